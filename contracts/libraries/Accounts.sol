@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+/// @notice One holder's position in one security; one storage slot, from the low end:
+///
+///   0         60        120       180       240     256
+///   | balance | lane 0  | lane 1  | lane 2  | flags |
+///
+/// Balance and lanes are base units of at most 2^60 - 1, about 1.15e18. No security comes near: the largest
+/// government issues are about 1e11 in nominal, 1e13 with cents; the largest share counts about 1e12. As all units
+/// issued together stay within the limit, no balance can exceed it, and Σ lanes ≤ balance by construction.
+/// Flags are kept as they are; bit 0 is set aside for "a frozen amount stands in a second slot".
+type Account is uint256;
+
+using Accounts for Account global;
+
+/// @title Reading and changing an account without touching its neighbours' bits
+library Accounts {
+    /// @notice The most base units that one security can have.
+    uint256 internal constant MAX_UNITS = 2 ** 60 - 1;
+
+    uint256 private constant FIELD_BITS = 60;
+
+    /// @notice All units owned, earmarked ones included.
+    function balance(Account account) internal pure returns (uint256) {
+        return Account.unwrap(account) & MAX_UNITS;
+    }
+
+    /// @notice Units set aside in `lane` (0, 1 or 2).
+    function earmarked(Account account, uint256 lane) internal pure returns (uint256) {
+        return (Account.unwrap(account) >> _shift(lane)) & MAX_UNITS;
+    }
+
+    /// @notice Units set aside in all lanes.
+    function earmarkedTotal(Account account) internal pure returns (uint256) {
+        // At most 3 * (2^60 - 1): cannot overflow.
+        unchecked {
+            return earmarked(account, 0) + earmarked(account, 1) + earmarked(account, 2);
+        }
+    }
+
+    /// @notice Units that can move; 0 if more is set aside than owned.
+    function free(Account account) internal pure returns (uint256) {
+        uint256 owned = balance(account);
+        uint256 reserved = earmarkedTotal(account);
+        // Only subtracted when the result is not negative.
+        unchecked {
+            return reserved < owned ? owned - reserved : 0;
+        }
+    }
+
+    /// @dev The caller has shown that balance + units ≤ MAX_UNITS, so nothing is carried into lane 0.
+    function credit(Account account, uint256 units) internal pure returns (Account) {
+        unchecked {
+            return Account.wrap(Account.unwrap(account) + units);
+        }
+    }
+
+    /// @dev The caller has shown that units ≤ balance, so nothing is borrowed from lane 0.
+    function debit(Account account, uint256 units) internal pure returns (Account) {
+        unchecked {
+            return Account.wrap(Account.unwrap(account) - units);
+        }
+    }
+
+    /// @dev The caller has shown that units ≤ free, so the lane stays ≤ balance and nothing is carried over.
+    function addEarmark(Account account, uint256 lane, uint256 units) internal pure returns (Account) {
+        unchecked {
+            return Account.wrap(Account.unwrap(account) + (units << _shift(lane)));
+        }
+    }
+
+    /// @dev The caller has shown that units ≤ the lane's, so nothing is borrowed from the next lane.
+    function removeEarmark(Account account, uint256 lane, uint256 units) internal pure returns (Account) {
+        unchecked {
+            return Account.wrap(Account.unwrap(account) - (units << _shift(lane)));
+        }
+    }
+
+    function _shift(uint256 lane) private pure returns (uint256) {
+        // lane ≤ 2.
+        unchecked {
+            return FIELD_BITS * (lane + 1);
+        }
+    }
+}

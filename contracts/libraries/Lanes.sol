@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {IDvP} from "../interfaces/IDvP.sol";
+
+/// @notice Two neighbouring nonces of one seller, the even one low; one storage slot:
+///
+///   0        8                 128      136               256
+///   | status | id prefix 120 b | status | id prefix 120 b |
+///   |-- nonce 2k --------------|-- nonce 2k + 1 ----------|
+///
+/// Why a prefix of the id is enough: see the assumptions of {IDvP}. It keeps honest callers from presenting
+/// another order by mistake; what guards the units is the proof, and that binds the whole id.
+type LanePair is uint256;
+
+using Lanes for LanePair global;
+
+/// @title Reading and writing one lane without touching the other
+library Lanes {
+    uint256 private constant LANE_MASK = type(uint128).max;
+
+    /// @notice Which pair holds `nonce`.
+    function pairOf(uint64 nonce) internal pure returns (uint64) {
+        return nonce >> 1;
+    }
+
+    /// @notice The first 15 bytes of an id.
+    function prefixOf(bytes32 id) internal pure returns (bytes15) {
+        return bytes15(id);
+    }
+
+    /// @notice What stands in `nonce`'s lane.
+    function read(LanePair pair, uint64 nonce) internal pure returns (IDvP.Status status, bytes15 prefix) {
+        uint128 lane = uint128(LanePair.unwrap(pair) >> _shift(nonce));
+        status = IDvP.Status(uint8(lane));
+        prefix = bytes15(uint120(lane >> 8));
+    }
+
+    /// @notice The pair with `nonce`'s lane replaced.
+    function write(LanePair pair, uint64 nonce, IDvP.Status status, bytes32 id) internal pure returns (LanePair) {
+        uint256 shift = _shift(nonce);
+        uint256 lane = (uint256(uint120(prefixOf(id))) << 8) | uint8(status);
+        return LanePair.wrap((LanePair.unwrap(pair) & ~(LANE_MASK << shift)) | (lane << shift));
+    }
+
+    function _shift(uint64 nonce) private pure returns (uint256) {
+        return (nonce & 1) << 7;
+    }
+}

@@ -1,0 +1,11 @@
+"""A synchronisation agent: watches a node of its own and its RTGS mailbox, releases, signs outcomes.
+
+It trusts nobody's word but those two: not the operator's, not the other agents'.
+"""
+
+from lockstep.agent.board import DirectoryBoard
+from lockstep.agent.judging import judge_outcome, judge_release
+from lockstep.agent.register import Register
+from lockstep.agent.watching import Agent
+
+__all__ = ["Agent", "DirectoryBoard", "Register", "judge_outcome", "judge_release"]

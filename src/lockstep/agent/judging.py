@@ -1,0 +1,91 @@
+"""What an agent must see before it releases or signs: pure judgements, each refusal by name."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lockstep.domain.cash import CashView
+from lockstep.domain.errors import Refused
+from lockstep.domain.market import Network
+from lockstep.domain.order import AssetEvent, Epoch, Order, OutcomeResult
+from lockstep.domain.payment import Payment
+from lockstep.signing import cash_hash, settlement_id
+
+__all__ = ["Evidence", "judge_outcome", "judge_release"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What one agent has seen of one settlement: the chain by its node, the cash by its mailbox."""
+
+    history: Sequence[AssetEvent]
+    cash: CashView
+    network: Network
+    epoch: Epoch
+
+
+def judge_release(evidence: Evidence) -> None:
+    """May the earmarked payment be released? Raises Refused: why not, or not yet.
+
+    The lock must be final, still open, and be for exactly the payment that the RTGS holds.
+    """
+    order = _final_order(evidence)
+    ended = [event.name for event in evidence.history if event.name != "Locked"]
+    if ended:
+        raise _refused(evidence, "LockEnded", actual=ended[-1], expected="Locked")
+    _same_terms(evidence, order, _payment(evidence))
+
+
+def judge_outcome(evidence: Evidence) -> OutcomeResult | None:
+    """The outcome that the RTGS's messages show, or None while they show none.
+
+    Raises Refused for evidence that must not be signed.
+    """
+    cash = evidence.cash
+    if cash.contradiction is not None:
+        raise _refused(evidence, "Contradiction", actual=cash.contradiction, expected="one story")
+    if cash.is_booked:
+        order = _final_order(evidence)
+        _same_terms(evidence, order, _payment(evidence))
+        assert cash.booked_at is not None
+        if cash.booked_at.timestamp() > order.terms.pay_by:
+            raise _refused(evidence, "BookedLate", actual=cash.booked_at.isoformat(), expected=order.terms.pay_by)
+        return OutcomeResult.PAID
+    if cash.is_never:
+        _final_order(evidence)
+        return OutcomeResult.NEVER
+    return None
+
+
+def _payment(evidence: Evidence) -> Payment:
+    if evidence.cash.payment is None:
+        raise _refused(evidence, "PaymentUnknown", actual="no report", expected="a pacs.002 that shows the payment")
+    return evidence.cash.payment
+
+
+def _final_order(evidence: Evidence) -> Order:
+    """The order as locked, its id computed anew: for this chain, this contract, this epoch."""
+    lock = next((event for event in evidence.history if event.name == "Locked"), None)
+    if lock is None or lock.order is None:
+        raise _refused(evidence, "LockMissing", actual="no lock", expected="a lock on this chain and contract")
+    if not lock.final:
+        raise _refused(evidence, "LockNotFinal", actual=lock.block, expected=evidence.network.finality_depth)
+    computed = settlement_id(lock.order, evidence.network)
+    if computed != evidence.cash.settlement_id:
+        raise _refused(evidence, "SettlementDiffers", actual=computed, expected=evidence.cash.settlement_id)
+    if lock.order.movement.epoch != evidence.epoch.number:
+        raise _refused(evidence, "WrongEpoch", actual=lock.order.movement.epoch, expected=evidence.epoch.number)
+    return lock.order
+
+
+def _same_terms(evidence: Evidence, order: Order, payment: Payment) -> None:
+    paid = cash_hash(payment.salt, payment.amount, payment.debtor, payment.creditor)
+    if paid != order.terms.cash_hash:
+        raise _refused(evidence, "CashTermsDiffer", actual=paid, expected=order.terms.cash_hash)
+    pay_by = int(payment.pay_by.timestamp())
+    if pay_by != order.terms.pay_by:
+        raise _refused(evidence, "PayByDiffers", actual=pay_by, expected=order.terms.pay_by)
+
+
+def _refused(evidence: Evidence, name: str, *, actual: object, expected: object) -> Refused:
+    settlement = evidence.cash.settlement_id
+    return Refused(name, {"settlement_id": settlement, "actual": actual, "expected": expected})

@@ -1,0 +1,137 @@
+"""The agent's step: read the mailbox, look at the node, release what is locked, sign what is decided.
+
+Its memory is the mailbox itself, re-read from the start after a restart, and the register. Every
+step may be repeated: a second release and a second publication change nothing.
+"""
+
+from dataclasses import dataclass, field
+
+from lockstep.agent.judging import Evidence, judge_outcome, judge_release
+from lockstep.agent.register import Register
+from lockstep.domain.cash import CashView
+from lockstep.domain.errors import Contradiction, LockstepError, Refused, Unavailable
+from lockstep.domain.identifiers import Bic, SettlementId, derive_message_id
+from lockstep.domain.market import Network
+from lockstep.domain.message import Message
+from lockstep.domain.order import Attestation
+from lockstep.domain.payment import PaymentState, Release
+from lockstep.flow.mirroring import fold, settlement_of
+from lockstep.ports import AssetLedger, AttestationBoard, CashSystem, Clock, Unreadable
+from lockstep.signing import Key, outcome_digest
+
+__all__ = ["Agent"]
+
+
+@dataclass(slots=True, kw_only=True)
+class Agent:
+    """One synchronisation agent over its own ports. Call `step` again and again."""
+
+    bic: Bic
+    rtgs: Bic
+    key: Key
+    network: Network
+    assets: AssetLedger
+    cash: CashSystem
+    board: AttestationBoard
+    register: Register
+    clock: Clock
+    _cursor: int = 0
+    _views: dict[SettlementId, CashView] = field(default_factory=dict)
+    _watched: set[SettlementId] = field(default_factory=set)
+    _released: set[SettlementId] = field(default_factory=set)
+    _started: bool = False
+
+    def step(self) -> bool:
+        """One pass; True if anything was done. What a ledger does not answer for waits."""
+        if not self._started:
+            for attestation in self.register.all():
+                self.board.publish(attestation)
+            self._started = True
+        try:
+            done = self._read_mail()
+        except Unavailable:
+            done = False
+        for settlement in sorted(self._watched):
+            try:
+                done |= self._attend(self._views[settlement])
+            except Unavailable:
+                continue
+        return done
+
+    def _read_mail(self) -> bool:
+        mail = self.cash.receive(self._cursor)
+        for sequence, item in mail:
+            if not isinstance(item, Unreadable):
+                settlement = settlement_of(item.body)
+                self._views[settlement] = fold(self._views.get(settlement), item.body)
+                if self.register.find(settlement) is None or self._views[settlement].contradiction:
+                    self._watched.add(settlement)
+            self._cursor = sequence
+        return bool(mail)
+
+    def _attend(self, view: CashView) -> bool:
+        settlement = view.settlement_id
+        try:
+            if view.state is PaymentState.HELD:
+                return self._release(view)
+            return self._sign(view)
+        except Contradiction as error:
+            self._watched.discard(settlement)
+            self.register.note(self.clock.now(), "contradiction", settlement, str(error))
+            return True
+        except Refused as error:
+            if error.name not in ("LockMissing", "LockNotFinal"):  # those two time may mend
+                self.register.note(self.clock.now(), "refused", settlement, str(error))
+                if error.name == "Contradiction":
+                    self._watched.discard(settlement)
+            return False
+
+    def _evidence(self, view: CashView) -> Evidence:
+        return Evidence(
+            history=self.assets.history(view.settlement_id),
+            cash=view,
+            network=self.network,
+            epoch=self.assets.epoch(),
+        )
+
+    def _release(self, view: CashView) -> bool:
+        if view.settlement_id in self._released or view.payment is None:
+            return False
+        judge_release(self._evidence(view))
+        message = Message(
+            sender=self.bic,
+            receiver=self.rtgs,
+            message_id=derive_message_id(self.bic, view.settlement_id, "camt.007"),
+            created=view.decided_at or self.clock.now(),
+            body=Release(uetr=view.payment.uetr, settlement_id=view.settlement_id),
+        )
+        try:
+            self.cash.send(message)
+        except Unavailable:
+            raise
+        except LockstepError as error:
+            self.register.note(self.clock.now(), "release refused", view.settlement_id, str(error))
+        else:
+            self.register.note(self.clock.now(), "released", view.settlement_id)
+        self._released.add(view.settlement_id)
+        return True
+
+    def _sign(self, view: CashView) -> bool:
+        """The register first, the world after."""
+        result = judge_outcome(self._evidence(view))
+        if result is None:
+            return False
+        epoch = self.assets.epoch().number
+        digest = outcome_digest(view.settlement_id, result, epoch, self.network)
+        attestation = Attestation(
+            settlement_id=view.settlement_id,
+            result=result,
+            epoch=epoch,
+            agent=self.key.address,
+            signature=self.key.sign(digest),
+        )
+        stored = self.register.record(attestation, (view.payment.uetr if view.payment else "camt.029",))
+        self.board.publish(stored)
+        self.register.note(self.clock.now(), "published", view.settlement_id, stored.result.name)
+        self._watched.discard(view.settlement_id)
+        return True

@@ -1,0 +1,9 @@
+"""`ports.CashSystem` over ISO 20022: the RTGS as one of its parties sees it.
+
+Both adapters speak real XML, through `lockstep.iso20022`, whatever carries it.
+"""
+
+from lockstep.cash.direct import DirectCashSystem
+from lockstep.cash.http import HttpCashSystem
+
+__all__ = ["DirectCashSystem", "HttpCashSystem"]

@@ -1,0 +1,71 @@
+"""A cash system behind HTTP, as `lockstep.rtgs.door` speaks it.
+
+What a failed call tells: a refusal of the message means *no*. Anything else (no connection, no answer in
+time, a server's error, a key that is not accepted, a page that is no answer) means that nothing is known
+and raises Unavailable.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import requests
+
+from lockstep.cash.mail import read_mail
+from lockstep.domain.errors import InvalidMessage, Refused, Unavailable
+from lockstep.domain.identifiers import Bic
+from lockstep.domain.message import Message
+from lockstep.iso20022 import write
+from lockstep.ports import CashBody, Unreadable
+
+
+class HttpCashSystem:
+    """The cash system as the party `bic` sees it; `key` proves to it who that is."""
+
+    def __init__(self, url: str, bic: Bic, key: str, timeout_seconds: float = 10.0) -> None:
+        self._url, self._bic, self._timeout = f"{url.rstrip('/')}/messages", bic, timeout_seconds
+        self._session = requests.Session()
+        self._session.trust_env = False  # neither proxies nor ~/.netrc come between us and our RTGS
+        self._session.headers["Authorization"] = f"Bearer {key}"
+
+    def send(self, message: Message[CashBody]) -> None:
+        """See `ports.CashSystem.send`."""
+        data = write(message)
+        status, answer = self._call("POST", data=data, headers={"Content-Type": "application/xml"})
+        if status != 202:
+            raise _refusal(status, answer)
+
+    def receive(self, after: int, limit: int = 200) -> Sequence[tuple[int, Message[CashBody] | Unreadable]]:
+        """See `ports.CashSystem.receive`."""
+        status, answer = self._call("GET", params={"after": after, "limit": limit})
+        if status != 200:
+            raise _refusal(status, answer)
+        try:
+            items = [(int(item["sequence"]), str(item["message"]).encode()) for item in answer["items"]]
+        except (KeyError, TypeError, ValueError) as error:
+            raise Unavailable(f"{self._url} answered with something else than mail: {error!r}") from error
+        return read_mail(items, self._bic)
+
+    def close(self) -> None:
+        """Lets go of the connections."""
+        self._session.close()
+
+    def _call(self, method: str, **arguments: Any) -> tuple[int, Mapping[str, Any]]:
+        try:
+            response = self._session.request(
+                method, self._url, timeout=self._timeout, allow_redirects=False, **arguments
+            )
+            answer = response.json()
+        except (requests.RequestException, ValueError) as error:
+            raise Unavailable(f"{self._url} gave no answer: {error}") from error
+        if response.status_code >= 500 or not isinstance(answer, dict):
+            raise Unavailable(f"{self._url} gave no answer, but status {response.status_code}")
+        return response.status_code, answer
+
+
+def _refusal(status: int, answer: Mapping[str, Any]) -> Exception:
+    """A refusal by name, or of the content; any other status says nothing about the message."""
+    if "name" in answer:
+        return Refused(str(answer["name"]), {key: value for key, value in answer.items() if key != "name"})
+    if status in (413, 422) and {"field", "value", "rule"} <= answer.keys():
+        return InvalidMessage(str(answer["field"]), str(answer["value"]), str(answer["rule"]))
+    return Unavailable(f"status {status}: {dict(answer)}")

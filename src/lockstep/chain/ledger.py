@@ -1,0 +1,213 @@
+"""The AssetLedger port on the DvP contract: calls encoded, events decoded, refusals by name."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+from eth_abi.abi import decode, encode
+from eth_utils.abi import collapse_if_tuple, function_abi_to_4byte_selector
+from eth_utils.address import to_checksum_address
+
+from lockstep.chain.artifacts import artifact, event_topic
+from lockstep.chain.node import Node
+from lockstep.chain.sender import Sender
+from lockstep.domain.errors import ContractRefused, Misconfigured, Refused
+from lockstep.domain.identifiers import SettlementId, TradeId
+from lockstep.domain.market import Network
+from lockstep.domain.order import (
+    AssetEvent,
+    AssetStatus,
+    AssetView,
+    Epoch,
+    Movement,
+    Order,
+    OrderTerms,
+    Proof,
+)
+from lockstep.domain.trade import Reason
+from lockstep.signing import terms_hash
+
+__all__ = ["EvmAssetLedger", "call_data"]
+
+LOCK_GAS, END_GAS = 400_000, 300_000
+"""Limits with room for ERC-1271 wallets; what is not used is not paid."""
+
+_EVENTS = ("Locked", "PaidRecorded", "Settled", "GivenBack")
+
+
+@cache
+def _function(contract: str, name: str) -> tuple[bytes, list[str], list[str]]:
+    entry = next(one for one in artifact(contract).abi if one["type"] == "function" and one["name"] == name)
+    inputs = [collapse_if_tuple(item) for item in entry["inputs"]]
+    outputs = [collapse_if_tuple(item) for item in entry["outputs"]]
+    return bytes(function_abi_to_4byte_selector(entry)), inputs, outputs  # type: ignore[arg-type]
+
+
+def call_data(contract: str, name: str, *arguments: object) -> bytes:
+    """Selector and arguments of one call."""
+    selector, inputs, _ = _function(contract, name)
+    return selector + encode(inputs, arguments)
+
+
+class EvmAssetLedger:
+    """One network's DvP contract through one node.
+
+    Without a sender it can only look, which is all that an agent needs.
+    """
+
+    def __init__(self, node: Node, network: Network, sender: Sender | None = None) -> None:
+        if node.chain_id() != network.chain_id:
+            raise Misconfigured(f"the node is on chain {node.chain_id()}, configured is {network.chain_id}")
+        self._node, self._network, self._sender = node, network, sender
+        self._epochs: dict[int, Epoch] = {}
+
+    # --- looking
+
+    def view(self, settlement_id: SettlementId, order: Order) -> AssetView:
+        head = self._node.head()
+        final = self._node.block(max(0, head.number - self._network.finality_depth))
+        return AssetView(
+            head=self._status(settlement_id, order.movement, None),
+            final=self._status(settlement_id, order.movement, final.number),
+            final_time=final.timestamp,
+        )
+
+    def _status(self, settlement_id: SettlementId, movement: Movement, block: int | None) -> AssetStatus:
+        (status,) = self._read(
+            "DvP",
+            self._network.dvp,
+            "statusOfSettlement",
+            bytes.fromhex(settlement_id),
+            movement.seller,
+            movement.nonce,
+            block=block,
+        )
+        return AssetStatus(status)
+
+    def history(self, settlement_id: SettlementId) -> Sequence[AssetEvent]:
+        names = {event_topic(name): name for name in _EVENTS}
+        logs = self._node.logs(self._network.dvp, [list(names), "0x" + settlement_id])
+        final = self._node.head().number - self._network.finality_depth
+        return [self._event(names["0x" + bytes(log["topics"][0]).hex()], settlement_id, log, final) for log in logs]
+
+    def _event(self, name: str, settlement_id: SettlementId, log: Mapping[str, Any], final: int) -> AssetEvent:
+        transaction = "0x" + bytes(log["transactionHash"]).hex()
+        receipt = self._node.receipt(transaction)
+        block = self._node.block(log["blockNumber"])
+        return AssetEvent(
+            name=name,
+            settlement_id=settlement_id,
+            transaction=transaction,
+            block=block.number,
+            at=datetime.fromtimestamp(block.timestamp, UTC),
+            gas=int(receipt["gasUsed"]) if receipt else 0,
+            final=block.number <= final,
+            order=_order(bytes(log["data"])) if name == "Locked" else None,
+        )
+
+    def obstacle(self, order: Order) -> Reason | None:
+        movement = order.movement
+        (registry,) = self._read("SecurityToken", movement.token, "registry")
+        for role, wallet in (("seller", movement.seller), ("buyer", movement.buyer)):
+            (eligible,) = self._read("ParticipantRegistry", registry, "isEligible", wallet)
+            if not eligible:
+                return Reason(code="ELIG", text=f"the {role} is not eligible in the participant registry ({wallet})")
+        (free,) = self._read("SecurityToken", movement.token, "freeOf", movement.seller)
+        if free < movement.quantity:
+            text = f"the seller is short of free units: {free} free, {movement.quantity} needed"
+            return Reason(code="LACK", text=text)
+        return None
+
+    def next_nonce(self, seller: str, at_least: int) -> int:
+        nonce = at_least
+        while self._read("DvP", self._network.dvp, "statusOf", seller, nonce)[0] != AssetStatus.NONE:
+            nonce += 1
+        return nonce
+
+    def epoch(self) -> Epoch:
+        (number,) = self._read("DvP", self._network.dvp, "currentEpoch")
+        if number not in self._epochs:
+            self._epochs[number] = self._started(number)
+        return self._epochs[number]
+
+    def _started(self, number: int) -> Epoch:
+        topic = "0x" + number.to_bytes(32, "big").hex()
+        logs = self._node.logs(self._network.dvp, [event_topic("EpochStarted"), topic])
+        if not logs:
+            raise Misconfigured(f"no epoch {number} was started at DvP {self._network.dvp}")
+        _, quorum, _, agents = decode(["bytes32", "uint8", "uint8", "address[]"], bytes(logs[-1]["data"]))
+        return Epoch(number=number, agents=tuple(to_checksum_address(one) for one in agents), quorum=quorum)
+
+    def _read(self, contract: str, address: str, name: str, *arguments: object, block: int | None = None) -> Any:
+        _, _, outputs = _function(contract, name)
+        answer = self._node.call(address, call_data(contract, name, *arguments), block)
+        if not answer:
+            raise Misconfigured(f"no {contract} answers at {address}")
+        return decode(outputs, answer)
+
+    # --- acting
+
+    def lock(self, settlement_id: SettlementId, order: Order, seller: bytes, buyer: bytes) -> None:
+        data = call_data("DvP", "lock", (_movement(order), _terms(order)), seller, buyer)
+        self._send(f"lock/{settlement_id}", data, LOCK_GAS)
+
+    def settle(self, settlement_id: SettlementId, order: Order, proof: Proof) -> None:
+        self._end("settle", settlement_id, order, proof)
+
+    def give_back(self, settlement_id: SettlementId, order: Order, proof: Proof) -> None:
+        self._end("giveBack", settlement_id, order, proof)
+
+    def _end(self, function: str, settlement_id: SettlementId, order: Order, proof: Proof) -> None:
+        given = (proof.quorum, proof.signers, proof.signatures, list(proof.absent))
+        data = call_data("DvP", function, _movement(order), terms_hash(order.terms), given)
+        try:
+            self._send(f"{function}/{settlement_id}", data, END_GAS)
+        except ContractRefused as error:
+            if error.name != "AlreadyEnded":  # by someone else's hand: the next look shows it
+                raise
+
+    def _send(self, key: str, data: bytes, gas: int) -> None:
+        if self._sender is None:
+            raise Refused("ReadOnly", {"call": key})
+        self._sender.ensure(key, self._network.dvp, data, gas)
+
+
+def _movement(order: Order) -> tuple[object, ...]:
+    one = order.movement
+    return (one.token, one.seller, one.buyer, one.quantity, one.epoch, one.nonce)
+
+
+def _terms(order: Order) -> tuple[object, ...]:
+    one = order.terms
+    return (bytes.fromhex(one.trade_id), one.part, bytes.fromhex(one.cash_hash), one.lock_by, one.pay_by)
+
+
+def _order(data: bytes) -> Order:
+    """The order in a Locked event's data."""
+    movement, terms = decode(
+        [
+            "(address,address,address,uint64,uint32,uint64)",
+            "(bytes32,uint32,bytes32,uint40,uint40)",
+        ],
+        data,
+    )
+    token, seller, buyer, quantity, epoch, nonce = movement
+    trade_id, part, cash_hash, lock_by, pay_by = terms
+    return Order(
+        movement=Movement(
+            token=to_checksum_address(token),
+            seller=to_checksum_address(seller),
+            buyer=to_checksum_address(buyer),
+            quantity=quantity,
+            epoch=epoch,
+            nonce=nonce,
+        ),
+        terms=OrderTerms(
+            trade_id=TradeId(trade_id.hex()),
+            part=part,
+            cash_hash=cash_hash.hex(),
+            lock_by=lock_by,
+            pay_by=pay_by,
+        ),
+    )

@@ -1,0 +1,117 @@
+"""One node's JSON-RPC, with its failures told apart: the contract said no, or nobody answered."""
+
+import ast
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from eth_tester.exceptions import TransactionFailed
+from requests import RequestException
+from web3 import HTTPProvider, Web3
+from web3.exceptions import ContractCustomError, ContractLogicError, TransactionNotFound, Web3Exception
+from web3.providers.base import BaseProvider
+
+from lockstep.chain.artifacts import decode_refusal
+from lockstep.domain.errors import ContractRefused, Unavailable
+
+__all__ = ["Head", "Node"]
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """A block: its number and its timestamp in seconds."""
+
+    number: int
+    timestamp: int
+
+
+class Node:
+    """A node reached by URL, or by a provider such as eth-tester's.
+
+    Every method raises Unavailable when the node does not answer.
+    """
+
+    def __init__(self, endpoint: str | BaseProvider, *, timeout_seconds: float = 10) -> None:
+        if isinstance(endpoint, str):
+            endpoint = HTTPProvider(
+                endpoint, request_kwargs={"timeout": timeout_seconds}, exception_retry_configuration=None
+            )
+        self.web3 = Web3(endpoint)
+
+    def chain_id(self) -> int:
+        return self._ask(lambda: int(self.web3.eth.chain_id))
+
+    def head(self) -> Head:
+        return self.block("latest")
+
+    def block(self, which: Any) -> Head:
+        block = self._ask(lambda: self.web3.eth.get_block(which))
+        return Head(number=int(block["number"]), timestamp=int(block["timestamp"]))
+
+    def call(self, to: str, data: bytes, block: int | None = None, sender: str | None = None) -> bytes:
+        """eth_call. Raises ContractRefused with the custom error decoded."""
+        request: dict[str, Any] = {"to": to, "data": "0x" + data.hex(), "gas": 5_000_000}
+        if sender:
+            request["from"] = sender
+        which: Any = "latest" if block is None else block
+        return self._ask(lambda: bytes(self.web3.eth.call(request, which)))  # type: ignore[arg-type]
+
+    def logs(self, address: str, topics: Sequence[Any], from_block: int = 0) -> Sequence[Mapping[str, Any]]:
+        query: Any = {"address": address, "topics": list(topics), "fromBlock": from_block, "toBlock": "latest"}
+        return self._ask(lambda: self.web3.eth.get_logs(query))  # type: ignore[return-value]
+
+    def receipt(self, transaction: str) -> Mapping[str, Any] | None:
+        """The receipt, or None while the transaction is in no block."""
+        try:
+            return self._ask(lambda: self.web3.eth.get_transaction_receipt(transaction))  # type: ignore[arg-type]
+        except TransactionNotFound:
+            return None
+
+    def transaction_count(self, address: str) -> int:
+        """How many transactions of an account are in blocks."""
+        return self._ask(lambda: int(self.web3.eth.get_transaction_count(address, "latest")))  # type: ignore[arg-type]
+
+    def base_fee(self) -> int:
+        block = self._ask(lambda: self.web3.eth.get_block("latest"))
+        return int(block.get("baseFeePerGas", 0))
+
+    def broadcast(self, raw: bytes) -> str | None:
+        """Hands over a signed transaction; returns the node's objection, or None.
+
+        An objection proves nothing: the transaction may be known already, or mined.
+        """
+        try:
+            self._ask(lambda: self.web3.eth.send_raw_transaction(raw))
+        except (ValueError, ContractRefused, Web3Exception) as error:
+            return str(error)
+        return None
+
+    def _ask(self, question: Callable[[], Answer]) -> Answer:
+        try:
+            return question()
+        except ContractCustomError as error:
+            raise _refusal(error.data) from error
+        except ContractLogicError as error:
+            raise _refusal(error.data) from error
+        except TransactionFailed as error:
+            raise _refusal_of_tester(error) from error
+        except (RequestException, OSError, TimeoutError) as error:
+            raise Unavailable(f"the node does not answer: {error}") from error
+
+
+def _refusal(data: object) -> ContractRefused:
+    if isinstance(data, str) and data.startswith("0x"):
+        return decode_refusal(bytes.fromhex(data[2:]))
+    return ContractRefused("UnknownRevert", {"data": data})
+
+
+def _refusal_of_tester(error: TransactionFailed) -> ContractRefused:
+    """eth-tester shows the revert data as the Python text of a bytes object."""
+    shown = str(error).partition("execution reverted: ")[2]
+    try:
+        data = ast.literal_eval(shown)
+    except (ValueError, SyntaxError):
+        data = None
+    return decode_refusal(data) if isinstance(data, bytes) else ContractRefused("UnknownRevert", {"data": str(error)})

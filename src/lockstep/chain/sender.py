@@ -1,0 +1,110 @@
+"""The transaction sender: reserve a nonce → persist → broadcast → observe, each step durable.
+
+A transaction is stored, signed, before it first leaves; after a crash the same bytes leave again,
+so that nothing is ever sent twice under two nonces. Counters come from the chain and may go down.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from eth_account import Account
+
+from lockstep.chain.node import Node
+from lockstep.ports import SentTransaction, TransactionLog
+from lockstep.signing import Key
+
+__all__ = ["Sender"]
+
+PRIORITY_FEE = 1_000_000_000
+"""Wei per gas. Gas and fees are always explicit: no estimate, no surprise."""
+
+
+class Sender:
+    """Sends calls with one key. One instance per key; not for several workers at once."""
+
+    def __init__(self, node: Node, key: Key, log: TransactionLog, on_commit: Callable[[str], None]) -> None:
+        self._node, self._key, self._log, self._on_commit = node, key, log, on_commit
+        self._chain_id = node.chain_id()
+
+    @property
+    def address(self) -> str:
+        return self._key.address
+
+    def ensure(self, key: str, to: str, data: bytes, gas: int) -> None:
+        """Sees to it that the call named `key` gets into a block; call again until it shows.
+
+        Raises ContractRefused when the contract would refuse it now, Unavailable without an answer.
+        """
+        sent = self._log.transactions(key)
+        latest = self._observed(sent[-1]) if sent else None
+        if latest is not None and latest.status == "mined":
+            return
+        if latest is not None and latest.status == "signed":
+            self._node.broadcast(latest.raw)
+            return
+        self._node.call(to, data, sender=self._key.address)
+        self._node.broadcast(self._sign(key, to, data, gas, len(sent)).raw)
+
+    def _observed(self, transaction: SentTransaction) -> SentTransaction:
+        """The transaction as the chain has it now, stored where that changed."""
+        receipt = self._node.receipt(transaction.hash)
+        if receipt is not None:
+            seen = replace(
+                transaction,
+                status="mined" if receipt["status"] else "reverted",
+                block=int(receipt["blockNumber"]),
+                gas=int(receipt["gasUsed"]),
+            )
+        elif self._nonce_gone(transaction):
+            seen = replace(transaction, status="replaced")
+        else:
+            seen = replace(transaction, status="signed", block=None, gas=None)
+        if seen != transaction:
+            self._log.put(seen)
+        return seen
+
+    def _nonce_gone(self, transaction: SentTransaction) -> bool:
+        """Another transaction has the nonce. The receipt is asked for again, as it may just have come."""
+        count = self._node.transaction_count(self._key.address)
+        return count > transaction.nonce and self._node.receipt(transaction.hash) is None
+
+    def _sign(self, key: str, to: str, data: bytes, gas: int, attempt: int) -> SentTransaction:
+        nonce = self._free_nonce()
+        signed = Account.sign_transaction(
+            {
+                "type": 2,
+                "chainId": self._chain_id,
+                "nonce": nonce,
+                "to": to,
+                "value": 0,
+                "data": data,
+                "gas": gas,
+                "maxPriorityFeePerGas": PRIORITY_FEE,
+                "maxFeePerGas": 2 * self._node.base_fee() + PRIORITY_FEE,
+            },
+            self._key.secret(),
+        )
+        transaction = SentTransaction(
+            key=key,
+            nonce=nonce,
+            raw=bytes(signed.raw_transaction),
+            hash="0x" + bytes(signed.hash).hex(),
+        )
+        self._log.put(transaction)
+        self._on_commit(f"transaction {key} #{attempt + 1}")
+        return transaction
+
+    def _free_nonce(self) -> int:
+        """The lowest nonce that neither the chain nor a stored, unmined transaction has.
+
+        Those unmined are sent again first: one that a node forgot would hold up all that follow.
+        """
+        count = self._node.transaction_count(self._key.address)
+        pending = [one for one in self._log.unmined() if one.nonce >= count]
+        for one in pending:
+            self._node.broadcast(one.raw)
+        taken = {one.nonce for one in pending}
+        nonce = count
+        while nonce in taken:
+            nonce += 1
+        return nonce

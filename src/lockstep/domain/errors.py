@@ -1,0 +1,82 @@
+"""What can go wrong, as one tree.
+
+LockstepError
+├── InvalidInput            a field, its value and the rule that it broke
+│   └── InvalidMessage      the same, in an ISO 20022 message
+├── Conflict                an id that exists with other content
+├── Refused                 a ledger or an agent said no, by name
+│   └── ContractRefused     a contract's custom error, decoded
+├── Contradiction           a source said two things that cannot both be true
+├── Unavailable             no answer: nothing is known, nothing may be concluded
+└── Misconfigured           the installation itself is wrong
+"""
+
+from collections.abc import Mapping
+
+__all__ = [
+    "Conflict",
+    "ContractRefused",
+    "Contradiction",
+    "InvalidInput",
+    "InvalidMessage",
+    "LockstepError",
+    "Misconfigured",
+    "Refused",
+    "Unavailable",
+]
+
+
+class LockstepError(Exception):
+    """Something in Lockstep failed."""
+
+    def __str__(self) -> str:
+        return super().__str__() or (self.__doc__ or "").strip().splitlines()[0]
+
+
+class InvalidInput(LockstepError):
+    """A value breaks a rule.
+
+    `field` is the name a person would look for (an ISO path for messages), `value` what stood
+    there, `rule` what should have.
+    """
+
+    def __init__(self, field: str, value: object, rule: str) -> None:
+        self.field, self.value, self.rule = field, str(value), rule
+        super().__init__(f"{field}: {self.value!r} breaks the rule: {rule}")
+
+
+class InvalidMessage(InvalidInput):
+    """An ISO 20022 message cannot be accepted."""
+
+
+class Conflict(LockstepError):
+    """An id is already taken by other content."""
+
+    def __init__(self, kind: str, identifier: str) -> None:
+        self.kind, self.identifier = kind, identifier
+        super().__init__(f"{kind} {identifier} exists already with other content")
+
+
+class Refused(LockstepError):
+    """A request was understood and refused. `name` is stable, `details` are its operands."""
+
+    def __init__(self, name: str, details: Mapping[str, object] | None = None) -> None:
+        self.name, self.details = name, dict(details or {})
+        listed = ", ".join(f"{key}={value}" for key, value in self.details.items())
+        super().__init__(f"{name}({listed})")
+
+
+class ContractRefused(Refused):
+    """A contract reverted with a custom error; `details` are the error's arguments by name."""
+
+
+class Contradiction(LockstepError):
+    """A source said two things that cannot both be true; people decide."""
+
+
+class Unavailable(LockstepError):
+    """A ledger gave no answer. Unknown means held, never failed."""
+
+
+class Misconfigured(LockstepError):
+    """The installation's own settings are wrong."""

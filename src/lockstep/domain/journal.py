@@ -1,0 +1,41 @@
+"""What happened, in order: the journal's entries and the chain of hashes that binds them."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+__all__ = ["GENESIS", "Entry", "JournalRow", "entry_hash"]
+
+GENESIS = "0" * 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One thing that happened. `facts` are texts; amounts carry their currency, hashes are hex."""
+
+    at: datetime
+    kind: str
+    subject: str
+    """A trade id, or the reference of what is not yet a trade."""
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalRow:
+    """An entry as stored: numbered from 1 without gaps, bound to the one before."""
+
+    number: int
+    entry: Entry
+    hash: str
+
+
+def entry_hash(previous: str, number: int, entry: Entry) -> str:
+    """SHA-256 over the previous hash and the entry in canonical JSON."""
+    body = json.dumps(
+        [previous, number, entry.at.isoformat(), entry.kind, entry.subject, sorted(entry.facts.items())],
+        separators=(",", ":"),
+        ensure_ascii=False,
+    )
+    return hashlib.sha256(body.encode()).hexdigest()

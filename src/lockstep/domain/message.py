@@ -1,0 +1,23 @@
+"""The envelope of every business message: ISO 20022 head.001, as values."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, TypeVar
+
+from lockstep.domain.identifiers import Bic
+
+__all__ = ["Message"]
+
+Body = TypeVar("Body", covariant=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message(Generic[Body]):
+    """One business message. (`sender`, `message_id`) is unique for ever; `created` is UTC, in seconds."""
+
+    sender: Bic
+    receiver: Bic
+    message_id: str
+    created: datetime
+    body: Body
+    possible_duplicate: bool = False

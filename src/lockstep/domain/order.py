@@ -1,0 +1,139 @@
+"""The order that both wallets sign, and what the chain and the agents say of it.
+
+Field for field the structs of `contracts/interfaces/IDvP.sol`; how they are hashed and signed is
+`lockstep.signing`'s alone. Addresses are 0x-prefixed EIP-55 text; instants are UTC seconds.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum
+
+from lockstep.domain.identifiers import SettlementId, TradeId
+
+__all__ = [
+    "AssetEvent",
+    "AssetStatus",
+    "AssetView",
+    "Attestation",
+    "Epoch",
+    "Movement",
+    "Order",
+    "OrderTerms",
+    "OutcomeResult",
+    "Proof",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Movement:
+    """Which units go where: all that settle and give back need in clear."""
+
+    token: str
+    seller: str
+    buyer: str
+    quantity: int
+    """Units of the security, smallest denomination."""
+    epoch: int
+    nonce: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderTerms:
+    """Why and until when: on the chain as a hash, after the lock."""
+
+    trade_id: TradeId
+    part: int
+    cash_hash: str
+    """64 hex digits: the salted hash of the cash terms."""
+    lock_by: int
+    pay_by: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What both parties sign (EIP-712). Its digest is the settlement id."""
+
+    movement: Movement
+    terms: OrderTerms
+
+
+class OutcomeResult(IntEnum):
+    """The one outcome of a settlement."""
+
+    PAID = 1
+    NEVER = 2
+
+
+class AssetStatus(IntEnum):
+    """A settlement on the chain (IDvP.Status)."""
+
+    NONE = 0
+    LOCKED = 1
+    PAID = 2
+    SETTLED = 3
+    GIVEN_BACK = 4
+
+    @property
+    def is_done(self) -> bool:
+        return self in (AssetStatus.SETTLED, AssetStatus.GIVEN_BACK)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssetView:
+    """One settlement as the chain has it: at the head, and at the depth that counts as final."""
+
+    head: AssetStatus
+    final: AssetStatus
+    final_time: int
+    """Timestamp of the final block, seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssetEvent:
+    """Something that happened to a settlement on the chain, as its event and receipt tell it."""
+
+    name: str
+    """Locked, PaidRecorded, Settled or GivenBack."""
+    settlement_id: SettlementId
+    transaction: str
+    block: int
+    at: datetime
+    gas: int
+    final: bool
+    order: Order | None = None
+    """With Locked only: the order as signed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Epoch:
+    """The synchronisation agents of one epoch, ascending by address, and how many must agree."""
+
+    number: int
+    agents: tuple[str, ...]
+    quorum: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attestation:
+    """One agent's signature over one outcome. Worth nothing alone."""
+
+    settlement_id: SettlementId
+    result: OutcomeResult
+    epoch: int
+    agent: str
+    signature: bytes
+    """65 bytes: r, s, v (27 or 28), s in the lower half."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """A quorum's signatures over one outcome, in the form the contract takes (IDvP.Proof)."""
+
+    quorum: int
+
+    signers: int
+    """Bit i set: the i-th agent of the epoch signed."""
+    signatures: bytes
+    """64 bytes each (EIP-2098), in agent order."""
+    absent: tuple[str, ...]
+    """The addresses of those who did not, in agent order."""

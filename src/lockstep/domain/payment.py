@@ -1,0 +1,163 @@
+"""What is said to and by the RTGS: pacs and camt messages as values.
+
+Every payment of this protocol names its settlement in the remittance information; `remittance()`
+and `parse_remittance()` are the one place that knows the form.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import Enum
+
+from lockstep.domain.errors import InvalidInput
+from lockstep.domain.identifiers import Bic, SettlementId, Uetr
+from lockstep.domain.money import Money
+
+__all__ = [
+    "BookingNotice",
+    "CancelPayment",
+    "CashAccount",
+    "Payment",
+    "PaymentReport",
+    "PaymentState",
+    "Release",
+    "Resolution",
+    "ResolutionStatus",
+    "parse_remittance",
+    "remittance",
+]
+
+_REMITTANCE = re.compile(r"/LSTP/([0-9a-f]{64})/([0-9a-f]{32})")
+
+
+def remittance(settlement_id: SettlementId, salt: str) -> str:
+    """RmtInf/Ustrd of a settlement's payment: `/LSTP/<settlement id>/<salt>`, 103 characters."""
+    return f"/LSTP/{settlement_id}/{salt}"
+
+
+def parse_remittance(text: str, *, field: str = "RmtInf/Ustrd") -> tuple[SettlementId, str]:
+    """Settlement id and salt. Raises InvalidInput."""
+    found = _REMITTANCE.fullmatch(text)
+    if not found:
+        raise InvalidInput(field, text, "/LSTP/<64 hex digits of the settlement>/<32 hex digits of the salt>")
+    return SettlementId(found[1]), found[2]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CashAccount:
+    """An account in the RTGS and the bank that owns it."""
+
+    owner: Bic
+    number: str
+    """Max34Text."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payment:
+    """A payment between banks for one settlement (pacs.009), earmarked until the agents release it."""
+
+    uetr: Uetr
+    instruction_id: str
+    end_to_end_id: str
+    amount: Money
+    settlement_date: date
+    debtor: CashAccount
+    creditor: CashAccount
+    settlement_id: SettlementId
+    salt: str
+    pay_by: datetime
+    """UTC, inclusive, on the settlement date (SttlmTmReq/RjctTm): not booked by then means never."""
+
+    def __post_init__(self) -> None:
+        if self.amount.amount <= 0:
+            raise InvalidInput("IntrBkSttlmAmt", self.amount, "greater than zero")
+        if self.pay_by.date() != self.settlement_date:
+            raise InvalidInput("SttlmTmReq/RjctTm", self.pay_by, "an instant of the settlement date, in UTC")
+
+
+class PaymentState(Enum):
+    """A payment's status (pacs.002 TxSts)."""
+
+    HELD = "ACSP"  # earmarked, waiting for the agents' release
+    PENDING = "PDNG"  # waiting for funds
+    BOOKED = "ACSC"  # final
+    REJECTED = "RJCT"  # never: refused, expired, or closed with the day
+    CANCELLED = "CANC"  # never: cancelled on request
+
+    @property
+    def is_never(self) -> bool:
+        return self in (PaymentState.REJECTED, PaymentState.CANCELLED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentReport:
+    """The status of a payment (pacs.002), with the payment itself for who must judge it (OrgnlTxRef).
+
+    `decided_at` (AccptncDtTm) is when the state was entered: for BOOKED the booking time.
+    """
+
+    original_message_id: str
+    uetr: Uetr
+    state: PaymentState
+    decided_at: datetime
+    payment: Payment
+    reason_code: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelPayment:
+    """Please cancel a payment (camt.056). For one never seen it leaves a tombstone all the same."""
+
+    case_id: str
+    uetr: Uetr
+    original_message_id: str
+    original_amount: Money
+    original_settlement_date: date
+    settlement_id: SettlementId
+    salt: str
+    reason_code: str = "CUST"
+
+
+class ResolutionStatus(Enum):
+    """Outcome of a cancellation request (camt.029 Conf)."""
+
+    CANCELLED = "CNCL"  # it will never be booked: a tombstone stands
+    REFUSED = "RJCR"  # too late, or not the sender's to ask
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolution:
+    """The answer to a camt.056 (camt.029)."""
+
+    case_id: str
+    uetr: Uetr
+    settlement_id: SettlementId
+    salt: str
+    status: ResolutionStatus
+    reason_code: str | None = None
+    reason: str | None = None
+    decided_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookingNotice:
+    """An account was debited or credited (camt.054)."""
+
+    account: CashAccount
+    amount: Money
+    credit: bool
+    booked_at: datetime
+    posting: int
+    """The ledger's posting number (AcctSvcrRef)."""
+    uetr: Uetr
+    settlement_id: SettlementId
+    salt: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """An agent has seen the lock final and releases the earmark (camt.007, a profile of our own)."""
+
+    uetr: Uetr
+    settlement_id: SettlementId

@@ -1,0 +1,4 @@
+"""The settlement logic: step functions over values and ports.
+
+Read in this order: receiving, matching, ordering, mirroring, settling, reporting, engine.
+"""

@@ -1,0 +1,109 @@
+"""One pass of the settlement service: hear the cash side, match, move every open trade one step."""
+
+import hashlib
+from dataclasses import dataclass
+
+from lockstep.domain.cash import CashView
+from lockstep.domain.errors import Conflict, LockstepError, Refused, Unavailable
+from lockstep.domain.identifiers import SettlementId
+from lockstep.domain.instruction import CancellationRequest, Instruction
+from lockstep.domain.journal import Entry
+from lockstep.domain.message import Message
+from lockstep.flow.matching import match
+from lockstep.flow.mirroring import fold, settlement_of
+from lockstep.flow.receiving import receive
+from lockstep.flow.stepping import Settler
+from lockstep.ports import Change, Mailbox, Randomness, Unreadable
+
+__all__ = ["Engine"]
+
+PASSES_AT_MOST = 10_000
+"""Bound on `run_until_quiet`: far beyond what any day needs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """The service's loop body. Whoever calls it decides when; nothing here waits or sleeps."""
+
+    settler: Settler
+    mailbox: Mailbox
+    randomness: Randomness
+
+    def submit(self, message: Message[Instruction] | Message[CancellationRequest], data: bytes) -> str:
+        """Takes one participant's message; returns the kind of its journal entry.
+
+        Raises InvalidInput, Conflict or Refused; the refusal is journalled first.
+        """
+        settler = self.settler
+        now = settler.clock.now()
+        try:
+            change = receive(settler.book, settler.market, message, hashlib.sha256(data).hexdigest(), now)
+        except LockstepError as error:
+            self.refuse(message.body.reference, error)
+            raise
+        settler.book.commit(change)
+        return change.entries[0].kind
+
+    def refuse(self, subject: str, error: LockstepError) -> None:
+        """Journals why something from outside was not taken."""
+        entry = Entry(
+            at=self.settler.clock.now(),
+            kind="refused",
+            subject=subject,
+            facts={"rule": str(error), "error": type(error).__name__},
+        )
+        self.settler.book.commit(Change(entries=(entry,)))
+
+    def run_once(self) -> bool:
+        """One pass. True if anything moved. A ledger that does not answer holds up only its trades."""
+        moved = self._hear_cash()
+        settler = self.settler
+        for change in match(settler.book.waiting(), settler.market, self.randomness, settler.clock.now()):
+            settler.book.commit(change)
+            moved = True
+        for trade in settler.book.open_trades():
+            try:
+                moved |= settler.advance(trade)
+            except Unavailable:
+                continue
+            except Conflict:  # a cancellation came in meanwhile: the next pass reads it anew
+                moved = True
+        for message in settler.book.undelivered():
+            self.mailbox.deliver(message)
+            settler.book.commit(Change(delivered=(message.message_id,)))
+            moved = True
+        return moved
+
+    def _hear_cash(self) -> bool:
+        """Folds new mail of the RTGS into the mirror; cursor, mirror and journal are one commit."""
+        book = self.settler.book
+        try:
+            mail = self.settler.cash.receive(book.cash_cursor())
+        except Unavailable:
+            return False
+        except Refused as error:
+            raise Unavailable(f"the RTGS does not let us read our mail: {error}") from error
+        for sequence, item in mail:
+            book.commit(self._heard(sequence, item))
+        return bool(mail)
+
+    def _heard(self, sequence: int, item: Message | Unreadable) -> Change:  # type: ignore[type-arg]
+        now = self.settler.clock.now()
+        if isinstance(item, Unreadable):
+            facts = {"sequence": str(sequence), "rule": str(item.error)}
+            return Change(
+                entries=(Entry(at=now, kind="unreadable", subject="mail", facts=facts),), cash_cursor=sequence
+            )
+        settlement: SettlementId = settlement_of(item.body)
+        before: CashView | None = self.settler.book.cash_view(settlement)
+        after = fold(before, item.body)
+        facts = {
+            "message": type(item.body).__name__,
+            "message_id": item.message_id,
+            "state": after.state.value if after.state else "",
+        }
+        return Change(
+            entries=(Entry(at=now, kind="heard", subject=settlement, facts=facts),),
+            cash=() if after == before else (after,),
+            cash_cursor=sequence,
+        )

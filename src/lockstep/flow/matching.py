@@ -1,0 +1,151 @@
+"""Two-sided matching: two instructions that say the same thing become a trade.
+
+Matched on: parties, ISIN, quantity and its type, currency, trade and settlement date, and each
+other's reference where one is given; cash within the market's tolerance. The deliverer's amount
+settles. Source of the field set: the CSD matching fields of Regulation (EU) 2018/1229, article 5.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from lockstep.domain.instruction import AdviceStatus, Instruction, Side
+from lockstep.domain.journal import Entry
+from lockstep.domain.market import Market
+from lockstep.domain.trade import Reason, Trade, TradeState, TradeTerms
+from lockstep.flow.reporting import advise
+from lockstep.ports import Change, Randomness, StoredInstruction
+
+__all__ = ["match"]
+
+AGE_OUT = timedelta(days=20)
+"""After the settlement date; T2S cancels unmatched instructions after twenty business days."""
+
+
+def match(waiting: Sequence[StoredInstruction], market: Market, randomness: Randomness, now: datetime) -> list[Change]:
+    """One change per new trade, per instruction that aged out, and per change of why one waits."""
+    changes: list[Change] = []
+    by_key: dict[tuple[object, ...], list[StoredInstruction]] = defaultdict(list)
+    matched: set[tuple[object, object]] = set()
+    for stored in waiting:
+        if now.date() > stored.instruction.settlement_date + AGE_OUT:
+            changes.append(_aged_out(stored, market, now))
+        else:
+            by_key[_key(stored.instruction)].append(stored)
+    for group in by_key.values():
+        for deliver in (one for one in group if one.instruction.side is Side.DELIVER):
+            candidates = [
+                other
+                for other in group
+                if other.key not in matched and _agree(deliver.instruction, other.instruction, market)
+            ]
+            if candidates:
+                receive = min(candidates, key=lambda other: _distance(deliver, other))
+                matched |= {deliver.key, receive.key}
+                changes.append(_matched(deliver, receive, market, randomness, now))
+        left = [one for one in group if one.key not in matched]
+        changes.extend(change for stored in left for change in _still_waiting(stored, left, market, now))
+    return changes
+
+
+def _key(instruction: Instruction) -> tuple[object, ...]:
+    return (
+        instruction.deliverer.lei,
+        instruction.receiver.lei,
+        instruction.isin,
+        instruction.quantity,
+        instruction.quantity_type,
+        instruction.cash.currency,
+        instruction.trade_date,
+        instruction.settlement_date,
+    )
+
+
+def _agree(deliver: Instruction, receive: Instruction, market: Market) -> bool:
+    if receive.side is not Side.RECEIVE:
+        return False
+    for one, other in ((deliver, receive), (receive, deliver)):
+        if one.counterparty_reference not in (None, other.reference):
+            return False
+    return _within_tolerance(deliver, receive, market)
+
+
+def _within_tolerance(first: Instruction, second: Instruction, market: Market) -> bool:
+    tolerance = market.tolerances.get(first.cash.currency)
+    return tolerance.allows(first.cash, second.cash) if tolerance else first.cash == second.cash
+
+
+def _distance(deliver: StoredInstruction, receive: StoredInstruction) -> int:
+    """Exact cash first; among equals the oldest, because `min` keeps the first."""
+    return abs(deliver.instruction.cash.amount - receive.instruction.cash.amount)
+
+
+def _matched(
+    deliver: StoredInstruction,
+    receive: StoredInstruction,
+    market: Market,
+    randomness: Randomness,
+    now: datetime,
+) -> Change:
+    terms = TradeTerms(
+        deliverer=deliver.instruction.deliverer.lei,
+        receiver=deliver.instruction.receiver.lei,
+        deliverer_reference=deliver.instruction.reference,
+        receiver_reference=receive.instruction.reference,
+        isin=deliver.instruction.isin,
+        quantity=deliver.instruction.quantity,
+        cash=deliver.instruction.cash,
+        settlement_date=deliver.instruction.settlement_date,
+        salt=randomness.token(16).hex(),
+    )
+    trade = Trade(trade_id=terms.trade_id, terms=terms, state=TradeState.MATCHED, matched_at=now)
+    facts = {
+        "deliverer_reference": terms.deliverer_reference,
+        "receiver_reference": terms.receiver_reference,
+        "isin": terms.isin,
+        "quantity": terms.quantity.text(),
+        "cash": str(terms.cash),
+        "receiver_cash": str(receive.instruction.cash),
+    }
+    both = (deliver, receive)
+    return Change(
+        entries=(Entry(at=now, kind="matched", subject=trade.trade_id, facts=facts),),
+        instructions=tuple(replace(one, status="MATCHED", trade_id=trade.trade_id, reason=None) for one in both),
+        trades=(trade,),
+        outgoing=tuple(advise(market, one.instruction, AdviceStatus.MATCHED, now, trade=trade) for one in both),
+    )
+
+
+def _still_waiting(
+    stored: StoredInstruction, group: Sequence[StoredInstruction], market: Market, now: datetime
+) -> list[Change]:
+    """Tells the party why, when the reason is new."""
+    others = [one for one in group if one.instruction.side is stored.instruction.side.other]
+    apart = [one for one in others if not _within_tolerance(stored.instruction, one.instruction, market)]
+    if apart:
+        theirs = ", ".join(str(one.instruction.cash) for one in apart)
+        reason = Reason(code="DMON", text=f"cash differs beyond tolerance: {stored.instruction.cash} and {theirs}")
+    elif others:
+        reason = Reason(code="CMIS", text="the counterparty's instruction names another reference")
+    else:
+        reason = Reason(code="CMIS", text="no matching instruction from the counterparty")
+    if reason == stored.reason:
+        return []
+    entry = Entry(at=now, kind="unmatched", subject=stored.instruction.reference, facts={"reason": str(reason)})
+    return [
+        Change(
+            entries=(entry,),
+            instructions=(replace(stored, reason=reason),),
+            outgoing=(advise(market, stored.instruction, AdviceStatus.UNMATCHED, now, reason=reason),),
+        )
+    ]
+
+
+def _aged_out(stored: StoredInstruction, market: Market, now: datetime) -> Change:
+    reason = Reason(code="CANS", text=f"unmatched for {AGE_OUT.days} days after its settlement date")
+    return Change(
+        entries=(Entry(at=now, kind="aged out", subject=stored.instruction.reference, facts={"reason": str(reason)}),),
+        instructions=(replace(stored, status="AGED_OUT", reason=reason),),
+        outgoing=(advise(market, stored.instruction, AdviceStatus.CANCELLED, now, reason=reason),),
+    )

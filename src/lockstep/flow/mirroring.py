@@ -1,0 +1,89 @@
+"""The cash leg as the RTGS tells it: messages folded into one view, in whatever order they come.
+
+Both the service and the agents fold; a double is a no-op, a late message changes nothing that a
+later state already decided, and two endings that exclude each other are a contradiction.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+
+from lockstep.domain.cash import CashView
+from lockstep.domain.identifiers import SettlementId
+from lockstep.domain.payment import BookingNotice, PaymentReport, PaymentState, Resolution, ResolutionStatus
+from lockstep.ports import CashBody
+
+__all__ = ["fold", "settlement_of"]
+
+_RANK = {None: 0, PaymentState.PENDING: 1, PaymentState.HELD: 2}
+_END = 3
+
+
+def settlement_of(body: CashBody) -> SettlementId:
+    """The settlement that a message speaks of."""
+    return body.payment.settlement_id if isinstance(body, PaymentReport) else body.settlement_id
+
+
+def fold(view: CashView | None, body: CashBody) -> CashView:
+    """The view after one more message. Messages that only parties send change nothing."""
+    view = view or CashView(settlement_id=settlement_of(body))
+    match body:
+        case PaymentReport():
+            return _reported(view, body)
+        case BookingNotice():
+            return _noticed(view, body)
+        case Resolution(status=ResolutionStatus.CANCELLED):
+            ended = replace(view, reason_code=view.reason_code or body.reason_code or "CUST")
+            ended = replace(ended, reason=view.reason or body.reason or "cancelled on request")
+            return _ended(ended, PaymentState.CANCELLED, body.decided_at)
+        case Resolution():
+            return replace(view, cancel_refused=True)
+        case _:
+            return view
+
+
+def _rank(state: PaymentState | None) -> int:
+    return _RANK.get(state, _END)
+
+
+def _reported(view: CashView, report: PaymentReport) -> CashView:
+    if view.payment is None:
+        view = replace(view, payment=report.payment)
+    elif view.payment != report.payment and view.state is not None:
+        return _contradicted(view, f"payment {report.uetr} was reported with other content")
+    if _rank(report.state) == _END:
+        told = replace(view, reason_code=report.reason_code, reason=report.reason)
+        return _ended(told if _rank(view.state) < _END else view, report.state, report.decided_at)
+    if _rank(report.state) <= _rank(view.state):
+        return view
+    return replace(
+        view,
+        state=report.state,
+        decided_at=report.decided_at,
+        reason_code=report.reason_code,
+        reason=report.reason,
+    )
+
+
+def _ended(view: CashView, state: PaymentState, decided_at: datetime) -> CashView:
+    booked_now = state is PaymentState.BOOKED
+    if _rank(view.state) == _END and view.state is not None:
+        if view.state.is_never == booked_now:
+            return _contradicted(view, f"{view.state.name} and then {state.name}")
+        return view
+    if not booked_now and view.noticed_at is not None:
+        return _contradicted(view, f"a booking notice and then {state.name}")
+    return replace(view, state=state, decided_at=decided_at, booked_at=decided_at if booked_now else None)
+
+
+def _noticed(view: CashView, notice: BookingNotice) -> CashView:
+    if view.state is not None and view.state.is_never:
+        return _contradicted(view, f"{view.state.name} and then a booking notice")
+    if view.payment is not None and notice.amount != view.payment.amount:
+        return _contradicted(view, f"booked {notice.amount}, instructed {view.payment.amount}")
+    if view.noticed is not None and notice.amount != view.noticed:
+        return _contradicted(view, f"booked {notice.amount} and {view.noticed}")
+    return replace(view, noticed_at=view.noticed_at or notice.booked_at, noticed=notice.amount)
+
+
+def _contradicted(view: CashView, what: str) -> CashView:
+    return replace(view, contradiction=view.contradiction or what)

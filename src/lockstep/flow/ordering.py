@@ -1,0 +1,94 @@
+"""From a trade to what is signed and paid for it: the order and the payment, computed, never stored
+by hand. Sent again they are the same to the byte."""
+
+from datetime import datetime
+
+from lockstep.domain.errors import LockstepError
+from lockstep.domain.identifiers import derive_message_id, derive_uetr
+from lockstep.domain.market import Market
+from lockstep.domain.message import Message
+from lockstep.domain.order import Movement, Order, OrderTerms
+from lockstep.domain.payment import CancelPayment, Payment
+from lockstep.domain.trade import Trade
+from lockstep.ports import CashBody
+from lockstep.signing import cash_hash
+
+__all__ = ["cancel_message", "order_for", "payment_for", "payment_message"]
+
+
+def order_for(trade: Trade, market: Market, *, epoch: int, nonce: int, chain_time: int) -> Order:
+    """The order of a trade's next attempt. `chain_time` in seconds: the lock may take that + an hour."""
+    terms = trade.terms
+    security = market.security(terms.isin)
+    seller, buyer = market.participants[terms.deliverer], market.participants[terms.receiver]
+    currency = terms.cash.currency
+    pay_by = int(market.pay_by_on(terms.settlement_date).timestamp())
+    return Order(
+        movement=Movement(
+            token=security.token,
+            seller=seller.wallet,
+            buyer=buyer.wallet,
+            quantity=terms.quantity.units(security.decimals),
+            epoch=epoch,
+            nonce=nonce,
+        ),
+        terms=OrderTerms(
+            trade_id=terms.trade_id,
+            part=0,
+            cash_hash=cash_hash(terms.salt, terms.cash, buyer.account(currency), seller.account(currency)),
+            lock_by=min(chain_time + market.lock_within_seconds, pay_by),
+            pay_by=pay_by,
+        ),
+    )
+
+
+def payment_for(trade: Trade, market: Market) -> Payment:
+    """The payment of the trade's current settlement; its only attempt, so the UETR's attempt is 1."""
+    if trade.settlement_id is None:
+        raise LockstepError(f"trade {trade.trade_id} has no settlement yet")
+    terms = trade.terms
+    seller, buyer = market.participants[terms.deliverer], market.participants[terms.receiver]
+    return Payment(
+        uetr=derive_uetr(trade.settlement_id, 1),
+        instruction_id=derive_message_id(market.service, trade.settlement_id, "instruction"),
+        end_to_end_id=terms.receiver_reference,
+        amount=terms.cash,
+        settlement_date=terms.settlement_date,
+        debtor=buyer.account(terms.cash.currency),
+        creditor=seller.account(terms.cash.currency),
+        settlement_id=trade.settlement_id,
+        salt=terms.salt,
+        pay_by=market.pay_by_on(terms.settlement_date),
+    )
+
+
+def payment_message(trade: Trade, market: Market, decided_at: datetime) -> Message[CashBody]:
+    """The pacs.009; `decided_at` is when it was first decided on, so that it repeats to the byte."""
+    payment = payment_for(trade, market)
+    return Message(
+        sender=market.service,
+        receiver=market.rtgs,
+        message_id=derive_message_id(market.service, payment.settlement_id, "pacs.009"),
+        created=decided_at,
+        body=payment,
+    )
+
+
+def cancel_message(trade: Trade, market: Market, decided_at: datetime) -> Message[CashBody]:
+    """The camt.056 for the same payment, whether the RTGS ever saw it or not."""
+    payment = payment_for(trade, market)
+    return Message(
+        sender=market.service,
+        receiver=market.rtgs,
+        message_id=derive_message_id(market.service, payment.settlement_id, "camt.056"),
+        created=decided_at,
+        body=CancelPayment(
+            case_id=derive_message_id(market.service, payment.settlement_id, "case"),
+            uetr=payment.uetr,
+            original_message_id=derive_message_id(market.service, payment.settlement_id, "pacs.009"),
+            original_amount=payment.amount,
+            original_settlement_date=payment.settlement_date,
+            settlement_id=payment.settlement_id,
+            salt=payment.salt,
+        ),
+    )

@@ -1,0 +1,168 @@
+"""What comes in from participants: judged, answered and stored, or refused by name."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from lockstep.domain.errors import Conflict, InvalidInput, Refused
+from lockstep.domain.instruction import (
+    AdviceStatus,
+    CancellationRequest,
+    CancellationStatus,
+    Instruction,
+    Side,
+)
+from lockstep.domain.journal import Entry
+from lockstep.domain.market import Market
+from lockstep.domain.message import Message
+from lockstep.domain.trade import Reason, Trade, TradeState
+from lockstep.flow.reporting import advise, answer_request
+from lockstep.ports import Book, Change, PartyBody, StoredInstruction
+
+__all__ = ["receive"]
+
+
+def receive(
+    book: Book,
+    market: Market,
+    message: Message[Instruction] | Message[CancellationRequest],
+    content_hash: str,
+    now: datetime,
+) -> Change:
+    """The change that one message makes.
+
+    The same message again changes nothing but the journal. Raises InvalidInput for a value that
+    breaks a rule, Conflict for an id used with other content, Refused for what may not be asked.
+    """
+    earlier = book.seen(message.sender, message.message_id)
+    if earlier == content_hash:
+        facts = {"sender": message.sender, "message_id": message.message_id}
+        return Change(entries=(Entry(at=now, kind="duplicate", subject=message.body.reference, facts=facts),))
+    if earlier is not None:
+        raise Conflict("message", f"{message.sender}/{message.message_id}")
+    if message.receiver != market.service:
+        raise InvalidInput("AppHdr/To", message.receiver, f"{market.service}, this service")
+    if message.sender != message.body.owner.bic:
+        raise InvalidInput("AppHdr/Fr", message.sender, f"{message.body.owner.bic}, who owns the instruction")
+    if isinstance(message.body, Instruction):
+        change = _instruct(book, market, message, message.body, content_hash, now)
+    else:
+        change = _cancel(book, market, message, message.body, now)
+    return replace(change, seen=((message.sender, message.message_id, content_hash),))
+
+
+def _instruct(
+    book: Book,
+    market: Market,
+    message: Message[Instruction] | Message[CancellationRequest],
+    instruction: Instruction,
+    content_hash: str,
+    now: datetime,
+) -> Change:
+    if book.instruction(instruction.owner.lei, instruction.reference) is not None:
+        raise Conflict("instruction", f"{instruction.owner.lei}/{instruction.reference}")
+    market.participant(instruction.deliverer, field="DlvrgSttlmPties/Pty1").account(instruction.cash.currency)
+    market.participant(instruction.receiver, field="RcvgSttlmPties/Pty1").account(instruction.cash.currency)
+    security = market.security(instruction.isin)
+    instruction.quantity.units(security.decimals, field="QtyAndAcctDtls/SttlmQty")
+    if instruction.quantity_type is not security.quantity_type:
+        found, expected = instruction.quantity_type.value, security.quantity_type.value
+        raise InvalidInput("QtyAndAcctDtls/SttlmQty/Qty", found, f"{expected} for this security")
+    if instruction.cash.currency != security.currency:
+        raise InvalidInput("SttlmAmt/Amt/@Ccy", instruction.cash.currency, f"{security.currency} for this security")
+    if instruction.settlement_date < now.date():
+        raise InvalidInput("TradDtls/SttlmDt", instruction.settlement_date, f"not before {now.date()}")
+    stored = StoredInstruction(
+        message_id=message.message_id,
+        content_hash=content_hash,
+        instruction=instruction,
+        status="WAITING",
+        received_at=now,
+    )
+    facts = {
+        "side": instruction.side.value,
+        "owner": instruction.owner.bic,
+        "isin": instruction.isin,
+        "quantity": instruction.quantity.text(),
+        "cash": str(instruction.cash),
+        "message_id": message.message_id,
+    }
+    return Change(
+        entries=(Entry(at=now, kind="instructed", subject=instruction.reference, facts=facts),),
+        instructions=(stored,),
+        outgoing=(advise(market, instruction, AdviceStatus.ACCEPTED, now),),
+    )
+
+
+def _cancel(
+    book: Book,
+    market: Market,
+    message: Message[Instruction] | Message[CancellationRequest],
+    body: CancellationRequest,
+    now: datetime,
+) -> Change:
+    stored = book.instruction(body.owner.lei, body.reference)
+    if stored is None:
+        raise InvalidInput("AcctOwnrTxId", body.reference, f"a reference that {body.owner.lei} has instructed")
+    if stored.instruction.side is not body.side:
+        raise InvalidInput("SctiesMvmntTp", body.side.value, f"{stored.instruction.side.value}, as instructed")
+    request = Message(
+        sender=message.sender,
+        receiver=message.receiver,
+        message_id=message.message_id,
+        created=message.created,
+        body=body,
+    )
+    facts = {"owner": body.owner.bic, "message_id": message.message_id}
+    entry = Entry(at=now, kind="cancellation asked", subject=body.reference, facts=facts)
+    trade = book.trade(stored.trade_id) if stored.trade_id else None
+    if trade is None:
+        return _cancel_unmatched(market, stored, request, entry, now)
+    return _cancel_trade(market, stored, request, entry, trade, now)
+
+
+def _cancel_unmatched(
+    market: Market,
+    stored: StoredInstruction,
+    request: Message[CancellationRequest],
+    entry: Entry,
+    now: datetime,
+) -> Change:
+    if stored.status != "WAITING":
+        raise Refused("InstructionEnded", {"reference": stored.instruction.reference, "actual": stored.status})
+    reason = Reason(code="CANI", text="cancelled by the party that instructed, before any match")
+    return Change(
+        entries=(entry,),
+        instructions=(replace(stored, status="CANCELLED", reason=reason),),
+        requests=(request,),
+        outgoing=(
+            answer_request(market, stored.instruction, request, CancellationStatus.CANCELLED, now),
+            advise(market, stored.instruction, AdviceStatus.CANCELLED, now, reason=reason),
+        ),
+    )
+
+
+def _cancel_trade(
+    market: Market,
+    stored: StoredInstruction,
+    request: Message[CancellationRequest],
+    entry: Entry,
+    trade: Trade,
+    now: datetime,
+) -> Change:
+    """A matched trade belongs to both: it needs both requests, and then the outcome *never*."""
+    answers: tuple[Message[PartyBody], ...]
+    if trade.state in (TradeState.PAID, TradeState.SETTLED):
+        late = Reason(code="DSET", text=f"too late: the trade is {trade.state.value}")
+        answers = (answer_request(market, stored.instruction, request, CancellationStatus.DENIED, now, late),)
+        return Change(entries=(entry,), requests=(request,), outgoing=answers)
+    if trade.state.is_end:
+        answers = (answer_request(market, stored.instruction, request, CancellationStatus.CANCELLED, now),)
+        return Change(entries=(entry,), requests=(request,), outgoing=answers)
+    asked = trade.cancel_asked | {request.body.side}
+    both = asked == frozenset(Side)
+    waits = Reason(
+        code="ADEA" if both else "CONF",
+        text="asking the cash side for the outcome never" if both else "waiting for the counterparty's request",
+    )
+    answers = (answer_request(market, stored.instruction, request, CancellationStatus.PENDING, now, waits),)
+    return Change(entries=(entry,), trades=(replace(trade, cancel_asked=asked),), requests=(request,), outgoing=answers)

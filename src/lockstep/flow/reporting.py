@@ -1,0 +1,128 @@
+"""What participants are told: sese.024, sese.027 and sese.025 as values, with ids that repeat.
+
+A message's id derives from its sender, what it is about and what it says, so that telling the same
+thing twice is one message.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+
+from lockstep.domain.identifiers import SettlementId, derive_message_id
+from lockstep.domain.instruction import (
+    AdviceStatus,
+    CancellationAdvice,
+    CancellationRequest,
+    CancellationStatus,
+    Instruction,
+    SettlementConfirmation,
+    StatusAdvice,
+)
+from lockstep.domain.market import Market
+from lockstep.domain.message import Message
+from lockstep.domain.trade import Reason, Trade
+from lockstep.ports import Book, PartyBody
+
+__all__ = ["advise", "advise_both", "answer_request", "confirm_both"]
+
+
+def advise(
+    market: Market,
+    instruction: Instruction,
+    status: AdviceStatus,
+    now: datetime,
+    *,
+    reason: Reason | None = None,
+    trade: Trade | None = None,
+) -> Message[PartyBody]:
+    """One party's sese.024."""
+    body = StatusAdvice(
+        reference=instruction.reference,
+        side=instruction.side,
+        status=status,
+        reason_code=reason.code if reason else None,
+        reason=reason.text if reason else None,
+        trade_id=trade.trade_id if trade else None,
+        salt=trade.terms.salt if trade else None,
+        settlement_id=trade.settlement_id if trade else None,
+    )
+    about = f"{instruction.owner.lei}/{instruction.reference}/{trade.attempt if trade else 0}"
+    said = f"sese.024/{status.value}/{reason or ''}"
+    return _message(market, instruction, body, about, said, now)
+
+
+def advise_both(
+    book: Book,
+    market: Market,
+    trade: Trade,
+    status: AdviceStatus,
+    now: datetime,
+    reason: Reason | None = None,
+) -> tuple[Message[PartyBody], ...]:
+    """Both parties' sese.024 about their trade."""
+    return tuple(
+        advise(market, instruction, status, now, reason=reason, trade=trade)
+        for instruction in _instructions(book, trade)
+    )
+
+
+def answer_request(
+    market: Market,
+    instruction: Instruction,
+    request: Message[CancellationRequest],
+    status: CancellationStatus,
+    now: datetime,
+    reason: Reason | None = None,
+) -> Message[PartyBody]:
+    """The sese.027 to the party that asked for a cancellation."""
+    body = CancellationAdvice(
+        reference=instruction.reference,
+        request_id=request.message_id,
+        side=instruction.side,
+        status=status,
+        reason_code=reason.code if reason else None,
+        reason=reason.text if reason else None,
+    )
+    return _message(market, instruction, body, request.message_id, f"sese.027/{status.value}", now)
+
+
+def confirm_both(
+    book: Book, market: Market, trade: Trade, settlement_id: SettlementId, settled_at: datetime, now: datetime
+) -> tuple[Message[PartyBody], ...]:
+    """Both parties' sese.025, with the cash as it settled. Only once the delivery is final."""
+    return tuple(
+        _message(
+            market,
+            instruction,
+            SettlementConfirmation(
+                instruction=replace(instruction, cash=trade.terms.cash),
+                trade_id=trade.trade_id,
+                settlement_id=settlement_id,
+                settled_at=settled_at,
+            ),
+            settlement_id,
+            f"sese.025/{instruction.side.value}",
+            now,
+        )
+        for instruction in _instructions(book, trade)
+    )
+
+
+def _instructions(book: Book, trade: Trade) -> tuple[Instruction, ...]:
+    terms = trade.terms
+    stored = (
+        book.instruction(terms.deliverer, terms.deliverer_reference),
+        book.instruction(terms.receiver, terms.receiver_reference),
+    )
+    return tuple(one.instruction for one in stored if one is not None)
+
+
+def _message(
+    market: Market, instruction: Instruction, body: PartyBody, about: str, said: str, now: datetime
+) -> Message[PartyBody]:
+    return Message(
+        sender=market.service,
+        receiver=instruction.owner.bic,
+        message_id=derive_message_id(market.service, about, said),
+        created=now,
+        body=body,
+    )

@@ -1,0 +1,148 @@
+"""The settling state machine, level-triggered: look at both ledgers, take the one next step.
+
+`decide` is the whole protocol as one pure function; `observed` says what a look at the ledgers
+makes of a trade. `Settler` in `flow.stepping` carries a step out.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import Enum
+
+from lockstep.domain.cash import CashView
+from lockstep.domain.order import AssetStatus, AssetView
+from lockstep.domain.payment import PaymentState
+from lockstep.domain.trade import Reason, Trade, TradeState
+
+__all__ = ["Sight", "Step", "decide", "observed"]
+
+
+class Step(Enum):
+    """What a trade wants next."""
+
+    WAIT = "wait"
+    HALT = "halt"  # two facts exclude each other: people decide
+    PREPARE = "prepare"  # judge the obstacles and write the order
+    SIGN = "sign"  # ask both wallets
+    LOCK = "lock"
+    RENEW = "renew"  # the order went stale unlocked: a new settlement
+    CANCEL = "cancel"  # never locked, and never can be
+    REQUEST_CASH = "request cash"
+    CANCEL_CASH = "cancel cash"  # ask for the outcome never
+    SETTLE = "settle"
+    GIVE_BACK = "give back"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """Both ledgers at one look, and whether a quorum's proof of either outcome is there."""
+
+    now: datetime
+    asset: AssetView | None
+    """None before there is an order."""
+    cash: CashView | None
+    paid_proven: bool = False
+    never_proven: bool = False
+
+
+def wants_out(trade: Trade, now: datetime) -> bool:
+    """Both parties asked, the attempt was given up, or the time to pay is over."""
+    late = trade.order is not None and now.timestamp() > trade.order.terms.pay_by
+    return trade.cancel_agreed or "give up" in trade.intents or late
+
+
+def decide(trade: Trade, sight: Sight) -> Step:
+    """The one next step."""
+    if trade.state.is_end:
+        return Step.WAIT
+    if contradiction(sight) is not None:
+        return Step.HALT
+    if trade.order is None or sight.asset is None:
+        return _before_order(trade, sight.now)
+    asset = sight.asset
+    if asset.head is AssetStatus.NONE and asset.final is AssetStatus.NONE:
+        return _before_lock(trade, asset, sight.now)
+    if asset.head.is_done or asset.final not in (AssetStatus.LOCKED, AssetStatus.PAID):
+        return Step.WAIT  # for finality
+    return _locked(trade, asset, sight)
+
+
+def _before_order(trade: Trade, now: datetime) -> Step:
+    if wants_out(trade, now):
+        return Step.CANCEL
+    return Step.WAIT if now.date() < trade.terms.settlement_date else Step.PREPARE
+
+
+def _before_lock(trade: Trade, asset: AssetView, now: datetime) -> Step:
+    """Once both have signed, anyone may lock until `lock_by`: only then is it over."""
+    assert trade.order is not None
+    signed = trade.seller_signature is not None and trade.buyer_signature is not None
+    stale = asset.final_time > trade.order.terms.lock_by
+    if wants_out(trade, now):
+        return Step.CANCEL if stale or not signed else Step.WAIT
+    if stale:
+        return Step.RENEW
+    return Step.LOCK if signed else Step.SIGN
+
+
+def _locked(trade: Trade, asset: AssetView, sight: Sight) -> Step:
+    cash = sight.cash
+    if asset.final is AssetStatus.PAID or (cash is not None and cash.is_booked):
+        return Step.SETTLE if asset.final is AssetStatus.PAID or sight.paid_proven else Step.WAIT
+    if cash is not None and cash.state is PaymentState.BOOKED:
+        return Step.WAIT  # for the booking notice
+    if cash is not None and cash.is_never:
+        return Step.GIVE_BACK if sight.never_proven else Step.WAIT
+    if wants_out(trade, sight.now):
+        return Step.CANCEL_CASH
+    return Step.REQUEST_CASH if cash is None or cash.state is None else Step.WAIT
+
+
+def contradiction(sight: Sight) -> str | None:
+    """Two facts that cannot both be true, in words; None when all is well."""
+    asset, cash = sight.asset, sight.cash
+    if cash is not None and cash.contradiction is not None:
+        return cash.contradiction
+    if asset is None or cash is None:
+        return None
+    if asset.final is AssetStatus.GIVEN_BACK and cash.state is PaymentState.BOOKED:
+        return "the units were given back and the payment is booked"
+    if asset.final is AssetStatus.SETTLED and cash.is_never:
+        return "the units were delivered and the payment is refused"
+    if asset.head is AssetStatus.NONE and cash.state is PaymentState.BOOKED:
+        return "the payment is booked and the lock is gone: the chain reorganised below its finality depth"
+    return None
+
+
+def observed(trade: Trade, sight: Sight) -> Trade:
+    """The trade as a look at both ledgers shows it: its state and why it waits."""
+    conflict = contradiction(sight)
+    if conflict is not None:
+        return replace(trade, reason=Reason(code="BREAK", text=conflict))
+    asset, cash = sight.asset, sight.cash
+    if asset is None or asset.final is AssetStatus.NONE:
+        return trade
+    if asset.final is AssetStatus.SETTLED:
+        return trade.moved(TradeState.SETTLED)
+    if asset.final is AssetStatus.GIVEN_BACK:
+        return trade.moved(TradeState.RELEASED, _why_never(trade, cash))
+    if asset.final is AssetStatus.PAID or (cash is not None and cash.is_booked):
+        return trade.moved(TradeState.PAID)
+    if trade.state is TradeState.PAID:
+        return trade
+    if cash is not None and cash.state is PaymentState.PENDING:
+        text = cash.reason or "the buyer's account is short of funds"
+        return trade.moved(TradeState.LOCKED, Reason(code="MONY", text=text))
+    if cash is not None and cash.state is PaymentState.HELD:
+        return trade.moved(TradeState.EARMARKED)
+    if trade.state is TradeState.EARMARKED:
+        return trade
+    return trade.moved(TradeState.LOCKED, _why_never(trade, cash) if cash and cash.is_never else None)
+
+
+def _why_never(trade: Trade, cash: CashView | None) -> Reason:
+    if trade.cancel_agreed:
+        return Reason(code="CANI", text="cancelled: both parties asked, before the payment was booked")
+    if cash is None or cash.reason is None:
+        return Reason(code="NVER", text="given back on the agents' proof that it will never be paid")
+    short = " (it was waiting for funds)" if trade.reason and trade.reason.code == "MONY" else ""
+    return Reason(code=cash.reason_code or "NVER", text=f"{cash.reason}{short}")

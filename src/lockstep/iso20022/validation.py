@@ -1,0 +1,183 @@
+"""Safe parsing, the usage-guideline schemas, and their refusals in words.
+
+The schemas in `schemas/` are Lockstep's own and narrower than the published ones: an element that
+is not in them is refused, not ignored. Every message is judged by them, in and out.
+"""
+
+import re
+from functools import cache
+from pathlib import Path
+from threading import Lock
+
+from lxml import etree
+
+from lockstep.domain.errors import InvalidMessage
+
+__all__ = ["MAXIMUM_BYTES", "local_name", "parse", "path_of", "validate"]
+
+MAXIMUM_BYTES = 1 << 20
+"""No message of these types comes near one mebibyte."""
+
+_SCHEMAS = Path(__file__).parent / "schemas"
+_XS = "{http://www.w3.org/2001/XMLSchema}"
+_XSI = "{http://www.w3.org/2001/XMLSchema-instance}"
+_DECLARATION = re.compile(rb"""\s*<\?xml[^>]*?\bencoding\s*=\s*["']([^"']*)["']""")
+_BYTE_ORDER_MARKS = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff", b"\x00<", b"<\x00")
+_QUOTED = re.compile(r"'([^']*)'")
+_PATTERN = re.compile(r"is not accepted by the pattern '(.*)'\.$", re.DOTALL)
+_EXPECTED = re.compile(r"Expected is (?:one of )?\( (.*) \)\.")
+_validating = Lock()
+
+
+@cache
+def _parser(recover: bool) -> etree.XMLParser:
+    return etree.XMLParser(
+        encoding="utf-8",
+        recover=recover,
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        dtd_validation=False,
+        attribute_defaults=False,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
+        collect_ids=False,
+    )
+
+
+def parse(data: bytes, *, recover: bool = False) -> etree._Element:
+    """The root of an XML document in UTF-8 without DTD. Raises InvalidMessage and nothing else."""
+    if len(data) > MAXIMUM_BYTES:
+        raise InvalidMessage("XML", f"{len(data)} bytes", f"at most {MAXIMUM_BYTES} bytes")
+    if data.startswith(_BYTE_ORDER_MARKS):
+        raise InvalidMessage("XML", data[:4].hex(" "), "UTF-8")
+    declared = _DECLARATION.match(data[:200])
+    if declared and declared[1].upper() != b"UTF-8":
+        raise InvalidMessage("XML/@encoding", declared[1].decode("ascii", "replace"), "UTF-8")
+    at = data.find(b"<!DOCTYPE")
+    if at >= 0:
+        shown = data[at : at + 60].decode("utf-8", "replace")
+        raise InvalidMessage("XML/DOCTYPE", shown, "no document type declaration, hence no entities")
+    try:
+        root = etree.fromstring(data, _parser(recover))
+    except etree.XMLSyntaxError as broken:
+        line, column = broken.position
+        raise InvalidMessage(
+            "XML", f"line {line}, column {column}", f"well-formed XML ({_plain(broken.msg)})"
+        ) from None
+    if root is None:  # a recovering parser found no element at all
+        raise InvalidMessage("XML", "", "well-formed XML")
+    if b"XMLSchema-instance" in data:
+        _without_instance_types(root)
+    return root
+
+
+def _without_instance_types(root: etree._Element) -> None:
+    """xsi:type and xsi:nil change what a schema means. A schemaLocation is let be, and never followed."""
+    for element in root.iter(etree.Element):
+        for key in (f"{_XSI}type", f"{_XSI}nil"):
+            value = element.get(key)
+            if value is not None:
+                raise InvalidMessage(f"{path_of(element)}/@xsi:{local_name(key)}", value, "not in a message")
+
+
+@cache
+def _schema() -> etree.XMLSchema:
+    return etree.XMLSchema(file=str(_SCHEMAS / "bizmsg.xsd"))
+
+
+@cache
+def _rules() -> dict[str, str]:
+    """Our schemas' documentation: the rule of each type by its name and by its patterns."""
+    rules: dict[str, str] = {}
+    for file in _SCHEMAS.glob("*.xsd"):
+        for kind in etree.parse(str(file)).iter(f"{_XS}simpleType"):
+            said = kind.findtext(f"{_XS}annotation/{_XS}documentation")
+            if said:
+                rules[str(kind.get("name"))] = said
+                rules.update({str(facet.get("value")): said for facet in kind.iter(f"{_XS}pattern")})
+    return rules
+
+
+def _plain(said: str | None) -> str:
+    """libxml2's words without the place, which stands in the value."""
+    return re.sub(r"\s*,? line \d+.*$", "", said or "", flags=re.DOTALL)
+
+
+def validate(root: etree._Element) -> None:
+    """By the usage guideline. Raises InvalidMessage for the first thing that it finds."""
+    with _validating:  # the schema keeps its findings in itself
+        schema = _schema()
+        if schema.validate(root):
+            return
+        found = next(iter(schema.error_log))  # type: ignore[call-overload]  # the stubs lack it
+    raise _explained(root, found)
+
+
+def local_name(tag: str) -> str:
+    """An element's name without its namespace."""
+    return tag.rpartition("}")[2]
+
+
+def path_of(element: etree._Element) -> str:
+    """As a person names it: `Document/SctiesSttlmTxInstr/TxId`; the envelope goes without saying."""
+    names = [local_name(str(element.tag))]
+    names += [local_name(str(above.tag)) for above in element.iterancestors()]
+    return "/".join(reversed(names[:-1] or names))
+
+
+def _place(root: etree._Element, found: etree._LogEntry) -> etree._Element:
+    places = root.getroottree().xpath(found.path) if found.path else [root]
+    return places[0] if isinstance(places, list) and places else root  # type: ignore[return-value]
+
+
+def _explained(root: etree._Element, found: etree._LogEntry) -> InvalidMessage:
+    """A finding of libxml2 as field, value and rule."""
+    element, said, kind = _place(root, found), found.message, found.type_name
+    path, value = path_of(element), (element.text or "").strip() if len(element) == 0 else ""
+    expected = _EXPECTED.search(said)
+    wanted = [local_name(name.strip()) for name in expected[1].split(",")] if expected else []
+    about = re.search(r"attribute '([^']*)'", said)
+    if kind == "SCHEMAV_ELEMENT_CONTENT" and "Missing child" in said:
+        missing = wanted[0] if len(wanted) == 1 else ""
+        rule = "is required" if missing else f"holds one of {', '.join(wanted)}"
+        return InvalidMessage(f"{path}/{missing}".rstrip("/"), "", rule)
+    if kind == "SCHEMAV_ELEMENT_CONTENT":
+        rule = f"{' or '.join(wanted)} comes here" if wanted else "not in Lockstep's usage guideline"
+        return InvalidMessage(path, value, rule)
+    if kind in ("SCHEMAV_CVC_COMPLEX_TYPE_4", "SCHEMAV_CVC_COMPLEX_TYPE_3_2_1", "SCHEMAV_CVC_COMPLEX_TYPE_3_2_2"):
+        name = local_name(_QUOTED.findall(said)[-1 if about is None or "required" in said else 1])
+        named = f"{path}/@{name}"
+        if kind == "SCHEMAV_CVC_COMPLEX_TYPE_4":
+            return InvalidMessage(named, "", "is required")
+        return InvalidMessage(
+            named,
+            next((v for k, v in element.items() if local_name(str(k)) == name), ""),
+            "not in Lockstep's usage guideline",
+        )
+    if about:
+        name = local_name(about[1])
+        path, value = f"{path}/@{name}", element.get(name) or ""
+    return InvalidMessage(path, value, _rule(kind, said))
+
+
+def _rule(kind: str, said: str) -> str:
+    """What a value should have been."""
+    pattern = _PATTERN.search(said)
+    if pattern and pattern[1] in _rules():
+        return _rules()[pattern[1]]
+    if kind == "SCHEMAV_CVC_ENUMERATION_VALID":
+        return "one of " + ", ".join(_QUOTED.findall(said.partition("set {")[2]))
+    if kind == "SCHEMAV_CVC_COMPLEX_TYPE_2_3":
+        return "elements and no text"
+    if kind == "SCHEMAV_CVC_TYPE_3_1_2":
+        return "text and no elements"
+    if kind == "SCHEMAV_CVC_MAXLENGTH_VALID":
+        return f"at most {_QUOTED.findall(said)[-1]} characters"
+    if kind in ("SCHEMAV_CVC_TOTALDIGITS_VALID", "SCHEMAV_CVC_FRACTIONDIGITS_VALID"):
+        return f"at most {_QUOTED.findall(said)[-1]} " + ("digits" if "TOTAL" in kind else "decimals")
+    for name in reversed(_QUOTED.findall(said)):
+        if local_name(name) in _rules():
+            return _rules()[local_name(name)]
+    return re.sub(r"\{[^}]*\}", "", said)

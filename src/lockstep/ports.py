@@ -1,0 +1,252 @@
+"""What the settlement logic needs of the world, as small protocols. Adapters are wired in `app`."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from lockstep.domain.cash import CashView
+from lockstep.domain.errors import LockstepError
+from lockstep.domain.identifiers import Lei, Reference, SettlementId, TradeId
+from lockstep.domain.instruction import (
+    CancellationAdvice,
+    CancellationRequest,
+    Instruction,
+    SettlementConfirmation,
+    Side,
+    StatusAdvice,
+)
+from lockstep.domain.journal import Entry, JournalRow
+from lockstep.domain.message import Message
+from lockstep.domain.order import AssetEvent, AssetView, Attestation, Epoch, Order, Proof
+from lockstep.domain.payment import BookingNotice, CancelPayment, Payment, PaymentReport, Release, Resolution
+from lockstep.domain.trade import Reason, Trade, TradeTerms
+
+__all__ = [
+    "AssetLedger",
+    "AttestationBoard",
+    "Book",
+    "CashBody",
+    "CashSystem",
+    "Change",
+    "Clock",
+    "Mailbox",
+    "OrderWallet",
+    "PartyBody",
+    "Randomness",
+    "SentTransaction",
+    "SignOnceRegister",
+    "StoredInstruction",
+    "TransactionLog",
+    "Unreadable",
+]
+
+CashBody = Payment | PaymentReport | CancelPayment | Resolution | BookingNotice | Release
+PartyBody = StatusAdvice | CancellationAdvice | SettlementConfirmation
+
+
+class Clock(Protocol):
+    """Business time, UTC."""
+
+    def now(self) -> datetime: ...
+
+
+class Randomness(Protocol):
+    """Unpredictable bytes; a seeded stream in a simulation."""
+
+    def token(self, size: int) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unreadable:
+    """Mail that could not be read. It is set apart with its reason; what follows it goes on."""
+
+    data: bytes
+    error: LockstepError
+
+
+class CashSystem(Protocol):
+    """The RTGS as one of its parties sees it."""
+
+    def send(self, message: Message[CashBody]) -> None:
+        """Hands over a message; returning means the RTGS has it durably.
+
+        Raises Refused or InvalidInput when it says no, Unavailable when nothing is known.
+        """
+
+    def receive(self, after: int, limit: int = 200) -> Sequence[tuple[int, Message[CashBody] | Unreadable]]:
+        """This party's mail after a sequence number, in order; re-readable for ever. Raises Unavailable."""
+
+
+class Mailbox(Protocol):
+    """Where participants get their messages. Delivering the same message twice is harmless."""
+
+    def deliver(self, message: Message[PartyBody]) -> None: ...
+
+
+class AssetLedger(Protocol):
+    """The securities side: the contracts of one network, as one party's node shows them."""
+
+    def view(self, settlement_id: SettlementId, order: Order) -> AssetView:
+        """Where a settlement stands. Raises Unavailable."""
+
+    def history(self, settlement_id: SettlementId) -> Sequence[AssetEvent]:
+        """What happened to a settlement, oldest first, whoever sent it. Raises Unavailable."""
+
+    def obstacle(self, order: Order) -> Reason | None:
+        """What would refuse the lock now, judged without signatures: eligibility or units."""
+
+    def next_nonce(self, seller: str, at_least: int) -> int:
+        """The first order nonce of a seller, from `at_least` on, that the chain has not seen."""
+
+    def epoch(self) -> Epoch:
+        """The agents whose proof the contract takes now."""
+
+    def lock(self, settlement_id: SettlementId, order: Order, seller: bytes, buyer: bytes) -> None:
+        """Has the lock sent, once; called again it watches over the same transaction.
+
+        Raises ContractRefused when the contract says no, Unavailable when nothing is known.
+        """
+
+    def settle(self, settlement_id: SettlementId, order: Order, proof: Proof) -> None:
+        """As `lock`, for delivery on proof of *paid*."""
+
+    def give_back(self, settlement_id: SettlementId, order: Order, proof: Proof) -> None:
+        """As `lock`, for release on proof of *never*."""
+
+
+class OrderWallet(Protocol):
+    """A party's wallet, wherever it lives. It checks the order against the terms it knows."""
+
+    def sign(self, order: Order, terms: TradeTerms, side: Side) -> bytes | None:
+        """The signature, or None where it has not been given yet. Raises Refused."""
+
+
+class AttestationBoard(Protocol):
+    """Where agents leave their signatures for anyone to take."""
+
+    def publish(self, attestation: Attestation) -> None:
+        """Leaves one; publishing the same twice is harmless."""
+
+    def attestations(self, settlement_id: SettlementId) -> Sequence[Attestation]:
+        """All that is there for a settlement, unverified."""
+
+
+class SignOnceRegister(Protocol):
+    """An agent's memory of what it signed: one outcome per settlement, durable before it leaves."""
+
+    def record(self, attestation: Attestation, sources: Sequence[str]) -> Attestation:
+        """Stores it and returns what is stored. Raises Contradiction for another outcome."""
+
+    def all(self) -> Sequence[Attestation]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentTransaction:
+    """A chain transaction as decided: stored before it is first broadcast, then completed.
+
+    `key` names what it is for (`lock/<settlement id>`); `gas` and `status` come from its receipt.
+    """
+
+    key: str
+    nonce: int
+    raw: bytes
+    hash: str
+    status: str = "signed"
+    """signed, mined, reverted or replaced."""
+    block: int | None = None
+    gas: int | None = None
+
+
+class TransactionLog(Protocol):
+    """The sender's memory."""
+
+    def transactions(self, key: str) -> Sequence[SentTransaction]:
+        """All tries at one thing, oldest first."""
+
+    def unmined(self) -> Sequence[SentTransaction]:
+        """Those not yet known to be in a block, by nonce."""
+
+    def put(self, transaction: SentTransaction) -> None:
+        """Stores or replaces by hash, durably."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredInstruction:
+    """An instruction as received. `status` is WAITING, MATCHED, CANCELLED or AGED_OUT."""
+
+    message_id: str
+    content_hash: str
+    instruction: Instruction
+    status: str
+    received_at: datetime
+    trade_id: TradeId | None = None
+    reason: Reason | None = None
+
+    @property
+    def key(self) -> tuple[Lei, Reference]:
+        return self.instruction.owner.lei, self.instruction.reference
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What one step wants remembered. Stored whole or not at all."""
+
+    entries: tuple[Entry, ...] = ()
+    instructions: tuple[StoredInstruction, ...] = ()
+    trades: tuple[Trade, ...] = ()
+    cash: tuple[CashView, ...] = ()
+    cash_cursor: int | None = None
+    seen: tuple[tuple[str, str, str], ...] = ()
+    """(sender, message id, content hash) of messages taken."""
+    requests: tuple[Message[CancellationRequest], ...] = ()
+    outgoing: tuple[Message[PartyBody], ...] = ()
+    delivered: tuple[str, ...] = ()
+    """Message ids that their receivers now have."""
+
+    def __bool__(self) -> bool:
+        return any(getattr(self, name) not in ((), None) for name in self.__dataclass_fields__)
+
+
+class Book(Protocol):
+    """The service's records: work queue and journal in one, so that a step and its entry are one."""
+
+    def commit(self, change: Change) -> None:
+        """Stores a change and numbers its entries, durably and in one transaction.
+
+        Raises Conflict, and stores nothing, if a trade was stored by another since it was read.
+        """
+
+    def instruction(self, owner: Lei, reference: Reference) -> StoredInstruction | None: ...
+
+    def seen(self, sender: str, message_id: str) -> str | None:
+        """The content hash of a message received before, or None."""
+
+    def waiting(self) -> Sequence[StoredInstruction]:
+        """Instructions not yet matched, oldest first."""
+
+    def trade(self, trade_id: TradeId) -> Trade | None: ...
+
+    def open_trades(self) -> Sequence[Trade]:
+        """Trades that have not ended, oldest first."""
+
+    def trades(self) -> Sequence[Trade]: ...
+
+    def instructions(self) -> Sequence[StoredInstruction]: ...
+
+    def cash_view(self, settlement_id: SettlementId) -> CashView | None: ...
+
+    def cash_cursor(self) -> int: ...
+
+    def next_order_nonce(self, seller: str) -> int:
+        """One more than the highest nonce ordered for a seller; 0 at first."""
+
+    def cancellations(self, trade_id: TradeId) -> Sequence[Message[CancellationRequest]]: ...
+
+    def undelivered(self) -> Sequence[Message[PartyBody]]: ...
+
+    def journal(self, subject: str | None = None, after: int = 0) -> Sequence[JournalRow]: ...
+
+
+OnCommit = Callable[[str], None]
+"""Called after each durable step with its name; a crash test dies here."""

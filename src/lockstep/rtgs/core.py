@@ -1,0 +1,179 @@
+"""The RTGS as its parties meet it: a message in, answers out, a mailbox for each.
+
+Refusals. A message that is refused by name (`Refused`) or for its content (`InvalidInput`) leaves no
+trace: its id is not spent, no payment exists, no settlement is touched. Both carry field, value and
+rule. Only a well-formed payment of an authorised instructing party that breaks a business rule is kept,
+as REJECTED with a tombstone, and answered by pacs.002 RJCT: nobody else can burn a settlement.
+
+A pacs.002 RJCT or CANC and a camt.029 CNCL that name a settlement mean that it will never be paid: the
+agents build on that. So a second payment for a settlement that has one open or booked is refused by
+name and *not* by RJCT.
+
+| name | why |
+|---|---|
+| SenderMismatch | the header's sender is not who was authenticated |
+| NotAuthorised | the party's role does not allow this message, or the payment is another's |
+| MessageConflict, UetrConflict | a message id, a UETR used before with other content |
+| SettlementConflict | the settlement has a payment that is open or booked |
+| PaymentUnknown, PaymentMismatch | a release or cancellation that fits no payment |
+| PaymentPending, PaymentEnded | a release for a payment not yet, or no longer, held |
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import select
+
+from lockstep.domain.errors import InvalidInput
+from lockstep.domain.identifiers import Bic, bic
+from lockstep.domain.message import Message
+from lockstep.domain.payment import CancelPayment, Payment, PaymentState, Release
+from lockstep.iso20022 import read, write
+from lockstep.rtgs import parties, payments, register
+from lockstep.rtgs.database import Clock, Database, Step
+from lockstep.rtgs.facts import Facts, collect
+from lockstep.rtgs.handlers import cancel, pay, release
+from lockstep.rtgs.operator import Operator
+from lockstep.rtgs.parties import Role, refusal
+from lockstep.rtgs.register import Reason
+from lockstep.rtgs.tables import inbox, outbox
+
+LARGEST_PAGE = 1000
+
+_HANDLERS: dict[type, tuple[str, Role, Callable[[Step, Message[Any]], None]]] = {
+    Payment: ("pacs.009", Role.INSTRUCTING, pay),
+    CancelPayment: ("camt.056", Role.INSTRUCTING, cancel),
+    Release: ("camt.007", Role.AGENT, release),
+}
+
+
+class Rtgs:
+    """One payment system on one database. Not for use from several threads at once.
+
+    `on_commit` is called after each durable step with its name; a crash test dies there.
+    Raises Misconfigured if the database belongs to another BIC.
+    """
+
+    def __init__(self, url: str, clock: Clock, *, bic: Bic, on_commit: Callable[[str], None] | None = None) -> None:
+        self._database = Database(url, clock, bic, on_commit)
+        self.bic = bic
+        self.operator = Operator(self._database)
+
+    def handle(self, data: bytes, sender: Bic) -> list[bytes]:
+        """Takes one message of an authenticated sender and returns the answers meant for it.
+
+        All that it does is durable before this returns. The same message again returns the same
+        answers and does nothing. Raises Refused or InvalidInput; then nothing was done.
+        """
+        message = read(data)
+        self._check_header(message, sender)
+        now = self._database.now()
+        self._expire(now)
+        with self._database.step("message", now, sender) as step:
+            if not self._repeated(step, message):
+                kind, role, handler = self._handler(message)
+                parties.require(step.connection, sender, role, kind)
+                handler(step, message)
+                self._remember(step, message, data)
+            return self._answers(step)
+
+    def mailbox(self, receiver: Bic, after: int = 0, limit: int = 200) -> list[tuple[int, bytes]]:
+        """A party's mail after a sequence number, in order. Sequences begin at 1 and have no gaps."""
+        query = (
+            select(outbox.c.sequence, outbox.c.data)
+            .where(outbox.c.receiver == receiver, outbox.c.sequence > after)
+            .order_by(outbox.c.sequence)
+            .limit(max(0, min(limit, LARGEST_PAGE)))
+        )
+        with self._database.reading() as connection:
+            return [(sequence, data) for sequence, data in connection.execute(query)]
+
+    def tick(self) -> int:
+        """Rejects what was not booked by its `pay_by`, and returns how many payments that were."""
+        return self._expire(self._database.now())
+
+    def sender_of(self, key: str) -> Bic | None:
+        """Whose API key this is."""
+        with self._database.reading() as connection:
+            return parties.owner_of(connection, key)
+
+    def facts(self) -> Facts:
+        """All that the books say at one moment, for an outside auditor."""
+        with self._database.reading() as connection:
+            return collect(connection, self.bic)
+
+    def close(self) -> None:
+        """Lets go of the database."""
+        self._database.close()
+
+    def _expire(self, now: datetime) -> int:
+        with self._database.reading() as connection:
+            if not register.still_open(connection, due_before=now):
+                return 0
+        with self._database.step("payments-expired", now) as step:
+            due = register.still_open(step.connection, due_before=now)
+            reason = Reason.of("TM01", "SttlmTmReq/RjctTm", f"not booked before {now.isoformat()}", "inclusive")
+            payments.never(step, due, PaymentState.REJECTED, reason)
+        return len(due)
+
+    def _check_header(self, message: Message[object], sender: Bic) -> None:
+        if message.sender != bic(sender, field="sender"):
+            raise refusal("SenderMismatch", "AppHdr/Fr", message.sender, f"the authenticated sender, {sender}")
+        if message.receiver != self.bic:
+            raise InvalidInput("AppHdr/To", message.receiver, f"this system, {self.bic}")
+
+    @staticmethod
+    def _handler(message: Message[object]) -> tuple[str, Role, Callable[[Step, Message[Any]], None]]:
+        try:
+            return _HANDLERS[type(message.body)]
+        except KeyError:
+            taken = "a message that the RTGS takes: pacs.009, camt.056 or camt.007"
+            raise InvalidInput("AppHdr/MsgDefIdr", type(message.body).__name__, taken) from None
+
+    @staticmethod
+    def _repeated(step: Step, message: Message[object]) -> bool:
+        """Whether this message was accepted before; if so its answers are the step's."""
+        query = select(inbox.c.content, inbox.c.answers).where(
+            inbox.c.sender == message.sender, inbox.c.message_id == message.message_id
+        )
+        known = step.connection.execute(query).first()
+        if known is None:
+            return False
+        if known.content != _content(message):
+            rule = "a message id is used once, or again with the same content"
+            raise refusal("MessageConflict", "AppHdr/BizMsgIdr", message.message_id, rule)
+        step.name = "message-repeated"
+        step.answers.extend(json.loads(known.answers))
+        return True
+
+    @staticmethod
+    def _remember(step: Step, message: Message[object], data: bytes) -> None:
+        step.connection.execute(
+            inbox.insert().values(
+                sender=message.sender,
+                message_id=message.message_id,
+                content=_content(message),
+                data=data,
+                received_at=step.now,
+                answers=json.dumps(step.answers),
+            )
+        )
+
+    @staticmethod
+    def _answers(step: Step) -> list[bytes]:
+        query = (
+            select(outbox.c.data)
+            .where(outbox.c.receiver == step.sender, outbox.c.sequence.in_(step.answers))
+            .order_by(outbox.c.sequence)
+        )
+        return list(step.connection.scalars(query)) if step.answers else []
+
+
+def _content(message: Message[Any]) -> str:
+    """A message's content without what may differ when it is sent again: time and duplicate flag."""
+    same = replace(message, created=datetime(1970, 1, 1, tzinfo=UTC), possible_duplicate=False)
+    return hashlib.sha256(write(same)).hexdigest()

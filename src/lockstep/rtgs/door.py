@@ -1,0 +1,156 @@
+"""The RTGS on HTTP: ISO 20022 XML for its parties, JSON for its operator. Loopback unless told otherwise.
+
+| request | answer |
+|---|---|
+| POST /messages, an XML message | 202 `{"answers": ["<xml>", …]}` once it is durable |
+| GET /messages?after=N&limit=M | 200 `{"items": [{"sequence": 1, "message": "<xml>"}, …]}` |
+| GET /health | 200 `{"status": "up", "bic": …, "business_day": …}` |
+| GET, POST /operator/… | 200, see `door_operator` |
+
+A party is whom its key (`Authorization: Bearer <key>`) names. Refusals are JSON with `field`, `value`,
+`rule` and, for a refusal by name, `name`: 401 no valid key, 403 not this party's to send, 404, 405,
+409 an operator's id taken by other content, 413 over 1 MiB, 422 everything else. All requests are
+served one after another, on the event loop: the core knows no concurrency.
+"""
+
+import hmac
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from lockstep.domain.errors import Conflict, InvalidInput, Refused
+from lockstep.domain.identifiers import Bic
+from lockstep.rtgs.core import Rtgs
+from lockstep.rtgs.door_operator import operate
+from lockstep.rtgs.facts import plain
+
+if TYPE_CHECKING:
+    import uvicorn
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import JSONResponse
+
+LARGEST_MESSAGE = 1 << 20
+"""Bytes."""
+
+_FORBIDDEN = ("NotAuthorised", "SenderMismatch")
+
+
+class _Denied(Exception):
+    """A request that goes no further: its status and what the answer says."""
+
+    def __init__(self, status: int, field: str, value: object, rule: str) -> None:
+        self.status, self.content = status, {"field": field, "value": str(value), "rule": rule}
+
+
+def application(rtgs: Rtgs, operator_key: str | None = None) -> "Starlette":
+    """The ASGI application. Without an operator key nobody is the operator."""
+    from starlette.applications import Starlette
+    from starlette.responses import JSONResponse
+    from starlette.routing import Route
+
+    def answered(serve_request: "Callable[[Request, bytes], JSONResponse]") -> "Callable[[Request], object]":
+        async def endpoint(request: "Request") -> "JSONResponse":
+            try:
+                return serve_request(request, await _content(request))
+            except _Denied as denied:
+                return JSONResponse(denied.content, denied.status)
+            except Refused as refused:
+                details = {name: str(value) for name, value in refused.details.items()}
+                return JSONResponse({"name": refused.name, **details}, 403 if refused.name in _FORBIDDEN else 422)
+            except InvalidInput as error:
+                return JSONResponse({"field": error.field, "value": error.value, "rule": error.rule}, 422)
+            except Conflict as error:
+                rule = "not yet taken by other content"
+                return JSONResponse({"field": error.kind, "value": error.identifier, "rule": rule}, 409)
+
+        return endpoint
+
+    def party(request: "Request") -> Bic:
+        found = rtgs.sender_of(_key(request))
+        if found is None:
+            raise _Denied(401, "Authorization", "***", "Bearer and the key of a registered party")
+        return found
+
+    def messages(request: "Request", content: bytes) -> "JSONResponse":
+        caller = party(request)
+        if request.method == "POST":
+            return JSONResponse({"answers": [answer.decode() for answer in rtgs.handle(content, caller)]}, 202)
+        rtgs.tick()  # whoever looks sees no payment that has run out
+        page = rtgs.mailbox(caller, _whole(request, "after", 0), _whole(request, "limit", 200))
+        return JSONResponse({"items": [{"sequence": number, "message": data.decode()} for number, data in page]})
+
+    def health(_request: "Request", _content: bytes) -> "JSONResponse":
+        return JSONResponse({"status": "up", "bic": rtgs.bic, "business_day": plain(rtgs.operator.business_day())})
+
+    def operator(request: "Request", content: bytes) -> "JSONResponse":
+        if operator_key is None or not hmac.compare_digest(_key(request).encode(), operator_key.encode()):
+            raise _Denied(401, "Authorization", "***", "Bearer and the operator's key")
+        return JSONResponse(plain(operate(rtgs, request.method, request.path_params["act"], content)))
+
+    return Starlette(
+        routes=[
+            Route("/messages", answered(messages), methods=["GET", "POST"]),
+            Route("/health", answered(health), methods=["GET"]),
+            Route("/operator/{act:path}", answered(operator), methods=["GET", "POST"]),
+        ]
+    )
+
+
+def listen(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
+    """A listening socket; port 0 takes a free one. Callers are queued on it from now on."""
+    return socket.create_server((host, port), backlog=128)
+
+
+def server(rtgs: Rtgs, operator_key: str | None = None) -> "uvicorn.Server":
+    """A uvicorn server, for `run(sockets=[listen(…)])`; it stops once `should_exit` is set."""
+    import uvicorn
+
+    application_ = application(rtgs, operator_key)
+    return uvicorn.Server(
+        uvicorn.Config(application_, log_level="warning", access_log=False, lifespan="off", ws="none")
+    )
+
+
+def serve(
+    rtgs: Rtgs,
+    host: str = "127.0.0.1",
+    port: int = 8020,
+    *,
+    operator_key: str | None = None,
+    ready: Callable[[str], None] | None = None,
+) -> None:
+    """Serves until SIGTERM or SIGINT, then finishes what it has begun and returns.
+
+    `ready` is called with the URL as soon as callers may connect.
+    """
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn stops on them, then raises them again
+            signal.signal(number, lambda _number, _frame: None)
+    with listen(host, port) as listening:
+        if ready is not None:
+            ready("http://{}:{}".format(*listening.getsockname()[:2]))
+        server(rtgs, operator_key).run(sockets=[listening])
+
+
+async def _content(request: "Request") -> bytes:
+    content = bytearray()
+    async for chunk in request.stream():
+        content += chunk
+        if len(content) > LARGEST_MESSAGE:
+            raise _Denied(413, "message", f"over {LARGEST_MESSAGE} bytes", f"at most {LARGEST_MESSAGE} bytes")
+    return bytes(content)
+
+
+def _key(request: "Request") -> str:
+    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+    return key if scheme.lower() == "bearer" else ""
+
+
+def _whole(request: "Request", name: str, default: int) -> int:
+    text = request.query_params.get(name, str(default))
+    if not (text.isascii() and text.isdigit() and len(text) < 16):
+        raise InvalidInput(name, text, "a whole number, zero or more")
+    return int(text)

@@ -1,0 +1,169 @@
+"""What the books say, as plain values: for an operator's screen and for an outside auditor."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import date, datetime
+from enum import Enum
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, select
+
+from lockstep.domain.identifiers import Bic, SettlementId, Uetr
+from lockstep.domain.money import Money
+from lockstep.rtgs import ledger, parties, register, rules
+from lockstep.rtgs.ledger import Account
+from lockstep.rtgs.register import StoredPayment
+from lockstep.rtgs.tables import accounts, endings, mandates, postings, releases
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Posting:
+    """One booking: a debit and its credit. Immutable, numbered, in the order of booking.
+
+    `reference` is `payment/<settlement id>` or `funding/<the operator's reference>`.
+    """
+
+    number: int
+    reference: str
+    debit: str
+    credit: str
+    amount: Money
+    booked_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mandate:
+    """An account owner's leave to debit: by whom, to whom, how much at once, until which day.
+
+    `instructing` and `payee` (an account number) are None for any. Mandates are never changed: of the
+    same account, instructing party and payee the newest counts.
+    """
+
+    number: int
+    account: str
+    maximum: Money
+    until: date
+    payee: str | None
+    instructing: Bic | None
+    given_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tombstone:
+    """This settlement is never paid, under any UETR."""
+
+    settlement_id: SettlementId
+    uetr: Uetr
+    written_at: datetime
+    reason_code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseGiven:
+    """An agent's release, as counted."""
+
+    settlement_id: SettlementId
+    uetr: Uetr
+    agent: Bic
+    released_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """All books at one moment."""
+
+    bic: Bic
+    business_day: date | None
+    quorum: int
+    agents: tuple[Bic, ...]
+    accounts: tuple[Account, ...]
+    postings: tuple[Posting, ...]
+    payments: tuple[StoredPayment, ...]
+    mandates: tuple[Mandate, ...]
+    tombstones: tuple[Tombstone, ...]
+    releases: tuple[ReleaseGiven, ...]
+
+
+def collect(connection: Connection, bic: Bic) -> Facts:
+    """The facts, from one consistent view."""
+    tombstones = select(endings).where(endings.c.ending == "NEVER").order_by(endings.c.settlement_id)
+    given = select(releases).order_by(releases.c.released_at, releases.c.settlement_id, releases.c.agent)
+    return Facts(
+        bic=bic,
+        business_day=rules.business_day(connection),
+        quorum=parties.quorum(connection),
+        agents=tuple(parties.agents(connection)),
+        accounts=tuple(ledger.all_accounts(connection)),
+        postings=tuple(all_postings(connection)),
+        payments=tuple(register.all_payments(connection)),
+        mandates=tuple(all_mandates(connection)),
+        tombstones=tuple(
+            Tombstone(
+                settlement_id=SettlementId(row["settlement_id"]),
+                uetr=Uetr(row["uetr"]),
+                written_at=row["ended_at"],
+                reason_code=row["reason_code"],
+            )
+            for row in connection.execute(tombstones).mappings()
+        ),
+        releases=tuple(
+            ReleaseGiven(
+                settlement_id=SettlementId(row["settlement_id"]),
+                uetr=Uetr(row["uetr"]),
+                agent=Bic(row["agent"]),
+                released_at=row["released_at"],
+            )
+            for row in connection.execute(given).mappings()
+        ),
+    )
+
+
+def all_postings(connection: Connection, after: int = 0) -> list[Posting]:
+    """Postings with a higher number than `after`, in order."""
+    query = select(postings).where(postings.c.number > after).order_by(postings.c.number)
+    return [
+        Posting(
+            number=row["number"],
+            reference=row["reference"],
+            debit=row["debit"],
+            credit=row["credit"],
+            amount=Money(currency=row["currency"], amount=row["amount"]),
+            booked_at=row["booked_at"],
+        )
+        for row in connection.execute(query).mappings()
+    ]
+
+
+def all_mandates(connection: Connection) -> list[Mandate]:
+    """Every mandate ever given, oldest first."""
+    query = select(mandates, accounts.c.currency).join(accounts).order_by(mandates.c.number)
+    return [_mandate(row) for row in connection.execute(query).mappings()]
+
+
+def plain(value: Any) -> Any:
+    """Values as JSON has them: money as currency and decimal text, instants and dates in ISO 8601."""
+    if isinstance(value, Money):
+        return {"currency": value.currency, "amount": value.text()}
+    if isinstance(value, Enum):
+        return value.name
+    if isinstance(value, date):
+        return value.isoformat()
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    return value
+
+
+def _mandate(row: RowMapping) -> Mandate:
+    return Mandate(
+        number=row["number"],
+        account=row["account"],
+        maximum=Money(currency=row["currency"], amount=row["maximum"]),
+        until=row["until"],
+        payee=None if row["payee"] == rules.ANY else row["payee"],
+        instructing=None if row["instructing"] == rules.ANY else Bic(row["instructing"]),
+        given_at=row["given_at"],
+    )

@@ -1,0 +1,20 @@
+"""EIP-712 types, hashes, signatures and proofs: the one place that knows them besides the chain."""
+
+from lockstep.signing.consent import check_order
+from lockstep.signing.keys import Key, read_keystore, recover, write_keystore
+from lockstep.signing.proof import build_proof, verify
+from lockstep.signing.typed_data import cash_hash, outcome_digest, settlement_id, terms_hash
+
+__all__ = [
+    "Key",
+    "build_proof",
+    "cash_hash",
+    "check_order",
+    "outcome_digest",
+    "read_keystore",
+    "recover",
+    "settlement_id",
+    "terms_hash",
+    "verify",
+    "write_keystore",
+]

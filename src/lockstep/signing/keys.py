@@ -1,0 +1,72 @@
+"""secp256k1 keys: signing, recovering, and the encrypted file that keeps one (Web3 Secret Storage v3)."""
+
+import json
+import os
+from pathlib import Path
+
+from eth_account import Account
+from eth_keys import keys  # type: ignore[attr-defined]
+from eth_keys.exceptions import BadSignature
+from eth_utils.exceptions import ValidationError
+
+from lockstep.domain.errors import InvalidInput, Misconfigured
+
+__all__ = ["Key", "read_keystore", "recover", "write_keystore"]
+
+_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+
+
+class Key:
+    """A private key. Shows its address only; sign what you have checked, not what you were handed."""
+
+    __slots__ = ("_private", "address")
+
+    def __init__(self, secret: bytes) -> None:
+        self._private = keys.PrivateKey(secret)
+        self.address: str = self._private.public_key.to_checksum_address()
+
+    def __repr__(self) -> str:
+        return f"Key({self.address})"
+
+    def sign(self, digest: bytes) -> bytes:
+        """65 bytes: r, s in the lower half of the order, v of 27 or 28."""
+        signature = self._private.sign_msg_hash(digest).to_bytes()
+        return bytes(signature[:64]) + bytes([signature[64] + 27])
+
+    def secret(self) -> bytes:
+        """The key itself, for a transaction signer or a keystore file."""
+        return bytes(self._private.to_bytes())
+
+
+def recover(digest: bytes, signature: bytes) -> str:
+    """Who signed. Raises InvalidInput for anything but 65 bytes with low s and v of 27 or 28."""
+    if len(signature) != 65 or signature[64] not in (27, 28):
+        raise InvalidInput("signature", signature.hex(), "65 bytes: r, s, and v of 27 or 28")
+    if int.from_bytes(signature[32:64], "big") > _ORDER // 2:
+        raise InvalidInput("signature", signature.hex(), "s in the lower half of the curve's order (EIP-2)")
+    try:
+        raw = keys.Signature(signature[:64] + bytes([signature[64] - 27]))
+        return str(raw.recover_public_key_from_msg_hash(digest).to_checksum_address())
+    except (BadSignature, ValidationError) as error:
+        raise InvalidInput("signature", signature.hex(), "a signature on secp256k1") from error
+
+
+def write_keystore(path: Path, key: Key, password: str, *, iterations: int = 262_144) -> None:
+    """Encrypts a key into a new file, readable by its owner only. An existing file is never replaced."""
+    content = Account.encrypt(key.secret(), password, kdf="pbkdf2", iterations=iterations)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        json.dump(content, file)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_keystore(path: Path, password: str) -> Key:
+    """Raises Misconfigured if the file is missing, is no keystore, or the password is wrong."""
+    try:
+        return Key(bytes(Account.decrypt(json.loads(path.read_text()), password)))
+    except FileNotFoundError as error:
+        raise Misconfigured(f"keystore {path} is missing") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise Misconfigured(f"keystore {path}: {error}") from error

@@ -1,0 +1,64 @@
+"""From agents' attestations to the proof that the contract takes."""
+
+from collections.abc import Iterable
+
+from lockstep.domain.errors import InvalidInput, Refused
+from lockstep.domain.market import Network
+from lockstep.domain.order import Attestation, Epoch, OutcomeResult, Proof
+from lockstep.signing.keys import recover
+from lockstep.signing.typed_data import outcome_digest
+
+__all__ = ["build_proof", "verify"]
+
+
+def verify(attestation: Attestation, epoch: Epoch, network: Network) -> None:
+    """Checks that one of the epoch's agents signed exactly this outcome, for this chain and contract.
+
+    Raises Refused by name: WrongEpoch, NotAnAgent, SignatureMismatch or InvalidSignature.
+    """
+    subject = {"settlement_id": attestation.settlement_id, "agent": attestation.agent}
+    if attestation.epoch != epoch.number:
+        raise Refused("WrongEpoch", {**subject, "actual": attestation.epoch, "expected": epoch.number})
+    if attestation.agent not in epoch.agents:
+        raise Refused("NotAnAgent", subject)
+    digest = outcome_digest(attestation.settlement_id, attestation.result, attestation.epoch, network)
+    try:
+        signer = recover(digest, attestation.signature)
+    except InvalidInput as error:
+        raise Refused("InvalidSignature", {**subject, "rule": error.rule}) from error
+    if signer != attestation.agent:
+        raise Refused("SignatureMismatch", {**subject, "actual": signer, "expected": attestation.agent})
+
+
+def build_proof(
+    result: OutcomeResult, attestations: Iterable[Attestation], epoch: Epoch, network: Network
+) -> Proof | None:
+    """The proof for one outcome once a quorum of valid attestations is there, else None.
+
+    What does not verify is left out: one bad agent cannot spoil the others' proof. As many
+    signatures as the quorum are used, the first in agent order.
+    """
+    signed: dict[str, bytes] = {}
+    for attestation in attestations:
+        if attestation.result is not result or attestation.agent in signed:
+            continue
+        try:
+            verify(attestation, epoch, network)
+        except Refused:
+            continue
+        signed[attestation.agent] = attestation.signature
+    chosen = [agent for agent in epoch.agents if agent in signed][: epoch.quorum]
+    if len(chosen) < epoch.quorum:
+        return None
+    return Proof(
+        quorum=epoch.quorum,
+        signers=sum(1 << place for place, agent in enumerate(epoch.agents) if agent in chosen),
+        signatures=b"".join(_compact(signed[agent]) for agent in chosen),
+        absent=tuple(agent for agent in epoch.agents if agent not in chosen),
+    )
+
+
+def _compact(signature: bytes) -> bytes:
+    """EIP-2098: the parity of v in the top bit of s."""
+    parity = signature[64] - 27
+    return signature[:32] + bytes([signature[32] | parity << 7]) + signature[33:64]

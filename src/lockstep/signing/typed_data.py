@@ -1,0 +1,115 @@
+"""The typed data that wallets and agents sign (EIP-712), hashed as `contracts/DvP.sol` hashes it."""
+
+from eth_abi.abi import encode
+from eth_utils.crypto import keccak
+
+from lockstep.domain.identifiers import SettlementId
+from lockstep.domain.market import Network
+from lockstep.domain.money import Money
+from lockstep.domain.order import Movement, Order, OrderTerms, OutcomeResult
+from lockstep.domain.payment import CashAccount
+
+__all__ = ["cash_hash", "outcome_digest", "settlement_id", "terms_hash"]
+
+_MOVEMENT = "Movement(address token,address seller,address buyer,uint64 quantity,uint32 epoch,uint64 nonce)"
+_TERMS = "Terms(bytes32 tradeId,uint32 part,bytes32 cashHash,uint40 lockBy,uint40 payBy)"
+_DOMAIN_TYPE = keccak(text="EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)")
+_MOVEMENT_TYPE = keccak(text=_MOVEMENT)
+_TERMS_TYPE = keccak(text=_TERMS)
+_ORDER_TYPE = keccak(text=f"Order(Movement movement,Terms terms){_MOVEMENT}{_TERMS}")
+_OUTCOME_TYPE = keccak(text="Outcome(bytes32 settlementId,uint8 result,uint32 epoch)")
+_CASH_TYPE = keccak(
+    text="Cash(bytes16 salt,string currency,uint256 amount,"
+    "string debtor,string debtorAccount,string creditor,string creditorAccount)"
+)
+_NAME, _VERSION = keccak(text="Lockstep DvP"), keccak(text="1")
+
+
+def _domain_separator(network: Network) -> bytes:
+    return keccak(
+        encode(
+            ["bytes32", "bytes32", "bytes32", "uint256", "address"],
+            [_DOMAIN_TYPE, _NAME, _VERSION, network.chain_id, network.dvp],
+        )
+    )
+
+
+def _digest(network: Network, struct_hash: bytes) -> bytes:
+    return keccak(b"\x19\x01" + _domain_separator(network) + struct_hash)
+
+
+def _movement_hash(movement: Movement) -> bytes:
+    return keccak(
+        encode(
+            ["bytes32", "address", "address", "address", "uint64", "uint32", "uint64"],
+            [
+                _MOVEMENT_TYPE,
+                movement.token,
+                movement.seller,
+                movement.buyer,
+                movement.quantity,
+                movement.epoch,
+                movement.nonce,
+            ],
+        )
+    )
+
+
+def terms_hash(terms: OrderTerms) -> bytes:
+    """hashStruct(Terms), 32 bytes: what settle and give back carry in place of the terms."""
+    return keccak(
+        encode(
+            ["bytes32", "bytes32", "uint32", "bytes32", "uint40", "uint40"],
+            [
+                _TERMS_TYPE,
+                bytes.fromhex(terms.trade_id),
+                terms.part,
+                bytes.fromhex(terms.cash_hash),
+                terms.lock_by,
+                terms.pay_by,
+            ],
+        )
+    )
+
+
+def settlement_id(order: Order, network: Network) -> SettlementId:
+    """The digest that both wallets sign; it covers chain id, DvP address and the whole order."""
+    struct_hash = keccak(
+        encode(
+            ["bytes32", "bytes32", "bytes32"],
+            [_ORDER_TYPE, _movement_hash(order.movement), terms_hash(order.terms)],
+        )
+    )
+    return SettlementId(_digest(network, struct_hash).hex())
+
+
+def outcome_digest(settlement: SettlementId, result: OutcomeResult, epoch: int, network: Network) -> bytes:
+    """The 32 bytes that an agent signs for one outcome of one settlement in one epoch."""
+    return _digest(
+        network,
+        keccak(
+            encode(
+                ["bytes32", "bytes32", "uint8", "uint32"],
+                [_OUTCOME_TYPE, bytes.fromhex(settlement), int(result), epoch],
+            )
+        ),
+    )
+
+
+def cash_hash(salt: str, cash: Money, debtor: CashAccount, creditor: CashAccount) -> str:
+    """The cash terms as the order names them: salted, so that the chain never shows a price. Hex."""
+    return keccak(
+        encode(
+            ["bytes32", "bytes16", "bytes32", "uint256", "bytes32", "bytes32", "bytes32", "bytes32"],
+            [
+                _CASH_TYPE,
+                bytes.fromhex(salt),
+                keccak(text=cash.currency),
+                cash.amount,
+                keccak(text=debtor.owner),
+                keccak(text=debtor.number),
+                keccak(text=creditor.owner),
+                keccak(text=creditor.number),
+            ],
+        )
+    ).hex()

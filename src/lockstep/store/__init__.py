@@ -1,0 +1,7 @@
+"""The service's records on a database: work queue, journal, mirror of the cash leg, sent transactions."""
+
+from lockstep.store.book import SqlBook
+from lockstep.store.database import open_database
+from lockstep.store.transactions import SqlTransactionLog
+
+__all__ = ["SqlBook", "SqlTransactionLog", "open_database"]

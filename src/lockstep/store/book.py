@@ -1,0 +1,220 @@
+"""The Book port on a database: a change is one transaction, its journal entries numbered and chained."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy import Connection, Engine, Row, Select, Table, insert, select, update
+
+from lockstep.domain.cash import CashView
+from lockstep.domain.errors import Conflict
+from lockstep.domain.identifiers import Lei, Reference, SettlementId, TradeId
+from lockstep.domain.instruction import CancellationAdvice, CancellationRequest, SettlementConfirmation, StatusAdvice
+from lockstep.domain.journal import GENESIS, Entry, JournalRow, entry_hash
+from lockstep.domain.message import Message
+from lockstep.domain.trade import Trade
+from lockstep.ports import Change, PartyBody, StoredInstruction
+from lockstep.store import tables
+from lockstep.store.codec import dump, load
+
+__all__ = ["SqlBook"]
+
+_BODIES: dict[str, type[Message[PartyBody]]] = {
+    body.__name__: Message[body]  # type: ignore[valid-type]
+    for body in (StatusAdvice, CancellationAdvice, SettlementConfirmation)
+}
+_MAILBOX = "rtgs"
+
+
+class SqlBook:
+    """Book on a database. `on_commit` is called with the change's last entry kind after each commit."""
+
+    def __init__(self, engine: Engine, on_commit: Callable[[str], None] = lambda _: None) -> None:
+        self._engine, self._on_commit = engine, on_commit
+
+    # --- writing
+
+    def commit(self, change: Change) -> None:
+        with self._engine.begin() as connection:
+            for stored in change.instructions:
+                self._put_instruction(connection, stored)
+            for trade in change.trades:
+                self._put_trade(connection, trade)
+            for view in change.cash:
+                _upsert(connection, tables.cash_view, {"settlement_id": view.settlement_id}, {"body": dump(view)})
+            if change.cash_cursor is not None:
+                _upsert(connection, tables.mail_cursor, {"mailbox": _MAILBOX}, {"sequence": change.cash_cursor})
+            for sender, message_id, content_hash in change.seen:
+                key = {"sender": sender, "message_id": message_id}
+                _upsert(connection, tables.seen, key, {"content_hash": content_hash})
+            for request in change.requests:
+                self._put_request(connection, request)
+            for message in change.outgoing:
+                self._put_outgoing(connection, message)
+            for message_id in change.delivered:
+                table = tables.outgoing
+                connection.execute(update(table).where(table.c.message_id == message_id).values(delivered=True))
+            self._append(connection, change.entries)
+        self._on_commit(change.entries[-1].kind if change.entries else "delivered")
+
+    def _put_instruction(self, connection: Connection, stored: StoredInstruction) -> None:
+        owner, reference = stored.key
+        values = {"status": stored.status, "trade_id": stored.trade_id, "body": dump(stored)}
+        _upsert(connection, tables.instruction, {"owner": owner, "reference": reference}, values)
+
+    def _put_trade(self, connection: Connection, trade: Trade) -> None:
+        table, stored = tables.trade, replace(trade, version=trade.version + 1)
+        values = {
+            "version": stored.version,
+            "state": trade.state.value,
+            "open": not trade.state.is_end,
+            "body": dump(stored),
+        }
+        if trade.version == 0:
+            connection.execute(insert(table).values(trade_id=trade.trade_id, **values))
+        else:
+            unchanged = (table.c.trade_id == trade.trade_id) & (table.c.version == trade.version)
+            if not connection.execute(update(table).where(unchanged).values(values)).rowcount:
+                raise Conflict("trade version", f"{trade.trade_id}/{trade.version}")
+        if trade.order is not None:
+            movement = trade.order.movement
+            known = self._next_nonce(connection, movement.seller)
+            if movement.nonce >= known:
+                _upsert(connection, tables.order_nonce, {"seller": movement.seller}, {"next": movement.nonce + 1})
+
+    def _put_request(self, connection: Connection, request: Message[CancellationRequest]) -> None:
+        connection.execute(
+            insert(tables.request).values(
+                sender=request.sender,
+                message_id=request.message_id,
+                owner=request.body.owner.lei,
+                reference=request.body.reference,
+                body=dump(request),
+            )
+        )
+
+    def _put_outgoing(self, connection: Connection, message: Message[PartyBody]) -> None:
+        table = tables.outgoing
+        if connection.execute(select(table.c.number).where(table.c.message_id == message.message_id)).first():
+            return
+        connection.execute(
+            insert(table).values(
+                message_id=message.message_id,
+                kind=type(message.body).__name__,
+                delivered=False,
+                body=dump(message),
+            )
+        )
+
+    def _append(self, connection: Connection, entries: Sequence[Entry]) -> None:
+        table = tables.journal
+        last = connection.execute(select(table.c.number, table.c.hash).order_by(table.c.number.desc())).first()
+        number, previous = (last.number, last.hash) if last else (0, GENESIS)
+        for entry in entries:
+            number, previous = number + 1, entry_hash(previous, number + 1, entry)
+            connection.execute(
+                insert(table).values(
+                    number=number,
+                    at=entry.at.isoformat(),
+                    kind=entry.kind,
+                    subject=entry.subject,
+                    facts=json.dumps(dict(entry.facts), ensure_ascii=False),
+                    hash=previous,
+                )
+            )
+
+    # --- reading
+
+    def instruction(self, owner: Lei, reference: Reference) -> StoredInstruction | None:
+        table = tables.instruction
+        rows = self._rows(select(table.c.body).where(table.c.owner == owner, table.c.reference == reference))
+        return load(StoredInstruction, rows[0].body) if rows else None
+
+    def seen(self, sender: str, message_id: str) -> str | None:
+        table = tables.seen
+        rows = self._rows(
+            select(table.c.content_hash).where(table.c.sender == sender, table.c.message_id == message_id)
+        )
+        return str(rows[0].content_hash) if rows else None
+
+    def waiting(self) -> Sequence[StoredInstruction]:
+        table = tables.instruction
+        rows = self._rows(select(table.c.body).where(table.c.status == "WAITING").order_by(table.c.number))
+        return [load(StoredInstruction, row.body) for row in rows]
+
+    def trade(self, trade_id: TradeId) -> Trade | None:
+        table = tables.trade
+        rows = self._rows(select(table.c.body).where(table.c.trade_id == trade_id))
+        return load(Trade, rows[0].body) if rows else None
+
+    def open_trades(self) -> Sequence[Trade]:
+        table = tables.trade
+        rows = self._rows(select(table.c.body).where(table.c.open).order_by(table.c.number))
+        return [load(Trade, row.body) for row in rows]
+
+    def trades(self) -> Sequence[Trade]:
+        rows = self._rows(select(tables.trade.c.body).order_by(tables.trade.c.number))
+        return [load(Trade, row.body) for row in rows]
+
+    def instructions(self) -> Sequence[StoredInstruction]:
+        rows = self._rows(select(tables.instruction.c.body).order_by(tables.instruction.c.number))
+        return [load(StoredInstruction, row.body) for row in rows]
+
+    def cash_view(self, settlement_id: SettlementId) -> CashView | None:
+        table = tables.cash_view
+        rows = self._rows(select(table.c.body).where(table.c.settlement_id == settlement_id))
+        return load(CashView, rows[0].body) if rows else None
+
+    def cash_cursor(self) -> int:
+        rows = self._rows(select(tables.mail_cursor.c.sequence).where(tables.mail_cursor.c.mailbox == _MAILBOX))
+        return int(rows[0].sequence) if rows else 0
+
+    def next_order_nonce(self, seller: str) -> int:
+        with self._engine.begin() as connection:
+            return self._next_nonce(connection, seller)
+
+    def _next_nonce(self, connection: Connection, seller: str) -> int:
+        table = tables.order_nonce
+        row = connection.execute(select(table.c.next).where(table.c.seller == seller)).first()
+        return int(row.next) if row else 0
+
+    def cancellations(self, trade_id: TradeId) -> Sequence[Message[CancellationRequest]]:
+        table, about = tables.request, tables.instruction
+        same = (table.c.owner == about.c.owner) & (table.c.reference == about.c.reference)
+        query = select(table.c.body).join(about, same).where(about.c.trade_id == trade_id).order_by(table.c.number)
+        return [load(Message[CancellationRequest], row.body) for row in self._rows(query)]
+
+    def undelivered(self) -> Sequence[Message[PartyBody]]:
+        table = tables.outgoing
+        rows = self._rows(
+            select(table.c.kind, table.c.body).where(table.c.delivered.is_(False)).order_by(table.c.number)
+        )
+        return [load(_BODIES[row.kind], row.body) for row in rows]
+
+    def journal(self, subject: str | None = None, after: int = 0) -> Sequence[JournalRow]:
+        table = tables.journal
+        query = select(table).where(table.c.number > after).order_by(table.c.number)
+        if subject is not None:
+            query = query.where(table.c.subject == subject)
+        return [
+            JournalRow(
+                number=row.number,
+                entry=Entry(
+                    at=datetime.fromisoformat(row.at), kind=row.kind, subject=row.subject, facts=json.loads(row.facts)
+                ),
+                hash=row.hash,
+            )
+            for row in self._rows(query)
+        ]
+
+    def _rows(self, query: Select) -> Sequence[Row]:  # type: ignore[type-arg]
+        with self._engine.begin() as connection:
+            return connection.execute(query).all()
+
+
+def _upsert(connection: Connection, table: Table, key: Mapping[str, object], values: Mapping[str, object]) -> None:
+    """Update or insert; the transaction holds the write lock, so nothing comes in between."""
+    same = [table.c[name] == value for name, value in key.items()]
+    if not connection.execute(update(table).where(*same).values(values)).rowcount:
+        connection.execute(insert(table).values(**key, **values))

@@ -1,0 +1,39 @@
+"""One world is deployed per worker; every test gets it back as it was."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from lockstep.chain import compiler
+
+from .harness import World
+
+
+def mock_artifacts(config: pytest.Config) -> dict[str, dict[str, Any]]:
+    """The mocks, compiled once and kept in pytest's cache until a source changes."""
+    sources = compiler.sources_in(compiler.CONTRACTS.rglob("*.sol"))
+    settings = compiler.SETTINGS | {"viaIR": False}
+    key = "lockstep/mocks-" + hashlib.sha256(json.dumps([sources, settings]).encode()).hexdigest()[:16]
+    kept = config.cache.get(key, None)
+    if kept is None:
+        wanted = {name: text for name, text in sources.items() if "/mocks/" in name}
+        made = compiler.compile_sources(wanted, settings)
+        kept = {name: made[name] for name in ("MockWallet", "MockToken")}
+        config.cache.set(key, kept)
+    return kept
+
+
+@pytest.fixture(scope="session")
+def deployed(request: pytest.FixtureRequest) -> World:
+    return World(mock_artifacts(request.config))
+
+
+@pytest.fixture
+def world(deployed: World) -> Iterator[World]:
+    snapshot, kept = deployed.tester.take_snapshot(), dict(vars(deployed))
+    yield deployed
+    deployed.tester.revert_to_snapshot(snapshot)
+    vars(deployed).update(kept)

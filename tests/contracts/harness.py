@@ -1,0 +1,371 @@
+"""One deployed world for the contract tests: eth-tester on py-evm, explicit gas and fees, decoded refusals.
+
+Hashes and signatures come from eth_account's own EIP-712 code, not from the contracts or from `lockstep.signing`.
+"""
+
+import ast
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from enum import IntEnum
+from typing import Any
+
+import pytest
+from eth_abi import encode
+from eth_account import Account
+from eth_account.messages import encode_typed_data
+from eth_keys import keys
+from eth_tester import EthereumTester, PyEVMBackend
+from eth_tester.exceptions import TransactionFailed
+from eth_utils import keccak, to_checksum_address
+from eth_utils.abi import event_abi_to_log_topic, function_abi_to_4byte_selector
+from web3 import EthereumTesterProvider, Web3
+from web3._utils.events import get_event_data
+from web3.contract import Contract
+
+from lockstep.chain.compiler import COMPILED
+
+ZERO = "0x" + "00" * 20
+FAR = 2**40 - 1
+GAS = 2_000_000
+FEE = 10**10
+HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
+ORDER_OF_CURVE = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+EMPTY_PROOF = (0, 0, b"", [])
+
+TYPES = {
+    "EIP712Domain": [
+        {"name": "name", "type": "string"},
+        {"name": "version", "type": "string"},
+        {"name": "chainId", "type": "uint256"},
+        {"name": "verifyingContract", "type": "address"},
+    ],
+    "Movement": [
+        {"name": "token", "type": "address"},
+        {"name": "seller", "type": "address"},
+        {"name": "buyer", "type": "address"},
+        {"name": "quantity", "type": "uint64"},
+        {"name": "epoch", "type": "uint32"},
+        {"name": "nonce", "type": "uint64"},
+    ],
+    "Terms": [
+        {"name": "tradeId", "type": "bytes32"},
+        {"name": "part", "type": "uint32"},
+        {"name": "cashHash", "type": "bytes32"},
+        {"name": "lockBy", "type": "uint40"},
+        {"name": "payBy", "type": "uint40"},
+    ],
+    "Order": [{"name": "movement", "type": "Movement"}, {"name": "terms", "type": "Terms"}],
+    "Outcome": [
+        {"name": "settlementId", "type": "bytes32"},
+        {"name": "result", "type": "uint8"},
+        {"name": "epoch", "type": "uint32"},
+    ],
+}
+
+
+class Status(IntEnum):
+    """IDvP.Status."""
+
+    NONE = 0
+    LOCKED = 1
+    PAID = 2
+    SETTLED = 3
+    GIVEN_BACK = 4
+
+
+class Standing(IntEnum):
+    """IParticipantRegistry.Status."""
+
+    NONE = 0
+    ACTIVE = 1
+    SUSPENDED = 2
+    CLOSED = 3
+
+
+PAID, NEVER = 1, 2
+
+
+@dataclass(frozen=True)
+class Key:
+    """A private key and its address."""
+
+    secret: bytes
+    address: str
+
+    @classmethod
+    def named(cls, name: str) -> "Key":
+        secret = keccak(text=name)
+        return cls(secret, Account.from_key(secret).address)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """The order struct; `words` is what the contract takes."""
+
+    token: str
+    seller: str
+    buyer: str
+    quantity: int = 100
+    epoch: int = 1
+    nonce: int = 0
+    trade_id: bytes = b"\x11" * 32
+    part: int = 0
+    cash_hash: bytes = b"\x22" * 32
+    lock_by: int = FAR
+    pay_by: int = FAR
+
+    @property
+    def movement(self) -> tuple[Any, ...]:
+        return (self.token, self.seller, self.buyer, self.quantity, self.epoch, self.nonce)
+
+    @property
+    def terms(self) -> tuple[Any, ...]:
+        return (self.trade_id, self.part, self.cash_hash, self.lock_by, self.pay_by)
+
+    @property
+    def words(self) -> tuple[Any, ...]:
+        return (self.movement, self.terms)
+
+    @property
+    def message(self) -> dict[str, Any]:
+        return {
+            "movement": dict(zip([f["name"] for f in TYPES["Movement"]], self.movement, strict=True)),
+            "terms": dict(zip([f["name"] for f in TYPES["Terms"]], self.terms, strict=True)),
+        }
+
+    def but(self, **changes: Any) -> "Order":
+        return replace(self, **changes)
+
+
+def typed_digest(primary: str, message: dict[str, Any], chain_id: int, contract: str) -> bytes:
+    """EIP-712 digest by eth_account."""
+    used = {"EIP712Domain", primary} | ({"Movement", "Terms"} if primary == "Order" else set())
+    signable = encode_typed_data(
+        full_message={
+            "types": {name: TYPES[name] for name in used},
+            "primaryType": primary,
+            "domain": {
+                "name": "Lockstep DvP",
+                "version": "1",
+                "chainId": chain_id,
+                "verifyingContract": contract,
+            },
+            "message": message,
+        }
+    )
+    return keccak(b"\x19" + signable.version + signable.header + signable.body)
+
+
+def sign(key: Key, digest: bytes) -> bytes:
+    """65 bytes: r, s, v (27 or 28)."""
+    return bytes(Account.unsafe_sign_hash(digest, key.secret).signature)
+
+
+def compact(signature: bytes) -> bytes:
+    """EIP-2098 form of a 65-byte signature."""
+    vs = int.from_bytes(signature[32:64]) | (signature[64] - 27) << 255
+    return signature[:32] + vs.to_bytes(32)
+
+
+def high_s(signature: bytes) -> bytes:
+    """The other signature that the curve accepts."""
+    s = ORDER_OF_CURVE - int.from_bytes(signature[32:64])
+    return signature[:32] + s.to_bytes(32) + bytes([55 - signature[64]])
+
+
+def artifact(name: str) -> dict[str, Any]:
+    return json.loads((COMPILED / f"{name}.json").read_text())
+
+
+class World:
+    """Chain, contracts and the keys of everyone."""
+
+    def __init__(self, mocks: dict[str, dict[str, Any]]) -> None:
+        backend = PyEVMBackend()
+        self.tester = EthereumTester(backend)
+        self.w3 = Web3(EthereumTesterProvider(self.tester))
+        self.chain_id = self.w3.eth.chain_id
+        self.keys = [Key(k.to_bytes(), k.public_key.to_checksum_address()) for k in backend.account_keys]
+        self.registrar, self.issuer, self.seller, self.buyer, self.outsider, self.other = self.keys[:6]
+        self.collateral, self.gateway = self.keys[6:8]
+        self.agents = sorted((Key.named(f"agent {i}") for i in range(4)), key=lambda key: key.address.lower())
+        self.artifacts = {n: artifact(n) for n in ("ParticipantRegistry", "SecurityToken", "DvP")} | mocks
+        abis = [entry for a in self.artifacts.values() for entry in a["abi"]]
+        self._errors = {function_abi_to_4byte_selector(e): e for e in abis if e["type"] == "error"}
+        self._events = {event_abi_to_log_topic(e): e for e in abis if e["type"] == "event"}
+
+        self.registry = self.deploy("ParticipantRegistry", self.registrar.address)
+        self.dvp = self.deploy("DvP", [a.address for a in self.agents], 3, 1)
+        self.token = self.deploy_token()
+        self.lane_token = self.token
+        for party in (self.seller, self.buyer, self.other):
+            self.register(party.address)
+        self.send(self.token.functions.issue(self.seller.address, 10_000), self.issuer)
+
+    # Chain
+
+    def deploy(self, name: str, *arguments: Any) -> Contract:
+        made = self.artifacts[name]
+        factory = self.w3.eth.contract(abi=made["abi"], bytecode=made["bytecode"])
+        terms = {"from": self.outsider.address, "gas": 6_000_000, "gasPrice": FEE}
+        receipt = self.w3.eth.get_transaction_receipt(factory.constructor(*arguments).transact(terms))
+        assert receipt["status"] == 1, f"{name} was not deployed"
+        return self.w3.eth.contract(receipt["contractAddress"], abi=made["abi"])
+
+    def deploy_token(self, earmarkers: Sequence[str] | None = None, **changes: Any) -> Contract:
+        terms = {
+            "registry": self.registry.address,
+            "issuer": self.issuer.address,
+        } | changes
+        lanes = earmarkers or [self.dvp.address, self.collateral.address, self.gateway.address]
+        return self.deploy(
+            "SecurityToken",
+            "Bund 2.5% 2035",
+            "BUND35",
+            b"DE0001102580",
+            2,
+            terms["registry"],
+            terms["issuer"],
+            lanes,
+        )
+
+    def send(self, call: Any, sender: Key, gas: int = GAS) -> Any:
+        """Send, mine, and return the receipt of a transaction that must succeed."""
+        receipt = self.attempt(call, sender, gas)
+        if receipt["status"] != 1:
+            call.call({"from": sender.address, "gas": gas})
+            raise AssertionError("failed as a transaction, not as a call")
+        return receipt
+
+    def attempt(self, call: Any, sender: Key, gas: int = GAS) -> Any:
+        """Send, mine, and return the receipt whatever the result."""
+        sent = call.transact({"from": sender.address, "gas": gas, "gasPrice": FEE})
+        return self.w3.eth.get_transaction_receipt(sent)
+
+    def refusal_of_deployment(self, factory: Any, *arguments: Any) -> tuple[Any, ...]:
+        """(name, argument, …) of the custom error that a constructor ends in."""
+        request = factory.constructor(*arguments).build_transaction(
+            {"from": self.outsider.address, "gas": 6_000_000, "gasPrice": FEE, "nonce": 0, "chainId": self.chain_id}
+        )
+        with pytest.raises(TransactionFailed) as caught:
+            self.w3.eth.call({"from": request["from"], "data": request["data"], "gas": request["gas"]})
+        return self._refused(caught.value)
+
+    def refusal(self, call: Any, sender: Key | None = None, gas: int = GAS) -> tuple[Any, ...]:
+        """(name, argument, …) of the custom error that the call ends in."""
+        with pytest.raises(TransactionFailed) as caught:
+            call.call({"from": (sender or self.outsider).address, "gas": gas})
+        return self._refused(caught.value)
+
+    def _refused(self, error: BaseException) -> tuple[Any, ...]:
+        # eth-tester hands revert data over as the repr of bytes inside the message.
+        prefix, _, shown = str(error).partition(": ")
+        data = ast.literal_eval(shown) if prefix == "execution reverted" else b""
+        assert len(data) >= 4, f"refused without a named error: {error!r}"
+        return self.decode_error(data)
+
+    def decode_error(self, data: bytes) -> tuple[Any, ...]:
+        error = self._errors[data[:4]]
+        types = [entry["type"] for entry in error["inputs"]]
+        values = self.w3.codec.decode(types, data[4:])
+        return (error["name"], *values)
+
+    def events(self, receipt: Any) -> list[tuple[str, dict[str, Any]]]:
+        """(name, arguments) of each log, in order."""
+        found = []
+        for log in receipt["logs"]:
+            abi = self._events[bytes(log["topics"][0])]
+            found.append((abi["name"], dict(get_event_data(self.w3.codec, abi, log)["args"])))
+        return found
+
+    def now(self) -> int:
+        return self.w3.eth.get_block("latest")["timestamp"]
+
+    # Participants
+
+    def register(self, wallet: str, expires: int = FAR) -> None:
+        lei = b"5299" + keccak(text=wallet).hex().upper()[:16].encode()
+        self.send(self.registry.functions.register(wallet, lei, b"DE", 1, expires), self.registrar)
+
+    def set_standing(self, wallet: str, standing: Standing) -> None:
+        self.send(self.registry.functions.setStatus(wallet, standing), self.registrar)
+
+    # Settlements
+
+    def order(self, **changes: Any) -> Order:
+        return Order(
+            **({"token": self.token.address, "seller": self.seller.address, "buyer": self.buyer.address} | changes)
+        )
+
+    def id_of(self, order: Order, chain_id: int | None = None, contract: str | None = None) -> bytes:
+        return typed_digest("Order", order.message, chain_id or self.chain_id, contract or self.dvp.address)
+
+    def lock_call(self, order: Order, seller: bytes | None = None, buyer: bytes | None = None) -> Any:
+        digest = self.id_of(order)
+        seller_signature = compact(sign(self.seller, digest)) if seller is None else seller
+        buyer_signature = compact(sign(self.buyer, digest)) if buyer is None else buyer
+        return self.dvp.functions.lock(order.words, seller_signature, buyer_signature)
+
+    def lock(self, order: Order) -> bytes:
+        self.send(self.lock_call(order), self.outsider)
+        return self.id_of(order)
+
+    def outcome(
+        self, id_: bytes, result: int, epoch: int = 1, chain_id: int | None = None, contract: str | None = None
+    ) -> bytes:
+        message = {"settlementId": id_, "result": result, "epoch": epoch}
+        return typed_digest("Outcome", message, chain_id or self.chain_id, contract or self.dvp.address)
+
+    def proof(
+        self, digest: bytes, signers: Iterable[int] = (0, 1, 2), quorum: int = 3, agents: Sequence[Key] | None = None
+    ) -> tuple[Any, ...]:
+        """The proof that `signers` of `agents` give over `digest`."""
+        chosen = sorted(signers)
+        everyone = list(self.agents if agents is None else agents)
+        signatures = b"".join(compact(sign(everyone[i], digest)) for i in chosen)
+        absent = [key.address for i, key in enumerate(everyone) if i not in chosen]
+        return (quorum, sum(1 << i for i in chosen), signatures, absent)
+
+    def call(self, name: str, order: Order, proof: tuple[Any, ...]) -> Any:
+        """settle, recordPaid or giveBack."""
+        return self.dvp.functions[name](order.movement, self.terms_hash(order), proof)
+
+    def terms_hash(self, order: Order) -> bytes:
+        type_hash = keccak(text="Terms(bytes32 tradeId,uint32 part,bytes32 cashHash,uint40 lockBy,uint40 payBy)")
+        types = ["bytes32", "bytes32", "uint32", "bytes32", "uint40", "uint40"]
+        return keccak(encode(types, [type_hash, *order.terms]))
+
+    def epoch_hash(self, agents: Sequence[str], epoch: int = 1, quorum: int = 3) -> bytes:
+        return keccak(encode(["uint32", "uint8", "address[]"], [epoch, quorum, agents]))
+
+    def prove(self, name: str, order: Order, result: int) -> Any:
+        """The call with a good proof of `result` by agents 0, 1 and 2."""
+        return self.call(name, order, self.proof(self.outcome(self.id_of(order), result)))
+
+    def brought_to(self, status: Status, **changes: Any) -> Order:
+        """An order whose settlement stands at `status`."""
+        order = self.order(**changes)
+        if status >= Status.LOCKED:
+            self.lock(order)
+        if status == Status.PAID:
+            self.send(self.prove("recordPaid", order, PAID), self.outsider)
+        if status == Status.SETTLED:
+            self.send(self.prove("settle", order, PAID), self.outsider)
+        if status == Status.GIVEN_BACK:
+            self.send(self.prove("giveBack", order, NEVER), self.outsider)
+        return order
+
+    def status(self, order: Order) -> Status:
+        return Status(self.dvp.functions.statusOfSettlement(self.id_of(order), order.seller, order.nonce).call())
+
+    def holding(self, wallet: str) -> tuple[int, int]:
+        """(owned, free)."""
+        return self.token.functions.balanceOf(wallet).call(), self.token.functions.freeOf(wallet).call()
+
+
+def recovered(digest: bytes, compact_signature: bytes) -> str:
+    """The address that a compact signature recovers to, by eth_keys."""
+    r, vs = int.from_bytes(compact_signature[:32]), int.from_bytes(compact_signature[32:])
+    signature = keys.Signature(vrs=(vs >> 255, r, vs & (2**255 - 1)))
+    return to_checksum_address(signature.recover_public_key_from_msg_hash(digest).to_address())

@@ -1,9 +1,10 @@
 """The contracts as Ape compiles and drives them: one settlement, and its refusals."""
 
-import ape
 import pytest
 from eth_account import Account
 from eth_utils import keccak
+
+import ape
 
 PAID, NEVER = 1, 2
 SETTLED, GIVEN_BACK = 3, 4

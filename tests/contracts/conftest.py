@@ -14,7 +14,8 @@ from .harness import World
 
 def mock_artifacts(config: pytest.Config) -> dict[str, dict[str, Any]]:
     """The mocks, compiled once and kept in pytest's cache until a source changes."""
-    sources = compiler.sources_in(compiler.CONTRACTS.rglob("*.sol"))
+    folders = (compiler.CONTRACTS / "mocks", compiler.CONTRACTS / "interfaces")
+    sources = compiler.sources_in(path for folder in folders for path in folder.glob("*.sol"))
     settings = compiler.SETTINGS | {"viaIR": False}
     key = "lockstep/mocks-" + hashlib.sha256(json.dumps([sources, settings]).encode()).hexdigest()[:16]
     kept = config.cache.get(key, None)

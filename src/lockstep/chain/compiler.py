@@ -121,7 +121,7 @@ def compile_sources(sources: Mapping[str, str], settings: Mapping[str, Any] | No
             "abi": contract["abi"],
             "bytecode": "0x" + contract["evm"]["bytecode"]["object"],
             "deployedBytecode": "0x" + contract["evm"]["deployedBytecode"]["object"],
-            "immutableReferences": contract["evm"]["deployedBytecode"]["immutableReferences"],
+            "immutableReferences": _positions(contract["evm"]["deployedBytecode"]["immutableReferences"]),
         }
         for unit, contracts in output["contracts"].items()
         for name, contract in contracts.items()
@@ -138,6 +138,12 @@ def compile_all() -> dict[str, Artifact]:
 def render(artifact: Artifact) -> str:
     """An artifact as the text of its file."""
     return json.dumps(artifact, indent=1) + "\n"
+
+
+def _positions(references: Mapping[str, list[dict[str, int]]]) -> list[dict[str, int]]:
+    """Where the runtime code holds values set at deployment; without the compiler's numbers for them, which
+    change with any other source."""
+    return sorted((at for places in references.values() for at in places), key=lambda at: at["start"])
 
 
 def _is_bridge(executable: Path) -> bool:

@@ -36,11 +36,14 @@ class EmbeddedChain:
             self.set_time()
             self.tester.mine_block()
 
+    @property
+    def time(self) -> int:
+        """Timestamp of the latest block, seconds. Many blocks in one instant run ahead of the clock."""
+        return int(self._backend.chain.get_canonical_head().timestamp)
+
     def set_time(self) -> None:
         """The next block is of now, or a second after its parent where the clock stands still."""
-        chain = self._backend.chain
-        parent = chain.get_canonical_head().timestamp
-        chain.set_header_timestamp(max(int(self._clock.now().timestamp()), parent + 1))
+        self._backend.chain.set_header_timestamp(max(int(self._clock.now().timestamp()), self.time + 1))
 
 
 class _ClockedProvider(EthereumTesterProvider):

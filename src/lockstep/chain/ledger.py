@@ -108,11 +108,12 @@ class EvmAssetLedger:
 
     def obstacle(self, order: Order) -> Reason | None:
         movement = order.movement
-        (registry,) = self._read("SecurityToken", movement.token, "registry")
+        (address,) = self._read("SecurityToken", movement.token, "registry")
+        registry = to_checksum_address(address)
         for role, wallet in (("seller", movement.seller), ("buyer", movement.buyer)):
             (eligible,) = self._read("ParticipantRegistry", registry, "isEligible", wallet)
             if not eligible:
-                return Reason(code="ELIG", text=f"the {role} is not eligible in the participant registry ({wallet})")
+                return Reason(code="BLOC", text=f"the {role} is not eligible in the participant registry ({wallet})")
         (free,) = self._read("SecurityToken", movement.token, "freeOf", movement.seller)
         if free < movement.quantity:
             text = f"the seller is short of free units: {free} free, {movement.quantity} needed"

@@ -60,7 +60,7 @@ class Node:
 
     def logs(self, address: str, topics: Sequence[Any], from_block: int = 0) -> Sequence[Mapping[str, Any]]:
         query: Any = {"address": address, "topics": list(topics), "fromBlock": from_block, "toBlock": "latest"}
-        return self._ask(lambda: self.web3.eth.get_logs(query))  # type: ignore[return-value]
+        return self._ask(lambda: self.web3.eth.get_logs(query))
 
     def receipt(self, transaction: str) -> Mapping[str, Any] | None:
         """The receipt, or None while the transaction is in no block."""

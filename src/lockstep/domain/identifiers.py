@@ -123,5 +123,5 @@ def derive_uetr(settlement_id: SettlementId, attempt: int) -> Uetr:
 
 def derive_message_id(sender: Bic, subject: str, message: str, attempt: int = 1) -> str:
     """A 35-character message id of (sender, subject, message, attempt): the same thing, the same id."""
-    raw = hashlib.sha256(f"lockstep/message/{sender}/{subject}/{message}/{attempt}".encode()).hexdigest()
+    raw = hashlib.sha256("\n".join(("lockstep message", sender, subject, message, str(attempt))).encode()).hexdigest()
     return f"LS{raw[:33]}".upper()

@@ -1,12 +1,11 @@
 """Money and quantities: whole minor units with a scale. Never a float, never silent rounding.
 
-`Decimal` appears at the edges only, parsed from text and turned into integers at once. Minor units
-per currency are those of ISO 4217, for the currencies that this installation settles.
+Texts are turned into integers digit by digit. Minor units per currency are those of ISO 4217, for
+the currencies that this installation settles.
 """
 
 import re
 from dataclasses import dataclass
-from decimal import Decimal
 
 from lockstep.domain.errors import InvalidInput
 
@@ -31,11 +30,11 @@ def minor_units(currency: str, *, field: str = "currency") -> int:
 def _scaled(text: str, scale: int, field: str, what: str) -> int:
     if not _DECIMAL.fullmatch(text):
         raise InvalidInput(field, text, "a plain decimal number without sign, at most 18 digits before the point")
-    scaled = Decimal(text).scaleb(scale)
-    whole = int(scaled)
-    if whole != scaled:
+    whole, _, fraction = text.partition(".")
+    fraction = fraction.rstrip("0")
+    if len(fraction) > scale:
         raise InvalidInput(field, text, f"at most {scale} decimals for {what}")
-    return whole
+    return int(whole + fraction.ljust(scale, "0"))
 
 
 def _shown(amount: int, scale: int) -> str:
@@ -45,7 +44,7 @@ def _shown(amount: int, scale: int) -> str:
     return f"{sign}{digits[:-scale]}.{digits[-scale:]}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Money:
     """An amount of one currency, `amount` in its minor units (cents, yen). Not for prices or rates."""
 

@@ -6,7 +6,7 @@ and `parse_remittance()` are the one place that knows the form.
 
 import re
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import Enum
 
 from lockstep.domain.errors import InvalidInput
@@ -71,7 +71,7 @@ class Payment:
     def __post_init__(self) -> None:
         if self.amount.amount <= 0:
             raise InvalidInput("IntrBkSttlmAmt", self.amount, "greater than zero")
-        if self.pay_by.date() != self.settlement_date:
+        if self.pay_by.utcoffset() != timedelta(0) or self.pay_by.date() != self.settlement_date:
             raise InvalidInput("SttlmTmReq/RjctTm", self.pay_by, "an instant of the settlement date, in UTC")
 
 

@@ -22,6 +22,19 @@ from lockstep.domain.message import Message
 from lockstep.domain.trade import Reason, Trade
 from lockstep.ports import Book, PartyBody
 
+_ISO_CODES = {
+    AdviceStatus.UNMATCHED: {"CMIS", "DMON"},
+    AdviceStatus.CANCELLED: {"CANI", "CANS"},
+    AdviceStatus.PENDING: {"BLOC", "LACK", "MONY"},
+    CancellationStatus.PENDING: {"ADEA", "CONF"},
+    CancellationStatus.DENIED: {"DSET"},
+}
+"""Our reasons that ISO 20022 has a code for in each place; elsewhere they go as OTHR, with the code
+in the words."""
+
+MAX_REASON = 210
+"""Length of AddtlRsnInf (Max210Text)."""
+
 __all__ = ["advise", "advise_both", "answer_request", "confirm_both"]
 
 
@@ -39,8 +52,8 @@ def advise(
         reference=instruction.reference,
         side=instruction.side,
         status=status,
-        reason_code=reason.code if reason else None,
-        reason=reason.text if reason else None,
+        reason_code=_code(status, reason),
+        reason=_text(status, reason),
         trade_id=trade.trade_id if trade else None,
         salt=trade.terms.salt if trade else None,
         settlement_id=trade.settlement_id if trade else None,
@@ -79,8 +92,8 @@ def answer_request(
         request_id=request.message_id,
         side=instruction.side,
         status=status,
-        reason_code=reason.code if reason else None,
-        reason=reason.text if reason else None,
+        reason_code=_code(status, reason),
+        reason=_text(status, reason),
     )
     return _message(market, instruction, body, request.message_id, f"sese.027/{status.value}", now)
 
@@ -105,6 +118,19 @@ def confirm_both(
         )
         for instruction in _instructions(book, trade)
     )
+
+
+def _code(status: AdviceStatus | CancellationStatus, reason: Reason | None) -> str | None:
+    if reason is None:
+        return None
+    return reason.code if reason.code in _ISO_CODES.get(status, ()) else "OTHR"
+
+
+def _text(status: AdviceStatus | CancellationStatus, reason: Reason | None) -> str | None:
+    if reason is None:
+        return None
+    words = reason.text if _code(status, reason) == reason.code else str(reason)
+    return words if len(words) <= MAX_REASON else words[: MAX_REASON - 1] + "…"
 
 
 def _instructions(book: Book, trade: Trade) -> tuple[Instruction, ...]:

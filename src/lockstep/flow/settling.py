@@ -144,5 +144,6 @@ def _why_never(trade: Trade, cash: CashView | None) -> Reason:
         return Reason(code="CANI", text="cancelled: both parties asked, before the payment was booked")
     if cash is None or cash.reason is None:
         return Reason(code="NVER", text="given back on the agents' proof that it will never be paid")
-    short = " (it was waiting for funds)" if trade.reason and trade.reason.code == "MONY" else ""
-    return Reason(code=cash.reason_code or "NVER", text=f"{cash.reason}{short}")
+    if trade.reason is not None and trade.reason.code == "MONY":
+        return Reason(code="MONY", text=f"the buyer was short of cash; {cash.reason}")
+    return Reason(code=cash.reason_code or "NVER", text=cash.reason)

@@ -144,8 +144,7 @@ def _explained(root: etree._Element, found: etree._LogEntry) -> InvalidMessage:
         rule = "is required" if missing else f"holds one of {', '.join(wanted)}"
         return InvalidMessage(f"{path}/{missing}".rstrip("/"), "", rule)
     if kind == "SCHEMAV_ELEMENT_CONTENT":
-        rule = f"{' or '.join(wanted)} comes here" if wanted else "not in Lockstep's usage guideline"
-        return InvalidMessage(path, value, rule)
+        return InvalidMessage(path, value, _why_not_here(element, wanted))
     if kind in ("SCHEMAV_CVC_COMPLEX_TYPE_4", "SCHEMAV_CVC_COMPLEX_TYPE_3_2_1", "SCHEMAV_CVC_COMPLEX_TYPE_3_2_2"):
         name = local_name(_QUOTED.findall(said)[-1 if about is None or "required" in said else 1])
         named = f"{path}/@{name}"
@@ -162,13 +161,24 @@ def _explained(root: etree._Element, found: etree._LogEntry) -> InvalidMessage:
     return InvalidMessage(path, value, _rule(kind, said))
 
 
+def _why_not_here(element: etree._Element, wanted: list[str]) -> str:
+    before = element.getprevious()
+    if before is not None and before.tag == element.tag:
+        return "once only"
+    after = {local_name(str(later.tag)) for later in element.itersiblings()}
+    if not wanted or after.intersection(wanted):
+        return "not in Lockstep's usage guideline"
+    return f"not in Lockstep's usage guideline, which takes {' or '.join(wanted)} here"
+
+
 def _rule(kind: str, said: str) -> str:
     """What a value should have been."""
     pattern = _PATTERN.search(said)
     if pattern and pattern[1] in _rules():
         return _rules()[pattern[1]]
     if kind == "SCHEMAV_CVC_ENUMERATION_VALID":
-        return "one of " + ", ".join(_QUOTED.findall(said.partition("set {")[2]))
+        codes = _QUOTED.findall(said.partition("set {")[2])
+        return f"one of {', '.join(codes)}" if len(codes) > 1 else f"{codes[0]} and nothing else"
     if kind == "SCHEMAV_CVC_COMPLEX_TYPE_2_3":
         return "elements and no text"
     if kind == "SCHEMAV_CVC_TYPE_3_1_2":

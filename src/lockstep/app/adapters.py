@@ -1,0 +1,49 @@
+"""Small adapters of this machine: wallets in its keystores, participants' mail in a directory."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from lockstep.domain.instruction import Side
+from lockstep.domain.market import Market
+from lockstep.domain.message import Message
+from lockstep.domain.order import Order
+from lockstep.domain.trade import TradeTerms
+from lockstep.iso20022 import write
+from lockstep.ports import PartyBody
+from lockstep.signing import Key, check_order, settlement_id
+
+__all__ = ["DirectoryMailbox", "LocalWallets"]
+
+
+class LocalWallets:
+    """Participants' wallets on this machine, for rehearsals: elsewhere each party holds its own.
+
+    Each checks the order against the terms, by itself, before it signs.
+    """
+
+    def __init__(self, keys: Mapping[str, Key], market: Market) -> None:
+        """`keys` by wallet address; an address that is missing has not signed yet."""
+        self._keys, self._market = keys, market
+
+    def sign(self, order: Order, terms: TradeTerms, side: Side) -> bytes | None:
+        check_order(order, terms, self._market)
+        key = self._keys.get(order.movement.seller if side is Side.DELIVER else order.movement.buyer)
+        return key.sign(bytes.fromhex(settlement_id(order, self._market.network))) if key else None
+
+
+class DirectoryMailbox:
+    """`<root>/<receiver BIC>/<message id>.xml`, each file whole and on disk before it has its name."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def deliver(self, message: Message[PartyBody]) -> None:
+        folder = self._root / message.receiver
+        folder.mkdir(parents=True, exist_ok=True)
+        beside = folder / f".{message.message_id}.part"
+        with beside.open("wb") as file:
+            file.write(write(message))
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, folder / f"{message.message_id}.xml")

@@ -1,0 +1,154 @@
+"""Setting a market up: contracts on a chain, members and balances in the RTGS.
+
+Everything here is done before the first trade, by the registrar, the issuer and the RTGS's operator.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from lockstep.app.market_file import MarketFile
+from lockstep.chain.deployment import ZERO, Deployer
+from lockstep.chain.node import Node
+from lockstep.domain.identifiers import Bic, Isin, bic
+from lockstep.domain.market import Market, Network, Participant, Security
+from lockstep.rtgs import Role, Rtgs
+from lockstep.signing import Key
+
+__all__ = ["AGENTS", "FAULTY", "QUORUM", "Roles", "agent_bic", "found_chain", "found_rtgs"]
+
+AGENTS, QUORUM, FAULTY = 4, 3, 1
+"""Four synchronisation agents; three must agree; one may be faulty."""
+
+
+NO_EXPIRY = 2**40 - 1
+"""The registry's latest instant: an admission without an end."""
+
+
+def agent_bic(service: Bic, number: int) -> Bic:
+    """The RTGS address of an agent: the service's institution, a branch of its own."""
+    return bic(f"{service[:8]}A{number:02d}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Roles:
+    """Who holds which key. No two roles share one."""
+
+    registrar: Key
+    issuer: Key
+    operator: Key
+    agents: tuple[Key, ...]
+    wallets: Mapping[Bic, Key]
+
+
+def found_chain(
+    node: Node,
+    market: MarketFile,
+    roles: Roles,
+    *,
+    finality_depth: int,
+    faucet: str | None,
+    poll: Callable[[], None],
+    told: Callable[[str], None] = lambda _: None,
+) -> Market:
+    """Deploys registry, DvP and tokens, registers the members and issues the opening holdings."""
+    registrar, issuer = Deployer(node, roles.registrar, poll=poll), Deployer(node, roles.issuer, poll=poll)
+    if faucet is not None:
+        for key in (roles.registrar, roles.issuer, roles.operator):
+            registrar.fund(faucet, key.address)
+    registry = registrar.deploy("ParticipantRegistry", roles.registrar.address)
+    told(f"ParticipantRegistry at {registry}")
+    agents = sorted((key.address for key in roles.agents), key=lambda address: int(address, 16))
+    dvp = registrar.deploy("DvP", agents, QUORUM, FAULTY)
+    told(f"DvP at {dvp}, {QUORUM} of {len(agents)} agents")
+    for member in market.members:
+        wallet = roles.wallets[member.bic].address
+        registrar.call(
+            "ParticipantRegistry",
+            registry,
+            "register",
+            wallet,
+            member.lei.encode(),
+            member.lei[:2].encode(),
+            0,
+            2**40 - 1,
+        )
+    securities: dict[Isin, Security] = {}
+    for one in market.securities:
+        token = issuer.deploy(
+            "SecurityToken",
+            one.name,
+            one.symbol,
+            one.isin.encode(),
+            one.decimals,
+            registry,
+            roles.issuer.address,
+            [dvp, ZERO, ZERO],
+        )
+        securities[one.isin] = Security(
+            isin=one.isin,
+            name=one.name,
+            token=token,
+            decimals=one.decimals,
+            quantity_type=one.quantity_type,
+            currency=one.currency,
+        )
+        told(f"{one.isin} {one.symbol} at {token}")
+    for holding in market.holdings:
+        to = roles.wallets[holding.participant].address
+        issuer.call("SecurityToken", securities[holding.isin].token, "issue", to, holding.units)
+    for member in market.members:
+        if not member.active:
+            registrar.call("ParticipantRegistry", registry, "setStatus", roles.wallets[member.bic].address, 2)
+    return Market(
+        service=market.service,
+        rtgs=market.rtgs,
+        network=Network(chain_id=node.chain_id(), dvp=dvp, finality_depth=finality_depth),
+        participants={
+            member.lei: Participant(
+                name=member.name,
+                lei=member.lei,
+                bic=member.bic,
+                wallet=roles.wallets[member.bic].address,
+                accounts=member.accounts,
+            )
+            for member in market.members
+        },
+        securities=securities,
+        tolerances=market.tolerances,
+        pay_by=market.pay_by,
+    )
+
+
+def found_rtgs(rtgs: Rtgs, market: MarketFile, keys: Mapping[Bic, str]) -> None:
+    """Admits parties, opens accounts and the day, funds, records mandates. Again, it changes nothing."""
+    operator = rtgs.operator
+    operator.register_party(market.service, Role.INSTRUCTING, keys.get(market.service))
+    for number in range(1, AGENTS + 1):
+        agent = agent_bic(market.service, number)
+        operator.register_party(agent, Role.AGENT, keys.get(agent))
+    operator.set_quorum(QUORUM)
+    for member in market.members:
+        operator.register_party(member.bic, Role.PARTICIPANT, keys.get(member.bic))
+        for currency, number_ in member.accounts.items():
+            operator.open_account(member.bic, number_, currency)
+        for money in member.cash:
+            if money.amount:
+                operator.fund(member.accounts[money.currency], money, f"opening/{member.bic}/{money.currency}")
+    accounts = {member.bic: member.accounts for member in market.members}
+    for mandate in market.mandates:
+        currency = mandate.maximum.currency
+        payee = accounts[mandate.payee][currency] if mandate.payee else None
+        operator.set_mandate(
+            accounts[mandate.debtor][currency],
+            mandate.maximum,
+            mandate.until,
+            payee=payee,
+            instructing=market.service,
+        )
+    if operator.business_day() is None and _never_opened(rtgs):
+        operator.open_day(market.business_day)
+
+
+def _never_opened(rtgs: Rtgs) -> bool:
+    """A day once closed is not opened again by a restart."""
+    return not rtgs.facts().payments

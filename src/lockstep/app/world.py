@@ -1,0 +1,150 @@
+"""The whole system in one process: an embedded chain, the RTGS, four agents and the service.
+
+All of it is the real code; only the transport between the parts is a function call, over which real
+ISO 20022 bytes still go. Time is a clock that the caller moves.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from lockstep.agent import Agent, DirectoryBoard, Register
+from lockstep.app.adapters import DirectoryMailbox, LocalWallets
+from lockstep.app.clocks import ManualClock, SystemRandomness
+from lockstep.app.founding import AGENTS, Roles, agent_bic, found_chain, found_rtgs
+from lockstep.app.market_file import MarketFile
+from lockstep.cash import DirectCashSystem
+from lockstep.chain.embedded import EmbeddedChain
+from lockstep.chain.ledger import EvmAssetLedger
+from lockstep.chain.sender import Sender
+from lockstep.domain.identifiers import Bic
+from lockstep.flow.engine import Engine
+from lockstep.flow.stepping import Settler
+from lockstep.ports import Randomness
+from lockstep.rtgs import Rtgs
+from lockstep.signing import Key
+from lockstep.store import SqlBook, SqlTransactionLog, open_database
+
+__all__ = ["World", "new_roles"]
+
+TICK = timedelta(seconds=20)
+QUIET_TICKS = 5
+"""So many passes without a movement, more than finality takes, and nothing will move by itself."""
+TICKS_AT_MOST = 2_000
+
+
+def new_roles(market: MarketFile, randomness: Randomness) -> Roles:
+    """Fresh keys for everybody, none in two roles."""
+
+    def fresh() -> Key:
+        return Key(randomness.token(32))
+
+    return Roles(
+        registrar=fresh(),
+        issuer=fresh(),
+        operator=fresh(),
+        agents=tuple(fresh() for _ in range(AGENTS)),
+        wallets={member.bic: fresh() for member in market.members},
+    )
+
+
+class World:
+    """One market on one embedded chain. Files (databases, registers, mail) go under `root`."""
+
+    def __init__(
+        self,
+        file: MarketFile,
+        root: Path,
+        *,
+        finality_depth: int = 2,
+        randomness: Randomness | None = None,
+        told: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        root.mkdir(parents=True, exist_ok=True)
+        self.file, self.root = file, root
+        randomness = randomness or SystemRandomness()
+        self.clock = ManualClock(file.opening)
+        self.chain = EmbeddedChain(self.clock)
+        self.roles = new_roles(file, randomness)
+        self.market = found_chain(
+            self.chain.node,
+            file,
+            self.roles,
+            finality_depth=finality_depth,
+            faucet=self.chain.faucet,
+            poll=self.chain.mine,
+            told=told,
+        )
+        self.chain.mine(finality_depth)
+        self.rtgs = Rtgs(f"sqlite:///{root / 'rtgs.db'}", self.clock, bic=file.rtgs)
+        found_rtgs(self.rtgs, file, {})
+        told(f"RTGS {file.rtgs} with {len(file.members)} banks, business day {file.business_day}")
+        self.board = DirectoryBoard(root / "attestations")
+        self.agents = tuple(self._agent(number) for number in range(1, AGENTS + 1))
+        self._database = open_database(f"sqlite:///{root / 'service.db'}")
+        self.book = SqlBook(self._database)
+        sender = Sender(self.chain.node, self.roles.operator, SqlTransactionLog(self._database), lambda _: None)
+        self.ledger = EvmAssetLedger(self.chain.node, self.market.network, sender)
+        self.engine = Engine(
+            settler=Settler(
+                market=self.market,
+                book=self.book,
+                assets=self.ledger,
+                cash=self._cash(file.service),
+                wallet=LocalWallets({key.address: key for key in self.roles.wallets.values()}, self.market),
+                board=self.board,
+                clock=self.clock,
+            ),
+            mailbox=DirectoryMailbox(root / "outbox"),
+            randomness=randomness,
+        )
+
+    def _cash(self, party: Bic) -> DirectCashSystem:
+        return DirectCashSystem(self.rtgs.handle, self.rtgs.mailbox, party)
+
+    def _agent(self, number: int) -> Agent:
+        party = agent_bic(self.file.service, number)
+        return Agent(
+            bic=party,
+            rtgs=self.file.rtgs,
+            key=self.roles.agents[number - 1],
+            network=self.market.network,
+            assets=EvmAssetLedger(self.chain.node, self.market.network),
+            cash=self._cash(party),
+            board=self.board,
+            register=Register(self.root / f"agent-{number}.db"),
+            clock=self.clock,
+        )
+
+    def tick(self) -> bool:
+        """Everybody takes one step, a block is mined, time goes on. True if anything moved."""
+        self.rtgs.tick()
+        moved = self.engine.run_once()
+        for agent in self.agents:
+            moved |= agent.step()
+        self.chain.mine()
+        self.clock.advance(TICK)
+        self.clock.move_to(datetime.fromtimestamp(self.chain.time, UTC))
+        return moved
+
+    def run_until_quiet(self, told: Callable[[], None] = lambda: None) -> int:
+        """Ticks until nothing moves any more; returns how many. `told` is called after each."""
+        quiet = 0
+        for count in range(TICKS_AT_MOST):
+            quiet = 0 if self.tick() else quiet + 1
+            told()
+            if quiet >= QUIET_TICKS:
+                return count + 1
+        raise RuntimeError(f"the world did not come to rest in {TICKS_AT_MOST} ticks")
+
+    def close_day(self) -> None:
+        """The RTGS's day ends; what is held or pending there will never be booked."""
+        self.clock.move_to(self.file.closing)
+        self.rtgs.operator.close_day()
+
+    def close(self) -> None:
+        """Lets go of files. The chain is gone with it."""
+        self.rtgs.close()
+        for agent in self.agents:
+            agent.register.close()
+        self._database.dispose()

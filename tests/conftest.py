@@ -1,0 +1,47 @@
+"""What every folder of tests shares: the published ISO 20022 schemas, where they are."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+VARIABLE = "LOCKSTEP_ISO20022_XSD"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="write tests/golden/*.written.xml anew")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests that need the published schemas are deselected, not skipped, where there are none."""
+    if os.environ.get(VARIABLE):
+        return
+    out = [item for item in items if item.get_closest_marker("published_schemas")]
+    if out:
+        config.hook.pytest_deselected(items=out)
+        items[:] = [item for item in items if item not in set(out)]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if not os.environ.get(VARIABLE):
+        terminalreporter.write_line(f"published_schemas: deselected, as {VARIABLE} names no folder of ISO 20022 schemas")
+
+
+@pytest.fixture(scope="session")
+def published():
+    """What the published schemas say of a message of ours: `published(data)` gives their complaints."""
+    from lxml import etree
+
+    folder, schemas = Path(os.environ[VARIABLE]), {}
+
+    def complaints(data: bytes) -> list[str]:
+        said = []
+        for part in etree.fromstring(data):
+            name = etree.QName(part).namespace.removeprefix("urn:iso:std:iso:20022:tech:xsd:")
+            if name not in schemas:
+                schemas[name] = etree.XMLSchema(file=str(folder / f"{name}.xsd"))
+            if not schemas[name].validate(etree.fromstring(etree.tostring(part))):
+                said += [f"{name}: {entry.message}" for entry in schemas[name].error_log]
+        return said
+
+    return complaints

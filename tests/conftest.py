@@ -24,7 +24,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if not os.environ.get(VARIABLE):
-        terminalreporter.write_line(f"published_schemas: deselected, as {VARIABLE} names no folder of ISO 20022 schemas")
+        terminalreporter.write_line(
+            f"published_schemas: deselected, as {VARIABLE} names no folder of ISO 20022 schemas"
+        )
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,8 @@ and our narrower usage guideline does not.
 from pathlib import Path
 
 import pytest
-from golden.expected import EXPECTED, REFUSED
 
+from golden.expected import EXPECTED, REFUSED
 from lockstep.domain.errors import InvalidMessage
 from lockstep.iso20022 import MESSAGE_TYPES, peek, read, write
 

@@ -168,7 +168,7 @@ def _download(version: str, folder: Path) -> None:
         solcx.install_solc(version, solcx_binary_path=folder)
     except Exception as error:
         raise CompilerMissingError(
-            f"no solc {version}: run `npm ci` in {REPOSITORY}, or put a native solc {version} on the PATH"
+            f"no solc {version}: run `npm install --no-save` in {REPOSITORY}, or put a native one on the PATH"
         ) from error
 
 

@@ -1,7 +1,6 @@
 """The AssetLedger port on the DvP contract: calls encoded, events decoded, refusals by name."""
 
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -10,10 +9,11 @@ from eth_utils.abi import collapse_if_tuple, function_abi_to_4byte_selector
 from eth_utils.address import to_checksum_address
 
 from lockstep.chain.artifacts import artifact, event_topic
+from lockstep.chain.events import EventReader
 from lockstep.chain.node import Node
 from lockstep.chain.sender import Sender
 from lockstep.domain.errors import ContractRefused, Misconfigured, Refused
-from lockstep.domain.identifiers import SettlementId, TradeId
+from lockstep.domain.identifiers import SettlementId
 from lockstep.domain.market import Network
 from lockstep.domain.order import (
     AssetEvent,
@@ -22,7 +22,6 @@ from lockstep.domain.order import (
     Epoch,
     Movement,
     Order,
-    OrderTerms,
     Proof,
 )
 from lockstep.domain.trade import Reason
@@ -32,8 +31,6 @@ __all__ = ["EvmAssetLedger", "call_data"]
 
 LOCK_GAS, END_GAS = 400_000, 300_000
 """Limits with room for ERC-1271 wallets; what is not used is not paid."""
-
-_EVENTS = ("Locked", "PaidRecorded", "Settled", "GivenBack")
 
 
 @cache
@@ -61,17 +58,17 @@ class EvmAssetLedger:
             raise Misconfigured(f"the node is on chain {node.chain_id()}, configured is {network.chain_id}")
         self._node, self._network, self._sender = node, network, sender
         self._epochs: dict[int, Epoch] = {}
+        self._reader = EventReader(node, network.dvp)
 
     # --- looking
 
     def view(self, settlement_id: SettlementId, order: Order) -> AssetView:
         head = self._node.head()
         final = self._node.block(max(0, head.number - self._network.finality_depth))
-        return AssetView(
-            head=self._status(settlement_id, order.movement, None),
-            final=self._status(settlement_id, order.movement, final.number),
-            final_time=final.timestamp,
-        )
+        at_head = self._status(settlement_id, order.movement, None)
+        nothing = at_head is AssetStatus.NONE  # and so it was below: a status is never taken back
+        at_final = at_head if nothing else self._status(settlement_id, order.movement, final.number)
+        return AssetView(head=at_head, final=at_final, final_time=final.timestamp)
 
     def _status(self, settlement_id: SettlementId, movement: Movement, block: int | None) -> AssetStatus:
         (status,) = self._read(
@@ -86,25 +83,23 @@ class EvmAssetLedger:
         return AssetStatus(status)
 
     def history(self, settlement_id: SettlementId) -> Sequence[AssetEvent]:
-        names = {event_topic(name): name for name in _EVENTS}
-        logs = self._node.logs(self._network.dvp, [list(names), "0x" + settlement_id])
         final = self._node.head().number - self._network.finality_depth
-        return [self._event(names["0x" + bytes(log["topics"][0]).hex()], settlement_id, log, final) for log in logs]
+        return [
+            AssetEvent(
+                name=event.name,
+                settlement_id=settlement_id,
+                transaction=event.transaction,
+                block=event.block,
+                at=event.at,
+                final=event.block <= final,
+                order=event.order,
+            )
+            for event in self._reader.events(settlement_id)
+        ]
 
-    def _event(self, name: str, settlement_id: SettlementId, log: Mapping[str, Any], final: int) -> AssetEvent:
-        transaction = "0x" + bytes(log["transactionHash"]).hex()
+    def gas_of(self, transaction: str) -> int | None:
         receipt = self._node.receipt(transaction)
-        block = self._node.block(log["blockNumber"])
-        return AssetEvent(
-            name=name,
-            settlement_id=settlement_id,
-            transaction=transaction,
-            block=block.number,
-            at=datetime.fromtimestamp(block.timestamp, UTC),
-            gas=int(receipt["gasUsed"]) if receipt else 0,
-            final=block.number <= final,
-            order=_order(bytes(log["data"])) if name == "Locked" else None,
-        )
+        return int(receipt["gasUsed"]) if receipt else None
 
     def obstacle(self, order: Order) -> Reason | None:
         movement = order.movement
@@ -134,7 +129,7 @@ class EvmAssetLedger:
 
     def _started(self, number: int) -> Epoch:
         topic = "0x" + number.to_bytes(32, "big").hex()
-        logs = self._node.logs(self._network.dvp, [event_topic("EpochStarted"), topic])
+        logs = self._node.logs(self._network.dvp, [event_topic("EpochStarted"), topic], 0)
         if not logs:
             raise Misconfigured(f"no epoch {number} was started at DvP {self._network.dvp}")
         _, quorum, _, agents = decode(["bytes32", "uint8", "uint8", "address[]"], bytes(logs[-1]["data"]))
@@ -182,33 +177,3 @@ def _movement(order: Order) -> tuple[object, ...]:
 def _terms(order: Order) -> tuple[object, ...]:
     one = order.terms
     return (bytes.fromhex(one.trade_id), one.part, bytes.fromhex(one.cash_hash), one.lock_by, one.pay_by)
-
-
-def _order(data: bytes) -> Order:
-    """The order in a Locked event's data."""
-    movement, terms = decode(
-        [
-            "(address,address,address,uint64,uint32,uint64)",
-            "(bytes32,uint32,bytes32,uint40,uint40)",
-        ],
-        data,
-    )
-    token, seller, buyer, quantity, epoch, nonce = movement
-    trade_id, part, cash_hash, lock_by, pay_by = terms
-    return Order(
-        movement=Movement(
-            token=to_checksum_address(token),
-            seller=to_checksum_address(seller),
-            buyer=to_checksum_address(buyer),
-            quantity=quantity,
-            epoch=epoch,
-            nonce=nonce,
-        ),
-        terms=OrderTerms(
-            trade_id=TradeId(trade_id.hex()),
-            part=part,
-            cash_hash=cash_hash.hex(),
-            lock_by=lock_by,
-            pay_by=pay_by,
-        ),
-    )

@@ -21,10 +21,11 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """A block: its number and its timestamp in seconds."""
+    """A block: its number, its timestamp in seconds, its hash."""
 
     number: int
     timestamp: int
+    hash: str
 
 
 class Node:
@@ -48,7 +49,7 @@ class Node:
 
     def block(self, which: Any) -> Head:
         block = self._ask(lambda: self.web3.eth.get_block(which))
-        return Head(number=int(block["number"]), timestamp=int(block["timestamp"]))
+        return Head(number=int(block["number"]), timestamp=int(block["timestamp"]), hash=bytes(block["hash"]).hex())
 
     def call(self, to: str, data: bytes, block: int | None = None, sender: str | None = None) -> bytes:
         """eth_call. Raises ContractRefused with the custom error decoded."""
@@ -58,8 +59,12 @@ class Node:
         which: Any = "latest" if block is None else block
         return self._ask(lambda: bytes(self.web3.eth.call(request, which)))  # type: ignore[arg-type]
 
-    def logs(self, address: str, topics: Sequence[Any], from_block: int = 0) -> Sequence[Mapping[str, Any]]:
-        query: Any = {"address": address, "topics": list(topics), "fromBlock": from_block, "toBlock": "latest"}
+    def logs(
+        self, address: str, topics: Sequence[Any], first: int, last: int | None = None
+    ) -> Sequence[Mapping[str, Any]]:
+        """A contract's events from block `first` through `last`, or through the head."""
+        to_block = "latest" if last is None else last
+        query: Any = {"address": address, "topics": list(topics), "fromBlock": first, "toBlock": to_block}
         return self._ask(lambda: self.web3.eth.get_logs(query))
 
     def receipt(self, transaction: str) -> Mapping[str, Any] | None:

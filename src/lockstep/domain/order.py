@@ -90,7 +90,7 @@ class AssetView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssetEvent:
-    """Something that happened to a settlement on the chain, as its event and receipt tell it."""
+    """Something that happened to a settlement on the chain, as its event tells it."""
 
     name: str
     """Locked, PaidRecorded, Settled or GivenBack."""
@@ -98,7 +98,6 @@ class AssetEvent:
     transaction: str
     block: int
     at: datetime
-    gas: int
     final: bool
     order: Order | None = None
     """With Locked only: the order as signed."""

@@ -76,12 +76,14 @@ class Settler:
     def _look(self, trade: Trade) -> Sight:
         if trade.order is None or trade.settlement_id is None:
             return Sight(now=self.clock.now(), asset=None, cash=None)
+        cash = self.book.cash_view(trade.settlement_id)
+        paid, never = (cash.is_booked, cash.is_never) if cash else (False, False)
         return Sight(
             now=self.clock.now(),
             asset=self.assets.view(trade.settlement_id, trade.order),
-            cash=self.book.cash_view(trade.settlement_id),
-            paid_proven=self._proof(trade, OutcomeResult.PAID) is not None,
-            never_proven=self._proof(trade, OutcomeResult.NEVER) is not None,
+            cash=cash,
+            paid_proven=paid and self._proof(trade, OutcomeResult.PAID) is not None,
+            never_proven=never and self._proof(trade, OutcomeResult.NEVER) is not None,
         )
 
     def _proof(self, trade: Trade, result: OutcomeResult) -> Proof | None:

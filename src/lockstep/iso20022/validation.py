@@ -127,14 +127,26 @@ def path_of(element: etree._Element) -> str:
     return "/".join(reversed(names[:-1] or names))
 
 
-def _place(root: etree._Element, found: etree._LogEntry) -> etree._Element:
-    places = root.getroottree().xpath(found.path) if found.path else [root]
-    return places[0] if isinstance(places, list) and places else root  # type: ignore[return-value]
+def _place(root: etree._Element, path: str | None) -> etree._Element:
+    """Where libxml2 found it. Its paths (`/*/*[2]/p:TxId[1]`) have prefixes that only it can resolve."""
+    element = root
+    for step in (path or "").split("/")[2:]:
+        name, _, number = step.rstrip("]").partition("[")
+        like = [child for child in element if name in ("*", _prefixed(child))]
+        if int(number or 1) > len(like):
+            break
+        element = like[int(number or 1) - 1]
+    return element
+
+
+def _prefixed(element: etree._Element) -> str:
+    name = local_name(str(element.tag))
+    return f"{element.prefix}:{name}" if element.prefix else name
 
 
 def _explained(root: etree._Element, found: etree._LogEntry) -> InvalidMessage:
     """A finding of libxml2 as field, value and rule."""
-    element, said, kind = _place(root, found), found.message, found.type_name
+    element, said, kind = _place(root, found.path), found.message, found.type_name
     path, value = path_of(element), (element.text or "").strip() if len(element) == 0 else ""
     expected = _EXPECTED.search(said)
     wanted = [local_name(name.strip()) for name in expected[1].split(",")] if expected else []
@@ -165,6 +177,8 @@ def _why_not_here(element: etree._Element, wanted: list[str]) -> str:
     before = element.getprevious()
     if before is not None and before.tag == element.tag:
         return "once only"
+    if local_name(str(element.tag)) in wanted:
+        return "in the message's own namespace"
     after = {local_name(str(later.tag)) for later in element.itersiblings()}
     if not wanted or after.intersection(wanted):
         return "not in Lockstep's usage guideline"

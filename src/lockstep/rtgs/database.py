@@ -95,8 +95,9 @@ class Database:
             stored = connection.scalar(select(settings.c.bic))
             if stored is None:
                 connection.execute(settings.insert().values(one=1, bic=bic, quorum=3))
-            elif stored != bic:
-                raise Misconfigured(f"{url} belongs to the RTGS {stored}, not {bic}")
+        if stored not in (None, bic):
+            self.close()
+            raise Misconfigured(f"{url} belongs to the RTGS {stored}, not {bic}")
 
     def now(self) -> datetime:
         """The clock's instant, in UTC and whole seconds (rounded down)."""

@@ -1,6 +1,5 @@
 """A small world around one RTGS: a service, four agents, two banks and a clock that tests set."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,19 +8,20 @@ from rtgs_world import World
 
 
 @pytest.fixture(scope="session")
-def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database as most tests want to find it; they work on copies."""
-    path = tmp_path_factory.mktemp("rtgs") / "furnished.db"
+def furnished(tmp_path_factory: pytest.TempPathFactory) -> tuple[World, bytes]:
+    """One world for all tests, with its database as most tests want to find it."""
+    path = tmp_path_factory.mktemp("rtgs") / "rtgs.db"
     world = World(f"sqlite:///{path}")
     world.furnish()
     world.rtgs.close()
-    return path
+    return world, path.read_bytes()
 
 
 @pytest.fixture
-def world(furnished: Path, tmp_path: Path) -> Iterator[World]:
-    path = tmp_path / "rtgs.db"
-    shutil.copy(furnished, path)
-    world = World(f"sqlite:///{path}")
+def world(furnished: tuple[World, bytes]) -> Iterator[World]:
+    """The furnished world, put back. The RTGS keeps nothing outside its database."""
+    world, database = furnished
+    Path(world.url.removeprefix("sqlite:///")).write_bytes(database)
+    world.forget()
     yield world
     world.rtgs.close()

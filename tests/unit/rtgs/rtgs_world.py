@@ -94,9 +94,15 @@ class SetClock:
 
 class World:
     def __init__(self, url: str) -> None:
-        self.url, self.clock, self.commits = url, SetClock(NOON), list[str]()
-        self.on_commit: Callable[[str], None] = self.commits.append
+        self.url, self.clock = url, SetClock(NOON)
+        self.forget()
         self.rtgs = self._open()
+
+    def forget(self) -> None:
+        """As on the first day, but for the database."""
+        self.clock.instant = NOON
+        self.commits = list[str]()
+        self.on_commit: Callable[[str], None] = self.commits.append
         self._messages = 0
         self._seen: dict[Bic, int] = {}
 

@@ -1,0 +1,103 @@
+"""The event reader: DvP's events by settlement, read once per block and re-read where the chain changed.
+
+It keeps in memory what it has read. A block that it read and that is no longer there makes it read
+everything again: what was seen above the finality depth was only ever an observation.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from eth_abi.abi import decode
+from eth_utils.address import to_checksum_address
+
+from lockstep.chain.artifacts import event_topic
+from lockstep.chain.node import Node
+from lockstep.domain.identifiers import SettlementId, TradeId
+from lockstep.domain.order import Movement, Order, OrderTerms
+
+__all__ = ["EventReader", "SeenEvent"]
+
+_NAMES = ("Locked", "PaidRecorded", "Settled", "GivenBack")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenEvent:
+    """One event of a settlement; `order` with Locked only."""
+
+    name: str
+    transaction: str
+    block: int
+    at: datetime
+    order: Order | None
+
+
+class EventReader:
+    """All settlements' events of one DvP contract through one node."""
+
+    def __init__(self, node: Node, dvp: str) -> None:
+        self._node, self._dvp = node, dvp
+        self._names = {event_topic(name): name for name in _NAMES}
+        self._forget()
+
+    def _forget(self) -> None:
+        self._events: dict[SettlementId, list[SeenEvent]] = defaultdict(list)
+        self._read_to = -1
+        self._hash = ""
+
+    def events(self, settlement_id: SettlementId) -> Sequence[SeenEvent]:
+        """Oldest first, up to the head as it is now. Raises Unavailable."""
+        self._refresh()
+        return self._events.get(settlement_id, ())
+
+    def _refresh(self) -> None:
+        head = self._node.head()
+        if (head.number, head.hash) == (self._read_to, self._hash):
+            return
+        if head.number < self._read_to or (self._read_to >= 0 and self._node.block(self._read_to).hash != self._hash):
+            self._forget()
+        logs = self._node.logs(self._dvp, [list(self._names)], self._read_to + 1, head.number)
+        # Decoded before anything is kept: an answer that fails halfway leaves the reader as it was.
+        fresh = [(SettlementId(bytes(log["topics"][1]).hex()), self._event(log)) for log in logs]
+        for settlement_id, event in fresh:
+            self._events[settlement_id].append(event)
+        self._read_to, self._hash = head.number, head.hash
+
+    def _event(self, log: Mapping[str, Any]) -> SeenEvent:
+        name = self._names["0x" + bytes(log["topics"][0]).hex()]
+        block = self._node.block(log["blockNumber"])
+        return SeenEvent(
+            name=name,
+            transaction="0x" + bytes(log["transactionHash"]).hex(),
+            block=block.number,
+            at=datetime.fromtimestamp(block.timestamp, UTC),
+            order=_order(bytes(log["data"])) if name == "Locked" else None,
+        )
+
+
+def _order(data: bytes) -> Order:
+    """The order in a Locked event's data."""
+    movement, terms = decode(
+        ["(address,address,address,uint64,uint32,uint64)", "(bytes32,uint32,bytes32,uint40,uint40)"], data
+    )
+    token, seller, buyer, quantity, epoch, nonce = movement
+    trade_id, part, cash_hash, lock_by, pay_by = terms
+    return Order(
+        movement=Movement(
+            token=to_checksum_address(token),
+            seller=to_checksum_address(seller),
+            buyer=to_checksum_address(buyer),
+            quantity=quantity,
+            epoch=epoch,
+            nonce=nonce,
+        ),
+        terms=OrderTerms(
+            trade_id=TradeId(trade_id.hex()),
+            part=part,
+            cash_hash=cash_hash.hex(),
+            lock_by=lock_by,
+            pay_by=pay_by,
+        ),
+    )

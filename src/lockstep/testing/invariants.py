@@ -1,0 +1,619 @@
+"""The protocol's invariants I1 to I12 as code, judged over what both ledgers say.
+
+`check(facts)` names every violation in plain words. One function for each invariant, in order, after
+the facts that they read: about 500 lines, in one module so that an auditor reads it in one sitting.
+
+It is an oracle: it imports nothing of Lockstep and asks nobody. Who collects the facts must take them
+from the ledgers, never from the service, and with hashes and signatures recomputed by other code.
+"""
+
+import hashlib
+import json
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+__all__ = [
+    "INVARIANTS",
+    "Account",
+    "Epoch",
+    "Facts",
+    "Holding",
+    "Lock",
+    "Mandate",
+    "Member",
+    "Move",
+    "Payment",
+    "Posting",
+    "Row",
+    "Transfer",
+    "Vote",
+    "check",
+]
+
+# --- the facts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lock:
+    """Units earmarked for a settlement, with the whole order that both parties signed (event Locked)."""
+
+    settlement: str
+    derived: str
+    """The settlement id computed anew from the order."""
+    trade: str
+    token: str
+    seller: str
+    buyer: str
+    quantity: int
+    epoch: int
+    nonce: int
+    cash_hash: str
+    pay_by: datetime
+    block: int
+    seller_signed: bool
+    """The seller's signature over `derived` was found and verified; `buyer_signed` likewise."""
+    buyer_signed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """What became of a lock: PaidRecorded, Settled or GivenBack. Facts list them in the chain's order."""
+
+    name: str
+    settlement: str
+    at: datetime
+    transaction: str
+    signers: frozenset[str]
+    """Who signed the proof that was presented, over the outcome that this move needs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Epoch:
+    """The agents who may prove outcomes, and how many must agree."""
+
+    number: int
+    agents: frozenset[str]
+    quorum: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holding:
+    """One holder's units of one token, as the token says."""
+
+    token: str
+    holder: str
+    balance: int
+    free: int
+    earmarked: int
+    earmarked_by_dvp: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transfer:
+    """Units that moved; `source` is None for units issued. Facts list them in the chain's order."""
+
+    token: str
+    source: str | None
+    target: str
+    units: int
+    transaction: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """A cash account in minor units. A technical one is the central bank's own and may go below zero."""
+
+    number: str
+    currency: str
+    technical: bool
+    posted: int
+    earmarked: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Posting:
+    """A debit and its credit, in the order of booking. `settlement` is None for what pays no settlement."""
+
+    number: int
+    settlement: str | None
+    debit: str
+    credit: str
+    currency: str
+    amount: int
+    booked_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payment:
+    """A payment as the RTGS has it. `state`: HELD, PENDING, BOOKED, REJECTED or CANCELLED."""
+
+    settlement: str
+    uetr: str
+    state: str
+    decided_at: datetime
+    debtor: str
+    """The debtor's bank; `creditor` likewise."""
+    debtor_account: str
+    creditor: str
+    creditor_account: str
+    currency: str
+    amount: int
+    cash_hash: str
+    """The salted hash of these cash terms, computed anew."""
+    settlement_date: date
+    instructing: str
+    mandate: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mandate:
+    """An account owner's leave to debit it. None stands for any payee account, any instructing party."""
+
+    number: int
+    account: str
+    currency: str
+    maximum: int
+    until: date
+    payee: str | None
+    instructing: str | None
+    given_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vote:
+    """A signature over an outcome (PAID or NEVER), wherever it was found, by who really made it."""
+
+    settlement: str
+    outcome: str
+    epoch: int
+    agent: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """Whose wallet it is: the bank, and the cash accounts that settle for it."""
+
+    bank: str
+    accounts: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A line of the service's journal; `at` in ISO 8601 as it was hashed."""
+
+    number: int
+    at: str
+    kind: str
+    subject: str
+    facts: Mapping[str, str]
+    hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """Everything that is judged. Ids, addresses and account numbers are compared as text."""
+
+    locks: Sequence[Lock] = ()
+    moves: Sequence[Move] = ()
+    epochs: Sequence[Epoch] = ()
+    holdings: Sequence[Holding] = ()
+    supplies: Mapping[str, int] = field(default_factory=dict)
+    """Units issued, by token; the tokens that are audited."""
+    transfers: Sequence[Transfer] = ()
+    block_times: Mapping[int, datetime] = field(default_factory=dict)
+    """At least of every block that makes a lock final; a number that is missing was not mined yet."""
+    finality_depth: int = 0
+    skew: timedelta = timedelta()
+    """How far the chain's clock and the RTGS's may lie apart."""
+    members: Mapping[str, Member] = field(default_factory=dict)
+    """By wallet."""
+    accounts: Sequence[Account] = ()
+    postings: Sequence[Posting] = ()
+    payments: Sequence[Payment] = ()
+    mandates: Sequence[Mandate] = ()
+    tombstones: frozenset[str] = frozenset()
+    """Settlements that the RTGS will never pay."""
+    votes: Sequence[Vote] = ()
+    claims: Mapping[str, str] = field(default_factory=dict)
+    """The state that the service shows, by settlement id, or by trade id before there is one."""
+    journal: Sequence[Row] = ()
+    ended: bool = False
+    """Faults are off and the day is closed: nothing may be under way any more."""
+
+
+def check(facts: Facts) -> dict[str, list[str]]:
+    """The violations of each invariant, in plain words; all twelve keys are always there."""
+    return {name: list(judge(facts)) for name, judge in INVARIANTS.items()}
+
+
+# --- the invariants
+
+
+def i1_delivered_only_when_paid(facts: Facts) -> Iterator[str]:
+    """No unit is delivered unless its payment is final in the RTGS."""
+    debits, locks = _debits(facts), _locks(facts)
+    delivered = _deliveries(facts, "Settled")
+    moved = Counter((one.transaction, one.token, one.source, one.target, one.units) for one in facts.transfers)
+    for move in facts.moves:
+        if move.name == "Settled":
+            booked = debits[move.settlement]
+            if len(booked) != 1:
+                yield f"settlement {move.settlement} was delivered and has {len(booked)} booked payments, not one"
+            elif _whole_second(booked[0].booked_at) > move.at + facts.skew:
+                yield (
+                    f"settlement {move.settlement} was delivered at {move.at.isoformat()}, "
+                    f"before its payment was booked at {booked[0].booked_at.isoformat()}"
+                )
+        for lock in locks[move.settlement] if move.name == "GivenBack" else ():
+            key = (move.transaction, lock.token, lock.seller, lock.buyer, lock.quantity)
+            if moved[key] > delivered[key]:
+                yield f"settlement {move.settlement} was given back, yet its units went to the buyer"
+
+
+def i2_paid_only_when_locked(facts: Facts) -> Iterator[str]:
+    """No payment is booked unless exactly what the buyer instructed is locked, final at the chain's depth."""
+    locks, booked = _locks(facts), _booked_payments(facts)
+    for settlement, postings in _debits(facts).items():
+        if len(locks[settlement]) != 1:
+            yield f"the payment for settlement {settlement} is booked and it has {len(locks[settlement])} locks, not one"
+            continue
+        (lock,) = locks[settlement]
+        for posting in postings:
+            final = facts.block_times.get(lock.block + facts.finality_depth)
+            if final is None or final > posting.booked_at + facts.skew:
+                yield (
+                    f"the payment for settlement {settlement} was booked at {posting.booked_at.isoformat()}, "
+                    f"before its lock in block {lock.block} was {facts.finality_depth} blocks deep"
+                )
+            if posting.booked_at > lock.pay_by:
+                yield (
+                    f"the payment for settlement {settlement} was booked at {posting.booked_at.isoformat()}, "
+                    f"after {lock.pay_by.isoformat()}, the last second to pay"
+                )
+        for payment in booked[settlement]:
+            if payment.cash_hash != lock.cash_hash:
+                yield f"the payment booked for settlement {settlement} is not on the cash terms that were locked"
+            for role, wallet, bank, account in (
+                ("buyer", lock.buyer, payment.debtor, payment.debtor_account),
+                ("seller", lock.seller, payment.creditor, payment.creditor_account),
+            ):
+                member = facts.members.get(wallet)
+                if member is None or member.bank != bank or account not in member.accounts:
+                    yield f"settlement {settlement}: account {account} of {bank} is not the {role}'s, wallet {wallet}"
+
+
+def i3_units_add_up(facts: Facts) -> Iterator[str]:
+    """Earmarks are at most what is owned, free is the rest, and all holdings are what was issued."""
+    replayed: defaultdict[tuple[str, str], int] = defaultdict(int)
+    issued: Counter[str] = Counter()
+    for transfer in facts.transfers:
+        replayed[transfer.token, transfer.target] += transfer.units
+        if transfer.source is None:
+            issued[transfer.token] += transfer.units
+            continue
+        replayed[transfer.token, transfer.source] -= transfer.units
+        if replayed[transfer.token, transfer.source] < 0:
+            yield f"{transfer.source} passed on more of token {transfer.token} than it owned"
+    held: Counter[str] = Counter()
+    for one in facts.holdings:
+        where = f"token {one.token}, holder {one.holder}"
+        held[one.token] += one.balance
+        if one.earmarked > one.balance:
+            yield f"{where}: {one.earmarked} units earmarked, {one.balance} owned"
+        if one.free != max(0, one.balance - one.earmarked):
+            yield f"{where}: {one.free} units free, where {one.balance} are owned and {one.earmarked} earmarked"
+        if not 0 <= one.earmarked_by_dvp <= one.earmarked:
+            yield f"{where}: {one.earmarked_by_dvp} units earmarked by DvP, {one.earmarked} by all"
+        if one.balance != replayed.pop((one.token, one.holder), 0):
+            yield f"{where}: {one.balance} units owned, the transfers say otherwise"
+    for (token, holder), units in replayed.items():
+        if units and token in facts.supplies:
+            yield f"token {token}, holder {holder}: {units} units by the transfers, no holding"
+    for token, supply in facts.supplies.items():
+        if not supply == held[token] == issued[token]:
+            yield f"token {token}: {supply} units in all, {held[token]} held, {issued[token]} issued"
+
+
+def i4_ends_once(facts: Facts) -> Iterator[str]:
+    """A settlement ends exactly once; a trade is never settled or paid twice; no nonce is used twice."""
+    locks = _locks(facts)
+    endings = Counter(move.settlement for move in facts.moves if move.name in ("Settled", "GivenBack"))
+    for settlement, times in endings.items():
+        if times > 1:
+            yield f"settlement {settlement} ended {times} times"
+        if not locks[settlement]:
+            yield f"settlement {settlement} ended and was never locked"
+    for settlement, made in locks.items():
+        if len(made) > 1:
+            yield f"settlement {settlement} was locked {len(made)} times"
+    for (seller, nonce), times in Counter((lock.seller, lock.nonce) for lock in facts.locks).items():
+        if times > 1:
+            yield f"nonce {nonce} of seller {seller} was locked {times} times"
+    trade_of = {lock.settlement: lock.trade for lock in facts.locks}
+    settled = Counter(trade_of.get(move.settlement) for move in facts.moves if move.name == "Settled")
+    paid = Counter(trade_of.get(one.settlement) for one in facts.postings if one.settlement)
+    for word, counted in (("settled", settled), ("paid", paid)):
+        for trade, times in counted.items():
+            if trade is not None and times > 1:
+                yield f"trade {trade} was {word} {times} times"
+
+
+def i5_money_is_conserved(facts: Facts) -> Iterator[str]:
+    """Every debit has its credit, money sums to nothing, no account passes its limit."""
+    accounts = {one.number: one for one in facts.accounts}
+    balances: Counter[str] = Counter()
+    for number, times in Counter(posting.number for posting in facts.postings).items():
+        if times > 1:
+            yield f"posting number {number} exists {times} times"
+    for posting in facts.postings:
+        sides = [accounts.get(posting.debit), accounts.get(posting.credit)]
+        if posting.amount <= 0 or posting.debit == posting.credit:
+            yield f"posting {posting.number} moves {posting.amount} from {posting.debit} to {posting.credit}"
+        if any(side is None or side.currency != posting.currency for side in sides):
+            yield f"posting {posting.number} lacks a debited or credited account in {posting.currency}"
+        balances[posting.credit] += posting.amount
+        balances[posting.debit] -= posting.amount
+        if balances[posting.debit] < 0 and not (sides[0] and sides[0].technical):
+            yield f"posting {posting.number} took account {posting.debit} below zero"
+    held = Counter[str]()
+    for payment in facts.payments:
+        if payment.state == "HELD":
+            held[payment.debtor_account] += payment.amount
+    for account in facts.accounts:
+        if account.posted != balances[account.number]:
+            yield f"account {account.number} shows {account.posted}, its postings sum to {balances[account.number]}"
+        if not account.technical and (account.posted < 0 or account.earmarked > account.posted):
+            yield f"account {account.number}: {account.earmarked} earmarked, {account.posted} there"
+        if account.earmarked != held[account.number]:
+            yield f"account {account.number}: {account.earmarked} earmarked, payments hold {held[account.number]}"
+    for currency in sorted({account.currency for account in facts.accounts}):
+        total = sum(account.posted for account in facts.accounts if account.currency == currency)
+        if total:
+            yield f"all accounts in {currency} sum to {total}, not to zero"
+    yield from _payments_and_postings_agree(facts)
+
+
+def _payments_and_postings_agree(facts: Facts) -> Iterator[str]:
+    debits, booked = _debits(facts), _booked_payments(facts)
+    for settlement in {**debits, **booked}:
+        shown = Counter(
+            (one.debtor_account, one.creditor_account, one.currency, one.amount, one.decided_at)
+            for one in booked[settlement]
+        )
+        posted = Counter((one.debit, one.credit, one.currency, one.amount, one.booked_at) for one in debits[settlement])
+        if shown != posted:
+            yield f"settlement {settlement}: the payments booked and the postings made differ"
+
+
+def i6_claims_follow_the_ledgers(facts: Facts) -> Iterator[str]:
+    """The service holds no truth of its own: what it shows follows from the two ledgers alone.
+
+    While work goes on it may show what was, never what is not yet; once all has ended, what is.
+    """
+    newest = {lock.trade: lock.settlement for lock in facts.locks}
+    for key, claim in facts.claims.items():
+        states = _states(facts, newest.get(key, key))
+        allowed = states if facts.ended else states.union(*(_EARLIER[state] for state in states))
+        if claim not in allowed:
+            yield f"{key}: the service says {claim}, the ledgers say {' or '.join(sorted(states))}"
+
+
+_EARLIER: Mapping[str, frozenset[str]] = {
+    "MATCHED": frozenset(),
+    "CANCELLED": frozenset({"MATCHED"}),
+    "LOCKED": frozenset({"MATCHED"}),
+    "EARMARKED": frozenset({"MATCHED", "LOCKED"}),
+    "PAID": frozenset({"MATCHED", "LOCKED", "EARMARKED"}),
+    "SETTLED": frozenset({"MATCHED", "LOCKED", "EARMARKED", "PAID"}),
+    "RELEASED": frozenset({"MATCHED", "LOCKED", "EARMARKED"}),
+}
+
+
+def _states(facts: Facts, settlement: str) -> frozenset[str]:
+    """What the two ledgers make of a settlement; where a state leaves no trace in them, each that may be."""
+    names = {move.name for move in facts.moves if move.settlement == settlement}
+    payments = {payment.state for payment in facts.payments if payment.settlement == settlement}
+    if "Settled" in names:
+        return frozenset({"SETTLED"})
+    if "GivenBack" in names:
+        return frozenset({"RELEASED"})
+    if "PaidRecorded" in names or "BOOKED" in payments:
+        return frozenset({"PAID"})
+    if not any(lock.settlement == settlement for lock in facts.locks):
+        return frozenset({"MATCHED", "CANCELLED"})
+    if "HELD" in payments:
+        return frozenset({"EARMARKED"})
+    refused = settlement in facts.tombstones and payments
+    return frozenset({"LOCKED", "EARMARKED"}) if refused else frozenset({"LOCKED"})
+
+
+def i7_endings_are_proven(facts: Facts) -> Iterator[str]:
+    """Every ending has a quorum's proof of its outcome, and the journal's chain of hashes holds."""
+    epochs = {epoch.number: epoch for epoch in facts.epochs}
+    locks = _locks(facts)
+    recorded: set[str] = set()
+    for move in facts.moves:
+        if move.name == "Settled" and move.settlement in recorded:
+            continue  # proven when it was recorded; the contract reads no second proof
+        recorded |= {move.settlement} if move.name == "PaidRecorded" else set()
+        epoch = next((epochs.get(lock.epoch) for lock in locks[move.settlement]), None)
+        valid = len(move.signers & epoch.agents) if epoch else 0
+        if epoch is None or valid < epoch.quorum:
+            needed = epoch.quorum if epoch else "a quorum of"
+            yield f"settlement {move.settlement}: {move.name} on {valid} agents' signatures, {needed} needed"
+    previous = "0" * 64
+    for place, row in enumerate(facts.journal, start=1):
+        content = [previous, row.number, row.at, row.kind, row.subject, sorted(row.facts.items())]
+        text = json.dumps(content, separators=(",", ":"), ensure_ascii=False)
+        if row.number != place:
+            yield f"the journal's line {place} has number {row.number}"
+        if row.hash != hashlib.sha256(text.encode()).hexdigest():
+            yield f"the journal's line {place} does not have the hash of its content and of the line before"
+        previous = row.hash
+
+
+def i8_paid_is_delivered(facts: Facts) -> Iterator[str]:
+    """Once paid, units never return to the seller: they go to the buyer, and nothing else happens."""
+    debits, locks = _debits(facts), _locks(facts)
+    paid = set[str]()
+    for move in facts.moves:
+        if move.name == "GivenBack" and debits[move.settlement]:
+            yield f"settlement {move.settlement} was given back and its payment is booked"
+        if move.settlement in paid and move.name != "Settled":
+            yield f"settlement {move.settlement}: {move.name} after PaidRecorded"
+        if move.name == "PaidRecorded":
+            paid.add(move.settlement)
+        if move.name == "Settled" and not locks[move.settlement]:
+            yield f"settlement {move.settlement} was delivered and no lock says to whom"
+    moved = Counter((one.transaction, one.token, one.source, one.target, one.units) for one in facts.transfers)
+    for key, times in _deliveries(facts, "Settled").items():
+        transaction, token, seller, buyer, units = key
+        if token in facts.supplies and moved[key] < times:
+            yield f"transaction {transaction} settled, and {units} of token {token} did not go from {seller} to {buyer}"
+
+
+def i9_one_outcome(facts: Facts) -> Iterator[str]:
+    """At most one outcome per settlement reaches the quorum, and it is the RTGS's; never means no debit."""
+    debits = _debits(facts)
+    for settlement in sorted(facts.tombstones):
+        if debits[settlement]:
+            yield f"settlement {settlement} was never to be paid and its payment is booked"
+    signed: defaultdict[tuple[str, str, int], set[str]] = defaultdict(set)
+    for vote in facts.votes:
+        signed[vote.settlement, vote.outcome, vote.epoch].add(vote.agent)
+    epochs = {epoch.number: epoch for epoch in facts.epochs}
+    reached: defaultdict[str, set[str]] = defaultdict(set)
+    for (settlement, outcome, number), agents in signed.items():
+        epoch = epochs.get(number)
+        if epoch is not None and len(agents & epoch.agents) >= epoch.quorum:
+            reached[settlement].add(outcome)
+    for settlement, outcomes in reached.items():
+        if len(outcomes) > 1:
+            yield f"settlement {settlement} has a quorum's signatures for {' and '.join(sorted(outcomes))}"
+        if "PAID" in outcomes and not debits[settlement]:
+            yield f"settlement {settlement}: a quorum signed PAID, and no payment is booked"
+        if "NEVER" in outcomes and settlement not in facts.tombstones:
+            yield f"settlement {settlement}: a quorum signed NEVER, and nothing bars a later debit"
+
+
+def i10_locks_equal_earmarks(facts: Facts) -> Iterator[str]:
+    """DvP's open locks equal its earmarks, per holder and security."""
+    open_units: Counter[tuple[str, str]] = Counter()
+    for lock in _open_locks(facts):
+        open_units[lock.token, lock.seller] += lock.quantity
+    earmarked = {(one.token, one.holder): one.earmarked_by_dvp for one in facts.holdings}
+    for token, holder in sorted({*open_units, *earmarked}):
+        locked, marked = open_units[token, holder], earmarked.get((token, holder), 0)
+        if token in facts.supplies and locked != marked:
+            yield f"token {token}, holder {holder}: open locks of {locked} units, {marked} earmarked by DvP"
+
+
+def i11_owners_agreed(facts: Facts) -> Iterator[str]:
+    """No holding is locked and no account debited without its owner's leave for those exact terms."""
+    for lock in facts.locks:
+        if lock.derived != lock.settlement:
+            yield f"settlement {lock.settlement} was locked under an id that is not its order's, {lock.derived}"
+        for role, wallet, signed in (
+            ("seller", lock.seller, lock.seller_signed),
+            ("buyer", lock.buyer, lock.buyer_signed),
+        ):
+            if not signed:
+                yield f"settlement {lock.settlement} was locked without the {role}'s signature, wallet {wallet}"
+    technical = {account.number for account in facts.accounts if account.technical}
+    payments = _booked_payments(facts)
+    mandates = {mandate.number: mandate for mandate in facts.mandates}
+    for posting in facts.postings:
+        if posting.debit in technical:
+            continue
+        of_it = payments[posting.settlement] if posting.settlement else []
+        given = [mandates.get(one.mandate) for one in of_it if one.mandate is not None]
+        if not any(_covers(one, posting, of_it[0]) for one in given if one is not None):
+            yield f"posting {posting.number} debits account {posting.debit} without a mandate that covers it"
+
+
+def _covers(mandate: Mandate, posting: Posting, payment: Payment) -> bool:
+    return (
+        mandate.account == posting.debit
+        and mandate.currency == posting.currency
+        and mandate.maximum >= posting.amount
+        and mandate.payee in (None, posting.credit)
+        and mandate.instructing in (None, payment.instructing)
+        and mandate.until >= payment.settlement_date
+        and mandate.given_at <= posting.booked_at
+    )
+
+
+def i12_everything_ends(facts: Facts) -> Iterator[str]:
+    """With faults off, everything ends: no unit and no cent stays set aside."""
+    if not facts.ended:
+        return
+    for lock in _open_locks(facts):
+        yield f"settlement {lock.settlement} is still locked: {lock.quantity} units of {lock.seller}"
+    for payment in facts.payments:
+        if payment.state in ("HELD", "PENDING"):
+            yield f"payment {payment.uetr} for settlement {payment.settlement} is still {payment.state}"
+
+
+INVARIANTS: Mapping[str, Callable[[Facts], Iterator[str]]] = {
+    "I1": i1_delivered_only_when_paid,
+    "I2": i2_paid_only_when_locked,
+    "I3": i3_units_add_up,
+    "I4": i4_ends_once,
+    "I5": i5_money_is_conserved,
+    "I6": i6_claims_follow_the_ledgers,
+    "I7": i7_endings_are_proven,
+    "I8": i8_paid_is_delivered,
+    "I9": i9_one_outcome,
+    "I10": i10_locks_equal_earmarks,
+    "I11": i11_owners_agreed,
+    "I12": i12_everything_ends,
+}
+
+# --- ways to look at the facts
+
+
+def _locks(facts: Facts) -> defaultdict[str, list[Lock]]:
+    found: defaultdict[str, list[Lock]] = defaultdict(list)
+    for lock in facts.locks:
+        found[lock.settlement].append(lock)
+    return found
+
+
+def _debits(facts: Facts) -> defaultdict[str, list[Posting]]:
+    """The postings that pay a settlement: the RTGS's ledger itself, by settlement."""
+    found: defaultdict[str, list[Posting]] = defaultdict(list)
+    for posting in facts.postings:
+        if posting.settlement is not None:
+            found[posting.settlement].append(posting)
+    return found
+
+
+def _booked_payments(facts: Facts) -> defaultdict[str, list[Payment]]:
+    found: defaultdict[str, list[Payment]] = defaultdict(list)
+    for payment in facts.payments:
+        if payment.state == "BOOKED":
+            found[payment.settlement].append(payment)
+    return found
+
+
+def _open_locks(facts: Facts) -> list[Lock]:
+    ended = {move.settlement for move in facts.moves if move.name in ("Settled", "GivenBack")}
+    return [lock for lock in facts.locks if lock.settlement not in ended]
+
+
+def _deliveries(facts: Facts, name: str) -> Counter[tuple[str, str, str | None, str, int]]:
+    """The transfers that the moves of one name should have made, as Transfer tells them."""
+    locks = _locks(facts)
+    return Counter(
+        (move.transaction, lock.token, lock.seller, lock.buyer, lock.quantity)
+        for move in facts.moves
+        if move.name == name
+        for lock in locks[move.settlement][:1]
+    )
+
+
+def _whole_second(instant: datetime) -> datetime:
+    """Blocks tell whole seconds only."""
+    return instant.replace(microsecond=0)

@@ -8,7 +8,7 @@ from typing import TypeGuard
 from lockstep.domain.errors import InvalidInput, InvalidMessage, LockstepError
 from lockstep.domain.instruction import CancellationRequest, Instruction
 from lockstep.domain.message import Message
-from lockstep.flow.engine import Engine
+from lockstep.flow.receiving import Reception
 from lockstep.iso20022 import Body, peek, read
 
 __all__ = ["Taken", "expand", "submit_file"]
@@ -46,14 +46,14 @@ def expand(paths: Iterable[Path]) -> Iterator[Path]:
             yield path
 
 
-def submit_file(engine: Engine, path: Path, told: Callable[[Taken], None] = lambda _: None) -> Taken:
-    """Gives one file to the engine. A refusal is journalled and returned, never raised: the rest goes on."""
-    taken = _submit(engine, path)
+def submit_file(reception: Reception, path: Path, told: Callable[[Taken], None] = lambda _: None) -> Taken:
+    """Gives one file to the reception. A refusal is journalled and returned, never raised: the rest goes on."""
+    taken = _submit(reception, path)
     told(taken)
     return taken
 
 
-def _submit(engine: Engine, path: Path) -> Taken:
+def _submit(reception: Reception, path: Path) -> Taken:
     subject = path.name
     try:
         data = path.read_bytes()
@@ -68,11 +68,11 @@ def _submit(engine: Engine, path: Path) -> Taken:
             file=str(path), outcome="refused", error=InvalidInput("file", path, f"readable ({error.strerror})")
         )
     except LockstepError as error:
-        engine.refuse(subject, error)
+        reception.refuse(subject, error)
         return Taken(file=str(path), outcome="refused", error=error)
     reference = message.body.reference
     try:
-        return Taken(file=str(path), outcome=engine.submit(message, data), reference=reference)
+        return Taken(file=str(path), outcome=reception.submit(message, data), reference=reference)
     except LockstepError as error:
         return Taken(file=str(path), outcome="refused", reference=reference, error=error)
 

@@ -19,6 +19,7 @@ from lockstep.chain.ledger import EvmAssetLedger
 from lockstep.chain.sender import Sender
 from lockstep.domain.identifiers import Bic
 from lockstep.flow.engine import Engine
+from lockstep.flow.receiving import Reception
 from lockstep.flow.stepping import Settler
 from lockstep.ports import Randomness
 from lockstep.rtgs import Rtgs
@@ -85,6 +86,7 @@ class World:
         self.book = SqlBook(self._database)
         sender = Sender(self.chain.node, self.roles.operator, SqlTransactionLog(self._database), lambda _: None)
         self.ledger = EvmAssetLedger(self.chain.node, self.market.network, sender)
+        self.reception = Reception(book=self.book, market=self.market, clock=self.clock)
         self.engine = Engine(
             settler=Settler(
                 market=self.market,

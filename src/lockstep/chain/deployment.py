@@ -49,9 +49,6 @@ class Deployer:
         self._node.call(address, data, sender=self._key.address)
         self._send(address, data, 500_000)
 
-    def read(self, address: str, data: bytes) -> bytes:
-        return self._node.call(address, data)
-
     def _fees(self) -> dict[str, int]:
         return {"maxPriorityFeePerGas": 10**9, "maxFeePerGas": 2 * self._node.base_fee() + 10**9}
 

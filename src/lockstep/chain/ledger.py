@@ -27,7 +27,7 @@ from lockstep.domain.order import (
 from lockstep.domain.trade import Reason
 from lockstep.signing import terms_hash
 
-__all__ = ["EvmAssetLedger", "call_data"]
+__all__ = ["EvmAssetLedger", "call_data", "read"]
 
 LOCK_GAS, END_GAS = 400_000, 300_000
 """Limits with room for ERC-1271 wallets; what is not used is not paid."""
@@ -45,6 +45,14 @@ def call_data(contract: str, name: str, *arguments: object) -> bytes:
     """Selector and arguments of one call."""
     selector, inputs, _ = _function(contract, name)
     return selector + encode(inputs, arguments)
+
+
+def read(node: Node, contract: str, address: str, name: str, *arguments: object, block: int | None = None) -> Any:
+    """The values that a view function returns. Raises Misconfigured where no such contract answers."""
+    answer = node.call(address, call_data(contract, name, *arguments), block)
+    if not answer:
+        raise Misconfigured(f"no {contract} answers at {address}")
+    return decode(_function(contract, name)[2], answer)
 
 
 class EvmAssetLedger:
@@ -136,11 +144,7 @@ class EvmAssetLedger:
         return Epoch(number=number, agents=tuple(to_checksum_address(one) for one in agents), quorum=quorum)
 
     def _read(self, contract: str, address: str, name: str, *arguments: object, block: int | None = None) -> Any:
-        _, _, outputs = _function(contract, name)
-        answer = self._node.call(address, call_data(contract, name, *arguments), block)
-        if not answer:
-            raise Misconfigured(f"no {contract} answers at {address}")
-        return decode(outputs, answer)
+        return read(self._node, contract, address, name, *arguments, block=block)
 
     # --- acting
 

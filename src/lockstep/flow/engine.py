@@ -1,17 +1,14 @@
 """One pass of the settlement service: hear the cash side, match, move every open trade one step."""
 
-import hashlib
 from dataclasses import dataclass
 
 from lockstep.domain.cash import CashView
-from lockstep.domain.errors import Conflict, LockstepError, Refused, Unavailable
+from lockstep.domain.errors import Conflict, Refused, Unavailable
 from lockstep.domain.identifiers import SettlementId
-from lockstep.domain.instruction import CancellationRequest, Instruction
 from lockstep.domain.journal import Entry
 from lockstep.domain.message import Message
 from lockstep.flow.matching import match
 from lockstep.flow.mirroring import fold, settlement_of
-from lockstep.flow.receiving import receive
 from lockstep.flow.stepping import Settler
 from lockstep.ports import Change, Mailbox, Randomness, Unreadable
 
@@ -28,31 +25,6 @@ class Engine:
     settler: Settler
     mailbox: Mailbox
     randomness: Randomness
-
-    def submit(self, message: Message[Instruction] | Message[CancellationRequest], data: bytes) -> str:
-        """Takes one participant's message; returns the kind of its journal entry.
-
-        Raises InvalidInput, Conflict or Refused; the refusal is journalled first.
-        """
-        settler = self.settler
-        now = settler.clock.now()
-        try:
-            change = receive(settler.book, settler.market, message, hashlib.sha256(data).hexdigest(), now)
-        except LockstepError as error:
-            self.refuse(message.body.reference, error)
-            raise
-        settler.book.commit(change)
-        return change.entries[0].kind
-
-    def refuse(self, subject: str, error: LockstepError) -> None:
-        """Journals why something from outside was not taken."""
-        entry = Entry(
-            at=self.settler.clock.now(),
-            kind="refused",
-            subject=subject,
-            facts={"rule": str(error), "error": type(error).__name__},
-        )
-        self.settler.book.commit(Change(entries=(entry,)))
 
     def run_once(self) -> bool:
         """One pass. True if anything moved. A ledger that does not answer holds up only its trades."""

@@ -1,9 +1,10 @@
 """What comes in from participants: judged, answered and stored, or refused by name."""
 
-from dataclasses import replace
+import hashlib
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from lockstep.domain.errors import Conflict, InvalidInput, Refused
+from lockstep.domain.errors import Conflict, InvalidInput, LockstepError, Refused
 from lockstep.domain.instruction import (
     AdviceStatus,
     CancellationRequest,
@@ -16,9 +17,44 @@ from lockstep.domain.market import Market
 from lockstep.domain.message import Message
 from lockstep.domain.trade import Reason, Trade, TradeState
 from lockstep.flow.reporting import advise, answer_request
-from lockstep.ports import Book, Change, PartyBody, StoredInstruction
+from lockstep.ports import Book, Change, Clock, PartyBody, StoredInstruction
 
-__all__ = ["receive"]
+__all__ = ["Reception", "receive"]
+
+TRIES = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reception:
+    """Where participants' messages are handed in. Needs no ledger."""
+
+    book: Book
+    market: Market
+    clock: Clock
+
+    def submit(self, message: Message[Instruction] | Message[CancellationRequest], data: bytes) -> str:
+        """Takes one participant's message; returns the kind of its journal entry.
+
+        Raises what `receive` raises; the refusal is journalled first.
+        """
+        content_hash = hashlib.sha256(data).hexdigest()
+        for _ in range(TRIES):
+            try:
+                change = receive(self.book, self.market, message, content_hash, self.clock.now())
+            except LockstepError as error:
+                self.refuse(message.body.reference, error)
+                raise
+            try:
+                self.book.commit(change)
+            except Conflict:  # the engine moved the trade meanwhile: judged anew
+                continue
+            return change.entries[0].kind
+        raise Conflict("instruction", message.body.reference)
+
+    def refuse(self, subject: str, error: LockstepError) -> None:
+        """Journals why something from outside was not taken."""
+        facts = {"rule": str(error), "error": type(error).__name__}
+        self.book.commit(Change(entries=(Entry(at=self.clock.now(), kind="refused", subject=subject, facts=facts),)))
 
 
 def receive(

@@ -5,7 +5,8 @@ application header (head.001.001.02) and one document. Every refusal is an Inval
 path, the value and the rule; no other exception leaves `read`.
 """
 
-from typing import Any, TypeAlias
+from collections.abc import Callable
+from typing import Any, TypeAlias, TypeVar
 
 from lxml import etree
 
@@ -41,6 +42,8 @@ Body: TypeAlias = (
     | BookingNotice
     | Release
 )
+
+Value = TypeVar("Value")
 
 _ISO = "urn:iso:std:iso:20022:tech:xsd:"
 _ENVELOPE = "urn:lockstep:bizmsg:1"
@@ -143,21 +146,22 @@ def peek(data: bytes) -> Header | None:
     message_id = found.get("AppHdr/BizMsgIdr", "")
     if not 1 <= len(message_id) <= 35:
         return None
-    leaves = {local_name(path.replace("/", "}")): text for path, text in found.items()}
-    receiver = owners_reference = None
-    try:
-        receiver = bic(found.get("AppHdr/To/FIId/FinInstnId/BICFI", ""))
-        owners_reference = reference(leaves.get("TxId", ""))
-    except InvalidInput:
-        pass
+    leaves = {path.rpartition("/")[2]: text for path, text in found.items()}
     return Header(
         sender=sender,
-        receiver=receiver,
+        receiver=_or_none(bic, found.get("AppHdr/To/FIId/FinInstnId/BICFI", "")),
         message_id=message_id,
         definition=found.get("AppHdr/MsgDefIdr", ""),
-        reference=owners_reference,
+        reference=_or_none(reference, leaves.get("TxId", "")),
         side={side.value: side for side in Side}.get(leaves.get("SctiesMvmntTp", "")),
     )
+
+
+def _or_none(convert: Callable[[str], Value], text: str) -> Value | None:
+    try:
+        return convert(text)
+    except InvalidInput:
+        return None
 
 
 def _kind_of(root: etree._Element) -> Kind[Any]:

@@ -25,6 +25,8 @@ _DECLARATION = re.compile(rb"""\s*<\?xml[^>]*?\bencoding\s*=\s*["']([^"']*)["']"
 _BYTE_ORDER_MARKS = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff", b"\x00<", b"<\x00")
 _QUOTED = re.compile(r"'([^']*)'")
 _PATTERN = re.compile(r"is not accepted by the pattern '(.*)'\.$", re.DOTALL)
+_ATTRIBUTE = re.compile(r"^Element '[^']*'(?:, |: The )attribute '([^']*)'")
+_OUTSIDE = "not in Lockstep's usage guideline"
 _EXPECTED = re.compile(r"Expected is (?:one of )?\( (.*) \)\.")
 _validating = Lock()
 
@@ -57,7 +59,7 @@ def parse(data: bytes, *, recover: bool = False) -> etree._Element:
         raise InvalidMessage("XML/@encoding", declared[1].decode("ascii", "replace"), "UTF-8")
     at = data.find(b"<!DOCTYPE")
     if at >= 0:
-        shown = data[at : at + 60].decode("utf-8", "replace")
+        shown = data[at : at + 60].splitlines()[0].decode("utf-8", "replace")
         raise InvalidMessage("XML/DOCTYPE", shown, "no document type declaration, hence no entities")
     try:
         root = etree.fromstring(data, _parser(recover))
@@ -144,32 +146,31 @@ def _prefixed(element: etree._Element) -> str:
     return f"{element.prefix}:{name}" if element.prefix else name
 
 
+def _shown(text: str) -> str:
+    """No more than a person reads, whatever a sender put there."""
+    return text if len(text) <= 210 else f"{text[:209]}…"
+
+
 def _explained(root: etree._Element, found: etree._LogEntry) -> InvalidMessage:
     """A finding of libxml2 as field, value and rule."""
     element, said, kind = _place(root, found.path), found.message, found.type_name
-    path, value = path_of(element), (element.text or "").strip() if len(element) == 0 else ""
+    path, value = path_of(element), _shown((element.text or "").strip()) if len(element) == 0 else ""
     expected = _EXPECTED.search(said)
     wanted = [local_name(name.strip()) for name in expected[1].split(",")] if expected else []
-    about = re.search(r"attribute '([^']*)'", said)
     if kind == "SCHEMAV_ELEMENT_CONTENT" and "Missing child" in said:
-        missing = wanted[0] if len(wanted) == 1 else ""
-        rule = "is required" if missing else f"holds one of {', '.join(wanted)}"
-        return InvalidMessage(f"{path}/{missing}".rstrip("/"), "", rule)
+        missing = f"/{wanted[0]}" if len(wanted) == 1 else ""
+        return InvalidMessage(path + missing, "", "is required" if missing else f"holds one of {', '.join(wanted)}")
     if kind == "SCHEMAV_ELEMENT_CONTENT":
         return InvalidMessage(path, value, _why_not_here(element, wanted))
-    if kind in ("SCHEMAV_CVC_COMPLEX_TYPE_4", "SCHEMAV_CVC_COMPLEX_TYPE_3_2_1", "SCHEMAV_CVC_COMPLEX_TYPE_3_2_2"):
-        name = local_name(_QUOTED.findall(said)[-1 if about is None or "required" in said else 1])
-        named = f"{path}/@{name}"
-        if kind == "SCHEMAV_CVC_COMPLEX_TYPE_4":
-            return InvalidMessage(named, "", "is required")
-        return InvalidMessage(
-            named,
-            next((v for k, v in element.items() if local_name(str(k)) == name), ""),
-            "not in Lockstep's usage guideline",
-        )
-    if about:
-        name = local_name(about[1])
-        path, value = f"{path}/@{name}", element.get(name) or ""
+    attribute = _ATTRIBUTE.search(said)
+    if attribute:
+        name = local_name(attribute[1])
+        path = f"{path}/@{name}"
+        value = next((_shown(str(text)) for key, text in element.items() if local_name(str(key)) == name), "")
+    if attribute and "is not allowed" in said:
+        return InvalidMessage(path, value, _OUTSIDE)
+    if kind == "SCHEMAV_CVC_COMPLEX_TYPE_4":
+        return InvalidMessage(path, "", "is required")
     return InvalidMessage(path, value, _rule(kind, said))
 
 
@@ -181,8 +182,8 @@ def _why_not_here(element: etree._Element, wanted: list[str]) -> str:
         return "in the message's own namespace"
     after = {local_name(str(later.tag)) for later in element.itersiblings()}
     if not wanted or after.intersection(wanted):
-        return "not in Lockstep's usage guideline"
-    return f"not in Lockstep's usage guideline, which takes {' or '.join(wanted)} here"
+        return _OUTSIDE
+    return f"{_OUTSIDE}, which takes {' or '.join(wanted)} here"
 
 
 def _rule(kind: str, said: str) -> str:
@@ -195,7 +196,7 @@ def _rule(kind: str, said: str) -> str:
         return f"one of {', '.join(codes)}" if len(codes) > 1 else f"{codes[0]} and nothing else"
     if kind == "SCHEMAV_CVC_COMPLEX_TYPE_2_3":
         return "elements and no text"
-    if kind == "SCHEMAV_CVC_TYPE_3_1_2":
+    if kind in ("SCHEMAV_CVC_TYPE_3_1_2", "SCHEMAV_CVC_COMPLEX_TYPE_2_2"):
         return "text and no elements"
     if kind == "SCHEMAV_CVC_MAXLENGTH_VALID":
         return f"at most {_QUOTED.findall(said)[-1]} characters"
@@ -204,4 +205,4 @@ def _rule(kind: str, said: str) -> str:
     for name in reversed(_QUOTED.findall(said)):
         if local_name(name) in _rules():
             return _rules()[local_name(name)]
-    return re.sub(r"\{[^}]*\}", "", said)
+    return _shown(re.sub(r"\{[^}]*\}", "", said))

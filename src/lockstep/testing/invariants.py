@@ -1,226 +1,20 @@
 """The protocol's invariants I1 to I12 as code, judged over what both ledgers say.
 
-`check(facts)` names every violation in plain words. One function for each invariant, in order, after
-the facts that they read: about 500 lines, in one module so that an auditor reads it in one sitting.
+`check(facts)` names every violation in plain words. One function for each invariant, in order: longer
+than our modules are, so that an auditor reads it in one sitting and in one place.
 
-It is an oracle: it imports nothing of Lockstep and asks nobody. Who collects the facts must take them
-from the ledgers, never from the service, and with hashes and signatures recomputed by other code.
+It is an oracle: it imports nothing of Lockstep but the form of the facts, and asks nobody.
 """
 
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 
-__all__ = [
-    "INVARIANTS",
-    "Account",
-    "Epoch",
-    "Facts",
-    "Holding",
-    "Lock",
-    "Mandate",
-    "Member",
-    "Move",
-    "Payment",
-    "Posting",
-    "Row",
-    "Transfer",
-    "Vote",
-    "check",
-]
+from lockstep.testing.facts import Facts, Lock, Mandate, Payment, Posting
 
-# --- the facts
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lock:
-    """Units earmarked for a settlement, with the whole order that both parties signed (event Locked)."""
-
-    settlement: str
-    derived: str
-    """The settlement id computed anew from the order."""
-    trade: str
-    token: str
-    seller: str
-    buyer: str
-    quantity: int
-    epoch: int
-    nonce: int
-    cash_hash: str
-    pay_by: datetime
-    block: int
-    seller_signed: bool
-    """The seller's signature over `derived` was found and verified; `buyer_signed` likewise."""
-    buyer_signed: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Move:
-    """What became of a lock: PaidRecorded, Settled or GivenBack. Facts list them in the chain's order."""
-
-    name: str
-    settlement: str
-    at: datetime
-    transaction: str
-    signers: frozenset[str]
-    """Who signed the proof that was presented, over the outcome that this move needs."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Epoch:
-    """The agents who may prove outcomes, and how many must agree."""
-
-    number: int
-    agents: frozenset[str]
-    quorum: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Holding:
-    """One holder's units of one token, as the token says."""
-
-    token: str
-    holder: str
-    balance: int
-    free: int
-    earmarked: int
-    earmarked_by_dvp: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Transfer:
-    """Units that moved; `source` is None for units issued. Facts list them in the chain's order."""
-
-    token: str
-    source: str | None
-    target: str
-    units: int
-    transaction: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
-    """A cash account in minor units. A technical one is the central bank's own and may go below zero."""
-
-    number: str
-    currency: str
-    technical: bool
-    posted: int
-    earmarked: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Posting:
-    """A debit and its credit, in the order of booking. `settlement` is None for what pays no settlement."""
-
-    number: int
-    settlement: str | None
-    debit: str
-    credit: str
-    currency: str
-    amount: int
-    booked_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Payment:
-    """A payment as the RTGS has it. `state`: HELD, PENDING, BOOKED, REJECTED or CANCELLED."""
-
-    settlement: str
-    uetr: str
-    state: str
-    decided_at: datetime
-    debtor: str
-    """The debtor's bank; `creditor` likewise."""
-    debtor_account: str
-    creditor: str
-    creditor_account: str
-    currency: str
-    amount: int
-    cash_hash: str
-    """The salted hash of these cash terms, computed anew."""
-    settlement_date: date
-    instructing: str
-    mandate: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mandate:
-    """An account owner's leave to debit it. None stands for any payee account, any instructing party."""
-
-    number: int
-    account: str
-    currency: str
-    maximum: int
-    until: date
-    payee: str | None
-    instructing: str | None
-    given_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Vote:
-    """A signature over an outcome (PAID or NEVER), wherever it was found, by who really made it."""
-
-    settlement: str
-    outcome: str
-    epoch: int
-    agent: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
-    """Whose wallet it is: the bank, and the cash accounts that settle for it."""
-
-    bank: str
-    accounts: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """A line of the service's journal; `at` in ISO 8601 as it was hashed."""
-
-    number: int
-    at: str
-    kind: str
-    subject: str
-    facts: Mapping[str, str]
-    hash: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """Everything that is judged. Ids, addresses and account numbers are compared as text."""
-
-    locks: Sequence[Lock] = ()
-    moves: Sequence[Move] = ()
-    epochs: Sequence[Epoch] = ()
-    holdings: Sequence[Holding] = ()
-    supplies: Mapping[str, int] = field(default_factory=dict)
-    """Units issued, by token; the tokens that are audited."""
-    transfers: Sequence[Transfer] = ()
-    block_times: Mapping[int, datetime] = field(default_factory=dict)
-    """At least of every block that makes a lock final; a number that is missing was not mined yet."""
-    finality_depth: int = 0
-    skew: timedelta = timedelta()
-    """How far the chain's clock and the RTGS's may lie apart."""
-    members: Mapping[str, Member] = field(default_factory=dict)
-    """By wallet."""
-    accounts: Sequence[Account] = ()
-    postings: Sequence[Posting] = ()
-    payments: Sequence[Payment] = ()
-    mandates: Sequence[Mandate] = ()
-    tombstones: frozenset[str] = frozenset()
-    """Settlements that the RTGS will never pay."""
-    votes: Sequence[Vote] = ()
-    claims: Mapping[str, str] = field(default_factory=dict)
-    """The state that the service shows, by settlement id, or by trade id before there is one."""
-    journal: Sequence[Row] = ()
-    ended: bool = False
-    """Faults are off and the day is closed: nothing may be under way any more."""
+__all__ = ["INVARIANTS", "check"]
 
 
 def check(facts: Facts) -> dict[str, list[str]]:
@@ -256,10 +50,11 @@ def i2_paid_only_when_locked(facts: Facts) -> Iterator[str]:
     """No payment is booked unless exactly what the buyer instructed is locked, final at the chain's depth."""
     locks, booked = _locks(facts), _booked_payments(facts)
     for settlement, postings in _debits(facts).items():
-        if len(locks[settlement]) != 1:
-            yield f"the payment for settlement {settlement} is booked and it has {len(locks[settlement])} locks, not one"
+        made = locks[settlement]
+        if len(made) != 1:
+            yield f"the payment for settlement {settlement} is booked and it has {len(made)} locks, not one"
             continue
-        (lock,) = locks[settlement]
+        (lock,) = made
         for posting in postings:
             final = facts.block_times.get(lock.block + facts.finality_depth)
             if final is None or final > posting.booked_at + facts.skew:

@@ -1,0 +1,220 @@
+"""Reading both ledgers and judging them by the invariants, past the service and without its help."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+from lockstep import rtgs
+from lockstep.chain import audit as chain
+from lockstep.chain.node import Node
+from lockstep.domain.journal import JournalRow
+from lockstep.domain.market import Market
+from lockstep.domain.order import Attestation
+from lockstep.domain.trade import TradeState
+from lockstep.testing import facts as oracle
+from lockstep.testing.invariants import check
+
+__all__ = ["audit", "gather"]
+
+
+def audit(
+    node: Node,
+    market: Market,
+    rtgs_facts: rtgs.Facts,
+    attestations: Sequence[Attestation],
+    claims: Mapping[str, TradeState],
+    journal: Sequence[JournalRow],
+    *,
+    ended: bool,
+    skew: timedelta = timedelta(),
+) -> dict[str, list[str]]:
+    """The violations of I1 to I12 in plain words; all twelve keys are always there.
+
+    `claims` are the service's states by settlement id, or by trade id before there is one. `ended` says
+    that nothing may be under way any more. `skew` is how far the clocks of chain and RTGS may lie apart.
+    The chain is read now: `rtgs_facts` must be of the same moment, so nobody may act in between. Raises
+    Unavailable.
+    """
+    facts = gather(node, market, rtgs_facts, attestations, claims, journal, ended=ended, skew=skew)
+    return check(facts)
+
+
+def gather(
+    node: Node,
+    market: Market,
+    rtgs_facts: rtgs.Facts,
+    attestations: Sequence[Attestation],
+    claims: Mapping[str, TradeState],
+    journal: Sequence[JournalRow],
+    *,
+    ended: bool,
+    skew: timedelta = timedelta(),
+) -> oracle.Facts:
+    """What `audit` judges."""
+    network = market.network
+    tokens = [node.web3.to_checksum_address(security.token) for security in market.securities.values()]
+    found = chain.collect(node, network, tokens)
+    return oracle.Facts(
+        locks=[_lock(one) for one in found.locks],
+        moves=[_move(one) for one in found.moves],
+        epochs=[
+            oracle.Epoch(number=one.number, agents=frozenset(one.agents), quorum=one.quorum) for one in found.epochs
+        ],
+        holdings=[_holding(one) for one in found.holdings],
+        supplies=found.supplies,
+        transfers=[_transfer(one) for one in found.transfers],
+        block_times={number: _instant(seconds) for number, seconds in found.times.items()},
+        finality_depth=network.finality_depth,
+        skew=skew,
+        members={
+            node.web3.to_checksum_address(member.wallet): oracle.Member(
+                bank=member.bic, accounts=frozenset(member.accounts.values())
+            )
+            for member in market.participants.values()
+        },
+        accounts=[
+            oracle.Account(
+                number=one.number,
+                currency=one.currency,
+                technical=one.technical,
+                posted=one.posted,
+                earmarked=one.earmarked,
+            )
+            for one in rtgs_facts.accounts
+        ],
+        postings=[_posting(one) for one in rtgs_facts.postings],
+        payments=[_payment(one) for one in rtgs_facts.payments],
+        mandates=[_mandate(one) for one in rtgs_facts.mandates],
+        tombstones=frozenset(one.settlement_id for one in rtgs_facts.tombstones),
+        votes=[*_votes_left(attestations, market), *_votes_presented(found.moves)],
+        claims={key: state.value for key, state in claims.items()},
+        journal=[_row(one) for one in journal],
+        ended=ended,
+    )
+
+
+def _instant(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _lock(one: chain.LockFact) -> oracle.Lock:
+    return oracle.Lock(
+        settlement=one.settlement,
+        derived=one.derived,
+        trade=one.trade,
+        token=one.token,
+        seller=one.seller,
+        buyer=one.buyer,
+        quantity=one.quantity,
+        epoch=one.epoch,
+        nonce=one.nonce,
+        cash_hash=one.cash_hash,
+        pay_by=_instant(one.pay_by),
+        block=one.block,
+        seller_signed=one.seller_proof != "none",
+        buyer_signed=one.buyer_proof != "none",
+    )
+
+
+def _move(one: chain.MoveFact) -> oracle.Move:
+    return oracle.Move(
+        name=one.name,
+        settlement=one.settlement,
+        at=_instant(one.at),
+        transaction=one.transaction,
+        signers=frozenset(one.signers),
+    )
+
+
+def _holding(one: chain.HoldingFact) -> oracle.Holding:
+    return oracle.Holding(
+        token=one.token,
+        holder=one.holder,
+        balance=one.balance,
+        free=one.free,
+        earmarked=one.earmarked,
+        earmarked_by_dvp=one.earmarked_by_dvp,
+    )
+
+
+def _transfer(one: chain.TransferFact) -> oracle.Transfer:
+    return oracle.Transfer(
+        token=one.token, source=one.source, target=one.target, units=one.units, transaction=one.transaction
+    )
+
+
+def _posting(one: rtgs.Posting) -> oracle.Posting:
+    kind, _, subject = one.reference.partition("/")
+    return oracle.Posting(
+        number=one.number,
+        settlement=subject if kind == "payment" else None,
+        debit=one.debit,
+        credit=one.credit,
+        currency=one.amount.currency,
+        amount=one.amount.amount,
+        booked_at=one.booked_at,
+    )
+
+
+def _payment(one: rtgs.StoredPayment) -> oracle.Payment:
+    payment = one.payment
+    money, debtor, creditor = payment.amount, payment.debtor, payment.creditor
+    return oracle.Payment(
+        settlement=payment.settlement_id,
+        uetr=payment.uetr,
+        state=one.state.name,
+        decided_at=one.decided_at,
+        debtor=debtor.owner,
+        debtor_account=debtor.number,
+        creditor=creditor.owner,
+        creditor_account=creditor.number,
+        currency=money.currency,
+        amount=money.amount,
+        cash_hash=chain.hash_cash(
+            payment.salt, money.currency, money.amount, debtor.owner, debtor.number, creditor.owner, creditor.number
+        ),
+        settlement_date=payment.settlement_date,
+        instructing=one.instructing,
+        mandate=one.mandate,
+    )
+
+
+def _mandate(one: rtgs.Mandate) -> oracle.Mandate:
+    return oracle.Mandate(
+        number=one.number,
+        account=one.account,
+        currency=one.maximum.currency,
+        maximum=one.maximum.amount,
+        until=one.until,
+        payee=one.payee,
+        instructing=one.instructing,
+        given_at=one.given_at,
+    )
+
+
+def _votes_left(attestations: Sequence[Attestation], market: Market) -> Iterator[oracle.Vote]:
+    """Signatures from boards and registers, by whom they recover to, whatever they claim."""
+    for one in attestations:
+        settlement, result = one.settlement_id, one.result
+        agent = chain.recover_outcome(market.network, settlement, int(result), one.epoch, one.signature)
+        if agent is not None:
+            yield oracle.Vote(settlement=settlement, outcome=result.name, epoch=one.epoch, agent=agent)
+
+
+def _votes_presented(moves: Sequence[chain.MoveFact]) -> Iterator[oracle.Vote]:
+    """Signatures that were presented to the contract."""
+    for move in moves:
+        outcome = "PAID" if move.outcome == chain.PAID else "NEVER"
+        for agent in move.signers:
+            yield oracle.Vote(settlement=move.settlement, outcome=outcome, epoch=move.epoch, agent=agent)
+
+
+def _row(one: JournalRow) -> oracle.Row:
+    entry = one.entry
+    return oracle.Row(
+        number=one.number,
+        at=entry.at.isoformat(),
+        kind=entry.kind,
+        subject=entry.subject,
+        facts=dict(entry.facts),
+        hash=one.hash,
+    )

@@ -1,0 +1,179 @@
+"""An installation on disk: one folder that all of its processes read.
+
+```
+market.toml      the market as founded          network.json   addresses, wallets, URLs; nothing secret
+keys/            encrypted keystores, password, RTGS access keys (owner-readable only)
+service.db       the service's records          agents/N.db    each agent's sign-once register
+rtgs.db          the RTGS's ledger: its own process opens it and nobody else
+attestations/    the agents' signatures         outbox/<BIC>/  messages to participants
+```
+
+One folder for all is for rehearsals. Elsewhere each process gets a folder with its own keys alone,
+and the RTGS is another organisation's.
+"""
+
+import json
+import os
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from lockstep.app.clocks import OffsetClock
+from lockstep.app.founding import AGENTS, Roles, agent_bic
+from lockstep.app.market_file import MarketFile, read_market
+from lockstep.domain.errors import Misconfigured
+from lockstep.domain.identifiers import Bic
+from lockstep.domain.instruction import QuantityType
+from lockstep.domain.market import Market, Network, Participant, Security
+from lockstep.signing import Key, read_keystore, write_keystore
+
+__all__ = ["Home", "Settings"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How the processes reach each other, and what time it is for them."""
+
+    rpc: str
+    rtgs_url: str
+    clock_offset_seconds: int = 0
+
+
+class Home:
+    """The folder `root`. Reading raises Misconfigured where something is missing."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.service_database = f"sqlite:///{root / 'service.db'}"
+        self.rtgs_database = f"sqlite:///{root / 'rtgs.db'}"
+        self.attestations, self.outbox, self._keys = root / "attestations", root / "outbox", root / "keys"
+        self._network = root / "network.json"
+
+    @property
+    def is_founded(self) -> bool:
+        return self._network.exists()
+
+    def register(self, agent: int) -> Path:
+        return self.root / "agents" / f"{agent}.db"
+
+    # --- keys
+
+    def make_keys(self, market: MarketFile) -> Roles:
+        """New keystores for every role, under a new password, and RTGS access keys for every party."""
+        password = secrets.token_urlsafe(24)
+        self._secret("password", password)
+        roles = ["registrar", "issuer", "operator", *(f"agent-{number}" for number in range(1, AGENTS + 1))]
+        for name in [*roles, *(f"wallet-{member.bic}" for member in market.members)]:
+            write_keystore(self._keys / f"{name}.json", Key(secrets.token_bytes(32)), password)
+        agents = [agent_bic(market.service, number) for number in range(1, AGENTS + 1)]
+        for party in [market.service, *agents, *(member.bic for member in market.members), "operator"]:
+            self._secret(f"rtgs-{party}.key", secrets.token_urlsafe(32))
+        return self.roles(market)
+
+    def _secret(self, name: str, content: str) -> None:
+        self._keys.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(self._keys / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(content)
+
+    def key(self, name: str) -> Key:
+        """One role's key: registrar, issuer, operator, agent-N or wallet-BIC."""
+        password = os.environ.get("LOCKSTEP_PASSWORD") or self._read(self._keys / "password")
+        return read_keystore(self._keys / f"{name}.json", password)
+
+    def roles(self, market: MarketFile) -> Roles:
+        return Roles(
+            registrar=self.key("registrar"),
+            issuer=self.key("issuer"),
+            operator=self.key("operator"),
+            agents=tuple(self.key(f"agent-{number}") for number in range(1, AGENTS + 1)),
+            wallets=self.wallets(market),
+        )
+
+    def wallets(self, market: MarketFile) -> dict[Bic, Key]:
+        return {member.bic: self.key(f"wallet-{member.bic}") for member in market.members}
+
+    def rtgs_key(self, party: str) -> str:
+        """The access key of a BIC, or of the `operator`, for the RTGS's door."""
+        return self._read(self._keys / f"rtgs-{party}.key")
+
+    # --- what everybody may know
+
+    def market_file(self) -> MarketFile:
+        return read_market(self.root / "market.toml")
+
+    def write(self, market: Market, settings: Settings) -> None:
+        """Stores the network's facts; the file appears whole. The installation is founded with it."""
+        content = {
+            "rpc": settings.rpc,
+            "rtgs_url": settings.rtgs_url,
+            "clock_offset_seconds": settings.clock_offset_seconds,
+            "chain_id": market.network.chain_id,
+            "dvp": market.network.dvp,
+            "finality_depth": market.network.finality_depth,
+            "wallets": {one.lei: one.wallet for one in market.participants.values()},
+            "securities": [
+                {
+                    "isin": one.isin,
+                    "name": one.name,
+                    "token": one.token,
+                    "decimals": one.decimals,
+                    "quantity_type": one.quantity_type.value,
+                    "currency": one.currency,
+                }
+                for one in market.securities.values()
+            ],
+        }
+        beside = self.root / ".network.json.part"
+        beside.write_text(json.dumps(content, indent=2))
+        os.replace(beside, self._network)
+
+    def settings(self) -> Settings:
+        content = self._facts()
+        return Settings(
+            rpc=content["rpc"],
+            rtgs_url=content["rtgs_url"],
+            clock_offset_seconds=content["clock_offset_seconds"],
+        )
+
+    def clock(self) -> OffsetClock:
+        return OffsetClock(timedelta(seconds=self.settings().clock_offset_seconds))
+
+    def market(self) -> Market:
+        """The market as founded: the file's reference data with this network's addresses."""
+        content, file = self._facts(), self.market_file()
+        return Market(
+            service=file.service,
+            rtgs=file.rtgs,
+            network=Network(chain_id=content["chain_id"], dvp=content["dvp"], finality_depth=content["finality_depth"]),
+            participants={
+                one.lei: Participant(
+                    name=one.name,
+                    lei=one.lei,
+                    bic=one.bic,
+                    wallet=content["wallets"][one.lei],
+                    accounts=one.accounts,
+                )
+                for one in file.members
+            },
+            securities={
+                row["isin"]: Security(**{**row, "quantity_type": QuantityType(row["quantity_type"])})
+                for row in content["securities"]
+            },
+            tolerances=file.tolerances,
+            pay_by=file.pay_by,
+        )
+
+    def _facts(self) -> dict[str, Any]:
+        facts: dict[str, Any] = json.loads(self._read(self._network))
+        return facts
+
+    def _read(self, path: Path) -> str:
+        try:
+            return path.read_text()
+        except OSError as error:
+            raise Misconfigured(
+                f"{path}: {error.strerror}; is {self.root} an installation? (scripts/deploy.py)"
+            ) from error

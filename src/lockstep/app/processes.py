@@ -1,0 +1,179 @@
+"""The processes of an installation: the service, an agent, the RTGS. Each stops cleanly on SIGTERM.
+
+A lock file keeps a second process of the same role out: two would take turns at one memory.
+"""
+
+import fcntl
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from lockstep.agent import Agent, DirectoryBoard, Register
+from lockstep.app.adapters import DirectoryMailbox, LocalWallets
+from lockstep.app.clocks import SystemRandomness
+from lockstep.app.founding import agent_bic, found_rtgs
+from lockstep.app.home import Home
+from lockstep.cash import HttpCashSystem
+from lockstep.chain.ledger import EvmAssetLedger
+from lockstep.chain.node import Node
+from lockstep.chain.sender import Sender
+from lockstep.domain.errors import Misconfigured, Unavailable
+from lockstep.domain.identifiers import Bic
+from lockstep.flow.engine import Engine
+from lockstep.flow.receiving import Reception
+from lockstep.flow.stepping import Settler
+from lockstep.rtgs import Rtgs
+from lockstep.store import SqlBook, SqlTransactionLog, open_database
+
+Opened = TypeVar("Opened")
+
+__all__ = ["open_book", "open_engine", "open_ledger", "open_reception", "run_agent", "run_rtgs", "run_service"]
+
+PAUSE_SECONDS = 0.25
+"""Between two looks at ledgers that did not move."""
+
+CRASH_VARIABLE = "LOCKSTEP_CRASH_AFTER"
+"""For crash tests: the process kills itself (SIGKILL) right after so many durable steps."""
+
+
+def crash_hook() -> Callable[[str], None]:
+    """What to call after each commit: nothing, unless the environment asks for a crash."""
+    left = int(os.environ.get(CRASH_VARIABLE, "0"))
+
+    def count(_: str) -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return count
+
+
+@contextmanager
+def _alone(home: Home, role: str) -> Iterator[None]:
+    path = home.root / f"{role}.lock"
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise Misconfigured(f"another {role} is running on {home.root}") from error
+        yield
+
+
+def _until_stopped(step: Callable[[], bool], *, quiet_seconds: float | None = None) -> None:
+    """Steps until SIGTERM or SIGINT, or until nothing moved for `quiet_seconds`."""
+    stopping = False
+
+    def stop(_number: int, _frame: object) -> None:
+        nonlocal stopping
+        stopping = True
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    last_move = time.monotonic()
+    while not stopping:
+        if step():
+            last_move = time.monotonic()
+            continue
+        if quiet_seconds is not None and time.monotonic() - last_move >= quiet_seconds:
+            return
+        time.sleep(PAUSE_SECONDS)
+
+
+def open_book(home: Home, on_commit: Callable[[str], None] = lambda _: None) -> SqlBook:
+    """The service's records, to read or to submit to."""
+    return SqlBook(open_database(home.service_database), on_commit)
+
+
+def open_reception(home: Home) -> Reception:
+    """Where participants' files are handed in; the ledgers need not be up."""
+    return Reception(book=open_book(home), market=home.market(), clock=home.clock())
+
+
+def open_ledger(home: Home) -> EvmAssetLedger | None:
+    """The chain, to look at; None where no node answers."""
+    try:
+        return EvmAssetLedger(Node(home.settings().rpc), home.market().network)
+    except Unavailable:
+        return None
+
+
+def open_engine(home: Home, on_commit: Callable[[str], None] = lambda _: None) -> Engine:
+    """The whole service, wired. Raises Unavailable while the node does not answer."""
+    market, settings, file = home.market(), home.settings(), home.market_file()
+    database = open_database(home.service_database)
+    node = Node(settings.rpc)
+    sender = Sender(node, home.key("operator"), SqlTransactionLog(database), on_commit)
+    wallets = {key.address: key for key in home.wallets(file).values()}
+    return Engine(
+        settler=Settler(
+            market=market,
+            book=SqlBook(database, on_commit),
+            assets=EvmAssetLedger(node, market.network, sender),
+            cash=_cash(home, market.service),
+            wallet=LocalWallets(wallets, market),
+            board=DirectoryBoard(home.attestations),
+            clock=home.clock(),
+        ),
+        mailbox=DirectoryMailbox(home.outbox),
+        randomness=SystemRandomness(),
+    )
+
+
+def _cash(home: Home, party: Bic) -> HttpCashSystem:
+    return HttpCashSystem(home.settings().rtgs_url, party, home.rtgs_key(party))
+
+
+def run_service(home: Home, *, quiet_seconds: float | None = None) -> None:
+    """Settles until stopped, or until nothing moved for a while."""
+    with _alone(home, "service"):
+        engine = _patiently(lambda: open_engine(home, crash_hook()))
+        _until_stopped(engine.run_once, quiet_seconds=quiet_seconds)
+
+
+def run_agent(home: Home, number: int) -> None:
+    """One synchronisation agent, with its own key, node connection, mailbox and register."""
+    market = home.market()
+    party = agent_bic(market.service, number)
+    with _alone(home, f"agent-{number}"):
+        agent = Agent(
+            bic=party,
+            rtgs=market.rtgs,
+            key=home.key(f"agent-{number}"),
+            network=market.network,
+            assets=_patiently(lambda: EvmAssetLedger(Node(home.settings().rpc), market.network)),
+            cash=_cash(home, party),
+            board=DirectoryBoard(home.attestations),
+            register=Register(home.register(number), crash_hook()),
+            clock=home.clock(),
+        )
+        _until_stopped(agent.step)
+
+
+def run_rtgs(home: Home, *, ready: Callable[[str], None] = lambda _: None) -> None:
+    """The simulated RTGS on HTTP, set up from the market file; again, the set-up changes nothing."""
+    from lockstep.rtgs.door import serve
+
+    file = home.market_file()
+    agents = [agent_bic(file.service, number) for number in range(1, 5)]
+    parties = [file.service, *agents, *(member.bic for member in file.members)]
+    host, _, port = home.settings().rtgs_url.rpartition("/")[2].partition(":")
+    with _alone(home, "rtgs"):
+        rtgs = Rtgs(home.rtgs_database, home.clock(), bic=file.rtgs)
+        found_rtgs(rtgs, file, {party: home.rtgs_key(party) for party in parties})
+        rtgs.close()
+        rtgs = Rtgs(home.rtgs_database, home.clock(), bic=file.rtgs, on_commit=crash_hook())
+        serve(rtgs, host, int(port), operator_key=home.rtgs_key("operator"), ready=ready)
+
+
+def _patiently(opened: Callable[[], Opened]) -> Opened:
+    """Waits for a node that is still starting, a while."""
+    for _ in range(120):
+        try:
+            return opened()
+        except Unavailable:
+            time.sleep(PAUSE_SECONDS)
+    return opened()

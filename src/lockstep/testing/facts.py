@@ -1,0 +1,213 @@
+"""What the two ledgers and the service say, as the oracle wants to hear it. Standard library only.
+
+Who collects these facts takes them from the ledgers, never from the service, and has hashes and
+signatures recomputed by code that the service does not use.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+__all__ = [
+    "Account",
+    "Epoch",
+    "Facts",
+    "Holding",
+    "Lock",
+    "Mandate",
+    "Member",
+    "Move",
+    "Payment",
+    "Posting",
+    "Row",
+    "Transfer",
+    "Vote",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lock:
+    """Units earmarked for a settlement, with the whole order that both parties signed (event Locked)."""
+
+    settlement: str
+    derived: str
+    """The settlement id computed anew from the order."""
+    trade: str
+    token: str
+    seller: str
+    buyer: str
+    quantity: int
+    epoch: int
+    nonce: int
+    cash_hash: str
+    pay_by: datetime
+    block: int
+    seller_signed: bool
+    """The seller's signature over `derived` was found and verified; `buyer_signed` likewise."""
+    buyer_signed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """What became of a lock: PaidRecorded, Settled or GivenBack. Facts list them in the chain's order."""
+
+    name: str
+    settlement: str
+    at: datetime
+    transaction: str
+    signers: frozenset[str]
+    """Who signed the proof that was presented, over the outcome that this move needs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Epoch:
+    """The agents who may prove outcomes, and how many must agree."""
+
+    number: int
+    agents: frozenset[str]
+    quorum: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holding:
+    """One holder's units of one token, as the token says."""
+
+    token: str
+    holder: str
+    balance: int
+    free: int
+    earmarked: int
+    earmarked_by_dvp: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transfer:
+    """Units that moved; `source` is None for units issued. Facts list them in the chain's order."""
+
+    token: str
+    source: str | None
+    target: str
+    units: int
+    transaction: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """A cash account in minor units. A technical one is the central bank's own and may go below zero."""
+
+    number: str
+    currency: str
+    technical: bool
+    posted: int
+    earmarked: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Posting:
+    """A debit and its credit, in the order of booking. `settlement` is None for what pays no settlement."""
+
+    number: int
+    settlement: str | None
+    debit: str
+    credit: str
+    currency: str
+    amount: int
+    booked_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payment:
+    """A payment as the RTGS has it. `state`: HELD, PENDING, BOOKED, REJECTED or CANCELLED."""
+
+    settlement: str
+    uetr: str
+    state: str
+    decided_at: datetime
+    debtor: str
+    """The debtor's bank; `creditor` likewise."""
+    debtor_account: str
+    creditor: str
+    creditor_account: str
+    currency: str
+    amount: int
+    cash_hash: str
+    """The salted hash of these cash terms, computed anew."""
+    settlement_date: date
+    instructing: str
+    mandate: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mandate:
+    """An account owner's leave to debit it. None stands for any payee account, any instructing party."""
+
+    number: int
+    account: str
+    currency: str
+    maximum: int
+    until: date
+    payee: str | None
+    instructing: str | None
+    given_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vote:
+    """A signature over an outcome (PAID or NEVER), wherever it was found, by who really made it."""
+
+    settlement: str
+    outcome: str
+    epoch: int
+    agent: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """Whose wallet it is: the bank, and the cash accounts that settle for it."""
+
+    bank: str
+    accounts: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A line of the service's journal; `at` in ISO 8601 as it was hashed."""
+
+    number: int
+    at: str
+    kind: str
+    subject: str
+    facts: Mapping[str, str]
+    hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """Everything that is judged. Ids, addresses and account numbers are compared as text."""
+
+    locks: Sequence[Lock] = ()
+    moves: Sequence[Move] = ()
+    epochs: Sequence[Epoch] = ()
+    holdings: Sequence[Holding] = ()
+    supplies: Mapping[str, int] = field(default_factory=dict)
+    """Units issued, by token; the tokens that are audited."""
+    transfers: Sequence[Transfer] = ()
+    block_times: Mapping[int, datetime] = field(default_factory=dict)
+    """At least of every block that makes a lock final; a number that is missing was not mined yet."""
+    finality_depth: int = 0
+    skew: timedelta = timedelta()
+    """How far the chain's clock and the RTGS's may lie apart."""
+    members: Mapping[str, Member] = field(default_factory=dict)
+    """By wallet."""
+    accounts: Sequence[Account] = ()
+    postings: Sequence[Posting] = ()
+    payments: Sequence[Payment] = ()
+    mandates: Sequence[Mandate] = ()
+    tombstones: frozenset[str] = frozenset()
+    """Settlements that the RTGS will never pay."""
+    votes: Sequence[Vote] = ()
+    claims: Mapping[str, str] = field(default_factory=dict)
+    """The state that the service shows, by settlement id, or by trade id before there is one."""
+    journal: Sequence[Row] = ()
+    ended: bool = False
+    """Faults are off and the day is closed: nothing may be under way any more."""

@@ -1,0 +1,200 @@
+"""A short history in which nothing went wrong: one trade settled, one given back, one under way."""
+
+import hashlib
+import json
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from lockstep.testing.facts import (
+    Account,
+    Epoch,
+    Facts,
+    Holding,
+    Lock,
+    Mandate,
+    Member,
+    Move,
+    Payment,
+    Posting,
+    Row,
+    Transfer,
+    Vote,
+)
+
+DEPTH = 5
+START = datetime(2026, 11, 20, 9, tzinfo=UTC)
+PAY_BY = datetime(2026, 11, 20, 16, tzinfo=UTC)
+SELLER, BUYER, TOKEN = "0xSeller", "0xBuyer", "0xBond"
+SETTLED, GIVEN_BACK, UNDER_WAY = "aa", "bb", "cc"
+PAID_AGENTS = frozenset({"0xA1", "0xA2", "0xA3"})
+
+
+def at(block: int) -> datetime:
+    return START + timedelta(seconds=12 * block)
+
+
+def lock(settlement: str, quantity: int, block: int, nonce: int) -> Lock:
+    return Lock(
+        settlement=settlement,
+        derived=settlement,
+        trade=f"trade-{settlement}",
+        token=TOKEN,
+        seller=SELLER,
+        buyer=BUYER,
+        quantity=quantity,
+        epoch=1,
+        nonce=nonce,
+        cash_hash=f"cash-{settlement}",
+        pay_by=PAY_BY,
+        block=block,
+        seller_signed=True,
+        buyer_signed=True,
+    )
+
+
+def payment(settlement: str, amount: int, state: str, decided_at: datetime) -> Payment:
+    return Payment(
+        settlement=settlement,
+        uetr=f"uetr-{settlement}",
+        state=state,
+        decided_at=decided_at,
+        debtor="BUYRBIC",
+        debtor_account="BUYER-EUR",
+        creditor="SELLBIC",
+        creditor_account="SELLER-EUR",
+        currency="EUR",
+        amount=amount,
+        cash_hash=f"cash-{settlement}",
+        settlement_date=date(2026, 11, 20),
+        instructing="SERVICE",
+        mandate=1,
+    )
+
+
+def posting(number: int, settlement: str | None, debit: str, credit: str, amount: int, booked_at: datetime) -> Posting:
+    return Posting(
+        number=number,
+        settlement=settlement,
+        debit=debit,
+        credit=credit,
+        currency="EUR",
+        amount=amount,
+        booked_at=booked_at,
+    )
+
+
+def account(number: str, posted: int, earmarked: int = 0, *, technical: bool = False) -> Account:
+    return Account(number=number, currency="EUR", technical=technical, posted=posted, earmarked=earmarked)
+
+
+def move(name: str, settlement: str, block: int, signers: frozenset[str] = PAID_AGENTS) -> Move:
+    return Move(name=name, settlement=settlement, at=at(block), transaction=f"tx-{block}", signers=signers)
+
+
+def votes(settlement: str, outcome: str, agents: frozenset[str] = PAID_AGENTS) -> list[Vote]:
+    return [Vote(settlement=settlement, outcome=outcome, epoch=1, agent=agent) for agent in sorted(agents)]
+
+
+def journal(*subjects: str) -> list[Row]:
+    rows, previous = [], "0" * 64
+    for number, subject in enumerate(subjects, start=1):
+        content = [previous, number, START.isoformat(), "locked", subject, [("ref", "Zürich")]]
+        text = json.dumps(content, separators=(",", ":"), ensure_ascii=False)
+        previous = hashlib.sha256(text.encode()).hexdigest()
+        row = Row(
+            number=number,
+            at=START.isoformat(),
+            kind="locked",
+            subject=subject,
+            facts={"ref": "Zürich"},
+            hash=previous,
+        )
+        rows.append(row)
+    return rows
+
+
+def clean() -> Facts:
+    return Facts(
+        locks=[lock(SETTLED, 30, 10, 0), lock(GIVEN_BACK, 20, 11, 1), lock(UNDER_WAY, 10, 60, 2)],
+        moves=[move("Settled", SETTLED, 40), move("GivenBack", GIVEN_BACK, 50)],
+        epochs=[Epoch(number=1, agents=PAID_AGENTS | {"0xA4"}, quorum=3)],
+        holdings=[
+            Holding(token=TOKEN, holder=SELLER, balance=970, free=960, earmarked=10, earmarked_by_dvp=10),
+            Holding(token=TOKEN, holder=BUYER, balance=30, free=30, earmarked=0, earmarked_by_dvp=0),
+        ],
+        supplies={TOKEN: 1000},
+        transfers=[
+            Transfer(token=TOKEN, source=None, target=SELLER, units=1000, transaction="tx-1"),
+            Transfer(token=TOKEN, source=SELLER, target=BUYER, units=30, transaction="tx-40"),
+        ],
+        block_times={number: at(number) for number in range(100)},
+        finality_depth=DEPTH,
+        members={
+            SELLER: Member(bank="SELLBIC", accounts=frozenset({"SELLER-EUR"})),
+            BUYER: Member(bank="BUYRBIC", accounts=frozenset({"BUYER-EUR"})),
+        },
+        accounts=[
+            account("BUYER-EUR", 700, 100),
+            account("CENTRAL", -1000, technical=True),
+            account("SELLER-EUR", 300),
+        ],
+        postings=[
+            posting(1, None, "CENTRAL", "BUYER-EUR", 1000, at(0)),
+            posting(2, SETTLED, "BUYER-EUR", "SELLER-EUR", 300, at(30)),
+        ],
+        payments=[
+            payment(SETTLED, 300, "BOOKED", at(30)),
+            payment(GIVEN_BACK, 200, "CANCELLED", at(35)),
+            payment(UNDER_WAY, 100, "HELD", at(65)),
+        ],
+        mandates=[
+            Mandate(
+                number=1,
+                account="BUYER-EUR",
+                currency="EUR",
+                maximum=500,
+                until=date(2026, 12, 31),
+                payee="SELLER-EUR",
+                instructing="SERVICE",
+                given_at=START,
+            )
+        ],
+        tombstones=frozenset({GIVEN_BACK}),
+        votes=[*votes(SETTLED, "PAID"), *votes(GIVEN_BACK, "NEVER")],
+        claims={SETTLED: "SETTLED", GIVEN_BACK: "RELEASED", UNDER_WAY: "EARMARKED", "trade-dd": "CANCELLED"},
+        journal=journal("one", "two", "three"),
+    )
+
+
+def over() -> Facts:
+    """The same without what is under way, at the end of the day."""
+    facts = clean()
+    return replace(
+        facts,
+        locks=facts.locks[:2],
+        payments=facts.payments[:2],
+        accounts=[replace(facts.accounts[0], earmarked=0), *facts.accounts[1:]],
+        holdings=[replace(facts.holdings[0], free=970, earmarked=0, earmarked_by_dvp=0), facts.holdings[1]],
+        claims={SETTLED: "SETTLED", GIVEN_BACK: "RELEASED"},
+        ended=True,
+    )
+
+
+def but(facts: Facts, kind: str, place: int, **changes: Any) -> Facts:
+    """The facts with one of a kind changed."""
+    items = list(getattr(facts, kind))
+    items[place] = replace(items[place], **changes)
+    return replace(facts, **{kind: items})
+
+
+def plus(facts: Facts, kind: str, *more: Any) -> Facts:
+    """The facts with more of a kind."""
+    return replace(facts, **{kind: [*getattr(facts, kind), *more]})
+
+
+def less(facts: Facts, kind: str, place: int) -> Facts:
+    """The facts with one of a kind taken out."""
+    items = list(getattr(facts, kind))
+    del items[place]
+    return replace(facts, **{kind: items})

@@ -1,0 +1,212 @@
+"""The oracle finds what is planted, by its number, and nothing in a clean history."""
+
+from collections import Counter
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pytest
+from oracle_world import (
+    BUYER,
+    GIVEN_BACK,
+    PAID_AGENTS,
+    PAY_BY,
+    SELLER,
+    SETTLED,
+    TOKEN,
+    UNDER_WAY,
+    at,
+    but,
+    clean,
+    less,
+    lock,
+    move,
+    over,
+    payment,
+    plus,
+    posting,
+    votes,
+)
+
+from lockstep.testing.facts import Facts, Member, Transfer
+from lockstep.testing.invariants import INVARIANTS, check
+
+CLEAN, OVER = clean(), over()
+TWO = frozenset(sorted(PAID_AGENTS)[:2])
+ALL = [f"I{number}" for number in range(1, 13)]
+
+
+def booked(facts: Facts, settlement: str, amount: int, block: int) -> Facts:
+    """The payment of a settlement booked besides, with balances to match."""
+    others = [one for one in facts.payments if one.settlement != settlement]
+    facts = replace(facts, payments=[*others, payment(settlement, amount, "BOOKED", at(block))])
+    facts = plus(facts, "postings", posting(3, settlement, "BUYER-EUR", "SELLER-EUR", amount, at(block)))
+    facts = but(facts, "accounts", 0, posted=700 - amount)
+    return but(facts, "accounts", 2, posted=300 + amount)
+
+
+def handed_over(settlement: str, units: int, transaction: str, **sides: str) -> Transfer:
+    sides = {"source": SELLER, "target": BUYER} | sides
+    return Transfer(token=TOKEN, units=units, transaction=transaction, **sides)
+
+
+PLANTED = {
+    # no delivery without a final payment
+    "delivered and never paid": ("I1", plus(CLEAN, "moves", move("Settled", UNDER_WAY, 70))),
+    "delivered before it was paid": ("I1", but(CLEAN, "postings", 1, booked_at=at(40) + timedelta(seconds=1))),
+    "paid twice": ("I1", booked(CLEAN, SETTLED, 300, 31)),
+    "given back to the buyer": ("I1", plus(CLEAN, "transfers", handed_over(GIVEN_BACK, 20, "tx-50"))),
+    # no payment without a final lock of those terms
+    "paid and never locked": ("I2", less(CLEAN, "locks", 0)),
+    "paid one block too early": ("I2", but(CLEAN, "locks", 0, block=26)),
+    "paid and the final block is not there": ("I2", replace(CLEAN, block_times={})),
+    "paid on other terms": ("I2", but(CLEAN, "payments", 0, cash_hash="other")),
+    "paid a second too late": ("I2", but(CLEAN, "locks", 0, pay_by=at(30) - timedelta(seconds=1))),
+    "paid from a stranger's account": ("I2", but(CLEAN, "payments", 0, debtor="OTHRBIC")),
+    "paid to another account": (
+        "I2",
+        replace(CLEAN, members=CLEAN.members | {SELLER: Member(bank="SELLBIC", accounts=frozenset())}),
+    ),
+    "buyer and seller swapped": ("I2", but(CLEAN, "locks", 0, seller=BUYER, buyer=SELLER)),
+    # units
+    "more earmarked than owned": ("I3", but(CLEAN, "holdings", 1, earmarked=31, free=0)),
+    "free too high": ("I3", but(CLEAN, "holdings", 0, free=961)),
+    "lane above the total": ("I3", but(CLEAN, "holdings", 1, earmarked_by_dvp=1)),
+    "a unit from nowhere": ("I3", but(CLEAN, "holdings", 1, balance=31, free=31)),
+    "supply too high": ("I3", replace(CLEAN, supplies={TOKEN: 1001})),
+    "a holder not listed": ("I3", less(CLEAN, "holdings", 1)),
+    "more passed on than owned": ("I3", replace(CLEAN, transfers=CLEAN.transfers[::-1])),
+    # endings
+    "ended twice": ("I4", plus(CLEAN, "moves", move("Settled", SETTLED, 41))),
+    "settled and given back": ("I4", plus(CLEAN, "moves", move("GivenBack", SETTLED, 41))),
+    "ended and never locked": ("I4", less(CLEAN, "locks", 1)),
+    "locked twice": ("I4", plus(CLEAN, "locks", replace(CLEAN.locks[0], nonce=9))),
+    "a nonce used twice": ("I4", but(CLEAN, "locks", 1, nonce=0)),
+    "a trade settled twice": (
+        "I4",
+        plus(but(CLEAN, "locks", 2, trade=f"trade-{SETTLED}"), "moves", move("Settled", UNDER_WAY, 70)),
+    ),
+    "a trade paid twice": ("I4", booked(but(CLEAN, "locks", 2, trade=f"trade-{SETTLED}"), UNDER_WAY, 100, 70)),
+    # money
+    "a cent too much": ("I5", but(CLEAN, "accounts", 2, posted=301)),
+    "below zero": ("I5", but(CLEAN, "postings", 0, amount=200)),
+    "earmarked beyond what is there": ("I5", but(CLEAN, "accounts", 0, earmarked=701)),
+    "an earmark that no payment holds": ("I5", but(CLEAN, "accounts", 2, earmarked=1)),
+    "a debit without its credit": ("I5", but(CLEAN, "postings", 1, credit="GONE")),
+    "a posting in another currency": ("I5", but(CLEAN, "postings", 1, currency="JPY")),
+    "a posting of nothing": ("I5", but(CLEAN, "postings", 0, amount=0)),
+    "a posting number twice": ("I5", but(CLEAN, "postings", 1, number=1)),
+    "booked and not posted": ("I5", but(CLEAN, "payments", 2, state="BOOKED")),
+    "posted otherwise than paid": ("I5", but(CLEAN, "payments", 0, amount=299)),
+    "posted and cancelled": ("I5", but(CLEAN, "payments", 0, state="CANCELLED")),
+    # claims
+    "claims ahead of the ledgers": ("I6", replace(CLEAN, claims={UNDER_WAY: "PAID"})),
+    "claims another end": ("I6", replace(CLEAN, claims={SETTLED: "RELEASED"})),
+    "claims a cancellation of what is locked": ("I6", replace(CLEAN, claims={f"trade-{UNDER_WAY}": "CANCELLED"})),
+    "claims what nobody saw": ("I6", replace(CLEAN, claims={"ff": "SETTLED"})),
+    "claims less, at the end": ("I6", replace(OVER, claims={SETTLED: "PAID"})),
+    # proof
+    "two signatures of three": ("I7", but(CLEAN, "moves", 0, signers=TWO)),
+    "a stranger's signature": ("I7", but(CLEAN, "moves", 1, signers=TWO | {"0xStranger"})),
+    "signed by another epoch": ("I7", but(CLEAN, "locks", 0, epoch=2)),
+    "a line of the journal changed": ("I7", but(CLEAN, "journal", 1, subject="another")),
+    "a line of the journal taken out": ("I7", less(CLEAN, "journal", 1)),
+    "the journal's first line taken out": ("I7", less(CLEAN, "journal", 0)),
+    # once paid
+    "given back and paid": ("I8", booked(CLEAN, GIVEN_BACK, 200, 49)),
+    "given back after paid was recorded": (
+        "I8",
+        replace(CLEAN, moves=[CLEAN.moves[0], move("PaidRecorded", GIVEN_BACK, 49), CLEAN.moves[1]]),
+    ),
+    "recorded twice": (
+        "I8",
+        plus(CLEAN, "moves", move("PaidRecorded", UNDER_WAY, 70), move("PaidRecorded", UNDER_WAY, 71)),
+    ),
+    "delivered to the seller": ("I8", but(CLEAN, "transfers", 1, target=SELLER)),
+    "delivered short": ("I8", but(CLEAN, "transfers", 1, units=29)),
+    # one outcome
+    "both outcomes signed": ("I9", plus(CLEAN, "votes", *votes(SETTLED, "NEVER"))),
+    "debited after never": ("I9", booked(CLEAN, GIVEN_BACK, 200, 49)),
+    "signed paid on nothing": ("I9", plus(CLEAN, "votes", *votes(UNDER_WAY, "PAID"))),
+    "signed never without a tombstone": ("I9", replace(CLEAN, tombstones=frozenset())),
+    # locks and earmarks
+    "an earmark without a lock": ("I10", but(CLEAN, "holdings", 1, earmarked=5, free=25, earmarked_by_dvp=5)),
+    "a lock without its earmark": ("I10", but(CLEAN, "holdings", 0, earmarked=9, free=961, earmarked_by_dvp=9)),
+    "released and still locked": ("I10", less(CLEAN, "moves", 1)),
+    # leave
+    "no signature of the seller": ("I11", but(CLEAN, "locks", 2, seller_signed=False)),
+    "no signature of the buyer": ("I11", but(CLEAN, "locks", 0, buyer_signed=False)),
+    "locked under another id": ("I11", but(CLEAN, "locks", 2, derived="dd")),
+    "no mandate": ("I11", replace(CLEAN, mandates=[])),
+    "refused for want of a mandate, and booked": ("I11", but(CLEAN, "payments", 0, mandate=None)),
+    "more than the mandate's maximum": ("I11", but(CLEAN, "mandates", 0, maximum=299)),
+    "a mandate for another payee": ("I11", but(CLEAN, "mandates", 0, payee="OTHER-EUR")),
+    "a mandate for another service": ("I11", but(CLEAN, "mandates", 0, instructing="OTHER")),
+    "a mandate on another account": ("I11", but(CLEAN, "mandates", 0, account="SELLER-EUR")),
+    "a mandate in another currency": ("I11", but(CLEAN, "mandates", 0, currency="JPY")),
+    "a mandate that is over": ("I11", but(CLEAN, "mandates", 0, until=date(2026, 11, 19))),
+    "a mandate given afterwards": ("I11", but(CLEAN, "mandates", 0, given_at=at(31))),
+    "debited for no settlement": ("I11", but(CLEAN, "postings", 1, settlement=None)),
+    # the end
+    "a lock without end": ("I12", plus(OVER, "locks", CLEAN.locks[2])),
+    "paid, recorded and never delivered": (
+        "I12",
+        replace(OVER, moves=[move("PaidRecorded", SETTLED, 40), OVER.moves[1]]),
+    ),
+    "a payment held": ("I12", plus(OVER, "payments", payment("ee", 100, "HELD", at(65)))),
+    "a payment that waits": ("I12", plus(OVER, "payments", payment("ee", 100, "PENDING", at(65)))),
+}
+
+
+@pytest.mark.parametrize("facts", [CLEAN, OVER, Facts()], ids=["under way", "over", "nothing"])
+def test_clean_history_passes(facts: Facts) -> None:
+    assert check(facts) == {name: [] for name in ALL}
+
+
+@pytest.mark.parametrize(("number", "facts"), PLANTED.values(), ids=PLANTED)
+def test_planted_violation_is_found_by_its_number(number: str, facts: Facts) -> None:
+    found = check(facts)
+    assert list(found) == ALL
+    assert found[number], f"not found by {number}; found were {[name for name in found if found[name]]}"
+    assert len(set(found[number])) == len(found[number])
+
+
+def test_every_invariant_has_two_planted_violations() -> None:
+    planted = Counter(number for number, _ in PLANTED.values())
+    assert list(INVARIANTS) == ALL
+    assert all(planted[name] >= 2 for name in ALL)
+
+
+BOUNDARIES = {
+    "booked in the last second to pay": but(CLEAN, "locks", 0, pay_by=at(30)),
+    "booked as the lock became final": but(CLEAN, "locks", 0, block=25),
+    "delivered in the second of the booking": but(
+        but(CLEAN, "postings", 1, booked_at=at(40)), "payments", 0, decided_at=at(40)
+    ),
+    "delivered by a block that rounds down": but(
+        but(CLEAN, "postings", 1, booked_at=at(40) + timedelta(milliseconds=900)),
+        "payments",
+        0,
+        decided_at=at(40) + timedelta(milliseconds=900),
+    ),
+    "clocks apart, within the skew": replace(but(CLEAN, "locks", 0, block=26), skew=timedelta(seconds=12)),
+    "delivered on the proof that was recorded": replace(
+        CLEAN,
+        moves=[move("PaidRecorded", SETTLED, 39), move("Settled", SETTLED, 40, frozenset()), CLEAN.moves[1]],
+    ),
+    "the service is a step behind": replace(CLEAN, claims={SETTLED: "PAID", UNDER_WAY: "LOCKED"}),
+    "the service speaks of the trade": replace(CLEAN, claims={f"trade-{UNDER_WAY}": "EARMARKED"}),
+    "one agent signed both outcomes": plus(CLEAN, "votes", *votes(SETTLED, "NEVER", frozenset({"0xA1"}))),
+    "strangers signed the other outcome": plus(
+        CLEAN, "votes", *votes(SETTLED, "NEVER", frozenset({"0xB1", "0xB2", "0xB3"}))
+    ),
+    "a lock on a token that is not audited": plus(CLEAN, "locks", replace(lock("dd", 7, 61, 3), token="0xOther")),
+    "a mandate for any payee and service": but(CLEAN, "mandates", 0, payee=None, instructing=None),
+    "at the end, cancelled with no lock": replace(OVER, claims=OVER.claims | {"trade-dd": "CANCELLED"}),
+    "at the end, matched for another day": replace(OVER, claims=OVER.claims | {"trade-dd": "MATCHED"}),
+    "in the last second of the day": but(CLEAN, "payments", 2, decided_at=PAY_BY),
+}
+
+
+@pytest.mark.parametrize("facts", BOUNDARIES.values(), ids=BOUNDARIES)
+def test_what_is_allowed_is_not_found(facts: Facts) -> None:
+    assert {name: found for name, found in check(facts).items() if found} == {}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 from lockstep import rtgs
 from lockstep.chain import audit as chain
@@ -15,13 +16,16 @@ from lockstep.testing.invariants import check
 
 __all__ = ["audit", "gather"]
 
+Key = TypeVar("Key", bound=str)
+"""A settlement id or a trade id."""
+
 
 def audit(
     node: Node,
     market: Market,
     rtgs_facts: rtgs.Facts,
     attestations: Sequence[Attestation],
-    claims: Mapping[str, TradeState],
+    claims: Mapping[Key, TradeState],
     journal: Sequence[JournalRow],
     *,
     ended: bool,
@@ -43,7 +47,7 @@ def gather(
     market: Market,
     rtgs_facts: rtgs.Facts,
     attestations: Sequence[Attestation],
-    claims: Mapping[str, TradeState],
+    claims: Mapping[Key, TradeState],
     journal: Sequence[JournalRow],
     *,
     ended: bool,
@@ -51,8 +55,7 @@ def gather(
 ) -> oracle.Facts:
     """What `audit` judges."""
     network = market.network
-    tokens = [node.web3.to_checksum_address(security.token) for security in market.securities.values()]
-    found = chain.collect(node, network, tokens)
+    found = chain.collect(node, network, [security.token for security in market.securities.values()])
     return oracle.Facts(
         locks=[_lock(one) for one in found.locks],
         moves=[_move(one) for one in found.moves],

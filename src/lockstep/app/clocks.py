@@ -12,6 +12,10 @@ class OffsetClock:
     def __init__(self, offset: timedelta = timedelta()) -> None:
         self._offset = offset
 
+    @classmethod
+    def of_seconds(cls, seconds: int) -> "OffsetClock":
+        return cls(timedelta(seconds=seconds))
+
     def now(self) -> datetime:
         return datetime.now(UTC) + self._offset
 

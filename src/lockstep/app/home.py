@@ -16,7 +16,6 @@ import json
 import os
 import secrets
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +28,10 @@ from lockstep.domain.instruction import QuantityType
 from lockstep.domain.market import Market, Network, Participant, Security
 from lockstep.signing import Key, read_keystore, write_keystore
 
-__all__ = ["Home", "Settings"]
+__all__ = ["EMBEDDED", "Home", "Settings"]
+
+EMBEDDED = "embedded"
+"""In place of URLs, where chain and RTGS live inside the one process of `lockstep up`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +141,7 @@ class Home:
         )
 
     def clock(self) -> OffsetClock:
-        return OffsetClock(timedelta(seconds=self.settings().clock_offset_seconds))
+        return OffsetClock.of_seconds(self.settings().clock_offset_seconds)
 
     def market(self) -> Market:
         """The market as founded: the file's reference data with this network's addresses."""

@@ -15,7 +15,7 @@ from lockstep.agent import Agent, DirectoryBoard, Register
 from lockstep.app.adapters import DirectoryMailbox, LocalWallets
 from lockstep.app.clocks import SystemRandomness
 from lockstep.app.founding import agent_bic, found_rtgs
-from lockstep.app.home import Home
+from lockstep.app.home import EMBEDDED, Home
 from lockstep.cash import HttpCashSystem
 from lockstep.chain.ledger import EvmAssetLedger
 from lockstep.chain.node import Node
@@ -94,9 +94,12 @@ def open_reception(home: Home) -> Reception:
 
 
 def open_ledger(home: Home) -> EvmAssetLedger | None:
-    """The chain, to look at; None where no node answers."""
+    """The chain, to look at; None where no node answers, as for a chain inside another process."""
+    rpc = home.settings().rpc
+    if rpc == EMBEDDED:
+        return None
     try:
-        return EvmAssetLedger(Node(home.settings().rpc), home.market().network)
+        return EvmAssetLedger(Node(rpc), home.market().network)
     except Unavailable:
         return None
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from lockstep.domain.cash import CashView
-from lockstep.domain.errors import Unavailable
+from lockstep.domain.errors import InvalidInput, Unavailable
 from lockstep.domain.identifiers import derive_uetr
 from lockstep.domain.instruction import Side
 from lockstep.domain.market import Market
@@ -14,7 +14,7 @@ from lockstep.domain.order import AssetEvent
 from lockstep.domain.trade import Trade
 from lockstep.ports import AssetLedger, Book, StoredInstruction
 
-__all__ = ["Moment", "Row", "timeline", "trade_rows"]
+__all__ = ["Moment", "Row", "find_trade", "timeline", "trade_rows"]
 
 _ENDINGS = ("Settled", "GivenBack")
 
@@ -127,6 +127,18 @@ def _instruction_row(stored: StoredInstruction, market: Market) -> Row:
         currency=one.cash.currency,
         times={"instructed": stored.received_at.isoformat()},
     )
+
+
+def find_trade(book: Book, text: str) -> Trade:
+    """The one trade whose id begins so, or that has this reference. Raises InvalidInput."""
+    found = [
+        one
+        for one in book.trades()
+        if one.trade_id.startswith(text) or text in (one.terms.deliverer_reference, one.terms.receiver_reference)
+    ]
+    if len(found) != 1:
+        raise InvalidInput("trade", text, f"the beginning of one trade's id or its reference; {len(found)} fit")
+    return found[0]
 
 
 def timeline(trade: Trade, book: Book, assets: AssetLedger | None) -> list[Moment]:

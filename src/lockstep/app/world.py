@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lockstep.agent import Agent, DirectoryBoard, Register
 from lockstep.app.adapters import DirectoryMailbox, LocalWallets
-from lockstep.app.clocks import ManualClock, SystemRandomness
+from lockstep.app.clocks import ManualClock, OffsetClock, SystemRandomness
 from lockstep.app.founding import AGENTS, Roles, agent_bic, found_chain, found_rtgs
 from lockstep.app.market_file import MarketFile
 from lockstep.cash import DirectCashSystem
@@ -57,6 +57,7 @@ class World:
         file: MarketFile,
         root: Path,
         *,
+        clock: ManualClock | OffsetClock | None = None,
         finality_depth: int = 2,
         randomness: Randomness | None = None,
         told: Callable[[str], None] = lambda _: None,
@@ -64,7 +65,7 @@ class World:
         root.mkdir(parents=True, exist_ok=True)
         self.file, self.root = file, root
         randomness = randomness or SystemRandomness()
-        self.clock = ManualClock(file.opening)
+        self.clock = clock or ManualClock(file.opening)
         self.chain = EmbeddedChain(self.clock)
         self.roles = new_roles(file, randomness)
         self.market = found_chain(
@@ -125,8 +126,9 @@ class World:
         for agent in self.agents:
             moved |= agent.step()
         self.chain.mine()
-        self.clock.advance(TICK)
-        self.clock.move_to(datetime.fromtimestamp(self.chain.time, UTC))
+        if isinstance(self.clock, ManualClock):
+            self.clock.advance(TICK)
+            self.clock.move_to(datetime.fromtimestamp(self.chain.time, UTC))
         return moved
 
     def run_until_quiet(self, told: Callable[[], None] = lambda: None) -> int:
@@ -141,7 +143,8 @@ class World:
 
     def close_day(self) -> None:
         """The RTGS's day ends; what is held or pending there will never be booked."""
-        self.clock.move_to(self.file.closing)
+        if isinstance(self.clock, ManualClock):
+            self.clock.move_to(self.file.closing)
         self.rtgs.operator.close_day()
 
     def close(self) -> None:

@@ -211,7 +211,8 @@ class _Reader:
         self._node, self._network = node, network
         self._head = node.head().number
         self._dvp: Any = self._contract("DvP", network.dvp)
-        self._tokens = {token: self._contract("SecurityToken", token) for token in tokens}
+        contracts = [self._contract("SecurityToken", token) for token in tokens]
+        self._tokens = {str(contract.address): contract for contract in contracts}
         self._times: dict[int, int] = {}
         self._inputs: dict[str, tuple[str, dict[str, Any]]] = {}
 
@@ -242,7 +243,7 @@ class _Reader:
 
     def _events(self) -> list[Any]:
         """Every event that matters, decoded, of DvP and of the tokens, in one query."""
-        query: Any = {"fromBlock": 0, "toBlock": self._head, "address": [self._network.dvp, *self._tokens]}
+        query: Any = {"fromBlock": 0, "toBlock": self._head, "address": [self._dvp.address, *self._tokens]}
         readers = {}
         for contract, names in (
             (self._dvp, ("EpochStarted", "Locked", *_CALL_OF)),

@@ -17,7 +17,7 @@ from lockstep.domain.identifiers import Bic, Isin, Lei, Reference, Uetr, bic, is
 from lockstep.domain.instruction import Side
 from lockstep.domain.money import Money, Quantity
 
-__all__ = ["Fields", "Header", "amount", "leaf", "node", "parse_instant", "supplement", "utc"]
+__all__ = ["Fields", "Header", "amount", "leaf", "node", "parse_instant", "supplement", "utc", "words"]
 
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})
 
@@ -121,6 +121,11 @@ def utc(moment: datetime) -> str:
 def leaf(name: str, text: str | None) -> str:
     """An element with text; nothing for None."""
     return "" if text is None else f"<{name}>{text.translate(_ESCAPES)}</{name}>"
+
+
+def words(name: str, text: str | None) -> str:
+    """An element with free text for people, its lines joined: no message type here has more than one."""
+    return leaf(name, None if text is None else " ".join(text.splitlines()))
 
 
 def node(name: str, *parts: str) -> str:

@@ -13,7 +13,7 @@ from lockstep.domain.payment import (
     parse_remittance,
     remittance,
 )
-from lockstep.iso20022.fields import Fields, amount, leaf, node, supplement, utc
+from lockstep.iso20022.fields import Fields, amount, leaf, node, supplement, utc, words
 from lockstep.iso20022.kinds import Kind
 
 __all__ = ["KINDS", "original", "reason", "remittance_information"]
@@ -29,11 +29,11 @@ def original(message_id: str) -> str:
     return node("OrgnlGrpInf", leaf("OrgnlMsgId", message_id), leaf("OrgnlMsgNmId", "pacs.009.001.08"))
 
 
-def reason(name: str, code: str | None, words: str | None) -> str:
+def reason(name: str, code: str | None, said: str | None) -> str:
     """StsRsnInf or CxlStsRsnInf; nothing where there is no reason."""
-    if code is None and words is None:
+    if code is None and said is None:
         return ""
-    return node(name, "" if code is None else node("Rsn", leaf("Cd", code)), leaf("AddtlInf", words))
+    return node(name, "" if code is None else node("Rsn", leaf("Cd", code)), words("AddtlInf", said))
 
 
 def _institution(code: str) -> str:

@@ -20,7 +20,7 @@ from lockstep.domain.instruction import (
     StatusAdvice,
 )
 from lockstep.domain.message import Message
-from lockstep.iso20022.fields import Fields, amount, leaf, node, supplement, utc
+from lockstep.iso20022.fields import Fields, amount, leaf, node, supplement, utc, words
 from lockstep.iso20022.kinds import Kind
 
 __all__ = ["KINDS"]
@@ -214,7 +214,7 @@ def _with_reason(group: str, name: str, code: str | None, reason: str | None) ->
         raise InvalidMessage(f"{group}/{name}/Rsn/AddtlRsnInf", reason, "words only beside a reason code")
     if code is None:
         return node(group, node(name, leaf("NoSpcfdRsn", "NORE")))
-    return node(group, node(name, node("Rsn", node("Cd", leaf("Cd", code)), leaf("AddtlRsnInf", reason))))
+    return node(group, node(name, node("Rsn", node("Cd", leaf("Cd", code)), words("AddtlRsnInf", reason))))
 
 
 def _write_advice(message: Message[StatusAdvice]) -> tuple[str, ...]:
@@ -223,7 +223,7 @@ def _write_advice(message: Message[StatusAdvice]) -> tuple[str, ...]:
     if advice.status is AdviceStatus.MATCHED:
         if advice.reason_code is not None:
             raise InvalidMessage("MtchgSts/Mtchd/Rsn", advice.reason_code, "a match has no reason code")
-        status = node(group, node(name, leaf("AddtlRsnInf", advice.reason)))
+        status = node(group, node(name, words("AddtlRsnInf", advice.reason)))
     else:
         status = _with_reason(group, name, advice.reason_code, advice.reason)
     return (
@@ -243,13 +243,13 @@ def _read_advice(fields: Fields) -> StatusAdvice:
     status, path = next((status, "/".join(names)) for status, names in _STATUSES.items() if "/".join(names) in fields)
     ours = "SplmtryData/Envlp/Advice"
     trade, settlement = fields.get(f"{ours}/TradId"), fields.get(f"{ours}/SttlmId")
-    words = fields.get(f"{path}/AddtlRsnInf" if status is AdviceStatus.MATCHED else f"{path}/Rsn/AddtlRsnInf")
+    said = fields.get(f"{path}/AddtlRsnInf" if status is AdviceStatus.MATCHED else f"{path}/Rsn/AddtlRsnInf")
     return StatusAdvice(
         reference=fields.reference("TxId/AcctOwnrTxId"),
         side=Side(fields[f"{ours}/SctiesMvmntTp"]),
         status=status,
         reason_code=fields.get(f"{path}/Rsn/Cd/Cd"),
-        reason=words,
+        reason=said,
         trade_id=None if trade is None else TradeId(trade),
         salt=fields.get(f"{ours}/Salt"),
         settlement_id=None if settlement is None else SettlementId(settlement),

@@ -19,6 +19,7 @@ MAXIMUM_BYTES = 1 << 20
 """No message of these types comes near one mebibyte."""
 
 _SCHEMAS = Path(__file__).parent / "schemas"
+_MANY_ATTRIBUTES = 100
 _XS = "{http://www.w3.org/2001/XMLSchema}"
 _XSI = "{http://www.w3.org/2001/XMLSchema-instance}"
 _DECLARATION = re.compile(rb"""\s*<\?xml[^>]*?\bencoding\s*=\s*["']([^"']*)["']""")
@@ -70,14 +71,20 @@ def parse(data: bytes, *, recover: bool = False) -> etree._Element:
         ) from None
     if root is None:  # a recovering parser found no element at all
         raise InvalidMessage("XML", "", "well-formed XML")
-    if b"XMLSchema-instance" in data:
-        _without_instance_types(root)
+    if b"XMLSchema-instance" in data or data.count(b"=") > _MANY_ATTRIBUTES:
+        _judge_attributes(root)
     return root
 
 
-def _without_instance_types(root: etree._Element) -> None:
-    """xsi:type and xsi:nil change what a schema means. A schemaLocation is let be, and never followed."""
+def _judge_attributes(root: etree._Element) -> None:
+    """What the schemas leave open, looked at only where there is cause.
+
+    xsi:type and xsi:nil change what a schema means; a schemaLocation is let be, and never followed.
+    Thousands of attributes on one element would keep libxml2 busy for seconds.
+    """
     for element in root.iter(etree.Element):
+        if len(element.attrib) > _MANY_ATTRIBUTES:
+            raise InvalidMessage(path_of(element), f"{len(element.attrib)} attributes", _OUTSIDE)
         for key in (f"{_XSI}type", f"{_XSI}nil"):
             value = element.get(key)
             if value is not None:
@@ -171,6 +178,8 @@ def _explained(root: etree._Element, found: etree._LogEntry) -> InvalidMessage:
         return InvalidMessage(path, value, _OUTSIDE)
     if kind == "SCHEMAV_CVC_COMPLEX_TYPE_4":
         return InvalidMessage(path, "", "is required")
+    if len(element.text or "") > 1000:  # libxml2 cuts its own words short
+        return InvalidMessage(path, value, "a far shorter value")
     return InvalidMessage(path, value, _rule(kind, said))
 
 

@@ -308,6 +308,17 @@ def test_malformed_is_refused_with_its_place(data: str) -> None:
     assert rule.startswith("well-formed XML (")
 
 
+def test_what_is_made_to_be_slow_is_refused_soon() -> None:
+    many = " ".join(f"a{number}='1'" for number in range(60_000))
+    assert refusal(SESE.replace("<TxId>", f"<TxId {many}>")) == (
+        f"{ORDER}/TxId",
+        "60000 attributes",
+        "not in Lockstep's usage guideline",
+    )
+    field, value, rule = refusal(SESE.replace("BE000LKSTB01", "B" * 1_000_000))
+    assert (field, len(value), rule) == (f"{ORDER}/FinInstrmId/ISIN", 210, "a far shorter value")
+
+
 def test_bytes_that_are_not_utf_8_are_refused() -> None:
     field, _, rule = refusal(SESE.replace("ALDER-", "\u00e9").encode("latin-1"))
     assert field == "XML"
@@ -411,6 +422,18 @@ def test_reasons_have_codes() -> None:
         "Document/SctiesSttlmTxStsAdvc/MtchgSts/Mtchd/Rsn",
         "MONY",
         "a match has no reason code",
+    )
+
+
+def test_words_are_joined_to_one_line() -> None:
+    message = read(golden("pacs.002.001.10.rejected").encode())
+    assert isinstance(message.body, PaymentReport)
+    said = replace(message.body, reason="two\nlines ")
+    assert read(write(replace(message, body=said))).body.reason == "two lines "
+    assert written(replace(message, body=replace(said, reason="x" * 106))) == (
+        f"{REPORT}/StsRsnInf/AddtlInf",
+        "x" * 106,
+        "at most 105 characters",
     )
 
 

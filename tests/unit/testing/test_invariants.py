@@ -199,7 +199,7 @@ BOUNDARIES = {
     "strangers signed the other outcome": plus(
         CLEAN, "votes", *votes(SETTLED, "NEVER", frozenset({"0xB1", "0xB2", "0xB3"}))
     ),
-    "a lock on a token that is not audited": plus(CLEAN, "locks", replace(lock("dd", 7, 61, 3), token="0xOther")),
+    "a lock on a token that is not audited": plus(CLEAN, "locks", replace(lock("ee", 7, 61, 3), token="0xOther")),
     "a mandate for any payee and service": but(CLEAN, "mandates", 0, payee=None, instructing=None),
     "at the end, cancelled with no lock": replace(OVER, claims=OVER.claims | {"trade-dd": "CANCELLED"}),
     "at the end, matched for another day": replace(OVER, claims=OVER.claims | {"trade-dd": "MATCHED"}),

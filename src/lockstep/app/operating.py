@@ -1,0 +1,32 @@
+"""The RTGS operator's functions over its door: what an operations script does by HTTP."""
+
+from typing import Any
+
+import requests
+
+from lockstep.app.home import Home
+from lockstep.domain.errors import Refused, Unavailable
+
+__all__ = ["operate_rtgs"]
+
+TIMEOUT_SECONDS = 15
+
+
+def operate_rtgs(home: Home, act: str, parameters: dict[str, Any] | None = None) -> Any:
+    """One act (see `lockstep.rtgs.door_operator`): with parameters a POST, without a GET.
+
+    Raises Refused with the RTGS's field, value and rule, Unavailable without an answer.
+    """
+    url = f"{home.settings().rtgs_url}/operator/{act}"
+    headers = {"Authorization": f"Bearer {home.rtgs_key('operator')}"}
+    try:
+        if parameters is None:
+            answer = requests.get(url, headers=headers, timeout=TIMEOUT_SECONDS)
+        else:
+            answer = requests.post(url, headers=headers, json=parameters, timeout=TIMEOUT_SECONDS)
+        content = answer.json()
+    except (requests.RequestException, ValueError) as error:
+        raise Unavailable(f"the RTGS does not answer at {url}: {error}") from error
+    if answer.status_code >= 400:
+        raise Refused("RtgsRefused", content)
+    return content

@@ -1,0 +1,158 @@
+"""`lockstep up`: chain, RTGS, agents and service together, as processes that are started again if they die."""
+
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from lockstep.app.clocks import OffsetClock
+from lockstep.app.founding import AGENTS
+from lockstep.app.home import EMBEDDED, Home, Settings
+from lockstep.app.installing import found
+from lockstep.app.market_file import read_market
+from lockstep.app.world import World
+from lockstep.chain.node import Node
+from lockstep.domain.errors import Misconfigured, Unavailable
+
+__all__ = ["bring_up", "find_anvil"]
+
+PAUSE_SECONDS = 0.3
+RESTARTS_AT_MOST = 100
+Told = Callable[[str, str], None]
+
+
+def find_anvil() -> str | None:
+    """The anvil of this project's node_modules, else the one on the PATH."""
+    for root in (Path.cwd(), Path(__file__).resolve().parents[3]):
+        for binary in sorted((root / "node_modules" / "@foundry-rs").glob("anvil-*/bin/anvil")):
+            return str(binary)
+    return shutil.which("anvil")
+
+
+def bring_up(home: Home, market: Path, *, rpc: str | None, rtgs_port: int, told: Told) -> None:
+    """Runs until SIGINT or SIGTERM. Founds the installation first where there is none.
+
+    With `rpc` on that chain; else on an anvil of its own, kept in `anvil.json` of the folder; else, where there is
+    no anvil, all in this process on an embedded chain that ends with it.
+    """
+    stopping: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda got, _frame: stopping.append(got))
+    anvil = None if rpc else find_anvil()
+    if rpc is None and anvil is None:
+        _embedded(home, market, stopping, told)
+        return
+    children: dict[str, list[str]] = {}
+    running: dict[str, subprocess.Popen[bytes]] = {}
+    try:
+        if rpc is None and anvil is not None:
+            rpc = _start_anvil(home, market, anvil, running, children)
+            told("chain", f"anvil on {rpc}")
+        assert rpc is not None
+        if not home.is_founded:
+            port = rtgs_port or _free_port()
+            _wait_for(rpc)
+            found(home, market, rpc, rtgs_url=f"http://127.0.0.1:{port}", told=lambda line: told("founded", line))
+        lockstep = [sys.executable, "-m", "lockstep.cli"]
+        place = ["--home", str(home.root)]
+        children["rtgs"] = [*lockstep, "rtgs", "serve", *place]
+        for number in range(1, AGENTS + 1):
+            children[f"agent-{number}"] = [*lockstep, "agent", "run", str(number), *place]
+        children["service"] = [*lockstep, "run", *place]
+        _supervise(children, running, stopping, told)
+    finally:
+        _stop(running)
+        told("stopped", str(home.root))
+
+
+def _supervise(
+    children: dict[str, list[str]], running: dict[str, subprocess.Popen[bytes]], stopping: list[int], told: Told
+) -> None:
+    restarts = 0
+    while not stopping:
+        for name, command in children.items():
+            process = running.get(name)
+            if process is not None and process.poll() is None:
+                continue
+            if process is not None:
+                restarts += 1
+                told("died", f"{name} with {process.returncode}, started again")
+                if restarts > RESTARTS_AT_MOST:
+                    raise Misconfigured(f"{name} does not stay up")
+            running[name] = subprocess.Popen(command)
+            if process is None:
+                told("started", f"{name} as process {running[name].pid}")
+        time.sleep(PAUSE_SECONDS)
+
+
+def _stop(running: dict[str, subprocess.Popen[bytes]]) -> None:
+    """In reverse order of starting: the chain last."""
+    for process in reversed(running.values()):
+        process.terminate()
+    for process in reversed(running.values()):
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _start_anvil(
+    home: Home, market: Path, anvil: str, running: dict[str, subprocess.Popen[bytes]], children: dict[str, list[str]]
+) -> str:
+    """A chain whose state outlives it, beside the installation; started on the market's opening."""
+    port = int(home.settings().rpc.rpartition(":")[2]) if home.is_founded else _free_port()
+    state = home.root.parent / f"{home.root.name}.anvil.json"
+    if not home.is_founded and state.exists():
+        raise Misconfigured(f"{state} is left from another installation: move it away first")
+    opening = int(read_market(market).opening.timestamp())
+    when = [] if state.exists() else ["--timestamp", str(opening)]
+    children["chain"] = [
+        anvil, "--silent", "--host", "127.0.0.1", "--port", str(port), "--block-time", "1",
+        "--hardfork", "prague", "--state", str(state), *when,
+    ]  # fmt: skip
+    running["chain"] = subprocess.Popen(children["chain"])
+    url = f"http://127.0.0.1:{port}"
+    _wait_for(url)
+    return url
+
+
+def _wait_for(rpc: str) -> None:
+    for _ in range(200):
+        try:
+            Node(rpc).chain_id()
+        except Unavailable:
+            time.sleep(0.05)
+        else:
+            return
+    raise Unavailable(f"no chain answers at {rpc}")
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as found_socket:
+        return int(found_socket.getsockname()[1])
+
+
+def _embedded(home: Home, market: Path, stopping: list[int], told: Told) -> None:
+    """One process, one loop. `submit` and `trades` reach it through the folder's database."""
+    if home.root.exists() and any(home.root.iterdir()):
+        raise Misconfigured(f"{home.root} is not empty, and an embedded chain always begins anew")
+    file = read_market(market)
+    home.root.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(market, home.root / "market.toml")
+    offset = int(file.opening.timestamp() - time.time())
+    clock = OffsetClock.of_seconds(offset)
+    world = World(file, home.root, clock=clock, told=lambda line: told("founded", line))
+    home.write(world.market, Settings(rpc=EMBEDDED, rtgs_url=EMBEDDED, clock_offset_seconds=offset))
+    told("started", f"everything in this process, on an embedded chain that ends with it ({clock.now():%F %T} UTC)")
+    try:
+        while not stopping:
+            if not world.tick():
+                time.sleep(PAUSE_SECONDS)
+    finally:
+        world.close()
+        told("stopped", str(home.root))

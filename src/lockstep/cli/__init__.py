@@ -1,0 +1,17 @@
+"""The `lockstep` command. Thin: it reads arguments, calls `lockstep.app`, and shows what came of it."""
+
+import sys
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """The console script's entry. A failure that has a name ends with 1 and one line, not a traceback."""
+    from lockstep.cli.commands import app
+    from lockstep.domain.errors import LockstepError
+
+    try:
+        app()
+    except LockstepError as error:
+        sys.stderr.write(f"lockstep: {error}\n")
+        sys.exit(1)

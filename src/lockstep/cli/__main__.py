@@ -1,0 +1,5 @@
+"""`python -m lockstep.cli`."""
+
+from lockstep.cli import main
+
+main()

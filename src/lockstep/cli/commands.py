@@ -1,0 +1,233 @@
+"""The commands, in the order in which a new user meets them."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.status import Status
+
+from lockstep.app.home import Home
+from lockstep.cli import showing
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    help="Tokenised securities on a chain, cash in the banks' RTGS, moving together or not at all.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+rtgs_app = typer.Typer(help="The simulated RTGS.", no_args_is_help=True)
+agent_app = typer.Typer(help="A synchronisation agent.", no_args_is_help=True)
+app.add_typer(rtgs_app, name="rtgs")
+app.add_typer(agent_app, name="agent")
+
+HomeOption = Annotated[Path, typer.Option("--home", envvar="LOCKSTEP_HOME", help="The installation's folder.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a program instead.")]
+DEFAULT_HOME = Path(".lockstep")
+
+
+def _print_json(content: Any) -> None:
+    typer.echo(json.dumps(content, ensure_ascii=False))
+
+
+@app.command()
+def demo(
+    folder: Annotated[
+        Path | None, typer.Argument(help="A folder with market.toml and waves of messages; the first day if absent.")
+    ] = None,
+    keep: Annotated[Path | None, typer.Option(help="Keep databases and messages in this folder.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Settle a whole day in this process, on an embedded chain, and check the invariants."""
+    from lockstep.app.demo import Progress, run_day
+
+    console = Console(quiet=as_json)
+    with console.status("founding the market") as status:
+
+        def told(line: str) -> None:
+            console.print(f"[dim]{line}[/]")
+
+        def file_told(taken: Any) -> None:
+            line = showing.file_line(taken)
+            if line is not None:
+                console.print(line)
+
+        wave = ""
+
+        def progress(now: Progress) -> None:
+            nonlocal wave
+            if now.wave != wave:
+                wave = now.wave
+                console.print(f"[bold]{wave}[/]")
+            _show(status, now)
+
+        done = run_day(folder or _first_day(), keep, told=told, file_told=file_told, progress=progress)
+    if as_json:
+        _print_json(
+            {
+                "trades": [row.as_json() for row in done.rows],
+                "files": [one.as_json() for one in done.taken if one.outcome != "instructed"],
+                "invariants": {name: not violations for name, violations in done.invariants.items()},
+                "violations": {name: found for name, found in done.invariants.items() if found},
+                "seconds": round(done.seconds, 3),
+            }
+        )
+    else:
+        showing.report(console, done)
+    if not done.sound:
+        raise typer.Exit(1)
+
+
+def _show(status: Status, now: Any) -> None:
+    counts = "  ".join(f"{state} {count}" for state, count in sorted(now.counts.items()))
+    status.update(f"{now.wave}: pass {now.tick}  {counts}")
+
+
+def _first_day() -> Path:
+    """The example beside this checkout, or below the working directory."""
+    for root in (Path.cwd(), Path(__file__).resolve().parents[3]):
+        if (root / "examples" / "first-day" / "market.toml").exists():
+            return root / "examples" / "first-day"
+    raise typer.BadParameter("examples/first-day is not here: name a folder")
+
+
+@app.command()
+def up(
+    home: HomeOption = DEFAULT_HOME,
+    market: Annotated[
+        Path | None, typer.Option(help="The market file to found a new installation with; the first day's if absent.")
+    ] = None,
+    rpc: Annotated[str | None, typer.Option(help="A test chain that runs already; else anvil, else embedded.")] = None,
+    rtgs_port: Annotated[int, typer.Option(help="Loopback port of the RTGS; 0 takes a free one.")] = 8020,
+    as_json: JsonOption = False,
+) -> None:
+    """Run chain, RTGS, four agents and the service together, until interrupted."""
+    from lockstep.app.supervising import bring_up
+
+    def told(event: str, detail: str) -> None:
+        if as_json:
+            _print_json({"event": event, "detail": detail})
+        else:
+            typer.echo(f"{event:<10} {detail}")
+
+    bring_up(Home(home), market or _first_day() / "market.toml", rpc=rpc, rtgs_port=rtgs_port, told=told)
+
+
+@app.command()
+def submit(
+    files: Annotated[list[Path], typer.Argument(help="sese.023 and sese.020 files, or folders of them.")],
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Hand in participants' messages. Each bad one is refused with its reason; the rest goes on."""
+    from lockstep.app.intake import expand, submit_file
+    from lockstep.app.processes import open_reception
+
+    reception = open_reception(Home(home))
+    console = Console(quiet=as_json)
+    taken = []
+    for path in expand(files):
+        one = submit_file(reception, path)
+        taken.append(one)
+        console.print(showing.file_line(one) or f"[green]taken[/]     {path.name}: {one.reference}")
+    if as_json:
+        _print_json({"files": [one.as_json() for one in taken]})
+    if any(one.outcome == "refused" for one in taken):
+        raise typer.Exit(1)
+
+
+@app.command()
+def run(
+    home: HomeOption = DEFAULT_HOME,
+    until_quiet: Annotated[
+        float | None, typer.Option(help="Stop once nothing moved for so many seconds.", min=0.1)
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run the settlement service until stopped."""
+    from lockstep.app.processes import open_book, run_service
+
+    place = Home(home)
+    run_service(place, quiet_seconds=until_quiet)
+    if as_json:
+        states: dict[str, int] = {}
+        for trade in open_book(place).trades():
+            states[trade.state.value] = states.get(trade.state.value, 0) + 1
+        _print_json({"states": states})
+
+
+@app.command()
+def trades(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None:
+    """List all trades, and instructions that found no counterpart."""
+    from lockstep.app.processes import open_book, open_ledger
+    from lockstep.app.views import trade_rows
+
+    place = Home(home)
+    rows = trade_rows(open_book(place), place.market(), open_ledger(place))
+    if as_json:
+        _print_json({"trades": [row.as_json() for row in rows]})
+    else:
+        Console().print(showing.trade_table(rows))
+
+
+@app.command()
+def trade(
+    identifier: Annotated[str, typer.Argument(metavar="ID", help="A trade id, its beginning, or a party's reference.")],
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell one trade's story, both legs on one line of time."""
+    from lockstep.app.processes import open_book, open_ledger
+    from lockstep.app.views import find_trade, timeline, trade_rows
+
+    place = Home(home)
+    book, assets = open_book(place), open_ledger(place)
+    found = find_trade(book, identifier)
+    moments = timeline(found, book, assets)
+    row = next(one for one in trade_rows(book, place.market(), assets) if one.id == found.trade_id)
+    if as_json:
+        _print_json({"trade": row.as_json(), "timeline": [moment.as_json() for moment in moments]})
+    else:
+        console = Console()
+        console.print(showing.trade_table([row]))
+        console.print(showing.timeline_table(moments, f"Trade {found.trade_id}"))
+
+
+@rtgs_app.command("serve")
+def rtgs_serve(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None:
+    """Serve the RTGS on HTTP until stopped; its ledger is its own file."""
+    from lockstep.app.processes import run_rtgs
+
+    def ready(url: str) -> None:
+        if as_json:
+            _print_json({"url": url})
+        else:
+            typer.echo(f"RTGS on {url}")
+
+    run_rtgs(Home(home), ready=ready)
+
+
+@rtgs_app.command("close-day")
+def rtgs_close_day(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None:
+    """End the RTGS's business day: all that is held or pending is refused for good."""
+    from lockstep.app.operating import operate_rtgs
+
+    answer = operate_rtgs(Home(home), "day/close", {})
+    if as_json:
+        _print_json(answer)
+    else:
+        typer.echo(f"closed {answer['day']}" if answer["day"] else "no day is open")
+
+
+@agent_app.command("run")
+def agent_run(
+    number: Annotated[int, typer.Argument(min=1, max=4, help="Which of the four agents.")],
+    home: HomeOption = DEFAULT_HOME,
+) -> None:
+    """Run one synchronisation agent until stopped."""
+    from lockstep.app.processes import run_agent
+
+    run_agent(Home(home), number)

@@ -2,7 +2,7 @@
 
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,8 +36,8 @@ class Report:
     taken: list[Taken]
     told_trade: Row | None
     moments: list[Moment]
-    holdings: list[tuple[str, dict[str, str]]]
-    cash: list[tuple[str, dict[str, str]]]
+    holdings: list[tuple[str, Mapping[str, str]]]
+    cash: list[tuple[str, Mapping[str, str]]]
     invariants: dict[str, list[str]]
     messages_out: int
     seconds: float
@@ -68,7 +68,8 @@ def run_day(
         world = World(file, root or Path(temporary), told=told)
         try:
             taken: list[Taken] = []
-            for wave in waves:
+            for place, wave in enumerate(waves):
+                world.move_to(file.opening + place * (file.pay_by_instant - file.opening) / len(waves))
                 taken += [submit_file(world.reception, path, file_told) for path in expand([wave])]
                 _settle(world, wave.name, progress)
             world.close_day()
@@ -129,11 +130,11 @@ def _audit(world: World, trades: Sequence[Trade]) -> dict[str, list[str]]:
     )
 
 
-def _holdings(world: World) -> list[tuple[str, dict[str, str]]]:
+def _holdings(world: World) -> list[tuple[str, Mapping[str, str]]]:
     """Per participant, what the chain says it owns, by ISIN."""
-    found = []
+    found: list[tuple[str, Mapping[str, str]]] = []
     for member in world.market.participants.values():
-        owned = {}
+        owned: dict[str, str] = {}
         for security in world.market.securities.values():
             (units,) = read(world.chain.node, "SecurityToken", security.token, "balanceOf", member.wallet)
             owned[security.isin] = Quantity.of_units(units, security.decimals).text()
@@ -141,7 +142,7 @@ def _holdings(world: World) -> list[tuple[str, dict[str, str]]]:
     return found
 
 
-def _cash(world: World) -> list[tuple[str, dict[str, str]]]:
+def _cash(world: World) -> list[tuple[str, Mapping[str, str]]]:
     """Per participant, what the RTGS has posted, by currency."""
     accounts = {account.number: account for account in world.rtgs.facts().accounts}
     return [

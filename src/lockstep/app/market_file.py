@@ -84,6 +84,10 @@ class MarketFile:
         return datetime.combine(self.business_day, self.opens, tzinfo=UTC)
 
     @property
+    def pay_by_instant(self) -> datetime:
+        return datetime.combine(self.business_day, self.pay_by, tzinfo=UTC)
+
+    @property
     def closing(self) -> datetime:
         return datetime.combine(self.business_day, self.closes, tzinfo=UTC)
 

@@ -40,8 +40,8 @@ def bring_up(home: Home, market: Path, *, rpc: str | None, rtgs_port: int, told:
     no anvil, all in this process on an embedded chain that ends with it.
     """
     stopping: list[int] = []
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda got, _frame: stopping.append(got))
+    for wanted in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(wanted, lambda caught, _frame: stopping.append(caught))
     anvil = None if rpc else find_anvil()
     if rpc is None and anvil is None:
         _embedded(home, market, stopping, told)

@@ -9,8 +9,10 @@ from lockstep.domain.cash import CashView
 from lockstep.domain.errors import InvalidInput, Unavailable
 from lockstep.domain.identifiers import derive_uetr
 from lockstep.domain.instruction import Side
+from lockstep.domain.journal import Entry
 from lockstep.domain.market import Market
 from lockstep.domain.order import AssetEvent
+from lockstep.domain.payment import PaymentState
 from lockstep.domain.trade import Trade
 from lockstep.ports import AssetLedger, Book, StoredInstruction
 
@@ -151,28 +153,34 @@ def timeline(trade: Trade, book: Book, assets: AssetLedger | None) -> list[Momen
         stored = book.instruction(owner, reference)
         if stored is not None:
             detail = f"{side.value} {reference} from {stored.instruction.owner.bic}"
-            moments.append(Moment(at=stored.received_at, leg="service", what="instructed (sese.023)", detail=detail))
-    for row in book.journal(trade.trade_id):
-        shown = ", ".join(f"{key} {value}" for key, value in row.entry.facts.items() if key in _SHOWN)
-        moments.append(Moment(at=row.entry.at, leg="service", what=row.entry.kind, detail=shown))
+            moments.append(Moment(at=stored.received_at, leg="service", what="sese.023 received", detail=detail))
+    rows = [*book.journal(trade.trade_id)]
     if trade.settlement_id is not None:
-        moments += [_heard(row.entry.at, row.entry.facts) for row in book.journal(trade.settlement_id)]
-        moments += [_on_chain(event, assets) for event in _history(trade, assets)]
+        rows += book.journal(trade.settlement_id)
+    moments += [_noted(row.entry) for row in sorted(rows, key=lambda row: row.number)]
+    moments += [_on_chain(event, assets) for event in _history(trade, assets)]
     return sorted(moments, key=lambda moment: moment.at)
 
 
 _SHOWN = ("reason", "cash", "quantity", "nonce")
+_MESSAGES = {"PaymentReport": "pacs.002", "BookingNotice": "camt.054", "Resolution": "camt.029"}
 
 
-def _heard(at: datetime, facts: Any) -> Moment:
-    state = f": payment {facts['state']}" if facts.get("state") else ""
-    return Moment(
-        at=at, leg="cash", what=f"{facts.get('message', 'message')}{state}", detail=facts.get("message_id", "")
-    )
+def _noted(entry: Entry) -> Moment:
+    """A journal entry; what was heard from the RTGS belongs to the cash leg."""
+    facts = entry.facts
+    if entry.kind == "heard":
+        state = PaymentState(facts["state"]) if facts.get("state") else None
+        said = f"payment {state.name.lower()} ({state.value})" if state else "account notified"
+        what = f"{_MESSAGES.get(facts['message'], facts['message'])} {said}"
+        return Moment(at=entry.at, leg="cash", what=what, detail=facts["message_id"])
+    shown = ", ".join(f"{name} {value}" for name, value in facts.items() if name in _SHOWN)
+    return Moment(at=entry.at, leg="service", what=entry.kind, detail=shown)
 
 
 def _on_chain(event: AssetEvent, assets: AssetLedger | None) -> Moment:
     gas = assets.gas_of(event.transaction) if assets else None
     finality = "final" if event.final else "not final yet"
-    detail = f"block {event.block}, {finality}, {gas:,} gas, {event.transaction}" if gas else event.transaction
+    spent = f", {gas:,} gas" if gas else ""
+    detail = f"block {event.block}, {finality}{spent}, {event.transaction}"
     return Moment(at=event.at, leg="asset", what=event.name, detail=detail)

@@ -141,10 +141,15 @@ class World:
                 return count + 1
         raise RuntimeError(f"the world did not come to rest in {TICKS_AT_MOST} ticks")
 
+    def move_to(self, instant: datetime) -> None:
+        """Time goes on to an instant, where it is this world's to move; never back."""
+        if isinstance(self.clock, ManualClock):
+            self.clock.move_to(instant)
+            self.chain.mine()
+
     def close_day(self) -> None:
         """The RTGS's day ends; what is held or pending there will never be booked."""
-        if isinstance(self.clock, ManualClock):
-            self.clock.move_to(self.file.closing)
+        self.move_to(self.file.closing)
         self.rtgs.operator.close_day()
 
     def close(self) -> None:

@@ -1,7 +1,9 @@
 """How things look on a terminal."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
+from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -19,7 +21,8 @@ _STATE_STYLES = {
     "UNMATCHED": "magenta",
     "PAID": "cyan",
 }
-_LEG_STYLES = {"asset": "blue", "cash": "green", "service": "dim"}
+_LEG_STYLES = {"asset": "blue", "cash": "green", "service": ""}
+_LEGS = {"asset": "chain", "cash": "RTGS", "service": "service"}
 
 INVARIANTS = {
     "I1": "delivered only what is paid, finally",
@@ -37,41 +40,56 @@ INVARIANTS = {
 }
 
 
-def trade_table(rows: Sequence[Row]) -> Table:
-    """One line a trade."""
-    table = Table(title="Trades", title_justify="left", header_style="bold", pad_edge=False)
-    for name in ("trade", "reference", "deliverer → receiver", "ISIN"):
-        table.add_column(name, no_wrap=name != "deliverer → receiver")
-    for name in ("quantity", "cash"):
-        table.add_column(name, justify="right", no_wrap=True)
+def trade_table(rows: Sequence[Row]) -> Group:
+    """One line a trade, fit for eighty columns; below, what waits or did not settle, and why."""
+    table = _table("Trades")
+    for name, justify in (("trade", "left"), ("reference", "left"), ("ISIN", "left"), ("quantity", "right")):
+        table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+    table.add_column("cash", justify="right", no_wrap=True)
     table.add_column("state", no_wrap=True)
-    table.add_column("reason")
     for row in rows:
         table.add_row(
-            row.id[:8] if "/" not in row.id else "–",
+            _short(row),
             row.reference,
-            f"{row.deliverer} → {row.receiver}",
             row.isin,
             _grouped(row.quantity),
             f"{_grouped(row.cash)} {row.currency}",
             Text(row.state, style=_STATE_STYLES.get(row.state, "")),
-            row.reason or "",
         )
+    why = [row for row in rows if row.reason]
+    return Group(table, *([_reasons(why)] if why else []))
+
+
+def _reasons(rows: Sequence[Row]) -> Table:
+    table = _table("Why")
+    for name in ("reference", "deliverer → receiver", "reason"):
+        table.add_column(name, no_wrap=name == "reference")
+    for row in rows:
+        table.add_row(row.reference, f"{row.deliverer} → {row.receiver}", row.reason)
     return table
 
 
 def timeline_table(moments: Iterable[Moment], title: str) -> Table:
-    """One trade's story, a line a moment; both legs beside each other."""
-    table = Table(title=title, title_justify="left", header_style="bold", pad_edge=False)
-    for name in ("UTC", "service", "asset leg (chain)", "cash leg (RTGS)"):
-        table.add_column(name, no_wrap=name == "UTC")
+    """One trade's story, a line a moment, each marked with the leg that it belongs to."""
+    table = _table(title)
+    table.add_column("UTC", no_wrap=True)
+    table.add_column("leg", no_wrap=True)
+    table.add_column("what", no_wrap=True)
+    table.add_column("detail")
     for moment in moments:
-        text = Text(moment.what, style=_LEG_STYLES.get(moment.leg, ""))
-        if moment.detail:
-            text.append(f"\n{moment.detail}", style="dim")
-        cells = {moment.leg: text}
-        table.add_row(f"{moment.at:%H:%M:%S}", cells.get("service", ""), cells.get("asset", ""), cells.get("cash", ""))
+        style = _LEG_STYLES[moment.leg]
+        table.add_row(
+            f"{moment.at:%H:%M:%S}",
+            Text(_LEGS[moment.leg], style=style),
+            Text(moment.what, style=style),
+            Text(_shortened(moment.detail), style="dim"),
+        )
     return table
+
+
+def _shortened(detail: str) -> str:
+    """Long hashes by their beginning; `--json` has them whole."""
+    return re.sub(r"(0x[0-9a-f]{10})[0-9a-f]{54}", r"\1…", re.sub(r"\bLS[0-9A-F]{33}\b", "", detail)).strip()
 
 
 def file_line(taken: Taken) -> str | None:
@@ -104,7 +122,7 @@ def report(console: Console, done: Report) -> None:
 
 
 def _balances(title: str, rows: Sequence[tuple[str, Mapping[str, str]]]) -> Table:
-    table = Table(title=title, title_justify="left", header_style="bold", pad_edge=False)
+    table = _table(title)
     table.add_column("participant")
     kinds = list(rows[0][1]) if rows else []
     for kind in kinds:
@@ -115,7 +133,8 @@ def _balances(title: str, rows: Sequence[tuple[str, Mapping[str, str]]]) -> Tabl
 
 
 def _invariants(found: Mapping[str, Sequence[str]]) -> Table:
-    table = Table(title="Invariants, read off both ledgers", title_justify="left", show_header=False, pad_edge=False)
+    table = _table("Invariants, read off both ledgers")
+    table.show_header = False
     for _ in range(3):
         table.add_column()
     for name, meaning in INVARIANTS.items():
@@ -128,6 +147,21 @@ def _invariants(found: Mapping[str, Sequence[str]]) -> Table:
 def _grouped(amount: str) -> str:
     whole, point, fraction = amount.partition(".")
     return f"{int(whole):,}{point}{fraction}"
+
+
+def _short(row: Row) -> str:
+    return row.id[:8] if "/" not in row.id else "–"
+
+
+def _table(title: str) -> Table:
+    return Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
 
 
 def _gap(what: RenderableType) -> Group:

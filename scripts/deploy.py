@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lockstep.app.home import Home
 from lockstep.app.installing import found
+from lockstep.app.scripting import arguments, run
 
 
 def main() -> None:
@@ -17,7 +18,7 @@ def main() -> None:
     parser.add_argument("--home", type=Path, default=Path(".lockstep"), help="a new folder for the installation")
     parser.add_argument("--rtgs", default="http://127.0.0.1:8020", help="where the RTGS will listen")
     parser.add_argument("--finality-depth", type=int, default=2, help="blocks")
-    given = parser.parse_args()
+    given = arguments(parser)
     found(
         Home(given.home),
         given.market,
@@ -30,4 +31,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

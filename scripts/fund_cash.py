@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lockstep.app.home import Home
 from lockstep.app.operating import operate_rtgs
+from lockstep.app.scripting import arguments, run
 from lockstep.domain.errors import InvalidInput
 
 
@@ -18,7 +19,7 @@ def main() -> None:
     parser.add_argument("--currency", required=True)
     parser.add_argument("--amount", required=True, help="decimal text, e.g. 1000000.00")
     parser.add_argument("--reference", required=True, help="the same reference again credits nothing again")
-    given = parser.parse_args()
+    given = arguments(parser)
     home = Home(given.home)
     member = next((one for one in home.market().participants.values() if one.bic == given.bic), None)
     if member is None:
@@ -33,4 +34,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lockstep.app.home import Home
 from lockstep.app.installing import issue_units, list_security
+from lockstep.app.scripting import arguments, run
 from lockstep.domain.identifiers import isin
 
 
@@ -20,7 +21,7 @@ def main() -> None:
     parser.add_argument("--name", help="list a new security under this name")
     parser.add_argument("--symbol", help="and this symbol")
     parser.add_argument("--like", help="that counts and settles as this ISIN does")
-    given = parser.parse_args()
+    given = arguments(parser)
     home, code = Home(given.home), isin(given.isin)
     if given.name:
         if not (given.symbol and given.like):
@@ -32,4 +33,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

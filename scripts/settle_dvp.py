@@ -8,6 +8,7 @@ import argparse
 from pathlib import Path
 
 from lockstep.app.home import Home
+from lockstep.app.scripting import arguments, run
 from lockstep.app.single_trade import Wanted, settle_fresh, settle_on
 
 
@@ -22,7 +23,7 @@ def main() -> None:
     parser.add_argument("--quantity", default="100")
     parser.add_argument("--cash", default="4230.00", help="in the security's currency")
     parser.add_argument("--wait", type=float, default=60, help="seconds, at most, on an installation")
-    given = parser.parse_args()
+    given = arguments(parser)
     wanted = Wanted(seller=given.seller, buyer=given.buyer, isin=given.isin, quantity=given.quantity, cash=given.cash)
     if given.fresh:
         row = settle_fresh(given.market, wanted, told=print)
@@ -33,4 +34,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

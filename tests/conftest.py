@@ -1,6 +1,7 @@
-"""What every folder of tests shares: the published ISO 20022 schemas, where they are."""
+"""What every folder of tests shares: the published ISO 20022 schemas, where they are, and time per folder."""
 
 import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    spent: Counter[str] = Counter()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if isinstance(report, pytest.TestReport):
+                spent["/".join(report.nodeid.split("::")[0].split("/")[:-1])] += report.duration
+    terminalreporter.write_sep("-", "seconds per folder")
+    for folder, seconds in sorted(spent.items()):
+        terminalreporter.write_line(f"{seconds:8.1f}  {folder}")
+    terminalreporter.write_line(f"{sum(spent.values()):8.1f}  in all, over the workers")
     if not os.environ.get(VARIABLE):
         terminalreporter.write_line(
             f"published_schemas: deselected, as {VARIABLE} names no folder of ISO 20022 schemas"

@@ -217,7 +217,8 @@ class Book(Protocol):
     def commit(self, change: Change) -> None:
         """Stores a change and numbers its entries, durably and in one transaction.
 
-        Raises Conflict, and stores nothing, if a trade was stored by another since it was read.
+        Raises Conflict, and stores nothing, if a trade was stored by another since it was read, or if
+        an instruction no longer waits.
         """
 
     def instruction(self, owner: Lei, reference: Reference) -> StoredInstruction | None: ...

@@ -56,6 +56,6 @@ class DirectoryBoard:
                         signature=bytes.fromhex(content["signature"]),
                     )
                 )
-            except (ValueError, KeyError, TypeError, OSError):
+            except (ValueError, KeyError, TypeError, OSError, OverflowError, RecursionError):
                 continue
         return [one for one in found if one.settlement_id == settlement_id]

@@ -28,6 +28,7 @@ def judge_release(evidence: Evidence) -> None:
 
     The lock must be final, still open, and be for exactly the payment that the RTGS holds.
     """
+    _one_story(evidence)
     order = _final_order(evidence)
     ended = [event.name for event in evidence.history if event.name != "Locked"]
     if ended:
@@ -40,20 +41,25 @@ def judge_outcome(evidence: Evidence) -> OutcomeResult | None:
 
     Raises Refused for evidence that must not be signed.
     """
+    _one_story(evidence)
     cash = evidence.cash
-    if cash.contradiction is not None:
-        raise _refused(evidence, "Contradiction", actual=cash.contradiction, expected="one story")
     if cash.is_booked:
         order = _final_order(evidence)
         _same_terms(evidence, order, _payment(evidence))
-        assert cash.booked_at is not None
-        if cash.booked_at.timestamp() > order.terms.pay_by:
-            raise _refused(evidence, "BookedLate", actual=cash.booked_at.isoformat(), expected=order.terms.pay_by)
+        booked = max(at for at in (cash.booked_at, cash.noticed_at) if at is not None)
+        if booked.timestamp() > order.terms.pay_by:
+            raise _refused(evidence, "BookedLate", actual=booked.isoformat(), expected=order.terms.pay_by)
         return OutcomeResult.PAID
     if cash.is_never:
         _final_order(evidence)
         return OutcomeResult.NEVER
     return None
+
+
+def _one_story(evidence: Evidence) -> None:
+    contradiction = evidence.cash.contradiction
+    if contradiction is not None:
+        raise _refused(evidence, "Contradiction", actual=contradiction, expected="one story")
 
 
 def _payment(evidence: Evidence) -> Payment:

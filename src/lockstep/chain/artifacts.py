@@ -7,6 +7,7 @@ from importlib import resources
 from typing import Any
 
 from eth_abi.abi import decode
+from eth_abi.exceptions import DecodingError
 from eth_utils.abi import collapse_if_tuple, function_abi_to_4byte_selector
 from eth_utils.crypto import keccak
 
@@ -64,7 +65,10 @@ def decode_refusal(data: bytes) -> ContractRefused:
     entry = _errors().get(data[:4])
     if entry is None:
         return ContractRefused("UnknownRevert", {"data": "0x" + data.hex()})
-    values = decode([collapse_if_tuple(item) for item in entry["inputs"]], data[4:])
+    try:
+        values = decode([collapse_if_tuple(item) for item in entry["inputs"]], data[4:])
+    except DecodingError:
+        return ContractRefused("UnknownRevert", {"data": "0x" + data.hex()})
     details = {
         item["name"]: "0x" + value.hex() if isinstance(value, bytes) else value
         for item, value in zip(entry["inputs"], values, strict=True)

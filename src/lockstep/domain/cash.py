@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from lockstep.domain.identifiers import SettlementId
+from lockstep.domain.identifiers import SettlementId, Uetr
 from lockstep.domain.money import Money
 from lockstep.domain.payment import Payment, PaymentState
 
@@ -28,6 +28,7 @@ class CashView:
     booked_at: datetime | None = None
     noticed_at: datetime | None = None
     noticed: Money | None = None
+    noticed_uetr: Uetr | None = None
     cancel_refused: bool = False
     contradiction: str | None = None
 

@@ -31,8 +31,11 @@ class Engine:
         moved = self._hear_cash()
         settler = self.settler
         for change in match(settler.book.waiting(), settler.market, self.randomness, settler.clock.now()):
-            settler.book.commit(change)
             moved = True
+            try:
+                settler.book.commit(change)
+            except Conflict:  # one of the two was cancelled meanwhile: the next pass matches anew
+                continue
         for trade in settler.book.open_trades():
             try:
                 moved |= settler.advance(trade)

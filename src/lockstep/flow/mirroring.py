@@ -48,6 +48,10 @@ def _rank(state: PaymentState | None) -> int:
 def _reported(view: CashView, report: PaymentReport) -> CashView:
     if view.payment is None:
         view = replace(view, payment=report.payment)
+        if view.noticed is not None and (view.noticed, view.noticed_uetr) != (report.payment.amount, report.uetr):
+            return _contradicted(
+                view, _two_amounts(view.noticed, view.noticed_uetr, report.payment.amount, report.uetr)
+            )
     elif view.payment != report.payment and view.state is not None:
         return _contradicted(view, f"payment {report.uetr} was reported with other content")
     if _rank(report.state) == _END:
@@ -69,7 +73,7 @@ def _ended(view: CashView, state: PaymentState, decided_at: datetime) -> CashVie
     if _rank(view.state) == _END and view.state is not None:
         if view.state.is_never == booked_now:
             return _contradicted(view, f"{view.state.name} and then {state.name}")
-        return view
+        return replace(view, booked_at=max(view.booked_at, decided_at)) if booked_now and view.booked_at else view
     if not booked_now and view.noticed_at is not None:
         return _contradicted(view, f"a booking notice and then {state.name}")
     return replace(view, state=state, decided_at=decided_at, booked_at=decided_at if booked_now else None)
@@ -78,11 +82,15 @@ def _ended(view: CashView, state: PaymentState, decided_at: datetime) -> CashVie
 def _noticed(view: CashView, notice: BookingNotice) -> CashView:
     if view.state is not None and view.state.is_never:
         return _contradicted(view, f"{view.state.name} and then a booking notice")
-    if view.payment is not None and notice.amount != view.payment.amount:
-        return _contradicted(view, f"booked {notice.amount}, instructed {view.payment.amount}")
-    if view.noticed is not None and notice.amount != view.noticed:
-        return _contradicted(view, f"booked {notice.amount} and {view.noticed}")
-    return replace(view, noticed_at=view.noticed_at or notice.booked_at, noticed=notice.amount)
+    expected = (view.payment.amount, view.payment.uetr) if view.payment else (view.noticed, view.noticed_uetr)
+    if expected[0] is not None and expected != (notice.amount, notice.uetr):
+        return _contradicted(view, _two_amounts(notice.amount, notice.uetr, *expected))
+    latest = max(view.noticed_at or notice.booked_at, notice.booked_at)
+    return replace(view, noticed_at=latest, noticed=notice.amount, noticed_uetr=notice.uetr)
+
+
+def _two_amounts(booked: object, uetr: object, expected: object, expected_uetr: object) -> str:
+    return f"booked {booked} under {uetr}, expected {expected} under {expected_uetr}"
 
 
 def _contradicted(view: CashView, what: str) -> CashView:

@@ -79,6 +79,8 @@ def receive(
         raise InvalidInput("AppHdr/To", message.receiver, f"{market.service}, this service")
     if message.sender != message.body.owner.bic:
         raise InvalidInput("AppHdr/Fr", message.sender, f"{message.body.owner.bic}, who owns the instruction")
+    # An LEI with another's BIC would let one party speak for another.
+    market.participant(message.body.owner, field="AcctOwnr")
     if isinstance(message.body, Instruction):
         change = _instruct(book, market, message, message.body, content_hash, now)
     else:

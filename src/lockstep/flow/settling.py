@@ -67,7 +67,7 @@ def decide(trade: Trade, sight: Sight) -> Step:
 
 
 def _before_order(trade: Trade, now: datetime) -> Step:
-    if wants_out(trade, now):
+    if wants_out(trade, now) or now.date() > trade.terms.settlement_date:
         return Step.CANCEL
     return Step.WAIT if now.date() < trade.terms.settlement_date else Step.PREPARE
 
@@ -106,8 +106,8 @@ def contradiction(sight: Sight) -> str | None:
         return None
     if asset.final is AssetStatus.GIVEN_BACK and cash.state is PaymentState.BOOKED:
         return "the units were given back and the payment is booked"
-    if asset.final is AssetStatus.SETTLED and cash.is_never:
-        return "the units were delivered and the payment is refused"
+    if asset.final in (AssetStatus.SETTLED, AssetStatus.PAID) and cash.is_never:
+        return "the chain has it paid and the payment is refused"
     if asset.head is AssetStatus.NONE and cash.state is PaymentState.BOOKED:
         return "the payment is booked and the lock is gone: the chain reorganised below its finality depth"
     return None
@@ -126,17 +126,23 @@ def observed(trade: Trade, sight: Sight) -> Trade:
     if asset.final is AssetStatus.GIVEN_BACK:
         return trade.moved(TradeState.RELEASED, _why_never(trade, cash))
     if asset.final is AssetStatus.PAID or (cash is not None and cash.is_booked):
-        return trade.moved(TradeState.PAID)
-    if trade.state is TradeState.PAID:
+        return trade.moved(TradeState.PAID, _kept(trade, TradeState.PAID))
+    held = cash is not None and cash.state is PaymentState.HELD
+    if trade.state is TradeState.PAID or (trade.state is TradeState.EARMARKED and not held):
         return trade
     if cash is not None and cash.state is PaymentState.PENDING:
         text = cash.reason or "the buyer's account is short of funds"
         return trade.moved(TradeState.LOCKED, Reason(code="MONY", text=text))
-    if cash is not None and cash.state is PaymentState.HELD:
-        return trade.moved(TradeState.EARMARKED)
-    if trade.state is TradeState.EARMARKED:
-        return trade
-    return trade.moved(TradeState.LOCKED, _why_never(trade, cash) if cash and cash.is_never else None)
+    if held:
+        return trade.moved(TradeState.EARMARKED, _kept(trade, TradeState.EARMARKED))
+    never = cash is not None and cash.is_never
+    return trade.moved(TradeState.LOCKED, _why_never(trade, cash) if never else _kept(trade, TradeState.LOCKED))
+
+
+def _kept(trade: Trade, state: TradeState) -> Reason | None:
+    """A ledger's refusal stays the reason until the state changes: it is told once, not at each look."""
+    told = trade.reason is not None and trade.reason.code in ("CASH", "CHAIN")
+    return trade.reason if told and trade.state is state else None
 
 
 def _why_never(trade: Trade, cash: CashView | None) -> Reason:

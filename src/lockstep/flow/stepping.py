@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from lockstep.domain.errors import ContractRefused, LockstepError, Refused
+from lockstep.domain.errors import ContractRefused, LockstepError, Refused, Unavailable
 from lockstep.domain.instruction import AdviceStatus, CancellationStatus, Side
 from lockstep.domain.journal import Entry
 from lockstep.domain.market import Market
@@ -98,6 +98,8 @@ class Settler:
     def _prepare(self, trade: Trade) -> bool:
         """Obstacles are judged before anything is signed, so that a refusal leaves nothing behind."""
         now = self.clock.now()
+        if now > self.market.pay_by_on(trade.terms.settlement_date):
+            return self._cancel(trade)
         seller = self.market.participants[trade.terms.deliverer].wallet
         order = order_for(
             trade,
@@ -137,10 +139,9 @@ class Settler:
         except ContractRefused as error:
             if error.name == "InsufficientFreeUnits":
                 return self._wait_for(decided, _SHORT)
-            if error.name == "NonceUsed":
-                return self._renew(decided)  # by another order: this one can never be locked
-            if error.name == "LockByPassed":
-                return decided != trade  # renewed as soon as that is final
+            if error.name in ("NonceUsed", "LockByPassed"):
+                # Locked already by someone else's hand, or never to be: the chain shows which, finally.
+                return decided != trade
             return self._give_up(decided, Reason(code="LOCK", text=f"the contract refuses the lock: {error}"))
         return decided != trade
 
@@ -184,6 +185,8 @@ class Settler:
     def _send_cash(self, trade: Trade, message: Message) -> bool:  # type: ignore[type-arg]
         try:
             self.cash.send(message)
+        except Unavailable:
+            raise
         except LockstepError as error:
             reason = Reason(code="CASH", text=f"the RTGS does not take the message: {error}")
             return self._wait_for(trade, reason)

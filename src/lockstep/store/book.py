@@ -60,8 +60,16 @@ class SqlBook:
 
     def _put_instruction(self, connection: Connection, stored: StoredInstruction) -> None:
         owner, reference = stored.key
+        table = tables.instruction
+        same = (table.c.owner == owner) & (table.c.reference == reference)
+        known = connection.execute(select(table.c.status, table.c.body).where(same)).first()
         values = {"status": stored.status, "trade_id": stored.trade_id, "body": dump(stored)}
-        _upsert(connection, tables.instruction, {"owner": owner, "reference": reference}, values)
+        if known is None:
+            connection.execute(insert(table).values(owner=owner, reference=reference, **values))
+        elif known.status == "WAITING" and load(StoredInstruction, known.body).message_id == stored.message_id:
+            connection.execute(update(table).where(same).values(values))
+        else:  # matched or ended since it was read, or another message's
+            raise Conflict("instruction", f"{owner}/{reference}")
 
     def _put_trade(self, connection: Connection, trade: Trade) -> None:
         table, stored = tables.trade, replace(trade, version=trade.version + 1)

@@ -404,7 +404,7 @@ def _expanded(compact: bytes) -> bytes:
 
 
 class FakeAssetLedger:
-    """AssetLedger on a FakeChain. What it has sent once it only watches; `sent` outlives a crash."""
+    """AssetLedger on a FakeChain: every transaction is mined at once, in a block of its own."""
 
     def __init__(self, chain: FakeChain) -> None:
         self.chain = chain

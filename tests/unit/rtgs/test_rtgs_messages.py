@@ -1,7 +1,5 @@
 """Who is told what, what repeats, and what survives."""
 
-import dataclasses
-
 import pytest
 from rtgs_world import (
     AGENTS,
@@ -20,7 +18,7 @@ from rtgs_world import (
 
 from lockstep.domain.errors import InvalidInput, Misconfigured, Refused
 from lockstep.domain.identifiers import Bic
-from lockstep.domain.payment import BookingNotice, PaymentReport, Release, Resolution, ResolutionStatus
+from lockstep.domain.payment import BookingNotice, CashAccount, PaymentReport, Release, Resolution, ResolutionStatus
 from lockstep.iso20022 import read
 from lockstep.rtgs import Role, Rtgs
 
@@ -301,4 +299,27 @@ def test_expiry_frees_money_for_those_not_yet_due(world: World) -> None:
     assert world.rtgs.tick() == 1
     assert world.news(AGENTS[0]) == ["HELD", "REJECTED", "HELD"]
     assert (world.buried(early), world.buried(late)) == (True, False)
-    assert dataclasses.replace(world.rtgs.operator.payments()[1].payment) == late
+    assert world.rtgs.operator.payments()[1].payment == late
+
+
+def test_money_that_comes_after_pay_by_holds_nothing(world: World) -> None:
+    large = payment(1, 20_000, pay_by=NOON)
+    world.say(large)
+    world.later(seconds=1)
+    world.rtgs.operator.fund(BUYER_ACCOUNT.number, euro(5_000), "late")
+    assert world.news(SERVICE) == ["PENDING"]
+    world.rtgs.tick()
+    assert (world.news(SERVICE), world.news(AGENTS[0]), world.money()) == (["REJECTED"], ["REJECTED"], (20_000, 0))
+
+
+def test_a_party_with_two_parts_is_told_once(world: World) -> None:
+    """A bank that instructs for itself is debtor and instructing party."""
+    desk = world.rtgs.operator
+    own = CashAccount(owner=SERVICE, number="SERVICE-EUR")
+    desk.open_account(SERVICE, own.number, "EUR")
+    desk.set_mandate(own.number, euro(10_000), DAY)
+    desk.fund(own.number, euro(10_000), "own")
+    mine = payment(debtor=own)
+    world.say(mine)
+    world.release(mine, 0, 1, 2)
+    assert world.news(SERVICE) == ["HELD", "BOOKED", "DEBIT", "CREDIT"]

@@ -9,6 +9,7 @@ from rtgs_world import (
     BUYER_ACCOUNT,
     DAY,
     PAY_BY,
+    RTGS,
     SELLER,
     SELLER_ACCOUNT,
     SERVICE,
@@ -31,7 +32,8 @@ LIMITED = CashAccount(owner=BUYER, number="LIMITED-EUR")
 REFUSALS: dict[str, tuple[Payment, str, str]] = {
     "no such debtor account": (payment(debtor=CashAccount(owner=BUYER, number="NONE")), "AC02", "DbtrAcct: NONE"),
     "another's debtor account": (payment(debtor=CashAccount(owner=SELLER, number="BUYER-EUR")), "AC02", SELLER),
-    "the central bank's": (payment(debtor=CashAccount(owner=BUYER, number="CENTRAL-BANK-EUR")), "AC02", "CENTRAL"),
+    "the central bank's": (payment(debtor=CashAccount(owner=RTGS, number="CENTRAL-BANK-EUR")), "AC02", "CENTRAL"),
+    "to the central bank": (payment(creditor=CashAccount(owner=RTGS, number="CENTRAL-BANK-EUR")), "AC03", "CENTRAL"),
     "no such creditor account": (payment(creditor=CashAccount(owner=SELLER, number="X")), "AC03", "CdtrAcct: X"),
     "another's creditor account": (payment(creditor=CashAccount(owner=BUYER, number="SELLER-EUR")), "AC03", BUYER),
     "to itself": (payment(creditor=BUYER_ACCOUNT), "AC03", "another account"),

@@ -56,7 +56,8 @@ class RtgsModel(RuleBasedStateMachine):
 
     def hold_pending(self) -> None:
         for one, state in self.states.items():
-            if state == "PENDING" and self.available(one.debtor) >= one.amount.amount:
+            in_time = self.world.clock.instant <= one.pay_by
+            if state == "PENDING" and in_time and self.available(one.debtor) >= one.amount.amount:
                 self.states[one] = "HELD"
 
     def end(self, ended: list[Payment], state: str) -> None:

@@ -1,0 +1,73 @@
+# Two doors: `make demo` and `make test`. Everything is installed into this folder, from PyPI and npm.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+WORKERS ?= 2
+CONTRACTS := ParticipantRegistry SecurityToken DvP
+export SOLCX_BINARY_PATH := $(CURDIR)/.build/solcx
+
+.DELETE_ON_ERROR:
+.PHONY: demo test check bench deep contracts slither clean
+
+demo: .venv/.base
+	$(BIN)/lockstep demo
+
+.venv/.base: pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("Lockstep needs Python 3.11 or later" if sys.version_info < (3, 11) else 0)'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(PIP) --editable .
+	touch $@
+
+.venv/.dev: .venv/.base
+	$(PIP) --editable '.[dev,ape]'
+	touch $@
+
+node_modules/.installed: package.json
+	npm install --no-save --loglevel=error
+	touch $@
+
+.build/.solc: .venv/.dev node_modules/.installed
+	$(BIN)/python -m lockstep.chain.compiler --install
+	touch $@
+
+.venv-slither/.installed:
+	$(PYTHON) -m venv .venv-slither
+	.venv-slither/bin/python -m pip --disable-pip-version-check install --quiet slither-analyzer==0.11.6
+	touch $@
+
+# Every test. The closing lines name what could not run here and why.
+test: .build/.solc .venv-slither/.installed
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal
+	$(BIN)/ape test tests/ape
+	$(MAKE) --no-print-directory static slither
+
+# The quick loop.
+check: .venv/.dev
+	$(MAKE) --no-print-directory static
+	$(BIN)/pytest -q -n $(WORKERS) tests/unit tests/test_architecture.py
+
+.PHONY: static
+static:
+	$(BIN)/ruff format --check --quiet src tests scripts bench
+	$(BIN)/ruff check --quiet src tests scripts bench
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	test ! -d node_modules/solhint || npm run --silent lint:sol
+
+slither: .venv-slither/.installed .build/.solc
+	for name in $(CONTRACTS); do .venv-slither/bin/slither contracts/$$name.sol || exit 1; done
+
+# Writes the compiled contracts that ship with the package.
+contracts: .build/.solc
+	$(BIN)/python -m lockstep.chain.compiler
+
+bench: .venv/.dev
+	$(BIN)/python bench/first_day.py
+
+# What takes longer than `make test` may: see tests/deep.
+deep: .build/.solc
+	$(BIN)/pytest -n $(WORKERS) -m deep --override-ini addopts="--strict-markers --strict-config -ra -p no:ape_test" tests/deep
+
+clean:
+	rm -rf .venv .venv-slither node_modules .build

@@ -1,0 +1,87 @@
+"""A process that has imported all of Lockstep, and forks a child for each command that it is sent.
+
+A child is a process of its own, and can be killed like any other; only the second that Python takes
+to import everything is saved, which is what lets a test start a service a hundred times.
+
+One JSON object a line comes in, one goes out. `{"start": [arguments], "environment": {…}, "output": path}`
+is answered by `{"pid": n}`, `{"poll": pid}` by `{"code": exit code, minus the signal, or null}`.
+When its standard input ends it kills the children that are left and ends too.
+"""
+
+import json
+import os
+import signal
+import sys
+import traceback
+
+import uvicorn.loops.auto
+import uvicorn.protocols.http.auto
+from starlette import applications, responses, routing
+
+import lockstep.app.demo
+import lockstep.rtgs.door
+from lockstep.app import processes, supervising
+from lockstep.cli import commands, main
+
+LOADED = (uvicorn, applications, responses, routing, lockstep.rtgs.door, lockstep.app.demo, commands)
+PAUSE_SECONDS = 0.05
+"""The processes' own pause is made for people; here somebody waits for the end."""
+
+
+def child(arguments: list[str], environment: dict[str, str], output: str) -> int:
+    """The `lockstep` command, as a new process would run it; returns its exit code."""
+    descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    for target in (1, 2):
+        os.dup2(descriptor, target)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.environ.update(environment)
+    processes.PAUSE_SECONDS = supervising.PAUSE_SECONDS = PAUSE_SECONDS
+    if "HIDE_ANVIL" in environment:
+        supervising.find_anvil = lambda: None
+    sys.argv = ["lockstep", *arguments]
+    try:
+        main()
+    except SystemExit as exit_:
+        return exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
+    except BaseException:
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+def start(arguments: list[str], environment: dict[str, str], output: str) -> int:
+    pid = os.fork()
+    if pid:
+        return pid
+    code = 1
+    try:
+        code = child(arguments, environment, output)
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:
+        os._exit(code)
+
+
+def serve() -> None:
+    running: set[int] = set()
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    try:
+        for line in iter(sys.stdin.readline, ""):
+            asked = json.loads(line)
+            if "start" in asked:
+                pid = start(asked["start"], asked["environment"], asked["output"])
+                running.add(pid)
+                answer = {"pid": pid}
+            else:
+                ended, status = os.waitpid(asked["poll"], os.WNOHANG)
+                running.discard(ended)
+                answer = {"code": os.waitstatus_to_exitcode(status) if ended else None}
+            answers.write(json.dumps(answer) + "\n")
+    finally:
+        for pid in running:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+
+
+if __name__ == "__main__":
+    serve()

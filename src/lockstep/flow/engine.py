@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from lockstep.domain.cash import CashView
-from lockstep.domain.errors import Conflict, Refused, Unavailable
+from lockstep.domain.errors import Conflict, LockstepError, Refused, Unavailable
 from lockstep.domain.identifiers import SettlementId
 from lockstep.domain.journal import Entry
 from lockstep.domain.message import Message
@@ -27,7 +27,7 @@ class Engine:
     randomness: Randomness
 
     def run_once(self) -> bool:
-        """One pass. True if anything moved. A ledger that does not answer holds up only its trades."""
+        """One pass. True if anything moved. What fails holds up only its own trade."""
         moved = self._hear_cash()
         settler = self.settler
         for change in match(settler.book.waiting(), settler.market, self.randomness, settler.clock.now()):
@@ -43,6 +43,8 @@ class Engine:
                 continue
             except Conflict:  # a cancellation came in meanwhile: the next pass reads it anew
                 moved = True
+            except LockstepError as error:  # this trade is for people; the others go on
+                moved |= settler.set_apart(trade, error)
         for message in settler.book.undelivered():
             self.mailbox.deliver(message)
             settler.book.commit(Change(delivered=(message.message_id,)))

@@ -60,6 +60,11 @@ class Settler:
         action = self._actions().get(step)
         return (action(seen) if action else False) or moved
 
+    def set_apart(self, trade: Trade, error: LockstepError) -> bool:
+        """Shows people a trade that cannot be stepped, once per error. It is looked at again each pass."""
+        current = self.book.trade(trade.trade_id)
+        return current is not None and self._wait_for(current, Reason(code="BREAK", text=str(error)))
+
     def _actions(self) -> Mapping[Step, Callable[[Trade], bool]]:
         return {
             Step.PREPARE: self._prepare,

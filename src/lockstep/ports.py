@@ -46,7 +46,7 @@ PartyBody = StatusAdvice | CancellationAdvice | SettlementConfirmation
 
 
 class Clock(Protocol):
-    """Business time, UTC."""
+    """Business time: UTC, in whole seconds, as messages carry it."""
 
     def now(self) -> datetime: ...
 

@@ -24,7 +24,7 @@ from lockstep.domain.money import Money
 from lockstep.iso20022 import read
 from lockstep.rtgs import Rtgs
 
-from .running import COMMAND
+from .running import COMMAND, Forks, wait_until
 from .story import EXPECTED, FIRST_DAY, Writer, market_of, message_of, seller_reference
 
 REPOSITORY = FIRST_DAY.parents[1]
@@ -195,16 +195,14 @@ def test_advices_tell_each_party_its_own_story(day: Day) -> None:
     for key, one in expected.items():
         advices = told[key]
         statuses = {advice.status for advice in advices}
-        assert advices[0].status is AdviceStatus.ACCEPTED
+        assert AdviceStatus.ACCEPTED in statuses
         assert (AdviceStatus.MATCHED in statuses) is (one["state"] != "UNMATCHED")
         assert (AdviceStatus.CANCELLED in statuses) is (one["state"] in ("RELEASED", "CANCELLED"))
         if one["state"] == "UNMATCHED":
-            assert [(advice.status, advice.reason_code) for advice in advices[1:]] == [
-                (AdviceStatus.UNMATCHED, one["code"])
-            ]
+            (unmatched,) = (advice for advice in advices if advice.status is not AdviceStatus.ACCEPTED)
+            assert (unmatched.status, unmatched.reason_code) == (AdviceStatus.UNMATCHED, one["code"])
         if one["state"] in ("RELEASED", "CANCELLED"):
-            last = advices[-1]
-            assert last.status is AdviceStatus.CANCELLED
+            (last,) = (advice for advice in advices if advice.status is AdviceStatus.CANCELLED)
             assert one["code"] in (last.reason_code, (last.reason or "").partition(":")[0])
         if one["state"] == "SETTLED" and one["number"] != 12:
             assert statuses == {AdviceStatus.ACCEPTED, AdviceStatus.MATCHED}
@@ -248,24 +246,23 @@ def test_what_a_person_sees(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     shown = done.stdout
     for line in (
-        rf"^\w{{8}} +{seller_reference(1)} +Fable Bank → Atlantis Custody +ZZ00EXB20314 +500,000 +1,000,000.00 EUR +SETTLED",
-        rf"^\w{{8}} +{seller_reference(2)} .* 5,000,000.00 EUR +RELEASED +MONY: ",
-        r"^Trade \w{8} \(FABL-D-T1\): both legs. UETR [0-9a-f-]{36}",
-        r"^UTC .*service .*asset leg \(chain\) .*cash leg \(RTGS\)",
-        r"^\d\d:\d\d:\d\d .*Locked",
-        r"block \d+, final, [\d,]+ gas, 0x[0-9a-f]{64}",
-        r"PaymentReport: payment BOOKED",
+        rf"^ *\w{{8}} +{seller_reference(1)} .*ZZ00EXB20314 +500,000 +1,000,000.00 EUR +SETTLED",
+        rf"^ *\w{{8}} +{seller_reference(2)} .*5,000,000.00 EUR +RELEASED",
+        rf"{seller_reference(2)} .*MONY: ",
+        rf"^Trade \w{{8}} \({seller_reference(1)}\): both legs. UETR [0-9a-f-]{{36}}",
+        r"^ *\d\d:\d\d:\d\d .*Locked .*block \d+, final, [\d,]+ gas, 0x[0-9a-f]{8}",
+        r"^ *\d\d:\d\d:\d\d .*pacs.002 payment booked",
         r"refused +1-morning/broken.xml",
-        r"^participant +ZZ00EXB20314",
-        r"^Fable Bank +39,500,000",
-        r"^Atlantis Custody +15,500,000",
-        r"^Fable Bank .*26,000,000.00",
-        r"^Atlantis Custody .*200,000.00",
-        r"^1 SETTLED, 1 RELEASED; \d+ messages to participants; [\d.]+ seconds$",
+        r"^ *participant .*ZZ00EXB20314",
+        r"^ *Fable Bank +39,500,000",
+        r"^ *Atlantis Custody +15,500,000",
+        r"^ *Fable Bank .*26,000,000.00",
+        r"^ *Atlantis Custody .*200,000.00",
+        r"1 SETTLED, 1 RELEASED",
     ):
         assert re.search(line, shown, re.MULTILINE), f"{line}\n{shown}"
     for number in range(1, 13):
-        assert re.search(rf"^I{number} .*✓", shown, re.MULTILINE), shown
+        assert re.search(rf"^ *I{number} .*✓", shown, re.MULTILINE), shown
     assert "✗" not in shown
 
 
@@ -283,9 +280,7 @@ def test_what_a_person_sees(tmp_path: Path) -> None:
     ],
     ids=["nothing", "incomplete", "not TOML", "no waves", "bad LEI"],
 )
-def test_a_folder_that_is_no_market(tmp_path: Path, content: str | None, says: str, forks: Any) -> None:
-    from .running import wait_until
-
+def test_a_folder_that_is_no_market(tmp_path: Path, content: str | None, says: str, forks: Forks) -> None:
     if content is not None:
         (tmp_path / "market.toml").write_text(content)
     output = tmp_path / "output"

@@ -17,14 +17,14 @@ class OffsetClock:
         return cls(timedelta(seconds=seconds))
 
     def now(self) -> datetime:
-        return datetime.now(UTC) + self._offset
+        return (datetime.now(UTC) + self._offset).replace(microsecond=0)
 
 
 class ManualClock:
     """Stands still until moved, and never moves back."""
 
     def __init__(self, start: datetime) -> None:
-        self._now = start
+        self._now = start.replace(microsecond=0)
 
     def now(self) -> datetime:
         return self._now
@@ -33,7 +33,7 @@ class ManualClock:
         self.move_to(self._now + by)
 
     def move_to(self, instant: datetime) -> None:
-        self._now = max(self._now, instant)
+        self._now = max(self._now, instant.replace(microsecond=0))
 
 
 class SystemRandomness:

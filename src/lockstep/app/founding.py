@@ -55,6 +55,7 @@ def found_chain(
     if faucet is not None:
         for key in (roles.registrar, roles.issuer, roles.operator):
             registrar.fund(faucet, key.address)
+        registrar.flush()
     registry = registrar.deploy("ParticipantRegistry", roles.registrar.address)
     told(f"ParticipantRegistry at {registry}")
     agents = sorted((key.address for key in roles.agents), key=lambda address: int(address, 16))
@@ -93,12 +94,15 @@ def found_chain(
             currency=one.currency,
         )
         told(f"{one.isin} {one.symbol} at {token}")
+    registrar.flush()  # members before holdings: a token asks the registry
     for holding in market.holdings:
         to = roles.wallets[holding.participant].address
         issuer.call("SecurityToken", securities[holding.isin].token, "issue", to, holding.units)
+    issuer.flush()
     for member in market.members:
         if not member.active:
             registrar.call("ParticipantRegistry", registry, "setStatus", roles.wallets[member.bic].address, 2)
+    registrar.flush()
     return Market(
         service=market.service,
         rtgs=market.rtgs,

@@ -98,6 +98,7 @@ def list_security(home: Home, *, isin: Isin, name: str, symbol: str, like: Isin)
     token = issuer.deploy(
         "SecurityToken", name, symbol, isin.encode(), model.decimals, registry, key.address, [dvp, ZERO, ZERO]
     )
+    issuer.flush()
     listed: Security = replace(model, isin=isin, name=name, token=token)
     home.write(replace(market, securities={**market.securities, isin: listed}), settings)
     return token
@@ -114,5 +115,6 @@ def issue_units(home: Home, *, isin: Isin, to: str, quantity: str) -> int:
     node = Node(settings.rpc)
     issuer = Deployer(node, home.key("issuer"), poll=lambda: time.sleep(POLL_SECONDS))
     issuer.call("SecurityToken", security.token, "issue", member.wallet, units)
+    issuer.flush()
     (balance,) = read(node, "SecurityToken", security.token, "balanceOf", member.wallet)
     return int(balance)

@@ -4,11 +4,15 @@ For a local chain a faucet pays the deployer's and the operator's fees; elsewher
 beforehand.
 """
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from eth_abi.abi import encode
 from eth_account import Account
+from eth_typing import HexAddress, HexStr
 from eth_utils.abi import collapse_if_tuple
+from web3.types import Nonce
+from web3.utils.address import get_create_address
 
 from lockstep.chain.artifacts import artifact
 from lockstep.chain.ledger import call_data
@@ -23,40 +27,65 @@ _TRIES = 400
 
 
 class Deployer:
-    """Sends set-up transactions one by one with one key and waits for each: no state of its own."""
+    """Sends set-up transactions with one key, many in flight; `flush` waits for all of them.
 
-    def __init__(self, node: Node, key: Key, *, poll: Any) -> None:
+    An address is known before its contract is in a block, so what depends on it may follow at once.
+    """
+
+    def __init__(self, node: Node, key: Key, *, poll: Callable[[], None]) -> None:
         """`poll` is called between looks for a receipt: mining a block, or waiting a moment."""
         self._node, self._key, self._poll = node, key, poll
         self._chain_id = node.chain_id()
+        self._nonce: int | None = None
+        self._sent: list[str] = []
 
     def fund(self, faucet: str, address: str, wei: int = 10**19) -> None:
         """Pays fees money from an account that the node itself can sign for."""
         request: Any = {"from": faucet, "to": address, "value": wei, "gas": 21_000, **self._fees()}
-        self._wait(self._node.web3.eth.send_transaction(request).to_0x_hex())
+        self._sent.append(self._node.web3.eth.send_transaction(request).to_0x_hex())
 
     def deploy(self, name: str, *arguments: object) -> str:
-        """Creates a contract and returns its address."""
+        """Creates a contract and returns the address that it will have."""
         compiled = artifact(name)
         constructor = next(one for one in compiled.abi if one["type"] == "constructor")
         types = [collapse_if_tuple(item) for item in constructor["inputs"]]
         data = bytes.fromhex(compiled.bytecode.removeprefix("0x")) + encode(types, arguments)
-        return str(self._send(None, data, 6_000_000)["contractAddress"])
+        nonce = self._send(None, data, 6_000_000)
+        return str(get_create_address(HexAddress(HexStr(self._key.address)), Nonce(nonce)))
 
     def call(self, contract: str, address: str, name: str, *arguments: object) -> None:
-        """One call that must succeed. Raises ContractRefused, decoded, before anything is sent."""
-        data = call_data(contract, name, *arguments)
-        self._node.call(address, data, sender=self._key.address)
-        self._send(address, data, 500_000)
+        """One call that must succeed; whether it did, `flush` tells."""
+        self._send(address, call_data(contract, name, *arguments), 500_000)
+
+    def flush(self) -> None:
+        """Waits until all that was sent is in blocks. Raises ContractRefused for what reverted."""
+        for transaction in self._sent:
+            receipt = self._receipt(transaction)
+            if not receipt["status"]:
+                raise self._reason(transaction)
+        self._sent.clear()
+
+    def _reason(self, transaction: str) -> ContractRefused:
+        """Why a transaction reverted: the same call again, on the state as it is now."""
+        sent = self._node.web3.eth.get_transaction(transaction)  # type: ignore[arg-type]
+        if sent.get("to"):
+            try:
+                self._node.call(str(sent["to"]), bytes(sent["input"]), sender=self._key.address)
+            except ContractRefused as refusal:
+                return refusal
+        return ContractRefused("Reverted", {"transaction": transaction})
 
     def _fees(self) -> dict[str, int]:
         return {"maxPriorityFeePerGas": 10**9, "maxFeePerGas": 2 * self._node.base_fee() + 10**9}
 
-    def _send(self, to: str | None, data: bytes, gas: int) -> Any:
+    def _send(self, to: str | None, data: bytes, gas: int) -> int:
+        if self._nonce is None:
+            self._nonce = self._node.transaction_count(self._key.address)
+        nonce, self._nonce = self._nonce, self._nonce + 1
         transaction: dict[str, Any] = {
             "type": 2,
             "chainId": self._chain_id,
-            "nonce": self._node.transaction_count(self._key.address),
+            "nonce": nonce,
             "value": 0,
             "data": data,
             "gas": gas,
@@ -68,14 +97,13 @@ class Deployer:
         objection = self._node.broadcast(bytes(signed.raw_transaction))
         if objection is not None:
             raise LockstepError(f"the node refuses the transaction: {objection}")
-        return self._wait("0x" + bytes(signed.hash).hex())
+        self._sent.append("0x" + bytes(signed.hash).hex())
+        return nonce
 
-    def _wait(self, transaction: str) -> Any:
+    def _receipt(self, transaction: str) -> Mapping[str, Any]:
         for _ in range(_TRIES):
             receipt = self._node.receipt(transaction)
             if receipt is not None:
-                if not receipt["status"]:
-                    raise ContractRefused("Reverted", {"transaction": transaction})
                 return receipt
             self._poll()
         raise Unavailable(f"transaction {transaction} is in no block after {_TRIES} looks")

@@ -10,7 +10,7 @@ from lockstep.domain.message import Message
 from lockstep.flow.matching import match
 from lockstep.flow.mirroring import fold, settlement_of
 from lockstep.flow.stepping import Settler
-from lockstep.ports import Change, Mailbox, Randomness, Unreadable
+from lockstep.ports import Change, Mailbox, PartyBody, Randomness, Unreadable
 
 __all__ = ["Engine"]
 
@@ -46,10 +46,23 @@ class Engine:
             except LockstepError as error:  # this trade is for people; the others go on
                 moved |= settler.set_apart(trade, error)
         for message in settler.book.undelivered():
-            self.mailbox.deliver(message)
-            settler.book.commit(Change(delivered=(message.message_id,)))
-            moved = True
+            moved |= self._deliver(message)
         return moved
+
+    def _deliver(self, message: Message[PartyBody]) -> bool:
+        """One message to its receiver. One that cannot be written is noted once; the others go out."""
+        book = self.settler.book
+        try:
+            self.mailbox.deliver(message)
+        except LockstepError as error:
+            if book.journal(message.message_id):
+                return False
+            facts = {"receiver": message.receiver, "rule": str(error)}
+            entry = Entry(at=self.settler.clock.now(), kind="undeliverable", subject=message.message_id, facts=facts)
+            book.commit(Change(entries=(entry,)))
+            return True
+        book.commit(Change(delivered=(message.message_id,)))
+        return True
 
     def _hear_cash(self) -> bool:
         """Folds new mail of the RTGS into the mirror; cursor, mirror and journal are one commit."""

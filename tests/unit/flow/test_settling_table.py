@@ -278,7 +278,14 @@ def test_why_never(changes: dict[str, object], view: CashView, code: str, text: 
 
 @pytest.mark.parametrize("code", ["CASH", "CHAIN"])
 @pytest.mark.parametrize(
-    ("state", "column"), [(TradeState.LOCKED, "nothing"), (TradeState.EARMARKED, "held"), (TradeState.PAID, "booked")]
+    ("state", "column"),
+    [
+        (TradeState.LOCKED, "nothing"),
+        (TradeState.LOCKED, "refused"),
+        (TradeState.EARMARKED, "held"),
+        (TradeState.EARMARKED, "cancelled"),
+        (TradeState.PAID, "booked"),
+    ],
 )
 def test_a_refusal_that_was_told_stays_told(code: str, state: TradeState, column: str) -> None:
     """Else each pass would clear it, meet it and tell it again, for ever."""

@@ -1,0 +1,211 @@
+"""RTGS, four agents, chain and service as processes of their own settle the first day, with the same result."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from .running import AGENTS, COMMAND, EVERYBODY, Installation, wait_until
+from .story import EXPECTED, FIRST_DAY, WAVES, Writer, seller_reference
+
+GUARD = '''
+import os, sys
+
+def refuse(event, arguments):
+    if event in ("open", "sqlite3.connect") and isinstance(arguments[0], (str, bytes, os.PathLike)):
+        path = os.fsdecode(arguments[0]).partition("?")[0]
+        if os.path.basename(path).startswith("rtgs.db"):
+            raise PermissionError(f"{path} is another organisation's")
+
+sys.addaudithook(refuse)
+'''
+"""A sitecustomize.py for the service: whoever opens the RTGS's database fails."""
+
+
+@pytest.fixture(scope="module")
+def guard(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
+    folder = tmp_path_factory.mktemp("guard")
+    (folder / "sitecustomize.py").write_text(GUARD)
+    return {"PYTHONPATH": str(folder)}
+
+
+def executed(installation: Installation, *arguments: str) -> str:
+    done = subprocess.run(
+        [*COMMAND, *arguments, *installation.place], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_first_day_in_processes(
+    installed: Callable[[Path], Installation], guard: Mapping[str, str], tmp_path: Path
+) -> None:
+    day = installed(FIRST_DAY / "market.toml")
+    day.start("rtgs", *AGENTS, executed=True)
+    waiting = {"FABL-D-10": "LOCKED", "MIRG-D-12": "MATCHED", "TATO-D-11": "LOCKED"}
+    final = {one["deliverer_reference"]: one["state"] for one in EXPECTED["trades"] if one["state"] != "UNMATCHED"}
+    after = [{**final, **waiting}, {**final, "FABL-D-10": "LOCKED"}, {**final, "FABL-D-10": "LOCKED"}]
+    refused = []
+    for wave, states in zip(WAVES, after, strict=True):
+        code, files = day.submit(FIRST_DAY / wave)
+        refused += [one for one in files if one["outcome"] == "refused"]
+        assert code == (1 if any(one["outcome"] == "refused" for one in files) else 0)
+        if "service" not in day.running:
+            day.start("service", executed=True, environment=guard)
+        sent = {reference for reference in states if _sent_by(reference, wave)}
+        expected = {reference: states[reference] for reference in sent}
+        day.attend(lambda now=expected: day.shows(now), {}, 60, f"{wave}: {expected}")
+    assert [(one["field"], Path(one["file"]).name) for one in refused] == [
+        (one["field"], Path(one["file"]).name) for one in EXPECTED["refused"]
+    ]
+    assert json.loads(executed(day, "rtgs", "close-day", "--json")) == {"day": str(EXPECTED["business_day"])}
+    day.attend(lambda: day.shows(final), {}, 30, "the end of the day")
+
+    rows = {row["reference"]: row for row in json.loads(executed(day, "trades", "--json"))["trades"]}
+    for one in EXPECTED["trades"]:
+        row = rows[one["deliverer_reference"]]
+        assert row["state"] == one["state"]
+        assert (row["reason"] or "").partition(":")[0] == one["code"]
+        assert bool(row["lock_tx"] and row["settle_tx"] and row["uetr"]) is (one["state"] in ("SETTLED", "RELEASED"))
+    assert set(day.stop().values()) == {0}
+    _as_expected(day)
+    assert day.violations() == {}
+    _guard_bites(day, guard)
+
+
+def _sent_by(reference: str, wave: str) -> bool:
+    """Whether a trade's instructions came with this wave or an earlier one."""
+    (one,) = (one for one in EXPECTED["trades"] if one["deliverer_reference"] == reference)
+    return max(file.partition("/")[0] for file in one["files"]) <= wave
+
+
+def _as_expected(day: Installation) -> None:
+    picture = day.picture()
+    assert picture.states == {
+        one["deliverer_reference"]: one["state"] for one in EXPECTED["trades"] if one["state"] != "UNMATCHED"
+    }
+    assert {key: money.text() for key, money in picture.cash.items()} == {
+        (one["participant"], currency): one[currency] for one in EXPECTED["final_cash"] for currency in ("EUR", "JPY")
+    }
+    assert picture.earmarked == 0
+    stated = {(one["participant"], one["isin"]): float(one["quantity"]) for one in EXPECTED["final_holdings"]}
+    held = {key: float(quantity.text()) for key, quantity in picture.holdings.items()}
+    assert {key: units for key, units in held.items() if units or key in stated} == stated
+
+
+def _guard_bites(day: Installation, guard: Mapping[str, str]) -> None:
+    """Under the same guard nobody opens the RTGS's database; without it, it is there to be opened."""
+    path = str(day.home.root / "rtgs.db")
+    for attempt in (f"open({path!r})", f"sqlite3.connect({path!r})", f"os.open({path + '-wal'!r}, os.O_RDONLY)"):
+        script = f"import os, sqlite3\ntry:\n    {attempt}\nexcept PermissionError as error:\n    print(error)"
+        done = subprocess.run(
+            [sys.executable, "-c", script], env={**os.environ, **guard}, capture_output=True, text=True, check=True
+        )
+        assert done.stdout.endswith("is another organisation's\n"), attempt
+    with open(path, "rb") as file:
+        assert file.read(6) == b"SQLite"
+    assert not list(day.home.root.glob("rtgs.db-wal")), "the RTGS closed its database"
+
+
+# --- one small installation: what is shown, and what keeps two apart
+
+
+@pytest.fixture(scope="module")
+def small(installed: Callable[[Path], Installation], small_market: Path) -> Installation:
+    return installed(small_market)
+
+
+def test_a_day_with_restarts_of_everything(small: Installation, tmp_path: Path) -> None:
+    """Everything stops cleanly on SIGTERM in the middle of a trade, and goes on where it was."""
+    writer = Writer(tmp_path)
+    small.start(*EVERYBODY)
+    assert small.submit(*writer.trade(1, "100000.00"), *writer.trade(2, "9000000.00"))[0] == 0
+    small.attend(lambda: any(one.settlement_id for one in small.trades().values()), {}, 20, "a trade is ordered")
+    assert set(small.stop().values()) == {0}
+    small.start(*EVERYBODY)
+    small.attend(
+        lambda: small.shows({seller_reference(1): "SETTLED", seller_reference(2): "LOCKED"}), {}, 20, "it settles"
+    )
+    assert set(small.stop().values()) == {0}
+    assert small.violations(ended=False) == {}
+    assert small.picture().states == {seller_reference(1): "SETTLED", seller_reference(2): "LOCKED"}
+
+
+def test_trades_are_shown(small: Installation, tmp_path: Path) -> None:
+    """After the day with restarts; nothing runs but the chain."""
+    if not small.book.trades():
+        test_a_day_with_restarts_of_everything(small, tmp_path)
+    rows = {row["reference"]: row for row in small.json("trades")["trades"]}
+    row = rows[seller_reference(1)]
+    assert (row["state"], row["reason"], row["cash"]) == ("SETTLED", None, "100000.00")
+    assert rows[seller_reference(2)]["reason"].startswith("MONY: ")
+    told = small.json("trade", row["id"][:12])
+    assert told["trade"] == row
+    legs = [(moment["leg"], moment["what"]) for moment in told["timeline"]]
+    assert [what for leg, what in legs if leg == "asset"] == ["Locked", "Settled"]
+    assert {leg for leg, _ in legs} == {"service", "asset", "cash"}
+    times = [moment["at"] for moment in told["timeline"]]
+    assert times == sorted(times)
+    assert small.json("trade", "ATLS-R-T1") == told
+    wide = {"COLUMNS": "220"}
+    code, shown = small.run("trades", environment=wide)
+    assert code == 0
+    assert seller_reference(1) in shown and "SETTLED" in shown and seller_reference(2) in shown and "LOCKED" in shown
+    code, shown = small.run("trade", seller_reference(1), environment=wide)
+    assert code == 0
+    assert f"Trade {row['id']}" in shown and row["lock_tx"][:10] in shown
+    code, shown = small.run("trade", "no such trade")
+    assert code == 1
+    assert shown.count("\n") == 1
+    assert "trade: 'no such trade' breaks the rule: the beginning of one trade's id or its reference; 0 fit" in shown
+
+
+@pytest.mark.parametrize("role", ["service", "agent-1", "rtgs"])
+def test_a_second_of_a_kind_is_kept_out(small: Installation, role: str) -> None:
+    small.start(role)
+    lock = small.home.root / f"{role}.lock"
+    wait_until(lambda: _is_held(lock), 20, f"{role} runs")
+    arguments = [one for one in small.arguments(role) if one not in small.place]
+    assert small.run(*arguments) == (1, f"lockstep: another {role} is running on {small.home.root}\n")
+    assert small.stop(role) == {role: 0}
+
+
+def _is_held(lock: Path) -> bool:
+    import fcntl
+
+    if not lock.exists():
+        return False
+    with lock.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        return False
+
+
+def test_commands_on_no_installation(tmp_path: Path, small: Installation) -> None:
+    for arguments in (["trades"], ["run"], ["agent", "run", "1"], ["rtgs", "serve"], ["rtgs", "close-day"]):
+        output = tmp_path / "output"
+        child = small.forks.start([*arguments, "--home", str(tmp_path / "none")], output, {})
+        wait_until(lambda one=child: one.poll() is not None, 20, str(arguments))
+        said = output.read_text()
+        output.unlink()
+        assert child.poll() == 1, said
+        assert said.startswith("lockstep: ") and said.count("\n") == 1, (arguments, said)
+        assert str(tmp_path / "none") in said
+
+
+def test_the_rtgs_out_of_reach(small: Installation) -> None:
+    """Its operator's command says so in one line; the service waits."""
+    code, said = small.run("rtgs", "close-day")
+    assert (code, said.count("\n")) == (1, 1)
+    assert said.startswith("lockstep: the RTGS does not answer at http://127.0.0.1:")
+    code, said = small.run("run", "--until-quiet", "0.3", "--json")
+    assert code == 0, said
+    assert json.loads(said)["states"]
+
+

@@ -70,6 +70,7 @@ def run_day(
             taken: list[Taken] = []
             for place, wave in enumerate(waves):
                 world.move_to(file.opening + place * (file.pay_by_instant - file.opening) / len(waves))
+                progress(Progress(wave=wave.name, tick=0, counts={}))
                 taken += [submit_file(world.reception, path, file_told) for path in expand([wave])]
                 _settle(world, wave.name, progress)
             world.close_day()

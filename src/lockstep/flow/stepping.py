@@ -259,7 +259,7 @@ class Settler:
         outgoing: tuple[Message[PartyBody], ...] = ()
         if after.state.is_end:
             outgoing = self._ending_messages(after, now)
-        elif after.reason is not None and after.reason != before.reason:
+        elif after.reason is not None and after.reason != before.reason and not (sight.cash and sight.cash.is_never):
             outgoing = advise_both(self.book, self.market, after, AdviceStatus.PENDING, now, after.reason)
         facts = {"from": before.state.value, "settlement_id": str(after.settlement_id)}
         if after.reason is not None:

@@ -350,19 +350,19 @@ def test_a_reorganised_lock_is_locked_again(ordered: Bench) -> None:
 
 
 def test_short_of_cash_waits_then_settles(bench: Bench) -> None:
-    bench.rtgs.available["ACC-BUYER"] = 98_999
+    bench.set_cash(98_999)
     bench.run(8)
     assert bench.trade.state is TradeState.LOCKED
     assert bench.trade.reason is not None and bench.trade.reason.code == "MONY"
     assert rests(bench) and bench.told("MONY") == 2
-    bench.rtgs.fund("ACC-BUYER", 401_001)
+    bench.fund(401_001)
     bench.run()
     assert bench.trade.state is TradeState.SETTLED
 
 
 @pytest.mark.parametrize("how", ["closed", "expired"])
 def test_short_of_cash_until_the_end(bench: Bench, how: str) -> None:
-    bench.rtgs.available["ACC-BUYER"] = 0
+    bench.set_cash(0)
     bench.run(8)
     if how == "closed":
         bench.rtgs.close_day()
@@ -371,7 +371,7 @@ def test_short_of_cash_until_the_end(bench: Bench, how: str) -> None:
     bench.run()
     assert bench.trade.state is TradeState.RELEASED and bench.events() == ["Locked", "GivenBack"]
     assert bench.trade.reason is not None and bench.trade.reason.code == "MONY"
-    bench.rtgs.fund("ACC-BUYER", 500_000)
+    bench.fund(500_000)
     assert bench.rtgs.booked == []
 
 
@@ -535,7 +535,7 @@ def test_a_proof_of_paid_alone_settles_nothing(bench: Bench) -> None:
     for _ in range(5):
         bench.tick(agents=False)
     assert bench.events() == ["Locked"] and bench.trade.state is TradeState.EARMARKED
-    bench.board.__init__()  # type: ignore[misc]
+    bench.attested_falsely = True
 
 
 @pytest.mark.parametrize(("method", "result"), [("settle", TradeState.SETTLED), ("give_back", TradeState.RELEASED)])
@@ -548,7 +548,7 @@ def test_the_contract_refuses_the_end(bench: Bench, method: str, result: TradeSt
 
     bench.assets.before = refuse
     if result is TradeState.RELEASED:
-        bench.rtgs.available["ACC-BUYER"] = 0
+        bench.set_cash(0)
         bench.run(8)
         bench.rtgs.close_day()
     bench.run(15)
@@ -558,7 +558,6 @@ def test_the_contract_refuses_the_end(bench: Bench, method: str, result: TradeSt
     bench.assets.before = lambda _: None
     bench.run()
     assert bench.trade.state is result
-    bench.rtgs.available["ACC-BUYER"] += 500_000 if result is TradeState.RELEASED else 0
 
 
 def test_settled_by_another_hand(bench: Bench) -> None:
@@ -576,13 +575,13 @@ def test_settled_by_another_hand(bench: Bench) -> None:
 
 def test_contradictory_mail_stops_one_settlement(bench: Bench) -> None:
     bench.instruct(2)
-    bench.rtgs.available["ACC-BUYER"] = 0
+    bench.set_cash(0)
     bench.run(8)
     first, second = bench.book.trades()
     held = bench.rtgs.payments[str(first.settlement_id)]  # type: ignore[index]
     forged = replace(held, payment=replace(held.payment, amount=Money(currency="EUR", amount=1)))
     bench.rtgs._tell([SERVICE, *(agent.bic for agent in bench.agents)], bench.rtgs._reported(forged))
-    bench.rtgs.fund("ACC-BUYER", 500_000)
+    bench.fund(500_000)
     bench.run()
     first, second = bench.book.trades()
     assert second.state is TradeState.SETTLED
@@ -654,11 +653,14 @@ def test_mail_that_we_may_not_read(bench: Bench) -> None:
 
 def test_mail_not_delivered_is_delivered_later(bench: Bench) -> None:
     bench.mailbox.before = once(UNAVAILABLE, "deliver")
-    with pytest.raises(Unavailable):
+    try:
         bench.engine.run_once()
-    waiting = len(bench.book.undelivered())
+    except Unavailable:
+        assert bench.book.undelivered()
+    waiting = {one.message_id for one in bench.book.undelivered()}
     bench.engine.run_once()
-    assert waiting and bench.book.undelivered() == [] and len(bench.mailbox.messages) >= waiting
+    assert waiting and bench.book.undelivered() == []
+    assert waiting <= {message_id for _, message_id in bench.mailbox.messages}
 
 
 def test_one_broken_trade_holds_up_no_other(bench: Bench) -> None:

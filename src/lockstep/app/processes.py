@@ -54,6 +54,7 @@ def crash_hook() -> Callable[[str], None]:
 
 @contextmanager
 def _alone(home: Home, role: str) -> Iterator[None]:
+    home.settings()  # an installation, before a file is left in it
     path = home.root / f"{role}.lock"
     with path.open("w") as file:
         try:
@@ -84,7 +85,8 @@ def _until_stopped(step: Callable[[], bool], *, quiet_seconds: float | None = No
 
 
 def open_book(home: Home, on_commit: Callable[[str], None] = lambda _: None) -> SqlBook:
-    """The service's records, to read or to submit to."""
+    """The service's records, to read or to submit to. Raises Misconfigured where there is no installation."""
+    home.settings()
     return SqlBook(open_database(home.service_database), on_commit)
 
 
@@ -137,9 +139,9 @@ def run_service(home: Home, *, quiet_seconds: float | None = None) -> None:
         _until_stopped(engine.run_once, quiet_seconds=quiet_seconds)
 
 
-def run_agent(home: Home, number: int) -> None:
-    """One synchronisation agent, with its own key, node connection, mailbox and register."""
-    market = home.market()
+def run_agent(home: Home, number: int, *, rpc: str | None = None) -> None:
+    """One synchronisation agent, with its own key, mailbox and register, and the node at `rpc` if it has its own."""
+    market, endpoint = home.market(), rpc or home.settings().rpc
     party = agent_bic(market.service, number)
     with _alone(home, f"agent-{number}"):
         agent = Agent(
@@ -147,7 +149,7 @@ def run_agent(home: Home, number: int) -> None:
             rtgs=market.rtgs,
             key=home.key(f"agent-{number}"),
             network=market.network,
-            assets=_patiently(lambda: EvmAssetLedger(Node(home.settings().rpc), market.network)),
+            assets=_patiently(lambda: EvmAssetLedger(Node(endpoint), market.network)),
             cash=_cash(home, party),
             board=DirectoryBoard(home.attestations),
             register=Register(home.register(number), crash_hook()),

@@ -226,8 +226,9 @@ def rtgs_close_day(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False)
 def agent_run(
     number: Annotated[int, typer.Argument(min=1, max=4, help="Which of the four agents.")],
     home: HomeOption = DEFAULT_HOME,
+    rpc: Annotated[str | None, typer.Option(help="A node of its own; the installation's if absent.")] = None,
 ) -> None:
     """Run one synchronisation agent until stopped."""
     from lockstep.app.processes import run_agent
 
-    run_agent(Home(home), number)
+    run_agent(Home(home), number, rpc=rpc)

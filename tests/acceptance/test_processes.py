@@ -59,7 +59,6 @@ def test_the_first_day_in_processes(
             day.start("service", executed=True, environment=guard)
         sent = {reference for reference in states if _sent_by(reference, wave)}
         expected = {reference: states[reference] for reference in sent}
-        print(wave, __import__("time").time())
         day.attend(lambda now=expected: day.shows(now), {}, 60, f"{wave}: {expected}")
     assert [(one["field"], Path(one["file"]).name) for one in refused] == [
         (one["field"], Path(one["file"]).name) for one in EXPECTED["refused"]

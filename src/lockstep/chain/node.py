@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from eth_tester.exceptions import TransactionFailed
+from eth_utils.exceptions import ValidationError
 from requests import RequestException
 from web3 import HTTPProvider, Web3
 from web3.exceptions import ContractCustomError, ContractLogicError, TransactionNotFound, Web3Exception
@@ -17,6 +18,7 @@ from lockstep.domain.errors import ContractRefused, Unavailable
 __all__ = ["Head", "Node"]
 
 Answer = TypeVar("Answer")
+_SILENT = (RequestException, OSError, TimeoutError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,21 +90,23 @@ class Node:
         An objection proves nothing: the transaction may be known already, or mined.
         """
         try:
-            self._ask(lambda: self.web3.eth.send_raw_transaction(raw))
-        except (ValueError, ContractRefused, Web3Exception) as error:
+            self.web3.eth.send_raw_transaction(raw)
+        except _SILENT as error:
+            raise Unavailable(f"the node does not answer: {error}") from error
+        except (ValueError, ValidationError, TransactionFailed, Web3Exception) as error:
             return str(error)
         return None
 
     def _ask(self, question: Callable[[], Answer]) -> Answer:
         try:
             return question()
-        except ContractCustomError as error:
-            raise _refusal(error.data) from error
-        except ContractLogicError as error:
+        except (ContractCustomError, ContractLogicError) as error:
             raise _refusal(error.data) from error
         except TransactionFailed as error:
             raise _refusal_of_tester(error) from error
-        except (RequestException, OSError, TimeoutError) as error:
+        except TransactionNotFound:
+            raise
+        except (*_SILENT, Web3Exception) as error:  # an error of the node's own proves nothing either
             raise Unavailable(f"the node does not answer: {error}") from error
 
 

@@ -147,6 +147,8 @@ class Settler:
             if error.name in ("NonceUsed", "LockByPassed"):
                 # Locked already by someone else's hand, or never to be: the chain shows which, finally.
                 return decided != trade
+            if error.name == "UnknownRevert":  # perhaps the node's trouble: tried again until the order lapses
+                return self._wait_for(decided, Reason(code="LOCK", text=f"the lock fails: {error}"))
             return self._give_up(decided, Reason(code="LOCK", text=f"the contract refuses the lock: {error}"))
         return decided != trade
 

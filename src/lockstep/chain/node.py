@@ -42,6 +42,8 @@ class Node:
                 endpoint, request_kwargs={"timeout": timeout_seconds}, exception_retry_configuration=None
             )
         self.web3 = Web3(endpoint)
+        # It asks for the chain id anew with every call; the adapters check it once, when they are made.
+        self.web3.middleware_onion.remove("validation")
 
     def chain_id(self) -> int:
         return self._ask(lambda: int(self.web3.eth.chain_id))

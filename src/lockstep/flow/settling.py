@@ -136,7 +136,8 @@ def observed(trade: Trade, sight: Sight) -> Trade:
     if held:
         return trade.moved(TradeState.EARMARKED, _kept(trade, TradeState.EARMARKED))
     never = cash is not None and cash.is_never
-    return trade.moved(TradeState.LOCKED, _why_never(trade, cash) if never else _kept(trade, TradeState.LOCKED))
+    told = _kept(trade, TradeState.LOCKED)
+    return trade.moved(TradeState.LOCKED, told or (_why_never(trade, cash) if never else None))
 
 
 def _kept(trade: Trade, state: TradeState) -> Reason | None:

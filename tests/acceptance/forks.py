@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import traceback
+from pathlib import Path
 
 import uvicorn.loops.auto
 import uvicorn.protocols.http.auto
@@ -21,9 +22,12 @@ from starlette import applications, responses, routing
 import lockstep.app.demo
 import lockstep.rtgs.door
 from lockstep.app import processes, supervising
+from lockstep.chain.artifacts import artifact
 from lockstep.cli import commands, main
+from lockstep.iso20022 import peek, read
 
 LOADED = (uvicorn, applications, responses, routing, lockstep.rtgs.door, lockstep.app.demo, commands)
+SAMPLE = Path(__file__).resolve().parents[2] / "examples/first-day/1-opening/010-t01-fabl-delivers.xml"
 PAUSE_SECONDS = 0.05
 """The processes' own pause is made for people; here somebody waits for the end."""
 
@@ -62,7 +66,16 @@ def start(arguments: list[str], environment: dict[str, str], output: str) -> int
         os._exit(code)
 
 
+def warm_up() -> None:
+    """Schemas and ABIs, which each process reads once, are read before the first child."""
+    data = SAMPLE.read_bytes()
+    assert peek(data) is not None and read(data).body is not None
+    for name in ("DvP", "SecurityToken", "ParticipantRegistry"):
+        artifact(name)
+
+
 def serve() -> None:
+    warm_up()
     running: set[int] = set()
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     try:

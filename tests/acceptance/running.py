@@ -34,6 +34,8 @@ COMMAND = (sys.executable, "-m", "lockstep.cli")
 SKEW = timedelta(seconds=2)
 """Both clocks are this machine's; each is cut to whole seconds somewhere else."""
 
+LOOK_SECONDS = 0.1
+
 
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as found_socket:
@@ -134,12 +136,12 @@ def stop(child: Child, seconds: float = 20) -> int:
 
 @contextmanager
 def anvil(folder: Path) -> Iterator[str]:
-    """A chain that mines a block for each transaction and four a second beside; its URL."""
+    """A chain that mines a block for each transaction and ten a second beside; its URL."""
     binary = find_anvil()
     assert binary is not None, "anvil comes with `npm install`"
     port = free_port()
     arguments = (binary, "--silent", "--host", "127.0.0.1", "--port", str(port), "--hardfork", "prague")
-    child = Executed([*arguments, "--block-time", "0.25", "--mixed-mining"], folder / "anvil.log", {})
+    child = Executed([*arguments, "--block-time", "0.1", "--mixed-mining"], folder / "anvil.log", {})
     try:
         url = f"http://127.0.0.1:{port}"
         wait_until(lambda: _answers(url), 20, "anvil answers")
@@ -215,7 +217,9 @@ class Installation:
             if self._database is not None:
                 self._database.dispose()
 
-    def run(self, *arguments: str, seconds: float = 60, environment: Mapping[str, str] | None = None) -> tuple[int, str]:
+    def run(
+        self, *arguments: str, seconds: float = 60, environment: Mapping[str, str] | None = None
+    ) -> tuple[int, str]:
         """One command on this installation, to its end: exit code and output."""
         output = self.logs / f"run-{time.monotonic_ns()}.log"
         child = self.forks.start([*arguments, *self.place], output, environment or {})
@@ -233,25 +237,39 @@ class Installation:
         code, output = self.run("submit", *(str(path) for path in paths), "--json")
         return code, json.loads(output)["files"]
 
-    def attend(self, until: Callable[[], bool], dying: Mapping[str, int], seconds: float, what: str) -> dict[str, int]:
+    def attend(
+        self, until: Callable[[], bool], dying: Mapping[str, int], seconds: float, what: str, *, calm: float = 0
+    ) -> dict[str, int]:
         """Waits, and starts each of `dying` again when it killed itself, to die after so many steps again.
 
-        Returns how often each died. Any other end of any process fails the test.
+        Returns how often each died. `until` must hold, and nobody die, for `calm` seconds: so the last
+        death is counted too. Any other end of any process fails the test.
         """
         kills = dict.fromkeys(dying, 0)
+        since, looked = float("inf"), 0.0
 
         def look() -> bool:
-            for role, child in tuple(self.running.items()):
-                code = child.poll()
-                if code is None:
-                    continue
-                assert code == -signal.SIGKILL and role in dying, f"{role}: {code}\n{child.output.read_text()}"
-                kills[role] += 1
-                self.start(role, environment={"LOCKSTEP_CRASH_AFTER": str(dying[role])})
-            return until()
+            nonlocal since, looked
+            if self._revive(kills, dying):
+                since = float("inf")
+                return False
+            now = time.monotonic()
+            if now < looked + LOOK_SECONDS:  # a look takes the database's lock: not too often
+                return False
+            looked = now
+            since = min(since, now) if until() else float("inf")
+            return now >= since + calm
 
-        wait_until(look, seconds, what)
+        wait_until(look, seconds, what, pause=0.005)
         return kills
+
+    def _revive(self, kills: dict[str, int], dying: Mapping[str, int]) -> bool:
+        died = {role: code for role, child in self.running.items() if (code := child.poll()) is not None}
+        for role, code in died.items():
+            assert code == -signal.SIGKILL and role in dying, f"{role}: {code}\n{self.running[role].output.read_text()}"
+            kills[role] += 1
+            self.start(role, environment={"LOCKSTEP_CRASH_AFTER": str(dying[role])})
+        return bool(died)
 
     # --- what there is to see
 

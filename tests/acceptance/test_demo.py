@@ -141,7 +141,9 @@ def test_final_cash_in_the_rtgs(day: Day) -> None:
         if not one.technical
     }
     expected = {
-        (one["participant"], currency): (one[currency], 0) for one in EXPECTED["final_cash"] for currency in ("EUR", "JPY")
+        (one["participant"], currency): (one[currency], 0)
+        for one in EXPECTED["final_cash"]
+        for currency in ("EUR", "JPY")
     }
     assert left == expected
     assert facts.business_day is None
@@ -290,5 +292,3 @@ def test_a_folder_that_is_no_market(tmp_path: Path, content: str | None, says: s
     lines = [line for line in output.read_text().splitlines() if line.strip()]
     assert len(lines) == 1, lines
     assert re.match("lockstep: " + says.format(folder=re.escape(str(tmp_path))), lines[0]), lines
-
-

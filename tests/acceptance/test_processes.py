@@ -12,7 +12,7 @@ import pytest
 from .running import AGENTS, COMMAND, EVERYBODY, Installation, wait_until
 from .story import EXPECTED, FIRST_DAY, WAVES, Writer, seller_reference
 
-GUARD = '''
+GUARD = """
 import os, sys
 
 def refuse(event, arguments):
@@ -22,7 +22,7 @@ def refuse(event, arguments):
             raise PermissionError(f"{path} is another organisation's")
 
 sys.addaudithook(refuse)
-'''
+"""
 """A sitecustomize.py for the service: whoever opens the RTGS's database fails."""
 
 
@@ -208,5 +208,3 @@ def test_the_rtgs_out_of_reach(small: Installation) -> None:
     code, said = small.run("run", "--until-quiet", "0.3", "--json")
     assert code == 0, said
     assert json.loads(said)["states"]
-
-

@@ -1,7 +1,8 @@
 """Where attestations are left for anyone to take: a directory, one file per settlement and agent.
 
-Files appear whole (written beside, then renamed) and are never changed. Any way to share a
-directory, or to serve one, carries them further; a signature needs no secrecy.
+Files appear whole (written beside, then renamed). Any way to share a directory, or to serve one,
+carries them further; a signature needs no secrecy. Whoever can write here can leave what he likes:
+readers verify, and an agent puts its own file in the place of another under its name.
 """
 
 import json
@@ -14,6 +15,9 @@ from lockstep.domain.order import Attestation, OutcomeResult
 
 __all__ = ["DirectoryBoard"]
 
+LARGEST_FILE = 4096
+"""Bytes; ours have under 400. Deeper nesting than fits would overrun the JSON parser's stack."""
+
 
 class DirectoryBoard:
     """`<root>/<settlement id>/<agent address>.json`."""
@@ -24,7 +28,7 @@ class DirectoryBoard:
     def publish(self, attestation: Attestation) -> None:
         folder = self._root / attestation.settlement_id
         path = folder / f"{attestation.agent}.json"
-        if path.exists():
+        if _read(path) == attestation:
             return
         folder.mkdir(parents=True, exist_ok=True)
         content = {
@@ -43,19 +47,24 @@ class DirectoryBoard:
 
     def attestations(self, settlement_id: SettlementId) -> Sequence[Attestation]:
         """What is there, unverified; a file that cannot be read as one is left out."""
-        found = []
-        for path in sorted((self._root / settlement_id).glob("*.json")):
-            try:
-                content = json.loads(path.read_text())
-                found.append(
-                    Attestation(
-                        settlement_id=SettlementId(content["settlement_id"]),
-                        result=OutcomeResult[content["result"]],
-                        epoch=int(content["epoch"]),
-                        agent=str(content["agent"]),
-                        signature=bytes.fromhex(content["signature"]),
-                    )
-                )
-            except (ValueError, KeyError, TypeError, OSError, OverflowError, RecursionError):
-                continue
-        return [one for one in found if one.settlement_id == settlement_id]
+        found = [_read(path) for path in sorted((self._root / settlement_id).glob("*.json"))]
+        return [one for one in found if one is not None and one.settlement_id == settlement_id]
+
+
+def _read(path: Path) -> Attestation | None:
+    """What a file says, unverified; None if it is not there or says nothing that could be meant."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(LARGEST_FILE + 1)
+        if len(data) > LARGEST_FILE:
+            return None
+        content = json.loads(data)
+        return Attestation(
+            settlement_id=SettlementId(content["settlement_id"]),
+            result=OutcomeResult[content["result"]],
+            epoch=int(content["epoch"]),
+            agent=str(content["agent"]),
+            signature=bytes.fromhex(content["signature"]),
+        )
+    except (ValueError, KeyError, TypeError, OSError, OverflowError, RecursionError):
+        return None

@@ -59,7 +59,10 @@ class Agent:
         return done
 
     def _read_mail(self) -> bool:
-        mail = self.cash.receive(self._cursor)
+        try:
+            mail = self.cash.receive(self._cursor)
+        except Refused as error:
+            raise Unavailable(f"the RTGS does not let us read our mail: {error}") from error
         for sequence, item in mail:
             if not isinstance(item, Unreadable):
                 settlement = settlement_of(item.body)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeGuard
 
-from lockstep.domain.errors import InvalidInput, InvalidMessage, LockstepError
+from lockstep.domain.errors import Conflict, InvalidInput, InvalidMessage, LockstepError
 from lockstep.domain.instruction import CancellationRequest, Instruction
 from lockstep.domain.message import Message
 from lockstep.flow.receiving import Reception
@@ -25,7 +25,7 @@ class Taken:
 
     def as_json(self) -> dict[str, str | None]:
         error = self.error
-        told = error if isinstance(error, InvalidInput) else None
+        told = error if isinstance(error, InvalidInput | Conflict) else None
         return {
             "file": self.file,
             "outcome": self.outcome,

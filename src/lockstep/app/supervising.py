@@ -112,7 +112,7 @@ def _start_anvil(
     opening = int(read_market(market).opening.timestamp())
     when = [] if state.exists() else ["--timestamp", str(opening)]
     children["chain"] = [
-        anvil, "--silent", "--host", "127.0.0.1", "--port", str(port), "--block-time", "1",
+        anvil, "--silent", "--host", "127.0.0.1", "--port", str(port), "--block-time", "1", "--mixed-mining",
         "--hardfork", "prague", "--state", str(state), *when,
     ]  # fmt: skip
     running["chain"] = subprocess.Popen(children["chain"])

@@ -9,6 +9,7 @@ from typing import Any
 from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
 from eth_utils.abi import collapse_if_tuple, function_abi_to_4byte_selector
+from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
 from lockstep.domain.errors import ContractRefused
@@ -69,8 +70,12 @@ def decode_refusal(data: bytes) -> ContractRefused:
         values = decode([collapse_if_tuple(item) for item in entry["inputs"]], data[4:])
     except DecodingError:
         return ContractRefused("UnknownRevert", {"data": "0x" + data.hex()})
-    details = {
-        item["name"]: "0x" + value.hex() if isinstance(value, bytes) else value
-        for item, value in zip(entry["inputs"], values, strict=True)
-    }
-    return ContractRefused(entry["name"], details)
+    told = zip(entry["inputs"], values, strict=True)
+    return ContractRefused(entry["name"], {item["name"]: _shown(item["type"], value) for item, value in told})
+
+
+def _shown(kind: str, value: object) -> object:
+    """Addresses in EIP-55 text, bytes as 0x-prefixed hex, the rest as it is."""
+    if kind == "address":
+        return to_checksum_address(str(value))
+    return "0x" + value.hex() if isinstance(value, bytes) else value

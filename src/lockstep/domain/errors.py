@@ -50,10 +50,11 @@ class InvalidMessage(InvalidInput):
 
 
 class Conflict(LockstepError):
-    """An id is already taken by other content."""
+    """An id is already taken by other content. `field`, `value` and `rule` say it as InvalidInput does."""
 
     def __init__(self, kind: str, identifier: str) -> None:
         self.kind, self.identifier = kind, identifier
+        self.field, self.value, self.rule = kind, identifier, "not used before with other content"
         super().__init__(f"{kind} {identifier} exists already with other content")
 
 

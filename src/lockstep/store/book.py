@@ -80,6 +80,8 @@ class SqlBook:
             "body": dump(stored),
         }
         if trade.version == 0:
+            if connection.execute(select(table.c.number).where(table.c.trade_id == trade.trade_id)).first():
+                raise Conflict("trade version", f"{trade.trade_id}/0")
             connection.execute(insert(table).values(trade_id=trade.trade_id, **values))
         else:
             unchanged = (table.c.trade_id == trade.trade_id) & (table.c.version == trade.version)

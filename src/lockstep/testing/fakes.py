@@ -380,6 +380,8 @@ class FakeChain:
         if count < proof.quorum:
             details = {"settlementId": "0x" + identifier, "signed": count, "quorum": proof.quorum}
             raise ContractRefused("QuorumNotReached", details)
+        if proof.signers.bit_count() != count or proof.signers >> (count + len(proof.absent)):
+            raise ContractRefused("MalformedProof", {"settlementId": "0x" + identifier, "signers": proof.signers})
         digest = outcome_digest(identifier, result, epoch.number, self.network)
         signatures = iter([proof.signatures[64 * place : 64 * place + 64] for place in range(count)])
         absent = iter(proof.absent)

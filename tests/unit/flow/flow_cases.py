@@ -56,9 +56,7 @@ def stored(instruction: Any, at: datetime = MORNING, **changes: Any) -> StoredIn
 
 
 def report(state: PaymentState, at: datetime = LATER, **changes: Any) -> PaymentReport:
-    body = PaymentReport(
-        original_message_id="P-1", uetr=PAYMENT.uetr, state=state, decided_at=at, payment=PAYMENT
-    )
+    body = PaymentReport(original_message_id="P-1", uetr=PAYMENT.uetr, state=state, decided_at=at, payment=PAYMENT)
     return replace(body, **changes)
 
 
@@ -95,7 +93,5 @@ def cash(state: PaymentState | None = None, **changes: Any) -> CashView:
 
 def said(body: Any, message_id: str, **changes: Any) -> Message[Any]:
     """A party's message to the service."""
-    message = Message(
-        sender=body.owner.bic, receiver=MARKET.service, message_id=message_id, created=MORNING, body=body
-    )
+    message = Message(sender=body.owner.bic, receiver=MARKET.service, message_id=message_id, created=MORNING, body=body)
     return replace(message, **changes)

@@ -200,4 +200,3 @@ def check(bench: Bench) -> None:
     money = sum(bench.rtgs.available.values())
     held = sum(one.payment.amount.amount for one in bench.rtgs.payments.values() if one.state.name == "HELD")
     assert money + held == bench.opening_money, "I5"
-

@@ -192,7 +192,9 @@ def test_nothing_aged_is_matched() -> None:
 
 
 def instructions() -> st.SearchStrategy[list[Instruction]]:
-    one = st.tuples(st.sampled_from(Side), st.sampled_from(["1000", "2000"]), st.sampled_from(["990.00", "991.00", "999"]))
+    one = st.tuples(
+        st.sampled_from(Side), st.sampled_from(["1000", "2000"]), st.sampled_from(["990.00", "991.00", "999"])
+    )
     return st.lists(one, max_size=8).map(
         lambda drawn: [
             example_instruction(side, f"X-{place}", quantity=quantity, cash=cash)

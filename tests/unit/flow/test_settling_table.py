@@ -144,9 +144,10 @@ def every_case() -> Iterator[tuple[Trade, Sight]]:
         for state in TradeState
         for wish in ("stays", "both asked", "given up")
     ]
-    rows = [asset(f"{head.name}/{final.name}", time) for head, final, time in product(
-        AssetStatus, AssetStatus, (FRESH, STALE)
-    )]
+    rows = [
+        asset(f"{head.name}/{final.name}", time)
+        for head, final, time in product(AssetStatus, AssetStatus, (FRESH, STALE))
+    ]
     sights = [
         Sight(now=now, asset=row, cash=CASH[column], paid_proven=paid, never_proven=never)
         for row, column, now, paid, never in product(rows, CASH, (MORNING, LATE), (False, True), (False, True))

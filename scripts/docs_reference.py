@@ -1,0 +1,114 @@
+"""Write docs/reference/cli.md from the `lockstep` command itself; --check only compares.
+
+python scripts/docs_reference.py
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "reference" / "cli.md"
+
+HEAD = """\
+# The `lockstep` command
+
+*Written by `scripts/docs_reference.py` from the command itself: change the command's own words, then run the script.*
+
+The command is in `.venv/bin` after `make demo`. `--help` after any command says the same as this page.
+
+It exits with 0; with 1 and one line on standard error for a failure that has a name (see [errors](errors.md));
+with 1 also where `demo` finds a broken invariant and where `submit` had a file refused; with 2 for wrong arguments.
+"""
+
+TAIL = """\
+## What `--json` prints
+
+| command | object |
+|---|---|
+| `demo` | `{"trades": [row…], "files": [file…], "invariants": {"I1": true, …}, "violations": {"I3": ["…"]}, "seconds": n}`; `files` holds those that were not simply taken |
+| `up` | one object a line: `{"event", "detail"}` |
+| `submit` | `{"files": [file…]}` |
+| `run` | `{"states": {"SETTLED": n, …}}`, once it stops |
+| `trades` | `{"trades": [row…]}` |
+| `trade` | `{"trade": row, "timeline": [{"at", "leg", "what", "detail"}…]}` |
+| `rtgs serve` | `{"url"}`, once it listens |
+| `rtgs close-day` | `{"day"}`, null where none was open |
+
+A *row* has `id`, `state`, `reason` (null where there is none), `deliverer`, `receiver`, `reference` (the deliverer's),
+`isin`, `quantity`, `cash`, `currency`, `settlement_id`, `uetr`, `lock_tx`, `settle_tx` (what ended the lock: delivery or
+give-back), `gas` (of all its transactions) and `times`. Amounts are decimal text, times ISO 8601 in UTC.
+
+A *file* has `file`, `outcome` (`instructed`, `cancellation asked`, `duplicate` or `refused`), `reference`, `error` and,
+where a value broke a rule, `field`, `value` and `rule`.
+"""
+
+
+def page() -> str:
+    """The whole page as text."""
+    import typer.main
+
+    from lockstep.cli.commands import app
+
+    sections = [_section(name, command) for name, command in _leaves("lockstep", typer.main.get_command(app))]
+    return "\n".join([HEAD, *sections, TAIL])
+
+
+def _leaves(name: str, command: Any) -> Iterator[tuple[str, Any]]:
+    """Every command that does something, with its whole name, in the order in which help lists them."""
+    below = getattr(command, "commands", None)
+    if below is None:
+        yield name, command
+        return
+    for word, child in below.items():
+        yield from _leaves(f"{name} {word}", child)
+
+
+def _section(name: str, command: Any) -> str:
+    shown = [one for one in command.params if one.name != "help"]
+    usage = " ".join([name, *(_usage(one) for one in shown if one.param_type_name == "argument")])
+    rows = [f"| {_names(one)} | {_default(one)} | {one.help} |" for one in shown]
+    table = ["| argument or option | if absent | |", "|---|---|---|", *rows]
+    return "\n".join([f"## `{usage}`", "", " ".join((command.help or "").split()), "", *table, ""])
+
+
+def _usage(argument: Any) -> str:
+    name = _metavar(argument) + ("…" if argument.nargs == -1 else "")
+    return name if argument.required else f"[{name}]"
+
+
+def _metavar(argument: Any) -> str:
+    return str(argument.metavar or argument.name).upper()
+
+
+def _names(parameter: Any) -> str:
+    if parameter.param_type_name == "argument":
+        return f"`{_metavar(parameter)}`"
+    return ", ".join(f"`{one}`" if parameter.is_flag else f"`{one} …`" for one in parameter.opts)
+
+
+def _default(parameter: Any) -> str:
+    from_environment = f"`${parameter.envvar}`, else " if parameter.envvar else ""
+    if parameter.required:
+        return "required"
+    if parameter.default is None or (parameter.param_type_name == "option" and parameter.is_flag):
+        return "–"
+    return f"{from_environment}`{parameter.default}`"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="compare with the page instead of writing it")
+    given = parser.parse_args()
+    text = page()
+    if not given.check:
+        PAGE.write_text(text)
+    elif PAGE.read_text() != text:
+        print(f"{PAGE} is stale: python scripts/docs_reference.py", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,103 @@
+"""`lockstep up`: everything with one command, and nothing left of it after SIGTERM."""
+
+import json
+import re
+from pathlib import Path
+
+from lockstep.app.home import EMBEDDED, Home
+from lockstep.app.processes import open_book
+from lockstep.domain.trade import TradeState
+
+from .running import COMMAND, Child, Executed, Forks, stop, wait_until
+from .story import Writer
+
+
+def told(output: Path) -> dict[str, list[str]]:
+    """What `up --json` said, by event; children's own lines are left out."""
+    events: dict[str, list[str]] = {}
+    for line in output.read_text().splitlines():
+        if line.startswith("{"):
+            content = json.loads(line)
+            events.setdefault(content["event"], []).append(content["detail"])
+    return events
+
+
+def descendants(pid: int) -> set[int]:
+    """Of a process of ours, by the kernel's own list."""
+    children: set[int] = set()
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        children |= {int(one) for one in task.read_text().split()}
+    return children.union(*(descendants(child) for child in children))
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def settles(home: Home, forks: Forks, folder: Path, number: int) -> None:
+    """Hands a trade in, as its parties would, and waits until it has settled."""
+    writer = Writer(folder)
+    submitted = forks.start(
+        ["submit", *(str(path) for path in writer.trade(number, "100000.00")), "--home", str(home.root)],
+        folder / "submit.log",
+        {},
+    )
+    wait_until(lambda: submitted.poll() is not None, 20, "submitted")
+    assert submitted.poll() == 0, submitted.output.read_text()
+    book = open_book(home)
+    wait_until(
+        lambda: [trade.state for trade in book.trades()][-1:] == [TradeState.SETTLED] and len(book.trades()) == number,
+        60,
+        "the trade settles",
+        pause=0.2,
+    )
+
+
+def stopped(child: Child) -> None:
+    """Stops it by SIGTERM and sees that no process of its is left."""
+    family = descendants(child.pid)
+    assert stop(child) == 0, child.output.read_text()
+    assert [pid for pid in family if is_alive(pid)] == []
+
+
+def test_up_with_anvil(forks: Forks, small_market: Path, tmp_path: Path) -> None:
+    """Founds, settles, stops; comes up again on the same chain, revives who dies, and settles on."""
+    home = Home(tmp_path / "home")
+    command = [*COMMAND, "up", "--home", str(home.root), "--market", str(small_market), "--rtgs-port", "0", "--json"]
+    for number in (1, 2):
+        output = tmp_path / f"up-{number}.log"
+        child = Executed(command, output, {})
+        try:
+            wait_until(lambda out=output: len(told(out).get("started", [])) == 6, 60, "six are started", pause=0.1)
+            names = [detail.partition(" ")[0] for detail in told(output)["started"]]
+            assert names == ["rtgs", "agent-1", "agent-2", "agent-3", "agent-4", "service"]
+            assert re.fullmatch(r"anvil on http://127\.0\.0\.1:\d+", told(output)["chain"][0])
+            assert len(descendants(child.pid)) == 7
+            settles(home, forks, tmp_path / f"messages-{number}", number)
+        finally:
+            stopped(child)
+        assert told(output)["stopped"] == [str(home.root)]
+        assert "died" not in told(output)
+    assert "founded" not in told(tmp_path / "up-2.log"), "the second time it was there"
+
+
+def test_up_without_anvil_is_one_process(forks: Forks, small_market: Path, tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    arguments = ["up", "--home", str(home.root), "--market", str(small_market), "--json"]
+    output = tmp_path / "up.log"
+    child = forks.start(arguments, output, {"HIDE_ANVIL": "1"})
+    try:
+        wait_until(lambda: "started" in told(output), 30, "it is up")
+        assert "embedded chain" in told(output)["started"][0]
+        assert home.settings().rpc == EMBEDDED
+        assert descendants(child.pid) == set()
+        settles(home, forks, tmp_path / "messages", 1)
+    finally:
+        stopped(child)
+    again = forks.start(arguments, tmp_path / "again.log", {"HIDE_ANVIL": "1"})
+    wait_until(lambda: again.poll() is not None, 20, "it refuses")
+    assert again.poll() == 1
+    assert "is not empty, and an embedded chain always begins anew" in again.output.read_text()

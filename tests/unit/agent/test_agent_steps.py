@@ -1,0 +1,352 @@
+"""The agent's step: releases once what is locked and final, signs once what is decided, and survives."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from agent_cases import AT, CREDITOR, DEBTOR, NETWORK, SETTLEMENT, notice, order, payment, report
+
+from lockstep.agent import Agent, DirectoryBoard, Register
+from lockstep.domain.errors import InvalidInput, Refused, Unavailable
+from lockstep.domain.identifiers import derive_message_id
+from lockstep.domain.message import Message
+from lockstep.domain.money import Money
+from lockstep.domain.order import Epoch, OutcomeResult
+from lockstep.domain.payment import PaymentState, Release, Resolution, ResolutionStatus
+from lockstep.ports import Unreadable
+from lockstep.signing import settlement_id, verify
+from lockstep.testing.fakes import (
+    AGENTS,
+    BUYER,
+    RTGS,
+    SELLER,
+    SERVICE,
+    FakeAssetLedger,
+    FakeCashSystem,
+    FakeChain,
+    FakeClock,
+    FakeRtgs,
+    key,
+)
+
+PAID, NEVER = OutcomeResult.PAID, OutcomeResult.NEVER
+ORDER = replace(order(), terms=replace(order().terms, lock_by=int(AT.timestamp()) + 3_600))
+HERE = settlement_id(ORDER, NETWORK)
+KEYS = sorted((key(f"a{number}") for number in range(4)), key=lambda one: int(one.address, 16))
+
+
+class Desk:
+    """One agent, its ledgers, and what survives it."""
+
+    def __init__(self, root: Path) -> None:
+        self.clock = FakeClock(AT)
+        epoch = Epoch(number=1, agents=tuple(one.address for one in KEYS), quorum=3)
+        self.chain = FakeChain(self.clock, NETWORK, epoch)
+        self.chain.eligible |= {ORDER.movement.seller, ORDER.movement.buyer}
+        self.chain.issued[ORDER.movement.token, ORDER.movement.seller] = 1_000
+        self.rtgs = FakeRtgs(self.clock, bic=RTGS, service=SERVICE, agents=AGENTS, quorum=3)
+        self.board = DirectoryBoard(root / "board")
+        self.path = root / "register.db"
+        self.register = Register(self.path)
+        self.start()
+
+    def start(self) -> Agent:
+        """The agent after a crash."""
+        self.register.close()
+        self.register = Register(self.path)
+        self.assets, self.cash = FakeAssetLedger(self.chain), FakeCashSystem(self.rtgs, AGENTS[0])
+        self.agent = Agent(
+            bic=AGENTS[0],
+            rtgs=RTGS,
+            key=KEYS[0],
+            network=NETWORK,
+            assets=self.assets,
+            cash=self.cash,
+            board=self.board,
+            register=self.register,
+            clock=self.clock,
+        )
+        return self.agent
+
+    def lock(self, blocks: int = 2) -> None:
+        digest = bytes.fromhex(HERE)
+        self.chain.lock(ORDER, key(SELLER.bic).sign(digest), key(BUYER.bic).sign(digest))
+        self.chain.mine(blocks)
+
+    def tell(self, *bodies: Any) -> None:
+        for body in bodies:
+            self.rtgs._tell([AGENTS[0]], body)
+
+    def steps(self) -> list[tuple[str, str]]:
+        return [(kind, detail) for _, kind, _, detail in self.register.steps()]
+
+    def signed(self) -> list[OutcomeResult]:
+        return [one.result for one in self.board.attestations(HERE)]
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    desk = Desk(tmp_path)
+    yield desk
+    desk.register.close()
+
+
+def said(state: PaymentState, **changes: Any) -> Any:
+    return report(state, HERE, **changes)
+
+
+def test_release_once_the_lock_is_final(desk: Desk) -> None:
+    desk.tell(said(PaymentState.HELD))
+    desk.agent.step()
+    assert desk.cash.sent == [] and desk.steps() == [], "no lock: time may mend it"
+    desk.lock(blocks=1)
+    desk.agent.step()
+    assert desk.cash.sent == [], "not final"
+    desk.chain.mine()
+    desk.rtgs.available[DEBTOR.number] = 10**9
+    desk.rtgs._pay(payment(HERE), "P")
+    assert desk.agent.step()
+    (message,) = desk.cash.sent
+    assert message.body == Release(uetr=payment(HERE).uetr, settlement_id=HERE)
+    assert message.message_id == derive_message_id(AGENTS[0], HERE, "camt.007")
+    assert (message.sender, message.receiver, desk.steps()) == (AGENTS[0], RTGS, [("released", "")])
+    desk.agent.step()
+    assert not desk.agent.step() and len(desk.cash.sent) == 1, "once"
+    desk.start().step()
+    assert desk.cash.sent == [message], "and once more after a restart, the same to the byte"
+    assert desk.steps() == [("released", "")]
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_release_without_an_answer_is_sent_again(desk: Desk, moment: str) -> None:
+    desk.lock()
+    desk.rtgs.available[DEBTOR.number] = 10**9
+    desk.rtgs._pay(payment(HERE), "P")
+    setattr(desk.cash, moment, lambda name: gone() if name == "send" else None)
+    for _ in range(3):
+        desk.agent.step()
+    assert desk.steps() == []
+    setattr(desk.cash, moment, lambda _: None)
+    desk.agent.step()
+    assert desk.steps() == [("released", "")]
+    assert desk.rtgs.payments[HERE].released_by == {AGENTS[0]}
+
+
+def gone() -> None:
+    raise Unavailable("nobody answers")
+
+
+def test_a_release_that_is_refused(desk: Desk) -> None:
+    desk.lock()
+    desk.tell(said(PaymentState.HELD))
+    assert desk.agent.step()
+    assert desk.steps() == [("release refused", f"PaymentUnknown(uetr={payment(HERE).uetr})")]
+    assert not desk.agent.step() and len(desk.cash.sent) == 1
+
+
+@pytest.mark.parametrize("state", [PaymentState.PENDING, PaymentState.BOOKED, PaymentState.REJECTED])
+def test_nothing_to_release(desk: Desk, state: PaymentState) -> None:
+    desk.lock()
+    desk.tell(said(state))
+    desk.agent.step()
+    assert desk.cash.sent == []
+
+
+def test_no_release_for_other_terms(desk: Desk) -> None:
+    desk.lock()
+    wrong = payment(HERE, amount=Money(currency="EUR", amount=1))
+    desk.tell(said(PaymentState.HELD, payment=wrong))
+    desk.agent.step()
+    desk.agent.step()
+    assert desk.cash.sent == []
+    ((kind, detail),) = desk.steps()
+    assert kind == "refused" and detail.startswith("CashTermsDiffer(")
+
+
+@pytest.mark.parametrize(
+    ("bodies", "result"),
+    [
+        ((said(PaymentState.BOOKED), notice(HERE)), PAID),
+        ((notice(HERE), said(PaymentState.BOOKED)), PAID),
+        ((said(PaymentState.REJECTED),), NEVER),
+        ((said(PaymentState.HELD), said(PaymentState.CANCELLED)), NEVER),
+    ],
+)
+def test_sign(desk: Desk, bodies: tuple[Any, ...], result: OutcomeResult) -> None:
+    desk.tell(*bodies)
+    desk.agent.step()
+    assert desk.signed() == [], "no lock on its own node"
+    desk.lock(blocks=1)
+    desk.agent.step()
+    assert desk.signed() == [], "not final"
+    desk.chain.mine()
+    assert desk.agent.step()
+    (attestation,) = desk.board.attestations(HERE)
+    assert attestation.result is result
+    verify(attestation, desk.chain.current_epoch, NETWORK)
+    assert desk.register.all() == [attestation] and ("published", result.name) in desk.steps()
+    assert not desk.agent.step()
+
+
+def test_a_tombstone_without_a_payment(desk: Desk) -> None:
+    desk.lock()
+    desk.tell(
+        Resolution(
+            case_id="C",
+            uetr=payment(HERE).uetr,
+            settlement_id=HERE,
+            salt="0f" * 16,
+            status=ResolutionStatus.CANCELLED,
+            decided_at=AT,
+        )
+    )
+    desk.agent.step()
+    assert desk.signed() == [NEVER]
+
+
+def test_half_a_story_is_no_story(desk: Desk) -> None:
+    desk.lock()
+    for body in (said(PaymentState.BOOKED), said(PaymentState.BOOKED)):
+        desk.tell(body)
+        desk.agent.step()
+    assert desk.signed() == [] and desk.register.all() == []
+    desk.tell(notice(HERE))
+    desk.agent.step()
+    assert desk.signed() == [PAID]
+
+
+CONTRADICTIONS = [
+    (said(PaymentState.HELD), said(PaymentState.HELD, payment=payment(HERE, salt="00" * 16))),
+    (said(PaymentState.BOOKED), said(PaymentState.REJECTED)),
+    (said(PaymentState.REJECTED), notice(HERE)),
+    (notice(HERE, amount=Money(currency="EUR", amount=1)), said(PaymentState.BOOKED)),
+]
+
+
+@pytest.mark.parametrize("bodies", CONTRADICTIONS)
+def test_contradictory_mail_stops_the_settlement(desk: Desk, bodies: tuple[Any, ...]) -> None:
+    desk.lock()
+    desk.tell(*bodies)
+    for _ in range(3):
+        desk.agent.step()
+    assert desk.cash.sent == [] and desk.signed() == [] and desk.register.all() == []
+    assert len(desk.steps()) == 1 and desk.steps()[0][1].startswith("Contradiction(")
+    desk.start()
+    desk.agent.step()
+    assert desk.cash.sent == [] and desk.signed() == [], "also after a restart"
+
+
+def test_contradiction_after_signing(desk: Desk) -> None:
+    """What was signed stays signed; the other outcome is never signed beside it."""
+    desk.lock()
+    desk.tell(said(PaymentState.BOOKED), notice(HERE))
+    desk.agent.step()
+    desk.tell(said(PaymentState.REJECTED))
+    for _ in range(2):
+        desk.agent.step()
+    assert desk.signed() == [PAID]
+    assert any(detail.startswith("Contradiction(") for _, detail in desk.steps())
+
+
+def test_sign_once_across_a_lost_mailbox(desk: Desk) -> None:
+    """The RTGS's mail is restored with another story: the register refuses."""
+    desk.lock()
+    desk.tell(said(PaymentState.BOOKED), notice(HERE))
+    desk.agent.step()
+    desk.rtgs.mail[AGENTS[0]].clear()
+    desk.tell(said(PaymentState.REJECTED))
+    desk.start()
+    for _ in range(3):
+        desk.agent.step()
+    assert desk.signed() == [PAID] and [one.result for one in desk.register.all()] == [PAID]
+
+
+def test_a_restart_publishes_again(desk: Desk, tmp_path: Path) -> None:
+    desk.lock()
+    desk.tell(said(PaymentState.BOOKED), notice(HERE))
+    desk.agent.step()
+    (before,) = desk.board.attestations(HERE)
+    desk.board = DirectoryBoard(tmp_path / "a new board")
+    desk.start().step()
+    assert desk.board.attestations(HERE) == [before]
+
+
+def test_dead_between_register_and_board(desk: Desk) -> None:
+    desk.lock()
+    desk.tell(said(PaymentState.BOOKED), notice(HERE))
+    desk.register._on_commit = lambda _: (_ for _ in ()).throw(KeyboardInterrupt)
+    with pytest.raises(KeyboardInterrupt):
+        desk.agent.step()
+    assert desk.signed() == []
+    desk.start().step()
+    assert desk.signed() == [PAID]
+
+
+def test_one_bad_settlement_holds_up_no_other(desk: Desk) -> None:
+    desk.lock()
+    other = settlement_id(order(5), NETWORK)
+    desk.tell(report(PaymentState.HELD, other), report(PaymentState.BOOKED, SETTLEMENT), said(PaymentState.REJECTED))
+    desk.agent.step()
+    assert desk.signed() == [NEVER]
+
+
+def test_unreadable_mail_is_passed_over(desk: Desk) -> None:
+    desk.lock()
+    desk.rtgs.mail[AGENTS[0]].append(Unreadable(data=b"?", error=InvalidInput("root", "?", "XML")))  # type: ignore[arg-type]
+    desk.tell(said(PaymentState.REJECTED))
+    assert desk.agent.step()
+    assert desk.signed() == [NEVER]
+    assert not desk.agent.step(), "read once"
+
+
+@pytest.mark.parametrize("method", ["history", "epoch"])
+def test_a_silent_node_is_waited_for(desk: Desk, method: str) -> None:
+    desk.lock()
+    desk.tell(said(PaymentState.REJECTED))
+    desk.assets.before = lambda name: gone() if name == method else None
+    desk.agent.step()
+    assert desk.signed() == [] and desk.steps() == []
+    desk.assets.before = lambda _: None
+    desk.agent.step()
+    assert desk.signed() == [NEVER]
+
+
+def test_a_silent_rtgs_is_waited_for(desk: Desk) -> None:
+    desk.lock()
+    desk.tell(said(PaymentState.REJECTED))
+    desk.cash.before = lambda _: gone()
+    assert not desk.agent.step()
+    desk.cash.before = lambda _: None
+    assert desk.agent.step() and desk.signed() == [NEVER]
+
+
+def test_an_rtgs_that_refuses_the_mailbox_stops_nobody(desk: Desk) -> None:
+    """A wrong key is not a reason to die: the agent stays up, and says so."""
+    desk.cash.before = lambda _: (_ for _ in ()).throw(Refused("NotAuthorised"))
+    desk.lock()
+    desk.tell(said(PaymentState.REJECTED))
+    with suppress(Unavailable):
+        assert not desk.agent.step()
+    desk.cash.before = lambda _: None
+    desk.agent.step()
+    assert desk.signed() == [NEVER]
+
+
+def test_more_mail_than_a_page(desk: Desk) -> None:
+    desk.lock()
+    for _ in range(250):
+        desk.tell(said(PaymentState.HELD))
+    desk.tell(said(PaymentState.BOOKED), notice(HERE))
+    for _ in range(3):
+        desk.agent.step()
+    assert desk.signed() == [PAID]
+
+
+def test_messages_of_other_kinds(desk: Desk) -> None:
+    desk.tell(Release(uetr=payment(HERE).uetr, settlement_id=HERE), payment(HERE))
+    desk.agent.step()
+    assert desk.signed() == [] and desk.cash.sent == [] and CREDITOR != DEBTOR
+    assert isinstance(desk.rtgs.mail[AGENTS[0]][0], Message)

@@ -1,0 +1,148 @@
+"""What an agent must see before it releases or signs: each refusal by its name (I1, I2, I9)."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from agent_cases import AT, BOOKED, CASH, EPOCH, HELD, NETWORK, NEVER, ORDER, PAY_BY, SETTLEMENT, event, evidence, order
+from agent_cases import payment as a_payment
+
+from lockstep.agent.judging import Evidence, judge_outcome, judge_release
+from lockstep.domain.cash import CashView
+from lockstep.domain.errors import Refused
+from lockstep.domain.identifiers import SettlementId
+from lockstep.domain.money import Money
+from lockstep.domain.order import OutcomeResult
+from lockstep.domain.payment import CashAccount, PaymentState
+from lockstep.signing import settlement_id
+from lockstep.testing.fakes import key
+
+Judge = Callable[[Evidence], object]
+OTHER_ORDER = order(1)
+JUDGEMENTS: list[tuple[Judge, CashView]] = [
+    (judge_release, HELD),
+    (judge_outcome, BOOKED),
+    (judge_outcome, NEVER),
+]
+
+
+def refusal(judge: Judge, seen: Evidence) -> Refused:
+    with pytest.raises(Refused) as caught:
+        judge(seen)
+    assert caught.value.details["settlement_id"] == seen.cash.settlement_id
+    return caught.value
+
+
+def test_good() -> None:
+    judge_release(evidence(HELD, event()))
+    assert judge_outcome(evidence(BOOKED, event())) is OutcomeResult.PAID
+    assert judge_outcome(evidence(NEVER, event())) is OutcomeResult.NEVER
+    cancelled = CashView(settlement_id=SETTLEMENT, state=PaymentState.CANCELLED)
+    assert judge_outcome(evidence(cancelled, event())) is OutcomeResult.NEVER, "a tombstone names no payment"
+
+
+@pytest.mark.parametrize(
+    "cash",
+    [
+        CashView(settlement_id=SETTLEMENT),
+        HELD,
+        replace(HELD, state=PaymentState.PENDING),
+        replace(BOOKED, noticed_at=None),
+        replace(HELD, state=None, noticed_at=AT),
+        replace(HELD, cancel_refused=True),
+    ],
+)
+def test_unknown_is_no_outcome(cash: CashView) -> None:
+    assert judge_outcome(evidence(cash, event())) is None
+    assert judge_outcome(evidence(cash)) is None
+
+
+@pytest.mark.parametrize(("judge", "cash"), JUDGEMENTS)
+def test_the_lock(judge: Judge, cash: CashView) -> None:
+    assert refusal(judge, evidence(cash)).name == "LockMissing"
+    assert refusal(judge, evidence(cash, event("Settled"))).name == "LockMissing"
+    assert refusal(judge, evidence(cash, replace(event(), order=None))).name == "LockMissing"
+    error = refusal(judge, evidence(cash, event(final=False)))
+    assert (error.name, error.details["actual"], error.details["expected"]) == ("LockNotFinal", 7, 2)
+
+
+@pytest.mark.parametrize(("judge", "cash"), JUDGEMENTS)
+@pytest.mark.parametrize("elsewhere", [replace(NETWORK, chain_id=1), replace(NETWORK, dvp=key("another DvP").address)])
+def test_another_chain_or_contract(judge: Judge, cash: CashView, elsewhere: Any) -> None:
+    error = refusal(judge, evidence(cash, event(), network=elsewhere))
+    assert error.name == "SettlementDiffers"
+    assert error.details["actual"] == settlement_id(ORDER, elsewhere) and error.details["expected"] == SETTLEMENT
+
+
+@pytest.mark.parametrize(("judge", "cash"), JUDGEMENTS)
+def test_another_order_under_this_id(judge: Judge, cash: CashView) -> None:
+    """A node that shows a lock of other terms under the settlement's id is not believed."""
+    error = refusal(judge, evidence(cash, event(locked=OTHER_ORDER)))
+    assert (error.name, error.details["actual"]) == ("SettlementDiffers", settlement_id(OTHER_ORDER, NETWORK))
+
+
+@pytest.mark.parametrize(("judge", "cash"), JUDGEMENTS)
+def test_another_epoch(judge: Judge, cash: CashView) -> None:
+    error = refusal(judge, evidence(cash, event(), epoch=replace(EPOCH, number=2)))
+    assert (error.name, error.details["actual"], error.details["expected"]) == ("WrongEpoch", 1, 2)
+
+
+@pytest.mark.parametrize(("judge", "cash"), JUDGEMENTS)
+def test_a_contradiction(judge: Judge, cash: CashView) -> None:
+    error = refusal(judge, evidence(replace(cash, contradiction="two stories"), event()))
+    assert (error.name, error.details["actual"]) == ("Contradiction", "two stories")
+
+
+@pytest.mark.parametrize("ended", ["PaidRecorded", "Settled", "GivenBack"])
+def test_no_release_for_a_lock_that_ended(ended: str) -> None:
+    error = refusal(judge_release, evidence(HELD, event(), event(ended, final=False)))
+    assert (error.name, error.details["actual"], error.details["expected"]) == ("LockEnded", ended, "Locked")
+
+
+@pytest.mark.parametrize(("judge", "cash"), JUDGEMENTS[:2])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"amount": Money(currency="EUR", amount=CASH.amount - 1)},
+        {"amount": Money(currency="USD", amount=CASH.amount)},
+        {"salt": "00" * 16},
+        {"debtor": CashAccount(owner=a_payment().debtor.owner, number="X")},
+        {"creditor": a_payment().debtor},
+    ],
+)
+def test_cash_terms(judge: Judge, cash: CashView, changes: dict[str, Any]) -> None:
+    error = refusal(judge, evidence(replace(cash, payment=a_payment(**changes)), event()))
+    assert (error.name, error.details["expected"]) == ("CashTermsDiffer", ORDER.terms.cash_hash)
+
+
+@pytest.mark.parametrize(("judge", "cash"), JUDGEMENTS[:2])
+def test_pay_by(judge: Judge, cash: CashView) -> None:
+    later = PAY_BY + timedelta(seconds=1)
+    error = refusal(judge, evidence(replace(cash, payment=a_payment(pay_by=later)), event()))
+    assert (error.name, error.details["actual"]) == ("PayByDiffers", int(later.timestamp()))
+
+
+@pytest.mark.parametrize(("judge", "cash"), JUDGEMENTS[:2])
+def test_no_payment_shown(judge: Judge, cash: CashView) -> None:
+    assert refusal(judge, evidence(replace(cash, payment=None), event())).name == "PaymentUnknown"
+
+
+@pytest.mark.parametrize("field", ["booked_at", "noticed_at"])
+def test_booked_late(field: str) -> None:
+    """`payBy` is inclusive, judged on the RTGS's booking time, whichever message tells it."""
+    in_time = replace(BOOKED, **{field: PAY_BY})
+    assert judge_outcome(evidence(in_time, event())) is OutcomeResult.PAID
+    for late in (PAY_BY + timedelta(microseconds=1), PAY_BY + timedelta(seconds=1)):
+        error = refusal(judge_outcome, evidence(replace(BOOKED, **{field: late}), event()))
+        assert (error.name, error.details["actual"]) == ("BookedLate", late.isoformat())
+        assert error.details["expected"] == ORDER.terms.pay_by
+
+
+def test_never_needs_no_terms() -> None:
+    """The tombstone is the settlement's, whatever payment was refused."""
+    refused = replace(NEVER, payment=a_payment(amount=Money(currency="EUR", amount=1)))
+    assert judge_outcome(evidence(refused, event())) is OutcomeResult.NEVER
+    other = replace(NEVER, settlement_id=SettlementId("cd" * 32))
+    assert refusal(judge_outcome, evidence(other, event())).name == "SettlementDiffers"

@@ -1,0 +1,164 @@
+"""Events are read once per block, and all again where the chain has changed."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+from ledger_venues import ChainVenue
+
+from lockstep.chain.events import EventReader
+from lockstep.chain.ledger import EvmAssetLedger
+from lockstep.chain.node import Node
+from lockstep.domain.errors import Misconfigured, Refused, Unavailable
+from lockstep.domain.market import Network
+from lockstep.domain.order import OutcomeResult
+from lockstep.testing.fakes import key
+
+
+class Watched(Node):
+    """A node that counts what it is asked, and may fail in the midst of it."""
+
+    def __init__(self, node: Node) -> None:
+        self.web3 = node.web3
+        self.ranges: list[tuple[int, int | None]] = []
+        self.blocks = 0
+        self.fail_at_block: int | None = None
+
+    def logs(
+        self, address: str, topics: Sequence[Any], first: int, last: int | None = None
+    ) -> Sequence[Mapping[str, Any]]:
+        self.ranges.append((first, last))
+        return super().logs(address, topics, first, last)
+
+    def block(self, which: Any) -> Any:
+        if isinstance(which, int):
+            self.blocks += 1
+            if self.blocks == self.fail_at_block:
+                raise Unavailable("in the midst of it")
+        return super().block(which)
+
+
+@pytest.fixture
+def node(venue: ChainVenue) -> Watched:
+    return Watched(venue.chain.node)
+
+
+@pytest.fixture
+def reader(venue: ChainVenue, node: Watched) -> EventReader:
+    return EventReader(node, venue.network.dvp)
+
+
+def names(reader: EventReader, settlement: Any) -> list[str]:
+    return [event.name for event in reader.events(settlement)]
+
+
+def test_incremental(venue: ChainVenue, node: Watched, reader: EventReader) -> None:
+    order = venue.order()
+    settlement = venue.id(order)
+    assert names(reader, settlement) == []
+    start = venue.chain.node.head().number
+    assert node.ranges == [(0, start)]
+    assert names(reader, settlement) == [] and len(node.ranges) == 1, "the head has not moved"
+    venue.lock(order)
+    assert names(reader, settlement) == ["Locked"]
+    assert node.ranges[1:] == [(start + 1, start + 1)]
+    venue.mine(3)
+    venue.ledger.settle(settlement, order, venue.proof(order, OutcomeResult.PAID))
+    assert names(reader, settlement) == ["Locked", "Settled"]
+    assert node.ranges[2:] == [(start + 2, start + 5)], "each block once"
+    locked, settled = reader.events(settlement)
+    assert locked.order == order and settled.order is None
+    assert (locked.block, settled.block) == (start + 1, start + 5) and locked.at < settled.at
+    assert locked.transaction != settled.transaction
+
+
+def test_a_new_reader_reads_the_same(venue: ChainVenue, reader: EventReader) -> None:
+    for nonce in range(2):
+        order = venue.order(nonce=nonce)
+        venue.lock(order)
+        reader.events(venue.id(order))
+    other = EventReader(venue.chain.node, venue.network.dvp)
+    for nonce in range(2):
+        settlement = venue.id(venue.order(nonce=nonce))
+        assert list(reader.events(settlement)) == list(other.events(settlement)) != []
+
+
+@pytest.mark.parametrize("blocks", [0, 1, 2, 5])
+def test_read_again_after_the_chain_changed(venue: ChainVenue, node: Watched, reader: EventReader, blocks: int) -> None:
+    """The new chain shorter than the old, as long, or longer."""
+    kept, lost, other = venue.order(), venue.order(nonce=1), venue.order(nonce=2)
+    venue.lock(kept)
+    snapshot = venue.chain.tester.take_snapshot()
+    venue.lock(lost)
+    venue.mine()
+    assert names(reader, venue.id(lost)) == ["Locked"]
+    venue.chain.tester.revert_to_snapshot(snapshot)
+    venue.clock.advance(60)
+    venue.mine(blocks)
+    assert names(reader, venue.id(lost)) == []
+    assert names(reader, venue.id(kept)) == ["Locked"]
+    assert node.ranges[-1] == (0, venue.chain.node.head().number)
+    venue.log.stored.clear()
+    venue.lock(other)
+    assert [names(reader, venue.id(one)) for one in (kept, lost, other)] == [["Locked"], [], ["Locked"]]
+
+
+def test_a_failure_halfway_leaves_nothing_half_read(venue: ChainVenue, node: Watched, reader: EventReader) -> None:
+    orders = [venue.order(nonce=nonce, quantity=10) for nonce in range(3)]
+    for order in orders:
+        venue.lock(order)
+    node.fail_at_block = 2
+    with pytest.raises(Unavailable):
+        reader.events(venue.id(orders[0]))
+    assert [names(reader, venue.id(order)) for order in orders] == [["Locked"]] * 3
+
+
+def test_a_lock_that_the_chain_took_back(venue: ChainVenue) -> None:
+    """Above the finality depth: observed, rolled back, sent again; nothing was acted on."""
+    order, snapshot = venue.order(), venue.chain.tester.take_snapshot()
+    settlement = venue.lock(order)
+    venue.mine()
+    assert not venue.ledger.history(settlement)[0].final
+    venue.chain.tester.revert_to_snapshot(snapshot)
+    venue.mine(3)
+    assert venue.ledger.history(settlement) == []
+    assert venue.ledger.view(settlement, order).head == 0
+    venue.lock(order)
+    venue.mine(2)
+    assert [(one.name, one.final) for one in venue.ledger.history(settlement)] == [("Locked", True)]
+
+
+# --- what a ledger is opened on
+
+
+def test_another_chain(venue: ChainVenue) -> None:
+    elsewhere = Network(chain_id=1, dvp=venue.network.dvp, finality_depth=2)
+    with pytest.raises(Misconfigured) as caught:
+        EvmAssetLedger(venue.chain.node, elsewhere)
+    assert str(caught.value) == f"the node is on chain {venue.network.chain_id}, configured is 1"
+
+
+def test_no_contract_there(venue: ChainVenue) -> None:
+    nowhere = Network(chain_id=venue.network.chain_id, dvp=key("nobody").address, finality_depth=2)
+    ledger = EvmAssetLedger(venue.chain.node, nowhere)
+    with pytest.raises(Misconfigured) as caught:
+        ledger.epoch()
+    assert str(caught.value) == f"no DvP answers at {nowhere.dvp}"
+
+
+def test_without_a_sender_it_only_looks(venue: ChainVenue) -> None:
+    order = venue.order()
+    ledger = EvmAssetLedger(venue.chain.node, venue.network)
+    with pytest.raises(Refused) as caught:
+        ledger.lock(venue.id(order), order, *venue.signatures(order))
+    assert (caught.value.name, caught.value.details) == ("ReadOnly", {"call": f"lock/{venue.id(order)}"})
+    venue.lock(order)
+    assert ledger.view(venue.id(order), order).head == 1
+
+
+def test_a_node_that_is_not_there() -> None:
+    node = Node("http://127.0.0.1:1", timeout_seconds=1)
+    for question in (node.chain_id, node.head, node.base_fee, lambda: node.receipt("0x" + "00" * 32)):
+        with pytest.raises(Unavailable) as caught:
+            question()
+        assert str(caught.value).startswith("the node does not answer: ")

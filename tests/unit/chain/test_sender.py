@@ -1,0 +1,204 @@
+"""The sender: what is stored leaves, what left is not sent twice, whatever the node or we forget."""
+
+from collections.abc import Callable
+
+import pytest
+from ledger_venues import BUYER, OPERATOR, SELLER, ChainVenue
+
+from lockstep.chain.deployment import Deployer
+from lockstep.chain.ledger import LOCK_GAS, call_data
+from lockstep.chain.node import Node
+from lockstep.chain.sender import Sender
+from lockstep.domain.errors import ContractRefused, Unavailable
+from lockstep.domain.order import AssetStatus, Order
+
+
+class Lossy(Node):
+    """A node that takes a transaction and forgets it, while `deaf`; `silent`, it does not answer."""
+
+    def __init__(self, node: Node) -> None:
+        self.web3 = node.web3
+        self.deaf = self.silent = False
+        self.heard: list[bytes] = []
+
+    def broadcast(self, raw: bytes) -> str | None:
+        self.heard.append(raw)
+        if self.silent:
+            raise Unavailable("the line is cut")
+        return None if self.deaf else super().broadcast(raw)
+
+
+@pytest.fixture
+def node(venue: ChainVenue) -> Lossy:
+    return Lossy(venue.chain.node)
+
+
+def sender(venue: ChainVenue, node: Node, on_commit: Callable[[str], None] = lambda _: None) -> Sender:
+    return Sender(node, OPERATOR, venue.log, on_commit)
+
+
+def lock(venue: ChainVenue, one: Sender, order: Order) -> None:
+    movement, terms = order.movement, order.terms
+    given = (
+        (movement.token, movement.seller, movement.buyer, movement.quantity, movement.epoch, movement.nonce),
+        (bytes.fromhex(terms.trade_id), terms.part, bytes.fromhex(terms.cash_hash), terms.lock_by, terms.pay_by),
+    )
+    data = call_data("DvP", "lock", given, *venue.signatures(order))
+    one.ensure(f"lock/{venue.id(order)}", venue.network.dvp, data, LOCK_GAS)
+
+
+def count(venue: ChainVenue) -> int:
+    return venue.chain.node.transaction_count(OPERATOR.address)
+
+
+def status(venue: ChainVenue, order: Order) -> AssetStatus:
+    return venue.ledger.view(venue.id(order), order).head
+
+
+def logged(venue: ChainVenue) -> list[tuple[int, str]]:
+    return [(one.nonce, one.status) for one in venue.log.stored.values()]
+
+
+def test_sent_once(venue: ChainVenue, node: Lossy) -> None:
+    told: list[str] = []
+    one, order, before = sender(venue, node, told.append), venue.order(), count(venue)
+    for _ in range(3):
+        lock(venue, one, order)
+    assert count(venue) == before + 1 and len(node.heard) == 1
+    (kept,) = venue.log.stored.values()
+    assert (kept.status, kept.key, kept.nonce) == ("mined", f"lock/{venue.id(order)}", before)
+    receipt = venue.chain.node.receipt(kept.hash)
+    assert receipt is not None and (kept.block, kept.gas) == (receipt["blockNumber"], receipt["gasUsed"])
+    assert told == [f"transaction lock/{venue.id(order)} #1"]
+
+
+def test_dead_between_storing_and_sending(venue: ChainVenue, node: Lossy) -> None:
+    def die(_: str) -> None:
+        raise KeyboardInterrupt
+
+    order, before = venue.order(), count(venue)
+    with pytest.raises(KeyboardInterrupt):
+        lock(venue, sender(venue, node, die), order)
+    assert node.heard == [] and count(venue) == before
+    (kept,) = venue.log.stored.values()
+    assert kept.status == "signed"
+    lock(venue, sender(venue, node), order)
+    assert node.heard == [kept.raw] and status(venue, order) is AssetStatus.LOCKED
+    lock(venue, sender(venue, node), order)
+    assert logged(venue) == [(before, "mined")] and count(venue) == before + 1
+
+
+def test_dead_after_sending(venue: ChainVenue, node: Lossy) -> None:
+    order, before = venue.order(), count(venue)
+    lock(venue, sender(venue, node), order)
+    assert logged(venue) == [(before, "signed")], "the receipt was never looked at"
+    lock(venue, sender(venue, node), order)
+    assert logged(venue) == [(before, "mined")] and len(node.heard) == 1
+
+
+def test_the_node_forgets(venue: ChainVenue, node: Lossy) -> None:
+    one, order = sender(venue, node), venue.order()
+    node.deaf = True
+    for _ in range(3):
+        lock(venue, one, order)
+    assert status(venue, order) is AssetStatus.NONE
+    node.deaf = False
+    lock(venue, one, order)
+    assert status(venue, order) is AssetStatus.LOCKED
+    assert len(set(node.heard)) == 1 and len(node.heard) == 4, "the same bytes, again and again"
+
+
+def test_no_answer(venue: ChainVenue, node: Lossy) -> None:
+    one, order, before = sender(venue, node), venue.order(), count(venue)
+    node.silent = True
+    for _ in range(2):
+        with pytest.raises(Unavailable):
+            lock(venue, one, order)
+    assert logged(venue) == [(before, "signed")]
+    node.silent = False
+    lock(venue, one, order)
+    assert status(venue, order) is AssetStatus.LOCKED and len(set(node.heard)) == 1
+
+
+def test_what_was_forgotten_goes_first(venue: ChainVenue, node: Lossy) -> None:
+    """A gap in the nonces would hold up everything behind it."""
+    one, first, second, before = sender(venue, node), venue.order(), venue.order(nonce=1), count(venue)
+    node.deaf = True
+    lock(venue, one, first)
+    node.deaf = False
+    lock(venue, one, second)
+    assert [nonce for nonce, _ in logged(venue)] == [before, before + 1]
+    assert status(venue, first) is status(venue, second) is AssetStatus.LOCKED
+    assert node.heard[0] == node.heard[1] != node.heard[2]
+
+
+def test_the_nonce_is_taken(venue: ChainVenue, node: Lossy) -> None:
+    """Another transaction of the same key came before: ours is given up, and written anew."""
+    one, order, before = sender(venue, node), venue.order(), count(venue)
+    node.deaf = True
+    lock(venue, one, order)
+    Deployer(venue.chain.node, OPERATOR, poll=venue.chain.mine)._send(OPERATOR.address, b"", 21_000)
+    node.deaf = False
+    lock(venue, one, order)
+    assert logged(venue) == [(before, "replaced"), (before + 1, "signed")]
+    lock(venue, one, order)
+    assert logged(venue) == [(before, "replaced"), (before + 1, "mined")]
+    assert status(venue, order) is AssetStatus.LOCKED
+
+
+def test_refused_before_anything_is_stored(venue: ChainVenue, node: Lossy) -> None:
+    before = count(venue)
+    with pytest.raises(ContractRefused) as caught:
+        lock(venue, sender(venue, node), venue.order(quantity=10**6))
+    assert (caught.value.name, caught.value.details["free"]) == ("InsufficientFreeUnits", 1_000)
+    assert venue.log.stored == {} and node.heard == [] and count(venue) == before
+
+
+def test_reverted_on_the_chain(venue: ChainVenue, node: Lossy) -> None:
+    """True when it was signed, no longer when it was mined: observed, decoded, and sent again once true."""
+    one, order, before = sender(venue, node), venue.order(), count(venue)
+    node.deaf = True
+    lock(venue, one, order)
+    venue.suspend(BUYER)
+    node.deaf = False
+    lock(venue, one, order)
+    assert status(venue, order) is AssetStatus.NONE and count(venue) == before + 1
+    with pytest.raises(ContractRefused) as caught:
+        lock(venue, one, order)
+    assert caught.value.name == "NotEligible"
+    assert logged(venue) == [(before, "reverted")], "seen, and nothing new was sent"
+
+
+def test_the_counter_goes_down(venue: ChainVenue, node: Lossy) -> None:
+    """The block is gone: the same bytes leave again, under the same nonce."""
+    one, order, before = sender(venue, node), venue.order(), count(venue)
+    snapshot = venue.chain.tester.take_snapshot()
+    lock(venue, one, order)
+    lock(venue, one, order)
+    assert logged(venue) == [(before, "mined")]
+    venue.chain.tester.revert_to_snapshot(snapshot)
+    venue.mine(3)
+    assert count(venue) == before and status(venue, order) is AssetStatus.NONE
+    lock(venue, one, order)
+    assert status(venue, order) is AssetStatus.LOCKED and len(set(node.heard)) == 1
+    lock(venue, one, order)
+    assert logged(venue) == [(before, "mined")]
+
+
+def test_the_counter_goes_down_for_another(venue: ChainVenue, node: Lossy) -> None:
+    """What comes next may take the nonce of a block that is gone; what lost it is written anew."""
+    one, first, second, before = sender(venue, node), venue.order(), venue.order(nonce=1), count(venue)
+    snapshot = venue.chain.tester.take_snapshot()
+    for _ in range(2):
+        lock(venue, one, first)
+    venue.chain.tester.revert_to_snapshot(snapshot)
+    venue.mine()
+    for order in (second, first, second, first):
+        lock(venue, one, order)
+    assert status(venue, first) is status(venue, second) is AssetStatus.LOCKED
+    assert count(venue) == before + 2
+    assert sorted(state for _, state in logged(venue)) in (["mined", "mined"], ["mined", "mined", "replaced"])
+
+
+def test_address(venue: ChainVenue, node: Lossy) -> None:
+    assert sender(venue, node).address == OPERATOR.address != SELLER.address

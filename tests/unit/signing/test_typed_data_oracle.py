@@ -1,0 +1,163 @@
+"""Our EIP-712 hashes against eth_account's, an implementation that knows nothing of ours."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from eth_account.messages import encode_typed_data
+from eth_utils.crypto import keccak
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lockstep.domain.identifiers import Bic, SettlementId, TradeId
+from lockstep.domain.market import Network
+from lockstep.domain.money import Money
+from lockstep.domain.order import Movement, Order, OrderTerms, OutcomeResult
+from lockstep.domain.payment import CashAccount
+from lockstep.signing import cash_hash, outcome_digest, settlement_id, terms_hash
+from lockstep.testing.fakes import key
+
+MOVEMENT = "token:address seller:address buyer:address quantity:uint64 epoch:uint32 nonce:uint64"
+TERMS = "tradeId:bytes32 part:uint32 cashHash:bytes32 lockBy:uint40 payBy:uint40"
+CASH = "salt:bytes16 currency:string amount:uint256 debtor:string debtorAccount:string creditor:string"
+TYPES = {
+    name: [dict(zip(("name", "type"), member.split(":"), strict=True)) for member in members.split()]
+    for name, members in {
+        "Movement": MOVEMENT,
+        "Terms": TERMS,
+        "Order": "movement:Movement terms:Terms",
+        "Outcome": "settlementId:bytes32 result:uint8 epoch:uint32",
+        "Cash": CASH + " creditorAccount:string",
+    }.items()
+}
+HERE = Network(chain_id=31_337, dvp=key("dvp").address, finality_depth=2)
+
+
+def oracle(primary: str, message: dict[str, Any], network: Network) -> tuple[bytes, bytes]:
+    """(hashStruct, digest) by eth_account."""
+    used = {primary} | ({"Movement", "Terms"} if primary == "Order" else set())
+    domain = {
+        "name": "Lockstep DvP",
+        "version": "1",
+        "chainId": network.chain_id,
+        "verifyingContract": network.dvp,
+    }
+    signable = encode_typed_data(domain, {name: TYPES[name] for name in used}, message)
+    return signable.body, keccak(b"\x19" + signable.version + signable.header + signable.body)
+
+
+def uint(bits: int) -> st.SearchStrategy[int]:
+    return st.integers(0, 2**bits - 1)
+
+
+addresses = st.sampled_from([key(name).address for name in "abcdef"])
+hex32 = st.binary(min_size=32, max_size=32).map(bytes.hex)
+networks = st.builds(Network, chain_id=uint(64), dvp=addresses, finality_depth=st.just(2))
+movements = st.builds(
+    Movement,
+    token=addresses,
+    seller=addresses,
+    buyer=addresses,
+    quantity=uint(64),
+    epoch=uint(32),
+    nonce=uint(64),
+)
+all_terms = st.builds(
+    OrderTerms, trade_id=hex32.map(TradeId), part=uint(32), cash_hash=hex32, lock_by=uint(40), pay_by=uint(40)
+)
+orders = st.builds(Order, movement=movements, terms=all_terms)
+
+
+def as_message(order: Order) -> dict[str, Any]:
+    movement, terms = order.movement, order.terms
+    return {
+        "movement": {name: getattr(movement, name) for name in Movement.__dataclass_fields__},
+        "terms": {
+            "tradeId": bytes.fromhex(terms.trade_id),
+            "part": terms.part,
+            "cashHash": bytes.fromhex(terms.cash_hash),
+            "lockBy": terms.lock_by,
+            "payBy": terms.pay_by,
+        },
+    }
+
+
+@settings(max_examples=40)
+@given(orders, networks)
+def test_settlement_id(order: Order, network: Network) -> None:
+    message = as_message(order)
+    assert settlement_id(order, network) == oracle("Order", message, network)[1].hex()
+    assert terms_hash(order.terms) == oracle("Terms", message["terms"], network)[0]
+
+
+@settings(max_examples=40)
+@given(hex32.map(SettlementId), st.sampled_from(OutcomeResult), uint(32), networks)
+def test_outcome_digest(settlement: SettlementId, result: OutcomeResult, epoch: int, network: Network) -> None:
+    message = {"settlementId": bytes.fromhex(settlement), "result": int(result), "epoch": epoch}
+    assert outcome_digest(settlement, result, epoch, network) == oracle("Outcome", message, network)[1]
+
+
+def test_cash_hash() -> None:
+    debtor = CashAccount(owner=Bic("UTOPZZ2A"), number="DE89 3704 0044 0532 0130 00")
+    creditor = CashAccount(owner=Bic("FABLZZ2AXXX"), number="Zürich/1")
+    for amount in (1, 99_000, 10**18):
+        message = {
+            "salt": bytes.fromhex("0f" * 16),
+            "currency": "EUR",
+            "amount": amount,
+            "debtor": debtor.owner,
+            "debtorAccount": debtor.number,
+            "creditor": creditor.owner,
+            "creditorAccount": creditor.number,
+        }
+        ours = cash_hash("0f" * 16, Money(currency="EUR", amount=amount), debtor, creditor)
+        assert ours == oracle("Cash", message, HERE)[0].hex()
+
+
+ORDER = Order(
+    movement=Movement(
+        token=key("token").address,
+        seller=key("seller").address,
+        buyer=key("buyer").address,
+        quantity=100,
+        epoch=1,
+        nonce=0,
+    ),
+    terms=OrderTerms(trade_id=TradeId("11" * 32), part=0, cash_hash="22" * 32, lock_by=1_000, pay_by=2_000),
+)
+OTHER: dict[str, Any] = {"trade_id": "33" * 32, "cash_hash": "33" * 32}
+
+
+@pytest.mark.parametrize("field", [*Movement.__dataclass_fields__, *OrderTerms.__dataclass_fields__])
+def test_every_field_is_in_the_id(field: str) -> None:
+    part = "movement" if field in Movement.__dataclass_fields__ else "terms"
+    value = getattr(getattr(ORDER, part), field)
+    other = OTHER.get(field, key("other").address if part == "movement" and isinstance(value, str) else None)
+    changed = replace(getattr(ORDER, part), **{field: other if other is not None else value + 1})
+    assert settlement_id(replace(ORDER, **{part: changed}), HERE) != settlement_id(ORDER, HERE)
+
+
+def test_chain_and_contract_are_in_every_digest() -> None:
+    elsewhere = (replace(HERE, chain_id=1), replace(HERE, dvp=key("another").address))
+    here = settlement_id(ORDER, HERE)
+    for network in elsewhere:
+        assert settlement_id(ORDER, network) != here
+        paid = OutcomeResult.PAID
+        assert outcome_digest(here, paid, 1, network) != outcome_digest(here, paid, 1, HERE)
+    assert settlement_id(ORDER, replace(HERE, finality_depth=9)) == here, "our depth is not the other party's"
+
+
+def test_every_part_of_the_cash_is_in_its_hash() -> None:
+    one, two = CashAccount(owner=Bic("AAAAZZ2A"), number="1"), CashAccount(owner=Bic("BBBBZZ2A"), number="2")
+    euro = Money(currency="EUR", amount=100)
+    cases = [
+        ("00" * 16, euro, one, two),
+        ("01" * 16, euro, one, two),
+        ("00" * 16, Money(currency="EUR", amount=101), one, two),
+        ("00" * 16, Money(currency="USD", amount=100), one, two),
+        ("00" * 16, euro, two, one),
+        ("00" * 16, euro, replace(one, number="3"), two),
+        ("00" * 16, euro, one, replace(two, number="3")),
+        ("00" * 16, euro, one, replace(two, owner=Bic("CCCCZZ2A"))),
+    ]
+    assert len({cash_hash(*case) for case in cases}) == len(cases)

@@ -27,7 +27,7 @@ TAIL = """\
 
 | command | object |
 |---|---|
-| `demo` | `{"trades": [row…], "files": [file…], "invariants": {"I1": true, …}, "violations": {"I3": ["…"]}, "seconds": n}`; `files` holds those that were not simply taken |
+| `demo` | `{"trades": [row…], "files": [file…], "invariants": {"I1": true, …}, "violations": {…}, "seconds": n}` |
 | `up` | one object a line: `{"event", "detail"}` |
 | `submit` | `{"files": [file…]}` |
 | `run` | `{"states": {"SETTLED": n, …}}`, once it stops |
@@ -37,11 +37,11 @@ TAIL = """\
 | `rtgs close-day` | `{"day"}`, null where none was open |
 
 A *row* has `id`, `state`, `reason` (null where there is none), `deliverer`, `receiver`, `reference` (the deliverer's),
-`isin`, `quantity`, `cash`, `currency`, `settlement_id`, `uetr`, `lock_tx`, `settle_tx` (what ended the lock: delivery or
-give-back), `gas` (of all its transactions) and `times`. Amounts are decimal text, times ISO 8601 in UTC.
+`isin`, `quantity`, `cash`, `currency`, `settlement_id`, `uetr`, `lock_tx`, `settle_tx` (what ended the lock: delivery
+or give-back), `gas` (of all its transactions) and `times`. Amounts are decimal text, times ISO 8601 in UTC.
 
 A *file* has `file`, `outcome` (`instructed`, `cancellation asked`, `duplicate` or `refused`), `reference`, `error` and,
-where a value broke a rule, `field`, `value` and `rule`.
+where a value broke a rule or an id was taken, `field`, `value` and `rule`. `demo` lists only those that were not simply taken.
 """
 
 

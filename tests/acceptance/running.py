@@ -109,6 +109,7 @@ class Forks:
         return json.loads(self._process.stdout.readline())
 
     def start(self, arguments: Iterable[str], output: Path, environment: Mapping[str, str]) -> Forked:
+        output.touch()
         asked = {"start": [str(one) for one in arguments], "environment": dict(environment), "output": str(output)}
         return Forked(pid=self.ask(**asked)["pid"], output=output, forks=self)
 

@@ -63,25 +63,33 @@ def stopped(child: Child) -> None:
     assert [pid for pid in family if is_alive(pid)] == []
 
 
+def brought_up(home: Home, market: Path, output: Path) -> Executed:
+    """`lockstep up`, once all six processes beside the chain are started."""
+    command = [*COMMAND, "up", "--home", str(home.root), "--market", str(market), "--rtgs-port", "0", "--json"]
+    child = Executed(command, output, {})
+    try:
+        wait_until(lambda: len(told(output).get("started", [])) == 6, 60, "six are started", pause=0.1)
+    except BaseException:
+        stop(child)
+        raise
+    return child
+
+
 def test_up_with_anvil(forks: Forks, small_market: Path, tmp_path: Path) -> None:
-    """Founds, settles, stops; comes up again on the same chain, revives who dies, and settles on."""
-    home = Home(tmp_path / "home")
-    command = [*COMMAND, "up", "--home", str(home.root), "--market", str(small_market), "--rtgs-port", "0", "--json"]
-    for number in (1, 2):
-        output = tmp_path / f"up-{number}.log"
-        child = Executed(command, output, {})
-        try:
-            wait_until(lambda out=output: len(told(out).get("started", [])) == 6, 60, "six are started", pause=0.1)
-            names = [detail.partition(" ")[0] for detail in told(output)["started"]]
-            assert names == ["rtgs", "agent-1", "agent-2", "agent-3", "agent-4", "service"]
-            assert re.fullmatch(r"anvil on http://127\.0\.0\.1:\d+", told(output)["chain"][0])
-            assert len(descendants(child.pid)) == 7
-            settles(home, forks, tmp_path / f"messages-{number}", number)
-        finally:
-            stopped(child)
-        assert told(output)["stopped"] == [str(home.root)]
-        assert "died" not in told(output)
-    assert "founded" not in told(tmp_path / "up-2.log"), "the second time it was there"
+    """Founds, starts everybody, settles, stops."""
+    home, output = Home(tmp_path / "home"), tmp_path / "up.log"
+    child = brought_up(home, small_market, output)
+    try:
+        names = [detail.partition(" ")[0] for detail in told(output)["started"]]
+        assert names == ["rtgs", "agent-1", "agent-2", "agent-3", "agent-4", "service"]
+        assert re.fullmatch(r"anvil on http://127\.0\.0\.1:\d+", told(output)["chain"][0])
+        assert len(told(output)["founded"]) == 3, "registry, DvP and one token"
+        assert len(descendants(child.pid)) == 7
+        settles(home, forks, tmp_path / "messages", 1)
+    finally:
+        stopped(child)
+    assert told(output)["stopped"] == [str(home.root)]
+    assert "died" not in told(output)
 
 
 def test_up_without_anvil_is_one_process(forks: Forks, small_market: Path, tmp_path: Path) -> None:

@@ -346,18 +346,18 @@ class FakeChain:
             raise ContractRefused("ZeroQuantity", {"settlementId": word})
         taken = self.used(movement.seller, movement.nonce)
         if taken is not None:
-            details = {"seller": movement.seller.lower(), "nonce": movement.nonce, "prefix": f"0x{taken[:30]}"}
+            details = {"seller": movement.seller, "nonce": movement.nonce, "prefix": f"0x{taken[:30]}"}
             status = int(self.status(taken, self.head))
             raise ContractRefused("NonceUsed", {"settlementId": word, **details, "status": status})
         for party, signature in ((movement.seller, seller), (movement.buyer, buyer)):
             if not _is_from(party, bytes.fromhex(identifier), signature):
-                raise ContractRefused("InvalidSignature", {"settlementId": word, "party": party.lower()})
+                raise ContractRefused("InvalidSignature", {"settlementId": word, "party": party})
         for party in (movement.seller, movement.buyer):
             if party not in self.eligible:
-                raise ContractRefused("NotEligible", {"wallet": party.lower()})
+                raise ContractRefused("NotEligible", {"wallet": party})
         free = self.free(movement.token, movement.seller)
         if free < movement.quantity:
-            details = {"holder": movement.seller.lower(), "free": free, "needed": movement.quantity}
+            details = {"holder": movement.seller, "free": free, "needed": movement.quantity}
             raise ContractRefused("InsufficientFreeUnits", details)
         self.append("Locked", identifier, order)
 

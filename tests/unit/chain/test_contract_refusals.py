@@ -10,7 +10,7 @@ from lockstep.chain.artifacts import CONTRACTS, artifact, decode_refusal
 
 ERRORS = [(contract, entry) for contract in CONTRACTS for entry in artifact(contract).abi if entry["type"] == "error"]
 SAMPLES: dict[str, tuple[Any, Any]] = {
-    "address": ("0x" + "ab" * 20, "0x" + "ab" * 20),
+    "address": ("0x" + "ab" * 20, "0xABaBaBaBABabABabAbAbABAbABabababaBaBABaB"),
     "bytes32": (b"\x11" * 32, "0x" + "11" * 32),
     "bytes20": (b"\x22" * 20, "0x" + "22" * 20),
     "bytes15": (b"\x33" * 15, "0x" + "33" * 15),

@@ -8,14 +8,15 @@ from pathlib import Path
 
 from lockstep.app.home import Home
 from lockstep.app.installing import found
-from lockstep.app.scripting import arguments, run
+from lockstep.app.scripting import arguments, default_home, named_failures
 
 
+@named_failures
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rpc", default="http://127.0.0.1:8545", help="the test chain")
     parser.add_argument("--market", type=Path, default=Path("examples/first-day/market.toml"))
-    parser.add_argument("--home", type=Path, default=Path(".lockstep"), help="a new folder for the installation")
+    parser.add_argument("--home", type=Path, default=default_home(), help="a new folder for the installation")
     parser.add_argument("--rtgs", default="http://127.0.0.1:8020", help="where the RTGS will listen")
     parser.add_argument("--finality-depth", type=int, default=2, help="blocks")
     given = arguments(parser)
@@ -31,4 +32,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    main()

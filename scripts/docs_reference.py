@@ -41,7 +41,8 @@ A *row* has `id`, `state`, `reason` (null where there is none), `deliverer`, `re
 or give-back), `gas` (of all its transactions) and `times`. Amounts are decimal text, times ISO 8601 in UTC.
 
 A *file* has `file`, `outcome` (`instructed`, `cancellation asked`, `duplicate` or `refused`), `reference`, `error` and,
-where a value broke a rule or an id was taken, `field`, `value` and `rule`. `demo` lists only those that were not simply taken.
+where a value broke a rule or an id was taken, `field`, `value` and `rule`. `demo` lists only those that were not simply
+taken.
 """
 
 

@@ -8,13 +8,14 @@ from pathlib import Path
 
 from lockstep.app.home import Home
 from lockstep.app.operating import operate_rtgs
-from lockstep.app.scripting import arguments, run
+from lockstep.app.scripting import arguments, default_home, named_failures
 from lockstep.domain.errors import InvalidInput
 
 
+@named_failures
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--home", type=Path, default=Path(".lockstep"))
+    parser.add_argument("--home", type=Path, default=default_home())
     parser.add_argument("--bic", required=True)
     parser.add_argument("--currency", required=True)
     parser.add_argument("--amount", required=True, help="decimal text, e.g. 1000000.00")
@@ -34,4 +35,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    main()

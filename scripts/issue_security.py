@@ -8,13 +8,14 @@ from pathlib import Path
 
 from lockstep.app.home import Home
 from lockstep.app.installing import issue_units, list_security
-from lockstep.app.scripting import arguments, run
+from lockstep.app.scripting import arguments, default_home, named_failures
 from lockstep.domain.identifiers import isin
 
 
+@named_failures
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--home", type=Path, default=Path(".lockstep"))
+    parser.add_argument("--home", type=Path, default=default_home())
     parser.add_argument("--isin", required=True)
     parser.add_argument("--to", required=True, help="the holder's BIC")
     parser.add_argument("--quantity", required=True, help="as an instruction states it, e.g. 1000000.00")
@@ -33,4 +34,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    main()

@@ -8,14 +8,15 @@ import argparse
 from pathlib import Path
 
 from lockstep.app.home import Home
-from lockstep.app.scripting import arguments, run
+from lockstep.app.scripting import arguments, default_home, named_failures
 from lockstep.app.single_trade import Wanted, settle_fresh, settle_on
 
 
+@named_failures
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--fresh", action="store_true", help="deploy, fund, issue and settle on eth-tester")
-    parser.add_argument("--home", type=Path, default=Path(".lockstep"), help="an installation that is up")
+    parser.add_argument("--home", type=Path, default=default_home(), help="an installation that is up")
     parser.add_argument("--market", type=Path, default=Path("examples/first-day/market.toml"), help="for --fresh")
     parser.add_argument("--seller", default="FABLZZ2A", help="BIC")
     parser.add_argument("--buyer", default="UTOPZZ2A", help="BIC")
@@ -34,4 +35,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    main()

@@ -93,6 +93,9 @@ class AssetLedger(Protocol):
     def history(self, settlement_id: SettlementId) -> Sequence[AssetEvent]:
         """What happened to a settlement, oldest first, whoever sent it. Raises Unavailable."""
 
+    def settlements_of(self, trade_id: TradeId) -> Sequence[SettlementId]:
+        """Every settlement of a trade that was ever locked, in the order of the locks. Raises Unavailable."""
+
     def gas_of(self, transaction: str) -> int | None:
         """What a transaction cost, or None while it is in no block. Raises Unavailable."""
 

@@ -11,7 +11,9 @@ When its standard input ends it kills the children that are left and ends too.
 import json
 import os
 import signal
+import subprocess
 import sys
+import time
 import traceback
 from pathlib import Path
 
@@ -32,16 +34,54 @@ PAUSE_SECONDS = 0.05
 """The processes' own pause is made for people; here somebody waits for the end."""
 
 
+class Grandchild:
+    """What `lockstep up` needs of a Popen, for a lockstep process of its own: forked too."""
+
+    def __init__(self, arguments: list[str]) -> None:
+        self.pid, self.returncode = start(arguments, {}, f"/proc/{os.getpid()}/fd/1"), None
+
+    def poll(self) -> int | None:
+        if self.returncode is None:
+            ended, status = os.waitpid(self.pid, os.WNOHANG)
+            self.returncode = os.waitstatus_to_exitcode(status) if ended else None
+        return self.returncode
+
+    def wait(self, timeout: float = 60) -> int | None:
+        deadline = time.monotonic() + timeout
+        while self.poll() is None:
+            if time.monotonic() > deadline:
+                raise subprocess.TimeoutExpired(str(self.pid), timeout)
+            time.sleep(PAUSE_SECONDS)
+        return self.returncode
+
+    def terminate(self) -> None:
+        os.kill(self.pid, signal.SIGTERM)
+
+    def kill(self) -> None:
+        os.kill(self.pid, signal.SIGKILL)
+
+
+POPEN = subprocess.Popen
+
+
+def popen(command: list[str]) -> "Grandchild | subprocess.Popen[bytes]":
+    own = [sys.executable, "-m", "lockstep.cli"]
+    return Grandchild(command[3:]) if command[:3] == own else POPEN(command)
+
+
 def child(arguments: list[str], environment: dict[str, str], output: str) -> int:
     """The `lockstep` command, as a new process would run it; returns its exit code."""
     descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     for target in (1, 2):
         os.dup2(descriptor, target)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
     os.environ.update(environment)
     processes.PAUSE_SECONDS = supervising.PAUSE_SECONDS = PAUSE_SECONDS
     if "HIDE_ANVIL" in environment:
         supervising.find_anvil = lambda: None
+    supervising.subprocess.Popen = popen  # type: ignore[assignment]
     sys.argv = ["lockstep", *arguments]
     try:
         main()

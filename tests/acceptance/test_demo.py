@@ -1,7 +1,6 @@
 """`lockstep demo`: the first day in one process, as `expected.toml` has it."""
 
 import json
-import os
 import re
 import subprocess
 from collections import Counter
@@ -40,7 +39,6 @@ def demo(*arguments: str) -> "subprocess.CompletedProcess[str]":
         text=True,
         timeout=180,
         cwd=REPOSITORY,
-        env={**os.environ, "COLUMNS": "220"},
         check=False,
     )
 
@@ -236,7 +234,7 @@ def test_what_parties_get_is_valid_by_the_published_schemas(day: Day, published:
 # --- for people
 
 
-def test_what_a_person_sees(tmp_path: Path) -> None:
+def test_what_a_person_sees(tmp_path: Path, forks: Forks) -> None:
     """A small day, so that its balances can be reckoned here."""
     (tmp_path / "market.toml").write_text(market_of(("FABLZZ2A", "UTOPZZ2A", "ATLSZZ2A"), ("ZZ00EXB20314",)))
     morning, noon = Writer(tmp_path / "1-morning"), Writer(tmp_path / "2-noon")
@@ -244,9 +242,10 @@ def test_what_a_person_sees(tmp_path: Path) -> None:
     morning.trade(2, "5000000.00")
     morning.raw("broken.xml", b"<BizMsg")
     noon.cancellations(1)
-    done = demo(str(tmp_path))
-    assert done.returncode == 0, done.stdout + done.stderr
-    shown = done.stdout
+    child = forks.start(["demo", str(tmp_path)], tmp_path / "output", {"COLUMNS": "220"})
+    wait_until(lambda: child.poll() is not None, 60, "demo ends")
+    shown = child.output.read_text()
+    assert child.poll() == 0, shown
     for line in (
         rf"^ *\w{{8}} +{seller_reference(1)} .*ZZ00EXB20314 +500,000 +1,000,000.00 EUR +SETTLED",
         rf"^ *\w{{8}} +{seller_reference(2)} .*5,000,000.00 EUR +RELEASED",

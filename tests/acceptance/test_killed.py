@@ -73,7 +73,7 @@ class Story:
     def _rest_is_quiet(self) -> None:
         """A normal run to the end finds nothing left to do."""
         journal = len(self.installation.book.journal())
-        code, said = self.installation.run("run", "--until-quiet", "0.6", "--json")
+        code, said = self.installation.run("run", "--until-quiet", "0.3", "--json")
         assert code == 0, said
         assert len(self.installation.book.journal()) == journal
 

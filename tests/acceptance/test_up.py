@@ -63,10 +63,10 @@ def stopped(child: Child) -> None:
     assert [pid for pid in family if is_alive(pid)] == []
 
 
-def brought_up(home: Home, market: Path, output: Path) -> Executed:
+def brought_up(home: Home, market: Path, output: Path, forks: Forks | None = None) -> Child:
     """`lockstep up`, once all six processes beside the chain are started."""
-    command = [*COMMAND, "up", "--home", str(home.root), "--market", str(market), "--rtgs-port", "0", "--json"]
-    child = Executed(command, output, {})
+    arguments = ["up", "--home", str(home.root), "--market", str(market), "--rtgs-port", "0", "--json"]
+    child = forks.start(arguments, output, {}) if forks else Executed([*COMMAND, *arguments], output, {})
     try:
         wait_until(lambda: len(told(output).get("started", [])) == 6, 60, "six are started", pause=0.1)
     except BaseException:
@@ -78,7 +78,7 @@ def brought_up(home: Home, market: Path, output: Path) -> Executed:
 def test_up_with_anvil(forks: Forks, small_market: Path, tmp_path: Path) -> None:
     """Founds, starts everybody, settles, stops."""
     home, output = Home(tmp_path / "home"), tmp_path / "up.log"
-    child = brought_up(home, small_market, output)
+    child = brought_up(home, small_market, output, forks)
     try:
         names = [detail.partition(" ")[0] for detail in told(output)["started"]]
         assert names == ["rtgs", "agent-1", "agent-2", "agent-3", "agent-4", "service"]

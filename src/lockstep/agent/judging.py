@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from lockstep.domain.cash import CashView
 from lockstep.domain.errors import Refused
-from lockstep.domain.market import Network
+from lockstep.domain.market import Market
 from lockstep.domain.order import AssetEvent, Epoch, Order, OutcomeResult
 from lockstep.domain.payment import Payment
 from lockstep.signing import cash_hash, settlement_id
@@ -19,20 +19,31 @@ class Evidence:
 
     history: Sequence[AssetEvent]
     cash: CashView
-    network: Network
+    market: Market
+    """This agent's own reference data: securities, and whose wallet and accounts are whose."""
     epoch: Epoch
+    earlier: Sequence[Sequence[AssetEvent]] = ()
+    """The histories of settlements of the same trade that were locked before this one."""
 
 
 def judge_release(evidence: Evidence) -> None:
     """May the earmarked payment be released? Raises Refused: why not, or not yet.
 
-    The lock must be final, still open, and be for exactly the payment that the RTGS holds.
+    The lock must be final, still open, the trade's only one, in a security of the market, between the
+    wallets of the banks that pay and are paid, and for exactly the payment that the RTGS holds.
     """
     _one_story(evidence)
     order = _final_order(evidence)
     ended = [event.name for event in evidence.history if event.name != "Locked"]
     if ended:
         raise _refused(evidence, "LockEnded", actual=ended[-1], expected="Locked")
+    for history in evidence.earlier:
+        if not any(event.name == "GivenBack" and event.final for event in history):
+            other = history[-1]
+            expected = "every earlier settlement of this trade given back, finally"
+            raise _refused(
+                evidence, "TradeOpenElsewhere", actual=f"{other.settlement_id} {other.name}", expected=expected
+            )
     _same_terms(evidence, order, _payment(evidence))
 
 
@@ -74,8 +85,8 @@ def _final_order(evidence: Evidence) -> Order:
     if lock is None or lock.order is None:
         raise _refused(evidence, "LockMissing", actual="no lock", expected="a lock on this chain and contract")
     if not lock.final:
-        raise _refused(evidence, "LockNotFinal", actual=lock.block, expected=evidence.network.finality_depth)
-    computed = settlement_id(lock.order, evidence.network)
+        raise _refused(evidence, "LockNotFinal", actual=lock.block, expected=evidence.market.network.finality_depth)
+    computed = settlement_id(lock.order, evidence.market.network)
     if computed != evidence.cash.settlement_id:
         raise _refused(evidence, "SettlementDiffers", actual=computed, expected=evidence.cash.settlement_id)
     if lock.order.movement.epoch != evidence.epoch.number:
@@ -84,12 +95,28 @@ def _final_order(evidence: Evidence) -> Order:
 
 
 def _same_terms(evidence: Evidence, order: Order, payment: Payment) -> None:
+    _same_parties(evidence, order, payment)
     paid = cash_hash(payment.salt, payment.amount, payment.debtor, payment.creditor)
     if paid != order.terms.cash_hash:
         raise _refused(evidence, "CashTermsDiffer", actual=paid, expected=order.terms.cash_hash)
     pay_by = int(payment.pay_by.timestamp())
     if pay_by != order.terms.pay_by:
         raise _refused(evidence, "PayByDiffers", actual=pay_by, expected=order.terms.pay_by)
+
+
+def _same_parties(evidence: Evidence, order: Order, payment: Payment) -> None:
+    """Both signatures on a lock prove nothing unless they are those of the banks behind the accounts."""
+    market, movement = evidence.market, order.movement
+    if movement.token not in {security.token for security in market.securities.values()}:
+        raise _refused(evidence, "TokenUnknown", actual=movement.token, expected="a security of this market")
+    for name, wallet, account in (
+        ("BuyerDiffers", movement.buyer, payment.debtor),
+        ("SellerDiffers", movement.seller, payment.creditor),
+    ):
+        owners = [one for one in market.participants.values() if account == one.account_in(payment.amount.currency)]
+        expected = owners[0].wallet if len(owners) == 1 else "one participant's account"
+        if wallet != expected:
+            raise _refused(evidence, name, actual=f"{wallet}, {account.number}", expected=expected)
 
 
 def _refused(evidence: Evidence, name: str, *, actual: object, expected: object) -> Refused:

@@ -4,6 +4,7 @@ Its memory is the mailbox itself, re-read from the start after a restart, and th
 step may be repeated: a second release and a second publication change nothing.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from lockstep.agent.judging import Evidence, judge_outcome, judge_release
@@ -11,9 +12,9 @@ from lockstep.agent.register import Register
 from lockstep.domain.cash import CashView
 from lockstep.domain.errors import Contradiction, LockstepError, Refused, Unavailable
 from lockstep.domain.identifiers import Bic, SettlementId, derive_message_id
-from lockstep.domain.market import Network
+from lockstep.domain.market import Market
 from lockstep.domain.message import Message
-from lockstep.domain.order import Attestation
+from lockstep.domain.order import AssetEvent, AssetStatus, Attestation
 from lockstep.domain.payment import PaymentState, Release
 from lockstep.flow.mirroring import fold, settlement_of
 from lockstep.ports import AssetLedger, AttestationBoard, CashSystem, Clock, Unreadable
@@ -29,7 +30,7 @@ class Agent:
     bic: Bic
     rtgs: Bic
     key: Key
-    network: Network
+    market: Market
     assets: AssetLedger
     cash: CashSystem
     board: AttestationBoard
@@ -39,14 +40,15 @@ class Agent:
     _views: dict[SettlementId, CashView] = field(default_factory=dict)
     _watched: set[SettlementId] = field(default_factory=set)
     _released: set[SettlementId] = field(default_factory=set)
+    _unended: dict[SettlementId, Attestation] = field(default_factory=dict)
     _started: bool = False
 
     def step(self) -> bool:
         """One pass; True if anything was done. What a ledger does not answer for waits."""
         if not self._started:
-            for attestation in self.register.all():
-                self.board.publish(attestation)
+            self._unended = {one.settlement_id: one for one in self.register.all()}
             self._started = True
+        self._publish_again()
         try:
             done = self._read_mail()
         except Unavailable:
@@ -57,6 +59,17 @@ class Agent:
             except Unavailable:
                 continue
         return done
+
+    def _publish_again(self) -> None:
+        """What it signed stays on the board until the chain shows the settlement ended, whoever clears it."""
+        for settlement, attestation in list(self._unended.items()):
+            self.board.publish(attestation)
+            try:
+                history = self.assets.history(settlement)
+            except Unavailable:
+                return
+            if any(event.final and event.name in ("Settled", "GivenBack") for event in history):
+                del self._unended[settlement]
 
     def _read_mail(self) -> bool:
         try:
@@ -82,25 +95,44 @@ class Agent:
             self._watched.discard(settlement)
             self.register.note(self.clock.now(), "contradiction", settlement, str(error))
             return True
+        except Unavailable:
+            raise
         except Refused as error:
             if error.name not in ("LockMissing", "LockNotFinal"):  # those two time may mend
                 self.register.note(self.clock.now(), "refused", settlement, str(error))
                 if error.name == "Contradiction":
                     self._watched.discard(settlement)
             return False
+        except LockstepError as error:  # this settlement is for people; the others go on
+            self.register.note(self.clock.now(), "failed", settlement, str(error))
+            return False
 
     def _evidence(self, view: CashView) -> Evidence:
+        history = self.assets.history(view.settlement_id)
         return Evidence(
-            history=self.assets.history(view.settlement_id),
+            history=history,
             cash=view,
-            network=self.network,
+            market=self.market,
             epoch=self.assets.epoch(),
+            earlier=self._earlier(view.settlement_id, history),
         )
+
+    def _earlier(self, settlement: SettlementId, history: Sequence[AssetEvent]) -> list[Sequence[AssetEvent]]:
+        """What became of the settlements of the same trade that were locked before this one."""
+        order = next((event.order for event in history if event.order is not None), None)
+        if order is None:
+            return []
+        locked = list(self.assets.settlements_of(order.terms.trade_id))
+        return [self.assets.history(one) for one in locked[: locked.index(settlement)]]
 
     def _release(self, view: CashView) -> bool:
         if view.settlement_id in self._released or view.payment is None:
             return False
-        judge_release(self._evidence(view))
+        evidence = self._evidence(view)
+        judge_release(evidence)
+        order = next(event.order for event in evidence.history if event.order is not None)
+        if self.assets.view(view.settlement_id, order).final is not AssetStatus.LOCKED:
+            return False  # the events run ahead of the state: the next step sees which is right
         message = Message(
             sender=self.bic,
             receiver=self.rtgs,
@@ -114,6 +146,8 @@ class Agent:
             raise
         except LockstepError as error:
             self.register.note(self.clock.now(), "release refused", view.settlement_id, str(error))
+            if not (isinstance(error, Refused) and error.name == "PaymentEnded"):
+                return False  # a passing refusal is tried again
         else:
             self.register.note(self.clock.now(), "released", view.settlement_id)
         self._released.add(view.settlement_id)
@@ -125,7 +159,7 @@ class Agent:
         if result is None:
             return False
         epoch = self.assets.epoch().number
-        digest = outcome_digest(view.settlement_id, result, epoch, self.network)
+        digest = outcome_digest(view.settlement_id, result, epoch, self.market.network)
         attestation = Attestation(
             settlement_id=view.settlement_id,
             result=result,
@@ -134,6 +168,7 @@ class Agent:
             signature=self.key.sign(digest),
         )
         stored = self.register.record(attestation, (view.payment.uetr if view.payment else "camt.029",))
+        self._unended[view.settlement_id] = stored
         self.board.publish(stored)
         self.register.note(self.clock.now(), "published", view.settlement_id, stored.result.name)
         self._watched.discard(view.settlement_id)

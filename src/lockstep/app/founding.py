@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from lockstep.app.market_file import MarketFile
 from lockstep.chain.deployment import ZERO, Deployer
 from lockstep.chain.node import Node
+from lockstep.domain.errors import InvalidInput
 from lockstep.domain.identifiers import Bic, Isin, bic
 from lockstep.domain.market import Market, Network, Participant, Security
 from lockstep.rtgs import Role, Rtgs
@@ -69,9 +70,9 @@ def found_chain(
             "register",
             wallet,
             member.lei.encode(),
-            member.lei[:2].encode(),
+            member.bic[4:6].encode(),
             0,
-            2**40 - 1,
+            NO_EXPIRY,
         )
     securities: dict[Isin, Security] = {}
     for one in market.securities:
@@ -124,8 +125,16 @@ def found_chain(
 
 
 def found_rtgs(rtgs: Rtgs, market: MarketFile, keys: Mapping[Bic, str]) -> None:
-    """Admits parties, opens accounts and the day, funds, records mandates. Again, it changes nothing."""
+    """Admits parties, opens accounts, funds, records mandates and opens the day: the last act, and the
+    sign that all was done. After it nothing here happens again, whatever the operator changed since.
+    """
     operator = rtgs.operator
+    if operator.days():
+        return
+    agents = {agent_bic(market.service, number) for number in range(1, AGENTS + 1)}
+    for member in market.members:
+        if member.bic in agents:
+            raise InvalidInput("participants/bic", member.bic, "not the BIC of a synchronisation agent")
     operator.register_party(market.service, Role.INSTRUCTING, keys.get(market.service))
     for number in range(1, AGENTS + 1):
         agent = agent_bic(market.service, number)
@@ -149,10 +158,4 @@ def found_rtgs(rtgs: Rtgs, market: MarketFile, keys: Mapping[Bic, str]) -> None:
             payee=payee,
             instructing=market.service,
         )
-    if operator.business_day() is None and _never_opened(rtgs):
-        operator.open_day(market.business_day)
-
-
-def _never_opened(rtgs: Rtgs) -> bool:
-    """A day once closed is not opened again by a restart."""
-    return not rtgs.facts().payments
+    operator.open_day(market.business_day)

@@ -47,7 +47,7 @@ class Home:
     """The folder `root`. Reading raises Misconfigured where something is missing."""
 
     def __init__(self, root: Path) -> None:
-        self.root = root
+        self.root = root = root.absolute()
         self.service_database = f"sqlite:///{root / 'service.db'}"
         self.rtgs_database = f"sqlite:///{root / 'rtgs.db'}"
         self.attestations, self.outbox, self._keys = root / "attestations", root / "outbox", root / "keys"
@@ -66,6 +66,7 @@ class Home:
         """New keystores for every role, under a new password, and RTGS access keys for every party."""
         password = secrets.token_urlsafe(24)
         self._secret("password", password)
+        self._secret("salt.key", secrets.token_hex(32))
         roles = ["registrar", "issuer", "operator", *(f"agent-{number}" for number in range(1, AGENTS + 1))]
         for name in [*roles, *(f"wallet-{member.bic}" for member in market.members)]:
             write_keystore(self._keys / f"{name}.json", Key(secrets.token_bytes(32)), password)
@@ -79,6 +80,8 @@ class Home:
         descriptor = os.open(self._keys / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:
             file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
 
     def key(self, name: str) -> Key:
         """One role's key: registrar, issuer, operator, agent-N or wallet-BIC."""
@@ -96,6 +99,10 @@ class Home:
 
     def wallets(self, market: MarketFile) -> dict[Bic, Key]:
         return {member.bic: self.key(f"wallet-{member.bic}") for member in market.members}
+
+    def salt_key(self) -> bytes:
+        """What the salts of trades derive from. Lost with the database, trades cannot be told again."""
+        return bytes.fromhex(self._read(self._keys / "salt.key"))
 
     def rtgs_key(self, party: str) -> str:
         """The access key of a BIC, or of the `operator`, for the RTGS's door."""

@@ -43,7 +43,7 @@ def found(
     file = read_market(market)
     node = Node(rpc)
     offset = _move_time(node, file)
-    home.root.mkdir(parents=True, exist_ok=True)
+    home.root.mkdir(parents=True, exist_ok=True, mode=0o700)
     shutil.copyfile(market, home.root / "market.toml")
     founded = found_chain(
         node,

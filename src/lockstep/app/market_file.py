@@ -5,7 +5,7 @@ and tokens are not in it: they are made for each network, see `home`.
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from pathlib import Path
@@ -106,6 +106,10 @@ def read_market(path: Path) -> MarketFile:
 
 
 def _market(content: Mapping[str, Any]) -> MarketFile:
+    members = tuple(_member(row) for row in content["participants"])
+    _distinct("participants/lei", [one.lei for one in members])
+    _distinct("participants/bic", [*(one.bic for one in members), content["service"], content["rtgs"]])
+    _distinct("participants/accounts", [number for one in members for number in one.accounts.values()])
     securities = tuple(_security(row) for row in content["securities"])
     decimals = {one.isin: one.decimals for one in securities}
     return MarketFile(
@@ -115,12 +119,19 @@ def _market(content: Mapping[str, Any]) -> MarketFile:
         closes=content["closes"],
         service=bic(content["service"], field="service"),
         rtgs=bic(content["rtgs"], field="rtgs"),
-        members=tuple(_member(row) for row in content["participants"]),
+        members=members,
         securities=securities,
         holdings=tuple(_holding(row, decimals) for row in content.get("holdings", ())),
         mandates=tuple(_mandate(row) for row in content.get("mandates", ())),
         tolerances={currency: _tolerance(row, currency) for currency, row in content["tolerances"].items()},
     )
+
+
+def _distinct(field: str, values: Sequence[str]) -> None:
+    """Who shares an identifier with another could act in its name."""
+    for value in values:
+        if values.count(value) > 1:
+            raise InvalidInput(field, value, "not used twice in a market")
 
 
 def _member(row: Mapping[str, Any]) -> Member:

@@ -4,8 +4,8 @@ from typing import Any
 
 import requests
 
-from lockstep.app.home import Home
-from lockstep.domain.errors import Refused, Unavailable
+from lockstep.app.home import EMBEDDED, Home
+from lockstep.domain.errors import Misconfigured, Refused, Unavailable
 
 __all__ = ["operate_rtgs"]
 
@@ -17,14 +17,16 @@ def operate_rtgs(home: Home, act: str, parameters: dict[str, Any] | None = None)
 
     Raises Refused with the RTGS's field, value and rule, Unavailable without an answer.
     """
+    if home.settings().rtgs_url == EMBEDDED:
+        raise Misconfigured("this installation's RTGS lives inside the one process of `lockstep up`: it has no door")
     url = f"{home.settings().rtgs_url}/operator/{act}"
     headers = {"Authorization": f"Bearer {home.rtgs_key('operator')}"}
     try:
-        if parameters is None:
-            answer = requests.get(url, headers=headers, timeout=TIMEOUT_SECONDS)
-        else:
-            answer = requests.post(url, headers=headers, json=parameters, timeout=TIMEOUT_SECONDS)
-        content = answer.json()
+        with requests.Session() as session:
+            session.trust_env = False  # the operator's key is for the RTGS, not for a proxy
+            method = "GET" if parameters is None else "POST"
+            answer = session.request(method, url, headers=headers, json=parameters, timeout=TIMEOUT_SECONDS)
+            content = answer.json()
     except (requests.RequestException, ValueError) as error:
         raise Unavailable(f"the RTGS does not answer at {url}: {error}") from error
     if answer.status_code >= 400:

@@ -13,8 +13,7 @@ from typing import TypeVar
 
 from lockstep.agent import Agent, DirectoryBoard, Register
 from lockstep.app.adapters import DirectoryMailbox, LocalWallets
-from lockstep.app.clocks import SystemRandomness
-from lockstep.app.founding import agent_bic, found_rtgs
+from lockstep.app.founding import AGENTS, agent_bic, found_rtgs
 from lockstep.app.home import EMBEDDED, Home
 from lockstep.cash import HttpCashSystem
 from lockstep.chain.ledger import EvmAssetLedger
@@ -55,6 +54,7 @@ def crash_hook() -> Callable[[str], None]:
 @contextmanager
 def _alone(home: Home, role: str) -> Iterator[None]:
     home.settings()  # an installation, before a file is left in it
+    os.umask(0o077)  # databases, registers and mail are for this user alone
     path = home.root / f"{role}.lock"
     with path.open("w") as file:
         try:
@@ -124,7 +124,7 @@ def open_engine(home: Home, on_commit: Callable[[str], None] = lambda _: None) -
             clock=home.clock(),
         ),
         mailbox=DirectoryMailbox(home.outbox),
-        randomness=SystemRandomness(),
+        salt_key=home.salt_key(),
     )
 
 
@@ -148,7 +148,7 @@ def run_agent(home: Home, number: int, *, rpc: str | None = None) -> None:
             bic=party,
             rtgs=market.rtgs,
             key=home.key(f"agent-{number}"),
-            network=market.network,
+            market=market,
             assets=_patiently(lambda: EvmAssetLedger(Node(endpoint), market.network)),
             cash=_cash(home, party),
             board=DirectoryBoard(home.attestations),
@@ -163,7 +163,7 @@ def run_rtgs(home: Home, *, ready: Callable[[str], None] = lambda _: None) -> No
     from lockstep.rtgs.door import serve
 
     file = home.market_file()
-    agents = [agent_bic(file.service, number) for number in range(1, 5)]
+    agents = [agent_bic(file.service, number) for number in range(1, AGENTS + 1)]
     parties = [file.service, *agents, *(member.bic for member in file.members)]
     host, _, port = home.settings().rtgs_url.rpartition("/")[2].partition(":")
     with _alone(home, "rtgs"):

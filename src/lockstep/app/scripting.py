@@ -5,11 +5,12 @@ import os
 import shlex
 import sys
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 
 from lockstep.domain.errors import LockstepError
 
-__all__ = ["ARGUMENTS", "arguments", "run"]
+__all__ = ["ARGUMENTS", "arguments", "default_home", "named_failures"]
 
 ARGUMENTS = "LOCKSTEP_ARGS"
 """Ape keeps the command line for itself, so under `ape run` arguments come in this variable."""
@@ -21,10 +22,20 @@ def arguments(parser: argparse.ArgumentParser) -> argparse.Namespace:
     return parser.parse_args(shlex.split(os.environ.get(ARGUMENTS, "")) if under_ape else None)
 
 
-def run(main: Callable[[], None]) -> None:
-    """Runs a script; a failure that has a name ends with 1 and one line, not a traceback."""
-    try:
-        main()
-    except LockstepError as error:
-        sys.stderr.write(f"{Path(sys.argv[0]).name}: {error}\n")
-        sys.exit(1)
+def default_home() -> Path:
+    """LOCKSTEP_HOME, as for every command, else `.lockstep`."""
+    return Path(os.environ.get("LOCKSTEP_HOME", ".lockstep"))
+
+
+def named_failures(main: Callable[[], None]) -> Callable[[], None]:
+    """A failure that has a name ends a script with 1 and one line, not a traceback."""
+
+    @wraps(main)
+    def wrapped() -> None:
+        try:
+            main()
+        except LockstepError as error:
+            sys.stderr.write(f"{Path(sys.argv[0]).name}: {error}\n")
+            sys.exit(1)
+
+    return wrapped

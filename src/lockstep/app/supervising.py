@@ -21,7 +21,9 @@ from lockstep.domain.errors import Misconfigured, Unavailable
 __all__ = ["bring_up", "find_anvil"]
 
 PAUSE_SECONDS = 0.3
-RESTARTS_AT_MOST = 100
+LONGEST_PAUSE_SECONDS = 30.0
+STEADY_SECONDS = 60.0
+"""A child that ran so long was well; its next death counts as its first."""
 Told = Callable[[str, str], None]
 
 
@@ -36,7 +38,7 @@ def find_anvil() -> str | None:
 def bring_up(home: Home, market: Path, *, rpc: str | None, rtgs_port: int, told: Told) -> None:
     """Runs until SIGINT or SIGTERM. Founds the installation first where there is none.
 
-    With `rpc` on that chain; else on an anvil of its own, kept in `anvil.json` of the folder; else, where there is
+    With `rpc` on that chain; else on an anvil of its own, kept beside the folder in `<name>.anvil.json`; else, where there is
     no anvil, all in this process on an embedded chain that ends with it.
     """
     stopping: list[int] = []
@@ -72,20 +74,27 @@ def bring_up(home: Home, market: Path, *, rpc: str | None, rtgs_port: int, told:
 def _supervise(
     children: dict[str, list[str]], running: dict[str, subprocess.Popen[bytes]], stopping: list[int], told: Told
 ) -> None:
-    restarts = 0
+    """Each child that dies is started again, after a pause that doubles while it keeps dying."""
+    pauses: dict[str, float] = {}
+    due: dict[str, float] = {}
+    started: dict[str, float] = {}
     while not stopping:
         for name, command in children.items():
-            process = running.get(name)
+            process, now = running.get(name), time.monotonic()
             if process is not None and process.poll() is None:
                 continue
-            if process is not None:
-                restarts += 1
-                told("died", f"{name} with {process.returncode}, started again")
-                if restarts > RESTARTS_AT_MOST:
-                    raise Misconfigured(f"{name} does not stay up")
+            if process is not None and name not in due:
+                steady = now - started.get(name, now) > STEADY_SECONDS
+                longer = min(2 * pauses.get(name, PAUSE_SECONDS), LONGEST_PAUSE_SECONDS)
+                pauses[name] = PAUSE_SECONDS if steady else longer
+                due[name] = now + pauses[name]
+                told("died", f"{name} with {process.returncode}, again in {pauses[name]:.1f} seconds")
+            if now < due.get(name, now):
+                continue
+            due.pop(name, None)
             running[name] = subprocess.Popen(command)
-            if process is None:
-                told("started", f"{name} as process {running[name].pid}")
+            started[name] = now
+            told("started", f"{name} as process {running[name].pid}")
         time.sleep(PAUSE_SECONDS)
 
 
@@ -142,7 +151,7 @@ def _embedded(home: Home, market: Path, stopping: list[int], told: Told) -> None
     if home.root.exists() and any(home.root.iterdir()):
         raise Misconfigured(f"{home.root} is not empty, and an embedded chain always begins anew")
     file = read_market(market)
-    home.root.mkdir(parents=True, exist_ok=True)
+    home.root.mkdir(parents=True, exist_ok=True, mode=0o700)
     shutil.copyfile(market, home.root / "market.toml")
     offset = int(file.opening.timestamp() - time.time())
     clock = OffsetClock.of_seconds(offset)

@@ -95,12 +95,19 @@ def _trade_row(
         cash=terms.cash.text(),
         currency=terms.cash.currency,
         settlement_id=trade.settlement_id,
-        uetr=derive_uetr(trade.settlement_id, 1) if trade.settlement_id and "cash" in trade.intents else None,
+        uetr=_uetr(trade),
         lock_tx=lock.transaction if lock else None,
         settle_tx=end.transaction if end else None,
         gas=sum(one for one in spent if one is not None) if spent else None,
         times={name: at.isoformat() for name, at in _times(trade, cash, history).items()},
     )
+
+
+def _uetr(trade: Trade) -> str | None:
+    """The payment's, once it was asked for."""
+    if trade.settlement_id is None or "cash" not in trade.intents:
+        return None
+    return derive_uetr(trade.settlement_id, trade.cash_attempt)
 
 
 def _times(trade: Trade, cash: CashView | None, history: Sequence[AssetEvent]) -> dict[str, datetime]:
@@ -171,8 +178,9 @@ def _noted(entry: Entry) -> Moment:
     facts = entry.facts
     if entry.kind == "heard":
         state = PaymentState(facts["state"]) if facts.get("state") else None
-        said = f"payment {state.name.lower()} ({state.value})" if state else "account notified"
-        what = f"{_MESSAGES.get(facts['message'], facts['message'])} {said}"
+        said = f"payment {state.name.lower()} ({state.value})" if state else "heard"
+        notified = facts["message"] == "BookingNotice"
+        what = f"{_MESSAGES.get(facts['message'], facts['message'])} {'account booked (BOOK)' if notified else said}"
         return Moment(at=entry.at, leg="cash", what=what, detail=facts["message_id"])
     shown = ", ".join(f"{name} {value}" for name, value in facts.items() if name in _SHOWN)
     return Moment(at=entry.at, leg="service", what=entry.kind, detail=shown)

@@ -99,7 +99,7 @@ class World:
                 clock=self.clock,
             ),
             mailbox=DirectoryMailbox(root / "outbox"),
-            randomness=randomness,
+            salt_key=randomness.token(32),
         )
 
     def _cash(self, party: Bic) -> DirectCashSystem:
@@ -111,7 +111,7 @@ class World:
             bic=party,
             rtgs=self.file.rtgs,
             key=self.roles.agents[number - 1],
-            network=self.market.network,
+            market=self.market,
             assets=EvmAssetLedger(self.chain.node, self.market.network),
             cash=self._cash(party),
             board=self.board,

@@ -15,6 +15,7 @@ from eth_utils.address import to_checksum_address
 
 from lockstep.chain.artifacts import event_topic
 from lockstep.chain.node import Node
+from lockstep.domain.errors import Unavailable
 from lockstep.domain.identifiers import SettlementId, TradeId
 from lockstep.domain.order import Movement, Order, OrderTerms
 
@@ -44,6 +45,7 @@ class EventReader:
 
     def _forget(self) -> None:
         self._events: dict[SettlementId, list[SeenEvent]] = defaultdict(list)
+        self._trades: dict[TradeId, list[SettlementId]] = defaultdict(list)
         self._read_to = -1
         self._hash = ""
 
@@ -51,6 +53,11 @@ class EventReader:
         """Oldest first, up to the head as it is now. Raises Unavailable."""
         self._refresh()
         return self._events.get(settlement_id, ())
+
+    def settlements_of(self, trade_id: TradeId) -> Sequence[SettlementId]:
+        """The trade's settlements in the order of their locks, up to the head. Raises Unavailable."""
+        self._refresh()
+        return tuple(self._trades.get(trade_id, ()))
 
     def _refresh(self) -> None:
         head = self._node.head()
@@ -63,11 +70,15 @@ class EventReader:
         fresh = [(SettlementId(bytes(log["topics"][1]).hex()), self._event(log)) for log in logs]
         for settlement_id, event in fresh:
             self._events[settlement_id].append(event)
+            if event.order is not None:
+                self._trades[event.order.terms.trade_id].append(settlement_id)
         self._read_to, self._hash = head.number, head.hash
 
     def _event(self, log: Mapping[str, Any]) -> SeenEvent:
         name = self._names["0x" + bytes(log["topics"][0]).hex()]
         block = self._node.block(log["blockNumber"])
+        if bytes(log["blockHash"]).hex() != block.hash:
+            raise Unavailable(f"the node tells of block {block.number} in two ways: it is changing its mind")
         return SeenEvent(
             name=name,
             transaction="0x" + bytes(log["transactionHash"]).hex(),

@@ -13,7 +13,7 @@ from lockstep.chain.events import EventReader
 from lockstep.chain.node import Node
 from lockstep.chain.sender import Sender
 from lockstep.domain.errors import ContractRefused, Misconfigured, Refused
-from lockstep.domain.identifiers import SettlementId
+from lockstep.domain.identifiers import SettlementId, TradeId
 from lockstep.domain.market import Network
 from lockstep.domain.order import (
     AssetEvent,
@@ -29,7 +29,7 @@ from lockstep.signing import terms_hash
 
 __all__ = ["EvmAssetLedger", "call_data", "read"]
 
-LOCK_GAS, END_GAS = 400_000, 300_000
+LOCK_GAS, END_GAS = 700_000, 300_000
 """Limits with room for ERC-1271 wallets; what is not used is not paid."""
 
 
@@ -104,6 +104,9 @@ class EvmAssetLedger:
             )
             for event in self._reader.events(settlement_id)
         ]
+
+    def settlements_of(self, trade_id: TradeId) -> Sequence[SettlementId]:
+        return self._reader.settlements_of(trade_id)
 
     def gas_of(self, transaction: str) -> int | None:
         receipt = self._node.receipt(transaction)

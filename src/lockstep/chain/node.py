@@ -55,9 +55,11 @@ class Node:
         block = self._ask(lambda: self.web3.eth.get_block(which))
         return Head(number=int(block["number"]), timestamp=int(block["timestamp"]), hash=bytes(block["hash"]).hex())
 
-    def call(self, to: str, data: bytes, block: int | None = None, sender: str | None = None) -> bytes:
+    def call(
+        self, to: str, data: bytes, block: int | None = None, *, sender: str | None = None, gas: int = 5_000_000
+    ) -> bytes:
         """eth_call. Raises ContractRefused with the custom error decoded."""
-        request: dict[str, Any] = {"to": to, "data": "0x" + data.hex(), "gas": 5_000_000}
+        request: dict[str, Any] = {"to": to, "data": "0x" + data.hex(), "gas": gas}
         if sender:
             request["from"] = sender
         which: Any = "latest" if block is None else block

@@ -42,7 +42,10 @@ class Sender:
         if latest is not None and latest.status == "signed":
             self._node.broadcast(latest.raw)
             return
-        self._node.call(to, data, sender=self._key.address)
+        reverted = sum(1 for one in sent if one.status == "reverted")
+        if latest is not None and reverted and self._node.head().number < (latest.block or 0) + 2**reverted:
+            return  # it reverted in a block though a dry run passed: tried again ever more rarely
+        self._node.call(to, data, sender=self._key.address, gas=gas)
         self._node.broadcast(self._sign(key, to, data, gas, len(sent)).raw)
 
     def _observed(self, transaction: SentTransaction) -> SentTransaction:

@@ -6,8 +6,10 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.status import Status
 
+from lockstep.app.founding import AGENTS
 from lockstep.app.home import Home
 from lockstep.cli import showing
 
@@ -132,7 +134,9 @@ def submit(
     for path in expand(files):
         one = submit_file(reception, path)
         taken.append(one)
-        console.print(showing.file_line(one) or f"[green]taken[/]     {path.name}: {one.reference}")
+        console.print(
+            showing.file_line(one) or f"[green]taken[/]     {escape(path.name)}: {escape(str(one.reference))}"
+        )
     if as_json:
         _print_json({"files": [one.as_json() for one in taken]})
     if any(one.outcome == "refused" for one in taken):
@@ -224,7 +228,7 @@ def rtgs_close_day(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False)
 
 @agent_app.command("run")
 def agent_run(
-    number: Annotated[int, typer.Argument(min=1, max=4, help="Which of the four agents.")],
+    number: Annotated[int, typer.Argument(min=1, max=AGENTS, help="Which of the four agents.")],
     home: HomeOption = DEFAULT_HOME,
     rpc: Annotated[str | None, typer.Option(help="A node of its own; the installation's if absent.")] = None,
 ) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from rich import box
 from rich.console import Console, Group, RenderableType
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -94,13 +95,13 @@ def _shortened(detail: str) -> str:
 
 def file_line(taken: Taken) -> str | None:
     """A line for a file that was not simply taken."""
-    name = "/".join(taken.file.split("/")[-2:])
+    name = escape("/".join(taken.file.split("/")[-2:]))
     if taken.outcome == "refused":
-        return f"[red]refused[/]   {name}\n          {taken.error}"
+        return f"[red]refused[/]   {name}\n          {escape(str(taken.error))}"
     if taken.outcome == "duplicate":
         return f"[yellow]duplicate[/] {name}: taken before, no effect"
     if taken.outcome == "cancellation asked":
-        return f"[cyan]cancel[/]    {name}: {taken.reference}"
+        return f"[cyan]cancel[/]    {name}: {escape(str(taken.reference))}"
     return None
 
 

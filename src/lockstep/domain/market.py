@@ -29,6 +29,10 @@ class Participant:
             raise InvalidInput("SttlmAmt/Amt/@Ccy", currency, f"a currency in which {self.name} has an account")
         return CashAccount(owner=self.bic, number=self.accounts[currency])
 
+    def account_in(self, currency: str) -> CashAccount | None:
+        """Its account in a currency, or None."""
+        return CashAccount(owner=self.bic, number=self.accounts[currency]) if currency in self.accounts else None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Security:

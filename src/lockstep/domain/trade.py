@@ -117,6 +117,10 @@ class Trade:
     attempt: int = 1
     order: Order | None = None
     settlement_id: SettlementId | None = None
+    reserved_nonce: int | None = None
+    """A lapsed order's nonce: the next order takes it too, so that at most one of them can be locked."""
+    cash_attempt: int = 1
+    """Counts up where the RTGS has our message id or UETR under other content."""
     seller_signature: bytes | None = None
     buyer_signature: bytes | None = None
     cancel_asked: frozenset[Side] = frozenset()

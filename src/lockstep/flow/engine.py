@@ -10,12 +10,9 @@ from lockstep.domain.message import Message
 from lockstep.flow.matching import match
 from lockstep.flow.mirroring import fold, settlement_of
 from lockstep.flow.stepping import Settler
-from lockstep.ports import Change, Mailbox, PartyBody, Randomness, Unreadable
+from lockstep.ports import Change, Mailbox, PartyBody, Unreadable
 
 __all__ = ["Engine"]
-
-PASSES_AT_MOST = 10_000
-"""Bound on `run_until_quiet`: far beyond what any day needs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,13 +21,14 @@ class Engine:
 
     settler: Settler
     mailbox: Mailbox
-    randomness: Randomness
+    salt_key: bytes
+    """Secret, at least 16 bytes, kept apart from the database: see `matching`."""
 
     def run_once(self) -> bool:
         """One pass. True if anything moved. What fails holds up only its own trade."""
         moved = self._hear_cash()
         settler = self.settler
-        for change in match(settler.book.waiting(), settler.market, self.randomness, settler.clock.now()):
+        for change in match(settler.book.waiting(), settler.market, self.salt_key, settler.clock.now()):
             moved = True
             try:
                 settler.book.commit(change)

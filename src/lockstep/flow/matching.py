@@ -5,6 +5,8 @@ other's reference where one is given; cash within the market's tolerance. The de
 settles. Source of the field set: the CSD matching fields of Regulation (EU) 2018/1229, article 5.
 """
 
+import hashlib
+import hmac
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,7 +17,7 @@ from lockstep.domain.journal import Entry
 from lockstep.domain.market import Market
 from lockstep.domain.trade import Reason, Trade, TradeState, TradeTerms
 from lockstep.flow.reporting import advise
-from lockstep.ports import Change, Randomness, StoredInstruction
+from lockstep.ports import Change, StoredInstruction
 
 __all__ = ["match"]
 
@@ -23,13 +25,13 @@ AGE_OUT = timedelta(days=20)
 """After the settlement date; T2S cancels unmatched instructions after twenty business days."""
 
 
-def match(waiting: Sequence[StoredInstruction], market: Market, randomness: Randomness, now: datetime) -> list[Change]:
+def match(waiting: Sequence[StoredInstruction], market: Market, salt_key: bytes, now: datetime) -> list[Change]:
     """One change per new trade, per instruction that aged out, and per change of why one waits."""
     changes: list[Change] = []
     by_key: dict[tuple[object, ...], list[StoredInstruction]] = defaultdict(list)
     matched: set[tuple[object, object]] = set()
     for stored in waiting:
-        if now.date() > stored.instruction.settlement_date + AGE_OUT:
+        if now.date() - AGE_OUT > stored.instruction.settlement_date:
             changes.append(_aged_out(stored, market, now))
         else:
             by_key[_key(stored.instruction)].append(stored)
@@ -43,7 +45,7 @@ def match(waiting: Sequence[StoredInstruction], market: Market, randomness: Rand
             if candidates:
                 receive = min(candidates, key=lambda other: _distance(deliver, other))
                 matched |= {deliver.key, receive.key}
-                changes.append(_matched(deliver, receive, market, randomness, now))
+                changes.append(_matched(deliver, receive, market, salt_key, now))
         left = [one for one in group if one.key not in matched]
         changes.extend(change for stored in left for change in _still_waiting(stored, left, market, now))
     return changes
@@ -85,7 +87,7 @@ def _matched(
     deliver: StoredInstruction,
     receive: StoredInstruction,
     market: Market,
-    randomness: Randomness,
+    salt_key: bytes,
     now: datetime,
 ) -> Change:
     terms = TradeTerms(
@@ -97,7 +99,7 @@ def _matched(
         quantity=deliver.instruction.quantity,
         cash=deliver.instruction.cash,
         settlement_date=deliver.instruction.settlement_date,
-        salt=randomness.token(16).hex(),
+        salt=_salt(salt_key, deliver, receive),
     )
     trade = Trade(trade_id=terms.trade_id, terms=terms, state=TradeState.MATCHED, matched_at=now)
     facts = {
@@ -115,6 +117,16 @@ def _matched(
         trades=(trade,),
         outgoing=tuple(advise(market, one.instruction, AdviceStatus.MATCHED, now, trade=trade) for one in both),
     )
+
+
+def _salt(salt_key: bytes, deliver: StoredInstruction, receive: StoredInstruction) -> str:
+    """128 bits that nobody can guess without the service's key, and that a rebuild finds again.
+
+    The same two instructions always make the same trade: handed in anew after the records were lost,
+    they meet what became of it on the ledgers.
+    """
+    about = "\n".join((*deliver.key, *receive.key)).encode()
+    return hmac.new(salt_key, about, hashlib.sha256).hexdigest()[:32]
 
 
 def _still_waiting(

@@ -52,7 +52,9 @@ def _reported(view: CashView, report: PaymentReport) -> CashView:
             return _contradicted(
                 view, _two_amounts(view.noticed, view.noticed_uetr, report.payment.amount, report.uetr)
             )
-    elif view.payment != report.payment and view.state is not None:
+    elif view.payment != report.payment:
+        if report.state.is_never and view.state is not None and view.state.is_never:
+            return view  # two refused payments for one settlement: never, told twice
         return _contradicted(view, f"payment {report.uetr} was reported with other content")
     if _rank(report.state) == _END:
         told = replace(view, reason_code=report.reason_code, reason=report.reason)

@@ -16,8 +16,8 @@ from lockstep.signing import cash_hash
 __all__ = ["cancel_message", "order_for", "payment_for", "payment_message"]
 
 
-def order_for(trade: Trade, market: Market, *, epoch: int, nonce: int, chain_time: int) -> Order:
-    """The order of a trade's next attempt. `chain_time` in seconds: the lock may take that + an hour."""
+def order_for(trade: Trade, market: Market, *, epoch: int, nonce: int, now: int) -> Order:
+    """The order of a trade's next attempt. `now` in seconds."""
     terms = trade.terms
     security = market.security(terms.isin)
     seller, buyer = market.participants[terms.deliverer], market.participants[terms.receiver]
@@ -36,21 +36,21 @@ def order_for(trade: Trade, market: Market, *, epoch: int, nonce: int, chain_tim
             trade_id=terms.trade_id,
             part=0,
             cash_hash=cash_hash(terms.salt, terms.cash, buyer.account(currency), seller.account(currency)),
-            lock_by=min(chain_time + market.lock_within_seconds, pay_by),
+            lock_by=min(now + market.lock_within_seconds, pay_by),
             pay_by=pay_by,
         ),
     )
 
 
 def payment_for(trade: Trade, market: Market) -> Payment:
-    """The payment of the trade's current settlement; its only attempt, so the UETR's attempt is 1."""
+    """The payment of the trade's current settlement; sent again it is the same."""
     if trade.settlement_id is None:
         raise LockstepError(f"trade {trade.trade_id} has no settlement yet")
     terms = trade.terms
     seller, buyer = market.participants[terms.deliverer], market.participants[terms.receiver]
     return Payment(
-        uetr=derive_uetr(trade.settlement_id, 1),
-        instruction_id=derive_message_id(market.service, trade.settlement_id, "instruction"),
+        uetr=derive_uetr(trade.settlement_id, trade.cash_attempt),
+        instruction_id=derive_message_id(market.service, trade.settlement_id, "instruction", trade.cash_attempt),
         end_to_end_id=terms.receiver_reference,
         amount=terms.cash,
         settlement_date=terms.settlement_date,
@@ -68,7 +68,7 @@ def payment_message(trade: Trade, market: Market, decided_at: datetime) -> Messa
     return Message(
         sender=market.service,
         receiver=market.rtgs,
-        message_id=derive_message_id(market.service, payment.settlement_id, "pacs.009"),
+        message_id=derive_message_id(market.service, payment.settlement_id, "pacs.009", trade.cash_attempt),
         created=decided_at,
         body=payment,
     )
@@ -77,15 +77,21 @@ def payment_message(trade: Trade, market: Market, decided_at: datetime) -> Messa
 def cancel_message(trade: Trade, market: Market, decided_at: datetime) -> Message[CashBody]:
     """The camt.056 for the same payment, whether the RTGS ever saw it or not."""
     payment = payment_for(trade, market)
+
+    def identifier(what: str) -> str:
+        return derive_message_id(market.service, payment.settlement_id, what, trade.cash_attempt)
+
     return Message(
         sender=market.service,
         receiver=market.rtgs,
-        message_id=derive_message_id(market.service, payment.settlement_id, "camt.056"),
+        message_id=identifier("camt.056"),
         created=decided_at,
         body=CancelPayment(
-            case_id=derive_message_id(market.service, payment.settlement_id, "case"),
+            case_id=identifier("case"),
             uetr=payment.uetr,
-            original_message_id=derive_message_id(market.service, payment.settlement_id, "pacs.009"),
+            original_message_id=derive_message_id(
+                market.service, payment.settlement_id, "pacs.009", trade.cash_attempt
+            ),
             original_amount=payment.amount,
             original_settlement_date=payment.settlement_date,
             settlement_id=payment.settlement_id,

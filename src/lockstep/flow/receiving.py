@@ -2,7 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from lockstep.domain.errors import Conflict, InvalidInput, LockstepError, Refused
 from lockstep.domain.instruction import (
@@ -22,6 +22,8 @@ from lockstep.ports import Book, Change, Clock, PartyBody, StoredInstruction
 __all__ = ["Reception", "receive"]
 
 TRIES = 10
+HORIZON = timedelta(days=366)
+"""How far ahead a settlement date may lie."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +111,8 @@ def _instruct(
         raise InvalidInput("SttlmAmt/Amt/@Ccy", instruction.cash.currency, f"{security.currency} for this security")
     if instruction.settlement_date < now.date():
         raise InvalidInput("TradDtls/SttlmDt", instruction.settlement_date, f"not before {now.date()}")
+    if instruction.settlement_date - now.date() > HORIZON:
+        raise InvalidInput("TradDtls/SttlmDt", instruction.settlement_date, f"at most {HORIZON.days} days ahead")
     stored = StoredInstruction(
         message_id=message.message_id,
         content_hash=content_hash,

@@ -95,7 +95,8 @@ def answer_request(
         reason_code=_code(status, reason),
         reason=_text(status, reason),
     )
-    return _message(market, instruction, body, request.message_id, f"sese.027/{status.value}", now)
+    about = f"{request.sender}/{request.message_id}"
+    return _message(market, instruction, body, about, f"sese.027/{status.value}", now)
 
 
 def confirm_both(

@@ -108,8 +108,9 @@ def contradiction(sight: Sight) -> str | None:
         return "the units were given back and the payment is booked"
     if asset.final in (AssetStatus.SETTLED, AssetStatus.PAID) and cash.is_never:
         return "the chain has it paid and the payment is refused"
-    if asset.head is AssetStatus.NONE and cash.state is PaymentState.BOOKED:
-        return "the payment is booked and the lock is gone: the chain reorganised below its finality depth"
+    if asset.head is AssetStatus.NONE and cash.state is not None and not cash.state.is_never:
+        said = cash.state.name.lower()
+        return f"the payment is {said} and the lock is gone: the chain reorganised below its finality depth"
     return None
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from lockstep.domain.errors import ContractRefused, LockstepError, Refused, Unavailable
+from lockstep.domain.identifiers import SettlementId
 from lockstep.domain.instruction import AdviceStatus, CancellationStatus, Side
 from lockstep.domain.journal import Entry
 from lockstep.domain.market import Market
@@ -27,10 +28,11 @@ from lockstep.ports import (
     OrderWallet,
     PartyBody,
 )
-from lockstep.signing import build_proof, settlement_id
+from lockstep.signing import build_proof, check_order, settlement_id
 
 __all__ = ["Settler"]
 
+CASH_ATTEMPTS_AT_MOST = 20
 _SHORT = Reason(code="LACK", text="the seller is short of free units")
 
 
@@ -102,6 +104,9 @@ class Settler:
 
     def _prepare(self, trade: Trade) -> bool:
         """Obstacles are judged before anything is signed, so that a refusal leaves nothing behind."""
+        known = self.assets.settlements_of(trade.trade_id)
+        if known:
+            return self._adopt(trade, known[-1])
         now = self.clock.now()
         if now > self.market.pay_by_on(trade.terms.settlement_date):
             return self._cancel(trade)
@@ -110,8 +115,8 @@ class Settler:
             trade,
             self.market,
             epoch=self.assets.epoch().number,
-            nonce=self.assets.next_nonce(seller, self.book.next_order_nonce(seller)),
-            chain_time=int(now.timestamp()),
+            nonce=self._nonce(trade, seller),
+            now=int(now.timestamp()),
         )
         obstacle = self.assets.obstacle(order)
         if obstacle is not None and obstacle.code == "LACK":
@@ -121,6 +126,25 @@ class Settler:
         identifier = settlement_id(order, self.market.network)
         ordered = replace(trade, order=order, settlement_id=identifier, reason=None)
         self._sign(self._commit(ordered, "ordered", settlement_id=identifier, nonce=str(order.movement.nonce)))
+        return True
+
+    def _nonce(self, trade: Trade, seller: str) -> int:
+        """The lapsed order's, unless the chain has seen it used; else a fresh one."""
+        reserved = trade.reserved_nonce
+        if reserved is not None and self.assets.next_nonce(seller, reserved) == reserved:
+            return reserved
+        return self.assets.next_nonce(seller, self.book.next_order_nonce(seller))
+
+    def _adopt(self, trade: Trade, identifier: SettlementId) -> bool:
+        """The chain has a lock of this trade that the records do not: they were lost. It goes on from there.
+
+        Raises Refused where both parties locked other terms under this trade's id.
+        """
+        history = self.assets.history(identifier)
+        order = next(event.order for event in history if event.order is not None)
+        check_order(order, trade.terms, self.market)
+        adopted = replace(trade, order=order, settlement_id=identifier, reason=None)
+        self._commit(adopted, "adopted from the chain", settlement_id=identifier)
         return True
 
     def _sign(self, trade: Trade) -> bool:
@@ -158,6 +182,7 @@ class Settler:
         renewed = replace(
             trade,
             attempt=trade.attempt + 1,
+            reserved_nonce=trade.order.movement.nonce if trade.order else None,
             order=None,
             settlement_id=None,
             seller_signature=None,
@@ -195,9 +220,18 @@ class Settler:
         except Unavailable:
             raise
         except LockstepError as error:
+            if isinstance(error, Refused) and error.name in ("UetrConflict", "MessageConflict"):
+                return self._next_cash_attempt(trade, error)
             reason = Reason(code="CASH", text=f"the RTGS does not take the message: {error}")
             return self._wait_for(trade, reason)
         return False
+
+    def _next_cash_attempt(self, trade: Trade, error: Refused) -> bool:
+        """Somebody spent our id on other content: the same wish goes out under the next."""
+        if trade.cash_attempt >= CASH_ATTEMPTS_AT_MOST:
+            return self._wait_for(trade, Reason(code="CASH", text=f"the RTGS has all our ids already: {error}"))
+        self._commit(replace(trade, cash_attempt=trade.cash_attempt + 1), "cash id taken", reason=str(error))
+        return True
 
     def _end(self, trade: Trade, result: OutcomeResult) -> bool:
         """Delivers or gives back. After payment nothing is terminal: a refusal is shown and retried."""

@@ -37,9 +37,6 @@ def pay(step: Step, message: Message[Payment]) -> None:
 def cancel(step: Step, message: Message[CancelPayment]) -> None:
     """camt.056: a tombstone for the settlement, unless its payment is booked."""
     wish = message.body
-    by_uetr = register.by_uetr(step.connection, wish.uetr)
-    if by_uetr is not None and by_uetr.payment.settlement_id != wish.settlement_id:
-        raise refusal("PaymentMismatch", "OrgnlUETR", wish.uetr, "the UETR of a payment for this settlement")
     stored = register.live(step.connection, wish.settlement_id)
     if stored is None:
         step.name = "cancellation-repeated"

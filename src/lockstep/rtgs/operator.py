@@ -159,6 +159,11 @@ class Operator:
         with self._database.reading() as connection:
             return rules.business_day(connection)
 
+    def days(self) -> list[date]:
+        """Every business day that was ever opened, oldest first."""
+        with self._database.reading() as connection:
+            return list(connection.scalars(select(days.c.date).order_by(days.c.date)))
+
     def accounts(self) -> list[Account]:
         """All accounts, by number."""
         with self._database.reading() as connection:

@@ -15,6 +15,7 @@ def check_order(order: Order, terms: TradeTerms, market: Market) -> None:
     seller, buyer = market.participants[terms.deliverer], market.participants[terms.receiver]
     currency = terms.cash.currency
     expected = {
+        "part": 0,
         "token": security.token,
         "seller": seller.wallet,
         "buyer": buyer.wallet,
@@ -25,6 +26,7 @@ def check_order(order: Order, terms: TradeTerms, market: Market) -> None:
     }
     movement, stated = order.movement, order.terms
     actual = {
+        "part": stated.part,
         "token": movement.token,
         "seller": movement.seller,
         "buyer": movement.buyer,

@@ -38,8 +38,8 @@ def find_anvil() -> str | None:
 def bring_up(home: Home, market: Path, *, rpc: str | None, rtgs_port: int, told: Told) -> None:
     """Runs until SIGINT or SIGTERM. Founds the installation first where there is none.
 
-    With `rpc` on that chain; else on an anvil of its own, kept beside the folder in `<name>.anvil.json`; else, where there is
-    no anvil, all in this process on an embedded chain that ends with it.
+    With `rpc` on that chain; else on an anvil of its own, kept beside the folder in `<name>.anvil.json`;
+    else, where there is no anvil, all in this process on an embedded chain that ends with it.
     """
     stopping: list[int] = []
     for wanted in (signal.SIGTERM, signal.SIGINT):

@@ -19,7 +19,8 @@ ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 SOURCE = ROOT / "src" / "lockstep"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *(ROOT / "examples").rglob("*.md")])
-CODE = "\n".join(path.read_text() for path in sorted(SOURCE.rglob("*.py")) if path.name != "fakes.py")
+FAKES = {"fakes.py", "fakes"}
+CODE = "\n".join(path.read_text() for path in sorted(SOURCE.rglob("*.py")) if FAKES.isdisjoint(path.parts))
 
 
 def reference(name: str) -> str:
@@ -102,7 +103,9 @@ def test_every_exception_and_refusal_is_documented() -> None:
     errors = (SOURCE / "domain" / "errors.py").read_text()
     names = set(re.findall(r"^class (\w+)\(", errors, re.MULTILINE))
     names |= set(re.findall(r"\b(?:Refused|refusal)\(\s*\"(\w+)\"", CODE))
-    names |= set(re.findall(r"\b_refused\(\w+, \"(\w+)\"", CODE))
+    names |= set(re.findall(r"\b_refused\(\s*\w+,\s*\"(\w+)\"", CODE))
+    names |= set(re.findall(r"\(\"(\w+Differs)\", ", CODE))
+    assert names >= {"TokenUnknown", "BuyerDiffers", "SellerDiffers", "TradeOpenElsewhere"}
     assert len(names) > 30
     assert not missing(names, reference("errors"))
 

@@ -5,7 +5,7 @@ to import everything is saved, which is what lets a test start a service a hundr
 
 One JSON object a line comes in, one goes out. `{"start": [arguments], "environment": {…}, "output": path}`
 is answered by `{"pid": n}`, `{"poll": pid}` by `{"code": exit code, minus the signal, or null}`.
-When its standard input ends it kills the children that are left and ends too.
+When its standard input ends it stops the children that are left (SIGTERM, then SIGKILL) and ends too.
 """
 
 import json
@@ -30,6 +30,7 @@ from lockstep.iso20022 import peek, read
 
 LOADED = (uvicorn, applications, responses, routing, lockstep.rtgs.door, lockstep.app.demo, commands)
 SAMPLE = Path(__file__).resolve().parents[2] / "examples/first-day/1-opening/010-t01-fabl-delivers.xml"
+GRACE_SECONDS = 10
 PAUSE_SECONDS = 0.05
 """The processes' own pause is made for people; here somebody waits for the end."""
 
@@ -55,10 +56,12 @@ class Grandchild:
         return self.returncode
 
     def terminate(self) -> None:
-        os.kill(self.pid, signal.SIGTERM)
+        if self.poll() is None:
+            os.kill(self.pid, signal.SIGTERM)
 
     def kill(self) -> None:
-        os.kill(self.pid, signal.SIGKILL)
+        if self.poll() is None:
+            os.kill(self.pid, signal.SIGKILL)
 
 
 POPEN = subprocess.Popen
@@ -114,6 +117,18 @@ def warm_up() -> None:
         artifact(name)
 
 
+def end(pids: set[int]) -> None:
+    for pid in pids:
+        os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + GRACE_SECONDS
+    while pids and time.monotonic() < deadline:
+        pids -= {pid for pid in pids if os.waitpid(pid, os.WNOHANG)[0]}
+        time.sleep(PAUSE_SECONDS)
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
 def serve() -> None:
     warm_up()
     running: set[int] = set()
@@ -131,9 +146,7 @@ def serve() -> None:
                 answer = {"code": os.waitstatus_to_exitcode(status) if ended else None}
             answers.write(json.dumps(answer) + "\n")
     finally:
-        for pid in running:
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
+        end(running)
 
 
 if __name__ == "__main__":

@@ -120,9 +120,25 @@ class Forks:
             self._process.wait(timeout=20)
 
 
-def stop(child: Child, seconds: float = 20) -> int:
-    """SIGTERM, and SIGKILL where that does not help; its exit code."""
+def descendants(pid: int) -> set[int]:
+    """Of a process of ours, by the kernel's own list."""
+    children: set[int] = set()
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        children |= {int(one) for one in task.read_text().split()}
+    return children.union(*(descendants(child) for child in children))
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def stop(child: Child, seconds: float = 30) -> int:
+    """SIGTERM, and SIGKILL to it and its children where that does not help; its exit code."""
     if child.poll() is None:
+        family = descendants(child.pid)
         os.kill(child.pid, signal.SIGTERM)
         try:
             wait_until(lambda: child.poll() is not None, seconds, f"{child.pid} stops on SIGTERM")
@@ -130,6 +146,9 @@ def stop(child: Child, seconds: float = 20) -> int:
             if child.poll() is None:
                 os.kill(child.pid, signal.SIGKILL)
                 wait_until(lambda: child.poll() is not None, seconds, f"{child.pid} is gone")
+                for pid in family:
+                    if is_alive(pid):
+                        os.kill(pid, signal.SIGKILL)
     code = child.poll()
     assert code is not None
     return code

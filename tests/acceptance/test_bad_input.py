@@ -234,7 +234,7 @@ def order(small: Installation, ledger: EvmAssetLedger) -> Order:
     trade = small.trades()[seller_reference(1)]
     seller = small.market.participants[trade.terms.deliverer].wallet
     head = Node(small.rpc).head().timestamp
-    return order_for(trade, small.market, epoch=1, nonce=ledger.next_nonce(seller, 0), chain_time=head)
+    return order_for(trade, small.market, epoch=1, nonce=ledger.next_nonce(seller, 0), now=head)
 
 
 def _keys(small: Installation) -> tuple[Key, Key]:

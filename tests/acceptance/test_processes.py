@@ -63,7 +63,7 @@ def test_the_first_day_in_processes(
     assert json.loads(executed(day, "rtgs", "close-day", "--json")) == {"day": str(EXPECTED["business_day"])}
     day.attend(lambda: day.shows(final), {}, 30, "the end of the day")
 
-    rows = {row["reference"]: row for row in json.loads(executed(day, "trades", "--json"))["trades"]}
+    rows = {row["reference"]: row for row in day.json("trades")["trades"]}
     for one in EXPECTED["trades"]:
         row = rows[one["deliverer_reference"]]
         assert row["state"] == one["state"]
@@ -210,4 +210,4 @@ def test_the_rtgs_out_of_reach(small: Installation) -> None:
     assert said.startswith("lockstep: the RTGS does not answer at http://127.0.0.1:")
     code, said = small.run("run", "--until-quiet", "0.3", "--json")
     assert code == 0, said
-    assert json.loads(said)["states"]
+    assert "states" in json.loads(said)

@@ -8,7 +8,7 @@ from lockstep.app.home import EMBEDDED, Home
 from lockstep.app.processes import open_book
 from lockstep.domain.trade import TradeState
 
-from .running import COMMAND, Child, Executed, Forks, stop, wait_until
+from .running import COMMAND, Child, Executed, Forks, descendants, is_alive, stop, wait_until
 from .story import Writer
 
 
@@ -20,21 +20,6 @@ def told(output: Path) -> dict[str, list[str]]:
             content = json.loads(line)
             events.setdefault(content["event"], []).append(content["detail"])
     return events
-
-
-def descendants(pid: int) -> set[int]:
-    """Of a process of ours, by the kernel's own list."""
-    children: set[int] = set()
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        children |= {int(one) for one in task.read_text().split()}
-    return children.union(*(descendants(child) for child in children))
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 def settles(home: Home, forks: Forks, folder: Path, number: int) -> None:

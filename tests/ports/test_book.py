@@ -29,7 +29,6 @@ from lockstep.testing.fakes import (
     SELLER,
     SERVICE,
     FakeBook,
-    FakeRandomness,
     example_instruction,
     example_market,
 )
@@ -69,7 +68,7 @@ def stored(instruction: Instruction, **changes: Any) -> StoredInstruction:
 
 
 def matched(seed: str = "") -> Change:
-    (change,) = match([stored(DELIVER), stored(RECEIVE)], MARKET, FakeRandomness(seed), MORNING)
+    (change,) = match([stored(DELIVER), stored(RECEIVE)], MARKET, (seed or "salt key").encode(), MORNING)
     return change
 
 

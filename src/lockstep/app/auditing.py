@@ -1,16 +1,17 @@
 """Reading both ledgers and judging them by the invariants, past the service and without its help."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from lockstep import rtgs
+from lockstep.app.founding import AGENTS, agent_bic
 from lockstep.chain import audit as chain
 from lockstep.chain.node import Node
 from lockstep.domain.journal import JournalRow
 from lockstep.domain.market import Market
 from lockstep.domain.order import Attestation
-from lockstep.domain.trade import TradeState
+from lockstep.domain.trade import TradeState, TradeTerms
 from lockstep.testing import facts as oracle
 from lockstep.testing.invariants import check
 
@@ -30,15 +31,18 @@ def audit(
     *,
     ended: bool,
     skew: timedelta = timedelta(),
+    terms: Iterable[TradeTerms] = (),
 ) -> dict[str, list[str]]:
     """The violations of I1 to I12 in plain words; all twelve keys are always there.
 
     `claims` are the service's states by settlement id, or by trade id before there is one. `ended` says
     that nothing may be under way any more. `skew` is how far the clocks of chain and RTGS may lie apart.
+    `terms` are those of all trades ever matched, of records that were lost too: they tell whether the
+    same instructions settled twice.
     The chain is read now: `rtgs_facts` must be of the same moment, so nobody may act in between. Raises
     Unavailable.
     """
-    facts = gather(node, market, rtgs_facts, attestations, claims, journal, ended=ended, skew=skew)
+    facts = gather(node, market, rtgs_facts, attestations, claims, journal, ended=ended, skew=skew, terms=terms)
     return check(facts)
 
 
@@ -52,6 +56,7 @@ def gather(
     *,
     ended: bool,
     skew: timedelta = timedelta(),
+    terms: Iterable[TradeTerms] = (),
 ) -> oracle.Facts:
     """What `audit` judges."""
     network = market.network
@@ -86,9 +91,18 @@ def gather(
         ],
         postings=[_posting(one) for one in rtgs_facts.postings],
         payments=[_payment(one) for one in rtgs_facts.payments],
+        releases=[
+            oracle.Release(settlement=one.settlement_id, agent=one.agent, released_at=one.released_at)
+            for one in rtgs_facts.releases
+        ],
+        releasers=frozenset(agent_bic(market.service, number) for number in range(1, AGENTS + 1)),
         mandates=[_mandate(one) for one in rtgs_facts.mandates],
         tombstones=frozenset(one.settlement_id for one in rtgs_facts.tombstones),
         votes=[*_votes_left(attestations, market), *_votes_presented(found.moves)],
+        instructions={
+            one.trade_id: ((one.deliverer, one.deliverer_reference), (one.receiver, one.receiver_reference))
+            for one in terms
+        },
         claims={key: state.value for key, state in claims.items()},
         journal=[_row(one) for one in journal],
         ended=ended,

@@ -9,7 +9,8 @@ from lockstep.domain.errors import Conflict, InvalidInput, InvalidMessage, Locks
 from lockstep.domain.instruction import CancellationRequest, Instruction
 from lockstep.domain.message import Message
 from lockstep.flow.receiving import Reception
-from lockstep.iso20022 import Body, peek, read
+from lockstep.flow.reporting import Refusal
+from lockstep.iso20022 import Body, Header, peek, read
 
 __all__ = ["Taken", "expand", "submit_file"]
 
@@ -54,7 +55,7 @@ def submit_file(reception: Reception, path: Path, told: Callable[[Taken], None] 
 
 
 def _submit(reception: Reception, path: Path) -> Taken:
-    subject = path.name
+    subject, header = path.name, None
     try:
         data = path.read_bytes()
         header = peek(data)
@@ -68,13 +69,26 @@ def _submit(reception: Reception, path: Path) -> Taken:
             file=str(path), outcome="refused", error=InvalidInput("file", path, f"readable ({error.strerror})")
         )
     except LockstepError as error:
-        reception.refuse(subject, error)
+        reception.refuse(subject, error, _refusal(header))
         return Taken(file=str(path), outcome="refused", error=error)
     reference = message.body.reference
     try:
         return Taken(file=str(path), outcome=reception.submit(message, data), reference=reference)
     except LockstepError as error:
         return Taken(file=str(path), outcome="refused", reference=reference, error=error)
+
+
+def _refusal(header: Header | None) -> Refusal | None:
+    """What is known of a message that could not be taken, if that is enough to answer it."""
+    if header is None or header.reference is None or header.side is None:
+        return None
+    return Refusal(
+        sender=header.sender,
+        message_id=header.message_id,
+        reference=header.reference,
+        side=header.side,
+        is_cancellation=bool(header.definition and header.definition.startswith("sese.020")),
+    )
 
 
 def _is_from_party(

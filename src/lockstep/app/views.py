@@ -62,8 +62,12 @@ class Moment:
 
 def trade_rows(book: Book, market: Market, assets: AssetLedger | None) -> list[Row]:
     """Every trade, then every instruction without one. Without a chain its columns stay empty."""
-    rows = [_trade_row(trade, book, market, _history(trade, assets), assets) for trade in book.trades()]
-    return rows + [_instruction_row(one, market) for one in book.instructions() if one.trade_id is None]
+    instructions = book.instructions()  # before the trades: what matches in between shows as a trade, once
+    trades = book.trades()
+    matched = {(terms.deliverer, terms.deliverer_reference) for terms in (one.terms for one in trades)}
+    matched |= {(terms.receiver, terms.receiver_reference) for terms in (one.terms for one in trades)}
+    rows = [_trade_row(trade, book, market, _history(trade, assets), assets) for trade in trades]
+    return rows + [_instruction_row(one, market) for one in instructions if one.key not in matched]
 
 
 def _history(trade: Trade, assets: AssetLedger | None) -> Sequence[AssetEvent]:
@@ -95,7 +99,7 @@ def _trade_row(
         cash=terms.cash.text(),
         currency=terms.cash.currency,
         settlement_id=trade.settlement_id,
-        uetr=_uetr(trade),
+        uetr=_uetr(trade, cash),
         lock_tx=lock.transaction if lock else None,
         settle_tx=end.transaction if end else None,
         gas=sum(one for one in spent if one is not None) if spent else None,
@@ -103,8 +107,10 @@ def _trade_row(
     )
 
 
-def _uetr(trade: Trade) -> str | None:
+def _uetr(trade: Trade, cash: CashView | None) -> str | None:
     """The payment's, once it was asked for."""
+    if cash is not None and cash.payment is not None:
+        return cash.payment.uetr
     if trade.settlement_id is None or "cash" not in trade.intents:
         return None
     return derive_uetr(trade.settlement_id, trade.cash_attempt)

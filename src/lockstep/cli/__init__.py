@@ -1,5 +1,6 @@
 """The `lockstep` command. Thin: it reads arguments, calls `lockstep.app`, and shows what came of it."""
 
+import os
 import sys
 
 __all__ = ["main"]
@@ -10,6 +11,7 @@ def main() -> None:
     from lockstep.cli.commands import app
     from lockstep.domain.errors import LockstepError
 
+    os.umask(0o077)  # databases, keys and mail are for this user alone
     try:
         app()
     except LockstepError as error:

@@ -78,7 +78,7 @@ class TradeTerms:
     """What the deliverer instructed: that amount settles."""
     settlement_date: date
     salt: str
-    """32 hex digits drawn at matching, so that terms cannot be guessed back from the id."""
+    """32 hex digits that nobody can guess, so that terms cannot be guessed back from the id."""
 
     def canonical(self) -> bytes:
         """One `name=value` line per term, in this order, UTF-8: what every party hashes."""

@@ -3,6 +3,7 @@ by hand. Sent again they are the same to the byte."""
 
 from datetime import datetime
 
+from lockstep.domain.cash import CashView
 from lockstep.domain.errors import LockstepError
 from lockstep.domain.identifiers import derive_message_id, derive_uetr
 from lockstep.domain.market import Market
@@ -74,8 +75,10 @@ def payment_message(trade: Trade, market: Market, decided_at: datetime) -> Messa
     )
 
 
-def cancel_message(trade: Trade, market: Market, decided_at: datetime) -> Message[CashBody]:
-    """The camt.056 for the same payment, whether the RTGS ever saw it or not."""
+def cancel_message(
+    trade: Trade, market: Market, decided_at: datetime, cash: CashView | None = None
+) -> Message[CashBody]:
+    """The camt.056 for the payment that the RTGS has, or for the one that it would get."""
     payment = payment_for(trade, market)
 
     def identifier(what: str) -> str:
@@ -88,7 +91,7 @@ def cancel_message(trade: Trade, market: Market, decided_at: datetime) -> Messag
         created=decided_at,
         body=CancelPayment(
             case_id=identifier("case"),
-            uetr=payment.uetr,
+            uetr=cash.payment.uetr if cash is not None and cash.payment is not None else payment.uetr,
             original_message_id=derive_message_id(
                 market.service, payment.settlement_id, "pacs.009", trade.cash_attempt
             ),

@@ -16,7 +16,7 @@ from lockstep.domain.journal import Entry
 from lockstep.domain.market import Market
 from lockstep.domain.message import Message
 from lockstep.domain.trade import Reason, Trade, TradeState
-from lockstep.flow.reporting import advise, answer_request
+from lockstep.flow.reporting import Refusal, advise, answer_request, refuse
 from lockstep.ports import Book, Change, Clock, PartyBody, StoredInstruction
 
 __all__ = ["Reception", "receive"]
@@ -44,7 +44,7 @@ class Reception:
             try:
                 change = receive(self.book, self.market, message, content_hash, self.clock.now())
             except LockstepError as error:
-                self.refuse(message.body.reference, error)
+                self.refuse(message.body.reference, error, _refusal(message))
                 raise
             try:
                 self.book.commit(change)
@@ -53,10 +53,28 @@ class Reception:
             return change.entries[0].kind
         raise Conflict("instruction", message.body.reference)
 
-    def refuse(self, subject: str, error: LockstepError) -> None:
-        """Journals why something from outside was not taken."""
+    def refuse(self, subject: str, error: LockstepError, refusal: Refusal | None = None) -> None:
+        """Journals why something from outside was not taken, and tells its sender, if it is a participant."""
+        now = self.clock.now()
         facts = {"rule": str(error), "error": type(error).__name__}
-        self.book.commit(Change(entries=(Entry(at=self.clock.now(), kind="refused", subject=subject, facts=facts),)))
+        members = {one.bic for one in self.market.participants.values()}
+        answered = refusal is not None and refusal.sender in members
+        self.book.commit(
+            Change(
+                entries=(Entry(at=now, kind="refused", subject=subject, facts=facts),),
+                outgoing=(refuse(self.market, refusal, error, now),) if refusal and answered else (),
+            )
+        )
+
+
+def _refusal(message: Message[Instruction] | Message[CancellationRequest]) -> Refusal:
+    return Refusal(
+        sender=message.sender,
+        message_id=message.message_id,
+        reference=message.body.reference,
+        side=message.body.side,
+        is_cancellation=isinstance(message.body, CancellationRequest),
+    )
 
 
 def receive(

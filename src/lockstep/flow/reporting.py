@@ -4,10 +4,11 @@ A message's id derives from its sender, what it is about and what it says, so th
 thing twice is one message.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from lockstep.domain.identifiers import SettlementId, derive_message_id
+from lockstep.domain.errors import LockstepError
+from lockstep.domain.identifiers import Bic, Reference, SettlementId, derive_message_id
 from lockstep.domain.instruction import (
     AdviceStatus,
     CancellationAdvice,
@@ -15,6 +16,7 @@ from lockstep.domain.instruction import (
     CancellationStatus,
     Instruction,
     SettlementConfirmation,
+    Side,
     StatusAdvice,
 )
 from lockstep.domain.market import Market
@@ -35,7 +37,7 @@ in the words."""
 MAX_REASON = 210
 """Length of AddtlRsnInf (Max210Text)."""
 
-__all__ = ["advise", "advise_both", "answer_request", "confirm_both"]
+__all__ = ["Refusal", "advise", "advise_both", "answer_request", "confirm_both", "refuse"]
 
 
 def advise(
@@ -99,6 +101,49 @@ def answer_request(
     return _message(market, instruction, body, about, f"sese.027/{status.value}", now)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A message that was not taken, as far as it could be read: enough to answer it."""
+
+    sender: Bic
+    message_id: str
+    reference: Reference
+    side: Side
+    is_cancellation: bool
+
+
+def refuse(market: Market, refusal: Refusal, error: LockstepError, now: datetime) -> Message[PartyBody]:
+    """sese.024 REJECTED for an instruction, sese.027 DEND for a cancellation request, with the rule."""
+    reason = Reason(code="OTHR", text=str(error))
+    body: PartyBody
+    if refusal.is_cancellation:
+        status = CancellationStatus.DENIED
+        body = CancellationAdvice(
+            reference=refusal.reference,
+            side=refusal.side,
+            request_id=refusal.message_id,
+            status=status,
+            reason_code=reason.code,
+            reason=_text(status, reason),
+        )
+    else:
+        body = StatusAdvice(
+            reference=refusal.reference,
+            side=refusal.side,
+            status=AdviceStatus.REJECTED,
+            reason_code=reason.code,
+            reason=_text(AdviceStatus.REJECTED, reason),
+        )
+    about = f"{refusal.sender}/{refusal.message_id}"
+    return Message(
+        sender=market.service,
+        receiver=refusal.sender,
+        message_id=derive_message_id(market.service, about, f"refused/{error}"),
+        created=now,
+        body=body,
+    )
+
+
 def confirm_both(
     book: Book, market: Market, trade: Trade, settlement_id: SettlementId, settled_at: datetime, now: datetime
 ) -> tuple[Message[PartyBody], ...]:
@@ -131,6 +176,7 @@ def _text(status: AdviceStatus | CancellationStatus, reason: Reason | None) -> s
     if reason is None:
         return None
     words = reason.text if _code(status, reason) == reason.code else str(reason)
+    words = "".join(one if one.isprintable() else "?" for one in words)  # a refused value may hold anything
     return words if len(words) <= MAX_REASON else words[: MAX_REASON - 1] + "…"
 
 

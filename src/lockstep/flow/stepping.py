@@ -141,7 +141,9 @@ class Settler:
         Raises Refused where both parties locked other terms under this trade's id.
         """
         history = self.assets.history(identifier)
-        order = next(event.order for event in history if event.order is not None)
+        order = next((event.order for event in history if event.order is not None), None)
+        if order is None:
+            raise Unavailable(f"the node shows settlement {identifier} and no longer its lock")
         check_order(order, trade.terms, self.market)
         adopted = replace(trade, order=order, settlement_id=identifier, reason=None)
         self._commit(adopted, "adopted from the chain", settlement_id=identifier)
@@ -193,6 +195,9 @@ class Settler:
         return True
 
     def _cancel(self, trade: Trade) -> bool:
+        known = self.assets.settlements_of(trade.trade_id) if trade.order is None else ()
+        if known:
+            return self._adopt(trade, known[-1])
         if trade.cancel_agreed:
             reason = Reason(code="CANI", text="cancelled: both parties asked, before any lock")
         elif trade.reason is not None:
@@ -211,7 +216,8 @@ class Settler:
 
     def _cancel_cash(self, trade: Trade) -> bool:
         decided = self._intend(trade, "cancel cash")
-        message = cancel_message(decided, self.market, decided.intents["cancel cash"])
+        known = self.book.cash_view(trade.settlement_id) if trade.settlement_id else None
+        message = cancel_message(decided, self.market, decided.intents["cancel cash"], known)
         return self._send_cash(decided, message) or decided != trade
 
     def _send_cash(self, trade: Trade, message: Message) -> bool:  # type: ignore[type-arg]
@@ -317,7 +323,9 @@ class Settler:
         if trade.state is TradeState.SETTLED:
             assert trade.settlement_id is not None
             events = self.assets.history(trade.settlement_id)
-            settled_at = next(event.at for event in events if event.name == "Settled")
+            settled_at = next((event.at for event in events if event.name == "Settled"), None)
+            if settled_at is None:
+                raise Unavailable(f"the node shows settlement {trade.settlement_id} settled and not yet the event")
             messages = confirm_both(self.book, self.market, trade, trade.settlement_id, settled_at, now)
         else:
             messages = advise_both(self.book, self.market, trade, AdviceStatus.CANCELLED, now, trade.reason)

@@ -19,6 +19,7 @@ __all__ = [
     "Move",
     "Payment",
     "Posting",
+    "Release",
     "Row",
     "Transfer",
     "Vote",
@@ -138,6 +139,16 @@ class Payment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """An agent's release of a payment, as the RTGS counted it."""
+
+    settlement: str
+    agent: str
+    """The party that sent it, by its BIC."""
+    released_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Mandate:
     """An account owner's leave to debit it. None stands for any payee account, any instructing party."""
 
@@ -190,7 +201,7 @@ class Facts:
     epochs: Sequence[Epoch] = ()
     holdings: Sequence[Holding] = ()
     supplies: Mapping[str, int] = field(default_factory=dict)
-    """Units issued, by token; the tokens that are audited."""
+    """Units issued, by token; the tokens that are audited: all those of the market."""
     transfers: Sequence[Transfer] = ()
     block_times: Mapping[int, datetime] = field(default_factory=dict)
     """At least of every block that makes a lock final; a number that is missing was not mined yet."""
@@ -202,10 +213,18 @@ class Facts:
     accounts: Sequence[Account] = ()
     postings: Sequence[Posting] = ()
     payments: Sequence[Payment] = ()
+    releases: Sequence[Release] = ()
+    releasers: frozenset[str] = frozenset()
+    """The BICs of the agents, from the market's own reference data, not from the RTGS."""
     mandates: Sequence[Mandate] = ()
     tombstones: frozenset[str] = frozenset()
     """Settlements that the RTGS will never pay."""
     votes: Sequence[Vote] = ()
+    instructions: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
+    """By trade id the instructions it was made of, each as its owner's LEI and reference; those known.
+
+    From wherever the instructions were kept: books that are gone included.
+    """
     claims: Mapping[str, str] = field(default_factory=dict)
     """The state that the service shows, by settlement id, or by trade id before there is one."""
     journal: Sequence[Row] = ()

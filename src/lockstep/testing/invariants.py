@@ -9,7 +9,7 @@ It is an oracle: it imports nothing of Lockstep but the form of the facts, and a
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from lockstep.testing.facts import Facts, Lock, Mandate, Payment, Posting
@@ -47,15 +47,27 @@ def i1_delivered_only_when_paid(facts: Facts) -> Iterator[str]:
 
 
 def i2_paid_only_when_locked(facts: Facts) -> Iterator[str]:
-    """No payment is booked unless exactly what the buyer instructed is locked, final at the chain's depth."""
+    """No payment is booked unless exactly what the buyer instructed is locked, final at the chain's depth.
+
+    Locked is a security of the market, and a quorum of agents said that they saw it.
+    """
     locks, booked = _locks(facts), _booked_payments(facts)
+    quorums = {epoch.number: epoch.quorum for epoch in facts.epochs}
     for settlement, postings in _debits(facts).items():
         made = locks[settlement]
         if len(made) != 1:
             yield f"the payment for settlement {settlement} is booked and it has {len(made)} locks, not one"
             continue
         (lock,) = made
+        if lock.token not in facts.supplies:
+            yield f"the payment for settlement {settlement} is booked for units of {lock.token}, no token of the market"
         for posting in postings:
+            released = _released(facts, settlement, posting.booked_at)
+            if lock.epoch not in quorums or len(released) < quorums[lock.epoch]:
+                yield (
+                    f"the payment for settlement {settlement} was booked on {len(released)} agents' releases, "
+                    f"{quorums.get(lock.epoch, 'a quorum')} needed"
+                )
             final = facts.block_times.get(lock.block + facts.finality_depth)
             if final is None or final > posting.booked_at + facts.skew:
                 yield (
@@ -112,7 +124,7 @@ def i3_units_add_up(facts: Facts) -> Iterator[str]:
 
 
 def i4_ends_once(facts: Facts) -> Iterator[str]:
-    """A settlement ends exactly once; a trade is never settled or paid twice; no nonce is used twice."""
+    """A settlement ends exactly once; no trade and no instruction is settled or paid twice, no nonce used twice."""
     locks = _locks(facts)
     endings = Counter(move.settlement for move in facts.moves if move.name in ("Settled", "GivenBack"))
     for settlement, times in endings.items():
@@ -133,6 +145,13 @@ def i4_ends_once(facts: Facts) -> Iterator[str]:
         for trade, times in counted.items():
             if trade is not None and times > 1:
                 yield f"trade {trade} was {word} {times} times"
+        trades: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+        for trade, instructions in facts.instructions.items():
+            for instruction in set(instructions) if counted[trade] else ():
+                trades[instruction].append(trade)
+        for (owner, reference), of_it in trades.items():
+            if len(of_it) > 1:
+                yield f"instruction {reference} of {owner} was {word} under {len(of_it)} trades: {', '.join(of_it)}"
 
 
 def i5_money_is_conserved(facts: Facts) -> Iterator[str]:
@@ -267,6 +286,9 @@ def i8_paid_is_delivered(facts: Facts) -> Iterator[str]:
         transaction, token, seller, buyer, units = key
         if token in facts.supplies and moved[key] < times:
             yield f"transaction {transaction} settled, and {units} of token {token} did not go from {seller} to {buyer}"
+    for move in facts.moves:
+        for lock in _foreign(facts, locks[move.settlement]) if move.name == "Settled" else ():
+            yield f"settlement {move.settlement} delivered units of {lock.token}, whose transfers nobody audits"
 
 
 def i9_one_outcome(facts: Facts) -> Iterator[str]:
@@ -298,6 +320,8 @@ def i10_locks_equal_earmarks(facts: Facts) -> Iterator[str]:
     open_units: Counter[tuple[str, str]] = Counter()
     for lock in _open_locks(facts):
         open_units[lock.token, lock.seller] += lock.quantity
+    for lock in _foreign(facts, _open_locks(facts)):
+        yield f"settlement {lock.settlement} locks units of {lock.token}, whose earmarks nobody audits"
     earmarked = {(one.token, one.holder): one.earmarked_by_dvp for one in facts.holdings}
     for token, holder in sorted({*open_units, *earmarked}):
         locked, marked = open_units[token, holder], earmarked.get((token, holder), 0)
@@ -391,6 +415,25 @@ def _booked_payments(facts: Facts) -> defaultdict[str, list[Payment]]:
         if payment.state == "BOOKED":
             found[payment.settlement].append(payment)
     return found
+
+
+def _released(facts: Facts, settlement: str, until: datetime) -> frozenset[str]:
+    """Which agents had released a settlement's payment by an instant."""
+    given = {one.agent for one in facts.releases if one.settlement == settlement and one.released_at <= until}
+    return facts.releasers & given
+
+
+def _foreign(facts: Facts, locks: Sequence[Lock]) -> list[Lock]:
+    """Locks of tokens outside the market that somebody paid for or that the service shows as its own.
+
+    Anyone may lock a token of his own making: of that alone no promise of ours is touched.
+    """
+    debits = _debits(facts)
+    return [
+        lock
+        for lock in locks
+        if lock.token not in facts.supplies and (debits[lock.settlement] or lock.settlement in facts.claims)
+    ]
 
 
 def _open_locks(facts: Facts) -> list[Lock]:

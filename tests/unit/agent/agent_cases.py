@@ -12,15 +12,17 @@ from lockstep.domain.money import Money
 from lockstep.domain.order import AssetEvent, Attestation, Epoch, Movement, Order, OrderTerms, OutcomeResult
 from lockstep.domain.payment import BookingNotice, CashAccount, Payment, PaymentReport, PaymentState
 from lockstep.signing import cash_hash, outcome_digest, settlement_id
-from lockstep.testing.fakes import BUYER, DAY, SELLER, key
+from lockstep.testing.fakes import BUYER, DAY, SELLER, example_market, key
 
 NETWORK = Network(chain_id=31_337, dvp=key("dvp").address, finality_depth=2)
+MARKET = example_market(NETWORK)
 EPOCH = Epoch(number=1, agents=tuple(sorted((key(f"a{n}").address for n in range(4)), key=str.lower)), quorum=3)
 PAY_BY = datetime(2026, 11, 23, 16, tzinfo=UTC)
 AT = datetime(2026, 11, 23, 9, tzinfo=UTC)
 SALT = "0f" * 16
 CASH = Money.parse("990.00", "EUR")
-DEBTOR, CREDITOR = CashAccount(owner=BUYER.bic, number="B"), CashAccount(owner=SELLER.bic, number="S")
+DEBTOR = CashAccount(owner=BUYER.bic, number="ACC-BUYER")
+CREDITOR = CashAccount(owner=SELLER.bic, number="ACC-SELLER")
 
 
 def order(number: int = 0, **terms: Any) -> Order:
@@ -32,7 +34,7 @@ def order(number: int = 0, **terms: Any) -> Order:
         pay_by=int(PAY_BY.timestamp()),
     )
     movement = Movement(
-        token=key("token").address,
+        token=key("bond").address,
         seller=key(SELLER.bic).address,
         buyer=key(BUYER.bic).address,
         quantity=100,
@@ -82,7 +84,7 @@ NEVER = replace(HELD, state=PaymentState.REJECTED)
 
 
 def evidence(cash: CashView, *history: AssetEvent, **changes: Any) -> Evidence:
-    seen = Evidence(history=history, cash=cash, network=NETWORK, epoch=EPOCH)
+    seen = Evidence(history=history, cash=cash, market=MARKET, epoch=EPOCH)
     return replace(seen, **changes)
 
 

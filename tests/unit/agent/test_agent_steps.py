@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from agent_cases import AT, CREDITOR, DEBTOR, NETWORK, SETTLEMENT, notice, order, payment, report
+from agent_cases import AT, CREDITOR, DEBTOR, MARKET, NETWORK, SETTLEMENT, notice, order, payment, report
 
 from lockstep.agent import Agent, DirectoryBoard, Register
 from lockstep.domain.errors import InvalidInput, Refused, Unavailable
@@ -62,7 +62,7 @@ class Desk:
             bic=AGENTS[0],
             rtgs=RTGS,
             key=KEYS[0],
-            network=NETWORK,
+            market=MARKET,
             assets=self.assets,
             cash=self.cash,
             board=self.board,
@@ -142,9 +142,30 @@ def gone() -> None:
 def test_a_release_that_is_refused(desk: Desk) -> None:
     desk.lock()
     desk.tell(said(PaymentState.HELD))
-    assert desk.agent.step()
+    desk.agent.step()
     assert desk.steps() == [("release refused", f"PaymentUnknown(uetr={payment(HERE).uetr})")]
-    assert not desk.agent.step() and len(desk.cash.sent) == 1
+    desk.agent.step()
+    assert len(desk.cash.sent) == 2 and len(desk.steps()) == 1, "a passing refusal: tried again, noted once"
+    desk.rtgs.available[DEBTOR.number] = 10**9
+    desk.rtgs._pay(payment(HERE), "P")
+    desk.agent.step()
+    assert desk.steps()[-1] == ("released", "") and desk.rtgs.payments[HERE].released_by == {AGENTS[0]}
+
+
+def test_a_release_refused_as_ended_is_not_sent_again(desk: Desk) -> None:
+    desk.lock()
+    desk.tell(said(PaymentState.HELD))
+    desk.cash.before = lambda name: refuse("PaymentEnded") if name == "send" else None
+    asked: list[str] = []
+    desk.assets.before = asked.append
+    desk.agent.step()
+    assert desk.steps() == [("release refused", "PaymentEnded()")]
+    asked.clear()
+    assert not desk.agent.step() and "history" not in asked, "not even looked at"
+
+
+def refuse(name: str) -> None:
+    raise Refused(name)
 
 
 @pytest.mark.parametrize("state", [PaymentState.PENDING, PaymentState.BOOKED, PaymentState.REJECTED])

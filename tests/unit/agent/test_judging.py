@@ -6,7 +6,22 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from agent_cases import AT, BOOKED, CASH, EPOCH, HELD, NETWORK, NEVER, ORDER, PAY_BY, SETTLEMENT, event, evidence, order
+from agent_cases import (
+    AT,
+    BOOKED,
+    CASH,
+    EPOCH,
+    HELD,
+    MARKET,
+    NETWORK,
+    NEVER,
+    ORDER,
+    PAY_BY,
+    SETTLEMENT,
+    event,
+    evidence,
+    order,
+)
 from agent_cases import payment as a_payment
 
 from lockstep.agent.judging import Evidence, judge_outcome, judge_release
@@ -14,10 +29,10 @@ from lockstep.domain.cash import CashView
 from lockstep.domain.errors import Refused
 from lockstep.domain.identifiers import SettlementId
 from lockstep.domain.money import Money
-from lockstep.domain.order import OutcomeResult
+from lockstep.domain.order import Order, OutcomeResult
 from lockstep.domain.payment import CashAccount, PaymentState
-from lockstep.signing import settlement_id
-from lockstep.testing.fakes import key
+from lockstep.signing import cash_hash, settlement_id
+from lockstep.testing.fakes import BUYER, SELLER, key
 
 Judge = Callable[[Evidence], object]
 OTHER_ORDER = order(1)
@@ -71,7 +86,7 @@ def test_the_lock(judge: Judge, cash: CashView) -> None:
 @pytest.mark.parametrize(("judge", "cash"), JUDGEMENTS)
 @pytest.mark.parametrize("elsewhere", [replace(NETWORK, chain_id=1), replace(NETWORK, dvp=key("another DvP").address)])
 def test_another_chain_or_contract(judge: Judge, cash: CashView, elsewhere: Any) -> None:
-    error = refusal(judge, evidence(cash, event(), network=elsewhere))
+    error = refusal(judge, evidence(cash, event(), market=replace(MARKET, network=elsewhere)))
     assert error.name == "SettlementDiffers"
     assert error.details["actual"] == settlement_id(ORDER, elsewhere) and error.details["expected"] == SETTLEMENT
 
@@ -106,15 +121,86 @@ def test_no_release_for_a_lock_that_ended(ended: str) -> None:
     "changes",
     [
         {"amount": Money(currency="EUR", amount=CASH.amount - 1)},
-        {"amount": Money(currency="USD", amount=CASH.amount)},
+        {"amount": Money(currency="EUR", amount=CASH.amount + 1)},
         {"salt": "00" * 16},
-        {"debtor": CashAccount(owner=a_payment().debtor.owner, number="X")},
-        {"creditor": a_payment().debtor},
     ],
 )
 def test_cash_terms(judge: Judge, cash: CashView, changes: dict[str, Any]) -> None:
     error = refusal(judge, evidence(replace(cash, payment=a_payment(**changes)), event()))
     assert (error.name, error.details["expected"]) == ("CashTermsDiffer", ORDER.terms.cash_hash)
+
+
+@pytest.mark.parametrize(("judge", "cash"), JUDGEMENTS[:2])
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({"debtor": CashAccount(owner=BUYER.bic, number="X")}, "BuyerDiffers"),
+        ({"debtor": CashAccount(owner=SELLER.bic, number="ACC-BUYER")}, "BuyerDiffers"),
+        ({"debtor": a_payment().creditor, "creditor": a_payment().debtor}, "BuyerDiffers"),
+        ({"amount": Money(currency="USD", amount=CASH.amount)}, "BuyerDiffers"),
+        ({"creditor": CashAccount(owner=SELLER.bic, number="X")}, "SellerDiffers"),
+        ({"creditor": CashAccount(owner=BUYER.bic, number="ACC-SELLER")}, "SellerDiffers"),
+        ({"creditor": a_payment().debtor}, "SellerDiffers"),
+    ],
+)
+def test_the_accounts_are_of_those_who_signed(judge: Judge, cash: CashView, changes: dict[str, Any], name: str) -> None:
+    """Finding 1: a cash hash can name any account; only the market says whose wallet pays from which."""
+    paid = a_payment(**changes)
+    hashed = cash_hash(paid.salt, paid.amount, paid.debtor, paid.creditor)
+    locked = replace(ORDER, terms=replace(ORDER.terms, cash_hash=hashed))
+    assert refusal(judge, made_of(locked, cash, payment=paid)).name == name
+
+
+@pytest.mark.parametrize(("judge", "cash"), JUDGEMENTS[:2])
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({"token": key("a token of code STOP").address}, "TokenUnknown"),
+        ({"buyer": key("nobody").address}, "BuyerDiffers"),
+        ({"buyer": ORDER.movement.seller}, "BuyerDiffers"),
+        ({"seller": key("nobody").address}, "SellerDiffers"),
+        ({"seller": key("nobody").address, "buyer": key("another nobody").address}, "BuyerDiffers"),
+        ({"seller": ORDER.movement.buyer}, "SellerDiffers"),
+    ],
+)
+def test_two_throw_away_keys_debit_nobody(judge: Judge, cash: CashView, changes: dict[str, str], name: str) -> None:
+    """Finding 1: both signatures on a lock are worth nothing but from the wallets of those banks."""
+    locked = replace(ORDER, movement=replace(ORDER.movement, **changes))
+    error = refusal(judge, made_of(locked, cash))
+    assert (error.name, error.details["settlement_id"]) == (name, settlement_id(locked, NETWORK))
+
+
+def made_of(locked: Order, cash: CashView, **changes: Any) -> Evidence:
+    """Everything fits the order, by its own id, but what the test has put in it."""
+    here = settlement_id(locked, NETWORK)
+    paid = replace(changes.get("payment") or a_payment(), settlement_id=here)
+    seen = replace(cash, settlement_id=here, payment=paid)
+    return evidence(seen, event(locked=locked, settlement=here))
+
+
+def test_an_account_of_two_participants_is_nobodys() -> None:
+    twins = {f"{lei}2": replace(one, name="twin") for lei, one in MARKET.participants.items()}
+    doubled = replace(MARKET, participants={**MARKET.participants, **twins})  # type: ignore[dict-item]
+    assert refusal(judge_release, evidence(HELD, event(), market=doubled)).name == "BuyerDiffers"
+
+
+@pytest.mark.parametrize(
+    "names", [["Locked"], ["Locked", "PaidRecorded"], ["Locked", "Settled"]], ids=lambda names: names[-1]
+)
+def test_a_trade_locked_twice_is_released_once(names: list[str]) -> None:
+    """Findings 2 to 4: one trade, one payment, however many orders its wallets have signed."""
+    other = settlement_id(OTHER_ORDER, NETWORK)
+    before = [event(name, locked=OTHER_ORDER, settlement=other) for name in names]
+    error = refusal(judge_release, evidence(HELD, event(), earlier=[before]))
+    assert (error.name, error.details["actual"]) == ("TradeOpenElsewhere", f"{other} {names[-1]}")
+
+
+def test_a_trade_given_back_may_be_locked_again() -> None:
+    other = settlement_id(OTHER_ORDER, NETWORK)
+    locked = event(locked=OTHER_ORDER, settlement=other)
+    judge_release(evidence(HELD, event(), earlier=[[locked, event("GivenBack", settlement=other)]]))
+    early = [locked, event("GivenBack", settlement=other, final=False)]
+    assert refusal(judge_release, evidence(HELD, event(), earlier=[early])).name == "TradeOpenElsewhere"
 
 
 @pytest.mark.parametrize(("judge", "cash"), JUDGEMENTS[:2])

@@ -34,7 +34,7 @@ TERMS = TradeTerms(
     salt="0f" * 16,
 )
 MATCHED = Trade(trade_id=TERMS.trade_id, terms=TERMS, state=TradeState.MATCHED, matched_at=MORNING)
-ORDER = order_for(MATCHED, MARKET, epoch=1, nonce=0, chain_time=int(MORNING.timestamp()))
+ORDER = order_for(MATCHED, MARKET, epoch=1, nonce=0, now=int(MORNING.timestamp()))
 SETTLEMENT = settlement_id(ORDER, MARKET.network)
 ORDERED = replace(MATCHED, order=ORDER, settlement_id=SETTLEMENT)
 SIGNED = replace(ORDERED, seller_signature=b"s" * 65, buyer_signature=b"b" * 65)

@@ -17,6 +17,7 @@ from lockstep.testing.fakes import (
     AGENTS,
     BUYER,
     RTGS,
+    SALT_KEY,
     SELLER,
     FakeAssetLedger,
     FakeCashSystem,
@@ -58,7 +59,7 @@ class Bench(FakeWorld):
 
     def restarted(self) -> Engine:
         """The service after a crash: nothing but its book is left."""
-        self.engine = Engine(settler=self.settler(), mailbox=self.mailbox, randomness=self.randomness)
+        self.engine = Engine(settler=self.settler(), mailbox=self.mailbox, salt_key=SALT_KEY)
         self.reception = Reception(book=self.book, market=self.market, clock=self.clock)
         return self.engine
 
@@ -68,7 +69,7 @@ class Bench(FakeWorld):
             bic=AGENTS[place],
             rtgs=RTGS,
             key=self.agent_keys[place],
-            network=self.market.network,
+            market=self.market,
             assets=FakeAssetLedger(self.chain),
             cash=FakeCashSystem(self.rtgs, AGENTS[place]),
             board=self.board,

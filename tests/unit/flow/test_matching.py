@@ -1,5 +1,6 @@
 """Two instructions that say the same thing become one trade; the rest waits, and is told why, once."""
 
+import hmac
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -16,7 +17,7 @@ from lockstep.domain.money import Money, Quantity
 from lockstep.domain.trade import TradeState
 from lockstep.flow.matching import match
 from lockstep.ports import Change, StoredInstruction
-from lockstep.testing.fakes import DAY, FakeRandomness, example_instruction
+from lockstep.testing.fakes import DAY, SALT_KEY, example_instruction
 
 ONE_DAY = timedelta(days=1)
 
@@ -26,7 +27,7 @@ def euro(cents: int) -> Money:
 
 
 def run(*waiting: StoredInstruction, at: Any = MORNING) -> list[Change]:
-    return match(waiting, MARKET, FakeRandomness(), at)
+    return match(waiting, MARKET, SALT_KEY, at)
 
 
 def pairs(changes: Sequence[Change]) -> list[tuple[str, str]]:
@@ -52,7 +53,8 @@ def test_match() -> None:
     (trade,) = change.trades
     assert (trade.state, trade.matched_at, trade.version) == (TradeState.MATCHED, MORNING, 0)
     assert trade.terms.cash == DELIVER.cash, "the deliverer's amount settles"
-    assert trade.terms.salt == FakeRandomness().token(16).hex()
+    about = b"\n".join(part.encode() for one in (first, second) for part in one.key)
+    assert trade.terms.salt == hmac.digest(SALT_KEY, about, "sha256").hex()[:32]
     assert trade.trade_id == trade.terms.trade_id
     assert [one.status for one in change.instructions] == ["MATCHED", "MATCHED"]
     assert {one.trade_id for one in change.instructions} == {trade.trade_id}
@@ -117,7 +119,7 @@ def test_no_tolerance_without_a_rule() -> None:
     market = replace(MARKET, tolerances={})
     for theirs, found in ((99_000, 1), (99_001, 0)):
         waiting = (stored(DELIVER), stored(replace(RECEIVE, cash=euro(theirs))))
-        assert len(pairs(match(waiting, market, FakeRandomness(), MORNING))) == found
+        assert len(pairs(match(waiting, market, SALT_KEY, MORNING))) == found
 
 
 @pytest.mark.parametrize(

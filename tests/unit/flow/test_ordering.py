@@ -21,12 +21,12 @@ def test_the_order_is_the_terms() -> None:
     assert (ORDER.movement.quantity, ORDER.movement.nonce, ORDER.movement.epoch) == (100_000, 0, 1)
     assert ORDER.terms.lock_by == NOW + MARKET.lock_within_seconds
     assert ORDER.terms.pay_by == int(MARKET.pay_by_on(TERMS.settlement_date).timestamp())
-    assert order_for(MATCHED, MARKET, epoch=1, nonce=0, chain_time=NOW) == ORDER
+    assert order_for(MATCHED, MARKET, epoch=1, nonce=0, now=NOW) == ORDER
 
 
-@pytest.mark.parametrize("changes", [{"nonce": 1}, {"epoch": 2}, {"chain_time": NOW + 1}])
+@pytest.mark.parametrize("changes", [{"nonce": 1}, {"epoch": 2}, {"now": NOW + 1}])
 def test_another_attempt_is_another_settlement(changes: dict[str, int]) -> None:
-    other = order_for(MATCHED, MARKET, **{"epoch": 1, "nonce": 0, "chain_time": NOW, **changes})
+    other = order_for(MATCHED, MARKET, **{"epoch": 1, "nonce": 0, "now": NOW, **changes})
     assert settlement_id(other, MARKET.network) != SETTLEMENT
     check_order(other, TERMS, MARKET)
 
@@ -34,13 +34,13 @@ def test_another_attempt_is_another_settlement(changes: dict[str, int]) -> None:
 @pytest.mark.parametrize("before", [0, 1, 3_599, 3_600, 7_200])
 def test_no_lock_after_the_time_to_pay(before: int) -> None:
     pay_by = ORDER.terms.pay_by
-    order = order_for(MATCHED, MARKET, epoch=1, nonce=0, chain_time=pay_by - before)
+    order = order_for(MATCHED, MARKET, epoch=1, nonce=0, now=pay_by - before)
     assert order.terms.lock_by == min(pay_by, pay_by - before + 3_600) <= order.terms.pay_by
 
 
 def test_quantities_are_exact() -> None:
     fine = replace(MATCHED, terms=replace(TERMS, quantity=Quantity.parse("0.01")))
-    assert order_for(fine, MARKET, epoch=1, nonce=0, chain_time=NOW).movement.quantity == 1
+    assert order_for(fine, MARKET, epoch=1, nonce=0, now=NOW).movement.quantity == 1
 
 
 def test_the_payment_is_what_both_signed() -> None:

@@ -23,7 +23,7 @@ from lockstep.domain.trade import Trade, TradeState
 from lockstep.flow.matching import match
 from lockstep.flow.receiving import receive
 from lockstep.ports import Change
-from lockstep.testing.fakes import BUYER, DAY, SELLER, FakeBook, FakeRandomness
+from lockstep.testing.fakes import BUYER, DAY, SALT_KEY, SELLER, FakeBook
 
 ASK_DELIVER = CancellationRequest(reference=Reference("D-1"), side=Side.DELIVER, owner=SELLER)
 ASK_RECEIVE = CancellationRequest(reference=Reference("R-1"), side=Side.RECEIVE, owner=BUYER)
@@ -49,7 +49,7 @@ def instructed(book: FakeBook) -> FakeBook:
 @pytest.fixture
 def matched(instructed: FakeBook) -> FakeBook:
     take(instructed, RECEIVE, "M-2")
-    for change in match(instructed.waiting(), MARKET, FakeRandomness(), MORNING):
+    for change in match(instructed.waiting(), MARKET, SALT_KEY, MORNING):
         instructed.commit(change)
     return instructed
 

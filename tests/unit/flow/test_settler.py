@@ -9,7 +9,7 @@ from flow_cases import MARKET
 from flow_world import UNAVAILABLE, Bench, Crash, check, once
 
 from lockstep.domain.errors import Conflict, ContractRefused, InvalidInput, LockstepError, Refused, Unavailable
-from lockstep.domain.identifiers import derive_uetr
+from lockstep.domain.identifiers import TradeId, derive_uetr
 from lockstep.domain.instruction import (
     CancellationAdvice,
     CancellationStatus,
@@ -306,7 +306,7 @@ def test_nonce_used_by_another_order(ordered: Bench) -> None:
     """The order is dead, but a new one is written only when that is final."""
     trade = ordered.trade
     assert trade.order is not None
-    other = replace(trade.order, terms=replace(trade.order.terms, part=1))
+    other = replace(trade.order, terms=replace(trade.order.terms, trade_id=TradeId("77" * 32)))
     digest = bytes.fromhex(settlement_id(other, ordered.market.network))
     ordered.chain.lock(other, key(SELLER.bic).sign(digest), key(BUYER.bic).sign(digest))
     for _ in range(5):
@@ -318,8 +318,23 @@ def test_nonce_used_by_another_order(ordered: Bench) -> None:
     assert ordered.trade.order is not None and ordered.trade.order.movement.nonce == trade.order.movement.nonce + 1
 
 
+def test_locked_by_both_on_other_terms_is_never_locked_again(ordered: Bench) -> None:
+    """Finding 3: a lock of this trade that is not the trade's order is for people; no second one is written."""
+    trade = ordered.trade
+    assert trade.order is not None
+    other = replace(trade.order, terms=replace(trade.order.terms, part=1))
+    digest = bytes.fromhex(settlement_id(other, ordered.market.network))
+    ordered.chain.lock(other, key(SELLER.bic).sign(digest), key(BUYER.bic).sign(digest))
+    ordered.clock.advance(3700)
+    ordered.run(15)
+    assert not ordered.trade.state.is_end and ordered.trade.order is None
+    assert ordered.trade.reason is not None and ordered.trade.reason.code == "BREAK"
+    assert "OrderDiffers(term=part, actual=1, expected=0)" in ordered.trade.reason.text
+    assert ordered.events() == ["Locked"] and ordered.rtgs.payments == {} and rests(ordered)
+
+
 def test_the_order_goes_stale(ordered: Bench) -> None:
-    """Renewed under a new id and a new nonce, but not before the last block that could hold it is final."""
+    """Renewed under a new id and the same nonce, but not before the last block that could hold it is final."""
     old = ordered.trade
     assert old.order is not None
     ordered.clock.advance(3601)
@@ -335,7 +350,8 @@ def test_the_order_goes_stale(ordered: Bench) -> None:
     ordered.run()
     new = ordered.trade
     assert new.order is not None and new.state is TradeState.SETTLED
-    assert new.settlement_id != old.settlement_id and new.order.movement.nonce == old.order.movement.nonce + 1
+    assert new.settlement_id != old.settlement_id, "other terms, so that each signature is for one of them"
+    assert new.order.movement.nonce == old.order.movement.nonce, "the chain lets at most one of the two be locked"
     assert new.order.terms.trade_id == old.order.terms.trade_id
 
 

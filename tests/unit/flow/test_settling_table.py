@@ -33,7 +33,7 @@ CASH: dict[str, CashView | None] = {
 # . wait, H halt. What a wish to get out changes stands after the slash.
 TABLE = {
     #                        nothing silent pending held report booked refused cancelled torn
-    "NONE/NONE":             "L/.     L/.    L/.     L/.  H      H      L/.     L/.       H",
+    "NONE/NONE":             "L/.     L/.    H       H    H      H      L/.     L/.       H",
     "LOCKED/NONE":           ".       .      .       .    .      .      .       .         H",
     "LOCKED/LOCKED":         "Q/C     Q/C    ./C     ./C  .      s      g       g         H",
     "PAID/LOCKED":           "Q/C     Q/C    ./C     ./C  .      s      g       g         H",
@@ -189,7 +189,7 @@ def test_the_rules_hold_everywhere() -> None:
 # As TABLE; the state that a trade in LOCKED is moved to. B: stays, with reason BREAK. =: untouched.
 SEEN = {
     #                        nothing silent pending held report booked refused cancelled torn
-    "NONE/NONE":             "=       =      =       =    B      B      =       =         B",
+    "NONE/NONE":             "=       =      B       B    B      B      =       =         B",
     "LOCKED/NONE":           "=       =      =       =    =      =      =       =         B",
     "LOCKED/LOCKED":         "L       L      LM      E    L      P      LN      LN        B",
     "PAID/LOCKED":           "L       L      LM      E    L      P      LN      LN        B",

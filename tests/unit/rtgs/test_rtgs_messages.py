@@ -106,11 +106,13 @@ def test_a_cancellation_must_fit_its_payment(world: World, field: str, change: d
     assert (refused.value.name, refused.value.details["field"]) == ("PaymentMismatch", field)
 
 
-def test_a_cancellation_names_no_other_settlements_payment(world: World) -> None:
+def test_a_uetr_spent_on_another_settlement_bars_no_tombstone(world: World) -> None:
+    """A tombstone is by settlement: whoever burns its UETR cannot keep units locked (finding 9b)."""
     world.say(P)
-    with pytest.raises(Refused, match="PaymentMismatch"):
-        world.say(cancellation(P, settlement_id=payment(2).settlement_id))
-    assert not world.buried(payment(2))
+    assert world.say(cancellation(P, settlement_id=payment(2).settlement_id)) == ["CNCL"]
+    assert world.buried(payment(2)) and not world.buried(P)
+    world.release(P, 0, 1, 2)
+    assert [one.state.name for one in world.rtgs.operator.payments()] == ["BOOKED"], "P goes its own way"
 
 
 def test_pending_concerns_the_service_alone_until_it_is_held(world: World) -> None:

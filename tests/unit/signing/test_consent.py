@@ -30,7 +30,7 @@ TERMS = TradeTerms(
     salt="0f" * 16,
 )
 TRADE = Trade(trade_id=TERMS.trade_id, terms=TERMS, state=TradeState.MATCHED, matched_at=MORNING)
-ORDER = order_for(TRADE, MARKET, epoch=1, nonce=0, chain_time=int(MORNING.timestamp()))
+ORDER = order_for(TRADE, MARKET, epoch=1, nonce=0, now=int(MORNING.timestamp()))
 
 
 def refusal(order: Order, terms: TradeTerms = TERMS, market: Market = MARKET) -> dict[str, Any]:

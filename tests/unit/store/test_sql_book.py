@@ -17,7 +17,7 @@ from lockstep.domain.trade import TradeState
 from lockstep.flow.matching import match
 from lockstep.ports import Change, SentTransaction, StoredInstruction
 from lockstep.store import SqlBook, SqlTransactionLog, open_database
-from lockstep.testing.fakes import MORNING, FakeRandomness, example_instruction, example_market
+from lockstep.testing.fakes import MORNING, SALT_KEY, example_instruction, example_market
 
 
 def entry(kind: str) -> Entry:
@@ -34,7 +34,7 @@ WAITING = tuple(
     )
     for side, reference in ((Side.DELIVER, "D-1"), (Side.RECEIVE, "R-1"))
 )
-(MATCHED,) = match(WAITING, example_market(), FakeRandomness(), MORNING)
+(MATCHED,) = match(WAITING, example_market(), SALT_KEY, MORNING)
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from lockstep.testing.facts import (
     Move,
     Payment,
     Posting,
+    Release,
     Row,
     Transfer,
     Vote,
@@ -96,6 +97,10 @@ def votes(settlement: str, outcome: str, agents: frozenset[str] = PAID_AGENTS) -
     return [Vote(settlement=settlement, outcome=outcome, epoch=1, agent=agent) for agent in sorted(agents)]
 
 
+def released(settlement: str, block: int, *agents: str) -> list[Release]:
+    return [Release(settlement=settlement, agent=agent, released_at=at(block)) for agent in agents]
+
+
 def journal(*subjects: str) -> list[Row]:
     rows, previous = [], "0" * 64
     for number, subject in enumerate(subjects, start=1):
@@ -148,6 +153,8 @@ def clean() -> Facts:
             payment(GIVEN_BACK, 200, "CANCELLED", at(35)),
             payment(UNDER_WAY, 100, "HELD", at(65)),
         ],
+        releases=[*released(SETTLED, 29, "AGT1", "AGT2"), *released(SETTLED, 30, "AGT3")],
+        releasers=frozenset({"AGT1", "AGT2", "AGT3", "AGT4"}),
         mandates=[
             Mandate(
                 number=1,
@@ -162,6 +169,10 @@ def clean() -> Facts:
         ],
         tombstones=frozenset({GIVEN_BACK}),
         votes=[*votes(SETTLED, "PAID"), *votes(GIVEN_BACK, "NEVER")],
+        instructions={
+            f"trade-{settlement}": (("LEI-S", f"D-{settlement}"), ("LEI-B", f"R-{settlement}"))
+            for settlement in (SETTLED, GIVEN_BACK, UNDER_WAY)
+        },
         claims={SETTLED: "SETTLED", GIVEN_BACK: "RELEASED", UNDER_WAY: "EARMARKED", "trade-dd": "CANCELLED"},
         journal=journal("one", "two", "three"),
     )

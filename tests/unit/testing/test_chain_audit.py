@@ -9,6 +9,7 @@ from eth_utils import keccak
 
 from lockstep import rtgs
 from lockstep.app.auditing import audit
+from lockstep.app.founding import agent_bic
 from lockstep.chain.audit import ChainFacts, HoldingFact, collect, hash_cash, recover_outcome
 from lockstep.chain.deployment import ZERO, Deployer
 from lockstep.chain.embedded import EmbeddedChain
@@ -268,7 +269,15 @@ def books(lived: Lived) -> rtgs.Facts:
         payments=(stored,),
         mandates=(mandate,),
         tombstones=(grave,),
-        releases=(),
+        releases=tuple(
+            rtgs.ReleaseGiven(
+                settlement_id=lived.settled,
+                uetr=payment.uetr,
+                agent=agent_bic(service, number),
+                released_at=lived.paid_at,
+            )
+            for number in (1, 2, 4)
+        ),
     )
 
 
@@ -285,6 +294,10 @@ def test_the_whole_is_audited(lived: Lived) -> None:
     node, rows = lived.chain.node, list(journal())
     found = audit(node, market(lived), books(lived), lived.attestations, claims, rows, ended=True)
     assert found == {f"I{number}": [] for number in range(1, 13)}
+
+    alone = replace(books(lived), releases=books(lived).releases[:2])
+    found = audit(node, market(lived), alone, lived.attestations, claims, rows, ended=True)
+    assert [name for name, violations in found.items() if violations] == ["I2"]
 
     forgotten = replace(books(lived), postings=(), payments=(), tombstones=())
     found = audit(node, market(lived), forgotten, lived.attestations, {}, rows[1:], ended=True)

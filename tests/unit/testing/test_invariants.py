@@ -24,6 +24,7 @@ from oracle_world import (
     payment,
     plus,
     posting,
+    released,
     votes,
 )
 
@@ -39,6 +40,7 @@ def booked(facts: Facts, settlement: str, amount: int, block: int) -> Facts:
     """The payment of a settlement booked besides, with balances to match."""
     others = [one for one in facts.payments if one.settlement != settlement]
     facts = replace(facts, payments=[*others, payment(settlement, amount, "BOOKED", at(block))])
+    facts = plus(facts, "releases", *released(settlement, block, "AGT1", "AGT2", "AGT4"))
     facts = plus(facts, "postings", posting(3, settlement, "BUYER-EUR", "SELLER-EUR", amount, at(block)))
     facts = but(facts, "accounts", 0, posted=700 - amount)
     return but(facts, "accounts", 2, posted=300 + amount)
@@ -47,6 +49,15 @@ def booked(facts: Facts, settlement: str, amount: int, block: int) -> Facts:
 def handed_over(settlement: str, units: int, transaction: str, **sides: str) -> Transfer:
     sides = {"source": SELLER, "target": BUYER} | sides
     return Transfer(token=TOKEN, units=units, transaction=transaction, **sides)
+
+
+def twice(word: str, *instructions: tuple[str, str]) -> Facts:
+    """Another trade of these instructions, paid or delivered besides."""
+    trades = {**CLEAN.instructions, f"trade-{UNDER_WAY}": instructions}
+    facts = replace(CLEAN, instructions=trades)
+    if word == "paid":
+        return booked(facts, UNDER_WAY, 100, 70)
+    return plus(facts, "moves", move("Settled", UNDER_WAY, 70))
 
 
 PLANTED = {
@@ -67,6 +78,17 @@ PLANTED = {
         replace(CLEAN, members=CLEAN.members | {SELLER: Member(bank="SELLBIC", accounts=frozenset())}),
     ),
     "buyer and seller swapped": ("I2", but(CLEAN, "locks", 0, seller=BUYER, buyer=SELLER)),
+    "paid for a token of nobody's": ("I2", but(CLEAN, "locks", 0, token="0xStop")),
+    "booked by the RTGS alone": ("I2", replace(CLEAN, releases=())),
+    "booked on two agents' releases": ("I2", less(CLEAN, "releases", 1)),
+    "booked on one agent's releases, told thrice": (
+        "I2",
+        replace(CLEAN, releases=released(SETTLED, 29, "AGT1", "AGT1", "AGT1")),
+    ),
+    "booked on a stranger's release": ("I2", but(CLEAN, "releases", 0, agent="RIVAL")),
+    "booked on releases of another payment": ("I2", but(CLEAN, "releases", 1, settlement=UNDER_WAY)),
+    "booked before the third release": ("I2", but(CLEAN, "releases", 2, released_at=at(30) + timedelta(seconds=1))),
+    "booked on an epoch that never was": ("I2", but(CLEAN, "locks", 0, epoch=7)),
     # units
     "more earmarked than owned": ("I3", but(CLEAN, "holdings", 1, earmarked=31, free=0)),
     "free too high": ("I3", but(CLEAN, "holdings", 0, free=961)),
@@ -86,6 +108,15 @@ PLANTED = {
         plus(but(CLEAN, "locks", 2, trade=f"trade-{SETTLED}"), "moves", move("Settled", UNDER_WAY, 70)),
     ),
     "a trade paid twice": ("I4", booked(but(CLEAN, "locks", 2, trade=f"trade-{SETTLED}"), UNDER_WAY, 100, 70)),
+    "the same instructions paid twice": (
+        "I4",
+        twice("paid", ("LEI-S", f"D-{SETTLED}"), ("LEI-B", f"R-{SETTLED}")),
+    ),
+    "the same instructions settled twice": (
+        "I4",
+        twice("settled", ("LEI-S", f"D-{SETTLED}"), ("LEI-B", f"R-{SETTLED}")),
+    ),
+    "one instruction in two trades": ("I4", twice("paid", ("LEI-S", f"D-{SETTLED}"), ("LEI-B", "R-NEW"))),
     # money
     "a cent too much": ("I5", but(CLEAN, "accounts", 2, posted=301)),
     "below zero": ("I5", but(CLEAN, "postings", 0, amount=200)),
@@ -123,6 +154,10 @@ PLANTED = {
     ),
     "delivered to the seller": ("I8", but(CLEAN, "transfers", 1, target=SELLER)),
     "delivered short": ("I8", but(CLEAN, "transfers", 1, units=29)),
+    "delivered in a token that is not audited, and paid": (
+        "I8",
+        replace(but(CLEAN, "locks", 0, token="0xOther"), claims={}),
+    ),
     # one outcome
     "both outcomes signed": ("I9", plus(CLEAN, "votes", *votes(SETTLED, "NEVER"))),
     "debited after never": ("I9", booked(CLEAN, GIVEN_BACK, 200, 49)),
@@ -132,6 +167,11 @@ PLANTED = {
     "an earmark without a lock": ("I10", but(CLEAN, "holdings", 1, earmarked=5, free=25, earmarked_by_dvp=5)),
     "a lock without its earmark": ("I10", but(CLEAN, "holdings", 0, earmarked=9, free=961, earmarked_by_dvp=9)),
     "released and still locked": ("I10", less(CLEAN, "moves", 1)),
+    "the service shows a lock that is not audited": ("I10", but(CLEAN, "locks", 2, token="0xOther")),
+    "paid for a lock that is not audited": (
+        "I10",
+        replace(less(but(CLEAN, "locks", 0, token="0xOther"), "moves", 0), claims={}),
+    ),
     # leave
     "no signature of the seller": ("I11", but(CLEAN, "locks", 2, seller_signed=False)),
     "no signature of the buyer": ("I11", but(CLEAN, "locks", 0, buyer_signed=False)),
@@ -200,6 +240,18 @@ BOUNDARIES = {
         CLEAN, "votes", *votes(SETTLED, "NEVER", frozenset({"0xB1", "0xB2", "0xB3"}))
     ),
     "a lock on a token that is not audited": plus(CLEAN, "locks", replace(lock("ee", 7, 61, 3), token="0xOther")),
+    "an agent's release came late": plus(CLEAN, "releases", *released(SETTLED, 90, "AGT4")),
+    "the same references of other owners": but(
+        twice("paid", ("LEI-X", f"D-{SETTLED}"), ("LEI-Y", f"R-{SETTLED}")), "accounts", 0, earmarked=0
+    ),
+    "given back, and matched anew": replace(
+        CLEAN,
+        instructions={
+            f"trade-{SETTLED}": CLEAN.instructions[f"trade-{SETTLED}"],
+            f"trade-{GIVEN_BACK}": CLEAN.instructions[f"trade-{SETTLED}"],
+        },
+    ),
+    "nobody knows the instructions": replace(CLEAN, instructions={}),
     "a mandate for any payee and service": but(CLEAN, "mandates", 0, payee=None, instructing=None),
     "at the end, cancelled with no lock": replace(OVER, claims=OVER.claims | {"trade-dd": "CANCELLED"}),
     "at the end, matched for another day": replace(OVER, claims=OVER.claims | {"trade-dd": "MATCHED"}),

@@ -1,0 +1,105 @@
+"""The service's records in memory."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from lockstep.domain.cash import CashView
+from lockstep.domain.errors import Conflict
+from lockstep.domain.identifiers import Lei, Reference, SettlementId, TradeId
+from lockstep.domain.instruction import CancellationRequest
+from lockstep.domain.journal import GENESIS, JournalRow, entry_hash
+from lockstep.domain.message import Message
+from lockstep.domain.trade import Trade
+from lockstep.ports import Change, PartyBody, StoredInstruction
+
+__all__ = ["FakeBook"]
+
+
+class FakeBook:
+    """The service's records in dictionaries. `on_commit` is called as the real one's."""
+
+    def __init__(self, on_commit: Callable[[str], None] = lambda _: None) -> None:
+        self._on_commit = on_commit
+        self._instructions: dict[tuple[Lei, Reference], StoredInstruction] = {}
+        self._trades: dict[TradeId, Trade] = {}
+        self._cash: dict[SettlementId, CashView] = {}
+        self._cursor = 0
+        self._seen: dict[tuple[str, str], str] = {}
+        self._requests: list[Message[CancellationRequest]] = []
+        self._nonces: dict[str, int] = {}
+        self._outgoing: dict[str, Message[PartyBody]] = {}
+        self._delivered: set[str] = set()
+        self._journal: list[JournalRow] = []
+
+    def commit(self, change: Change) -> None:
+        self._check(change)
+        for stored in change.instructions:
+            self._instructions[stored.key] = stored
+        for trade in change.trades:
+            self._trades[trade.trade_id] = replace(trade, version=trade.version + 1)
+            if trade.order is not None:
+                seller, nonce = trade.order.movement.seller, trade.order.movement.nonce
+                self._nonces[seller] = max(self._nonces.get(seller, 0), nonce + 1)
+        self._cash.update({view.settlement_id: view for view in change.cash})
+        self._cursor = self._cursor if change.cash_cursor is None else change.cash_cursor
+        self._seen.update({(sender, message_id): content for sender, message_id, content in change.seen})
+        self._requests.extend(change.requests)
+        for message in change.outgoing:
+            self._outgoing.setdefault(message.message_id, message)
+        self._delivered.update(change.delivered)
+        for entry in change.entries:
+            number, previous = len(self._journal) + 1, self._journal[-1].hash if self._journal else GENESIS
+            self._journal.append(JournalRow(number=number, entry=entry, hash=entry_hash(previous, number, entry)))
+        self._on_commit(change.entries[-1].kind if change.entries else "delivered")
+
+    def _check(self, change: Change) -> None:
+        """Everything is judged before anything is stored."""
+        for stored in change.instructions:
+            there = self._instructions.get(stored.key)
+            if there is not None and (there.status != "WAITING" or there.message_id != stored.message_id):
+                raise Conflict("instruction", "/".join(stored.key))
+        for trade in change.trades:
+            known = self._trades.get(trade.trade_id)
+            if trade.version != (known.version if known else 0):
+                raise Conflict("trade version", f"{trade.trade_id}/{trade.version}")
+
+    def instruction(self, owner: Lei, reference: Reference) -> StoredInstruction | None:
+        return self._instructions.get((owner, reference))
+
+    def seen(self, sender: str, message_id: str) -> str | None:
+        return self._seen.get((sender, message_id))
+
+    def waiting(self) -> Sequence[StoredInstruction]:
+        return [one for one in self._instructions.values() if one.status == "WAITING"]
+
+    def trade(self, trade_id: TradeId) -> Trade | None:
+        return self._trades.get(trade_id)
+
+    def open_trades(self) -> Sequence[Trade]:
+        return [one for one in self._trades.values() if not one.state.is_end]
+
+    def trades(self) -> Sequence[Trade]:
+        return list(self._trades.values())
+
+    def instructions(self) -> Sequence[StoredInstruction]:
+        return list(self._instructions.values())
+
+    def cash_view(self, settlement_id: SettlementId) -> CashView | None:
+        return self._cash.get(settlement_id)
+
+    def cash_cursor(self) -> int:
+        return self._cursor
+
+    def next_order_nonce(self, seller: str) -> int:
+        return self._nonces.get(seller, 0)
+
+    def cancellations(self, trade_id: TradeId) -> Sequence[Message[CancellationRequest]]:
+        about = {key for key, stored in self._instructions.items() if stored.trade_id == trade_id}
+        return [one for one in self._requests if (one.body.owner.lei, one.body.reference) in about]
+
+    def undelivered(self) -> Sequence[Message[PartyBody]]:
+        return [one for message_id, one in self._outgoing.items() if message_id not in self._delivered]
+
+    def journal(self, subject: str | None = None, after: int = 0) -> Sequence[JournalRow]:
+        rows = self._journal[max(0, after) :]
+        return [row for row in rows if subject is None or row.entry.subject == subject]

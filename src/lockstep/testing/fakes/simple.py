@@ -1,0 +1,133 @@
+"""Clock, randomness, mailbox, board, transaction log and wallets, in memory."""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from lockstep.domain.errors import Refused
+from lockstep.domain.identifiers import Bic, SettlementId
+from lockstep.domain.instruction import Side
+from lockstep.domain.market import Market
+from lockstep.domain.message import Message
+from lockstep.domain.order import Attestation, Order
+from lockstep.domain.trade import TradeTerms
+from lockstep.ports import PartyBody, SentTransaction
+from lockstep.signing import Key, check_order, settlement_id
+
+__all__ = [
+    "FakeBoard",
+    "FakeClock",
+    "FakeMailbox",
+    "FakeRandomness",
+    "FakeTransactionLog",
+    "FakeWallet",
+    "Hook",
+    "key",
+    "no_fault",
+]
+
+
+Hook = Callable[[str], None]
+"""Called with a method's name; raises to make it fail."""
+
+
+def no_fault(_: str) -> None:
+    """Nothing goes wrong."""
+
+
+def key(name: str) -> Key:
+    """The private key that belongs to a name. For tests only: whoever knows the name has the key."""
+    return Key(hashlib.sha256(name.encode()).digest())
+
+
+class FakeClock:
+    """Stands still until moved."""
+
+    def __init__(self, start: datetime) -> None:
+        self._now = start
+
+    def now(self) -> datetime:
+        return self._now
+
+    def advance(self, seconds: float) -> None:
+        self._now += timedelta(seconds=seconds)
+
+    def move_to(self, instant: datetime) -> None:
+        self._now = max(self._now, instant)
+
+
+class FakeRandomness:
+    """The same stream at every run."""
+
+    def __init__(self, seed: str = "") -> None:
+        self._seed, self._drawn = seed, 0
+
+    def token(self, size: int) -> bytes:
+        self._drawn += 1
+        return hashlib.shake_256(f"{self._seed}/{self._drawn}".encode()).digest(size)
+
+
+class FakeMailbox:
+    """Messages by receiver and id."""
+
+    def __init__(self) -> None:
+        self.messages: dict[tuple[Bic, str], Message[PartyBody]] = {}
+        self.before = self.after = no_fault
+
+    def deliver(self, message: Message[PartyBody]) -> None:
+        self.before("deliver")
+        self.messages[message.receiver, message.message_id] = message
+        self.after("deliver")
+
+
+class FakeBoard:
+    """Attestations in the order in which they came."""
+
+    def __init__(self) -> None:
+        self._left: list[Attestation] = []
+
+    def publish(self, attestation: Attestation) -> None:
+        if attestation not in self._left:
+            self._left.append(attestation)
+
+    def attestations(self, settlement_id: SettlementId) -> Sequence[Attestation]:
+        return [one for one in self._left if one.settlement_id == settlement_id]
+
+
+class FakeTransactionLog:
+    """Transactions by hash, in the order in which they were first stored."""
+
+    def __init__(self) -> None:
+        self.stored: dict[str, SentTransaction] = {}
+
+    def transactions(self, key: str) -> Sequence[SentTransaction]:
+        return [one for one in self.stored.values() if one.key == key]
+
+    def unmined(self) -> Sequence[SentTransaction]:
+        return sorted((one for one in self.stored.values() if one.status == "signed"), key=lambda one: one.nonce)
+
+    def put(self, transaction: SentTransaction) -> None:
+        self.stored[transaction.hash] = transaction
+
+
+class FakeWallet:
+    """Both parties' wallets. Each checks the order by itself, then signs, waits or refuses."""
+
+    def __init__(self, keys: Mapping[str, Key], market: Market) -> None:
+        """`keys` by address. Sides in `silent` have not signed yet; those in `refusing` never will."""
+        self._keys, self._market = keys, market
+        self.silent: set[Side] = set()
+        self.refusing: set[Side] = set()
+        self.before = self.after = no_fault
+
+    def sign(self, order: Order, terms: TradeTerms, side: Side) -> bytes | None:
+        self.before("sign")
+        if side in self.refusing:
+            raise Refused("Declined", {"side": side.value})
+        check_order(order, terms, self._market)
+        if side in self.silent:
+            return None
+        signer = self._keys[order.movement.seller if side is Side.DELIVER else order.movement.buyer]
+        signature = signer.sign(bytes.fromhex(settlement_id(order, self._market.network)))
+        self.after("sign")
+        return signature

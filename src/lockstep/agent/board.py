@@ -10,6 +10,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from lockstep.domain.errors import Unavailable
 from lockstep.domain.identifiers import SettlementId
 from lockstep.domain.order import Attestation, OutcomeResult
 
@@ -17,6 +18,10 @@ __all__ = ["DirectoryBoard"]
 
 LARGEST_FILE = 4096
 """Bytes; ours have under 400. Deeper nesting than fits would overrun the JSON parser's stack."""
+
+
+_SUFFIXES = ("", "-1", "-2", "-3")
+"""More than one name for each agent's word, as any may be taken by what is no file."""
 
 
 class DirectoryBoard:
@@ -27,8 +32,8 @@ class DirectoryBoard:
 
     def publish(self, attestation: Attestation) -> None:
         folder = self._root / attestation.settlement_id
-        path = folder / f"{attestation.agent}.json"
-        if _read(path) == attestation:
+        names = [folder / f"{attestation.agent}{suffix}.json" for suffix in _SUFFIXES]
+        if any(_read(path) == attestation for path in names):
             return
         folder.mkdir(parents=True, exist_ok=True)
         content = {
@@ -43,11 +48,17 @@ class DirectoryBoard:
             json.dump(content, file, indent=1)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(beside, path)
+        for path in names:
+            try:
+                os.replace(beside, path)
+            except OSError:  # something that is no file has the name: the next will do
+                continue
+            return
+        raise Unavailable(f"the board has no room for {attestation.agent}'s word on {attestation.settlement_id}")
 
     def attestations(self, settlement_id: SettlementId) -> Sequence[Attestation]:
-        """What is there, unverified; a file that cannot be read as one is left out."""
-        found = [_read(path) for path in sorted((self._root / settlement_id).glob("*.json"))]
+        """What is there, unverified; what cannot be read as one is left out."""
+        found = [_read(path) for path in sorted((self._root / settlement_id).glob("*.json")) if path.is_file()]
         return [one for one in found if one is not None and one.settlement_id == settlement_id]
 
 

@@ -74,12 +74,13 @@ class Register:
 
     def note(self, at: datetime, kind: str, settlement_id: SettlementId, detail: str = "") -> None:
         """Writes down a step; once per (kind, settlement, detail)."""
-        self._database.execute(
+        written = self._database.execute(
             "INSERT INTO step (at, kind, settlement_id, detail) SELECT ?, ?, ?, ? WHERE NOT EXISTS "
             "(SELECT 1 FROM step WHERE kind = ? AND settlement_id = ? AND detail = ?)",
             (at.isoformat(), kind, settlement_id, detail, kind, settlement_id, detail),
         )
-        self._on_commit(kind)
+        if written.rowcount:
+            self._on_commit(kind)
 
     def steps(self) -> Sequence[tuple[str, str, SettlementId, str]]:
         """(at, kind, settlement, detail) of every step, oldest first."""

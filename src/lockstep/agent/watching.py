@@ -63,11 +63,11 @@ class Agent:
     def _publish_again(self) -> None:
         """What it signed stays on the board until the chain shows the settlement ended, whoever clears it."""
         for settlement, attestation in list(self._unended.items()):
-            self.board.publish(attestation)
             try:
+                self.board.publish(attestation)
                 history = self.assets.history(settlement)
             except Unavailable:
-                return
+                continue
             if any(event.final and event.name in ("Settled", "GivenBack") for event in history):
                 del self._unended[settlement]
 

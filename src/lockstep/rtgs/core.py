@@ -3,7 +3,7 @@
 Refusals. A message that is refused by name (`Refused`) or for its content (`InvalidInput`) leaves no
 trace: its id is not spent, no payment exists, no settlement is touched. Both carry field, value and
 rule. Only a well-formed payment of an authorised instructing party that breaks a business rule is kept,
-as REJECTED with a tombstone, and answered by pacs.002 RJCT: nobody else can burn a settlement.
+as REJECTED with a tombstone, and answered by pacs.002 RJCT: nobody without that role can burn a settlement.
 
 A pacs.002 RJCT or CANC and a camt.029 CNCL that name a settlement mean that it will never be paid: the
 agents build on that. So a second payment for a settlement that has one open or booked is refused by

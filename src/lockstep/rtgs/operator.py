@@ -145,6 +145,8 @@ class Operator:
 
     def close_day(self) -> date | None:
         """Ends the business day: all that is held or pending is rejected for good. None if none is open."""
+        if self.business_day() is None:
+            return None
         with self._step("day-closed") as step:
             day = rules.business_day(step.connection)
             if day is None:

@@ -1,6 +1,6 @@
 """What the settlement logic needs of the world, as small protocols. Adapters are wired in `app`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -92,6 +92,9 @@ class AssetLedger(Protocol):
 
     def history(self, settlement_id: SettlementId) -> Sequence[AssetEvent]:
         """What happened to a settlement, oldest first, whoever sent it. Raises Unavailable."""
+
+    def locked(self) -> Collection[SettlementId]:
+        """Every settlement that was ever locked. Raises Unavailable."""
 
     def settlements_of(self, trade_id: TradeId) -> Sequence[SettlementId]:
         """Every settlement of a trade that was ever locked, in the order of the locks. Raises Unavailable."""

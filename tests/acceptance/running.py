@@ -351,6 +351,7 @@ class Installation:
             self.book.journal(),
             ended=ended,
             skew=SKEW,
+            terms=[one.terms for one in trades],
         )
         assert list(found_violations) == [f"I{number}" for number in range(1, 13)]
         return {name: said for name, said in found_violations.items() if said}

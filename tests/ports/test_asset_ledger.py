@@ -8,7 +8,7 @@ import pytest
 from ledger_venues import BUYER, SELLER, STRANGER, UNITS, ChainVenue, FakeVenue, Venue
 
 from lockstep.domain.errors import ContractRefused
-from lockstep.domain.identifiers import SettlementId
+from lockstep.domain.identifiers import SettlementId, TradeId
 from lockstep.domain.order import AssetStatus, OutcomeResult, Proof
 from lockstep.signing import settlement_id
 from lockstep.testing.fakes import MORNING, FakeTransactionLog, key
@@ -300,3 +300,18 @@ def test_settlements_apart(venue: Venue) -> None:
     assert venue.ledger.view(venue.id(second), second).final is LOCKED
     assert venue.ledger.history(SettlementId("ab" * 32)) == []
     assert venue.id(first) == settlement_id(first, venue.network)
+
+
+def test_settlements_of_a_trade(venue: Venue) -> None:
+    """Every settlement ever locked under a trade's id, in the order of the locks, whatever became of it."""
+    trade, other = TradeId("11" * 32), TradeId("77" * 32)
+    assert list(venue.ledger.settlements_of(trade)) == []
+    first, second = venue.order(nonce=7), venue.order(nonce=3, quantity=50)
+    stranger = venue.order(nonce=1, trade_id=other)
+    for order in (first, stranger, second):
+        venue.lock(order)
+    assert list(venue.ledger.settlements_of(trade)) == [venue.id(first), venue.id(second)], "before they are final"
+    venue.ledger.give_back(venue.id(first), first, venue.proof(first, NEVER))
+    venue.mine(3)
+    assert list(venue.ledger.settlements_of(trade)) == [venue.id(first), venue.id(second)]
+    assert list(venue.ledger.settlements_of(other)) == [venue.id(stranger)]

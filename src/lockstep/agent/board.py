@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 from lockstep.domain.errors import Unavailable
 from lockstep.domain.identifiers import SettlementId
@@ -35,7 +36,6 @@ class DirectoryBoard:
         names = [folder / f"{attestation.agent}{suffix}.json" for suffix in _SUFFIXES]
         if any(_read(path) == attestation for path in names):
             return
-        folder.mkdir(parents=True, exist_ok=True)
         content = {
             "settlement_id": attestation.settlement_id,
             "result": attestation.result.name,
@@ -43,28 +43,34 @@ class DirectoryBoard:
             "agent": attestation.agent,
             "signature": attestation.signature.hex(),
         }
-        beside = folder / f".{attestation.agent}.{os.getpid()}.part"
-        with beside.open("w") as file:
-            json.dump(content, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with NamedTemporaryFile("w", dir=folder, prefix=".", suffix=".part", delete=False) as file:
+                json.dump(content, file, indent=1)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise Unavailable(f"the board cannot be written: {error}") from error
         for path in names:
             try:
-                os.replace(beside, path)
+                os.replace(file.name, path)
             except OSError:  # something that is no file has the name: the next will do
                 continue
             return
+        os.unlink(file.name)
         raise Unavailable(f"the board has no room for {attestation.agent}'s word on {attestation.settlement_id}")
 
     def attestations(self, settlement_id: SettlementId) -> Sequence[Attestation]:
         """What is there, unverified; what cannot be read as one is left out."""
-        found = [_read(path) for path in sorted((self._root / settlement_id).glob("*.json")) if path.is_file()]
+        found = [_read(path) for path in sorted((self._root / settlement_id).glob("*.json"))]
         return [one for one in found if one is not None and one.settlement_id == settlement_id]
 
 
 def _read(path: Path) -> Attestation | None:
     """What a file says, unverified; None if it is not there or says nothing that could be meant."""
     try:
+        if not path.is_file():  # a pipe would wait for ever
+            return None
         with path.open("rb") as file:
             data = file.read(LARGEST_FILE + 1)
         if len(data) > LARGEST_FILE:

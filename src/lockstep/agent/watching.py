@@ -51,9 +51,10 @@ class Agent:
         self._publish_again()
         try:
             done = self._read_mail()
-        except Unavailable:
-            done = False
-        for settlement in sorted(self._watched):
+            locked = self.assets.locked()
+        except LockstepError:  # whatever it is, nothing can be concluded from it
+            return False
+        for settlement in sorted(self._watched.intersection(locked)):
             try:
                 done |= self._attend(self._views[settlement])
             except Unavailable:
@@ -66,16 +67,13 @@ class Agent:
             try:
                 self.board.publish(attestation)
                 history = self.assets.history(settlement)
-            except Unavailable:
+            except LockstepError:
                 continue
             if any(event.final and event.name in ("Settled", "GivenBack") for event in history):
                 del self._unended[settlement]
 
     def _read_mail(self) -> bool:
-        try:
-            mail = self.cash.receive(self._cursor)
-        except Refused as error:
-            raise Unavailable(f"the RTGS does not let us read our mail: {error}") from error
+        mail = self.cash.receive(self._cursor)
         for sequence, item in mail:
             if not isinstance(item, Unreadable):
                 settlement = settlement_of(item.body)
@@ -123,6 +121,8 @@ class Agent:
         if order is None:
             return []
         locked = list(self.assets.settlements_of(order.terms.trade_id))
+        if settlement not in locked:
+            raise Unavailable(f"the node took back the lock of {settlement} between two looks")
         return [self.assets.history(one) for one in locked[: locked.index(settlement)]]
 
     def _release(self, view: CashView) -> bool:

@@ -128,6 +128,7 @@ def _audit(world: World, trades: Sequence[Trade]) -> dict[str, list[str]]:
         claims,
         world.book.journal(),
         ended=True,
+        terms=[one.terms for one in trades],
     )
 
 

@@ -7,13 +7,13 @@ from typing import Any
 
 from lockstep.domain.cash import CashView
 from lockstep.domain.errors import InvalidInput, Unavailable
-from lockstep.domain.identifiers import derive_uetr
 from lockstep.domain.instruction import Side
 from lockstep.domain.journal import Entry
 from lockstep.domain.market import Market
 from lockstep.domain.order import AssetEvent
 from lockstep.domain.payment import PaymentState
 from lockstep.domain.trade import Trade
+from lockstep.flow.ordering import payment_uetr
 from lockstep.ports import AssetLedger, Book, StoredInstruction
 
 __all__ = ["Moment", "Row", "find_trade", "timeline", "trade_rows"]
@@ -113,7 +113,7 @@ def _uetr(trade: Trade, cash: CashView | None) -> str | None:
         return cash.payment.uetr
     if trade.settlement_id is None or "cash" not in trade.intents:
         return None
-    return derive_uetr(trade.settlement_id, trade.cash_attempt)
+    return payment_uetr(trade)
 
 
 def _times(trade: Trade, cash: CashView | None, history: Sequence[AssetEvent]) -> dict[str, datetime]:

@@ -5,7 +5,7 @@ everything again: what was seen above the finality depth was only ever an observ
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -53,6 +53,11 @@ class EventReader:
         """Oldest first, up to the head as it is now. Raises Unavailable."""
         self._refresh()
         return self._events.get(settlement_id, ())
+
+    def locked(self) -> Collection[SettlementId]:
+        """Every settlement with an event, up to the head. Raises Unavailable."""
+        self._refresh()
+        return self._events.keys()
 
     def settlements_of(self, trade_id: TradeId) -> Sequence[SettlementId]:
         """The trade's settlements in the order of their locks, up to the head. Raises Unavailable."""

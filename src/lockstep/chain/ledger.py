@@ -1,6 +1,6 @@
 """The AssetLedger port on the DvP contract: calls encoded, events decoded, refusals by name."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cache
 from typing import Any
 
@@ -104,6 +104,9 @@ class EvmAssetLedger:
             )
             for event in self._reader.events(settlement_id)
         ]
+
+    def locked(self) -> Collection[SettlementId]:
+        return self._reader.locked()
 
     def settlements_of(self, trade_id: TradeId) -> Sequence[SettlementId]:
         return self._reader.settlements_of(trade_id)

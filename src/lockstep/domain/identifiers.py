@@ -114,9 +114,9 @@ def hex32(text: str, *, field: str) -> str:
     return text
 
 
-def derive_uetr(settlement_id: SettlementId, attempt: int) -> Uetr:
-    """The UETR of one payment attempt; submitting twice uses the same."""
-    raw = hashlib.sha256(f"lockstep/uetr/{settlement_id}/{attempt}".encode()).hexdigest()
+def derive_uetr(subject: str, attempt: int) -> Uetr:
+    """The UETR of one attempt at a settlement's payment; submitting twice uses the same."""
+    raw = hashlib.sha256(f"lockstep/uetr/{subject}/{attempt}".encode()).hexdigest()
     variant = "89ab"[int(raw[16], 16) % 4]
     return Uetr(f"{raw[:8]}-{raw[8:12]}-4{raw[13:16]}-{variant}{raw[17:20]}-{raw[20:32]}")
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from lockstep.domain.cash import CashView
-from lockstep.domain.errors import Conflict, LockstepError, Refused, Unavailable
+from lockstep.domain.errors import Conflict, LockstepError, Unavailable
 from lockstep.domain.identifiers import SettlementId
 from lockstep.domain.journal import Entry
 from lockstep.domain.message import Message
@@ -53,13 +53,18 @@ class Engine:
         try:
             self.mailbox.deliver(message)
         except LockstepError as error:
-            if book.journal(message.message_id):
-                return False
             facts = {"receiver": message.receiver, "rule": str(error)}
-            entry = Entry(at=self.settler.clock.now(), kind="undeliverable", subject=message.message_id, facts=facts)
-            book.commit(Change(entries=(entry,)))
-            return True
+            return self._note_once(message.message_id, "undeliverable", facts)
         book.commit(Change(delivered=(message.message_id,)))
+        return True
+
+    def _note_once(self, subject: str, kind: str, facts: dict[str, str]) -> bool:
+        """A journal entry, unless the subject's last one says the same."""
+        book = self.settler.book
+        told = book.journal(subject)
+        if told and told[-1].entry.facts == facts:
+            return False
+        book.commit(Change(entries=(Entry(at=self.settler.clock.now(), kind=kind, subject=subject, facts=facts),)))
         return True
 
     def _hear_cash(self) -> bool:
@@ -69,8 +74,8 @@ class Engine:
             mail = self.settler.cash.receive(book.cash_cursor())
         except Unavailable:
             return False
-        except Refused as error:
-            raise Unavailable(f"the RTGS does not let us read our mail: {error}") from error
+        except LockstepError as error:  # a key or an answer that is wrong: shown once, tried again
+            return self._note_once("mailbox", "mail unreadable", {"rule": str(error)})
         for sequence, item in mail:
             book.commit(self._heard(sequence, item))
         return bool(mail)

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from lockstep.domain.cash import CashView
 from lockstep.domain.errors import LockstepError
-from lockstep.domain.identifiers import derive_message_id, derive_uetr
+from lockstep.domain.identifiers import Uetr, derive_message_id, derive_uetr
 from lockstep.domain.market import Market
 from lockstep.domain.message import Message
 from lockstep.domain.order import Movement, Order, OrderTerms
@@ -14,7 +14,7 @@ from lockstep.domain.trade import Trade
 from lockstep.ports import CashBody
 from lockstep.signing import cash_hash
 
-__all__ = ["cancel_message", "order_for", "payment_for", "payment_message"]
+__all__ = ["cancel_message", "order_for", "payment_for", "payment_message", "payment_uetr"]
 
 
 def order_for(trade: Trade, market: Market, *, epoch: int, nonce: int, now: int) -> Order:
@@ -43,6 +43,18 @@ def order_for(trade: Trade, market: Market, *, epoch: int, nonce: int, now: int)
     )
 
 
+def _subject(trade: Trade) -> str:
+    """What the cash leg's ids derive from. After the first attempt also from the salt: whoever spent the
+    first ids could compute them from the chain, but not these.
+    """
+    return str(trade.settlement_id) if trade.cash_attempt == 1 else f"{trade.settlement_id}/{trade.terms.salt}"
+
+
+def payment_uetr(trade: Trade) -> Uetr:
+    """The UETR of the trade's current payment attempt."""
+    return derive_uetr(_subject(trade), trade.cash_attempt)
+
+
 def payment_for(trade: Trade, market: Market) -> Payment:
     """The payment of the trade's current settlement; sent again it is the same."""
     if trade.settlement_id is None:
@@ -50,8 +62,8 @@ def payment_for(trade: Trade, market: Market) -> Payment:
     terms = trade.terms
     seller, buyer = market.participants[terms.deliverer], market.participants[terms.receiver]
     return Payment(
-        uetr=derive_uetr(trade.settlement_id, trade.cash_attempt),
-        instruction_id=derive_message_id(market.service, trade.settlement_id, "instruction", trade.cash_attempt),
+        uetr=payment_uetr(trade),
+        instruction_id=derive_message_id(market.service, _subject(trade), "instruction", trade.cash_attempt),
         end_to_end_id=terms.receiver_reference,
         amount=terms.cash,
         settlement_date=terms.settlement_date,
@@ -69,7 +81,7 @@ def payment_message(trade: Trade, market: Market, decided_at: datetime) -> Messa
     return Message(
         sender=market.service,
         receiver=market.rtgs,
-        message_id=derive_message_id(market.service, payment.settlement_id, "pacs.009", trade.cash_attempt),
+        message_id=derive_message_id(market.service, _subject(trade), "pacs.009", trade.cash_attempt),
         created=decided_at,
         body=payment,
     )
@@ -82,7 +94,7 @@ def cancel_message(
     payment = payment_for(trade, market)
 
     def identifier(what: str) -> str:
-        return derive_message_id(market.service, payment.settlement_id, what, trade.cash_attempt)
+        return derive_message_id(market.service, _subject(trade), what, trade.cash_attempt)
 
     return Message(
         sender=market.service,

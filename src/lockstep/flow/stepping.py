@@ -195,7 +195,9 @@ class Settler:
         return True
 
     def _cancel(self, trade: Trade) -> bool:
-        known = self.assets.settlements_of(trade.trade_id) if trade.order is None else ()
+        known = self.assets.settlements_of(trade.trade_id)
+        if known and known[-1] == trade.settlement_id:
+            return False  # it is locked after all: one of two looks was wrong, the next decides
         if known:
             return self._adopt(trade, known[-1])
         if trade.cancel_agreed:

@@ -6,6 +6,7 @@ path, the value and the rule; no other exception leaves `read`.
 """
 
 from collections.abc import Callable
+from itertools import islice
 from typing import Any, TypeAlias, TypeVar
 
 from lxml import etree
@@ -131,6 +132,10 @@ def _whole(kind: Kind[Any], broken: InvalidInput) -> InvalidMessage:
     return InvalidMessage(f"Document/{kind.root}/{path}", broken.value, broken.rule)
 
 
+PEEKED = 500
+"""So many elements at the beginning are looked at: no message that is taken has more."""
+
+
 def peek(data: bytes) -> Header | None:
     """Who sent these bytes and what they call themselves, so that a refusal can be answered.
 
@@ -139,7 +144,8 @@ def peek(data: bytes) -> Header | None:
     """
     try:
         root = parse(data, recover=True)
-        found = {path_of(element): element.text or "" for element in root.iter(etree.Element) if len(element) == 0}
+        first = islice(root.iter(etree.Element), PEEKED)
+        found = {path_of(element): element.text or "" for element in first if len(element) == 0}
         sender = bic(found.get("AppHdr/Fr/FIId/FinInstnId/BICFI", ""))
     except InvalidInput:
         return None

@@ -2,15 +2,15 @@
 
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from lockstep.domain.message import Message
 from lockstep.domain.payment import CancelPayment, Payment, PaymentState, Release, Resolution, ResolutionStatus
 from lockstep.rtgs import payments, register, rules
 from lockstep.rtgs.database import Step
-from lockstep.rtgs.parties import Role, agents, quorum, refusal
+from lockstep.rtgs.parties import agents, refusal
 from lockstep.rtgs.register import Reason
-from lockstep.rtgs.tables import parties, releases
+from lockstep.rtgs.tables import releases
 
 
 def pay(step: Step, message: Message[Payment]) -> None:
@@ -85,11 +85,8 @@ def release(step: Step, message: Message[Release]) -> None:
                 settlement_id=wish.settlement_id, agent=message.sender, uetr=wish.uetr, released_at=step.now
             )
         )
-    given = select(func.count()).select_from(releases.join(parties, releases.c.agent == parties.c.bic))
-    given = given.where(releases.c.uetr == wish.uetr, parties.c.role == Role.AGENT.value)
-    if step.connection.execute(given).scalar_one() >= quorum(step.connection):
+    if payments.book_if_released(step, stored):
         step.name = "payment-booked"
-        payments.book(step, stored)
 
 
 def _check_original(message: Message[CancelPayment], stored: register.StoredPayment) -> None:

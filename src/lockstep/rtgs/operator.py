@@ -49,11 +49,14 @@ class Operator:
                 step.connection.execute(parties.insert().values(bic=party, **values))
 
     def set_quorum(self, agents: int) -> None:
-        """How many agents must release a payment. It holds from the next release on."""
+        """How many agents must release a payment. What has enough releases by it is booked at once."""
         if agents < 1:
             raise InvalidInput("quorum", agents, "at least 1")
         with self._step("quorum-set") as step:
             step.connection.execute(settings.update().values(quorum=agents))
+            for stored in register.still_open(step.connection):
+                if stored.state is PaymentState.HELD and step.now <= stored.payment.pay_by:
+                    payments.book_if_released(step, stored)
 
     def open_account(self, owner: Bic, number: str, currency: str) -> None:
         """Opens an account with nothing on it. Raises Conflict if the number is another's."""

@@ -9,13 +9,16 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from sqlalchemy import func, select
+
 from lockstep.domain.identifiers import Bic
 from lockstep.domain.message import Message
 from lockstep.domain.payment import BookingNotice, Payment, PaymentState
 from lockstep.rtgs import ledger, register
 from lockstep.rtgs.database import Step
-from lockstep.rtgs.parties import agents
+from lockstep.rtgs.parties import Role, agents, quorum
 from lockstep.rtgs.register import Reason, StoredPayment
+from lockstep.rtgs.tables import parties, releases
 
 
 def take(step: Step, message: Message[Payment], verdict: int | Reason) -> PaymentState:
@@ -74,6 +77,16 @@ def book(step: Step, stored: StoredPayment) -> None:
         )
         step.send([account.owner, *_watchers(step, stored)], notice)
     hold_pending(step, [payment.creditor.number])
+
+
+def book_if_released(step: Step, stored: StoredPayment) -> bool:
+    """Books a held payment that a quorum of those who are agents now has released."""
+    given = select(func.count()).select_from(releases.join(parties, releases.c.agent == parties.c.bic))
+    given = given.where(releases.c.uetr == stored.payment.uetr, parties.c.role == Role.AGENT.value)
+    if step.connection.execute(given).scalar_one() < quorum(step.connection):
+        return False
+    book(step, stored)
+    return True
 
 
 def never(step: Step, ended: Sequence[StoredPayment], state: PaymentState, reason: Reason) -> None:

@@ -10,11 +10,11 @@ import pytest
 from agent_cases import AT, CREDITOR, DEBTOR, MARKET, NETWORK, SETTLEMENT, notice, order, payment, report
 
 from lockstep.agent import Agent, DirectoryBoard, Register
-from lockstep.domain.errors import InvalidInput, Refused, Unavailable
+from lockstep.domain.errors import ContractRefused, InvalidInput, Misconfigured, Refused, Unavailable
 from lockstep.domain.identifiers import derive_message_id
 from lockstep.domain.message import Message
 from lockstep.domain.money import Money
-from lockstep.domain.order import Epoch, OutcomeResult
+from lockstep.domain.order import AssetStatus, AssetView, Epoch, OutcomeResult
 from lockstep.domain.payment import PaymentState, Release, Resolution, ResolutionStatus
 from lockstep.ports import Unreadable
 from lockstep.signing import settlement_id, verify
@@ -371,3 +371,109 @@ def test_messages_of_other_kinds(desk: Desk) -> None:
     desk.agent.step()
     assert desk.signed() == [] and desk.cash.sent == [] and CREDITOR != DEBTOR
     assert isinstance(desk.rtgs.mail[AGENTS[0]][0], Message)
+
+
+# --- what the review found
+
+
+def test_no_release_while_events_and_state_disagree(desk: Desk) -> None:
+    """Finding 16: logs are read by number; the contract's own state at the final block must say the same."""
+    desk.lock()
+    desk.rtgs.available[DEBTOR.number] = 10**9
+    desk.rtgs._pay(payment(HERE), "P")
+    view = desk.assets.view
+    for status in (AssetStatus.NONE, AssetStatus.SETTLED, AssetStatus.GIVEN_BACK, AssetStatus.PAID):
+        seen = AssetView(head=AssetStatus.LOCKED, final=status, final_time=0)
+        desk.assets.view = lambda *_, seen=seen: seen  # type: ignore[misc, method-assign]
+        desk.agent.step()
+        assert desk.cash.sent == []
+    desk.assets.view = view  # type: ignore[method-assign]
+    desk.agent.step()
+    assert desk.steps() == [("released", "")]
+
+
+def test_a_trades_second_lock_is_not_released(desk: Desk) -> None:
+    """Findings 2 to 4: the trade's first lock stands in the way, until it is given back, finally."""
+    first = replace(ORDER, movement=replace(ORDER.movement, nonce=9))
+    digest = bytes.fromhex(settlement_id(first, NETWORK))
+    desk.chain.lock(first, key(SELLER.bic).sign(digest), key(BUYER.bic).sign(digest))
+    desk.lock()
+    desk.rtgs.available[DEBTOR.number] = 10**9
+    desk.rtgs._pay(payment(HERE), "P")
+    desk.agent.step()
+    assert desk.cash.sent == [] and desk.steps()[0][1].startswith("TradeOpenElsewhere(")
+    desk.chain.append("GivenBack", settlement_id(first, NETWORK), first)
+    desk.agent.step()
+    assert desk.cash.sent == [], "not final"
+    desk.chain.mine(2)
+    desk.agent.step()
+    assert desk.steps()[-1] == ("released", "")
+
+
+def test_a_trades_first_lock_is_released_whatever_comes_after(desk: Desk) -> None:
+    desk.lock()
+    second = replace(ORDER, movement=replace(ORDER.movement, nonce=9))
+    digest = bytes.fromhex(settlement_id(second, NETWORK))
+    desk.chain.lock(second, key(SELLER.bic).sign(digest), key(BUYER.bic).sign(digest))
+    desk.rtgs.available[DEBTOR.number] = 10**9
+    desk.rtgs._pay(payment(HERE), "P")
+    desk.agent.step()
+    assert desk.steps() == [("released", "")]
+
+
+@pytest.mark.parametrize("method", ["history", "epoch", "settlements_of", "view"])
+@pytest.mark.parametrize("error", [Misconfigured("no DvP answers"), ContractRefused("UnknownRevert", {})])
+def test_a_node_out_of_its_mind_kills_no_agent(desk: Desk, method: str, error: Exception) -> None:
+    """Finding 13: noted once, tried again; the settlements that can be attended to are."""
+    desk.lock()
+    desk.rtgs.available[DEBTOR.number] = 10**9
+    desk.rtgs._pay(payment(HERE), "P")
+    desk.assets.before = lambda name: (_ for _ in ()).throw(error) if name == method else None
+    for _ in range(3):
+        desk.agent.step()
+    assert desk.cash.sent == [] and len(desk.steps()) == 1
+    desk.assets.before = lambda _: None
+    desk.agent.step()
+    assert desk.steps()[-1] == ("released", "")
+
+
+def test_what_clears_the_board_is_made_good_at_the_next_step(desk: Desk) -> None:
+    """Finding 5 (a3b): until the chain shows the settlement ended, finally; without a restart."""
+    desk.lock()
+    desk.tell(said(PaymentState.REJECTED))
+    desk.agent.step()
+    (file,) = (desk.path.parent / "board").rglob("*.json")
+    for _ in range(2):
+        file.unlink()
+        desk.agent.step()
+        assert desk.signed() == [NEVER]
+    desk.chain.append("GivenBack", HERE, ORDER)
+    file.unlink()
+    desk.agent.step()
+    assert desk.signed() == [NEVER], "not final"
+    desk.chain.mine(2)
+    desk.agent.step()
+    file.unlink()
+    desk.agent.step()
+    assert desk.signed() == [], "over: nobody needs it any more"
+
+
+def test_a_node_out_of_its_mind_kills_no_agent_that_has_signed(desk: Desk) -> None:
+    desk.lock()
+    desk.tell(said(PaymentState.REJECTED))
+    desk.agent.step()
+    desk.assets.before = lambda _: (_ for _ in ()).throw(Misconfigured("no DvP answers"))
+    desk.agent.step()
+
+
+def test_an_rtgs_that_answers_nonsense_kills_no_agent(desk: Desk) -> None:
+    desk.cash.before = lambda _: (_ for _ in ()).throw(InvalidInput("mail", "<html>", "JSON"))
+    desk.agent.step()
+
+
+def test_a_lock_that_goes_between_two_looks_kills_no_agent(desk: Desk) -> None:
+    desk.lock()
+    desk.rtgs.available[DEBTOR.number] = 10**9
+    desk.rtgs._pay(payment(HERE), "P")
+    desk.assets.before = lambda name: desk.chain.mined.clear() if name == "settlements_of" else None
+    desk.agent.step()

@@ -1,12 +1,17 @@
 """The board is anyone's to write: it gives what can be read as an attestation, and nothing else."""
 
 import json
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from agent_cases import SETTLEMENT, attestation
 
 from lockstep.agent import DirectoryBoard
+from lockstep.domain.errors import Unavailable
 from lockstep.domain.identifiers import SettlementId
 from lockstep.domain.order import OutcomeResult
 
@@ -88,3 +93,78 @@ def test_what_is_no_file_of_ours(board: DirectoryBoard, root: Path) -> None:
     (root / ("cd" * 32)).write_text("a file where a folder should be")
     assert board.attestations(SETTLEMENT) == [PAID]
     assert board.attestations(SettlementId("cd" * 32)) == []
+
+
+def other_result() -> str:
+    return json.dumps({**GOOD, "result": "NEVER"})
+
+
+@pytest.mark.parametrize(
+    "junk", ["", "{}", "x" * 5_000, json.dumps({**GOOD, "signature": "00" * 65}), other_result()],
+    ids=["empty", "nothing", "large", "another signature", "another result"],
+)  # fmt: skip
+def test_what_stands_under_our_name_is_replaced(board: DirectoryBoard, root: Path, junk: str) -> None:
+    """Finding 5: names are predictable; whoever wrote there first, or later, our own file comes back."""
+    path = root / SETTLEMENT / f"{PAID.agent}.json"
+    path.parent.mkdir(parents=True)
+    for _ in range(2):
+        path.write_text(junk)
+        board.publish(PAID)
+        assert board.attestations(SETTLEMENT) == [PAID]
+
+
+def test_a_name_that_is_a_link_is_replaced_and_not_followed(board: DirectoryBoard, root: Path, tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("mine")
+    path = root / SETTLEMENT / f"{PAID.agent}.json"
+    path.parent.mkdir(parents=True)
+    path.symlink_to(victim)
+    board.publish(PAID)
+    assert board.attestations(SETTLEMENT) == [PAID] and victim.read_text() == "mine"
+
+
+def test_files_over_four_kilobytes_are_left_out(board: DirectoryBoard, root: Path) -> None:
+    board.publish(PAID)
+    for size in (4_096, 4_097, 1_000_000):
+        text = json.dumps(GOOD)
+        (root / SETTLEMENT / f"0x{size}.json").write_text(text + " " * (size - len(text)))
+    assert len(board.attestations(SETTLEMENT)) == 2, "ours, and the one of 4096 bytes"
+
+
+def test_a_fifo_hangs_no_reader(board: DirectoryBoard, root: Path, patience: None) -> None:
+    board.publish(PAID)
+    os.mkfifo(root / SETTLEMENT / "0x01.json")
+    assert board.attestations(SETTLEMENT) == [PAID]
+
+
+def test_a_fifo_under_our_name_hangs_no_agent(board: DirectoryBoard, root: Path, patience: None) -> None:
+    (root / SETTLEMENT).mkdir(parents=True)
+    os.mkfifo(root / SETTLEMENT / f"{PAID.agent}.json")
+    board.publish(PAID)
+    assert board.attestations(SETTLEMENT) == [PAID]
+
+
+@pytest.mark.parametrize("taken", ["the folder", "the part"])
+def test_a_name_taken_kills_no_agent(board: DirectoryBoard, root: Path, taken: str) -> None:
+    """What cannot be published now is Unavailable, which an agent waits out."""
+    if taken == "the folder":
+        root.mkdir()
+        (root / SETTLEMENT).write_text("a file where a folder should be")
+    else:
+        (root / SETTLEMENT / f".{PAID.agent}.{os.getpid()}.part").mkdir(parents=True)
+    with suppress(Unavailable):
+        board.publish(PAID)
+
+
+@pytest.fixture
+def patience() -> Iterator[None]:
+    """A third of a second, and it counts as hanging."""
+
+    def late(*_: object) -> None:
+        raise RuntimeError("it hangs")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.setitimer(signal.ITIMER_REAL, 0.3)
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)

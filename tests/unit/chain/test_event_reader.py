@@ -162,3 +162,28 @@ def test_a_node_that_is_not_there() -> None:
         with pytest.raises(Unavailable) as caught:
             question()
         assert str(caught.value).startswith("the node does not answer: ")
+
+
+def test_logs_of_another_fork_are_not_believed(venue: ChainVenue, node: Watched, reader: EventReader) -> None:
+    """Finding 16: a node behind a balancer may give the logs of one fork and the blocks of another."""
+    order = venue.order()
+    settlement = venue.lock(order)
+    logs = node.logs
+    node.logs = lambda *given: [{**log, "blockHash": b"\x01" * 32} for log in logs(*given)]  # type: ignore
+    for _ in range(2):
+        with pytest.raises(Unavailable, match="in two ways"):
+            reader.events(settlement)
+        with pytest.raises(Unavailable, match="in two ways"):
+            reader.settlements_of(order.terms.trade_id)
+    node.logs = logs  # type: ignore[method-assign]
+    assert names(reader, settlement) == ["Locked"]
+    assert list(reader.settlements_of(order.terms.trade_id)) == [settlement]
+
+
+def test_settlements_of_a_trade_follow_the_chain(venue: ChainVenue, reader: EventReader) -> None:
+    order, snapshot = venue.order(), venue.chain.tester.take_snapshot()
+    settlement, trade = venue.lock(order), order.terms.trade_id
+    assert list(reader.settlements_of(trade)) == [settlement]
+    venue.chain.tester.revert_to_snapshot(snapshot)
+    venue.mine(2)
+    assert list(reader.settlements_of(trade)) == []

@@ -202,3 +202,29 @@ def test_the_counter_goes_down_for_another(venue: ChainVenue, node: Lossy) -> No
 
 def test_address(venue: ChainVenue, node: Lossy) -> None:
     assert sender(venue, node).address == OPERATOR.address != SELLER.address
+
+
+def test_what_reverts_in_every_block_is_sent_ever_more_rarely(venue: ChainVenue, node: Lossy) -> None:
+    """Finding 11: it passes the dry run and fails in the block; the operator's gas is not drained by it."""
+    one, order, before = sender(venue, node), venue.order(quantity=10**6), count(venue)
+    dry_run, asked = node.call, list[int]()
+
+    def passes(to: str, data: bytes, block: int | None = None, *, sender: str | None = None, gas: int = 0) -> bytes:
+        asked.append(gas)
+        return b""
+
+    node.call = passes  # type: ignore[method-assign]
+    for _ in range(40):
+        lock(venue, one, order)
+        venue.mine()
+    assert 2 <= count(venue) - before <= 7, "forty looks, a handful of transactions"
+    assert set(asked) == {LOCK_GAS}, "the dry run has the gas that the transaction will have"
+    node.call = dry_run  # type: ignore[method-assign]
+    venue.mine(130)
+    with pytest.raises(ContractRefused, match="InsufficientFreeUnits"):
+        lock(venue, one, order)
+
+
+def test_the_gas_has_room_for_two_contract_wallets() -> None:
+    """Each may use 200 000 for its check of a signature, of which the caller must hold a 64th back."""
+    assert LOCK_GAS >= 21_000 + 30_000 + 2 * 200_000 * 64 // 63 + 150_000

@@ -3,7 +3,7 @@
 import hmac
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -228,3 +228,26 @@ def test_told_under_an_id_that_repeats() -> None:
     about = f"{DELIVER.owner.lei}/D-1/0"
     wanted = derive_message_id(MARKET.service, about, f"sese.024/UNMATCHED/{reason}")
     assert [message.message_id for message in change.outgoing] == [wanted]
+
+
+def test_a_settlement_date_at_the_end_of_time_stops_nobody() -> None:
+    """Finding 7: one message with 9999-12-31 once ended the service's every pass."""
+    last = date(9999, 12, 31)
+    strange = stored(replace(DELIVER, reference=Reference("D-9"), settlement_date=last))
+    changes = run(strange, stored(DELIVER), stored(RECEIVE))
+    assert pairs(changes) == [("D-1", "R-1")] and reasons(changes) == {"D-9": "CMIS"}
+
+
+def test_the_same_instructions_make_the_same_trade() -> None:
+    """Finding 2: handed in again after the records were lost, they meet their trade on the chain."""
+
+    def made(key: bytes = SALT_KEY, **changes: Any) -> Any:
+        waiting = (stored(DELIVER, message_id="M-NEW"), stored(replace(RECEIVE, **changes), at=MORNING + ONE_DAY / 9))
+        (change,) = match(waiting, MARKET, key, MORNING + ONE_DAY / 8)
+        return change.trades[0]
+
+    (first,) = run(stored(DELIVER), stored(RECEIVE))[0].trades
+    assert made().trade_id == first.trade_id and made().terms == first.terms
+    assert made(b"another key").terms.salt != first.terms.salt, "nobody can compute it without the key"
+    assert made(reference=Reference("R-2")).terms.salt != first.terms.salt
+    assert len(first.terms.salt) == 32 and int(first.terms.salt, 16) > 0

@@ -152,3 +152,19 @@ def test_settlement_of_a_report_is_its_payments() -> None:
     assert settlement_of(HELD) == SETTLEMENT
     assert settlement_of(replace(HELD, payment=replace(PAYMENT, settlement_id=other))) == other
     assert ORDER.terms.pay_by == int(PAYMENT.pay_by.timestamp())
+
+
+def test_two_refused_payments_are_one_never() -> None:
+    """Finding 9a: else whoever has the key to ask could brick every lock with two payments that are refused."""
+    other = replace(REJECTED, payment=OTHER_PAYMENT, uetr=derive_uetr(SETTLEMENT, 2))
+    for bodies in ((REJECTED, other), (other, CANCELLED), (GONE, other, REJECTED), (other, GONE)):
+        for order in permutations(bodies):
+            view = folded(*order)
+            assert view.is_never and not view.is_booked and view.contradiction is None, order
+
+
+@pytest.mark.parametrize("live", [HELD, BOOKED, DEBITED], ids=["held", "booked", "noticed"])
+def test_a_refusal_of_other_content_beside_a_live_payment_is_no_never(live: CashBody) -> None:
+    other = replace(REJECTED, payment=OTHER_PAYMENT, uetr=derive_uetr(SETTLEMENT, 2))
+    for order in permutations((live, other)):
+        assert not folded(*order).is_never

@@ -269,3 +269,16 @@ def test_cancellation_after_the_end(
     change = take(matched, ASK_DELIVER, "C-1")
     assert answers(change) == [(status, code, "C-1")]
     assert change.trades == () and the_trade(matched).cancel_asked == frozenset()
+
+
+@pytest.mark.parametrize(("ahead", "taken"), [(366, True), (367, False), (2_900_000, False)])
+def test_settlement_dates_have_a_horizon(book: FakeBook, ahead: int, taken: bool) -> None:
+    """Finding 7: a date at the end of time is nobody's wish, and dates are counted with."""
+    wanted = replace(DELIVER, settlement_date=DAY + timedelta(days=ahead))
+    if taken:
+        take(book, wanted, "M-1")
+        return
+    with pytest.raises(InvalidInput) as caught:
+        take(book, wanted, "M-1")
+    assert (caught.value.field, caught.value.rule) == ("TradDtls/SttlmDt", "at most 366 days ahead")
+    assert book.instructions() == []

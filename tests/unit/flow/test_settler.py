@@ -17,12 +17,14 @@ from lockstep.domain.instruction import (
     Side,
 )
 from lockstep.domain.money import Money
-from lockstep.domain.order import OutcomeResult
+from lockstep.domain.order import AssetStatus, AssetView, OutcomeResult
 from lockstep.domain.payment import CancelPayment, Payment, PaymentState
 from lockstep.domain.trade import TradeState
+from lockstep.flow.ordering import payment_message
+from lockstep.flow.stepping import CASH_ATTEMPTS_AT_MOST
 from lockstep.ports import Change, Unreadable
 from lockstep.signing import settlement_id
-from lockstep.testing.fakes import BUYER, SELLER, SERVICE, key
+from lockstep.testing.fakes import BUYER, SELLER, SERVICE, FakeBook, key
 
 
 @pytest.fixture
@@ -661,9 +663,8 @@ def test_unreadable_mail_blocks_nothing(bench: Bench) -> None:
 
 def test_mail_that_we_may_not_read(bench: Bench) -> None:
     bench.cash.before = once(Refused("NotAuthorised"), "receive")
-    with pytest.raises(Unavailable):
-        bench.engine.run_once()
     bench.run()
+    assert [row.entry.kind for row in bench.book.journal("mailbox")] == ["mail unreadable"]
     assert bench.trade.state is TradeState.SETTLED
 
 
@@ -693,3 +694,132 @@ def test_one_broken_trade_holds_up_no_other(bench: Bench) -> None:
     bench.run(25)
     first, second = bench.book.trades()
     assert first.state is TradeState.PAID and second.state is TradeState.SETTLED
+
+
+# --- what the review found
+
+
+@pytest.mark.parametrize("name", ["UetrConflict", "MessageConflict"])
+@pytest.mark.parametrize("taken", [1, 3])
+def test_an_id_that_somebody_spent_is_replaced(bench: Bench, name: str, taken: int) -> None:
+    """Findings 9b and 9c: our ids can be computed by all who see the lock."""
+
+    def refuse(method: str) -> None:
+        if method == "send" and len({one.message_id for one in bench.cash.sent}) < taken:
+            bench.cash.sent.append(payment_message(bench.trade, MARKET, bench.clock.now()))
+            raise Refused(name)
+
+    bench.cash.before = refuse
+    bench.run()
+    assert bench.trade.state is TradeState.SETTLED and bench.trade.cash_attempt > 1
+    ((settlement, paid, _),) = bench.rtgs.booked
+    subject = f"{settlement}/{bench.trade.terms.salt}"  # nobody who sees the chain alone can compute the next
+    assert paid.uetr == derive_uetr(subject, bench.trade.cash_attempt)
+    assert "cash id taken" in bench.kinds() and bench.told("CASH") == 0
+
+
+def test_ids_that_are_all_spent_are_shown_and_no_loop(bench: Bench) -> None:
+    bench.cash.before = lambda method: (_ for _ in ()).throw(Refused("UetrConflict")) if method == "send" else None
+    bench.run(40)
+    assert bench.trade.cash_attempt == CASH_ATTEMPTS_AT_MOST and bench.trade.state is TradeState.LOCKED
+    assert bench.trade.reason is not None and bench.trade.reason.code == "CASH"
+    assert rests(bench) and bench.told("CASH") == 2
+
+
+@pytest.mark.parametrize("state", [TradeState.LOCKED, TradeState.EARMARKED, TradeState.SETTLED])
+def test_records_lost_go_on_from_the_chain(bench: Bench, state: TradeState) -> None:
+    """Finding 2 (I6): the same instructions, a new book, the same locks and payments."""
+    if state is TradeState.SETTLED:
+        bench.run()
+    else:
+        bench.run_to(state)
+    before = bench.trade
+    bench.book = FakeBook()
+    bench.restarted()
+    bench.instruct()
+    bench.run()
+    after = bench.trade
+    assert (after.trade_id, after.settlement_id, after.order) == (before.trade_id, before.settlement_id, before.order)
+    assert after.state is TradeState.SETTLED and bench.events() == ["Locked", "Settled"]
+    assert len(bench.rtgs.booked) == 1 and "adopted from the chain" in bench.kinds()
+    assert "ordered" not in bench.kinds() and "signed" not in bench.kinds()
+
+
+def test_records_lost_and_given_back_stay_so(bench: Bench) -> None:
+    bench.set_cash(0)
+    bench.run(8)
+    bench.rtgs.close_day()
+    bench.run()
+    assert bench.trade.state is TradeState.RELEASED
+    bench.book = FakeBook()
+    bench.restarted()
+    bench.instruct()
+    bench.fund(500_000)
+    bench.run()
+    assert bench.trade.state is TradeState.RELEASED and bench.events() == ["Locked", "GivenBack"]
+    assert bench.rtgs.booked == []
+
+
+@pytest.mark.parametrize("lie", ["before the cash", "while it is held"])
+def test_one_false_look_is_no_reason_to_lock_again(bench: Bench, lie: str) -> None:
+    """Finding 4: the node says once that no lock is there and that its time is over."""
+    bench.run_to(TradeState.LOCKED if lie == "before the cash" else TradeState.EARMARKED)
+    view, settlement = bench.assets.view, bench.trade.settlement_id
+    bench.assets.view = lambda _, order: AssetView(  # type: ignore[method-assign]
+        head=AssetStatus.NONE, final=AssetStatus.NONE, final_time=order.terms.lock_by + 1
+    )
+    if lie == "before the cash":
+        bench.book._cash.clear()
+        trade = replace(bench.trade, intents={"lock": bench.clock.now()})
+        bench.book.commit(Change(trades=(trade,)))
+    bench.settler().advance(bench.trade)
+    if lie != "before the cash":
+        assert bench.trade.reason is not None and bench.trade.reason.code == "BREAK"
+    bench.assets.view = view  # type: ignore[method-assign]
+    bench.run()
+    assert (bench.trade.state, bench.trade.settlement_id) == (TradeState.SETTLED, settlement)
+    assert bench.events() == ["Locked", "Settled"] and len(bench.rtgs.booked) == 1
+
+
+def test_equal_cancellation_ids_of_both_parties_are_two_requests(bench: Bench) -> None:
+    """Finding 15: one party's sese.027 must not swallow the other's."""
+    bench.wallet.silent.add(Side.DELIVER)
+    bench.tick()
+    for side in Side:
+        bench.cancelled = 0  # so that both say C-1
+        bench.ask_to_cancel(side)
+    bench.run()
+    told = [(one.receiver, one.body.status) for one in bench.mailbox.messages.values()
+            if isinstance(one.body, CancellationAdvice)]  # fmt: skip
+    assert {receiver for receiver, status in told if status is CancellationStatus.CANCELLED} == {SELLER.bic, BUYER.bic}
+
+
+def test_one_false_look_cancels_nothing_that_is_locked(bench: Bench) -> None:
+    bench.run_to(TradeState.LOCKED)
+    bench.book._cash.clear()
+    bench.book.commit(Change(trades=(replace(bench.trade, state=TradeState.MATCHED),)))
+    for side in Side:
+        bench.ask_to_cancel(side)
+    view = bench.assets.view
+    bench.assets.view = lambda _, order: AssetView(  # type: ignore[method-assign]
+        head=AssetStatus.NONE, final=AssetStatus.NONE, final_time=order.terms.lock_by + 1
+    )
+    bench.settler().advance(bench.trade)
+    bench.assets.view = view  # type: ignore[method-assign]
+    bench.run()
+    assert bench.trade.state is TradeState.RELEASED and bench.events() == ["Locked", "GivenBack"]
+
+
+def test_a_node_that_shows_the_end_and_not_yet_its_event_stops_nobody(bench: Bench) -> None:
+    bench.run_to(TradeState.EARMARKED)
+    history = bench.assets.history
+    bench.assets.history = lambda _: []  # type: ignore[method-assign]
+    settlement = bench.trade.settlement_id
+    assert settlement is not None
+    bench.release(settlement, derive_uetr(settlement, 1))
+    bench.attest(settlement, OutcomeResult.PAID)
+    for _ in range(8):
+        bench.tick(agents=False)
+    bench.assets.history = history  # type: ignore[method-assign]
+    bench.run()
+    assert bench.trade.state is TradeState.SETTLED

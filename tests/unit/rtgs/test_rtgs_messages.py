@@ -325,3 +325,12 @@ def test_a_party_with_two_parts_is_told_once(world: World) -> None:
     world.say(mine)
     world.release(mine, 0, 1, 2)
     assert world.news(SERVICE) == ["HELD", "BOOKED", "DEBIT", "CREDIT"]
+
+
+def test_a_lowered_quorum_books_what_has_enough_releases(world: World) -> None:
+    world.rtgs.operator.set_quorum(4)
+    world.say(P)
+    world.release(P, 0, 1, 2)
+    world.rtgs.operator.set_quorum(3)
+    world.rtgs.tick()
+    assert [one.state.name for one in world.rtgs.operator.payments()] == ["BOOKED"]

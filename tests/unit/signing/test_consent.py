@@ -52,6 +52,8 @@ def test_as_agreed() -> None:
         ("movement", "token", key("another").address),
         ("movement", "seller", key(BUYER.bic).address),
         ("movement", "buyer", key("another").address),
+        ("terms", "part", 1),
+        ("terms", "part", 255),
         ("movement", "quantity", ORDER.movement.quantity + 1),
         ("movement", "quantity", ORDER.movement.quantity // 100),
         ("terms", "trade_id", TradeId("00" * 32)),

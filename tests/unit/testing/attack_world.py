@@ -34,7 +34,7 @@ def euro(cents: int) -> Money:
     return Money(currency="EUR", amount=cents)
 
 
-def _market(root: Path) -> Path:
+def market_file(root: Path) -> Path:
     members = "\n".join(
         f'[[participants]]\nname = "{bic}"\nlei = "{lei}"\nbic = "{bic}"\nstatus = "active"\n'
         f'accounts = {{ EUR = "EUR-{bic}" }}\ncash = {{ EUR = "1000000.00" }}\n'
@@ -76,7 +76,7 @@ class Town(World):
     """A world whose service database can be lost, and whose operator's keys can be stolen."""
 
     def __init__(self, root: Path) -> None:
-        super().__init__(read_market(_market(root)), root / "home")
+        super().__init__(read_market(market_file(root)), root / "home", finality_depth=1)
         self.lost: list[TradeTerms] = []
         """Terms of trades whose records are gone: the auditor keeps them."""
 

@@ -1,6 +1,6 @@
 """The asset leg as one party sees it: AssetLedger over a FakeChain."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 
 from lockstep.domain.errors import ContractRefused
@@ -46,6 +46,10 @@ class FakeAssetLedger:
             for one in chain.mined
             if one.settlement_id == settlement_id
         ]
+
+    def locked(self) -> Collection[SettlementId]:
+        self.before("locked")
+        return {one.settlement_id for one in self.chain.mined if one.name == "Locked"}
 
     def settlements_of(self, trade_id: TradeId) -> Sequence[SettlementId]:
         self.before("settlements_of")

@@ -38,7 +38,7 @@ node_modules/.installed: package.json
 
 # Every test. The closing lines name what could not run here and why.
 test: .build/.solc .venv-slither/.installed
-	$(BIN)/pytest -n $(WORKERS) --dist worksteal
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile
 	$(BIN)/ape test tests/ape
 	$(MAKE) --no-print-directory static slither
 

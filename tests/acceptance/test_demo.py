@@ -182,9 +182,13 @@ def test_answers_to_cancellations(day: Day) -> None:
 
 def test_advices_tell_each_party_its_own_story(day: Day) -> None:
     told: dict[tuple[str, str], list[StatusAdvice]] = {}
+    rejected = []
     for mail in day.mail():
-        if isinstance(mail.body, StatusAdvice):
+        if isinstance(mail.body, StatusAdvice) and mail.body.status is AdviceStatus.REJECTED:
+            rejected.append((mail.receiver, mail.body.reference, (mail.body.reason or "").partition(":")[0]))
+        elif isinstance(mail.body, StatusAdvice):
             told.setdefault((mail.receiver, mail.body.reference), []).append(mail.body)
+    assert sorted(rejected) == sorted((one["sender"], one["reference"], one["field"]) for one in EXPECTED["refused"])
     expected = {
         (one[side], one[f"{side}_reference"]): one
         for one in EXPECTED["trades"]

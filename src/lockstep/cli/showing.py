@@ -44,9 +44,10 @@ INVARIANTS = {
 def trade_table(rows: Sequence[Row]) -> Group:
     """One line a trade, fit for eighty columns; below, what waits or did not settle, and why."""
     table = _table("Trades")
-    for name, justify in (("trade", "left"), ("reference", "left"), ("ISIN", "left"), ("quantity", "right")):
-        table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
-    table.add_column("cash", justify="right", no_wrap=True)
+    for name in ("trade", "reference", "ISIN"):
+        table.add_column(name, no_wrap=True)
+    for name in ("quantity", "cash"):
+        table.add_column(name, justify="right", no_wrap=True)
     table.add_column("state", no_wrap=True)
     for row in rows:
         table.add_row(

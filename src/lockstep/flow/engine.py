@@ -10,7 +10,7 @@ from lockstep.domain.message import Message
 from lockstep.flow.matching import match
 from lockstep.flow.mirroring import fold, settlement_of
 from lockstep.flow.stepping import Settler
-from lockstep.ports import Change, Mailbox, PartyBody, Unreadable
+from lockstep.ports import CashBody, Change, Mailbox, PartyBody, Unreadable
 
 __all__ = ["Engine"]
 
@@ -80,7 +80,7 @@ class Engine:
             book.commit(self._heard(sequence, item))
         return bool(mail)
 
-    def _heard(self, sequence: int, item: Message | Unreadable) -> Change:  # type: ignore[type-arg]
+    def _heard(self, sequence: int, item: Message[CashBody] | Unreadable) -> Change:
         now = self.settler.clock.now()
         if isinstance(item, Unreadable):
             facts = {"sequence": str(sequence), "rule": str(item.error)}

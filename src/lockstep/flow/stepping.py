@@ -22,6 +22,7 @@ from lockstep.ports import (
     AssetLedger,
     AttestationBoard,
     Book,
+    CashBody,
     CashSystem,
     Change,
     Clock,
@@ -222,7 +223,7 @@ class Settler:
         message = cancel_message(decided, self.market, decided.intents["cancel cash"], known)
         return self._send_cash(decided, message) or decided != trade
 
-    def _send_cash(self, trade: Trade, message: Message) -> bool:  # type: ignore[type-arg]
+    def _send_cash(self, trade: Trade, message: Message[CashBody]) -> bool:
         try:
             self.cash.send(message)
         except Unavailable:

@@ -110,7 +110,7 @@ class Node:
             raise _refusal_of_tester(error) from error
         except TransactionNotFound:
             raise
-        except (*_SILENT, Web3Exception) as error:  # an error of the node's own proves nothing either
+        except (*_SILENT, Web3Exception, ValidationError) as error:  # an error of the node's own proves nothing either
             raise Unavailable(f"the node does not answer: {error}") from error
 
 

@@ -10,10 +10,21 @@ from dataclasses import replace
 from eth_account import Account
 
 from lockstep.chain.node import Node
+from lockstep.domain.errors import Refused
 from lockstep.ports import SentTransaction, TransactionLog
 from lockstep.signing import Key
 
 __all__ = ["Sender"]
+
+_HARMLESS = (
+    "already known",
+    "already imported",
+    "known transaction",
+    "nonce too low",
+    "nonce is too low",
+    "invalid transaction nonce",
+)
+"""What nodes say of a transaction that they have, or had: the receipt tells which."""
 
 PRIORITY_FEE = 1_000_000_000
 """Wei per gas. Gas and fees are always explicit: no estimate, no surprise."""
@@ -33,20 +44,27 @@ class Sender:
     def ensure(self, key: str, to: str, data: bytes, gas: int) -> None:
         """Sees to it that the call named `key` gets into a block; call again until it shows.
 
-        Raises ContractRefused when the contract would refuse it now, Unavailable without an answer.
+        Raises ContractRefused when the contract would refuse it now, Refused NodeObjects when the node
+        takes no transaction of this sender, Unavailable without an answer.
         """
         sent = self._log.transactions(key)
         latest = self._observed(sent[-1]) if sent else None
         if latest is not None and latest.status == "mined":
             return
         if latest is not None and latest.status == "signed":
-            self._node.broadcast(latest.raw)
+            self._broadcast(latest.raw)
             return
         reverted = sum(1 for one in sent if one.status == "reverted")
         if latest is not None and reverted and self._node.head().number < (latest.block or 0) + 2**reverted:
             return  # it reverted in a block though a dry run passed: tried again ever more rarely
         self._node.call(to, data, sender=self._key.address, gas=gas)
-        self._node.broadcast(self._sign(key, to, data, gas, len(sent)).raw)
+        self._broadcast(self._sign(key, to, data, gas, len(sent)).raw)
+
+    def _broadcast(self, raw: bytes) -> None:
+        """Sends stored bytes. An objection that people must mend (fees money, above all) is not kept quiet."""
+        objection = self._node.broadcast(raw)
+        if objection is not None and not any(phrase in objection.lower() for phrase in _HARMLESS):
+            raise Refused("NodeObjects", {"sender": self._key.address, "objection": objection})
 
     def _observed(self, transaction: SentTransaction) -> SentTransaction:
         """The transaction as the chain has it now, stored where that changed."""

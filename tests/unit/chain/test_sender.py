@@ -9,7 +9,7 @@ from lockstep.chain.deployment import Deployer
 from lockstep.chain.ledger import LOCK_GAS, call_data
 from lockstep.chain.node import Node
 from lockstep.chain.sender import Sender
-from lockstep.domain.errors import ContractRefused, Unavailable
+from lockstep.domain.errors import ContractRefused, Refused, Unavailable
 from lockstep.domain.order import AssetStatus, Order
 
 
@@ -228,3 +228,31 @@ def test_what_reverts_in_every_block_is_sent_ever_more_rarely(venue: ChainVenue,
 def test_the_gas_has_room_for_two_contract_wallets() -> None:
     """Each may use 200 000 for its check of a signature, of which the caller must hold a 64th back."""
     assert LOCK_GAS >= 21_000 + 30_000 + 2 * 200_000 * 64 // 63 + 150_000
+
+
+@pytest.mark.parametrize("objection", ["insufficient funds for gas * price + value", "fee cap exceeded"])
+def test_an_objection_is_shown_and_the_bytes_are_kept(
+    venue: ChainVenue, node: Lossy, monkeypatch: pytest.MonkeyPatch, objection: str
+) -> None:
+    """A sender without money for fees must not wait in silence."""
+    one, order = sender(venue, node), venue.order()
+    with monkeypatch.context() as patched:
+        patched.setattr(node, "broadcast", lambda raw: objection)
+        with pytest.raises(Refused) as caught:
+            lock(venue, one, order)
+    assert (caught.value.name, caught.value.details["objection"]) == ("NodeObjects", objection)
+    assert [state for _, state in logged(venue)] == ["signed"]
+    lock(venue, one, order)
+    assert status(venue, order) is AssetStatus.LOCKED and len(logged(venue)) == 1
+
+
+def test_a_transaction_that_is_known_already_is_no_objection(
+    venue: ChainVenue, node: Lossy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, order = sender(venue, node), venue.order()
+    node.deaf = True
+    lock(venue, one, order)
+    node.deaf = False
+    monkeypatch.setattr(node, "broadcast", lambda raw: "Transaction already imported")
+    lock(venue, one, order)
+    assert [state for _, state in logged(venue)] == ["signed"]

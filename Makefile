@@ -8,7 +8,7 @@ CONTRACTS := ParticipantRegistry SecurityToken DvP
 export SOLCX_BINARY_PATH := $(CURDIR)/.build/solcx
 
 .DELETE_ON_ERROR:
-.PHONY: demo test check bench deep contracts slither clean
+.PHONY: demo test check bench bench-gas deep contracts slither clean
 
 demo: .venv/.base
 	$(BIN)/lockstep demo
@@ -64,6 +64,10 @@ contracts: .build/.solc
 
 bench: .venv/.dev
 	$(BIN)/python bench/first_day.py
+
+# Gas of every call that has a goal, into bench/gas.json.
+bench-gas: .venv/.dev
+	$(BIN)/python bench/gas.py
 
 # What takes longer than `make test` may: see tests/deep.
 deep: .build/.solc

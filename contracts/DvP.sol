@@ -3,45 +3,71 @@ pragma solidity 0.8.37;
 
 import {IDvP} from "./interfaces/IDvP.sol";
 import {ISecurityToken} from "./interfaces/ISecurityToken.sol";
+import {Attempts} from "./libraries/Attempts.sol";
 import {Deadline} from "./libraries/Deadline.sol";
 import {LanePair, Lanes} from "./libraries/Lanes.sol";
+import {Proofs} from "./libraries/Proofs.sol";
 import {Signatures} from "./libraries/Signatures.sol";
+import {TypedData} from "./libraries/TypedData.sol";
 
 /// @title Delivery versus payment, the asset's side
 contract DvP is IDvP {
     using Deadline for uint40;
+    using Proofs for bytes;
     using Signatures for address;
 
     uint8 private constant PAID = 1;
     uint8 private constant NEVER = 2;
-    uint256 private constant MAX_AGENTS = 8;
+
+    /// @inheritdoc IDvP
+    uint40 public constant MAX_LOCK = 30 days;
+
+    /// @inheritdoc IDvP
+    uint40 public constant GRACE = 5 days;
+
+    /// @inheritdoc IDvP
+    uint40 public constant CHALLENGE = 2 days;
+
+    /// @inheritdoc IDvP
+    uint40 public constant ROTATION_DELAY = 45 days;
+
+    /// @dev The most gas that one delivery gets in a batch. A token within it can only harm its own leg.
+    uint256 private constant DELIVER_GAS = 200_000;
+
+    /// @dev The most gas that one lock gets in a batch: two wallets' judgement, the token's, and our own.
+    uint256 private constant LOCK_GAS = 2 * Signatures.WALLET_GAS + 300_000;
 
     string private constant NAME = "Lockstep DvP";
     string private constant VERSION = "1";
-    bytes32 private constant DOMAIN_TYPEHASH =
-        keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)");
-    bytes32 private constant MOVEMENT_TYPEHASH = keccak256(
-        "Movement(address token,address seller,address buyer,uint64 quantity,uint32 epoch,uint64 nonce)"
-    );
-    bytes32 private constant TERMS_TYPEHASH =
-        keccak256("Terms(bytes32 tradeId,uint32 part,bytes32 cashHash,uint40 lockBy,uint40 payBy)");
-    // EIP-712: the struct's own type, then those it refers to, by name.
-    bytes32 private constant ORDER_TYPEHASH = keccak256(
-        "Order(Movement movement,Terms terms)"
-        "Movement(address token,address seller,address buyer,uint64 quantity,uint32 epoch,uint64 nonce)"
-        "Terms(bytes32 tradeId,uint32 part,bytes32 cashHash,uint40 lockBy,uint40 payBy)"
-    );
-    bytes32 private constant OUTCOME_TYPEHASH =
-        keccak256("Outcome(bytes32 settlementId,uint8 result,uint32 epoch)");
 
     uint256 private immutable _deploymentChainId;
     bytes32 private immutable _deploymentDomain;
 
+    /// @dev One slot, from the low end; a lock reads it for the epoch alone:
+    ///
+    ///   0              32        192    256
+    ///   | currentEpoch | officer | free |
+    ///
     /// @inheritdoc IDvP
     uint32 public currentEpoch;
 
     /// @inheritdoc IDvP
+    address public officer;
+
+    /// @dev The proposed rotation's wait stands beside the confirmer, who ends it.
+    /// @inheritdoc IDvP
+    address public confirmer;
+    uint40 private _rotationFrom;
+    bytes32 private _proposedRotation;
+
+    /// @inheritdoc IDvP
     mapping(uint32 epoch => bytes32) public epochHash;
+
+    /// @inheritdoc IDvP
+    mapping(bytes32 settlementId => uint40) public longStopFrom;
+
+    /// @inheritdoc IDvP
+    mapping(bytes32 orderId => uint64) public lockedInParts;
 
     /// @dev Two nonces a slot; drawn in libraries/Lanes.sol. Never deleted. A struct only so that code can hold a
     /// reference to the slot.
@@ -49,84 +75,227 @@ contract DvP is IDvP {
         LanePair pair;
     }
 
-    mapping(address seller => mapping(uint64 pair => Slot)) private _lanes;
+    // Written through references that _slot gives.
+    // slither-disable-next-line uninitialized-state
+    mapping(uint256 sellerAndSlot => Slot) private _lanes;
 
-    /// @param agents the first epoch's agents, strictly ascending, at most 8.
-    /// @param quorum how many of them prove an outcome.
-    /// @param faulty how many of them may lie without harm; must be below 2 * quorum - agents.
-    constructor(address[] memory agents, uint8 quorum, uint8 faulty) {
+    modifier only(address role) {
+        if (msg.sender != role) revert NotInRole(msg.sender, role);
+        _;
+    }
+
+    /// @param first the agents and roles of epoch 1.
+    constructor(Epoch memory first) {
         _deploymentChainId = block.chainid;
         _deploymentDomain = _domain();
-        _startEpoch(1, agents, quorum, faulty);
+        _startEpoch(1, first);
     }
+
+    // Lock
 
     /// @inheritdoc IDvP
     function lock(Order calldata order, bytes calldata sellerSignature, bytes calldata buyerSignature)
         external
         returns (bytes32 id)
     {
+        return _lock(order, sellerSignature, buyerSignature, 0);
+    }
+
+    /// @inheritdoc IDvP
+    function lockGroup(SignedOrder[] calldata legs) external {
+        bytes32[] memory hashes = new bytes32[](legs.length);
+        for (uint256 i = 0; i < legs.length; ++i) {
+            hashes[i] = TypedData.hashMovement(legs[i].order.movement);
+        }
+        bytes32 group = TypedData.hashList(hashes);
+        for (uint256 i = 0; i < legs.length; ++i) {
+            _lock(legs[i].order, legs[i].sellerSignature, legs[i].buyerSignature, group);
+        }
+    }
+
+    /// @inheritdoc IDvP
+    function lockBatch(SignedOrder[] calldata legs) external {
+        uint256 next = 0;
+        for (uint256 i = 0; i < legs.length; i = next) {
+            bytes32 group = legs[i].order.terms.group;
+            next = i + 1;
+            while (group != 0 && next < legs.length && legs[next].order.terms.group == group) ++next;
+            _lockOrSkip(legs, i, next, group);
+        }
+    }
+
+    /// @inheritdoc IDvP
+    function lockPart(
+        Order calldata order,
+        uint32 part,
+        uint64 quantity,
+        bytes calldata sellerSignature,
+        bytes calldata buyerSignature
+    ) external returns (bytes32 id) {
+        bytes32 orderId = _idOf(order);
+        Terms calldata terms = order.terms;
+        _validate(orderId, order.movement, terms);
+        if (terms.minimumLot == 0 || terms.group != 0 || part == 0 || part > type(uint64).max - order.movement.nonce) {
+            revert NotDivisible(orderId, part);
+        }
+        uint64 remaining = _takeFromOrder(orderId, order.movement, terms.minimumLot, quantity);
+        _requireSigned(orderId, order.movement, sellerSignature, buyerSignature);
+
+        Order memory child = order;
+        child.movement.quantity = quantity;
+        child.movement.nonce += part;
+        child.terms.part = part;
+        child.terms.minimumLot = 0;
+        id = _digest(
+            TypedData.hashOrder(
+                keccak256(abi.encode(TypedData.MOVEMENT_TYPEHASH, child.movement)),
+                keccak256(abi.encode(TypedData.TERMS_TYPEHASH, child.terms))
+            )
+        );
+        _take(id, child.movement.seller, child.movement.nonce, Status.Locked);
+        emit Locked(id, child.movement, child.terms);
+        emit PartLocked(id, orderId, order.movement.quantity, order.movement.quantity - remaining);
+        ISecurityToken(order.movement.token).makeEarmark(order.movement.seller, order.movement.buyer, quantity);
+    }
+
+    /// @inheritdoc IDvP
+    function cancelOrder(Order calldata order, bytes calldata sellerSignature) external {
         Movement calldata movement = order.movement;
-        id = _settlementId(movement, termsHash(order.terms));
-        _validate(id, order);
-        Slot storage slot = _lanes[movement.seller][Lanes.pairOf(movement.nonce)];
+        bytes32 id = _idOf(order);
+        if (msg.sender != movement.seller) {
+            if (msg.sender != movement.buyer) revert NotParty(id, msg.sender);
+            if (!movement.seller.isFrom(id, sellerSignature)) revert InvalidSignature(id, movement.seller);
+        }
+        Slot storage slot = _slot(movement.seller, movement.nonce);
         LanePair pair = slot.pair;
         (Status status, bytes15 prefix) = pair.read(movement.nonce);
-        if (status != Status.None) revert NonceUsed(id, movement.seller, movement.nonce, status, prefix);
-        if (!movement.seller.isFrom(id, sellerSignature)) revert InvalidSignature(id, movement.seller);
-        if (!movement.buyer.isFrom(id, buyerSignature)) revert InvalidSignature(id, movement.buyer);
+        bool divided = status == Status.InParts && lockedInParts[id] != 0;
+        if (status != Status.None && !divided) revert NonceUsed(id, movement.seller, movement.nonce, status, prefix);
 
-        slot.pair = pair.write(movement.nonce, Status.Locked, id);
-        emit Locked(id, order.terms.tradeId, movement.token, movement, order.terms);
-        ISecurityToken(movement.token).earmark(movement.seller, movement.buyer, movement.quantity);
+        slot.pair = pair.write(movement.nonce, Status.Cancelled, id);
+        emit OrderCancelled(id, msg.sender);
     }
 
+    // Settle or give back
+
     /// @inheritdoc IDvP
-    function settle(Movement calldata movement, bytes32 hashOfTerms, Proof calldata proof) external {
-        bytes32 id = _settlementId(movement, hashOfTerms);
+    function settle(Leg calldata leg, bytes calldata proof) external {
+        Movement calldata movement = leg.movement;
+        bytes32 id = _idOf(movement, leg.hashOfTerms);
         (Slot storage slot, LanePair pair, Status status) = _open(id, movement);
-        if (status == Status.Locked) _requireProof(id, PAID, movement.epoch, proof);
+        if (status == Status.Locked) _requireOutcome(id, PAID, movement.epoch, proof);
 
         slot.pair = pair.write(movement.nonce, Status.Settled, id);
-        emit Settled(id, movement.seller, movement.nonce);
-        ISecurityToken(movement.token).deliver(movement.seller, movement.buyer, movement.quantity);
+        emit Settled(id);
+        ISecurityToken(movement.token).settleEarmark(movement.seller, movement.buyer, movement.quantity);
     }
 
     /// @inheritdoc IDvP
-    function recordPaid(Movement calldata movement, bytes32 hashOfTerms, Proof calldata proof) external {
-        bytes32 id = _settlementId(movement, hashOfTerms);
-        (Slot storage slot, LanePair pair, Status status) = _open(id, movement);
-        if (status != Status.Locked) revert WrongStatus(id, status, Status.Locked);
-        _requireProof(id, PAID, movement.epoch, proof);
+    function settleBatch(Leg[] calldata legs, bytes calldata proof) external {
+        if (legs.length == 0) return;
+        uint32 epoch = legs[0].movement.epoch;
+        bytes32[] memory ids = new bytes32[](legs.length);
+        for (uint256 i = 0; i < legs.length; ++i) {
+            Movement calldata movement = legs[i].movement;
+            ids[i] = _idOf(movement, legs[i].hashOfTerms);
+            if (movement.epoch != epoch) revert MixedEpochs(ids[i], movement.epoch, epoch);
+        }
+        bytes32 digest = _digest(TypedData.hashOutcomes(ids, PAID, epoch));
+        proof.requireQuorum(ids[0], digest, epoch, epochHash[epoch]);
+
+        for (uint256 i = 0; i < legs.length; ++i) {
+            _requireGas(i, DELIVER_GAS);
+            _deliverOrSkip(ids[i], legs[i].movement);
+        }
+    }
+
+    /// @inheritdoc IDvP
+    function recordPaid(Leg calldata leg, bytes calldata proof) external {
+        Movement calldata movement = leg.movement;
+        bytes32 id = _idOf(movement, leg.hashOfTerms);
+        (Slot storage slot, LanePair pair) = _locked(id, movement);
+        _requireOutcome(id, PAID, movement.epoch, proof);
 
         slot.pair = pair.write(movement.nonce, Status.Paid, id);
-        emit PaidRecorded(id, movement.seller, movement.nonce);
+        emit PaidRecorded(id);
     }
 
     /// @inheritdoc IDvP
-    function giveBack(Movement calldata movement, bytes32 hashOfTerms, Proof calldata proof) external {
-        bytes32 id = _settlementId(movement, hashOfTerms);
-        (Slot storage slot, LanePair pair, Status status) = _open(id, movement);
-        if (status != Status.Locked) revert WrongStatus(id, status, Status.Locked);
-        _requireProof(id, NEVER, movement.epoch, proof);
-
-        slot.pair = pair.write(movement.nonce, Status.GivenBack, id);
-        emit GivenBack(id, movement.seller, movement.nonce);
-        ISecurityToken(movement.token).releaseEarmark(movement.seller, movement.quantity);
+    function giveBack(Leg calldata leg, bytes calldata proof) external {
+        Movement calldata movement = leg.movement;
+        bytes32 id = _idOf(movement, leg.hashOfTerms);
+        (Slot storage slot, LanePair pair) = _locked(id, movement);
+        _requireOutcome(id, NEVER, movement.epoch, proof);
+        _giveBack(id, movement, slot, pair);
     }
+
+    // Long stop
+
+    /// @inheritdoc IDvP
+    function proposeLongStop(Order calldata order) external only(officer) {
+        bytes32 id = _idOf(order);
+        _locked(id, order.movement);
+        uint40 from = order.terms.payBy + GRACE;
+        if (!from.hasPassed()) revert TooEarly(block.timestamp, from);
+        if (longStopFrom[id] != 0) revert AlreadyProposed(id, longStopFrom[id]);
+        longStopFrom[id] = CHALLENGE.fromNow();
+        emit LongStopProposed(id, longStopFrom[id]);
+    }
+
+    /// @inheritdoc IDvP
+    function confirmLongStop(Leg calldata leg) external only(confirmer) {
+        Movement calldata movement = leg.movement;
+        bytes32 id = _idOf(movement, leg.hashOfTerms);
+        (Slot storage slot, LanePair pair) = _locked(id, movement);
+        uint40 from = longStopFrom[id];
+        if (from == 0) revert NotProposed(id, 0);
+        if (!from.hasPassed()) revert TooEarly(block.timestamp, from);
+        _giveBack(id, movement, slot, pair);
+    }
+
+    // Epochs
+
+    /// @inheritdoc IDvP
+    function rotate(Epoch calldata next, bytes calldata proof) external {
+        uint32 current = currentEpoch;
+        bytes32 digest = rotationDigest(next);
+        proof.requireQuorum(digest, digest, current, epochHash[current]);
+        _startEpoch(current + 1, next);
+    }
+
+    /// @inheritdoc IDvP
+    function proposeRotation(Epoch calldata next) external only(officer) {
+        uint32 number = currentEpoch + 1;
+        _proposedRotation = TypedData.hashRotation(number, next);
+        _rotationFrom = ROTATION_DELAY.fromNow();
+        emit RotationProposed(number, _proposedRotation, _rotationFrom);
+    }
+
+    /// @inheritdoc IDvP
+    function confirmRotation(Epoch calldata next) external only(confirmer) {
+        uint32 number = currentEpoch + 1;
+        // The hash names the number: a proposal dies with the epoch it was made in.
+        bytes32 rotation = TypedData.hashRotation(number, next);
+        if (rotation != _proposedRotation) revert NotProposed(rotation, _proposedRotation);
+        if (!_rotationFrom.hasPassed()) revert TooEarly(block.timestamp, _rotationFrom);
+        _startEpoch(number, next);
+    }
+
+    // Views
 
     /// @inheritdoc IDvP
     function settlementId(Order calldata order) external view returns (bytes32) {
-        return _settlementId(order.movement, termsHash(order.terms));
+        return _idOf(order);
     }
 
     /// @inheritdoc IDvP
     function statusOf(address seller, uint64 nonce) external view returns (Status status, bytes15 prefix) {
-        return _lanes[seller][Lanes.pairOf(nonce)].pair.read(nonce);
+        return _slot(seller, nonce).pair.read(nonce);
     }
 
     /// @inheritdoc IDvP
     function statusOfSettlement(bytes32 id, address seller, uint64 nonce) external view returns (Status) {
-        (Status status, bytes15 prefix) = _lanes[seller][Lanes.pairOf(nonce)].pair.read(nonce);
+        (Status status, bytes15 prefix) = _slot(seller, nonce).pair.read(nonce);
         return prefix == Lanes.prefixOf(id) ? status : Status.None;
     }
 
@@ -149,39 +318,171 @@ contract DvP is IDvP {
     }
 
     /// @inheritdoc IDvP
-    function outcomeDigest(bytes32 id, uint8 result, uint32 epoch) public view returns (bytes32) {
-        return _digest(keccak256(abi.encode(OUTCOME_TYPEHASH, id, result, epoch)));
+    function outcomesDigest(bytes32[] calldata ids, uint8 result, uint32 epoch) external view returns (bytes32) {
+        return _digest(TypedData.hashOutcomes(ids, result, epoch));
     }
 
     /// @inheritdoc IDvP
-    function termsHash(Terms calldata terms) public pure returns (bytes32) {
-        return keccak256(abi.encode(TERMS_TYPEHASH, terms));
+    function groupOf(Movement[] calldata movements) external pure returns (bytes32) {
+        bytes32[] memory hashes = new bytes32[](movements.length);
+        for (uint256 i = 0; i < movements.length; ++i) {
+            hashes[i] = TypedData.hashMovement(movements[i]);
+        }
+        return TypedData.hashList(hashes);
     }
 
-    function _startEpoch(uint32 epoch, address[] memory agents, uint8 quorum, uint8 faulty) private {
-        uint256 count = agents.length;
-        if (count == 0 || count > MAX_AGENTS) revert BadAgentCount(count, MAX_AGENTS);
-        if (quorum > count || 2 * uint256(quorum) <= count + faulty) revert UnsafeQuorum(count, quorum, faulty);
+    /// @inheritdoc IDvP
+    function termsHash(Terms calldata terms) external pure returns (bytes32) {
+        return TypedData.hashTerms(terms);
+    }
+
+    /// @inheritdoc IDvP
+    function outcomeDigest(bytes32 id, uint8 result, uint32 epoch) public view returns (bytes32) {
+        return _digest(TypedData.hashOutcome(id, result, epoch));
+    }
+
+    /// @inheritdoc IDvP
+    function rotationDigest(Epoch calldata next) public view returns (bytes32) {
+        return _digest(TypedData.hashRotation(currentEpoch + 1, next));
+    }
+
+    // What the calls above share
+
+    function _startEpoch(uint32 number, Epoch memory next) private {
+        uint256 count = next.agents.length;
+        uint256 quorum = next.quorum;
+        if (count == 0 || count > Proofs.MAX_AGENTS) revert BadAgentCount(count, Proofs.MAX_AGENTS);
+        if (quorum > count || 2 * quorum <= count + next.faulty) revert UnsafeQuorum(count, next.quorum, next.faulty);
+        if (next.officer == address(0) || next.officer == next.confirmer) revert RolesNotApart(next.officer);
+        if (next.confirmer == address(0)) revert RolesNotApart(next.confirmer);
         address previous = address(0);
         for (uint256 i = 0; i < count; ++i) {
-            if (agents[i] <= previous) revert AgentsNotAscending(i, previous, agents[i]);
-            previous = agents[i];
+            address agent = next.agents[i];
+            if (agent <= previous) revert AgentsNotAscending(i, previous, agent);
+            if (agent == next.officer || agent == next.confirmer) revert RolesNotApart(agent);
+            previous = agent;
         }
-        currentEpoch = epoch;
-        epochHash[epoch] = keccak256(abi.encode(epoch, quorum, agents));
-        emit EpochStarted(epoch, epochHash[epoch], quorum, faulty, agents);
+        bytes32 hash = Proofs.epochHash(number, next.quorum, next.agents);
+        currentEpoch = number;
+        officer = next.officer;
+        confirmer = next.confirmer;
+        epochHash[number] = hash;
+        emit EpochStarted(
+            number, hash, next.quorum, next.faulty, next.agents, next.officer, next.confirmer
+        );
+    }
+
+    /// @param group what the order must name as its group: 0 unless it is locked in one.
+    function _lock(
+        Order calldata order,
+        bytes calldata sellerSignature,
+        bytes calldata buyerSignature,
+        bytes32 group
+    ) private returns (bytes32 id) {
+        Movement calldata movement = order.movement;
+        id = _idOf(order);
+        _validate(id, movement, order.terms);
+        if (order.terms.group != group) revert GroupMismatch(id, order.terms.group, group);
+        _take(id, movement.seller, movement.nonce, Status.Locked);
+        _requireSigned(id, movement, sellerSignature, buyerSignature);
+
+        TypedData.emitLocked(id, order);
+        // A group is locked as a whole or not at all: one refusal is meant to undo the rest.
+        // slither-disable-next-line calls-loop
+        ISecurityToken(movement.token).makeEarmark(movement.seller, movement.buyer, movement.quantity);
+    }
+
+    /// @dev Locks legs `start` to `end` - 1, which are one order or one group, by a call to this contract, so that
+    /// what fails undoes itself and nothing else.
+    function _lockOrSkip(SignedOrder[] calldata legs, uint256 start, uint256 end, bytes32 group) private {
+        uint256 limit = LOCK_GAS * (end - start);
+        _requireGas(start, limit);
+        uint256 free = Attempts.mark();
+        bytes memory data = "";
+        if (group == 0) {
+            data = _lockData(legs[start]);
+        } else {
+            SignedOrder[] memory run = new SignedOrder[](end - start);
+            for (uint256 i = start; i < end; ++i) {
+                run[i - start] = legs[i];
+            }
+            data = abi.encodeCall(this.lockGroup, (run));
+        }
+        (bool done, bytes memory reason) = Attempts.attempt(address(this), limit, data);
+        for (uint256 i = start; i < end && !done; ++i) {
+            emit LegSkipped(_idOf(legs[i].order), reason);
+        }
+        Attempts.release(free);
+    }
+
+    /// @dev abi.encodeCall(this.lock, …) with the order copied as it lies, 500 gas less: its words, the two offsets
+    /// of what follows them, then each signature behind its length.
+    function _lockData(SignedOrder calldata leg) private pure returns (bytes memory) {
+        bytes calldata first = leg.sellerSignature;
+        bytes calldata second = leg.buyerSignature;
+        uint256 offset = TypedData.ORDER_BYTES + 2 * 32;
+        return abi.encodePacked(
+            this.lock.selector,
+            TypedData.raw(leg.order),
+            offset,
+            offset + 32 + first.length,
+            first.length,
+            first,
+            second.length,
+            second
+        );
     }
 
     /// @dev All of an order that can be judged without signatures and storage of others.
-    function _validate(bytes32 id, Order calldata order) private view {
-        Movement calldata movement = order.movement;
-        Terms calldata terms = order.terms;
-        if (terms.lockBy.hasPassed()) revert LockByPassed(id, block.timestamp, terms.lockBy);
-        if (terms.payBy < terms.lockBy) revert PayByBeforeLockBy(id, terms.payBy, terms.lockBy);
+    function _validate(bytes32 id, Movement calldata movement, Terms calldata terms) private view {
+        uint40 lockBy = terms.lockBy;
+        uint40 payBy = terms.payBy;
+        if (lockBy.hasPassed()) revert LockByPassed(id, block.timestamp, lockBy);
+        if (payBy < lockBy) revert PayByBeforeLockBy(id, payBy, lockBy);
+        if (payBy > MAX_LOCK.fromNow()) revert PayByTooFar(id, payBy, MAX_LOCK.fromNow());
         if (movement.epoch != currentEpoch) revert NotCurrentEpoch(id, movement.epoch, currentEpoch);
+        uint32 part = terms.part;
+        uint64 minimumLot = terms.minimumLot;
+        if (part != 0 && minimumLot != 0) revert NotDivisible(id, part);
         if (movement.quantity == 0) revert ZeroQuantity(id);
         if (movement.seller == movement.buyer) revert SameParty(id, movement.seller);
         if (movement.token.code.length == 0) revert NoToken(id, movement.token);
+    }
+
+    function _requireSigned(
+        bytes32 id,
+        Movement calldata movement,
+        bytes calldata sellerSignature,
+        bytes calldata buyerSignature
+    ) private view {
+        if (!movement.seller.isFrom(id, sellerSignature)) revert InvalidSignature(id, movement.seller);
+        if (!movement.buyer.isFrom(id, buyerSignature)) revert InvalidSignature(id, movement.buyer);
+    }
+
+    /// @dev Takes a lane that was never used.
+    function _take(bytes32 id, address seller, uint64 nonce, Status status) private {
+        Slot storage slot = _slot(seller, nonce);
+        LanePair pair = slot.pair;
+        (Status previous, bytes15 prefix) = pair.read(nonce);
+        if (previous != Status.None) revert NonceUsed(id, seller, nonce, previous, prefix);
+        slot.pair = pair.write(nonce, status, id);
+    }
+
+    /// @dev Counts `quantity` as locked; the first part takes the order's own lane.
+    function _takeFromOrder(bytes32 id, Movement calldata movement, uint64 minimumLot, uint64 quantity)
+        private
+        returns (uint64 remaining)
+    {
+        uint64 locked = lockedInParts[id];
+        (Status status, bytes15 prefix) = _slot(movement.seller, movement.nonce).pair.read(movement.nonce);
+        if (locked == 0) _take(id, movement.seller, movement.nonce, Status.InParts);
+        else if (status != Status.InParts) revert NonceUsed(id, movement.seller, movement.nonce, status, prefix);
+        remaining = movement.quantity - locked;
+        if (quantity > remaining || (quantity < minimumLot && quantity != remaining) || quantity == 0) {
+            revert BadPart(id, quantity, minimumLot, remaining);
+        }
+        remaining -= quantity;
+        lockedInParts[id] = movement.quantity - remaining;
     }
 
     /// @dev Finds the settlement, Locked or Paid, or refuses by name.
@@ -191,62 +492,88 @@ contract DvP is IDvP {
         returns (Slot storage slot, LanePair pair, Status status)
     {
         bytes15 prefix = 0;
-        slot = _lanes[movement.seller][Lanes.pairOf(movement.nonce)];
+        slot = _slot(movement.seller, movement.nonce);
         pair = slot.pair;
         (status, prefix) = pair.read(movement.nonce);
-        if (status == Status.None) revert WrongStatus(id, status, Status.Locked);
+        if (status == Status.None || status > Status.GivenBack) revert WrongStatus(id, status, Status.Locked);
         if (prefix != Lanes.prefixOf(id)) revert OrderMismatch(id, prefix, Lanes.prefixOf(id));
         if (status > Status.Paid) revert AlreadyEnded(id, status, Status.Locked);
     }
 
-    /// @dev Rebuilds the epoch from the recovered and the absent agents; its hash must be the stored one. So the
-    /// signers are agents of the epoch, each counted once, and the quorum is the epoch's.
-    function _requireProof(bytes32 id, uint8 result, uint32 epoch, Proof calldata proof) private view {
-        bytes calldata signatures = proof.signatures;
-        uint256 signed = signatures.length / 64;
-        uint256 count = signed + proof.absent.length;
-        if (signatures.length % 64 != 0 || count > MAX_AGENTS || proof.signers >> count != 0) {
-            revert MalformedProof(id, signatures.length, proof.absent.length, proof.signers);
-        }
-        if (signed < proof.quorum) revert QuorumNotReached(id, signed, proof.quorum);
-
-        bytes32 digest = outcomeDigest(id, result, epoch);
-        address[] memory agents = new address[](count);
-        uint256 next = 0;
-        for (uint256 i = 0; i < count; ++i) {
-            // next ≤ i ≤ 7, so nothing overflows; a wrong number of set bits is refused before it is used.
-            unchecked {
-                if ((proof.signers >> i) & 1 == 0) {
-                    if (i - next == proof.absent.length) {
-                        revert MalformedProof(id, signatures.length, proof.absent.length, proof.signers);
-                    }
-                    agents[i] = proof.absent[i - next];
-                } else {
-                    if (next == signed) {
-                        revert MalformedProof(id, signatures.length, proof.absent.length, proof.signers);
-                    }
-                    agents[i] = Signatures.recoverCompactAt(digest, signatures, 64 * next);
-                    ++next;
-                }
-            }
-        }
-        bytes32 actual = keccak256(abi.encode(epoch, proof.quorum, agents));
-        if (actual != epochHash[epoch]) revert ProofNotFromEpoch(id, actual, epochHash[epoch]);
+    /// @dev Finds the settlement, Locked, or refuses by name.
+    function _locked(bytes32 id, Movement calldata movement) private view returns (Slot storage slot, LanePair pair) {
+        Status status = Status.None;
+        (slot, pair, status) = _open(id, movement);
+        if (status != Status.Locked) revert WrongStatus(id, status, Status.Locked);
     }
 
-    function _settlementId(Movement calldata movement, bytes32 hashOfTerms) private view returns (bytes32) {
-        bytes32 movementHash = keccak256(abi.encode(MOVEMENT_TYPEHASH, movement));
-        return _digest(keccak256(abi.encode(ORDER_TYPEHASH, movementHash, hashOfTerms)));
+    function _giveBack(bytes32 id, Movement calldata movement, Slot storage slot, LanePair pair) private {
+        slot.pair = pair.write(movement.nonce, Status.GivenBack, id);
+        emit GivenBack(id);
+        ISecurityToken(movement.token).releaseEarmark(movement.seller, movement.quantity);
+    }
+
+    /// @dev Its outcome PAID is proved; what the token refuses stays Paid.
+    function _deliverOrSkip(bytes32 id, Movement calldata movement) private {
+        Slot storage slot = _slot(movement.seller, movement.nonce);
+        LanePair pair = slot.pair;
+        (Status status, bytes15 prefix) = pair.read(movement.nonce);
+        if (prefix != Lanes.prefixOf(id) || (status != Status.Locked && status != Status.Paid)) {
+            emit LegSkipped(id, abi.encodeWithSelector(WrongStatus.selector, id, status, Status.Locked));
+            return;
+        }
+        // Before the call: a token that comes back finds the settlement ended.
+        slot.pair = pair.write(movement.nonce, Status.Settled, id);
+        (bool done, bytes memory reason) = Attempts.attempt(
+            movement.token,
+            DELIVER_GAS,
+            abi.encodeCall(ISecurityToken.settleEarmark, (movement.seller, movement.buyer, movement.quantity))
+        );
+        if (done) {
+            emit Settled(id);
+            return;
+        }
+        // A failed call changed nothing, so the neighbouring lane is still as it was read.
+        slot.pair = pair.write(movement.nonce, Status.Paid, id);
+        if (status == Status.Locked) emit PaidRecorded(id);
+        emit LegSkipped(id, reason);
+    }
+
+    function _requireGas(uint256 index, uint256 limit) private view {
+        uint256 needed = Attempts.needed(limit);
+        if (gasleft() < needed) revert StarvedOfGas(index, gasleft(), needed);
+    }
+
+    function _requireOutcome(bytes32 id, uint8 result, uint32 epoch, bytes calldata proof) private view {
+        proof.requireQuorum(id, outcomeDigest(id, result, epoch), epoch, epochHash[epoch]);
+    }
+
+    function _slot(address seller, uint64 nonce) private view returns (Slot storage) {
+        return _lanes[Lanes.keyOf(seller, nonce)];
+    }
+
+    function _idOf(Order calldata order) private view returns (bytes32) {
+        return _idOf(order.movement, TypedData.hashTerms(order.terms));
+    }
+
+    function _idOf(Movement calldata movement, bytes32 hashOfTerms) private view returns (bytes32) {
+        return _digest(TypedData.hashOrder(TypedData.hashMovement(movement), hashOfTerms));
     }
 
     function _digest(bytes32 structHash) private view returns (bytes32) {
         bytes32 domain = block.chainid == _deploymentChainId ? _deploymentDomain : _domain();
-        return keccak256(abi.encodePacked(hex"1901", domain, structHash));
+        return TypedData.digest(domain, structHash);
     }
 
     function _domain() private view returns (bytes32) {
         return keccak256(
-            abi.encode(DOMAIN_TYPEHASH, keccak256(bytes(NAME)), keccak256(bytes(VERSION)), block.chainid, address(this))
+            abi.encode(
+                TypedData.DOMAIN_TYPEHASH,
+                keccak256(bytes(NAME)),
+                keccak256(bytes(VERSION)),
+                block.chainid,
+                address(this)
+            )
         );
     }
 }

@@ -9,7 +9,8 @@ pragma solidity 0.8.37;
 /// Balance and lanes are base units of at most 2^60 - 1, about 1.15e18. No security comes near: the largest
 /// government issues are about 1e11 in nominal, 1e13 with cents; the largest share counts about 1e12. As all units
 /// issued together stay within the limit, no balance can exceed it, and Σ lanes ≤ balance by construction.
-/// Flags are kept as they are; bit 0 is set aside for "a frozen amount stands in a second slot".
+/// Flags, from bit 240: an amount is frozen and stands in a second slot; the account is frozen; the account was
+/// recovered, its units follow its heir. Set ones stand for rare states: a plain account costs no second look.
 type Account is uint256;
 
 using Accounts for Account global;
@@ -19,7 +20,17 @@ library Accounts {
     /// @notice The most base units that one security can have.
     uint256 internal constant MAX_UNITS = 2 ** 60 - 1;
 
+    /// @notice An amount of the account is frozen.
+    uint256 internal constant PARTLY_FROZEN = 1 << 240;
+
+    /// @notice The whole account is frozen.
+    uint256 internal constant FROZEN = 1 << 241;
+
+    /// @notice The wallet was recovered; its units belong to its heir's.
+    uint256 internal constant RECOVERED = 1 << 242;
+
     uint256 private constant FIELD_BITS = 60;
+    uint256 private constant FLAGS = 240;
 
     /// @notice All units owned, earmarked ones included.
     function balance(Account account) internal pure returns (uint256) {
@@ -39,14 +50,30 @@ library Accounts {
         }
     }
 
-    /// @notice Units that can move; 0 if more is set aside than owned.
-    function free(Account account) internal pure returns (uint256) {
+    /// @notice Units that no earmark holds; 0 if more is set aside than owned.
+    function unearmarked(Account account) internal pure returns (uint256) {
         uint256 owned = balance(account);
         uint256 reserved = earmarkedTotal(account);
         // Only subtracted when the result is not negative.
         unchecked {
             return reserved < owned ? owned - reserved : 0;
         }
+    }
+
+    /// @notice Whether no flag is set: what no earmark holds is free.
+    function isPlain(Account account) internal pure returns (bool) {
+        return Account.unwrap(account) >> FLAGS == 0;
+    }
+
+    /// @notice Whether `flag` is set.
+    function has(Account account, uint256 flag) internal pure returns (bool) {
+        return Account.unwrap(account) & flag != 0;
+    }
+
+    /// @notice The account with `flag` set or cleared.
+    function with(Account account, uint256 flag, bool set) internal pure returns (Account) {
+        uint256 others = Account.unwrap(account) & ~flag;
+        return Account.wrap(set ? others | flag : others);
     }
 
     /// @dev The caller has shown that balance + units ≤ MAX_UNITS, so nothing is carried into lane 0.
@@ -63,7 +90,7 @@ library Accounts {
         }
     }
 
-    /// @dev The caller has shown that units ≤ free, so the lane stays ≤ balance and nothing is carried over.
+    /// @dev The caller has shown that units ≤ what no earmark holds, so the lane stays ≤ balance and nothing is carried over.
     function addEarmark(Account account, uint256 lane, uint256 units) internal pure returns (Account) {
         unchecked {
             return Account.wrap(Account.unwrap(account) + (units << _shift(lane)));

@@ -10,4 +10,12 @@ library Deadline {
         // slither-disable-next-line timestamp
         return block.timestamp > deadline;
     }
+
+    /// @notice The last second of a wait of `duration` from now.
+    function fromNow(uint40 duration) internal view returns (uint40) {
+        // Seconds since 1970 leave 2^40 in the year 36812.
+        unchecked {
+            return uint40(block.timestamp) + duration;
+        }
+    }
 }

@@ -9,8 +9,10 @@ import {IDvP} from "../interfaces/IDvP.sol";
 ///   | status | id prefix 120 b | status | id prefix 120 b |
 ///   |-- nonce 2k --------------|-- nonce 2k + 1 ----------|
 ///
-/// Why a prefix of the id is enough: see the assumptions of {IDvP}. It keeps honest callers from presenting
-/// another order by mistake; what guards the units is the proof, and that binds the whole id.
+/// The prefix stands for the id wherever no proof does: the long stop presents an order again, and nothing but
+/// the prefix says that it is the locked one. Two orders with one prefix take about 2^60 hashes to find, a second
+/// order for a given lock 2^120. Shorter prefixes would let more lanes share a new slot, 17,100 gas dearer than
+/// one in use; of 56 bits, two orders are found in minutes.
 type LanePair is uint256;
 
 using Lanes for LanePair global;
@@ -19,9 +21,9 @@ using Lanes for LanePair global;
 library Lanes {
     uint256 private constant LANE_MASK = type(uint128).max;
 
-    /// @notice Which pair holds `nonce`.
-    function pairOf(uint64 nonce) internal pure returns (uint64) {
-        return nonce >> 1;
+    /// @notice Which slot holds `nonce` of `seller`: the address, then the nonce without its last bit.
+    function keyOf(address seller, uint64 nonce) internal pure returns (uint256) {
+        return (uint256(uint160(seller)) << 64) | (nonce >> 1);
     }
 
     /// @notice The first 15 bytes of an id.
@@ -44,6 +46,6 @@ library Lanes {
     }
 
     function _shift(uint64 nonce) private pure returns (uint256) {
-        return (nonce & 1) << 7;
+        return uint256(nonce & 1) << 7;
     }
 }

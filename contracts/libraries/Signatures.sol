@@ -17,7 +17,7 @@ library Signatures {
     function isFrom(address signer, bytes32 digest, bytes calldata signature) internal view returns (bool) {
         address recovered = address(0);
         if (signature.length == 64) {
-            recovered = recoverCompact(digest, bytes32(signature[:32]), bytes32(signature[32:]));
+            recovered = recoverCompactAt(digest, signature, 0);
         } else if (signature.length == 65) {
             recovered = _recover(digest, bytes32(signature[:32]), bytes32(signature[32:64]), uint8(signature[64]));
         }

@@ -5,6 +5,13 @@ pragma solidity 0.8.37;
 contract MockToken {
     error Refused();
 
+    enum Mischief {
+        None,
+        BurnsGas,
+        FloodsWithData
+    }
+
+    Mischief public mischief;
     bool public refuses;
     bytes public payload;
     bool public reentryDone;
@@ -16,11 +23,16 @@ contract MockToken {
         refuses = refuses_;
     }
 
-    function earmark(address, address, uint256) external {
+    /// @notice From now on every call ends so.
+    function become(Mischief mischief_) external {
+        mischief = mischief_;
+    }
+
+    function makeEarmark(address, address, uint256) external {
         _misbehave();
     }
 
-    function deliver(address, address, uint256) external {
+    function settleEarmark(address, address, uint256) external {
         _misbehave();
     }
 
@@ -29,6 +41,12 @@ contract MockToken {
     }
 
     function _misbehave() private {
+        if (mischief == Mischief.BurnsGas) while (true) {}
+        if (mischief == Mischief.FloodsWithData) {
+            assembly ("memory-safe") {
+                revert(0x00, 0x8000)
+            }
+        }
         if (refuses) revert Refused();
         if (payload.length == 0) return;
         (reentryDone, reentryAnswer) = msg.sender.call(payload);

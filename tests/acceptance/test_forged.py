@@ -14,7 +14,7 @@ from lockstep.app.auditing import audit
 from lockstep.app.intake import submit_file
 from lockstep.app.market_file import read_market
 from lockstep.app.world import TICK, World
-from lockstep.chain.ledger import EvmAssetLedger, call_data, read
+from lockstep.chain.ledger import EvmAssetLedger, call_data, packed, read
 from lockstep.domain.errors import ContractRefused, Contradiction
 from lockstep.domain.identifiers import SettlementId
 from lockstep.domain.market import Network
@@ -270,10 +270,11 @@ def test_a_second_outcome_finds_the_settlement_ended(world: World, ending: Outco
     opposite = [replace(signed(world, key, result=other), result=other) for key in world.roles.agents]
     proof = build_proof(other, opposite, world.ledger.epoch(), network)
     assert proof is not None
-    movement, given = trade.order.movement, (proof.quorum, proof.signers, proof.signatures, list(proof.absent))
+    movement = trade.order.movement
     values = (movement.token, movement.seller, movement.buyer, movement.quantity, movement.epoch, movement.nonce)
+    leg = (values, terms_hash(trade.order.terms))
     for function in ("giveBack",) if other is NEVER else ("settle", "recordPaid"):
-        data = call_data("DvP", function, values, terms_hash(trade.order.terms), given)
+        data = call_data("DvP", function, leg, packed(proof))
         with pytest.raises(ContractRefused) as refused:
             world.chain.node.call(network.dvp, data)
         assert refused.value.name in ("AlreadyEnded", "WrongStatus")

@@ -36,24 +36,24 @@ def agents(accounts):
 
 
 @pytest.fixture
-def registry(project, registrar, seller, buyer):
-    registry = registrar.deploy(project.ParticipantRegistry, registrar)
+def registry(project, accounts, registrar, seller, buyer):
+    registry = registrar.deploy(project.ParticipantRegistry, registrar, accounts[8])
     for wallet, lei in ((seller, b"529900T8BM49AURSDO55"), (buyer, b"5493001KJTIIGC8Y1R12")):
         registry.register(wallet, lei, b"DE", 1, 2**40 - 1, sender=registrar)
     return registry
 
 
 @pytest.fixture
-def dvp(project, registrar, agents):
-    return registrar.deploy(project.DvP, agents, 3, 1)
+def dvp(project, accounts, registrar, agents):
+    return registrar.deploy(project.DvP, (agents, 3, 1, accounts[7], accounts[8]))
 
 
 @pytest.fixture
-def token(project, registrar, registry, dvp, seller):
+def token(project, accounts, registrar, registry, dvp, seller):
     nobody = "0x" + "00" * 20
     lanes = [dvp.address, nobody, nobody]
-    token = registrar.deploy(
-        project.SecurityToken, "Bund 2.5% 2035", "BUND35", b"DE0001102580", 2, registry, registrar, lanes
-    )
+    terms = (b"DE0001102580", 0, b"EUR", 2, 1, 0, 0, 25_000, 1, 1)
+    setup = (registry, registrar, accounts[7], accounts[8], lanes, 2**60 - 1, 2**192 - 1, 2**32 - 1, nobody)
+    token = registrar.deploy(project.SecurityToken, "Bund 2.5% 2035", "BUND35", terms, setup)
     token.issue(seller, 1_000, sender=registrar)
     return token

@@ -17,9 +17,10 @@ def signature(account, digest: bytes) -> bytes:
 
 
 @pytest.fixture
-def order(token, seller, buyer):
+def order(token, seller, buyer, chain):
     movement = (token.address, seller.address, buyer.address, 100, 1, 0)
-    return movement, (keccak(text="trade"), 0, keccak(text="cash"), 2**40 - 1, 2**40 - 1)
+    deadline = chain.blocks.head.timestamp + 86_400
+    return movement, (keccak(text="trade"), 0, 0, bytes(32), keccak(text="cash"), deadline, deadline)
 
 
 @pytest.fixture
@@ -32,22 +33,23 @@ def locked(dvp, order, seller, buyer, registrar) -> bytes:
 def proof(dvp, agents, id_: bytes, result: int, count: int = 3):
     digest = bytes(dvp.outcomeDigest(id_, result, 1))
     signatures = b"".join(signature(agent, digest) for agent in agents[:count])
-    return 3, 2**count - 1, signatures, [agent.address for agent in agents[count:]]
+    absent = b"".join(bytes.fromhex(agent.address[2:]) for agent in agents[count:])
+    return bytes([3, 2**count - 1]) + signatures + absent
 
 
 def test_paid_delivers(dvp, token, order, locked, agents, seller, buyer, registrar):
     assert token.freeOf(seller) == 900
     paid = proof(dvp, agents, locked, PAID)
-    receipt = dvp.settle(order[0], dvp.termsHash(order[1]), paid, sender=registrar)
+    receipt = dvp.settle((order[0], dvp.termsHash(order[1])), paid, sender=registrar)
     settled = receipt.events.filter(dvp.Settled)
-    assert [(event.settlementId, event.seller, event.nonce) for event in settled] == [(locked, seller, 0)]
+    assert [event.settlementId for event in settled] == [locked]
     assert dvp.statusOfSettlement(locked, seller, 0) == SETTLED
     assert (token.balanceOf(seller), token.balanceOf(buyer)) == (900, 100)
 
 
 def test_never_gives_back(dvp, token, order, locked, agents, seller, registrar):
     never = proof(dvp, agents, locked, NEVER)
-    dvp.giveBack(order[0], dvp.termsHash(order[1]), never, sender=registrar)
+    dvp.giveBack((order[0], dvp.termsHash(order[1])), never, sender=registrar)
     assert dvp.statusOfSettlement(locked, seller, 0) == GIVEN_BACK
     assert token.freeOf(seller) == 1_000
 
@@ -55,13 +57,13 @@ def test_never_gives_back(dvp, token, order, locked, agents, seller, registrar):
 def test_too_few_agents_are_refused_by_name(dvp, order, locked, agents, registrar):
     few = proof(dvp, agents, locked, PAID, count=2)
     with ape.reverts(dvp.QuorumNotReached, settlementId=locked, signed=2, quorum=3):
-        dvp.settle(order[0], dvp.termsHash(order[1]), few, sender=registrar)
+        dvp.settle((order[0], dvp.termsHash(order[1])), few, sender=registrar)
 
 
 def test_the_wrong_outcome_is_refused_by_name(dvp, order, locked, agents, registrar):
     never = proof(dvp, agents, locked, NEVER)
     with ape.reverts(dvp.ProofNotFromEpoch):
-        dvp.settle(order[0], dvp.termsHash(order[1]), never, sender=registrar)
+        dvp.settle((order[0], dvp.termsHash(order[1])), never, sender=registrar)
 
 
 def test_earmarked_units_do_not_move(token, locked, seller, buyer):

@@ -27,6 +27,7 @@ from lockstep.chain.compiler import COMPILED
 
 ZERO = "0x" + "00" * 20
 FAR = 2**40 - 1
+DAY = 86_400
 GAS = 2_000_000
 FEE = 10**10
 HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
@@ -51,6 +52,8 @@ TYPES = {
     "Terms": [
         {"name": "tradeId", "type": "bytes32"},
         {"name": "part", "type": "uint32"},
+        {"name": "minimumLot", "type": "uint64"},
+        {"name": "group", "type": "bytes32"},
         {"name": "cashHash", "type": "bytes32"},
         {"name": "lockBy", "type": "uint40"},
         {"name": "payBy", "type": "uint40"},
@@ -60,6 +63,19 @@ TYPES = {
         {"name": "settlementId", "type": "bytes32"},
         {"name": "result", "type": "uint8"},
         {"name": "epoch", "type": "uint32"},
+    ],
+    "Outcomes": [
+        {"name": "settlementIds", "type": "bytes32[]"},
+        {"name": "result", "type": "uint8"},
+        {"name": "epoch", "type": "uint32"},
+    ],
+    "Rotation": [
+        {"name": "epoch", "type": "uint32"},
+        {"name": "agents", "type": "address[]"},
+        {"name": "quorum", "type": "uint8"},
+        {"name": "faulty", "type": "uint8"},
+        {"name": "officer", "type": "address"},
+        {"name": "confirmer", "type": "address"},
     ],
 }
 
@@ -72,6 +88,8 @@ class Status(IntEnum):
     PAID = 2
     SETTLED = 3
     GIVEN_BACK = 4
+    CANCELLED = 5
+    IN_PARTS = 6
 
 
 class Standing(IntEnum):
@@ -111,9 +129,11 @@ class Order:
     nonce: int = 0
     trade_id: bytes = b"\x11" * 32
     part: int = 0
+    minimum_lot: int = 0
+    group: bytes = b"\x00" * 32
     cash_hash: bytes = b"\x22" * 32
-    lock_by: int = FAR
-    pay_by: int = FAR
+    lock_by: int
+    pay_by: int
 
     @property
     def movement(self) -> tuple[Any, ...]:
@@ -121,7 +141,15 @@ class Order:
 
     @property
     def terms(self) -> tuple[Any, ...]:
-        return (self.trade_id, self.part, self.cash_hash, self.lock_by, self.pay_by)
+        return (
+            self.trade_id,
+            self.part,
+            self.minimum_lot,
+            self.group,
+            self.cash_hash,
+            self.lock_by,
+            self.pay_by,
+        )
 
     @property
     def words(self) -> tuple[Any, ...]:
@@ -174,6 +202,12 @@ def high_s(signature: bytes) -> bytes:
     return signature[:32] + s.to_bytes(32) + bytes([55 - signature[64]])
 
 
+def packed(proof: tuple[Any, ...]) -> bytes:
+    """The proof (quorum, signers, signatures, absent) as the contract takes it."""
+    quorum, signers, signatures, absent = proof
+    return bytes([quorum, signers]) + signatures + b"".join(bytes.fromhex(one[2:]) for one in absent)
+
+
 def artifact(name: str) -> dict[str, Any]:
     return json.loads((COMPILED / f"{name}.json").read_text())
 
@@ -195,8 +229,11 @@ class World:
         self._errors = {function_abi_to_4byte_selector(e): e for e in abis if e["type"] == "error"}
         self._events = {event_abi_to_log_topic(e): e for e in abis if e["type"] == "event"}
 
-        self.registry = self.deploy("ParticipantRegistry", self.registrar.address)
-        self.dvp = self.deploy("DvP", [a.address for a in self.agents], 3, 1)
+        self.officer, self.confirmer = self.keys[8:10]
+        self.registry = self.deploy("ParticipantRegistry", self.registrar.address, self.confirmer.address)
+        self.dvp = self.deploy("DvP", self.epoch())
+        # Within the longest lock of any test's first blocks, and a round number for all orders alike.
+        self.deadline = self.now() + 20 * DAY
         self.token = self.deploy_token()
         self.lane_token = self.token
         for party in (self.seller, self.buyer, self.other):
@@ -214,21 +251,37 @@ class World:
         return self.w3.eth.contract(receipt["contractAddress"], abi=made["abi"])
 
     def deploy_token(self, earmarkers: Sequence[str] | None = None, **changes: Any) -> Contract:
+        lanes = earmarkers or [self.dvp.address, self.collateral.address, self.gateway.address]
+        return self.deploy("SecurityToken", *self.token_arguments(lanes, **changes))
+
+    def token_arguments(self, earmarkers: Sequence[str], **changes: Any) -> tuple[Any, ...]:
+        """Name, symbol and the structs Terms and Setup: a bond that everyone may hold."""
         terms = {
+            "isin": b"DE0001102580",
+            "kind": 0,
+            "currency": b"EUR",
+            "decimals": 2,
+            "nominal": 1,
+            "issue_date": 1_735_689_600,
+            "maturity_date": 2_051_222_400,
+            "coupon_rate": 25_000,
+            "coupon_frequency": 1,
+            "day_count": 1,
+        }
+        setup = {
             "registry": self.registry.address,
             "issuer": self.issuer.address,
-        } | changes
-        lanes = earmarkers or [self.dvp.address, self.collateral.address, self.gateway.address]
-        return self.deploy(
-            "SecurityToken",
-            "Bund 2.5% 2035",
-            "BUND35",
-            b"DE0001102580",
-            2,
-            terms["registry"],
-            terms["issuer"],
-            lanes,
-        )
+            "officer": self.officer.address,
+            "confirmer": self.confirmer.address,
+            "earmarkers": list(earmarkers),
+            "authorised": 2**60 - 1,
+            "jurisdictions": 2**192 - 1,
+            "investor_classes": 2**32 - 1,
+            "predecessor": ZERO,
+        }
+        assert changes.keys() <= terms.keys() | setup.keys()
+        chosen = [tuple(changes.get(name, usual) for name, usual in of.items()) for of in (terms, setup)]
+        return ("Bund 2.5% 2035", "BUND35", *chosen)
 
     def send(self, call: Any, sender: Key, gas: int = GAS) -> Any:
         """Send, mine, and return the receipt of a transaction that must succeed."""
@@ -294,9 +347,20 @@ class World:
     # Settlements
 
     def order(self, **changes: Any) -> Order:
-        return Order(
-            **({"token": self.token.address, "seller": self.seller.address, "buyer": self.buyer.address} | changes)
-        )
+        usual = {
+            "token": self.token.address,
+            "seller": self.seller.address,
+            "buyer": self.buyer.address,
+            "lock_by": self.deadline,
+            "pay_by": self.deadline,
+        }
+        return Order(**(usual | changes))
+
+    def epoch(self, agents: Sequence[Key] | None = None, quorum: int = 3, faulty: int = 1, **roles: str) -> Any:
+        """The struct Epoch: agents, quorum, faulty, officer, confirmer."""
+        given = [key.address for key in (self.agents if agents is None else agents)]
+        officer, confirmer = self.officer.address, self.confirmer.address
+        return (given, quorum, faulty, roles.get("officer", officer), roles.get("confirmer", confirmer))
 
     def id_of(self, order: Order, chain_id: int | None = None, contract: str | None = None) -> bytes:
         return typed_digest("Order", order.message, chain_id or self.chain_id, contract or self.dvp.address)
@@ -306,6 +370,15 @@ class World:
         seller_signature = compact(sign(self.seller, digest)) if seller is None else seller
         buyer_signature = compact(sign(self.buyer, digest)) if buyer is None else buyer
         return self.dvp.functions.lock(order.words, seller_signature, buyer_signature)
+
+    def signed(self, order: Order) -> tuple[Any, ...]:
+        """The struct SignedOrder, signed by seller and buyer."""
+        digest = self.id_of(order)
+        return (order.words, compact(sign(self.seller, digest)), compact(sign(self.buyer, digest)))
+
+    def part_call(self, order: Order, part: int, quantity: int) -> Any:
+        words, *signatures = self.signed(order)
+        return self.dvp.functions.lockPart(words, part, quantity, *signatures)
 
     def lock(self, order: Order) -> bytes:
         self.send(self.lock_call(order), self.outsider)
@@ -327,17 +400,43 @@ class World:
         absent = [key.address for i, key in enumerate(everyone) if i not in chosen]
         return (quorum, sum(1 << i for i in chosen), signatures, absent)
 
+    def outcomes(self, ids: Sequence[bytes], result: int, epoch: int = 1) -> bytes:
+        message = {"settlementIds": list(ids), "result": result, "epoch": epoch}
+        return typed_digest("Outcomes", message, self.chain_id, self.dvp.address)
+
+    def rotation(self, epoch: int, next_: Any) -> bytes:
+        names = [field["name"] for field in TYPES["Rotation"]]
+        message = dict(zip(names, (epoch, *next_), strict=True))
+        return typed_digest("Rotation", message, self.chain_id, self.dvp.address)
+
+    def leg(self, order: Order) -> tuple[Any, ...]:
+        """The struct Leg."""
+        return (order.movement, self.terms_hash(order))
+
+    def settle_batch(self, orders: Sequence[Order], signed: Sequence[Order] | None = None, result: int = PAID) -> Any:
+        """settleBatch of `orders`, with a proof over those of `signed`."""
+        ids = [self.id_of(order) for order in (orders if signed is None else signed)]
+        proof = self.proof(self.outcomes(ids, result))
+        return self.dvp.functions.settleBatch([self.leg(order) for order in orders], packed(proof))
+
+    def group_of(self, orders: Sequence[Order]) -> bytes:
+        fields = ",".join(f"{one['type']} {one['name']}" for one in TYPES["Movement"])
+        types = ["bytes32", *(one["type"] for one in TYPES["Movement"])]
+        type_hash = keccak(text=f"Movement({fields})")
+        return keccak(b"".join(keccak(encode(types, [type_hash, *order.movement])) for order in orders))
+
     def call(self, name: str, order: Order, proof: tuple[Any, ...]) -> Any:
         """settle, recordPaid or giveBack."""
-        return self.dvp.functions[name](order.movement, self.terms_hash(order), proof)
+        return self.dvp.functions[name](self.leg(order), packed(proof))
 
     def terms_hash(self, order: Order) -> bytes:
-        type_hash = keccak(text="Terms(bytes32 tradeId,uint32 part,bytes32 cashHash,uint40 lockBy,uint40 payBy)")
-        types = ["bytes32", "bytes32", "uint32", "bytes32", "uint40", "uint40"]
+        fields = ",".join(f"{one['type']} {one['name']}" for one in TYPES["Terms"])
+        type_hash = keccak(text=f"Terms({fields})")
+        types = ["bytes32", *(one["type"] for one in TYPES["Terms"])]
         return keccak(encode(types, [type_hash, *order.terms]))
 
     def epoch_hash(self, agents: Sequence[str], epoch: int = 1, quorum: int = 3) -> bytes:
-        return keccak(encode(["uint32", "uint8", "address[]"], [epoch, quorum, agents]))
+        return keccak(encode(["uint256", "uint256", *(["address"] * len(agents))], [epoch, quorum, *agents]))
 
     def prove(self, name: str, order: Order, result: int) -> Any:
         """The call with a good proof of `result` by agents 0, 1 and 2."""
@@ -346,8 +445,12 @@ class World:
     def brought_to(self, status: Status, **changes: Any) -> Order:
         """An order whose settlement stands at `status`."""
         order = self.order(**changes)
-        if status >= Status.LOCKED:
+        if Status.LOCKED <= status <= Status.GIVEN_BACK:
             self.lock(order)
+        if status == Status.CANCELLED:
+            self.send(self.dvp.functions.cancelOrder(order.words, b""), self.seller)
+        if status == Status.IN_PARTS:
+            self.send(self.part_call(order.but(minimum_lot=max(order.minimum_lot, 1)), 1, 10), self.outsider)
         if status == Status.PAID:
             self.send(self.prove("recordPaid", order, PAID), self.outsider)
         if status == Status.SETTLED:

@@ -30,7 +30,15 @@ def test_the_epoch_is_stored_as_one_hash_and_told_in_an_event(world: World) -> N
     assert world.dvp.functions.epochHash(2).call() == b"\x00" * 32
     assert world.dvp.functions.currentEpoch().call() == 1
     made = world.w3.eth.get_logs({"address": world.dvp.address, "fromBlock": 0})[0]
-    told = {"epoch": 1, "epochHash": world.epoch_hash(agents), "quorum": 3, "faulty": 1, "agents": agents}
+    told = {
+        "epoch": 1,
+        "epochHash": world.epoch_hash(agents),
+        "quorum": 3,
+        "faulty": 1,
+        "agents": agents,
+        "officer": world.officer.address,
+        "confirmer": world.confirmer.address,
+    }
     assert world.events({"logs": [made]}) == [("EpochStarted", told)]
 
 
@@ -159,8 +167,15 @@ def test_malformed_proofs(world: World, altered: int) -> None:
         (quorum, 0b1111, signatures, absent),
         (quorum, signers, signatures, absent * 6),
     ][altered]
-    expected = ("MalformedProof", id_, len(proof[2]), len(proof[3]), proof[1])
+    expected = ("MalformedProof", id_, 2 + len(proof[2]) + 20 * len(proof[3]), proof[1])
     assert world.refusal(settle(world, order, proof)) == expected
+
+
+@pytest.mark.parametrize("length", [0, 1])
+def test_a_proof_without_a_head(world: World, length: int) -> None:
+    order = world.brought_to(Status.LOCKED)
+    call = world.dvp.functions.settle(world.leg(order), b"\x00" * length)
+    assert world.refusal(call) == ("MalformedProof", world.id_of(order), length, 0)
 
 
 @pytest.mark.parametrize("absent", [[], [ZERO], "doubled"])
@@ -178,7 +193,9 @@ def test_the_absent_must_complete_the_epoch(world: World, absent) -> None:
 def refusal_of(world: World, agents: list[str], quorum: int, faulty: int):
     made = world.artifacts["DvP"]
     factory = world.w3.eth.contract(abi=made["abi"], bytecode=made["bytecode"])
-    return world.refusal_of_deployment(factory, agents, quorum, faulty)
+    return world.refusal_of_deployment(
+        factory, (agents, quorum, faulty, world.officer.address, world.confirmer.address)
+    )
 
 
 def addresses(count: int) -> list[str]:
@@ -196,7 +213,7 @@ def test_an_unsafe_quorum_is_refused(world: World, count: int, quorum: int, faul
 @pytest.mark.parametrize(("count", "quorum", "faulty"), [(1, 1, 0), (3, 2, 0), (4, 3, 1), (7, 5, 2), (8, 8, 7)])
 def test_a_safe_quorum_proves(world: World, count: int, quorum: int, faulty: int) -> None:
     agents = sorted((Key.named(f"agent {i}") for i in range(count)), key=lambda key: key.address.lower())
-    world.dvp = world.deploy("DvP", [key.address for key in agents], quorum, faulty)
+    world.dvp = world.deploy("DvP", world.epoch(agents, quorum, faulty))
     token = world.deploy("MockToken")
     order = world.brought_to(Status.LOCKED, token=token.address)
     digest = world.outcome(world.id_of(order), PAID)

@@ -16,10 +16,11 @@ def test_a_registered_wallet_is_active_and_known(world: World) -> None:
     expires = world.now() + 100
     receipt = world.send(register(world, expires=expires), world.registrar)
     assert world.events(receipt) == [
+        ("JurisdictionNumbered", {"jurisdiction": b"FR", "number": 1}),
         (
             "Registered",
             {"wallet": NEW.address, "lei": LEI, "jurisdiction": b"FR", "investorClass": 2, "expires": expires},
-        )
+        ),
     ]
     known = world.registry.functions.participantOf(NEW.address).call()
     assert tuple(known) == (LEI, Standing.ACTIVE, b"FR", 2, expires)
@@ -48,7 +49,8 @@ def test_amend_renews_and_keeps_entity_and_status(world: World) -> None:
     lei = bytes(world.registry.functions.participantOf(wallet).call()[0])
     receipt = world.send(world.registry.functions.amend(wallet, b"IT", 7, 99), world.registrar)
     assert world.events(receipt) == [
-        ("Amended", {"wallet": wallet, "lei": lei, "jurisdiction": b"IT", "investorClass": 7, "expires": 99})
+        ("JurisdictionNumbered", {"jurisdiction": b"IT", "number": 1}),
+        ("Amended", {"wallet": wallet, "lei": lei, "jurisdiction": b"IT", "investorClass": 7, "expires": 99}),
     ]
     known = tuple(world.registry.functions.participantOf(wallet).call())
     assert known == (lei, Standing.SUSPENDED, b"IT", 7, 99)
@@ -150,4 +152,7 @@ def test_the_role_is_handed_over_in_two_steps(world: World) -> None:
 def test_a_registry_needs_a_registrar(world: World) -> None:
     made = world.artifacts["ParticipantRegistry"]
     factory = world.w3.eth.contract(abi=made["abi"], bytecode=made["bytecode"])
-    assert world.refusal_of_deployment(factory, ZERO) == ("ZeroAddress",)
+    one, two = world.registrar.address, world.confirmer.address
+    assert world.refusal_of_deployment(factory, ZERO, two) == ("ZeroAddress",)
+    assert world.refusal_of_deployment(factory, one, ZERO) == ("ZeroAddress",)
+    assert world.refusal_of_deployment(factory, one, one) == ("SameHands", one.lower())

@@ -8,7 +8,7 @@ from typing import Any
 
 from lockstep.chain.deployment import ZERO, Deployer
 from lockstep.chain.embedded import EmbeddedChain
-from lockstep.chain.ledger import EvmAssetLedger, call_data
+from lockstep.chain.ledger import EvmAssetLedger, call_data, packed
 from lockstep.chain.sender import Sender
 from lockstep.domain.identifiers import SettlementId, TradeId
 from lockstep.domain.market import Network
@@ -19,8 +19,17 @@ from lockstep.testing.fakes import MORNING, FakeAssetLedger, FakeChain, FakeCloc
 
 SELLER, BUYER, STRANGER = key("seller"), key("buyer"), key("stranger")
 REGISTRAR, ISSUER, OPERATOR = key("registrar"), key("issuer"), key("operator")
+OFFICER, CONFIRMER = key("officer"), key("confirmer")
 AGENTS = tuple(sorted((key(f"agent {number}") for number in range(4)), key=lambda one: int(one.address, 16)))
 UNITS, DEPTH = 1_000, 2
+
+
+def bond(registry: str, dvp: str) -> tuple[Any, ...]:
+    """What SecurityToken's constructor takes: a bond in cents, without rules, that DvP may earmark."""
+    terms = (b"DE0001102580", 0, b"EUR", 2, 1, 0, 0, 0, 0, 0)
+    roles = (ISSUER.address, OFFICER.address, CONFIRMER.address)
+    setup = (registry, *roles, [dvp, ZERO, ZERO], 2**60 - 1, 2**192 - 1, 2**32 - 1, ZERO)
+    return "Bund", "BUND", terms, setup
 
 
 @dataclass(kw_only=True)
@@ -144,14 +153,13 @@ class ChainVenue(Venue):
         issuer = Deployer(chain.node, ISSUER, poll=chain.mine)
         for one in (REGISTRAR, ISSUER, OPERATOR, STRANGER):
             registrar.fund(chain.faucet, one.address)
-        registry = registrar.deploy("ParticipantRegistry", REGISTRAR.address)
-        dvp = registrar.deploy("DvP", [one.address for one in AGENTS], 3, 1)
+        registry = registrar.deploy("ParticipantRegistry", REGISTRAR.address, CONFIRMER.address)
+        agents = [one.address for one in AGENTS]
+        dvp = registrar.deploy("DvP", (agents, 3, 1, OFFICER.address, CONFIRMER.address))
         for number, one in enumerate((SELLER, BUYER)):
             lei = f"5299000000000000{number:04d}".encode()
             registrar.call("ParticipantRegistry", registry, "register", one.address, lei, b"DE", 0, 2**40 - 1)
-        token = issuer.deploy(
-            "SecurityToken", "Bund", "BUND", b"DE0001102580", 2, registry, ISSUER.address, [dvp, ZERO, ZERO]
-        )
+        token = issuer.deploy("SecurityToken", *bond(registry, dvp))
         issuer.call("SecurityToken", token, "issue", SELLER.address, UNITS)
         chain.mine(DEPTH)
         network = Network(chain_id=chain.node.chain_id(), dvp=dvp, finality_depth=DEPTH)
@@ -196,6 +204,5 @@ class ChainVenue(Venue):
     def _by_a_stranger(self, name: str, order: Order, proof: Proof) -> None:
         one = order.movement
         movement = (one.token, one.seller, one.buyer, one.quantity, one.epoch, one.nonce)
-        given = (proof.quorum, proof.signers, proof.signatures, list(proof.absent))
         desk = Deployer(self.chain.node, STRANGER, poll=self.chain.mine)
-        desk.call("DvP", self.network.dvp, name, movement, terms_hash(order.terms), given)
+        desk.call("DvP", self.network.dvp, name, (movement, terms_hash(order.terms)), packed(proof))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from lockstep.domain.cash import CashView
 from lockstep.domain.errors import Refused
 from lockstep.domain.market import Market
-from lockstep.domain.order import AssetEvent, Epoch, Order, OutcomeResult
+from lockstep.domain.order import ALONE, AssetEvent, Epoch, Order, OutcomeResult
 from lockstep.domain.payment import Payment
 from lockstep.signing import cash_hash, settlement_id
 
@@ -95,6 +95,10 @@ def _final_order(evidence: Evidence) -> Order:
 
 
 def _same_terms(evidence: Evidence, order: Order, payment: Payment) -> None:
+    # The cash hash is the whole order's, also in a part or as one of a group: its whole cash must not pay for those.
+    pieces = (order.terms.part, order.terms.minimum_lot, order.terms.group)
+    if pieces != (0, 0, ALONE):
+        raise _refused(evidence, "NotWhole", actual=pieces, expected="no part, no minimum lot, no group")
     _same_parties(evidence, order, payment)
     paid = cash_hash(payment.salt, payment.amount, payment.debtor, payment.creditor)
     if paid != order.terms.cash_hash:

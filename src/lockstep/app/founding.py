@@ -5,6 +5,7 @@ Everything here is done before the first trade, by the registrar, the issuer and
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from lockstep.app.market_file import MarketFile
 from lockstep.chain.deployment import ZERO, Deployer
@@ -30,6 +31,14 @@ def agent_bic(service: Bic, number: int) -> Bic:
     return bic(f"{service[:8]}A{number:02d}")
 
 
+# Of ISecurityToken.Terms and Setup: the kind for neither bond, share nor fund unit; the most units that an account
+# can hold; all bits of the rules' jurisdictions and investor classes.
+OTHER_KIND = 3
+MAX_UNITS = 2**60 - 1
+ANYWHERE = 2**192 - 1
+ANYONE = 2**32 - 1
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Roles:
     """Who holds which key. No two roles share one."""
@@ -37,8 +46,30 @@ class Roles:
     registrar: Key
     issuer: Key
     operator: Key
+    officer: Key
+    confirmer: Key
     agents: tuple[Key, ...]
     wallets: Mapping[Bic, Key]
+
+
+def token_arguments(
+    *,
+    name: str,
+    symbol: str,
+    isin: str,
+    currency: str,
+    decimals: int,
+    registry: str,
+    issuer: str,
+    officer: str,
+    confirmer: str,
+    dvp: str,
+) -> tuple[Any, ...]:
+    """What SecurityToken's constructor takes (ISecurityToken.Terms and Setup): a security that every
+    registered participant may hold, without interest or maturity, issued up to the contract's limit."""
+    terms = (isin.encode(), OTHER_KIND, currency.encode(), decimals, 0, 0, 0, 0, 0, 0)
+    setup = (registry, issuer, officer, confirmer, [dvp, ZERO, ZERO], MAX_UNITS, ANYWHERE, ANYONE, ZERO)
+    return name, symbol, terms, setup
 
 
 def found_chain(
@@ -57,10 +88,10 @@ def found_chain(
         for key in (roles.registrar, roles.issuer, roles.operator):
             registrar.fund(faucet, key.address)
         registrar.flush()
-    registry = registrar.deploy("ParticipantRegistry", roles.registrar.address)
+    registry = registrar.deploy("ParticipantRegistry", roles.registrar.address, roles.confirmer.address)
     told(f"ParticipantRegistry at {registry}")
     agents = sorted((key.address for key in roles.agents), key=lambda address: int(address, 16))
-    dvp = registrar.deploy("DvP", agents, QUORUM, FAULTY)
+    dvp = registrar.deploy("DvP", (agents, QUORUM, FAULTY, roles.officer.address, roles.confirmer.address))
     told(f"DvP at {dvp}, {QUORUM} of {len(agents)} agents")
     for member in market.members:
         wallet = roles.wallets[member.bic].address
@@ -78,13 +109,18 @@ def found_chain(
     for one in market.securities:
         token = issuer.deploy(
             "SecurityToken",
-            one.name,
-            one.symbol,
-            one.isin.encode(),
-            one.decimals,
-            registry,
-            roles.issuer.address,
-            [dvp, ZERO, ZERO],
+            *token_arguments(
+                name=one.name,
+                symbol=one.symbol,
+                isin=one.isin,
+                currency=one.currency,
+                decimals=one.decimals,
+                registry=registry,
+                issuer=roles.issuer.address,
+                officer=roles.officer.address,
+                confirmer=roles.confirmer.address,
+                dvp=dvp,
+            ),
         )
         securities[one.isin] = Security(
             isin=one.isin,

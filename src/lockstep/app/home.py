@@ -67,7 +67,8 @@ class Home:
         password = secrets.token_urlsafe(24)
         self._secret("password", password)
         self._secret("salt.key", secrets.token_hex(32))
-        roles = ["registrar", "issuer", "operator", *(f"agent-{number}" for number in range(1, AGENTS + 1))]
+        roles = ["registrar", "issuer", "operator", "officer", "confirmer"]
+        roles += [f"agent-{number}" for number in range(1, AGENTS + 1)]
         for name in [*roles, *(f"wallet-{member.bic}" for member in market.members)]:
             write_keystore(self._keys / f"{name}.json", Key(secrets.token_bytes(32)), password)
         agents = [agent_bic(market.service, number) for number in range(1, AGENTS + 1)]
@@ -84,7 +85,7 @@ class Home:
             os.fsync(file.fileno())
 
     def key(self, name: str) -> Key:
-        """One role's key: registrar, issuer, operator, agent-N or wallet-BIC."""
+        """One role's key: registrar, issuer, operator, officer, confirmer, agent-N or wallet-BIC."""
         password = os.environ.get("LOCKSTEP_PASSWORD") or self._read(self._keys / "password")
         return read_keystore(self._keys / f"{name}.json", password)
 
@@ -93,6 +94,8 @@ class Home:
             registrar=self.key("registrar"),
             issuer=self.key("issuer"),
             operator=self.key("operator"),
+            officer=self.key("officer"),
+            confirmer=self.key("confirmer"),
             agents=tuple(self.key(f"agent-{number}") for number in range(1, AGENTS + 1)),
             wallets=self.wallets(market),
         )

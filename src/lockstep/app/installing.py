@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from lockstep.app.founding import found_chain
+from lockstep.app.founding import found_chain, token_arguments
 from lockstep.app.home import Home, Settings
 from lockstep.app.market_file import MarketFile, read_market
-from lockstep.chain.deployment import ZERO, Deployer
+from lockstep.chain.deployment import Deployer
 from lockstep.chain.ledger import read
 from lockstep.chain.node import Node
 from lockstep.domain.errors import InvalidInput, Misconfigured
@@ -94,9 +94,20 @@ def list_security(home: Home, *, isin: Isin, name: str, symbol: str, like: Isin)
     node = Node(settings.rpc)
     issuer = Deployer(node, home.key("issuer"), poll=lambda: time.sleep(POLL_SECONDS))
     (registry,) = read(node, "SecurityToken", model.token, "registry")
-    dvp, key = market.network.dvp, home.key("issuer")
     token = issuer.deploy(
-        "SecurityToken", name, symbol, isin.encode(), model.decimals, registry, key.address, [dvp, ZERO, ZERO]
+        "SecurityToken",
+        *token_arguments(
+            name=name,
+            symbol=symbol,
+            isin=isin,
+            currency=model.currency,
+            decimals=model.decimals,
+            registry=registry,
+            issuer=home.key("issuer").address,
+            officer=home.key("officer").address,
+            confirmer=home.key("confirmer").address,
+            dvp=market.network.dvp,
+        ),
     )
     issuer.flush()
     listed: Security = replace(model, isin=isin, name=name, token=token)

@@ -46,6 +46,8 @@ def new_roles(market: MarketFile, randomness: Randomness) -> Roles:
         operator=fresh(),
         agents=tuple(fresh() for _ in range(AGENTS)),
         wallets={member.bic: fresh() for member in market.members},
+        officer=fresh(),
+        confirmer=fresh(),
     )
 
 

@@ -159,7 +159,8 @@ _STRUCTS: Mapping[str, Sequence[tuple[str, str]]] = {
         ("quantity", "uint64"), ("epoch", "uint32"), ("nonce", "uint64"),
     ),
     "Terms": (
-        ("tradeId", "bytes32"), ("part", "uint32"), ("cashHash", "bytes32"), ("lockBy", "uint40"), ("payBy", "uint40"),
+        ("tradeId", "bytes32"), ("part", "uint32"), ("minimumLot", "uint64"), ("group", "bytes32"),
+        ("cashHash", "bytes32"), ("lockBy", "uint40"), ("payBy", "uint40"),
     ),
     "Order": (("movement", "Movement"), ("terms", "Terms")),
     "Outcome": (("settlementId", "bytes32"), ("result", "uint8"), ("epoch", "uint32")),
@@ -315,8 +316,9 @@ class _Reader:
         transaction, block = "0x" + bytes(log["transactionHash"]).hex(), int(log["blockNumber"])
         name, arguments = self._input(transaction)
         outcome, epoch = _OUTCOME_OF[_CALL_OF[log["event"]]], epochs.get(settlement, 0)
-        signatures = arguments["proof"]["signatures"] if name == _CALL_OF[log["event"]] else b""
-        each = [signatures[start : start + 64] for start in range(0, len(signatures), 64)]
+        proof = bytes(arguments["proof"]) if name == _CALL_OF[log["event"]] else b""
+        signed = proof[1].bit_count() if len(proof) > 1 else 0
+        each = [proof[start : start + 64] for start in range(2, 2 + 64 * signed, 64)]
         signers = [recover_outcome(self._network, settlement, outcome, epoch, one) for one in each]
         return MoveFact(
             name=log["event"],

@@ -96,10 +96,11 @@ class EventReader:
 def _order(data: bytes) -> Order:
     """The order in a Locked event's data."""
     movement, terms = decode(
-        ["(address,address,address,uint64,uint32,uint64)", "(bytes32,uint32,bytes32,uint40,uint40)"], data
+        ["(address,address,address,uint64,uint32,uint64)", "(bytes32,uint32,uint64,bytes32,bytes32,uint40,uint40)"],
+        data,
     )
     token, seller, buyer, quantity, epoch, nonce = movement
-    trade_id, part, cash_hash, lock_by, pay_by = terms
+    trade_id, part, minimum_lot, group, cash_hash, lock_by, pay_by = terms
     return Order(
         movement=Movement(
             token=to_checksum_address(token),
@@ -112,6 +113,8 @@ def _order(data: bytes) -> Order:
         terms=OrderTerms(
             trade_id=TradeId(trade_id.hex()),
             part=part,
+            minimum_lot=minimum_lot,
+            group=group.hex(),
             cash_hash=cash_hash.hex(),
             lock_by=lock_by,
             pay_by=pay_by,

@@ -27,7 +27,7 @@ from lockstep.domain.order import (
 from lockstep.domain.trade import Reason
 from lockstep.signing import terms_hash
 
-__all__ = ["EvmAssetLedger", "call_data", "read"]
+__all__ = ["EvmAssetLedger", "call_data", "packed", "read"]
 
 LOCK_GAS, END_GAS = 700_000, 300_000
 """Limits with room for ERC-1271 wallets; what is not used is not paid."""
@@ -146,7 +146,8 @@ class EvmAssetLedger:
         logs = self._node.logs(self._network.dvp, [event_topic("EpochStarted"), topic], 0)
         if not logs:
             raise Misconfigured(f"no epoch {number} was started at DvP {self._network.dvp}")
-        _, quorum, _, agents = decode(["bytes32", "uint8", "uint8", "address[]"], bytes(logs[-1]["data"]))
+        kinds = ["bytes32", "uint8", "uint8", "address[]", "address", "address"]
+        _, quorum, _, agents, _, _ = decode(kinds, bytes(logs[-1]["data"]))
         return Epoch(number=number, agents=tuple(to_checksum_address(one) for one in agents), quorum=quorum)
 
     def _read(self, contract: str, address: str, name: str, *arguments: object, block: int | None = None) -> Any:
@@ -165,8 +166,8 @@ class EvmAssetLedger:
         self._end("giveBack", settlement_id, order, proof)
 
     def _end(self, function: str, settlement_id: SettlementId, order: Order, proof: Proof) -> None:
-        given = (proof.quorum, proof.signers, proof.signatures, list(proof.absent))
-        data = call_data("DvP", function, _movement(order), terms_hash(order.terms), given)
+        leg = (_movement(order), terms_hash(order.terms))
+        data = call_data("DvP", function, leg, packed(proof))
         try:
             self._send(f"{function}/{settlement_id}", data, END_GAS)
         except ContractRefused as error:
@@ -179,6 +180,12 @@ class EvmAssetLedger:
         self._sender.ensure(key, self._network.dvp, data, gas)
 
 
+def packed(proof: Proof) -> bytes:
+    """Quorum, signers, 64 bytes per signature, 20 per absent agent: see IDvP."""
+    absent = b"".join(bytes.fromhex(agent.removeprefix("0x")) for agent in proof.absent)
+    return bytes([proof.quorum, proof.signers]) + proof.signatures + absent
+
+
 def _movement(order: Order) -> tuple[object, ...]:
     one = order.movement
     return (one.token, one.seller, one.buyer, one.quantity, one.epoch, one.nonce)
@@ -186,4 +193,12 @@ def _movement(order: Order) -> tuple[object, ...]:
 
 def _terms(order: Order) -> tuple[object, ...]:
     one = order.terms
-    return (bytes.fromhex(one.trade_id), one.part, bytes.fromhex(one.cash_hash), one.lock_by, one.pay_by)
+    return (
+        bytes.fromhex(one.trade_id),
+        one.part,
+        one.minimum_lot,
+        bytes.fromhex(one.group),
+        bytes.fromhex(one.cash_hash),
+        one.lock_by,
+        one.pay_by,
+    )

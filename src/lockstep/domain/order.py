@@ -11,6 +11,7 @@ from enum import IntEnum
 from lockstep.domain.identifiers import SettlementId, TradeId
 
 __all__ = [
+    "ALONE",
     "AssetEvent",
     "AssetStatus",
     "AssetView",
@@ -22,6 +23,9 @@ __all__ = [
     "OutcomeResult",
     "Proof",
 ]
+
+ALONE = "0" * 64
+"""The group of an order that is locked on its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +51,10 @@ class OrderTerms:
     """64 hex digits: the salted hash of the cash terms."""
     lock_by: int
     pay_by: int
+    minimum_lot: int = 0
+    """Fewest units of a part; 0: the order moves as a whole or not at all."""
+    group: str = ALONE
+    """64 hex digits: the hash of the movements that must be locked together with this one; zeros: alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,10 +80,12 @@ class AssetStatus(IntEnum):
     PAID = 2
     SETTLED = 3
     GIVEN_BACK = 4
+    CANCELLED = 5
+    IN_PARTS = 6
 
     @property
     def is_done(self) -> bool:
-        return self in (AssetStatus.SETTLED, AssetStatus.GIVEN_BACK)
+        return self in (AssetStatus.SETTLED, AssetStatus.GIVEN_BACK, AssetStatus.CANCELLED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

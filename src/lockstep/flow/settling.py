@@ -61,6 +61,8 @@ def decide(trade: Trade, sight: Sight) -> Step:
     asset = sight.asset
     if asset.head is AssetStatus.NONE and asset.final is AssetStatus.NONE:
         return _before_lock(trade, asset, sight.now)
+    if asset.head is asset.final is AssetStatus.CANCELLED:  # a party burnt the order before any lock
+        return Step.CANCEL if wants_out(trade, sight.now) else Step.RENEW
     if asset.head.is_done or asset.final not in (AssetStatus.LOCKED, AssetStatus.PAID):
         return Step.WAIT  # for finality
     return _locked(trade, asset, sight)
@@ -108,7 +110,8 @@ def contradiction(sight: Sight) -> str | None:
         return "the units were given back and the payment is booked"
     if asset.final in (AssetStatus.SETTLED, AssetStatus.PAID) and cash.is_never:
         return "the chain has it paid and the payment is refused"
-    if asset.head is AssetStatus.NONE and cash.state is not None and not cash.state.is_never:
+    unlocked = asset.head in (AssetStatus.NONE, AssetStatus.CANCELLED)
+    if unlocked and cash.state is not None and not cash.state.is_never:
         said = cash.state.name.lower()
         return f"the payment is {said} and the lock is gone: the chain reorganised below its finality depth"
     return None
@@ -120,7 +123,7 @@ def observed(trade: Trade, sight: Sight) -> Trade:
     if conflict is not None:
         return replace(trade, reason=Reason(code="BREAK", text=conflict))
     asset, cash = sight.asset, sight.cash
-    if asset is None or asset.final is AssetStatus.NONE:
+    if asset is None or asset.final in (AssetStatus.NONE, AssetStatus.CANCELLED, AssetStatus.IN_PARTS):
         return trade
     if asset.final is AssetStatus.SETTLED:
         return trade.moved(TradeState.SETTLED)
@@ -150,7 +153,9 @@ def _kept(trade: Trade, state: TradeState) -> Reason | None:
 def _why_never(trade: Trade, cash: CashView | None) -> Reason:
     if trade.cancel_agreed:
         return Reason(code="CANI", text="cancelled: both parties asked, before the payment was booked")
-    if cash is None or cash.reason is None:
+    if cash is None or not cash.is_never:
+        return Reason(code="NVER", text="given back on the agents' proof, or by the long stop")
+    if cash.reason is None:
         return Reason(code="NVER", text="given back on the agents' proof that it will never be paid")
     if trade.reason is not None and trade.reason.code == "MONY":
         return Reason(code="MONY", text=f"the buyer was short of cash; {cash.reason}")

@@ -2,7 +2,7 @@
 
 from lockstep.domain.errors import Refused
 from lockstep.domain.market import Market
-from lockstep.domain.order import Order
+from lockstep.domain.order import ALONE, Order
 from lockstep.domain.trade import TradeTerms
 from lockstep.signing.typed_data import cash_hash
 
@@ -16,6 +16,8 @@ def check_order(order: Order, terms: TradeTerms, market: Market) -> None:
     currency = terms.cash.currency
     expected = {
         "part": 0,
+        "minimum_lot": 0,
+        "group": ALONE,
         "token": security.token,
         "seller": seller.wallet,
         "buyer": buyer.wallet,
@@ -27,6 +29,8 @@ def check_order(order: Order, terms: TradeTerms, market: Market) -> None:
     movement, stated = order.movement, order.terms
     actual = {
         "part": stated.part,
+        "minimum_lot": stated.minimum_lot,
+        "group": stated.group,
         "token": movement.token,
         "seller": movement.seller,
         "buyer": movement.buyer,

@@ -12,7 +12,9 @@ from lockstep.domain.payment import CashAccount
 __all__ = ["cash_hash", "outcome_digest", "settlement_id", "terms_hash"]
 
 _MOVEMENT = "Movement(address token,address seller,address buyer,uint64 quantity,uint32 epoch,uint64 nonce)"
-_TERMS = "Terms(bytes32 tradeId,uint32 part,bytes32 cashHash,uint40 lockBy,uint40 payBy)"
+_TERMS = (
+    "Terms(bytes32 tradeId,uint32 part,uint64 minimumLot,bytes32 group,bytes32 cashHash,uint40 lockBy,uint40 payBy)"
+)
 _DOMAIN_TYPE = keccak(text="EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)")
 _MOVEMENT_TYPE = keccak(text=_MOVEMENT)
 _TERMS_TYPE = keccak(text=_TERMS)
@@ -59,11 +61,13 @@ def terms_hash(terms: OrderTerms) -> bytes:
     """hashStruct(Terms), 32 bytes: what settle and give back carry in place of the terms."""
     return keccak(
         encode(
-            ["bytes32", "bytes32", "uint32", "bytes32", "uint40", "uint40"],
+            ["bytes32", "bytes32", "uint32", "uint64", "bytes32", "bytes32", "uint40", "uint40"],
             [
                 _TERMS_TYPE,
                 bytes.fromhex(terms.trade_id),
                 terms.part,
+                terms.minimum_lot,
+                bytes.fromhex(terms.group),
                 bytes.fromhex(terms.cash_hash),
                 terms.lock_by,
                 terms.pay_by,

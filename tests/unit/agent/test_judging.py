@@ -117,6 +117,17 @@ def test_no_release_for_a_lock_that_ended(ended: str) -> None:
 
 
 @pytest.mark.parametrize(("judge", "cash"), JUDGEMENTS[:2])
+@pytest.mark.parametrize("changes", [{"part": 1}, {"minimum_lot": 1}, {"group": "01" + "00" * 31}])
+def test_a_part_or_one_of_a_group(judge: Judge, cash: CashView, changes: dict[str, Any]) -> None:
+    """The contract locks them; the service pays whole orders only, and the cash hash is the whole order's."""
+    locked = order(0, **changes)
+    identifier = settlement_id(locked, NETWORK)
+    seen = replace(cash, settlement_id=identifier, payment=a_payment(identifier))
+    error = refusal(judge, evidence(seen, event(locked=locked, settlement=identifier)))
+    assert error.name == "NotWhole"
+
+
+@pytest.mark.parametrize(("judge", "cash"), JUDGEMENTS[:2])
 @pytest.mark.parametrize(
     "changes",
     [

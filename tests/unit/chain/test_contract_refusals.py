@@ -13,6 +13,8 @@ SAMPLES: dict[str, tuple[Any, Any]] = {
     "address": ("0x" + "ab" * 20, "0xABaBaBaBABabABabAbAbABAbABabababaBaBABaB"),
     "bytes32": (b"\x11" * 32, "0x" + "11" * 32),
     "bytes20": (b"\x22" * 20, "0x" + "22" * 20),
+    "bytes12": (b"DE0001102580", "0x" + b"DE0001102580".hex()),
+    "bytes2": (b"DE", "0x4445"),
     "bytes15": (b"\x33" * 15, "0x" + "33" * 15),
     "uint256": (2**256 - 1, 2**256 - 1),
     "uint64": (2**64 - 1, 2**64 - 1),

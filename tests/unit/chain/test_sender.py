@@ -6,7 +6,7 @@ import pytest
 from ledger_venues import BUYER, OPERATOR, SELLER, ChainVenue
 
 from lockstep.chain.deployment import Deployer
-from lockstep.chain.ledger import LOCK_GAS, call_data
+from lockstep.chain.ledger import LOCK_GAS, _terms, call_data
 from lockstep.chain.node import Node
 from lockstep.chain.sender import Sender
 from lockstep.domain.errors import ContractRefused, Refused, Unavailable
@@ -38,10 +38,10 @@ def sender(venue: ChainVenue, node: Node, on_commit: Callable[[str], None] = lam
 
 
 def lock(venue: ChainVenue, one: Sender, order: Order) -> None:
-    movement, terms = order.movement, order.terms
+    movement = order.movement
     given = (
         (movement.token, movement.seller, movement.buyer, movement.quantity, movement.epoch, movement.nonce),
-        (bytes.fromhex(terms.trade_id), terms.part, bytes.fromhex(terms.cash_hash), terms.lock_by, terms.pay_by),
+        _terms(order),
     )
     data = call_data("DvP", "lock", given, *venue.signatures(order))
     one.ensure(f"lock/{venue.id(order)}", venue.network.dvp, data, LOCK_GAS)

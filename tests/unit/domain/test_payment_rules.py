@@ -153,4 +153,4 @@ def test_a_contradiction_concludes_nothing(state: PaymentState) -> None:
 
 def test_which_asset_states_are_ends() -> None:
     done = {status for status in AssetStatus if status.is_done}
-    assert done == {AssetStatus.SETTLED, AssetStatus.GIVEN_BACK}
+    assert done == {AssetStatus.SETTLED, AssetStatus.GIVEN_BACK, AssetStatus.CANCELLED}

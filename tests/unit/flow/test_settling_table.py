@@ -30,10 +30,12 @@ CASH: dict[str, CashView | None] = {
 }
 # Row: the chain at its head / where it is final. Column: the cash leg, in the order of CASH.
 # L lock, Q request cash, C cancel cash, S settle, s settle if proven, g give back if proven,
-# . wait, H halt. What a wish to get out changes stands after the slash.
+# R renew, X cancel, . wait, H halt. What a wish to get out changes stands after the slash.
 TABLE = {
     #                        nothing silent pending held report booked refused cancelled torn
     "NONE/NONE":             "L/.     L/.    H       H    H      H      L/.     L/.       H",
+    "CANCELLED/NONE":        ".     .      H       H    H      H      .      .         H",
+    "CANCELLED/CANCELLED":   "R/X   R/X    H       H    H      H      R/X    R/X       H",
     "LOCKED/NONE":           ".       .      .       .    .      .      .       .         H",
     "LOCKED/LOCKED":         "Q/C     Q/C    ./C     ./C  .      s      g       g         H",
     "PAID/LOCKED":           "Q/C     Q/C    ./C     ./C  .      s      g       g         H",
@@ -49,6 +51,8 @@ LETTERS = {
     "Q": Step.REQUEST_CASH,
     "C": Step.CANCEL_CASH,
     "S": Step.SETTLE,
+    "R": Step.RENEW,
+    "X": Step.CANCEL,
     ".": Step.WAIT,
     "H": Step.HALT,
 }
@@ -176,11 +180,15 @@ def test_the_rules_hold_everywhere() -> None:
             assert step in (*nothing_is_done, Step.SETTLE), case
         if step in (Step.REQUEST_CASH, Step.CANCEL_CASH, Step.SETTLE, Step.GIVE_BACK):
             assert view.final in (AssetStatus.LOCKED, AssetStatus.PAID), case
-        if step in (Step.LOCK, Step.RENEW, Step.CANCEL, Step.SIGN):
-            assert (view.head, view.final) == (AssetStatus.NONE, AssetStatus.NONE), case
+        unlocked = (view.head, view.final) == (AssetStatus.NONE, AssetStatus.NONE)
+        burnt = (view.head, view.final) == (AssetStatus.CANCELLED, AssetStatus.CANCELLED)
+        if step in (Step.LOCK, Step.SIGN):
+            assert unlocked, case
+        if step in (Step.RENEW, Step.CANCEL):
+            assert unlocked or burnt, case
         if step is Step.RENEW:
-            assert view.final_time > ORDER.terms.lock_by, case
-        if view.head.is_done:
+            assert burnt or view.final_time > ORDER.terms.lock_by, case
+        if view.head.is_done and not burnt:
             assert step in nothing_is_done, case
 
 
@@ -190,6 +198,8 @@ def test_the_rules_hold_everywhere() -> None:
 SEEN = {
     #                        nothing silent pending held report booked refused cancelled torn
     "NONE/NONE":             "=       =      B       B    B      B      =       =         B",
+    "CANCELLED/NONE":        "=       =      B       B    B      B      =       =         B",
+    "CANCELLED/CANCELLED":   "=       =      B       B    B      B      =       =         B",
     "LOCKED/NONE":           "=       =      =       =    =      =      =       =         B",
     "LOCKED/LOCKED":         "L       L      LM      E    L      P      LN      LN        B",
     "PAID/LOCKED":           "L       L      LM      E    L      P      LN      LN        B",
@@ -260,6 +270,7 @@ def test_what_was_paid_is_never_seen_released() -> None:
     [
         ({"cancel_asked": BOTH_ASKED}, cash(PaymentState.CANCELLED, reason="x"), "CANI", "both parties asked"),
         ({}, cash(PaymentState.REJECTED), "NVER", "never be paid"),
+        ({}, cash(PaymentState.HELD), "NVER", "or by the long stop"),
         ({}, cash(PaymentState.REJECTED, reason_code="TM01", reason="too late"), "TM01", "too late"),
         ({}, cash(PaymentState.REJECTED, reason="too late"), "NVER", "too late"),
         (

@@ -54,6 +54,8 @@ def test_as_agreed() -> None:
         ("movement", "buyer", key("another").address),
         ("terms", "part", 1),
         ("terms", "part", 255),
+        ("terms", "minimum_lot", 1),
+        ("terms", "group", "01" + "00" * 31),
         ("movement", "quantity", ORDER.movement.quantity + 1),
         ("movement", "quantity", ORDER.movement.quantity // 100),
         ("terms", "trade_id", TradeId("00" * 32)),

@@ -18,7 +18,7 @@ from lockstep.signing import cash_hash, outcome_digest, settlement_id, terms_has
 from lockstep.testing.fakes import key
 
 MOVEMENT = "token:address seller:address buyer:address quantity:uint64 epoch:uint32 nonce:uint64"
-TERMS = "tradeId:bytes32 part:uint32 cashHash:bytes32 lockBy:uint40 payBy:uint40"
+TERMS = "tradeId:bytes32 part:uint32 minimumLot:uint64 group:bytes32 cashHash:bytes32 lockBy:uint40 payBy:uint40"
 CASH = "salt:bytes16 currency:string amount:uint256 debtor:string debtorAccount:string creditor:string"
 TYPES = {
     name: [dict(zip(("name", "type"), member.split(":"), strict=True)) for member in members.split()]
@@ -63,7 +63,14 @@ movements = st.builds(
     nonce=uint(64),
 )
 all_terms = st.builds(
-    OrderTerms, trade_id=hex32.map(TradeId), part=uint(32), cash_hash=hex32, lock_by=uint(40), pay_by=uint(40)
+    OrderTerms,
+    trade_id=hex32.map(TradeId),
+    part=uint(32),
+    minimum_lot=uint(64),
+    group=hex32,
+    cash_hash=hex32,
+    lock_by=uint(40),
+    pay_by=uint(40),
 )
 orders = st.builds(Order, movement=movements, terms=all_terms)
 
@@ -75,6 +82,8 @@ def as_message(order: Order) -> dict[str, Any]:
         "terms": {
             "tradeId": bytes.fromhex(terms.trade_id),
             "part": terms.part,
+            "minimumLot": terms.minimum_lot,
+            "group": bytes.fromhex(terms.group),
             "cashHash": bytes.fromhex(terms.cash_hash),
             "lockBy": terms.lock_by,
             "payBy": terms.pay_by,
@@ -125,7 +134,7 @@ ORDER = Order(
     ),
     terms=OrderTerms(trade_id=TradeId("11" * 32), part=0, cash_hash="22" * 32, lock_by=1_000, pay_by=2_000),
 )
-OTHER: dict[str, Any] = {"trade_id": "33" * 32, "cash_hash": "33" * 32}
+OTHER: dict[str, Any] = {"trade_id": "33" * 32, "cash_hash": "33" * 32, "group": "33" * 32}
 
 
 @pytest.mark.parametrize("field", [*Movement.__dataclass_fields__, *OrderTerms.__dataclass_fields__])

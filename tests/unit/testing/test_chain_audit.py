@@ -13,6 +13,7 @@ from lockstep.app.founding import agent_bic
 from lockstep.chain.audit import ChainFacts, HoldingFact, collect, hash_cash, recover_outcome
 from lockstep.chain.deployment import ZERO, Deployer
 from lockstep.chain.embedded import EmbeddedChain
+from lockstep.chain.ledger import _terms, packed
 from lockstep.domain.identifiers import Bic, Isin, Lei, TradeId, derive_uetr
 from lockstep.domain.instruction import QuantityType
 from lockstep.domain.journal import GENESIS, Entry, JournalRow, entry_hash
@@ -30,6 +31,7 @@ PAY_BY = datetime(2026, 11, 20, 16, tzinfo=UTC)
 FAR = 2**40 - 1
 SELLER, BUYER, OPERATOR = (Key(keccak(text=name)) for name in ("seller", "buyer", "operator"))
 AGENTS = sorted((Key(keccak(text=f"agent {number}")) for number in range(4)), key=lambda key: int(key.address, 16))
+OFFICER, CONFIRMER = (Key(keccak(text=name)).address for name in ("officer", "confirmer"))
 EPOCH = Epoch(number=1, agents=tuple(key.address for key in AGENTS), quorum=3)
 YES = "0x6f631626ba7e60e01b60005260206000f360005260106010f3"
 """Creates an ERC-1271 wallet that agrees to everything."""
@@ -70,10 +72,12 @@ def lived() -> Lived:
     chain = EmbeddedChain(clock)
     deployer = Deployer(chain.node, OPERATOR, poll=chain.mine)
     deployer.fund(chain.faucet, OPERATOR.address)
-    registry = deployer.deploy("ParticipantRegistry", OPERATOR.address)
-    dvp = deployer.deploy("DvP", EPOCH.agents, 3, 1)
+    registry = deployer.deploy("ParticipantRegistry", OPERATOR.address, CONFIRMER)
+    dvp = deployer.deploy("DvP", (EPOCH.agents, 3, 1, OFFICER, CONFIRMER))
     lanes = [dvp, ZERO, ZERO]
-    token = deployer.deploy("SecurityToken", "Bond", "BOND", b"DE0001102580", 0, registry, OPERATOR.address, lanes)
+    terms = (b"DE0001102580", 0, b"EUR", 0, 1, 0, 0, 0, 0, 0)
+    setup = (registry, OPERATOR.address, OFFICER, CONFIRMER, lanes, 2**60 - 1, 2**192 - 1, 2**32 - 1, ZERO)
+    token = deployer.deploy("SecurityToken", "Bond", "BOND", terms, setup)
     creation = chain.node.web3.eth.contract(abi=[], bytecode=YES).constructor()
     made = creation.transact({"from": chain.faucet, "gas": 200_000})
     wallet = chain.node.web3.eth.get_transaction_receipt(made)["contractAddress"]
@@ -95,8 +99,7 @@ def lived() -> Lived:
             ),
         )
         digest = bytes.fromhex(settlement_id(order, network))
-        words = (_movement(order), (bytes.fromhex(order.terms.trade_id), 0, bytes.fromhex(order.terms.cash_hash),
-                                    order.terms.lock_by, order.terms.pay_by))  # fmt: skip
+        words = (_movement(order), _terms(order))
         deployer.call("DvP", dvp, "lock", words, SELLER.sign(digest), signature or BUYER.sign(digest))
         chain.mine(DEPTH)
         return order
@@ -113,8 +116,7 @@ def lived() -> Lived:
         attestations.extend(signed)
         proof = build_proof(result, signed, EPOCH, network)
         assert proof is not None
-        given = (proof.quorum, proof.signers, proof.signatures, list(proof.absent))
-        deployer.call("DvP", dvp, function, _movement(order), terms_hash(order.terms), given)
+        deployer.call("DvP", dvp, function, (_movement(order), terms_hash(order.terms)), packed(proof))
         return settlement
 
     first = lock(BUYER.address, None, 300, 1)

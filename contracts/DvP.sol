@@ -66,6 +66,9 @@ contract DvP is IDvP {
     /// @inheritdoc IDvP
     mapping(bytes32 settlementId => uint40) public longStopFrom;
 
+    /// @dev The whole ids that Paid was recorded for: a prefix alone must never deliver without a proof.
+    mapping(bytes32 settlementId => bool) private _paid;
+
     /// @inheritdoc IDvP
     mapping(bytes32 orderId => uint64) public lockedInParts;
 
@@ -183,7 +186,7 @@ contract DvP is IDvP {
         Movement calldata movement = leg.movement;
         bytes32 id = _idOf(movement, leg.hashOfTerms);
         (Slot storage slot, LanePair pair, Status status) = _open(id, movement);
-        if (status == Status.Locked) _requireOutcome(id, PAID, movement.epoch, proof);
+        if (status == Status.Locked || !_paid[id]) _requireOutcome(id, PAID, movement.epoch, proof);
 
         slot.pair = pair.write(movement.nonce, Status.Settled, id);
         emit Settled(id);
@@ -217,6 +220,7 @@ contract DvP is IDvP {
         _requireOutcome(id, PAID, movement.epoch, proof);
 
         slot.pair = pair.write(movement.nonce, Status.Paid, id);
+        _paid[id] = true;
         emit PaidRecorded(id);
     }
 
@@ -535,6 +539,7 @@ contract DvP is IDvP {
         }
         // A failed call changed nothing, so the neighbouring lane is still as it was read.
         slot.pair = pair.write(movement.nonce, Status.Paid, id);
+        _paid[id] = true;
         if (status == Status.Locked) emit PaidRecorded(id);
         emit LegSkipped(id, reason);
     }

@@ -27,8 +27,9 @@ pragma solidity 0.8.37;
 /// enforced at deployment), and honest agents sign an outcome, PAID or NEVER, only for a settlement id that they
 /// read from a {Locked} event of this contract. Storage keeps 120 bits of the id. Where a proof is needed, it binds
 /// the whole id: an order that merely shares seller, nonce and prefix with the locked one never gets one. Where none
-/// is, in the long stop, the prefix alone tells them apart: two orders with one prefix take about 2^60 hashes.
-/// Officer and confirmer act only on an id that they read in {Locked}, and so would not be misled even then.
+/// is, in delivering what is recorded as paid and in the long stop, the record is kept under the whole id: two orders
+/// with one prefix, which take about 2^60 hashes, are not mistaken for each other there either. Officer and confirmer
+/// act only on an id that they read in {Locked}.
 /// For the same reason agents sign one outcome for all orders of a group, and pay a part its share of the cash.
 /// Assumed of officer and confirmer: not both are dishonest while a paid settlement waits for its proof longer
 /// than {GRACE} and {CHALLENGE}; nor both, and silent agents, for all of {ROTATION_DELAY}.

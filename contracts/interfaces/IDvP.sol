@@ -339,18 +339,22 @@ interface IDvP {
     function confirmRotation(Epoch calldata next) external;
 
     /// @notice The longest time, in seconds, from a lock to its `payBy`.
+    // Named as the constant that it reads.
     // slither-disable-next-line naming-convention
     function MAX_LOCK() external view returns (uint40);
 
     /// @notice Seconds from `payBy` to the first proposal of a long stop: outlasts Easter.
+    // Named as the constant that it reads.
     // slither-disable-next-line naming-convention
     function GRACE() external view returns (uint40);
 
     /// @notice Seconds from the proposal of a long stop to its confirmation.
+    // Named as the constant that it reads.
     // slither-disable-next-line naming-convention
     function CHALLENGE() external view returns (uint40);
 
     /// @notice Seconds from the proposal of an epoch by the officer to its start: more than MAX_LOCK + GRACE + CHALLENGE.
+    // Named as the constant that it reads.
     // slither-disable-next-line naming-convention
     function ROTATION_DELAY() external view returns (uint40);
 

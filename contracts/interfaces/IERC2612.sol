@@ -19,6 +19,7 @@ interface IERC2612 {
     function nonces(address owner) external view returns (uint256);
 
     /// @notice Hash of the EIP-712 domain.
+    // The name is the standard's.
     // slither-disable-next-line naming-convention
     function DOMAIN_SEPARATOR() external view returns (bytes32); // solhint-disable-line func-name-mixedcase
 

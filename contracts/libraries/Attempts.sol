@@ -19,6 +19,7 @@ library Attempts {
 
     /// @notice Where free memory begins.
     function mark() internal pure returns (uint256 place) {
+        // Solidity has no name for the free memory pointer.
         // slither-disable-next-line assembly
         assembly ("memory-safe") {
             place := mload(0x40)
@@ -28,6 +29,7 @@ library Attempts {
     /// @notice Frees all memory from `place` on; the caller uses none of it any more.
     /// @dev A batch that keeps each leg's calldata pays for memory by its square.
     function release(uint256 place) internal pure {
+        // Solidity has no name for the free memory pointer.
         // slither-disable-next-line assembly
         assembly ("memory-safe") {
             mstore(0x40, place)
@@ -47,6 +49,7 @@ library Attempts {
             done := call(limit, target, 0, add(data, 0x20), mload(data), 0, 0)
         }
         if (done) return (done, reason);
+        // Only the beginning of the answer is copied: its length is the callee's choice.
         // slither-disable-next-line assembly
         assembly ("memory-safe") {
             let length := returndatasize()

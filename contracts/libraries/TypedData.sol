@@ -35,6 +35,7 @@ library TypedData {
 
     function hashMovement(IDvP.Movement calldata movement) internal pure returns (bytes32) {
         uint256 start = 0;
+        // Calldata is hashed as it lies: ABI words and EIP-712's are the same.
         // slither-disable-next-line assembly
         assembly ("memory-safe") {
             start := movement
@@ -44,6 +45,7 @@ library TypedData {
 
     function hashTerms(IDvP.Terms calldata terms) internal pure returns (bytes32) {
         uint256 start = 0;
+        // Calldata is hashed as it lies: ABI words and EIP-712's are the same.
         // slither-disable-next-line assembly
         assembly ("memory-safe") {
             start := terms
@@ -59,6 +61,7 @@ library TypedData {
     // Offset and length are two halves of one reference.
     // slither-disable-next-line write-after-write
     function raw(IDvP.Order calldata order) internal pure returns (bytes calldata words) {
+        // Calldata is hashed as it lies: ABI words and EIP-712's are the same.
         // slither-disable-next-line assembly
         assembly ("memory-safe") {
             words.offset := order
@@ -76,6 +79,7 @@ library TypedData {
 
     /// @notice keccak256(abi.encodePacked(words)) without the copy: EIP-712's hash of an array.
     function hashList(bytes32[] memory words) internal pure returns (bytes32 hash) {
+        // The words lie in memory one after the other already.
         // slither-disable-next-line assembly
         assembly ("memory-safe") {
             hash := keccak256(add(words, 0x20), mul(mload(words), 0x20))

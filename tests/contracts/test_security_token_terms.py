@@ -128,7 +128,7 @@ def test_the_issuer_keeps_the_documents(world: World) -> None:
     assert world.events(receipt) == [("DocumentRemoved", removed)]
     assert functions.getAllDocuments().call() == [names[2], names[1]]
     assert functions.getDocument(names[0]).call() == ["", bytes(32), 0]
-    assert world.refusal(functions.removeDocument(names[0]), issuer) == ("UnknownDocument", names[0])
+    assert world.refusal(functions.removeDocument(names[0]), issuer) == ("ERC1643MissingDocument",)
     for name in (names[2], names[1]):
         world.send(functions.removeDocument(name), issuer)
     assert functions.getAllDocuments().call() == []
@@ -136,7 +136,7 @@ def test_the_issuer_keeps_the_documents(world: World) -> None:
 
 def test_documents_need_name_and_place_and_are_at_most_64(world: World) -> None:
     functions, issuer = world.token.functions, world.issuer
-    assert world.refusal(functions.setDocument(bytes(32), "u", bytes(32)), issuer) == ("EmptyDocument", bytes(32))
+    assert world.refusal(functions.setDocument(bytes(32), "u", bytes(32)), issuer) == ("ERC1643InvalidName",)
     one = b"\x01" * 32
     assert world.refusal(functions.setDocument(one, "", bytes(32)), issuer) == ("EmptyDocument", one)
     for n in range(64):

@@ -1,31 +1,14 @@
 """ParticipantRegistry: a security's rules, and the succession of lost wallets under dual control."""
 
-from typing import Any
-
 import pytest
 from eth_utils import keccak
 
+from .hands import WEEK, action, low, propose
 from .harness import FAR, ZERO, Key, Standing, World
 
 EVERYWHERE, EVERYONE = 2**192 - 1, 2**32 - 1
-WEEK = 7 * 86_400
 LEI = b"529900T8BM49AURSDO55"
 LETTERS = bytes((65 + n) % 256 for n in range(256))
-
-
-def low(key: Key) -> str:
-    return key.address.lower()
-
-
-def action(contract: Any, call: Any) -> bytes:
-    """The calldata of a call, which is what gets proposed."""
-    return bytes.fromhex(contract.encode_abi(call.abi_element_identifier, args=call.args)[2:])
-
-
-def propose(world: World, contract: Any, call: Any, by: Key) -> bytes:
-    data = action(contract, call)
-    world.send(contract.functions.propose(data), by)
-    return keccak(data)
 
 
 def rules(jurisdictions: int = EVERYWHERE, classes: int = EVERYONE) -> int:

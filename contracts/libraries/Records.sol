@@ -68,9 +68,9 @@ library Records {
     /// standing.
     function mayAct(Record record) internal view returns (bool) {
         // Seconds since 1970 are far below 2^40, and any sum beyond them is refused.
-        // A validator can shift a block's time by seconds; registrations count for days.
-        // slither-disable-next-line timestamp
         unchecked {
+            // A validator can shift a block's time by seconds; registrations count for days.
+            // slither-disable-next-line timestamp
             return Record.unwrap(record) >> EXPIRES >= ACTIVE + block.timestamp;
         }
     }

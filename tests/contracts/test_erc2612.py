@@ -1,6 +1,6 @@
 """ERC-2612, sentence by sentence: https://eips.ethereum.org/EIPS/eip-2612 (Final).
 
-Signatures and digests are eth_account's. Besides the standard's conditions the owner and the spender must be eligible, as
+Signatures and digests are eth_account's. Besides the standard's conditions owner and spender must be eligible, as
 for approve.
 """
 

@@ -68,6 +68,44 @@ def test_both_sides_are_judged_by_the_rules(world: World) -> None:
     assert refused[:3] == ("NotEligible", low(other), Standing.SUSPENDED)
 
 
+def test_each_number_stands_for_its_own_bit_alone(world: World) -> None:
+    """The packed record against plain arithmetic, at the ends of each field and of each word's quarter."""
+    functions = world.registry.functions
+    codes = [bytes(divmod(n, 26)).translate(LETTERS) for n in range(192)]
+    codes.insert(0, codes.pop(codes.index(b"DE")))  # the harness has numbered it
+    for code in codes:
+        world.send(functions.addJurisdiction(code), world.registrar)
+    for number in (0, 1, 63, 64, 127, 128, 190, 191):
+        for class_ in (0, 1, 30, 31):
+            wallet = Key.named(f"{number}/{class_}").address
+            world.send(functions.register(wallet, LEI, codes[number], class_, FAR), world.registrar)
+            assert tuple(functions.participantOf(wallet).call()) == (LEI, Standing.ACTIVE, codes[number], class_, FAR)
+            assert functions.isAllowed(wallet, rules(1 << number, 1 << class_)).call()
+            assert not functions.isAllowed(wallet, rules(EVERYWHERE ^ (1 << number), EVERYONE)).call()
+            assert not functions.isAllowed(wallet, rules(EVERYWHERE, EVERYONE ^ (1 << class_))).call()
+
+
+@pytest.mark.parametrize("standing", [Standing.NONE, Standing.ACTIVE, Standing.SUSPENDED, Standing.CLOSED])
+@pytest.mark.parametrize("expires", [0, 1, FAR])
+def test_only_an_active_wallet_whose_registration_counts_may_hold(
+    world: World, standing: Standing, expires: int
+) -> None:
+    functions, wallet = world.registry.functions, Key.named("judged").address
+    if standing is not Standing.NONE:
+        world.send(functions.register(wallet, LEI, b"DE", 31, expires), world.registrar)
+        world.set_standing(wallet, standing)
+    may = standing is Standing.ACTIVE and expires == FAR
+    assert functions.isEligible(wallet).call() is may
+    assert functions.isAllowed(wallet, rules()).call() is may
+    if may:
+        assert functions.judgePair(wallet, wallet, rules()).call() is True
+    else:
+        name, refused, status, time, until = world.refusal(functions.judgePair(world.seller.address, wallet, rules()))
+        assert (name, refused, status) == ("NotEligible", wallet.lower(), standing)
+        assert until == (0 if standing is Standing.NONE else expires)
+        assert time > until or standing is not Standing.ACTIVE
+
+
 def test_investor_classes_end_at_31(world: World) -> None:
     functions, wallet = world.registry.functions, Key.named("new").address
     expected = ("InvestorClassOutOfRange", wallet.lower(), 32, 31)

@@ -100,11 +100,11 @@ interface ISecurityToken is IERC20, IERC2612, IERC7943Fungible, IERC1643, IERC70
     }
 
     /// @notice `quantity` units of `holder` are set aside by `earmarker`, which tells for whom.
-    event Earmarked(address indexed holder, address indexed earmarker, uint256 quantity);
+    event Earmarked(address indexed holder, address earmarker, uint256 quantity);
 
     /// @notice `quantity` units of `holder` left `earmarker`'s lane and are free again. Delivered ones leave it with
     /// a {Transfer} alone.
-    event EarmarkReleased(address indexed holder, address indexed earmarker, uint256 quantity);
+    event EarmarkReleased(address indexed holder, address earmarker, uint256 quantity);
 
     /// @notice Who may hold changed.
     event RulesChanged(uint192 jurisdictions, uint32 investorClasses);

@@ -84,6 +84,14 @@ class Node:
         """How many transactions of an account are in blocks."""
         return self._ask(lambda: int(self.web3.eth.get_transaction_count(address, "latest")))  # type: ignore[arg-type]
 
+    def code(self, address: str) -> bytes:
+        """The code at an address; empty where there is none."""
+        return self._ask(lambda: bytes(self.web3.eth.get_code(address)))  # type: ignore[arg-type]
+
+    def balance(self, address: str) -> int:
+        """Money for fees, in wei."""
+        return self._ask(lambda: int(self.web3.eth.get_balance(address)))  # type: ignore[arg-type]
+
     def base_fee(self) -> int:
         block = self._ask(lambda: self.web3.eth.get_block("latest"))
         return int(block.get("baseFeePerGas", 0))

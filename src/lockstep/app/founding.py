@@ -24,6 +24,7 @@ __all__ = [
     "AGENTS",
     "DEFAULT_SALT",
     "FAULTY",
+    "PAYERS",
     "QUORUM",
     "Founded",
     "Plan",
@@ -48,6 +49,9 @@ LOW_BALANCE = 10**18
 """Wei; a faucet fills up below it."""
 
 DEFAULT_SALT = "lockstep"
+
+PAYERS = ("deployer", "registrar", "issuer", "operator")
+"""The roles that send transactions from the first day on, and so need money for fees."""
 
 
 def agent_bic(service: Bic, number: int) -> Bic:
@@ -196,7 +200,7 @@ def found_chain(
 
 def _fund(node: Node, roles: Roles, faucet: str | None, deployer: Deployer) -> None:
     """Fees money for the four keys that send, from the faucet, else theirs from before."""
-    for name in ("deployer", "registrar", "issuer", "operator"):
+    for name in PAYERS:
         address = getattr(roles, name).address
         balance = node.balance(address)
         if faucet is not None and balance < LOW_BALANCE:

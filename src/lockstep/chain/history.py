@@ -35,9 +35,7 @@ def happened(node: Node, contract: str, address: str, names: Sequence[str], firs
 
     Raises Contradiction for one that the contract's code cannot have made, Unavailable.
     """
-    entries = {
-        one["name"]: one for one in artifact(contract).abi if one["type"] == "event" and one["name"] in names
-    }
+    entries = {one["name"]: one for one in artifact(contract).abi if one["type"] == "event" and one["name"] in names}
     if not entries:
         return []
     topics = {_topic(entry): entry for entry in entries.values()}

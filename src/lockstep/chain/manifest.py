@@ -108,9 +108,7 @@ def recorded(node: Node, planned: Planned, rebuilt: Rebuilt, first_block: int = 
 
 def parameters_of(rebuilt: Rebuilt, planned: Planned) -> dict[str, Any]:
     """What a new contract's views tell, by the names of `chain.watched`."""
-    return {
-        one.name: one.value(rebuilt.view(planned.address, one.call_data())) for one in watched(planned.contract)
-    }
+    return {one.name: one.value(rebuilt.view(planned.address, one.call_data())) for one in watched(planned.contract)}
 
 
 def _hash(content: bytes) -> str:

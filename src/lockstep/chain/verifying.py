@@ -159,9 +159,7 @@ class _Verification:
         except (ContractRefused, InvalidInput) as error:  # code that is not the contract's
             return f"{NO_ANSWER}: {error}"[:120]
 
-    def _judged(
-        self, one: DeployedContract, value: Watched, first: Any, found: Any, events: list[Happened]
-    ) -> Finding:
+    def _judged(self, one: DeployedContract, value: Watched, first: Any, found: Any, events: list[Happened]) -> Finding:
         """A value now against its start and what became of it by events."""
         now, last = first, None
         for event in events:
@@ -209,9 +207,7 @@ class _Verification:
         first = one.arguments["first"]
         roles = self._manifest.roles
         deployed = _epoch_text(first["agents"], first["quorum"], first["faulty"])
-        named = _epoch_text(
-            sorted(roles.agents, key=lambda agent: int(agent, 16)), roles.quorum, roles.faulty
-        )
+        named = _epoch_text(sorted(roles.agents, key=lambda agent: int(agent, 16)), roles.quorum, roles.faulty)
         if named != deployed:
             yield _compared("roles/agents in the manifest", deployed, named)
         started = [event for event in events if event.name == "EpochStarted"]

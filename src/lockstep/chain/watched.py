@@ -88,9 +88,7 @@ def _registry_role(name: str, role: str, event: str) -> Watched:
 
 
 def _dvp(name: str, argument: str, role: str | None = None) -> Watched:
-    return Watched(
-        name=name, contract="DvP", function=name, changes={"EpochStarted": _named(argument)}, role=role
-    )
+    return Watched(name=name, contract="DvP", function=name, changes={"EpochStarted": _named(argument)}, role=role)
 
 
 def _token(name: str, **changes: Fold) -> Watched:

@@ -1,5 +1,6 @@
 """Founding an installation on a chain that runs: keys, contracts, opening holdings, network facts."""
 
+import itertools
 import os
 import shutil
 import time
@@ -25,7 +26,7 @@ from lockstep.domain.money import Quantity
 
 __all__ = ["Finding", "found", "issue_units", "list_security", "rehearse", "verify_deployment"]
 
-POLL_SECONDS = 0.05
+POLL_SECONDS, LONGEST_POLL_SECONDS = 0.05, 2.0
 
 
 def found(
@@ -61,7 +62,7 @@ def found(
         home.make_keys(file),
         finality_depth=finality_depth,
         faucet=None if real_time else _faucet(node),
-        poll=lambda: time.sleep(POLL_SECONDS),
+        poll=_patience(),
         salt=salt,
         factory=factory,
         told=told,
@@ -120,6 +121,12 @@ def _compared(home: Home, rpc: str, told: Callable[[str], None]) -> Market:
     return home.market()
 
 
+def _patience() -> Callable[[], None]:
+    """A pause between looks at the chain, short at first, for test chains, longer for one with slow blocks."""
+    pauses = itertools.chain((POLL_SECONDS for _ in range(100)), itertools.repeat(LONGEST_POLL_SECONDS))
+    return lambda: time.sleep(next(pauses))
+
+
 def _move_time(node: Node, file: MarketFile) -> int:
     """Moves a test chain to the opening; returns business time minus the system's, in seconds."""
     _rpc(node, "evm_mine")
@@ -173,7 +180,7 @@ def list_security(home: Home, *, isin: Isin, name: str, symbol: str, like: Isin)
             dvp=market.network.dvp,
         ),
     )
-    deployer = Deployer(node, home.key("deployer"), poll=lambda: time.sleep(POLL_SECONDS))
+    deployer = Deployer(node, home.key("deployer"), poll=_patience())
     carry_out(node, deployer, manifest.factory, manifest.salt, [planned])
     home.write_manifest(manifest.with_contract(recorded(node, planned, planner.rebuilt)).text())
     listed: Security = replace(model, isin=isin, name=name, token=planned.address)
@@ -202,7 +209,7 @@ def issue_units(home: Home, *, isin: Isin, to: str, quantity: str) -> int:
         raise InvalidInput("to", to, "the BIC of a participant")
     units = Quantity.parse(quantity).units(security.decimals)
     node = Node(settings.rpc)
-    issuer = Deployer(node, home.key("issuer"), poll=lambda: time.sleep(POLL_SECONDS))
+    issuer = Deployer(node, home.key("issuer"), poll=_patience())
     issuer.call("SecurityToken", security.token, "issue", member.wallet, units)
     issuer.flush()
     (balance,) = read(node, "SecurityToken", security.token, "balanceOf", member.wallet)

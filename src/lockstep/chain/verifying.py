@@ -160,11 +160,19 @@ class _Verification:
             return f"{NO_ANSWER}: {error}"[:120]
 
     def _judged(self, one: DeployedContract, value: Watched, first: Any, found: Any, events: list[Happened]) -> Finding:
-        """A value now against its start and what became of it by events."""
+        """A value now against its start and what became of it by events. The constructor's own say the start."""
         now, last = first, None
+        created = one.transaction or (events[0].transaction if events else None)
         for event in events:
             if event.name in value.changes:
                 after = value.changes[event.name](now, event.arguments)
+                if event.transaction == created and after != first:
+                    return Finding(
+                        verdict=Verdict.FAIL,
+                        field=f"{one.id}/{value.name}",
+                        expected=_text(first),
+                        found=f"{_text(after)} from the beginning: {event}",
+                    )
                 now, last = after, event if after != now else last
         field = f"{one.id}/{value.name}"
         if found == now:
@@ -196,7 +204,7 @@ class _Verification:
         assert value.role is not None
         named = getattr(self._manifest.roles, value.role)
         if str(named).lower() != str(first).lower():
-            yield _compared(f"roles/{value.role} in the manifest", first, named)
+            yield _compared(f"{one.id}/{value.name} as roles/{value.role}", first, named)
         # A token's officer need not be DvP's for ever: each place is a holder of its own where they came apart.
         before = self._holders.setdefault(value.role, str(found))
         if before != str(found):
@@ -209,7 +217,7 @@ class _Verification:
         deployed = _epoch_text(first["agents"], first["quorum"], first["faulty"])
         named = _epoch_text(sorted(roles.agents, key=lambda agent: int(agent, 16)), roles.quorum, roles.faulty)
         if named != deployed:
-            yield _compared("roles/agents in the manifest", deployed, named)
+            yield _compared(f"{one.id}/agents as roles/agents", deployed, named)
         started = [event for event in events if event.name == "EpochStarted"]
         last = started[-1] if started else None
         epoch: Mapping[str, Any] = last.arguments if last else {**first, "epoch": 1}

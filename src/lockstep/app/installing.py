@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lockstep.app.founding import DEFAULT_SALT, PAYERS, found_chain, plan_chain
-from lockstep.app.home import Home, Settings
+from lockstep.app.home import EMBEDDED, Home, Settings
 from lockstep.app.market_file import MarketFile, read_market
 from lockstep.chain.deployment import Deployer
 from lockstep.chain.ledger import read
@@ -197,7 +197,10 @@ def verify_deployment(home: Home, manifest: Path | None = None, rpc: str | None 
         text = home.manifest() if manifest is None else manifest.read_text()
     except (OSError, UnicodeDecodeError) as error:
         raise Misconfigured(f"{manifest}: {error}") from error
-    return verify(Node(rpc or home.settings().rpc), read_manifest(text))
+    url = rpc or home.settings().rpc
+    if url == EMBEDDED:
+        raise Misconfigured("an embedded chain is inside its own process alone: no other can look at it")
+    return verify(Node(url), read_manifest(text))
 
 
 def issue_units(home: Home, *, isin: Isin, to: str, quantity: str) -> int:

@@ -19,7 +19,7 @@ from web3.utils.address import get_create_address
 
 from lockstep.chain.deployment import Deployer
 from lockstep.chain.node import Node
-from lockstep.domain.errors import InvalidInput, Misconfigured
+from lockstep.domain.errors import InvalidInput, LockstepError, Misconfigured
 
 __all__ = ["KINDS", "Factory", "create2_address", "ensure_factory", "find_factory", "salt_of"]
 
@@ -74,8 +74,9 @@ def factory_of(kind: str, deployer: str) -> Factory:
     """The factory of a kind. Raises InvalidInput for another."""
     if kind not in KINDS:
         raise InvalidInput("factory/kind", kind, f"one of {', '.join(KINDS)}")
-    own = str(get_create_address(HexAddress(HexStr(deployer)), Nonce(0)))
-    return Factory(address=PROXY if kind == "keyless" else own, kind=kind)
+    if kind == "keyless":
+        return Factory(address=PROXY, kind=kind)
+    return Factory(address=str(get_create_address(HexAddress(HexStr(deployer)), Nonce(0))), kind=kind)
 
 
 def find_factory(node: Node, deployer: str, kind: str | None = None) -> Factory:
@@ -101,7 +102,7 @@ def find_factory(node: Node, deployer: str, kind: str | None = None) -> Factory:
 
 
 def ensure_factory(node: Node, factory: Factory, deployer: Deployer) -> None:
-    """Puts the factory there unless it is. Raises Misconfigured where the chain takes it not after all."""
+    """Puts the factory there unless it is. Raises Misconfigured where the chain does not take it after all."""
     if _is_there(node, factory):
         return
     if factory.kind == "deployer":
@@ -116,7 +117,12 @@ def ensure_factory(node: Node, factory: Factory, deployer: Deployer) -> None:
         if missing > 0:
             deployer.pay(PROXY_SENDER, missing)
             deployer.flush()
-        deployer.broadcast(PROXY_TRANSACTION)
+        try:
+            deployer.broadcast(PROXY_TRANSACTION)
+        except LockstepError as error:
+            raise Misconfigured(
+                f"the keyless factory: {error}; the deployer's own needs no such transaction"
+            ) from error
     deployer.flush()
     if not _is_there(node, factory):
         raise Misconfigured(f"no factory came to be at {factory.address}")
@@ -130,5 +136,7 @@ def _is_there(node: Node, factory: Factory) -> bool:
 
 
 def _refuses_unprotected(node: Node) -> bool:
+    if node.balance(PROXY_SENDER) >= PROXY_COST:
+        return False  # it would be carried out, and this is only a question
     objection = (node.broadcast(PROXY_TRANSACTION) or "").lower()
     return any(words in objection for words in _UNPROTECTED)

@@ -131,10 +131,11 @@ def test_a_wrong_immutable_is_named_by_its_argument(deployment: Deployment) -> N
 )
 def test_a_role_that_no_event_gave_is_found(deployment: Deployment, name: str, slot: int, field: str) -> None:
     thief = key("thief").address
-    before = {one.field: one for one in verify(deployment.chain.node, deployment.manifest)}[field]
+    contract, _, role = field.partition("/")
+    honest = deployment.manifest.contract(contract).parameters[role]
     deployment.set_slot(name, slot, int(thief, 16))
-    assert failed(deployment)[field][1] == thief
-    assert before.found in failed(deployment)[field][0]
+    expected, found = failed(deployment)[field]
+    assert (expected.partition(";")[0], found) == (honest, thief)
 
 
 def test_a_missing_contract_is_found(deployment: Deployment) -> None:
@@ -253,13 +254,17 @@ def test_a_manifest_that_names_other_contracts_is_found(deployment: Deployment) 
     found = failed(deployment, altered(manifest, "registry", arguments=arguments))
     assert {"registry/init_code", "registry/address", "registry/registrar as roles/registrar"} <= set(found)
     assert found["registry/registrar"][1].startswith(key("registrar").address + " from the beginning: RegistrarChanged")
-    for field in ("creation_code_hash", "init_code_hash", "runtime_code_hash"):
-        found = failed(deployment, altered(manifest, TOKEN, **{field: nothing}))
-        assert found.popitem()[1][0 if field != "runtime_code_hash" else 1] == nothing
-    found = failed(deployment, altered(manifest, "dvp", transaction=nothing))
-    assert found["dvp/transaction"][1] == "unknown to this node"
-    found = failed(deployment, altered(manifest, "dvp", parameters={**manifest.contract("dvp").parameters, "GRACE": 1}))
-    assert found == {"dvp/GRACE in the manifest": (str(5 * DAY), "1")}
+    false = altered(manifest, TOKEN, creation_code_hash=nothing)
+    false = altered(false, "registry", init_code_hash=nothing, runtime_code_hash=nothing)
+    false = altered(false, "dvp", transaction=nothing, parameters={**manifest.contract("dvp").parameters, "GRACE": 1})
+    honest = manifest.contract("registry")
+    assert failed(deployment, false) == {
+        f"{TOKEN}/creation_code": (nothing, manifest.contract(TOKEN).creation_code_hash),
+        "registry/init_code": (nothing, honest.init_code_hash),
+        "registry/runtime_code_hash in the manifest": (honest.runtime_code_hash, nothing),
+        "dvp/transaction": (f"{nothing} in block {manifest.contract('dvp').block}", "unknown to this node"),
+        "dvp/GRACE in the manifest": (str(5 * DAY), "1"),
+    }
     found = failed(deployment, replace(manifest, salt=b"\1" * 32))
     assert {"registry/address", "dvp/address", f"{TOKEN}/address"} <= set(found)
 

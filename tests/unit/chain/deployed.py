@@ -110,3 +110,9 @@ def deploy(chain: EmbeddedChain, roles: RoleHolders | None = None) -> Manifest:
         roles=roles,
         contracts=tuple(recorded(node, one, planner.rebuilt) for one in planned),
     )
+
+
+def sent(chain: EmbeddedChain) -> int:
+    """How many transactions are in blocks."""
+    blocks = range(chain.node.head().number + 1)
+    return sum(len(chain.node.web3.eth.get_block(number)["transactions"]) for number in blocks)

@@ -170,12 +170,12 @@ def found_chain(
     sent it raises what `plan_chain` does, and InvalidInput where no faucet is and a key has no money for fees.
     """
     plan = plan_chain(node, market, roles, salt=salt, factory=factory)
-    for one in plan.contracts:
-        told(f"{one.id} belongs at {one.address}")
     deployer = Deployer(node, roles.deployer, poll=poll)
     registrar, issuer = Deployer(node, roles.registrar, poll=poll), Deployer(node, roles.issuer, poll=poll)
     _fund(node, roles, faucet, deployer)
+    start = node.head().number
     created = carry_out(node, deployer, plan.factory, plan.salt, plan.contracts, told)
+    manifest = _manifest(node, plan, dict.fromkeys(created, start))
 
     registry = plan.registry.address
     for member in market.members:
@@ -195,7 +195,7 @@ def found_chain(
         if not member.active:
             registrar.call("ParticipantRegistry", registry, "setStatus", roles.wallets[member.bic].address, SUSPENDED)
     registrar.flush()
-    return Founded(market=_market(node, market, roles, plan, finality_depth), manifest=_manifest(node, plan))
+    return Founded(market=_market(node, market, roles, plan, finality_depth), manifest=manifest)
 
 
 def _fund(node: Node, roles: Roles, faucet: str | None, deployer: Deployer) -> None:
@@ -232,13 +232,14 @@ def _opening(market: MarketFile) -> dict[tuple[Bic, Isin], int]:
     return units
 
 
-def _manifest(node: Node, plan: Plan) -> Manifest:
+def _manifest(node: Node, plan: Plan, since: Mapping[str, int]) -> Manifest:
+    """`since`: a block before a contract's creation, by id; those that were there before may be of any block."""
     return Manifest(
         chain_id=node.chain_id(),
         factory=plan.factory,
         salt=plan.salt,
         roles=plan.holders,
-        contracts=tuple(recorded(node, one, plan.planner.rebuilt) for one in plan.contracts),
+        contracts=tuple(recorded(node, one, plan.planner.rebuilt, since.get(one.id, 0)) for one in plan.contracts),
     )
 
 

@@ -127,19 +127,23 @@ def carry_out(
 ) -> set[str]:
     """Creates what is missing; returns the ids of what was created. Run again, it finds everything and sends nothing.
 
+    Tells every address before it sends anything.
+
     Raises Misconfigured where other code is at an address, before anything is sent and after all is.
     """
     contracts = tuple(contracts)
     missing = [one for one in contracts if not _is_there(node, one)]
+    for one in contracts:
+        told(f"{one.id} at {one.address}, {'to be created' if one in missing else 'is there'}")
     if missing:
         ensure_factory(node, factory, deployer)
         for one in missing:
             deployer.create2(factory.address, salt, one.init_code)
         deployer.flush()
-    for one in contracts:
-        if one in missing and not _is_there(node, one):
+    for one in missing:
+        if not _is_there(node, one):
             raise Misconfigured(f"{one.id}: no code came to be at {one.address}")
-        told(f"{one.id} at {one.address}, {'created' if one in missing else 'was there'}")
+    told(f"{len(missing)} of {len(contracts)} contracts created, each with the code that it must have")
     return {one.id for one in missing}
 
 

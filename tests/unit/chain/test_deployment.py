@@ -286,9 +286,10 @@ def test_addresses_are_told_before_anything_is_sent(
     assert sent(chain) == before
     planned = {one.id: one.address for one in plan.contracts}
     assert planned == {one.id: one.address for one in done.manifest.contracts}
-    count = len(planned)
-    assert told[:count] == [f"{name} belongs at {address}" for name, address in planned.items()]
-    assert told[count:] == [f"{name} at {address}, created" for name, address in planned.items()]
+    assert told == [
+        *(f"{name} at {address}, to be created" for name, address in planned.items()),
+        "3 of 3 contracts created, each with the code that it must have",
+    ]
 
 
 def test_without_a_faucet_a_key_without_money_is_named(

@@ -14,7 +14,9 @@ from typer.testing import CliRunner
 import lockstep.app.installing as installing
 from lockstep.chain.artifacts import artifact
 from lockstep.chain.embedded import EmbeddedChain
-from lockstep.chain.manifest import Manifest
+from lockstep.chain.ledger import call_data
+from lockstep.chain.manifest import Manifest, recorded
+from lockstep.chain.planning import Planner, carry_out
 from lockstep.chain.verifying import Verdict, verify
 from lockstep.cli.commands import app
 from lockstep.domain.errors import InvalidInput
@@ -227,6 +229,36 @@ def test_settings_of_a_token_are_changes(deployment: Deployment) -> None:
     assert (one.field, one.verdict) == (f"{TOKEN}/rules", Verdict.CHANGED)
     assert json.loads(one.found)["paused"] is True and json.loads(one.expected)["paused"] is False
     assert one.event is not None and one.event.startswith("PauseChanged in block")
+
+
+def test_a_token_that_is_succeeded_changes_by_its_events_and_its_heir_by_what_came_over(deployment: Deployment) -> None:
+    manifest, node = deployment.manifest, deployment.chain.node
+    old = manifest.contract(TOKEN)
+    planner = Planner(manifest.chain_id, manifest.factory.address, manifest.salt)
+    heir = planner.add(
+        "token/heir",
+        "SecurityToken",
+        {**old.arguments, "setup": {**old.arguments["setup"], "predecessor": old.address, "authorised": "10"}},
+    )
+    carry_out(node, deployment.desk("deployer"), manifest.factory, manifest.salt, [heir])
+    both = manifest.with_contract(recorded(node, heir, planner.rebuilt))
+    assert deployment.as_found(both) == {}
+
+    deployment.act(
+        "registrar", "ParticipantRegistry", "registry", "register", key("x").address, b"5" * 20, b"DE", 0, FAR
+    )
+    deployment.act("issuer", "SecurityToken", TOKEN, "issue", key("x").address, 5)
+    naming = call_data("SecurityToken", "nameSuccessor", heir.address)
+    deployment.act("issuer", "SecurityToken", TOKEN, "propose", naming)
+    deployment.act("confirmer", "SecurityToken", TOKEN, "nameSuccessor", heir.address)
+    deployment.act("x", "SecurityToken", TOKEN, "migrate", 3)
+    found, most = deployment.as_found(both), int(old.parameters["authorised"])
+    assert {field: (one.verdict, one.found) for field, one in found.items()} == {
+        f"{TOKEN}/successor": (Verdict.CHANGED, heir.address),
+        f"{TOKEN}/authorised": (Verdict.CHANGED, str(most - 3)),
+        "token/heir/authorised": (Verdict.CHANGED, "13"),
+    }
+    assert found["token/heir/authorised"].event == f"units came over from the predecessor {old.address}"
 
 
 # --- a manifest that is not this chain's, or not true

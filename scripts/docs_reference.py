@@ -19,7 +19,8 @@ HEAD = """\
 The command is in `.venv/bin` after `make demo`. `--help` after any command says the same as this page.
 
 It exits with 0; with 1 and one line on standard error for a failure that has a name (see [errors](errors.md));
-with 1 also where `demo` finds a broken invariant and where `submit` had a file refused; with 2 for wrong arguments.
+with 1 also where `demo` finds a broken invariant, where `submit` had a file refused and where `verify-deployment` finds
+something that failed; with 2 for wrong arguments, and where `verify-deployment` could compare nothing.
 """
 
 TAIL = """\
@@ -33,6 +34,7 @@ TAIL = """\
 | `run` | `{"states": {"SETTLED": n, …}}`, once it stops |
 | `trades` | `{"trades": [row…]}` |
 | `trade` | `{"trade": row, "timeline": [{"at", "leg", "what", "detail"}…]}` |
+| `verify-deployment` | `{"sound": true, "findings": [{"verdict", "field", "expected", "found", "event"}…]}` |
 | `rtgs serve` | `{"url"}`, once it listens |
 | `rtgs close-day` | `{"day"}`, null where none was open |
 

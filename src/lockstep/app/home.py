@@ -2,6 +2,7 @@
 
 ```
 market.toml      the market as founded          network.json   addresses, wallets, URLs; nothing secret
+manifest.json    what was deployed, to compare a chain with
 keys/            encrypted keystores, password, RTGS access keys (owner-readable only)
 service.db       the service's records          agents/N.db    each agent's sign-once register
 rtgs.db          the RTGS's ledger: its own process opens it and nobody else
@@ -15,6 +16,7 @@ and the RTGS is another organisation's.
 import json
 import os
 import secrets
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,7 +53,7 @@ class Home:
         self.service_database = f"sqlite:///{root / 'service.db'}"
         self.rtgs_database = f"sqlite:///{root / 'rtgs.db'}"
         self.attestations, self.outbox, self._keys = root / "attestations", root / "outbox", root / "keys"
-        self._network = root / "network.json"
+        self._network, self._manifest = root / "network.json", root / "manifest.json"
 
     @property
     def is_founded(self) -> bool:
@@ -63,35 +65,49 @@ class Home:
     # --- keys
 
     def make_keys(self, market: MarketFile) -> Roles:
-        """New keystores for every role, under a new password, and RTGS access keys for every party."""
-        password = secrets.token_urlsafe(24)
-        self._secret("password", password)
-        self._secret("salt.key", secrets.token_hex(32))
-        roles = ["registrar", "issuer", "operator", "officer", "confirmer"]
-        roles += [f"agent-{number}" for number in range(1, AGENTS + 1)]
-        for name in [*roles, *(f"wallet-{member.bic}" for member in market.members)]:
-            write_keystore(self._keys / f"{name}.json", Key(secrets.token_bytes(32)), password)
-        agents = [agent_bic(market.service, number) for number in range(1, AGENTS + 1)]
-        for party in [market.service, *agents, *(member.bic for member in market.members), "operator"]:
-            self._secret(f"rtgs-{party}.key", secrets.token_urlsafe(32))
+        """Keystores for every role, under a new password, and RTGS access keys for every party.
+
+        The folder appears whole: keys that were made before are kept.
+        """
+        if not self._keys.exists():
+            beside = self.root / ".keys.part"
+            shutil.rmtree(beside, ignore_errors=True)
+            self._fill(beside, market)
+            os.replace(beside, self._keys)
         return self.roles(market)
 
-    def _secret(self, name: str, content: str) -> None:
-        self._keys.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(self._keys / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    def _fill(self, folder: Path, market: MarketFile) -> None:
+        password = secrets.token_urlsafe(24)
+        self._secret(folder / "password", password)
+        self._secret(folder / "salt.key", secrets.token_hex(32))
+        roles = ["deployer", "registrar", "registrar-confirmer", "issuer", "operator", "officer", "confirmer"]
+        roles += [f"agent-{number}" for number in range(1, AGENTS + 1)]
+        for name in [*roles, *(f"wallet-{member.bic}" for member in market.members)]:
+            write_keystore(folder / f"{name}.json", Key(secrets.token_bytes(32)), password)
+        agents = [agent_bic(market.service, number) for number in range(1, AGENTS + 1)]
+        for party in [market.service, *agents, *(member.bic for member in market.members), "operator"]:
+            self._secret(folder / f"rtgs-{party}.key", secrets.token_urlsafe(32))
+
+    @staticmethod
+    def _secret(path: Path, content: str) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
 
     def key(self, name: str) -> Key:
-        """One role's key: registrar, issuer, operator, officer, confirmer, agent-N or wallet-BIC."""
+        """One role's key: deployer, registrar, registrar-confirmer, issuer, operator, officer, confirmer, agent-N or
+        wallet-BIC."""
         password = os.environ.get("LOCKSTEP_PASSWORD") or self._read(self._keys / "password")
         return read_keystore(self._keys / f"{name}.json", password)
 
     def roles(self, market: MarketFile) -> Roles:
         return Roles(
+            deployer=self.key("deployer"),
             registrar=self.key("registrar"),
+            registrar_confirmer=self.key("registrar-confirmer"),
             issuer=self.key("issuer"),
             operator=self.key("operator"),
             officer=self.key("officer"),
@@ -138,9 +154,14 @@ class Home:
                 for one in market.securities.values()
             ],
         }
-        beside = self.root / ".network.json.part"
-        beside.write_text(json.dumps(content, indent=2))
-        os.replace(beside, self._network)
+        _write_whole(self._network, json.dumps(content, indent=2))
+
+    def write_manifest(self, text: str) -> None:
+        """Stores the deployment's manifest; the file appears whole."""
+        _write_whole(self._manifest, text)
+
+    def manifest(self) -> str:
+        return self._read(self._manifest)
 
     def settings(self) -> Settings:
         content = self._facts()
@@ -189,3 +210,9 @@ class Home:
             raise Misconfigured(
                 f"{path}: {error.strerror}; is {self.root} an installation? (scripts/deploy.py)"
             ) from error
+
+
+def _write_whole(path: Path, text: str) -> None:
+    beside = path.with_name(f".{path.name}.part")
+    beside.write_text(text)
+    os.replace(beside, path)

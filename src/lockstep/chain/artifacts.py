@@ -21,12 +21,17 @@ CONTRACTS = ("ParticipantRegistry", "SecurityToken", "DvP")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Artifact:
-    """One contract as compiled: its ABI and its creation bytecode (0x-prefixed hex)."""
+    """One contract as compiled: its ABI, its creation and runtime bytecode (0x-prefixed hex).
+
+    `immutables` are the bytes of the runtime code that its constructor sets: `start` and `length` of each.
+    """
 
     name: str
     abi: list[dict[str, Any]]
     bytecode: str
     deployed_bytecode: str
+    compiler: dict[str, Any]
+    immutables: list[dict[str, int]]
 
 
 @cache
@@ -39,6 +44,8 @@ def artifact(name: str) -> Artifact:
         abi=content["abi"],
         bytecode=content["bytecode"],
         deployed_bytecode=content["deployedBytecode"],
+        compiler=content["compiler"],
+        immutables=content["immutableReferences"],
     )
 
 

@@ -200,6 +200,36 @@ def trade(
         console.print(showing.timeline_table(moments, f"Trade {found.trade_id}"))
 
 
+@app.command("verify-deployment")
+def verify_deployment(
+    manifest: Annotated[
+        Path | None, typer.Option("--manifest", help="The manifest; the installation's manifest.json if absent.")
+    ] = None,
+    rpc: Annotated[str | None, typer.Option("--rpc", help="The node to ask; the installation's if absent.")] = None,
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare a chain with a deployment's manifest: code, addresses, roles and parameters, value by value.
+
+    OK is as deployed, CHANGED is otherwise by an event on the chain, FAIL is otherwise by nothing that explains it.
+    Exits with 0 if nothing failed, 1 if something did, 2 if nothing could be compared.
+    """
+    from lockstep.app.installing import verify_deployment as compare
+    from lockstep.domain.errors import LockstepError
+
+    try:
+        findings = compare(Home(home), manifest, rpc)
+    except LockstepError as error:
+        typer.echo(f"lockstep: {error}", err=True)
+        raise typer.Exit(2) from error
+    sound = all(one.verdict.value != "FAIL" for one in findings)
+    if as_json:
+        _print_json({"sound": sound, "findings": [one.as_json() for one in findings]})
+    else:
+        showing.findings(Console(), findings)
+    raise typer.Exit(0 if sound else 1)
+
+
 @rtgs_app.command("serve")
 def rtgs_serve(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None:
     """Serve the RTGS on HTTP until stopped; its ledger is its own file."""

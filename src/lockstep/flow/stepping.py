@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from lockstep.domain.errors import ContractRefused, LockstepError, Refused, Unavailable
+from lockstep.domain.errors import UNNAMED_REVERTS, ContractRefused, LockstepError, Refused, Unavailable
 from lockstep.domain.identifiers import SettlementId
 from lockstep.domain.instruction import AdviceStatus, CancellationStatus, Side
 from lockstep.domain.journal import Entry
@@ -174,7 +174,7 @@ class Settler:
             if error.name in ("NonceUsed", "LockByPassed"):
                 # Locked already by someone else's hand, or never to be: the chain shows which, finally.
                 return decided != trade
-            if error.name == "UnknownRevert":  # perhaps the node's trouble: tried again until the order lapses
+            if error.name in UNNAMED_REVERTS:  # perhaps the node's trouble: tried again until the order lapses
                 return self._wait_for(decided, Reason(code="LOCK", text=f"the lock fails: {error}"))
             return self._give_up(decided, Reason(code="LOCK", text=f"the contract refuses the lock: {error}"))
         return decided != trade

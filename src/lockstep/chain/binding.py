@@ -27,8 +27,8 @@ _HEAD = '''\
 """The custom errors of the contracts as exceptions. Written by `python -m lockstep.chain.binding`: do not edit.
 
 A class has the error's name, its attributes the names of the error's fields (`from` is `from_`, `name` is `name_`), in
-the forms that `lockstep.chain.refusals` shows. Where two contracts give one name to two errors, the class has both forms, and only
-the fields of the one that was met.
+the forms that `lockstep.chain.refusals` shows. Where two contracts give one name to two errors, the class
+has both forms, and only the fields of the one that was met.
 """
 
 from typing import ClassVar

@@ -11,6 +11,7 @@ from eth_utils.address import to_checksum_address
 from lockstep.chain.artifacts import artifact, event_topic
 from lockstep.chain.events import EventReader
 from lockstep.chain.node import Node
+from lockstep.chain.refusals import decode_refusal
 from lockstep.chain.sender import Sender
 from lockstep.domain.errors import ContractRefused, Misconfigured, Refused
 from lockstep.domain.identifiers import SettlementId, TradeId
@@ -74,8 +75,11 @@ class EvmAssetLedger:
         head = self._node.head()
         final = self._node.block(max(0, head.number - self._network.finality_depth))
         at_head = self._status(settlement_id, order.movement, None)
-        nothing = at_head is AssetStatus.NONE  # and so it was below: a status is never taken back
-        at_final = at_head if nothing else self._status(settlement_id, order.movement, final.number)
+        if at_head is AssetStatus.NONE:  # and so it was below: a status is never taken back
+            (serving,) = self._read("DvP", self._network.dvp, "currentEpoch", block=final.number)
+            over = serving > order.movement.epoch
+            return AssetView(head=at_head, final=at_head, final_time=final.timestamp, epoch_over=over)
+        at_final = self._status(settlement_id, order.movement, final.number)
         return AssetView(head=at_head, final=at_final, final_time=final.timestamp)
 
     def _status(self, settlement_id: SettlementId, movement: Movement, block: int | None) -> AssetStatus:
@@ -135,20 +139,30 @@ class EvmAssetLedger:
             nonce += 1
         return nonce
 
-    def epoch(self) -> Epoch:
-        (number,) = self._read("DvP", self._network.dvp, "currentEpoch")
-        if number not in self._epochs:
-            self._epochs[number] = self._started(number)
-        return self._epochs[number]
+    def epoch(self, number: int | None = None) -> Epoch:
+        if number is None:
+            (number,) = self._read("DvP", self._network.dvp, "currentEpoch")
+        if number in self._epochs:
+            return self._epochs[number]
+        started, block = self._started(int(number))
+        if block <= self._node.head().number - self._network.finality_depth:
+            self._epochs[started.number] = started  # an epoch keeps its agents for ever; its event may yet go
+        return started
 
-    def _started(self, number: int) -> Epoch:
+    def _started(self, number: int) -> tuple[Epoch, int]:
+        """An epoch as its event tells it, and in which block."""
         topic = "0x" + number.to_bytes(32, "big").hex()
         logs = self._node.logs(self._network.dvp, [event_topic("EpochStarted"), topic], 0)
         if not logs:
-            raise Misconfigured(f"no epoch {number} was started at DvP {self._network.dvp}")
+            raise Refused("UnknownEpoch", {"actual": number, "dvp": self._network.dvp})
         kinds = ["bytes32", "uint8", "uint8", "address[]", "address", "address"]
         _, quorum, _, agents, _, _ = decode(kinds, bytes(logs[-1]["data"]))
-        return Epoch(number=number, agents=tuple(to_checksum_address(one) for one in agents), quorum=quorum)
+        epoch = Epoch(number=number, agents=tuple(to_checksum_address(one) for one in agents), quorum=quorum)
+        return epoch, int(logs[-1]["blockNumber"])
+
+    def why_not(self, token: str, source: str, target: str, units: int) -> ContractRefused | None:
+        (refusal,) = self._read("SecurityToken", token, "whyNot", source, target, units)
+        return decode_refusal(refusal) if refusal else None
 
     def _read(self, contract: str, address: str, name: str, *arguments: object, block: int | None = None) -> Any:
         return read(self._node, contract, address, name, *arguments, block=block)

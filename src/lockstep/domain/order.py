@@ -96,6 +96,8 @@ class AssetView:
     final: AssetStatus
     final_time: int
     """Timestamp of the final block, seconds."""
+    epoch_over: bool = False
+    """At the final block other agents serve than those whom the order names: nobody can lock it any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

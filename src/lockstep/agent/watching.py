@@ -30,8 +30,8 @@ class Agent:
     bic: Bic
     rtgs: Bic
     key: Key
-    former_keys: tuple[Key, ...] = ()
-    """Keys of earlier epochs. They still prove what was locked while they served, and nothing else."""
+    other_keys: tuple[Key, ...] = ()
+    """Its keys of other epochs. What was locked in an epoch is proved under the key that serves there, for ever."""
     market: Market
     assets: AssetLedger
     cash: CashSystem
@@ -121,7 +121,7 @@ class Agent:
 
     @property
     def _keys(self) -> tuple[Key, ...]:
-        return (self.key, *self.former_keys)
+        return (self.key, *self.other_keys)
 
     def _earlier(self, settlement: SettlementId, order: Order | None) -> list[Sequence[AssetEvent]]:
         """What became of the settlements of the same trade that were locked before this one."""

@@ -85,7 +85,7 @@ def found_chain(
     """Deploys registry, DvP and tokens, registers the members and issues the opening holdings."""
     registrar, issuer = Deployer(node, roles.registrar, poll=poll), Deployer(node, roles.issuer, poll=poll)
     if faucet is not None:
-        for key in (roles.registrar, roles.issuer, roles.operator):
+        for key in (roles.registrar, roles.issuer, roles.operator, roles.officer, roles.confirmer):
             registrar.fund(faucet, key.address)
         registrar.flush()
     registry = registrar.deploy("ParticipantRegistry", roles.registrar.address, roles.confirmer.address)

@@ -22,6 +22,7 @@ __all__ = [
     "OrderTerms",
     "OutcomeResult",
     "Proof",
+    "Rotation",
 ]
 
 ALONE = "0" * 64
@@ -122,6 +123,20 @@ class Epoch:
     number: int
     agents: tuple[str, ...]
     quorum: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rotation:
+    """The next epoch as it is proposed and signed (IDvP.Epoch, with its number): its agents and its two roles."""
+
+    number: int
+    agents: tuple[str, ...]
+    """Ascending by address."""
+    quorum: int
+    faulty: int
+    """How many agents may lie without harm: below 2 * quorum - agents."""
+    officer: str
+    confirmer: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

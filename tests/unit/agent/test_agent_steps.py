@@ -391,7 +391,7 @@ def test_what_was_locked_before_a_rotation_is_proved_by_the_epoch_of_then(desk: 
     desk.lock()
     desk.chain.rotate(next_epoch())
     desk.chain.mine(3)
-    desk.agent = replace(desk.agent, key=NEW_KEY, former_keys=(KEYS[0],))
+    desk.agent = replace(desk.agent, key=NEW_KEY, other_keys=(KEYS[0],))
     desk.tell(*told)
     desk.agent.step()
     (attestation,) = desk.board.attestations(HERE)
@@ -406,7 +406,7 @@ def test_what_is_locked_after_it_is_proved_under_the_new_key(desk: Desk) -> None
     digest = bytes.fromhex(there)
     desk.chain.lock(later, key(SELLER.bic).sign(digest), key(BUYER.bic).sign(digest))
     desk.chain.mine(3)
-    desk.agent = replace(desk.agent, key=NEW_KEY, former_keys=(KEYS[0],))
+    desk.agent = replace(desk.agent, key=NEW_KEY, other_keys=(KEYS[0],))
     desk.tell(report(PaymentState.REJECTED, there))
     desk.agent.step()
     (attestation,) = desk.board.attestations(there)
@@ -435,7 +435,7 @@ def test_a_rotation_changes_nothing_that_was_signed(desk: Desk) -> None:
     desk.agent.step()
     (before,) = desk.board.attestations(HERE)
     desk.chain.rotate(next_epoch())
-    desk.agent = replace(desk.agent, key=NEW_KEY, former_keys=(KEYS[0],))
+    desk.agent = replace(desk.agent, key=NEW_KEY, other_keys=(KEYS[0],))
     for _ in range(3):
         desk.agent.step()
     assert desk.register.all() == [before] and desk.board.attestations(HERE) == [before]

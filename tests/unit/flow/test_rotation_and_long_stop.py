@@ -32,7 +32,7 @@ def rotate(bench: Bench, leaves: int = 0) -> None:
 
 def renew(bench: Bench, place: int, former: tuple[Key, ...]) -> None:
     """The agent at a place runs with the new key, and with those of before that it kept."""
-    bench.agents[place] = replace(bench.agents[place], key=JOINED, former_keys=former)
+    bench.agents[place] = replace(bench.agents[place], key=JOINED, other_keys=former)
 
 
 def order_epoch(bench: Bench) -> int:

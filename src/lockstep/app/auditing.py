@@ -175,6 +175,7 @@ def _holding(one: chain.HoldingFact) -> oracle.Holding:
         free=one.free,
         earmarked=one.earmarked,
         earmarked_by_dvp=one.earmarked_by_dvp,
+        frozen=one.frozen,
     )
 
 

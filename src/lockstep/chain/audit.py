@@ -3,11 +3,10 @@
 Shares no code with what it judges: events and calls are decoded by web3 from the ABI, typed data is
 hashed and signatures are recovered by eth_account. `collect` reads one block's state and all logs up
 to it, so that what it returns is of one moment. It needs a node that keeps that block's state, and the
-state of each lock whose party is a contract (ERC-1271). Longer than our modules are: one list of facts.
+state of each lock whose party is a contract (ERC-1271).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from eth_utils.crypto import keccak
@@ -16,6 +15,16 @@ from requests import RequestException
 from lockstep.chain import audit_typed
 from lockstep.chain.artifacts import artifact
 from lockstep.chain.audit_calls import NEVER, PAID, Calls, Consent, consents, proved_by, recover_outcome
+from lockstep.chain.audit_facts import (
+    CancelFact,
+    ChainFacts,
+    EpochFact,
+    HoldingFact,
+    LockFact,
+    LongStopFact,
+    MoveFact,
+    TransferFact,
+)
 from lockstep.chain.node import Node
 from lockstep.domain.errors import ContractRefused, Unavailable
 from lockstep.domain.market import Network
@@ -38,128 +47,6 @@ __all__ = [
 
 ZERO = "0x" + "0" * 40
 _OUTCOME_OF = {"Settled": PAID, "PaidRecorded": PAID, "GivenBack": NEVER}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LockFact:
-    """A Locked event with its whole order. `derived` is the id that the order really has."""
-
-    settlement: str
-    derived: str
-    trade: str
-    token: str
-    seller: str
-    buyer: str
-    quantity: int
-    epoch: int
-    nonce: int
-    cash_hash: str
-    pay_by: int
-    block: int
-    at: int
-    transaction: str
-    seller_proof: str
-    """How the seller's consent was verified: "key", "wallet" (ERC-1271, asked at the lock's block), "none", or
-    "hidden": the lock came by a call whose calldata does not show it."""
-    buyer_proof: str
-    call: str
-    """The function of DvP that the transaction called; "" where another contract made the call."""
-    of_order: str | None = None
-    """The id of the whole order that this is a part of (PartLocked), and its quantity."""
-    order_quantity: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MoveFact:
-    """PaidRecorded, Settled or GivenBack. `signers` signed `outcome` (1 paid, 2 never) in the call's proof."""
-
-    name: str
-    settlement: str
-    block: int
-    at: int
-    transaction: str
-    outcome: int
-    epoch: int
-    signers: tuple[str, ...]
-    call: str
-    """As in LockFact."""
-    hidden: bool
-    """The calldata shows no proof: another contract made the call, or a function that is not known here."""
-    long_stop: "LongStopFact | None" = None
-    """With confirmLongStop only: it ended without a proof."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LongStopFact:
-    """Two transactions of two roles. A sender is None where another contract made the call."""
-
-    proposed_by: str | None
-    proposed_at: int
-    officer: str
-    """Of the epoch that served at the proposal."""
-    confirmed_by: str | None
-    confirmer: str
-    """Of the epoch that served at the confirmation."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CancelFact:
-    """An OrderCancelled event with what its call showed. `seller_proof` as in LockFact; "caller": it was the seller."""
-
-    settlement: str
-    by: str
-    buyer: str | None
-    seller_proof: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EpochFact:
-    """An EpochStarted event."""
-
-    number: int
-    agents: tuple[str, ...]
-    quorum: int
-    officer: str
-    confirmer: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TransferFact:
-    """A Transfer event of a token; `source` is None for units issued."""
-
-    token: str
-    source: str | None
-    target: str
-    units: int
-    transaction: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HoldingFact:
-    """One holder's units of one token, as the token says."""
-
-    token: str
-    holder: str
-    balance: int
-    free: int
-    earmarked: int
-    earmarked_by_dvp: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChainFacts:
-    """All of it at block `head`; events in the chain's order, times in seconds."""
-
-    head: int
-    times: Mapping[int, int]
-    """Of each block with an event, of each that makes a lock final, and of the head."""
-    locks: tuple[LockFact, ...]
-    moves: tuple[MoveFact, ...]
-    cancellations: tuple[CancelFact, ...]
-    epochs: tuple[EpochFact, ...]
-    transfers: tuple[TransferFact, ...]
-    holdings: tuple[HoldingFact, ...]
-    supplies: Mapping[str, int]
 
 
 def collect(node: Node, network: Network, tokens: Sequence[str]) -> ChainFacts:
@@ -361,6 +248,7 @@ class _Reader:
                 free=self._read(self._tokens[token], "freeOf", holder),
                 earmarked=self._read(self._tokens[token], "earmarkedTotalOf", holder),
                 earmarked_by_dvp=self._read(self._tokens[token], "earmarkedOf", holder, self._network.dvp),
+                frozen=self._read(self._tokens[token], "getFrozenTokens", holder),
             )
             for token, holder in sorted(holders)
             if token in self._tokens
@@ -387,7 +275,7 @@ def _transfer(log: Any) -> TransferFact:
     return TransferFact(
         token=log["address"],
         source=None if source == ZERO else source,
-        target=log["args"]["to"],
+        target=None if log["args"]["to"] == ZERO else log["args"]["to"],
         units=log["args"]["value"],
         transaction="0x" + bytes(log["transactionHash"]).hex(),
     )

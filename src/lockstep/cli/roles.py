@@ -122,7 +122,7 @@ def rotation_draft(
 @rotation_app.command("sign")
 def rotation_sign(
     file: FileArgument,
-    number: Annotated[int, typer.Option("--agent", min=1, max=AGENTS, help="Which of the four agents.")],
+    agent: Annotated[int, typer.Option(min=1, max=AGENTS, help="Which of the four agents.")],
     home: HomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,
 ) -> None:
@@ -131,8 +131,8 @@ def rotation_sign(
 
     place = Home(home)
     rotation = read_rotation(file)
-    rotations = Rotations(_office(home, f"agent-{number}"))
-    signer = rotations.serving_among(place.agent_keys(number))
+    rotations = Rotations(_office(home, f"agent-{agent}"))
+    signer = rotations.serving_among(place.agent_keys(agent))
     path = write_signature(file, signer.address, rotations.sign(rotation, signer))
     _told({**content(rotation), "signed_by": signer.address, "signature": str(path)}, as_json)
 

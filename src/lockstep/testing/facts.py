@@ -113,15 +113,17 @@ class Holding:
     free: int
     earmarked: int
     earmarked_by_dvp: int
+    frozen: int = 0
+    """May be more than is owned."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transfer:
-    """Units that moved; `source` is None for units issued. Facts list them in the chain's order."""
+    """Units that moved; `source` is None for units issued, `target` for units ended. In the chain's order."""
 
     token: str
     source: str | None
-    target: str
+    target: str | None
     units: int
     transaction: str
 

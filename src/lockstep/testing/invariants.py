@@ -95,11 +95,14 @@ def i2_paid_only_when_locked(facts: Facts) -> Iterator[str]:
 
 
 def i3_units_add_up(facts: Facts) -> Iterator[str]:
-    """Earmarks are at most what is owned, free is the rest, and all holdings are what was issued."""
+    """Earmarks are at most what is owned, free is the rest but what is frozen, and all holdings are what was issued."""
     replayed: defaultdict[tuple[str, str], int] = defaultdict(int)
     issued: Counter[str] = Counter()
     for transfer in facts.transfers:
-        replayed[transfer.token, transfer.target] += transfer.units
+        if transfer.target is None:
+            issued[transfer.token] -= transfer.units
+        else:
+            replayed[transfer.token, transfer.target] += transfer.units
         if transfer.source is None:
             issued[transfer.token] += transfer.units
             continue
@@ -112,8 +115,11 @@ def i3_units_add_up(facts: Facts) -> Iterator[str]:
         held[one.token] += one.balance
         if one.earmarked > one.balance:
             yield f"{where}: {one.earmarked} units earmarked, {one.balance} owned"
-        if one.free != max(0, one.balance - one.earmarked):
-            yield f"{where}: {one.free} units free, where {one.balance} are owned and {one.earmarked} earmarked"
+        if one.free != max(0, one.balance - one.earmarked - one.frozen):
+            yield (
+                f"{where}: {one.free} units free, where {one.balance} are owned, {one.earmarked} earmarked "
+                f"and {one.frozen} frozen"
+            )
         if not 0 <= one.earmarked_by_dvp <= one.earmarked:
             yield f"{where}: {one.earmarked_by_dvp} units earmarked by DvP, {one.earmarked} by all"
         if one.balance != replayed.pop((one.token, one.holder), 0):

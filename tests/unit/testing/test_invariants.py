@@ -149,6 +149,7 @@ PLANTED = {
     "booked and not posted": ("I5", but(CLEAN, "payments", 2, state="BOOKED")),
     "posted otherwise than paid": ("I5", but(CLEAN, "payments", 0, amount=299)),
     "posted and cancelled": ("I5", but(CLEAN, "payments", 0, state="CANCELLED")),
+    "frozen units shown as free": ("I3", but(CLEAN, "holdings", 0, frozen=100)),
     "cancelled and locked": ("I4", plus(CLEAN, "cancellations", replace(BURNT, settlement=SETTLED))),
     "more in parts than the order": ("I4", in_parts(39)),
     # claims
@@ -251,6 +252,16 @@ def test_every_invariant_has_two_planted_violations() -> None:
 
 BOUNDARIES = {
     "a long stop in the first second of each wait": stopped(),
+    "part of a holding is frozen": but(CLEAN, "holdings", 0, frozen=100, free=860),
+    "more is frozen than is owned": but(CLEAN, "holdings", 1, frozen=31, free=0),
+    "units were ended": replace(
+        but(CLEAN, "holdings", 1, balance=25, free=25),
+        supplies={TOKEN: 995},
+        transfers=[
+            *CLEAN.transfers,
+            Transfer(token=TOKEN, source=BUYER, target=None, units=5, transaction="tx-90"),
+        ],
+    ),
     "an order cancelled before its lock": plus(CLEAN, "cancellations", BURNT),
     "all of an order in parts": in_parts(40),
     "hidden in calldata, proved by what agents left": HIDDEN,

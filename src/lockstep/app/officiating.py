@@ -21,15 +21,16 @@ from lockstep.domain.money import Quantity
 from lockstep.domain.order import AssetStatus, Order
 from lockstep.store import SqlTransactionLog, open_database
 
-__all__ = ["Names", "Office", "open_office", "why_not"]
+__all__ = ["Observer", "Office", "open_observer", "open_office", "why_not"]
 
 POLL_SECONDS = 0.5
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
+_BEGINNING = re.compile(r"[0-9a-f]{8,64}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Names:
-    """What people call things by, and the addresses behind it."""
+class Observer:
+    """The chain to look at, and what people call things by."""
 
     market: Market
     node: Node
@@ -59,27 +60,6 @@ class Names:
             raise InvalidInput(field, text, "an address whose upper and lower case fit (EIP-55), or all lower case")
         return checked
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Office(Names):
-    """One role's desk, with the market's addresses and eyes on the chain. Each act returns what a person wants told."""
-
-    desk: Desk
-
-    # --- the long stop
-
-    def propose_long_stop(self, text: str) -> Mapping[str, Any]:
-        """By the officer, once `payBy` and the grace are over. Nothing moves yet."""
-        settlement, order = self.find(text)
-        transaction = self.desk.act("DvP", self._dvp, "proposeLongStop", order_words(order))
-        return {**self._stop(settlement, order), "transaction": transaction}
-
-    def confirm_long_stop(self, text: str) -> Mapping[str, Any]:
-        """By the confirmer, once the challenge is over: the units are the seller's again."""
-        settlement, order = self.find(text)
-        transaction = self.desk.act("DvP", self._dvp, "confirmLongStop", leg_words(order))
-        return {**self._stop(settlement, order), "transaction": transaction}
-
     def show_long_stop(self, text: str) -> Mapping[str, Any]:
         """Where a settlement stands, and from when on which step of the long stop can be taken."""
         settlement, order = self.find(text)
@@ -87,8 +67,11 @@ class Office(Names):
 
     def find(self, text: str) -> tuple[SettlementId, Order]:
         """The one settlement ever locked whose id begins so. Raises InvalidInput."""
+        beginning = text.removeprefix("0x").lower()
+        if not _BEGINNING.fullmatch(beginning):
+            raise InvalidInput("settlement", text, "8 to 64 hexadecimal digits, the beginning of a settlement's id")
         ledger = EvmAssetLedger(self.node, self.market.network)
-        found = [one for one in ledger.locked() if one.startswith(text.removeprefix("0x").lower())]
+        found = [one for one in ledger.locked() if one.startswith(beginning)]
         if len(found) != 1:
             rule = f"the beginning of the id of one settlement that was locked; {len(found)} fit"
             raise InvalidInput("settlement", text, rule)
@@ -110,6 +93,34 @@ class Office(Names):
             "proposable_after": _instant(order.terms.pay_by + grace),
             "confirmable_after": _instant(from_) if from_ else None,
         }
+
+    @property
+    def _dvp(self) -> str:
+        return self.market.network.dvp
+
+    def _dvp_read(self, name: str, *arguments: object) -> Any:
+        return read(self.node, "DvP", self._dvp, name, *arguments)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Office(Observer):
+    """One role's desk, with the market's addresses and eyes on the chain. Each act returns what a person wants told."""
+
+    desk: Desk
+
+    # --- the long stop
+
+    def propose_long_stop(self, text: str) -> Mapping[str, Any]:
+        """By the officer, once `payBy` and the grace are over. Nothing moves yet."""
+        settlement, order = self.find(text)
+        transaction = self.desk.act("DvP", self._dvp, "proposeLongStop", order_words(order))
+        return {**self._stop(settlement, order), "transaction": transaction}
+
+    def confirm_long_stop(self, text: str) -> Mapping[str, Any]:
+        """By the confirmer, once the challenge is over: the units are the seller's again."""
+        settlement, order = self.find(text)
+        transaction = self.desk.act("DvP", self._dvp, "confirmLongStop", leg_words(order))
+        return {**self._stop(settlement, order), "transaction": transaction}
 
     # --- one hand
 
@@ -159,13 +170,6 @@ class Office(Names):
         act = self.desk.act if confirm else self.desk.propose
         return act(contract, address, function, *words)
 
-    @property
-    def _dvp(self) -> str:
-        return self.market.network.dvp
-
-    def _dvp_read(self, name: str, *arguments: object) -> Any:
-        return read(self.node, "DvP", self._dvp, name, *arguments)
-
     def _registry(self) -> str:
         token = next(iter(self.market.securities.values())).token
         (address,) = read(self.node, "SecurityToken", token, "registry")
@@ -175,29 +179,30 @@ class Office(Names):
         return self.desk.act("SecurityToken", token, function, *arguments)
 
 
-def open_office(home: Home, keystore: str, *, poll: Callable[[], None] | None = None) -> Office:
-    """The desk of whoever has this keystore. What it sent stands in `desks/<keystore>.db`."""
+def open_observer(home: Home) -> Observer:
+    """Needs no key. Raises Misconfigured where the chain is inside another process."""
     settings = home.settings()
     if settings.rpc == EMBEDDED:
-        raise Misconfigured("this installation's chain lives inside the one process of `lockstep up`: nobody can send")
-    node, folder = Node(settings.rpc), home.root / "desks"
+        raise Misconfigured("this installation's chain lives inside the one process of `lockstep up`: it has no door")
+    return Observer(market=home.market(), node=Node(settings.rpc))
+
+
+def open_office(home: Home, keystore: str, *, poll: Callable[[], None] | None = None) -> Office:
+    """The desk of whoever has this keystore. What it sent stands in `desks/<keystore>.db`."""
+    eyes, key, folder = open_observer(home), home.key(keystore), home.root / "desks"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     log = SqlTransactionLog(open_database(f"sqlite:///{folder / keystore}.db"))
-    desk = Desk(node, home.key(keystore), log, poll=poll or (lambda: time.sleep(POLL_SECONDS)))
-    return Office(market=home.market(), node=node, desk=desk)
+    desk = Desk(eyes.node, key, log, poll=poll or (lambda: time.sleep(POLL_SECONDS)))
+    return Office(market=eyes.market, node=eyes.node, desk=desk)
 
 
 def why_not(home: Home, isin: str, source: str, target: str, quantity: str) -> ContractRefused | None:
     """What a transfer would be refused for now; None: it would pass. Needs no key. Raises Unavailable."""
-    settings = home.settings()
-    if settings.rpc == EMBEDDED:
-        raise Misconfigured("this installation's chain lives inside the one process of `lockstep up`")
-    node, market = Node(settings.rpc), home.market()
-    names = Names(market=market, node=node)
-    security = names.security(isin)
+    eyes = open_observer(home)
+    security = eyes.security(isin)
     units = Quantity.parse(quantity).units(security.decimals)
-    ledger = EvmAssetLedger(node, market.network)
-    return ledger.why_not(security.token, names.wallet("from", source), names.wallet("to", target), units)
+    ledger = EvmAssetLedger(eyes.node, eyes.market.network)
+    return ledger.why_not(security.token, eyes.wallet("from", source), eyes.wallet("to", target), units)
 
 
 def _instant(seconds: int) -> str:

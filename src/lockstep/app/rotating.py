@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from lockstep.app.officiating import Office
+from lockstep.app.officiating import Observer, Office
 from lockstep.chain.ledger import EvmAssetLedger, packed, read, rotation_words, serving
-from lockstep.domain.errors import InvalidInput
+from lockstep.domain.errors import InvalidInput, Refused
 from lockstep.domain.order import Rotation
 from lockstep.signing import Key, build_rotation_proof, recover, rotation_digest
 
@@ -26,10 +26,10 @@ LARGEST_FILE = 16_384
 
 
 class Rotations:
-    """The next epoch, as one desk sees and moves it."""
+    """The next epoch: drafted and signed by whoever can look, moved by whoever has a desk."""
 
-    def __init__(self, office: Office) -> None:
-        self._office, self._node, self._network = office, office.node, office.market.network
+    def __init__(self, eyes: Observer) -> None:
+        self._eyes, self._node, self._network = eyes, eyes.node, eyes.market.network
 
     def draft(
         self,
@@ -43,14 +43,14 @@ class Rotations:
         now = serving(self._node, self._network.dvp)
         agents = set(now.agents)
         for left, came in [*swaps, *((one, None) for one in leaving)]:
-            gone = self._office.address("agent", left)
+            gone = self._eyes.address("agent", left)
             if gone not in agents:
                 raise InvalidInput("agent", left, f"an agent of epoch {now.number}")
             agents.remove(gone)
-            agents |= {self._office.address("agent", came)} if came else set()
-        agents |= {self._office.address("agent", one) for one in joining}
+            agents |= {self._eyes.address("agent", came)} if came else set()
+        agents |= {self._eyes.address("agent", one) for one in joining}
         roles = {
-            name: self._office.address(name, value) if isinstance(value, str) else value
+            name: self._eyes.address(name, value) if isinstance(value, str) else value
             for name, value in changes.items()
         }
         return replace(now, number=now.number + 1, agents=_ascending(agents), **roles)  # type: ignore[arg-type]
@@ -93,14 +93,16 @@ class Rotations:
         return self._act("confirmRotation", rotation)
 
     def _act(self, function: str, rotation: Rotation, *more: object) -> Mapping[str, Any]:
-        transaction = self._office.desk.act("DvP", self._network.dvp, function, rotation_words(rotation), *more)
+        if not isinstance(self._eyes, Office):
+            raise Refused("ReadOnly", {"call": function})
+        transaction = self._eyes.desk.act("DvP", self._network.dvp, function, rotation_words(rotation), *more)
         return {**content(rotation), "transaction": transaction}
 
     def _digest(self, rotation: Rotation) -> bytes:
         """What agents sign, as we and the contract compute it. Raises InvalidInput for any but the next epoch."""
         now = serving(self._node, self._network.dvp)
         for one in (*rotation.agents, rotation.officer, rotation.confirmer):
-            self._office.address("address", one)
+            self._eyes.address("address", one)
         if rotation.number != now.number + 1:
             raise InvalidInput("epoch", rotation.number, f"{now.number + 1}: epoch {now.number} serves now")
         digest = rotation_digest(rotation, self._network)

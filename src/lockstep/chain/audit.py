@@ -188,6 +188,7 @@ class _Reader:
         outcome, epoch = _OUTCOME_OF[log["event"]], epochs.get(settlement, 0)
         call = self._calls.of(transaction)
         stopped = call.name == "confirmLongStop"
+        may_be_stopped = stopped or (log["event"] == "GivenBack" and not call.name)
         return MoveFact(
             name=log["event"],
             settlement=settlement,
@@ -199,7 +200,7 @@ class _Reader:
             signers=proved_by(self._network, call, settlement, outcome, epoch),
             call=call.name,
             hidden=not call.shows_proof and not stopped,
-            long_stop=self._long_stop(log, events) if stopped else None,
+            long_stop=self._long_stop(log, events) if may_be_stopped else None,
         )
 
     def _long_stop(self, log: Any, events: Sequence[Any]) -> LongStopFact | None:

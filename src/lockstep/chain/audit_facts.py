@@ -61,7 +61,7 @@ class MoveFact:
     hidden: bool
     """The calldata shows no proof: another contract made the call, or a function that is not known here."""
     long_stop: "LongStopFact | None" = None
-    """With confirmLongStop only: it ended without a proof."""
+    """With confirmLongStop: it ended without a proof. With a hidden GivenBack: what was proposed before it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,6 +41,12 @@ def _office(home: Path, key: str) -> Any:
     return open_office(Home(home), key)
 
 
+def _observer(home: Path) -> Any:
+    from lockstep.app.officiating import open_observer
+
+    return open_observer(Home(home))
+
+
 def _told(told: Mapping[str, Any], as_json: bool) -> None:
     if as_json:
         print_json(told)
@@ -55,13 +61,10 @@ def _told(told: Mapping[str, Any], as_json: bool) -> None:
 
 @long_stop_app.command("show")
 def long_stop_show(
-    settlement: SettlementArgument,
-    home: HomeOption = DEFAULT_HOME,
-    key: OfficerOption = "officer",
-    as_json: JsonOption = False,
+    settlement: SettlementArgument, home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False
 ) -> None:
     """Show where a lock stands, and from when on each step can be taken."""
-    _told(_office(home, key).show_long_stop(settlement), as_json)
+    _told(_observer(home).show_long_stop(settlement), as_json)
 
 
 @long_stop_app.command("propose")
@@ -100,7 +103,6 @@ def rotation_draft(
     officer: Annotated[str | None, typer.Option(help="The next officer's address; as now if absent.")] = None,
     confirmer: Annotated[str | None, typer.Option(help="The next confirmer's address; as now if absent.")] = None,
     home: HomeOption = DEFAULT_HOME,
-    key: OfficerOption = "officer",
     as_json: JsonOption = False,
 ) -> None:
     """Write the present epoch with some changes to a file, for everybody to read and sign."""
@@ -114,7 +116,7 @@ def rotation_draft(
             raise typer.BadParameter(f"--swap {one}: OLD=NEW")
         swaps.append((old, new))
     changes = {name: value for name, value in named.items() if value is not None}
-    drafted = Rotations(_office(home, key)).draft(swaps=swaps, joining=join or (), leaving=leave or (), **changes)
+    drafted = Rotations(_observer(home)).draft(swaps=swaps, joining=join or (), leaving=leave or (), **changes)
     write_rotation(file, drafted)
     _told(content(drafted), as_json)
 
@@ -131,7 +133,7 @@ def rotation_sign(
 
     place = Home(home)
     rotation = read_rotation(file)
-    rotations = Rotations(_office(home, f"agent-{agent}"))
+    rotations = Rotations(_observer(home))
     signer = rotations.serving_among(place.agent_keys(agent))
     path = write_signature(file, signer.address, rotations.sign(rotation, signer))
     _told({**content(rotation), "signed_by": signer.address, "signature": str(path)}, as_json)

@@ -290,13 +290,14 @@ def i7_endings_are_proven(facts: Facts) -> Iterator[str]:
         if move.name == "Settled" and move.settlement in recorded:
             continue  # proven when it was recorded; the contract reads no second proof
         recorded |= {move.settlement} if move.name == "PaidRecorded" else set()
-        if move.long_stop is not None:
-            yield from _long_stop_faults(move, move.long_stop, locks[move.settlement])
-            continue
         epoch = next((epochs.get(lock.epoch) for lock in locks[move.settlement]), None)
         signers = _kept(facts, move, epoch.number) if move.hidden and epoch else move.signers
         valid = len(signers & epoch.agents) if epoch else 0
-        if epoch is None or valid < epoch.quorum:
+        if epoch is not None and valid >= epoch.quorum:
+            continue
+        if move.long_stop is not None:
+            yield from _long_stop_faults(move, move.long_stop, locks[move.settlement])
+        else:
             needed = epoch.quorum if epoch else "a quorum of"
             how = ", not provable from calldata, and kept are" if move.hidden else " on"
             yield f"settlement {move.settlement}: {move.name}{how} {valid} agents' signatures, {needed} needed"

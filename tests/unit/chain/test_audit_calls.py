@@ -210,3 +210,25 @@ def test_terms_are_part_of_what_is_compared(venue: ChainVenue) -> None:
     assert (lock.settlement, lock.cash_hash) == (venue.id(other), "33" * 32)
     assert isinstance(order.terms, OrderTerms)
     assert isinstance(lock, LockFact) and not isinstance(lock, MoveFact)
+
+
+def test_a_long_stop_through_a_contract_says_who_is_not_shown(venue: ChainVenue) -> None:
+    """A confirmer that is a contract: the proposal is shown, the confirmation's caller is not."""
+    middle, order = forwarder(venue), venue.order()
+    agents = [one.address for one in AGENTS]
+    following = (agents, 3, 1, OFFICER.address, middle)
+    (digest,) = read(venue.chain.node, "DvP", venue.network.dvp, "rotationDigest", following)
+    raw = [AGENTS[place].sign(digest) for place in range(3)]
+    compact = [one[:32] + bytes([one[32] | (one[64] - 27) << 7]) + one[33:64] for one in raw]
+    proof = Proof(quorum=3, signers=0b0111, signatures=b"".join(compact), absent=(AGENTS[3].address,))
+    venue.lock(order)
+    send(venue, STRANGER, "rotate", following, packed(proof))
+    venue.clock.advance(order.terms.pay_by - venue.clock.now().timestamp() + 5 * DAY + 1)
+    send(venue, OFFICER, "proposeLongStop", order_words(order))
+    venue.clock.advance(2 * DAY + 60)
+    send(venue, STRANGER, "confirmLongStop", leg_words(order), to=middle)
+    (move,) = facts(venue).moves
+    assert (move.name, move.hidden, move.signers) == ("GivenBack", True, ())
+    assert move.long_stop is not None
+    assert (move.long_stop.proposed_by, move.long_stop.confirmed_by) == (OFFICER.address, None)
+    assert move.long_stop.confirmer == middle

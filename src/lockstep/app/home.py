@@ -15,6 +15,7 @@ and the RTGS is another organisation's.
 
 import json
 import os
+import re
 import secrets
 import shutil
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from typing import Any
 from lockstep.app.clocks import OffsetClock
 from lockstep.app.founding import AGENTS, Roles, agent_bic
 from lockstep.app.market_file import MarketFile, read_market
-from lockstep.domain.errors import Misconfigured
+from lockstep.domain.errors import InvalidInput, Misconfigured
 from lockstep.domain.identifiers import Bic
 from lockstep.domain.instruction import QuantityType
 from lockstep.domain.market import Market, Network, Participant, Security
@@ -100,8 +101,29 @@ class Home:
     def key(self, name: str) -> Key:
         """One role's key: deployer, registrar, registrar-confirmer, issuer, operator, officer, confirmer, agent-N or
         wallet-BIC."""
-        password = os.environ.get("LOCKSTEP_PASSWORD") or self._read(self._keys / "password")
-        return read_keystore(self._keys / f"{name}.json", password)
+        return read_keystore(self._keystore(name), self._password())
+
+    def new_key(self, name: str) -> Key:
+        """A new key in a keystore of this name, for who takes a role over. An existing one is never replaced."""
+        path = self._keystore(name)
+        if path.exists():
+            raise InvalidInput("keystore", name, f"a name that is not taken yet in {self._keys}")
+        key = Key(secrets.token_bytes(32))
+        write_keystore(path, key, self._password())
+        return key
+
+    def agent_keys(self, number: int) -> tuple[Key, ...]:
+        """An agent's keys: agent-N, and agent-N-… of other epochs."""
+        names = sorted(path.stem for path in self._keys.glob(f"agent-{number}-*.json"))
+        return tuple(self.key(name) for name in (f"agent-{number}", *names))
+
+    def _keystore(self, name: str) -> Path:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}", name):
+            raise InvalidInput("keystore", name, "letters, digits and hyphens, at most 64")
+        return self._keys / f"{name}.json"
+
+    def _password(self) -> str:
+        return os.environ.get("LOCKSTEP_PASSWORD") or self._read(self._keys / "password")
 
     def roles(self, market: MarketFile) -> Roles:
         return Roles(

@@ -12,7 +12,7 @@ from web3 import HTTPProvider, Web3
 from web3.exceptions import ContractCustomError, ContractLogicError, TransactionNotFound, Web3Exception
 from web3.providers.base import BaseProvider
 
-from lockstep.chain.artifacts import decode_refusal
+from lockstep.chain.refusals import EmptyRevert, UnknownRevert, decode_refusal
 from lockstep.domain.errors import ContractRefused, Unavailable
 
 __all__ = ["Head", "Node"]
@@ -123,9 +123,13 @@ class Node:
 
 
 def _refusal(data: object) -> ContractRefused:
-    if isinstance(data, str) and data.startswith("0x"):
-        return decode_refusal(bytes.fromhex(data[2:]))
-    return ContractRefused("UnknownRevert", {"data": data})
+    """Of what a node gives as revert data: hex as a rule, nothing where the contract gave nothing."""
+    if data in (None, "", "0x", "no data"):
+        return EmptyRevert()
+    try:
+        return decode_refusal(bytes.fromhex(str(data).removeprefix("0x")))
+    except ValueError:
+        return UnknownRevert(str(data).encode())
 
 
 def _refusal_of_tester(error: TransactionFailed) -> ContractRefused:
@@ -135,4 +139,4 @@ def _refusal_of_tester(error: TransactionFailed) -> ContractRefused:
         data = ast.literal_eval(shown)
     except (ValueError, SyntaxError):
         data = None
-    return decode_refusal(data) if isinstance(data, bytes) else ContractRefused("UnknownRevert", {"data": str(error)})
+    return decode_refusal(data) if isinstance(data, bytes) else UnknownRevert(str(error).encode())

@@ -15,7 +15,7 @@ from eth.vm.message import Message
 from eth_typing import Address
 from eth_utils.address import to_canonical_address
 
-from lockstep.chain.artifacts import decode_refusal
+from lockstep.chain.refusals import decode_refusal
 from lockstep.domain.errors import Misconfigured
 
 __all__ = ["Rebuilt"]

@@ -38,7 +38,7 @@ interface IDualControl {
     /// @dev Emits {Withdrawn}. Requirements: the caller proposed it; it may have lapsed.
     function withdraw(bytes32 id) external;
 
-    /// @notice Until when the action `id` that `proposer` proposed can be confirmed (UTC, seconds since 1970); 0: it did
-    /// not propose it.
+    /// @notice Until when the action `id` that `proposer` proposed can be confirmed (UTC, seconds since 1970); 0: not
+    /// proposed.
     function proposalOf(address proposer, bytes32 id) external view returns (uint40 expires);
 }

@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {IERC165} from "./IERC165.sol";
 
 /// @title ERC-7943 for fungible tokens, as its final text has it; interface id 0x3edbb4c4
+/// @dev What the text leaves open, and how it was decided: docs/explanation/contracts.md.
 interface IERC7943Fungible is IERC165 {
     /// @notice `amount` units were taken from `from` and given to `to`.
     event ForcedTransfer(address indexed from, address indexed to, uint256 amount);
@@ -28,7 +29,8 @@ interface IERC7943Fungible is IERC165 {
     function forcedTransfer(address from, address to, uint256 amount) external returns (bool result);
 
     /// @notice Sets how many units of `account` are frozen; may be more than it has.
-    /// @dev Emits {Frozen}.
+    /// @dev Emits {Frozen}. Requirements: as {ISecurityToken-setAccountFrozen}; as many as now or more is a freeze,
+    /// fewer frees.
     function setFrozenTokens(address account, uint256 amount) external returns (bool result);
 
     /// @notice Whether `account` may send. Never reverts.

@@ -221,21 +221,21 @@ interface ISecurityToken is IERC20, IERC2612, IERC7943Fungible, IERC1643, IERC70
 
     /// @notice Stops transfers, issues, buy-backs, migration and new earmarks, or lets them go on. Never stops
     /// {settleEarmark}, {releaseEarmark}, {forcedTransfer}, {recover} and {redeem}.
-    /// @dev Emits {PauseChanged}. Requirements: to pause, the caller is the officer; to end a pause, the officer proposed
-    /// this call and the caller is the confirmer ({Confirmed} before).
+    /// @dev Emits {PauseChanged}. Requirements: to pause, the caller is the officer; to end a pause, the officer
+    /// proposed this call and the caller is the confirmer ({Confirmed} before).
     function setPaused(bool paused) external;
 
     /// @notice Freezes or frees a whole account: it neither sends nor receives, nor earmarks anew. What is
     /// earmarked already is delivered; what others locked for it arrives, and stays.
-    /// @dev Emits {AccountFrozen}. Requirements: to freeze, the caller is the officer; to free, the officer proposed this
-    /// call and the caller is the confirmer ({Confirmed} before). So it is with {setFrozenTokens}, where a lower amount
-    /// than is frozen now frees.
+    /// @dev Emits {AccountFrozen}. Requirements: to freeze, the caller is the officer; to free, the officer proposed
+    /// this call and the caller is the confirmer ({Confirmed} before). So it is with {setFrozenTokens}, where a lower
+    /// amount than is frozen now frees.
     function setAccountFrozen(address account, bool frozen) external;
 
     /// @notice Moves all units of a lost wallet that no earmark holds to its heir, frozen ones as frozen. From then
-    /// on {settleEarmark} and {releaseEarmark} bring units of that wallet to its heir at once; what came before the first
-    /// call is fetched by it, and what is fetched next by the next. Anyone may call: registrar and confirmer of the registry have
-    /// decided. A freeze of the amount or of the account is carried once: it ends on the lost wallet.
+    /// on {settleEarmark} and {releaseEarmark} bring units of that wallet to its heir at once; what came before is
+    /// fetched by the call. Anyone may call: registrar and confirmer of the registry have decided. A freeze of an
+    /// amount or of the account is carried once, and ends on the lost wallet.
     /// @dev Emits {Frozen} of both wallets if an amount is frozen, {AccountFrozen} of both if the lost wallet was,
     /// {Transfer} and {Recovered}. Requirements: the registry has a successor of `wallet`; there is something to carry,
     /// or it is the first call.

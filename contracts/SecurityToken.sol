@@ -7,6 +7,7 @@ import {IERC20} from "./interfaces/IERC20.sol";
 import {IERC7943Fungible} from "./interfaces/IERC7943Fungible.sol";
 import {ISecurityToken} from "./interfaces/ISecurityToken.sol";
 import {Account, Accounts} from "./libraries/Accounts.sol";
+import {Position, Positions} from "./libraries/Positions.sol";
 import {Allowances} from "./token/Allowances.sol";
 import {BondTerms} from "./token/BondTerms.sol";
 import {Exceptions} from "./token/Exceptions.sol";
@@ -19,6 +20,8 @@ import {Roles} from "./token/Roles.sol";
 /// @dev Read in this order: token/Holdings.sol, what a holding is and how it moves; here, transfers and earmarks, the
 /// everyday acts; then what is rare, one file each.
 contract SecurityToken is Exceptions, Issuance, Prospectus {
+    using Positions for Position[];
+
     address private immutable _lane0;
     address private immutable _lane1;
     address private immutable _lane2;
@@ -65,16 +68,21 @@ contract SecurityToken is Exceptions, Issuance, Prospectus {
     function makeEarmark(address holder, address beneficiary, uint256 quantity) external {
         uint256 lane = _laneOf(msg.sender);
         _judge(holder, beneficiary);
-        Holding storage holding = _accounts[holder];
-        Account account = holding.account;
-        uint256 free = account.unearmarked();
-        if (!account.isPlain()) {
-            if (account.has(Accounts.FROZEN)) revert ERC7943CannotSend(holder);
-            free = _free(holder, account);
+        _earmark(lane, holder, quantity);
+    }
+
+    /// @inheritdoc ISecurityToken
+    function earmarkNet(Position[] calldata positions) external {
+        uint256 lane = _laneOf(msg.sender);
+        positions.requireBalanced();
+        uint256 last = positions.length;
+        for (uint256 i = 0; i < last; ++i) {
+            address party = positions[i].party();
+            // Two by two, which spares every other call; the last of an odd number is judged with itself.
+            if (i % 2 == 0) _judge(party, positions[i + 1 < last ? i + 1 : i].party());
+            uint256 quantity = positions[i].given();
+            if (quantity != 0) _earmark(lane, party, quantity);
         }
-        if (quantity > free) revert InsufficientFreeUnits(holder, free, quantity);
-        holding.account = account.addEarmark(lane, quantity);
-        emit Earmarked(holder, msg.sender, quantity);
     }
 
     /// @inheritdoc ISecurityToken
@@ -94,10 +102,35 @@ contract SecurityToken is Exceptions, Issuance, Prospectus {
     /// @inheritdoc ISecurityToken
     function settleEarmark(address holder, address to, uint256 quantity) external {
         if (to == address(0)) revert ERC20InvalidReceiver(to);
-        // A lane holds at most the balance, so the balance covers what just left the lane.
-        Holding storage holding = _accounts[holder];
-        holding.account = _unearmarked(holder, holding.account, quantity).debit(quantity);
+        _debitEarmarked(holder, quantity);
         _arrive(holder, to, quantity);
+    }
+
+    /// @inheritdoc ISecurityToken
+    function settleNet(Position[] calldata positions) external {
+        positions.requireBalanced();
+        (uint256 giver, uint256 owed, address from) = (0, 0, address(0));
+        for (uint256 i = 0; i < positions.length; ++i) {
+            uint256 taken = positions[i].taken();
+            if (taken == 0) continue;
+            address to = _heirIfRecovered(positions[i].party());
+            // Balanced: while something is due, something is owed, or a giver follows.
+            for (uint256 due = taken; due != 0;) {
+                for (; owed == 0; ++giver) {
+                    (from, owed) = (positions[giver].party(), positions[giver].given());
+                    if (owed != 0) _debitEarmarked(from, owed);
+                }
+                uint256 quantity = owed < due ? owed : due;
+                // quantity is the lesser of the two.
+                unchecked {
+                    owed -= quantity;
+                    due -= quantity;
+                }
+                emit Transfer(from, to, quantity);
+            }
+            // After the debits: no balance ever holds units twice.
+            _accounts[to].account = _accounts[to].account.credit(taken);
+        }
     }
 
     /// @inheritdoc ISecurityToken
@@ -118,6 +151,27 @@ contract SecurityToken is Exceptions, Issuance, Prospectus {
             // Of ERC-20, its metadata, ERC-2612 and ERC-5267: our interface files join what these number apart.
             || interfaceId == 0x36372b07 || interfaceId == 0xa219a025 || interfaceId == 0x9d8ff7da
             || interfaceId == 0x84b0196e;
+    }
+
+    /// @dev What was judged before: sets units aside in `lane`.
+    function _earmark(uint256 lane, address holder, uint256 quantity) private {
+        Holding storage holding = _accounts[holder];
+        Account account = holding.account;
+        uint256 free = account.unearmarked();
+        if (!account.isPlain()) {
+            if (account.has(Accounts.FROZEN)) revert ERC7943CannotSend(holder);
+            free = _free(holder, account);
+        }
+        if (quantity > free) revert InsufficientFreeUnits(holder, free, quantity);
+        holding.account = account.addEarmark(lane, quantity);
+        emit Earmarked(holder, msg.sender, quantity);
+    }
+
+    /// @dev Takes units out of the caller's lane and the balance; the caller credits them.
+    function _debitEarmarked(address holder, uint256 quantity) private {
+        // A lane holds at most the balance, so the balance covers what just left the lane.
+        Holding storage holding = _accounts[holder];
+        holding.account = _unearmarked(holder, holding.account, quantity).debit(quantity);
     }
 
     /// @dev `holder`'s account with `quantity` taken out of the caller's lane; writes nothing.

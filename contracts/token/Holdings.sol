@@ -181,6 +181,13 @@ abstract contract Holdings is BondTerms {
         emit Transfer(from, to, quantity);
     }
 
+    /// @dev Who gets what arrives for `to`: itself, or its heir if it was recovered.
+    function _heirIfRecovered(address to) internal view returns (address) {
+        // In a loop only for a cycle; the registry is the security's own.
+        // slither-disable-next-line calls-loop
+        return _accounts[to].account.has(Accounts.RECOVERED) ? registry.heirOf(to) : to;
+    }
+
     function _create(address to, uint256 quantity, uint256 limit) internal {
         uint256 issued = _totalSupply;
         // issued ≤ limit ≤ MAX_UNITS < 2^64 always.

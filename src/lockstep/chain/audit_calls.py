@@ -102,7 +102,7 @@ def _part(whole: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def proof_in(network: Network, call: Call, outcome: int, epoch: int) -> tuple[frozenset[str], tuple[str, ...]]:
-    """(settlements, who signed `outcome` for all of them) of the proof that the call presented; empty where it has none.
+    """(settlements, who signed `outcome` for all of them) of the proof that the call presented; empty: it has none.
 
     One proof may be over a batch of a hundred: read it once.
     """

@@ -14,7 +14,7 @@ from requests import RequestException
 
 from lockstep.chain import audit_typed
 from lockstep.chain.artifacts import artifact
-from lockstep.chain.audit_calls import NEVER, PAID, Calls, Consent, consents, proved_by, recover_outcome
+from lockstep.chain.audit_calls import NEVER, PAID, Calls, Consent, consents, proof_in, recover_outcome
 from lockstep.chain.audit_facts import (
     CancelFact,
     ChainFacts,
@@ -79,6 +79,7 @@ class _Reader:
         self._tokens = {str(contract.address): contract for contract in contracts}
         self._times: dict[int, int] = {}
         self._calls = Calls(node, self._dvp)
+        self._proofs_in: dict[tuple[str, int, int], tuple[frozenset[str], tuple[str, ...]]] = {}
 
     def facts(self) -> ChainFacts:
         events = self._events()
@@ -197,11 +198,19 @@ class _Reader:
             transaction=transaction,
             outcome=outcome,
             epoch=epoch,
-            signers=proved_by(self._network, call, settlement, outcome, epoch),
+            signers=self._signers(transaction, settlement, outcome, epoch),
             call=call.name,
             hidden=not call.shows_proof and not stopped,
             long_stop=self._long_stop(log, events) if may_be_stopped else None,
         )
+
+    def _signers(self, transaction: str, settlement: str, outcome: int, epoch: int) -> tuple[str, ...]:
+        """Who signed the outcome of the settlement in the transaction's proof; nobody where it presents none."""
+        key = (transaction, outcome, epoch)
+        if key not in self._proofs_in:
+            self._proofs_in[key] = proof_in(self._network, self._calls.of(transaction), outcome, epoch)
+        settlements, signers = self._proofs_in[key]
+        return signers if settlement in settlements else ()
 
     def _long_stop(self, log: Any, events: Sequence[Any]) -> LongStopFact | None:
         """The two acts behind a give-back by long stop; None if none was proposed before it."""

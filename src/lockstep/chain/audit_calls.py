@@ -15,7 +15,7 @@ from lockstep.chain import audit_typed
 from lockstep.chain.node import Node
 from lockstep.domain.market import Network
 
-__all__ = ["NEVER", "PAID", "Call", "Calls", "Consent", "consents", "proved_by", "recover_outcome"]
+__all__ = ["NEVER", "PAID", "Call", "Calls", "Consent", "consents", "proof_in", "recover_outcome"]
 
 PAID, NEVER = 1, 2
 _ENDS = {"settle": PAID, "recordPaid": PAID, "settleBatch": PAID, "giveBack": NEVER}
@@ -101,19 +101,20 @@ def _part(whole: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def proved_by(network: Network, call: Call, settlement: str, outcome: int, epoch: int) -> tuple[str, ...]:
-    """Who signed `outcome` of the settlement in the proof that the call presented; nobody where it presents none."""
+def proof_in(network: Network, call: Call, outcome: int, epoch: int) -> tuple[frozenset[str], tuple[str, ...]]:
+    """(settlements, who signed `outcome` for all of them) of the proof that the call presented; empty: it has none.
+
+    One proof may be over a batch of a hundred: read it once.
+    """
     if _ENDS.get(call.name) != outcome:
-        return ()
+        return frozenset(), ()
     legs = [call.arguments["leg"]] if call.name in _PLAIN else call.arguments["legs"]
     ids = [audit_typed.order_digest(network, dict(leg["movement"]), leg["hashOfTerms"]) for leg in legs]
-    if bytes.fromhex(settlement) not in ids:
-        return ()
     if call.name in _PLAIN:
         signed = audit_typed.typed(network, "Outcome", {"settlementId": ids[0], "result": outcome, "epoch": epoch})
     else:
         signed = audit_typed.typed(network, "Outcomes", {"settlementIds": ids, "result": outcome, "epoch": epoch})
-    return tuple(_signers(signed, bytes(call.arguments["proof"])))
+    return frozenset(one.hex() for one in ids), tuple(_signers(signed, bytes(call.arguments["proof"])))
 
 
 def _signers(signed: SignableMessage, proof: bytes) -> Iterator[str]:

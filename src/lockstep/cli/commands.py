@@ -196,6 +196,8 @@ def trade(
         console = Console()
         console.print(showing.trade_table([row]))
         console.print(showing.timeline_table(moments, f"Trade {found.trade_id}"))
+        if found.settlement_id is not None:
+            console.print(f"settlement {found.settlement_id}", soft_wrap=True)
 
 
 @app.command("verify-deployment")

@@ -32,6 +32,8 @@ SAMPLES: dict[str, tuple[Any, Any]] = {
     "address": ("0x" + "ab" * 20, "0xABaBaBaBABabABabAbAbABAbABabababaBaBABaB"),
     "uint256": (2**256 - 1, 2**256 - 1),
     "uint40": (2**40 - 1, 2**40 - 1),
+    "bool": (True, True),
+    "string": ("in words", "in words"),
 }
 """Solidity value and Python value; bytesN and the smaller integers are made."""
 
@@ -94,7 +96,7 @@ def test_every_attribute_is_declared_with_its_type() -> None:
     expected: dict[str, dict[str, str]] = {}
     for _, entry in ERRORS:
         for one in entry["inputs"]:
-            kind = "int" if one["type"].startswith("uint") else "str"
+            kind = "int" if one["type"].startswith("uint") else "bool" if one["type"] == "bool" else "str"
             expected.setdefault(entry["name"], {})[called(one["name"])] = kind
         expected.setdefault(entry["name"], {})
     assert declared == expected

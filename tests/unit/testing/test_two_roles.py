@@ -461,6 +461,24 @@ def test_the_same_act_twice_is_two_acts(city: City) -> None:
     assert len(city.logs["officer"].stored) == 4
 
 
+def test_what_changed_between_the_question_and_the_block(city: City) -> None:
+    """The contract said yes, then no: the transaction reverts, its reason is told, and the act can be tried again."""
+    confirmer = city.office("confirmer")
+    ask, asked = confirmer.node.call, []
+
+    def yes_at_first(*given: Any, **named: Any) -> bytes:
+        asked.append(given)
+        return b"" if len(asked) == 1 else ask(*given, **named)
+
+    confirmer.node.call = yes_at_first  # type: ignore[method-assign]
+    for _ in range(2):
+        with pytest.raises(refusals.WrongRole):
+            confirmer.set_paused(BOND, True)
+    confirmer.node.call = ask  # type: ignore[method-assign]
+    assert [one.status for one in city.logs["confirmer"].stored.values()] == ["reverted"]
+    assert len(asked) == 3, "asked, asked why, and asked anew"
+
+
 def test_a_desk_without_fees_says_so(city: City) -> None:
     with pytest.raises(Unavailable, match="cannot afford"):
         city.office("stranger", signer=key("poor")).recover(BOND, SELLER)

@@ -20,6 +20,9 @@ __all__ = [
     "AlreadySucceeded",
     "BadAgentCount",
     "BadPart",
+    "BelowNetLimit",
+    "ChainChanged",
+    "CycleTooLarge",
     "DifferentEntity",
     "DuplicateEarmarker",
     "DuplicateRole",
@@ -27,6 +30,8 @@ __all__ = [
     "ERC20InsufficientBalance",
     "ERC20InvalidReceiver",
     "ERC20InvalidSpender",
+    "ERC1643InvalidName",
+    "ERC1643MissingDocument",
     "ERC2612ExpiredSignature",
     "ERC2612InvalidSigner",
     "ERC7943CannotReceive",
@@ -44,14 +49,21 @@ __all__ = [
     "InvestorClassOutOfRange",
     "IssuanceLimitExceeded",
     "JurisdictionNotAllowed",
+    "LegOutOfRange",
+    "LegWithSelf",
+    "LegWithoutQuantity",
     "LengthMismatch",
     "LockByPassed",
     "MalformedProof",
     "MixedEpochs",
+    "NetLengthMismatch",
+    "NetMismatch",
     "NoRole",
     "NoSuccessor",
     "NoToken",
+    "NonceReserved",
     "NonceUsed",
+    "NotAscending",
     "NotConfirmer",
     "NotCurrentEpoch",
     "NotDivisible",
@@ -65,6 +77,7 @@ __all__ = [
     "NotRegistered",
     "NotRegistrar",
     "NotSucceeded",
+    "NothingToRecover",
     "OrderMismatch",
     "PayByBeforeLockBy",
     "PayByTooFar",
@@ -81,11 +94,11 @@ __all__ = [
     "TooEarly",
     "TooManyDocuments",
     "TooManyJurisdictions",
+    "UnbalancedNet",
     "UnfitSuccessor",
-    "UnknownDocument",
     "UnknownJurisdiction",
     "UnsafeQuorum",
-    "WrongProposer",
+    "WithoutLegs",
     "WrongRole",
     "WrongStatus",
     "ZeroAddress",
@@ -201,6 +214,55 @@ class BadPart(ContractRefusal):
     remaining: int
 
 
+class BelowNetLimit(ContractRefusal):
+    """`party` would give more, or get less, than it signed."""
+
+    forms: ClassVar = {
+        bytes.fromhex("0d51f04a"): (
+            Field("settlementId", "bytes32"),
+            Field("party", "address"),
+            Field("token", "address"),
+            Field("actual", "int256"),
+            Field("expected", "int256"),
+        ),
+    }
+    settlementId: str
+    party: str
+    token: str
+    actual: int
+    expected: int
+
+
+class ChainChanged(ContractRefusal):
+    """This chain goes by another id than at the deployment: what is locked can end, nothing new is locked."""
+
+    forms: ClassVar = {
+        bytes.fromhex("a46f53fd"): (
+            Field("settlementId", "bytes32"),
+            Field("actual", "uint256"),
+            Field("expected", "uint256"),
+        ),
+    }
+    settlementId: str
+    actual: int
+    expected: int
+
+
+class CycleTooLarge(ContractRefusal):
+    """More trades, or more places for positions (parties times securities), than `limit`."""
+
+    forms: ClassVar = {
+        bytes.fromhex("7540623c"): (
+            Field("settlementId", "bytes32"),
+            Field("actual", "uint256"),
+            Field("limit", "uint256"),
+        ),
+    }
+    settlementId: str
+    actual: int
+    limit: int
+
+
 class DifferentEntity(ContractRefusal):
     """Only another wallet of the same entity can succeed."""
 
@@ -234,6 +296,22 @@ class DuplicateRole(ContractRefusal):
         bytes.fromhex("1b25a1bf"): (Field("holder", "address"),),
     }
     holder: str
+
+
+class ERC1643InvalidName(ContractRefusal):
+    """A document needs a name."""
+
+    forms: ClassVar = {
+        bytes.fromhex("80ff8bda"): (),
+    }
+
+
+class ERC1643MissingDocument(ContractRefusal):
+    """There is no document of that name."""
+
+    forms: ClassVar = {
+        bytes.fromhex("e899cec5"): (),
+    }
 
 
 class ERC20InsufficientAllowance(ContractRefusal):
@@ -355,7 +433,7 @@ class ERC7943InsufficientUnfrozenBalance(ContractRefusal):
 
 
 class EmptyDocument(ContractRefusal):
-    """A document needs a name and a place."""
+    """A document needs a place."""
 
     forms: ClassVar = {
         bytes.fromhex("bded4106"): (Field("name", "bytes32"),),
@@ -503,6 +581,51 @@ class JurisdictionNotAllowed(ContractRefusal):
     jurisdiction: str
 
 
+class LegOutOfRange(ContractRefusal):
+    """Trade `leg` names place `actual` of a list with `length` entries."""
+
+    forms: ClassVar = {
+        bytes.fromhex("e26de0c9"): (
+            Field("settlementId", "bytes32"),
+            Field("leg", "uint256"),
+            Field("actual", "uint256"),
+            Field("length", "uint256"),
+        ),
+    }
+    settlementId: str
+    leg: int
+    actual: int
+    length: int
+
+
+class LegWithSelf(ContractRefusal):
+    """Trade `leg` is with oneself."""
+
+    forms: ClassVar = {
+        bytes.fromhex("0f5d47f5"): (
+            Field("settlementId", "bytes32"),
+            Field("leg", "uint256"),
+            Field("party", "address"),
+        ),
+    }
+    settlementId: str
+    leg: int
+    party: str
+
+
+class LegWithoutQuantity(ContractRefusal):
+    """Trade `leg` moves nothing."""
+
+    forms: ClassVar = {
+        bytes.fromhex("839638e2"): (
+            Field("settlementId", "bytes32"),
+            Field("leg", "uint256"),
+        ),
+    }
+    settlementId: str
+    leg: int
+
+
 class LengthMismatch(ContractRefusal):
     """Each holder needs its quantity."""
 
@@ -561,6 +684,37 @@ class MixedEpochs(ContractRefusal):
     expected: int
 
 
+class NetLengthMismatch(ContractRefusal):
+    """A list has another length than the others make necessary; `actual` and `expected` in entries, for the legs in
+    bytes: a multiple of 43, not 0."""
+
+    forms: ClassVar = {
+        bytes.fromhex("a5f7e24f"): (
+            Field("settlementId", "bytes32"),
+            Field("actual", "uint256"),
+            Field("expected", "uint256"),
+        ),
+    }
+    settlementId: str
+    actual: int
+    expected: int
+
+
+class NetMismatch(ContractRefusal):
+    """The presented net positions, epoch and deadline are not those locked."""
+
+    forms: ClassVar = {
+        bytes.fromhex("e11da3d8"): (
+            Field("settlementId", "bytes32"),
+            Field("actual", "bytes31"),
+            Field("expected", "bytes31"),
+        ),
+    }
+    settlementId: str
+    actual: str
+    expected: str
+
+
 class NoRole(ContractRefusal):
     """`caller` holds no role here."""
 
@@ -591,6 +745,21 @@ class NoToken(ContractRefusal):
     token: str
 
 
+class NonceReserved(ContractRefusal):
+    """Nonces from `limit` on are those of parts."""
+
+    forms: ClassVar = {
+        bytes.fromhex("6635b117"): (
+            Field("settlementId", "bytes32"),
+            Field("actual", "uint64"),
+            Field("limit", "uint64"),
+        ),
+    }
+    settlementId: str
+    actual: int
+    limit: int
+
+
 class NonceUsed(ContractRefusal):
     """The seller's nonce was used: by this very order if `prefix` starts `settlementId`, else by another."""
 
@@ -608,6 +777,21 @@ class NonceUsed(ContractRefusal):
     nonce: int
     status: int
     prefix: str
+
+
+class NotAscending(ContractRefusal):
+    """Parties and tokens are strictly ascending, which excludes zero and doubles."""
+
+    forms: ClassVar = {
+        bytes.fromhex("3dad9e30"): (
+            Field("settlementId", "bytes32"),
+            Field("previous", "address"),
+            Field("actual", "address"),
+        ),
+    }
+    settlementId: str
+    previous: str
+    actual: str
 
 
 class NotConfirmer(ContractRefusal):
@@ -639,8 +823,8 @@ class NotCurrentEpoch(ContractRefusal):
 
 
 class NotDivisible(ContractRefusal):
-    """The order moves as a whole, `part` is 0 or leaves the nonces' range, or the order names a group; or it is
-    itself a part, which has no minimum lot."""
+    """The order moves as a whole, names a group, or has a nonce of 2^39 or more; `part` is 0, or 2^24 or more; or
+    the order is itself a part, which has no minimum lot."""
 
     forms: ClassVar = {
         bytes.fromhex("aa62bd34"): (
@@ -731,17 +915,22 @@ class NotPredecessor(ContractRefusal):
 
 
 class NotProposed(ContractRefusal):
-    """ParticipantRegistry, SecurityToken: This very call was not proposed, or was withdrawn, or was made already.
-    DvP: What is confirmed is not what was proposed; zero: nothing was."""
+    """ParticipantRegistry, SecurityToken: `proposer` did not propose this very call, or withdrew it, or it was made
+    already. Zero: nobody did whose word would count. DvP: What is confirmed is not what was proposed; zero: nothing
+    was."""
 
     forms: ClassVar = {
-        bytes.fromhex("506e5258"): (Field("id", "bytes32"),),
+        bytes.fromhex("eb8dbab1"): (
+            Field("id", "bytes32"),
+            Field("proposer", "address"),
+        ),
         bytes.fromhex("895fbce0"): (
             Field("actual", "bytes32"),
             Field("expected", "bytes32"),
         ),
     }
     id: str
+    proposer: str
     actual: str
     expected: str
 
@@ -773,6 +962,15 @@ class NotSucceeded(ContractRefusal):
 
     forms: ClassVar = {
         bytes.fromhex("27796311"): (Field("wallet", "address"),),
+    }
+    wallet: str
+
+
+class NothingToRecover(ContractRefusal):
+    """All of `wallet` was carried to its heir before, and nothing has come since."""
+
+    forms: ClassVar = {
+        bytes.fromhex("86d9d035"): (Field("wallet", "address"),),
     }
     wallet: str
 
@@ -986,6 +1184,15 @@ class TooManyJurisdictions(ContractRefusal):
     limit: int
 
 
+class UnbalancedNet(ContractRefusal):
+    """Net positions must add up to zero: these would create or destroy units."""
+
+    forms: ClassVar = {
+        bytes.fromhex("5e899132"): (Field("sum", "int256"),),
+    }
+    sum: int
+
+
 class UnfitSuccessor(ContractRefusal):
     """`successor` is not this security's: another ISIN, registry or predecessor, or no contract."""
 
@@ -993,15 +1200,6 @@ class UnfitSuccessor(ContractRefusal):
         bytes.fromhex("062db610"): (Field("successor", "address"),),
     }
     successor: str
-
-
-class UnknownDocument(ContractRefusal):
-    """There is no document of that name."""
-
-    forms: ClassVar = {
-        bytes.fromhex("15d9cfda"): (Field("name", "bytes32"),),
-    }
-    name_: str
 
 
 class UnknownJurisdiction(ContractRefusal):
@@ -1028,19 +1226,17 @@ class UnsafeQuorum(ContractRefusal):
     faulty: int
 
 
-class WrongProposer(ContractRefusal):
-    """The proposal is not that of the one whose word is needed."""
+class WithoutLegs(ContractRefusal):
+    """A party or token of the cycle has no trade in it."""
 
     forms: ClassVar = {
-        bytes.fromhex("18dd3d19"): (
-            Field("id", "bytes32"),
+        bytes.fromhex("06b2d631"): (
+            Field("settlementId", "bytes32"),
             Field("actual", "address"),
-            Field("expected", "address"),
         ),
     }
-    id: str
+    settlementId: str
     actual: str
-    expected: str
 
 
 class WrongRole(ContractRefusal):
@@ -1098,9 +1294,14 @@ REFUSALS: tuple[type[ContractRefusal], ...] = (
     AlreadySucceeded,
     BadAgentCount,
     BadPart,
+    BelowNetLimit,
+    ChainChanged,
+    CycleTooLarge,
     DifferentEntity,
     DuplicateEarmarker,
     DuplicateRole,
+    ERC1643InvalidName,
+    ERC1643MissingDocument,
     ERC20InsufficientAllowance,
     ERC20InsufficientBalance,
     ERC20InvalidReceiver,
@@ -1122,14 +1323,21 @@ REFUSALS: tuple[type[ContractRefusal], ...] = (
     InvestorClassOutOfRange,
     IssuanceLimitExceeded,
     JurisdictionNotAllowed,
+    LegOutOfRange,
+    LegWithSelf,
+    LegWithoutQuantity,
     LengthMismatch,
     LockByPassed,
     MalformedProof,
     MixedEpochs,
+    NetLengthMismatch,
+    NetMismatch,
     NoRole,
     NoSuccessor,
     NoToken,
+    NonceReserved,
     NonceUsed,
+    NotAscending,
     NotConfirmer,
     NotCurrentEpoch,
     NotDivisible,
@@ -1143,6 +1351,7 @@ REFUSALS: tuple[type[ContractRefusal], ...] = (
     NotRegistered,
     NotRegistrar,
     NotSucceeded,
+    NothingToRecover,
     OrderMismatch,
     PayByBeforeLockBy,
     PayByTooFar,
@@ -1159,11 +1368,11 @@ REFUSALS: tuple[type[ContractRefusal], ...] = (
     TooEarly,
     TooManyDocuments,
     TooManyJurisdictions,
+    UnbalancedNet,
     UnfitSuccessor,
-    UnknownDocument,
     UnknownJurisdiction,
     UnsafeQuorum,
-    WrongProposer,
+    WithoutLegs,
     WrongRole,
     WrongStatus,
     ZeroAddress,

@@ -174,7 +174,10 @@ def read(data: bytes) -> Message[Body]:
     if said != kind.definition:
         raise InvalidMessage("AppHdr/MsgDefIdr", said, f"{kind.definition}, as the document's namespace says")
     created = parse_instant(fields["AppHdr/CreDt"], "AppHdr/CreDt")
-    sender, receiver = fields.bic(_SENDER), fields.bic(_RECEIVER)
+    try:
+        sender, receiver = fields.bic(_SENDER), fields.bic(_RECEIVER)
+    except InvalidInput as broken:
+        raise InvalidMessage(broken.field, broken.value, broken.rule) from None
     message_id, priority = fields["AppHdr/BizMsgIdr"], fields.get("AppHdr/Prty")
     try:
         for path in kind.message_id:

@@ -6,8 +6,8 @@ comes again under the same parent has its number: `Stmt/Ntry`, `Stmt/Ntry[2]`. A
 
 Most messages repeat what earlier ones had but for the texts between the tags, so the bytes are cut at
 their tags and the tags looked up: whoever had the same has its paths ready. That is the same as
-walking the tree wherever a text is exactly what stands between two tags, without entities, comments,
-CDATA or other instructions; anything else is walked.
+walking the tree wherever a text is what stands between two tags, without comments, CDATA or other
+instructions; anything else is walked.
 """
 
 import re
@@ -20,7 +20,8 @@ __all__ = ["flatten", "flatten_bytes", "flatten_tree"]
 
 _REMEMBERED = 512
 _MANY_TAGS = 400
-_NOT_PLAIN = re.compile(rb"[&\r]|<!")
+_ENTITY = re.compile("&(?:#([0-9]+)|#x([0-9a-fA-F]+)|(amp|lt|gt|quot|apos));")
+_NAMED = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
 _DECLARED = re.compile(rb"(?:\xef\xbb\xbf)?<\?xml[ \t\n]")
 _ATTRIBUTE = re.compile(r"""\s+([^\s=]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
 _shapes: dict[tuple[str, ...], "_Shape"] = {}
@@ -87,7 +88,7 @@ def flatten_bytes(data: bytes) -> dict[str, str] | None:
     `data` is well-formed. Without `<!`, every `<` begins a tag or the declaration; with as many `>`
     as `<`, every `>` ends one.
     """
-    if _NOT_PLAIN.search(data) or data.count(b"<?") != bool(_DECLARED.match(data)):
+    if b"<!" in data or b"\r" in data or data.count(b"<?") != bool(_DECLARED.match(data)):
         return None
     if data.count(b"<") != data.count(b">"):
         return None
@@ -97,6 +98,10 @@ def flatten_bytes(data: bytes) -> dict[str, str] | None:
         return None
     pieces = text.replace(">", "<").split("<")
     tags, texts = tuple(pieces[1::2]), pieces[2::2]
+    if b"&" in data:
+        if any("&" in tag for tag in tags):
+            return None
+        texts = [_ENTITY.sub(_character, piece) if "&" in piece else piece for piece in texts]
     shape = _shapes.get(tags)
     if shape is None:
         shape = _Shape(tags)
@@ -107,6 +112,12 @@ def flatten_bytes(data: bytes) -> dict[str, str] | None:
     values = shape.constants.copy()
     values.update(zip(shape.paths, shape.texts(texts), strict=True))
     return values
+
+
+def _character(found: re.Match[str]) -> str:
+    """What an entity stands for; without a document type there are no others."""
+    decimal, hexadecimal, name = found.groups()
+    return _NAMED[name] if name else chr(int(decimal) if decimal else int(hexadecimal, 16))
 
 
 def flatten_tree(root: etree._Element) -> dict[str, str]:

@@ -223,7 +223,7 @@ def _whole(kind: Kind[Any], broken: InvalidInput) -> InvalidMessage:
 
 
 PEEKED = 500
-"""So many elements at the beginning are looked at: no message that is taken has more."""
+"""So many elements at the beginning are looked at; the header is among them."""
 
 
 def peek(data: bytes) -> Header | None:
@@ -235,7 +235,7 @@ def peek(data: bytes) -> Header | None:
     try:
         root = parse(data, recover=True)
         first = islice(root.iter(etree.Element), PEEKED)
-        found = {path_of(element): element.text or "" for element in first if len(element) == 0}
+        found = dict(leaf for element in first if len(element) == 0 and (leaf := _leaf(element)))
         sender = bic(found.get(_SENDER, ""))
     except InvalidInput:
         return None
@@ -251,6 +251,14 @@ def peek(data: bytes) -> Header | None:
         reference=_or_none(reference, leaves.get("TxId", "")),
         side={side.value: side for side in Side}.get(leaves.get("SctiesMvmntTp", "")),
     )
+
+
+def _leaf(element: etree._Element) -> tuple[str, str] | None:
+    """Path and text; None where a broken message's bytes are no characters."""
+    try:
+        return path_of(element), element.text or ""
+    except UnicodeDecodeError:
+        return None
 
 
 def _or_none(convert: Callable[[str], Value], text: str) -> Value | None:

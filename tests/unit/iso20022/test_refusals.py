@@ -269,7 +269,7 @@ CHANGES = {
     ),
     "half a settlement": (
         "camt.029.001.09.recall", "</TxInfAndSts>",
-        "<OrgnlTxRef><RmtInf><Ustrd>/LSTP/" + "0" * 64 + "/" + "0" * 32 + "</Ustrd></RmtInf></OrgnlTxRef></TxInfAndSts>",
+        f"<OrgnlTxRef><RmtInf><Ustrd>/LSTP/{'0' * 64}/{'0' * 32}</Ustrd></RmtInf></OrgnlTxRef></TxInfAndSts>",
         "Document/RsltnOfInvstgtn/CxlDtls/TxInfAndSts/OrgnlTxRef", "", "only for a settlement, with SplmtryData",
     ),
     "count of entries": (

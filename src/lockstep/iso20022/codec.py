@@ -49,6 +49,7 @@ from lockstep.domain.transfer import (
 from lockstep.iso20022 import entries, investigations, liquidity, notices, payments, queries, securities, transfers
 from lockstep.iso20022.fields import Fields, Header, checked_bic, checked_lei, parse_instant
 from lockstep.iso20022.flattening import flatten
+from lockstep.iso20022.forms import learn, recall
 from lockstep.iso20022.kinds import Kind
 from lockstep.iso20022.validation import local_name, parse, path_of, validate
 from lockstep.iso20022.writing import institution, leaf, node, truth, utc
@@ -113,6 +114,7 @@ _BY_TAG: dict[str, tuple[Kind[Any], ...]] = {
     )
     for kind in _KINDS
 }
+_BY_NAME = {kinds[0].definition: kinds for kinds in _BY_TAG.values()}
 _CODES = re.compile("<(BICFI|AnyBIC|LEI)>([^<]*)<")
 _ROOT_TAG = f"{{{_ENVELOPE}}}BizMsg"
 _HEADER_TAG = f"{{{_ISO}{_HEAD}}}AppHdr"
@@ -152,23 +154,36 @@ def write(message: Message[Body]) -> bytes:
         data = text.encode()
     except UnicodeEncodeError as broken:
         raise InvalidMessage("XML", ascii(text[broken.start]), "characters that UTF-8 can carry") from None
-    root = parse(data)
-    validate(root)
+    if recall(data) is None:
+        validate(parse(data))
+        learn(data, kind.definition)
     for name, code in _CODES.findall(text):
         try:
             (checked_lei if name == "LEI" else checked_bic)(code, name)
         except InvalidInput as broken:
-            found = next(one for one in root.iter(f"{{*}}{name}") if one.text == code)
+            found = next(one for one in parse(data).iter(f"{{*}}{name}") if one.text == code)
             raise InvalidMessage(path_of(found), code, broken.rule) from None
     return data
 
 
 def read(data: bytes) -> Message[Body]:
     """The message in the bytes. Raises InvalidMessage, and nothing else."""
+    known = recall(data)
+    if known is not None:
+        try:
+            return _understood(_BY_NAME[known["AppHdr/MsgDefIdr"]], Fields(known))
+        except (InvalidInput, KeyError):
+            pass  # refused all the same, and in the same words as any other message
     root = parse(data)
     kinds = _kinds_of(root)
     validate(root)
-    fields = Fields(flatten(data, root))
+    message = _understood(kinds, Fields(flatten(data, root)))
+    learn(data, kinds[0].definition)
+    return message
+
+
+def _understood(kinds: tuple[Kind[Any], ...], fields: Fields) -> Message[Body]:
+    """A valid document as a value. Raises InvalidMessage for what the schema cannot say."""
     kind = next(one for one in kinds if one.mark is None or one.mark in fields or one is kinds[-1])
     said = fields["AppHdr/MsgDefIdr"]
     if said != kind.definition:

@@ -43,7 +43,9 @@ def truth(value: bool) -> str:
 
 def leaf(name: str, text: str | None) -> str:
     """An element with text; nothing for None."""
-    return "" if text is None else f"<{name}>{text.translate(_ESCAPES)}</{name}>"
+    if text is None:
+        return ""
+    return f"<{name}>{text if text.isalnum() else text.translate(_ESCAPES)}</{name}>"
 
 
 def words(name: str, text: str | None) -> str:

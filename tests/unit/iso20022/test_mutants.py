@@ -11,6 +11,7 @@ def test_every_mutant_is_taken_or_refused_by_name() -> None:
     assert seen["taken"] + seen["refused"] == 2000
     assert seen["refused"] > 1500
     assert seen["taken"] > 100
+    assert seen["by form"] > 30
     ways = {way.__name__ for way in Mutator(1, MESSAGES)._ways}
     assert ways <= set(seen)
 

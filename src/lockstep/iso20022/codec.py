@@ -51,7 +51,7 @@ from lockstep.iso20022.fields import Fields, Header, checked_bic, checked_lei, p
 from lockstep.iso20022.flattening import flatten
 from lockstep.iso20022.forms import learn, recall
 from lockstep.iso20022.kinds import Kind
-from lockstep.iso20022.validation import local_name, parse, path_of, validate
+from lockstep.iso20022.validation import local_name, parse, path_of, shown, validate
 from lockstep.iso20022.writing import institution, leaf, node, truth, utc
 
 __all__ = ["MESSAGE_TYPES", "Body", "peek", "read", "require_value_date", "write"]
@@ -286,16 +286,19 @@ def _or_none(convert: Callable[[str], Value], text: str) -> Value | None:
 def _kinds_of(root: etree._Element) -> tuple[Kind[Any], ...]:
     """Which message this is, judged before the schema so that a wrong version is called that."""
     if root.tag != _ROOT_TAG:
-        raise InvalidMessage(local_name(str(root.tag)), root.tag, f"the root is BizMsg of {_ENVELOPE}")
+        name = shown(str(root.tag))
+        raise InvalidMessage(local_name(name), name, f"the root is BizMsg of {_ENVELOPE}")
     tags = [str(child.tag) for child in root]
     if tags[:1] != [_HEADER_TAG]:
-        raise InvalidMessage("AppHdr", tags[0] if tags else "", f"a business header of {_ISO}{_HEAD} comes first")
+        raise InvalidMessage(
+            "AppHdr", shown(tags[0]) if tags else "", f"a business header of {_ISO}{_HEAD} comes first"
+        )
     kinds = _BY_TAG.get(tags[1]) if len(tags) == 2 else None
     if kinds is not None:
         return kinds
     if len(tags) != 2 or local_name(tags[1]) != "Document":
-        raise InvalidMessage("Document", ", ".join(map(local_name, tags[1:])), "exactly one, after the header")
+        raise InvalidMessage("Document", shown(", ".join(map(local_name, tags[1:9]))), "exactly one, after the header")
     definition = tags[1][1:].rpartition("}")[0].removeprefix(_ISO)
     family = [name for name in MESSAGE_TYPES.values() if name[:8] == definition[:8]]
     taken = f"version {family[0]} is taken" if family else f"one of {', '.join(dict.fromkeys(MESSAGE_TYPES.values()))}"
-    raise InvalidMessage("Document/@xmlns", definition, taken)
+    raise InvalidMessage("Document/@xmlns", shown(definition), taken)

@@ -418,6 +418,19 @@ def test_bytes_that_are_not_utf_8_are_refused() -> None:
     assert rule.startswith("well-formed XML (")
 
 
+def test_a_refusal_is_short_whatever_was_sent() -> None:
+    name = "x" * 40_000
+    for bad in (
+        SESE.replace("<AppHdr", "<AppHdr/>" * 5000 + "<AppHdr"),
+        SESE.replace("</BizMsg>", "<a/>" * 5000 + "</BizMsg>"),
+        f"<{name}/>",
+        SESE.replace("<TxId>", f"<{name}/><TxId>"),
+        SESE.replace("sese.023.001.11", name),
+        SESE.replace("<BizMsg ", f"<BizMsg {name}='{name}' "),
+    ):
+        assert len(" ".join(refusal(bad))) < 1500
+
+
 def test_what_changes_nothing_is_taken(tmp_path: Path) -> None:
     message = read(SESE.encode())
     schema = tmp_path / "x.xsd"

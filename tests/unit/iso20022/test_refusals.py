@@ -73,7 +73,7 @@ CHANGES = {
         "at most 0 decimals for JPY",
     ),
     "unknown currency": (
-        "sese.023.001.11", '"EUR"', '"XTS"', f"{ORDER}/SttlmAmt/Amt/@Ccy", "XTS", "a currency of ISO 4217",
+        "sese.023.001.11", '"EUR"', '"XTS"', f"{ORDER}/SttlmAmt/Amt/@Ccy", "XTS", "a currency (ISO 4217)",
     ),
     "currency form": (
         "sese.023.001.11", '"EUR"', '"eur"', f"{ORDER}/SttlmAmt/Amt/@Ccy", "eur", "three letters (ISO 4217)",

@@ -22,6 +22,7 @@ from lockstep.rtgs import (
     offsetting,
     payments,
     queueing,
+    recalls,
     register,
     rules,
     statements,
@@ -31,8 +32,8 @@ from lockstep.rtgs.database import Database, Step
 from lockstep.rtgs.facts import Posting, all_postings
 from lockstep.rtgs.ledger import Account
 from lockstep.rtgs.orders import LARGEST_AMOUNT, Leg, Order, Priority, check_amount
-from lockstep.rtgs.parties import Role, hashed
-from lockstep.rtgs.register import StoredOrder, StoredPayment
+from lockstep.rtgs.parties import Role, hashed, refusal
+from lockstep.rtgs.register import Reason, StoredOrder, StoredPayment
 from lockstep.rtgs.statements import AccountStatement
 from lockstep.rtgs.tables import days, mandates, parties, postings, settings
 from lockstep.rtgs.timetable import Timetable
@@ -290,6 +291,19 @@ class Operator:
             stored = queueing.queued(step, uetr)
             queueing.move(step, stored, to_front=to_front)
             payments.serve(step, stored.order.debits())
+
+    def recall(self, uetr: Uetr, *, asked_by: Bic, code: str = "CUST") -> Reason | None:
+        """Recalls a payment, or buries its UETR if none came; why not, or None if it is never booked now.
+
+        Raises Refused(NotAuthorised) for anybody but who instructed it.
+        """
+        with self._step("payment-recalled") as step:
+            known = register.by_uetr(step.connection, uetr)
+            if known is not None and known.instructing != asked_by:
+                raise refusal("NotAuthorised", "AppHdr/Fr", asked_by, "who instructed the payment")
+            settlement_id = None if known is None else known.order.settlement_id
+            found = recalls.recall(step, known, uetr, settlement_id=settlement_id, case_id="desk", code=code)
+            return found.reason
 
     def offset(self, currency: str) -> int:
         """Settles queued payments multilaterally, on net positions; how many."""

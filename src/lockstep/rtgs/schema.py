@@ -51,6 +51,11 @@ def only_grows(*tables: Table) -> None:
             )
             for dialect, statement in (("sqlite", in_sqlite), ("postgresql", in_postgresql)):
                 event.listen(table, "after_create", _ddl(statement, dialect))
+        emptied = (
+            f"CREATE TRIGGER {table.name}_no_truncate BEFORE TRUNCATE ON {table.name} "
+            "FOR EACH STATEMENT EXECUTE FUNCTION only_grows()"
+        )
+        event.listen(table, "after_create", _ddl(emptied, "postgresql"))
 
 
 def found(engine: Engine, url: str) -> None:

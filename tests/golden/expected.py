@@ -1,7 +1,9 @@
 """What the golden messages say, written by hand as domain values."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
+from golden.expected_cash import EXPECTED_CASH
 from lockstep.domain.identifiers import Bic, Isin, Lei, Reference, SettlementId, TradeId, Uetr
 from lockstep.domain.instruction import (
     AdviceStatus,
@@ -27,7 +29,9 @@ from lockstep.domain.payment import (
     Release,
     Resolution,
     ResolutionStatus,
+    Timing,
 )
+from lockstep.domain.priority import Priority
 
 __all__ = ["EXPECTED", "REFUSED"]
 
@@ -86,8 +90,10 @@ PAYMENT = Payment(
     salt=SALT,
     pay_by=at(4, 16, 0),
 )
+URGENT = replace(PAYMENT, instruction_id="LSTP-PAY-2", priority=Priority.URGENT, timing=Timing(not_before=at(4, 9, 0)))
 
 EXPECTED = {
+    **EXPECTED_CASH,
     "sese.023.001.11": Message(
         sender=ALDER.bic, receiver=SERVICE, message_id="ALDR20260302000017", created=at(2, 9, 15, 30), body=SELL
     ),
@@ -169,6 +175,22 @@ EXPECTED = {
     ),
     "pacs.009.001.08": Message(
         sender=SERVICE, receiver=RTGS, message_id="LSTP-PAY-1", created=at(4, 8, 0), body=PAYMENT
+    ),
+    "pacs.009.001.08.urgent": Message(
+        sender=SERVICE, receiver=RTGS, message_id="LSTP-PAY-2", created=at(4, 8, 0), body=URGENT
+    ),
+    "pacs.002.001.10.urgent": Message(
+        sender=RTGS,
+        receiver=SERVICE,
+        message_id="RTGS-STS-91",
+        created=at(4, 8, 0, 1),
+        body=PaymentReport(
+            original_message_id="LSTP-PAY-2",
+            uetr=UETR,
+            state=PaymentState.HELD,
+            decided_at=at(4, 8, 0),
+            payment=URGENT,
+        ),
     ),
     "pacs.002.001.10": Message(
         sender=RTGS,
@@ -272,13 +294,13 @@ _OUTSIDE = "not in Lockstep's usage guideline"
 _WHOLE = "an instant in whole seconds with Z or an offset, as 2026-03-02T14:30:00Z"
 
 REFUSED = {
-    "camt.007.001.08.priority": (
-        "Document/ModfyTx/Mod/NewPmtValSet/Prty", "", f"{_OUTSIDE}, which takes Tp here",
+    "camt.007.001.08.instruction": (
+        "Document/ModfyTx/Mod/NewPmtValSet/Instr", "TTIL", _OUTSIDE,
     ),
     "camt.054.001.08.pending": (
         "Document/BkToCstmrDbtCdtNtfctn/Ntfctn/Ntry/Sts/Cd", "PDNG", "BOOK and nothing else",
     ),
-    "head.001.001.02.business-service": ("AppHdr/BizSvc", "alder.securities.01", _OUTSIDE),
+    "head.001.001.02.copy": ("AppHdr/CpyDplct", "COPY", _OUTSIDE),
     "pacs.002.001.10.fraction": (
         "Document/FIToFIPmtStsRpt/TxInfAndSts/AccptncDtTm", "2026-03-04T16:00:00.500Z", _WHOLE,
     ),

@@ -1,6 +1,6 @@
 """The field's identifiers, checked as their standards say.
 
-ISIN (ISO 6166), LEI (ISO 17442), BIC (ISO 9362), UETR (an RFC 9562 version-4 UUID in lower case),
+ISIN (ISO 6166), LEI (ISO 17442), BIC (ISO 9362), IBAN (ISO 13616), UETR (an RFC 9562 version-4 UUID in lower case),
 and the ids that this protocol derives: both sides compute them alone and get the same.
 """
 
@@ -8,10 +8,12 @@ import hashlib
 import re
 from typing import NewType
 
+from lockstep.domain.countries import COUNTRIES, IBAN_LENGTHS
 from lockstep.domain.errors import InvalidInput
 
 __all__ = [
     "Bic",
+    "Iban",
     "Isin",
     "Lei",
     "Reference",
@@ -22,11 +24,13 @@ __all__ = [
     "derive_message_id",
     "derive_uetr",
     "hex32",
+    "iban",
     "isin",
     "isin_check_digit",
     "lei",
     "lei_check_digits",
     "reference",
+    "registered_bic",
     "uetr",
 ]
 
@@ -34,6 +38,7 @@ Isin = NewType("Isin", str)
 Lei = NewType("Lei", str)
 Bic = NewType("Bic", str)
 Uetr = NewType("Uetr", str)
+Iban = NewType("Iban", str)
 Reference = NewType("Reference", str)
 """A party's own reference: ISO 20022 Max35Text, restricted to characters every system carries."""
 TradeId = NewType("TradeId", str)
@@ -46,12 +51,16 @@ _LEI = re.compile(r"[A-Z0-9]{18}[0-9]{2}")
 _BIC = re.compile(r"[A-Z0-9]{4}[A-Z]{2}[A-Z0-9]{2}([A-Z0-9]{3})?")
 _UETR = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 _REFERENCE = re.compile(r"[A-Za-z0-9/\-?:().,'+]{1,35}")
+_IBAN = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{1,30}")
 _HEX32 = re.compile(r"[0-9a-f]{64}")
+
+
+_VALUES = {ord("A") + place: str(10 + place) for place in range(26)}
 
 
 def _digits(text: str) -> str:
     """Letters as two digits each (A=10 … Z=35), as ISO 6166 and ISO 7064 both want."""
-    return "".join(str(int(character, 36)) for character in text)
+    return text.translate(_VALUES)
 
 
 def isin_check_digit(body: str) -> str:
@@ -91,6 +100,28 @@ def bic(text: str, *, field: str = "BIC") -> Bic:
     if not _BIC.fullmatch(text):
         raise InvalidInput(field, text, "four characters, a country, two characters, optionally three (ISO 9362)")
     return Bic(text)
+
+
+def registered_bic(text: str, *, field: str = "BIC") -> Bic:
+    """A BIC whose country exists (ISO 3166-1). Raises InvalidInput."""
+    code = bic(text, field=field)
+    if code[4:6] not in COUNTRIES:
+        raise InvalidInput(field, text, f"a country of ISO 3166-1 at its fifth character, not {code[4:6]} (ISO 9362)")
+    return code
+
+
+def iban(text: str, *, field: str = "IBAN") -> Iban:
+    """An account number of ISO 13616 without spaces: length and check digits are right. Raises InvalidInput."""
+    if not _IBAN.fullmatch(text):
+        raise InvalidInput(field, text, "a country, two check digits, 1 to 30 capital letters or digits (ISO 13616)")
+    length = IBAN_LENGTHS.get(text[:2])
+    if length != len(text):
+        known = f"{length} characters in {text[:2]}" if length else f"a country that has IBANs, not {text[:2]}"
+        raise InvalidInput(field, text, f"{known} (ISO 13616)")
+    check = 98 - int(_digits(f"{text[4:]}{text[:2]}00")) % 97
+    if int(text[2:4]) != check:
+        raise InvalidInput(field, text, f"check digits should be {check:02d} (ISO 13616)")
+    return Iban(text)
 
 
 def uetr(text: str, *, field: str = "UETR") -> Uetr:

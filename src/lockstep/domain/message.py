@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Generic, TypeVar
 
 from lockstep.domain.identifiers import Bic
+from lockstep.domain.priority import Priority
 
 __all__ = ["Message"]
 
@@ -13,7 +14,12 @@ Body = TypeVar("Body", covariant=True)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message(Generic[Body]):
-    """One business message. (`sender`, `message_id`) is unique for ever; `created` is UTC, in seconds."""
+    """One business message. (`sender`, `message_id`) is unique for ever; `created` is UTC, in seconds.
+
+    `possible_duplicate` (PssblDplct): the sender may have sent this before. `business_service`
+    (BizSvc) names the service that it is for, `priority` (Prty) how soon a gateway handles it; how
+    soon a payment settles is said in the payment.
+    """
 
     sender: Bic
     receiver: Bic
@@ -21,3 +27,5 @@ class Message(Generic[Body]):
     created: datetime
     body: Body
     possible_duplicate: bool = False
+    business_service: str | None = None
+    priority: Priority | None = None

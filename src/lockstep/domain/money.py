@@ -1,30 +1,25 @@
 """Money and quantities: whole minor units with a scale. Never a float, never silent rounding.
 
-Texts are turned into integers digit by digit. Minor units per currency are those of ISO 4217, for
-the currencies that this installation settles.
+Texts are turned into integers digit by digit. Minor units per currency are those of ISO 4217.
 """
 
 import re
 from dataclasses import dataclass
 
+from lockstep.domain.currencies import MINOR_UNITS
 from lockstep.domain.errors import InvalidInput
 
 __all__ = ["MINOR_UNITS", "Money", "Quantity", "minor_units"]
-
-MINOR_UNITS = {
-    "AUD": 2, "BHD": 3, "CAD": 2, "CHF": 2, "DKK": 2, "EUR": 2, "GBP": 2, "HKD": 2, "JPY": 0,
-    "KRW": 0, "KWD": 3, "NOK": 2, "PLN": 2, "SEK": 2, "SGD": 2, "TND": 3, "USD": 2,
-}  # fmt: skip
 
 _DECIMAL = re.compile(r"[0-9]{1,18}(\.[0-9]{1,17})?")
 
 
 def minor_units(currency: str, *, field: str = "currency") -> int:
-    """How many decimals a currency has (ISO 4217). Raises InvalidInput for one not settled here."""
+    """How many decimals a currency has (ISO 4217). Raises InvalidInput for what is no currency."""
     try:
         return MINOR_UNITS[currency]
     except KeyError:
-        raise InvalidInput(field, currency, f"one of {', '.join(MINOR_UNITS)} (ISO 4217)") from None
+        raise InvalidInput(field, currency, "a currency of ISO 4217") from None
 
 
 def _scaled(text: str, scale: int, field: str, what: str) -> int:

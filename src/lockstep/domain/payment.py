@@ -12,6 +12,7 @@ from enum import Enum
 from lockstep.domain.errors import InvalidInput
 from lockstep.domain.identifiers import Bic, SettlementId, Uetr
 from lockstep.domain.money import Money
+from lockstep.domain.priority import Priority
 
 __all__ = [
     "BookingNotice",
@@ -23,8 +24,11 @@ __all__ = [
     "Release",
     "Resolution",
     "ResolutionStatus",
+    "Timing",
     "parse_remittance",
     "remittance",
+    "require_positive",
+    "require_timing",
 ]
 
 _REMITTANCE = re.compile(r"/LSTP/([0-9a-f]{64})/([0-9a-f]{32})")
@@ -53,6 +57,37 @@ class CashAccount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """When the sender would have a payment settle, in UTC; None where it leaves that open.
+
+    `debit_at` and `credit_at` indicate when the two accounts move (SttlmTmIndctn); before
+    `not_before` (SttlmTmReq/FrTm, on the settlement date) it may not settle.
+    """
+
+    debit_at: datetime | None = None
+    credit_at: datetime | None = None
+    not_before: datetime | None = None
+
+
+AT_ONCE = Timing()
+
+
+def require_positive(money: Money, field: str) -> None:
+    """Raises InvalidInput for an amount that moves nothing."""
+    if money.amount <= 0:
+        raise InvalidInput(field, money, "greater than zero")
+
+
+def require_timing(timing: Timing, day: date, until: datetime | None = None) -> None:
+    """`not_before` and `until` are on the settlement date, in this order. Raises InvalidInput."""
+    for field, moment in (("SttlmTmReq/FrTm", timing.not_before), ("SttlmTmReq/RjctTm", until)):
+        if moment is not None and (moment.utcoffset() != timedelta(0) or moment.date() != day):
+            raise InvalidInput(field, moment, "an instant of the settlement date, in UTC")
+    if timing.not_before is not None and until is not None and timing.not_before > until:
+        raise InvalidInput("SttlmTmReq/FrTm", timing.not_before, "not after SttlmTmReq/RjctTm")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Payment:
     """A payment between banks for one settlement (pacs.009), earmarked until the agents release it."""
 
@@ -67,12 +102,12 @@ class Payment:
     salt: str
     pay_by: datetime
     """UTC, inclusive, on the settlement date (SttlmTmReq/RjctTm): not booked by then means never."""
+    priority: Priority = Priority.NORMAL
+    timing: Timing = AT_ONCE
 
     def __post_init__(self) -> None:
-        if self.amount.amount <= 0:
-            raise InvalidInput("IntrBkSttlmAmt", self.amount, "greater than zero")
-        if self.pay_by.utcoffset() != timedelta(0) or self.pay_by.date() != self.settlement_date:
-            raise InvalidInput("SttlmTmReq/RjctTm", self.pay_by, "an instant of the settlement date, in UTC")
+        require_positive(self.amount, "IntrBkSttlmAmt")
+        require_timing(self.timing, self.settlement_date, self.pay_by)
 
 
 class PaymentState(Enum):

@@ -5,7 +5,9 @@ application header (head.001.001.02) and one document. Every refusal is an Inval
 path, the value and the rule; no other exception leaves `read`.
 """
 
+import re
 from collections.abc import Callable
+from datetime import date
 from itertools import islice
 from typing import Any, TypeAlias, TypeVar
 
@@ -21,14 +23,37 @@ from lockstep.domain.instruction import (
     Side,
     StatusAdvice,
 )
+from lockstep.domain.liquidity import (
+    DeleteReservation,
+    LiquidityTransfer,
+    ModifyReservation,
+    Receipt,
+    ReservationQuery,
+    ReservationReport,
+)
 from lockstep.domain.message import Message
+from lockstep.domain.notice import Acknowledgement, Rejection, SystemEvent
 from lockstep.domain.payment import BookingNotice, CancelPayment, Payment, PaymentReport, Release, Resolution
-from lockstep.iso20022 import investigations, payments, securities
-from lockstep.iso20022.fields import Fields, Header, leaf, node, parse_instant, utc
+from lockstep.domain.priority import Priority
+from lockstep.domain.statement import EntryNotice, Statement, StatementRequest, TransactionQuery, TransactionReport
+from lockstep.domain.transfer import (
+    BankTransfer,
+    CustomerTransfer,
+    ModifyPayment,
+    PaymentReturn,
+    Recall,
+    RecallAnswer,
+    StatusRequest,
+    TransferReport,
+)
+from lockstep.iso20022 import entries, investigations, liquidity, notices, payments, queries, securities, transfers
+from lockstep.iso20022.fields import Fields, Header, checked_bic, checked_lei, parse_instant
+from lockstep.iso20022.flattening import flatten
 from lockstep.iso20022.kinds import Kind
 from lockstep.iso20022.validation import local_name, parse, path_of, validate
+from lockstep.iso20022.writing import institution, leaf, node, truth, utc
 
-__all__ = ["MESSAGE_TYPES", "Body", "peek", "read", "write"]
+__all__ = ["MESSAGE_TYPES", "Body", "peek", "read", "require_value_date", "write"]
 
 Body: TypeAlias = (
     Instruction
@@ -42,6 +67,28 @@ Body: TypeAlias = (
     | Resolution
     | BookingNotice
     | Release
+    | BankTransfer
+    | CustomerTransfer
+    | PaymentReturn
+    | StatusRequest
+    | TransferReport
+    | Recall
+    | RecallAnswer
+    | ModifyPayment
+    | EntryNotice
+    | Statement
+    | StatementRequest
+    | TransactionQuery
+    | TransactionReport
+    | LiquidityTransfer
+    | Receipt
+    | ReservationQuery
+    | ReservationReport
+    | ModifyReservation
+    | DeleteReservation
+    | Rejection
+    | SystemEvent
+    | Acknowledgement
 )
 
 Value = TypeVar("Value")
@@ -49,14 +96,30 @@ Value = TypeVar("Value")
 _ISO = "urn:iso:std:iso:20022:tech:xsd:"
 _ENVELOPE = "urn:lockstep:bizmsg:1"
 _HEAD = "head.001.001.02"
-_KINDS: tuple[Kind[Any], ...] = (*securities.KINDS, *payments.KINDS, *investigations.KINDS)
+_KINDS: tuple[Kind[Any], ...] = (
+    *securities.KINDS,
+    *payments.KINDS,
+    *investigations.KINDS,
+    *transfers.KINDS,
+    *entries.KINDS,
+    *queries.KINDS,
+    *liquidity.KINDS,
+    *notices.KINDS,
+)
 _BY_BODY = {kind.body: kind for kind in _KINDS}
-_BY_TAG = {f"{{{_ISO}{kind.definition}}}Document": kind for kind in _KINDS}
+_BY_TAG: dict[str, tuple[Kind[Any], ...]] = {
+    f"{{{_ISO}{kind.definition}}}Document": tuple(
+        sorted((other for other in _KINDS if other.definition == kind.definition), key=lambda one: one.mark is None)
+    )
+    for kind in _KINDS
+}
+_CODES = re.compile("<(BICFI|AnyBIC|LEI)>([^<]*)<")
 _ROOT_TAG = f"{{{_ENVELOPE}}}BizMsg"
 _HEADER_TAG = f"{{{_ISO}{_HEAD}}}AppHdr"
+_SENDER, _RECEIVER = "AppHdr/Fr/FIId/FinInstnId/BICFI", "AppHdr/To/FIId/FinInstnId/BICFI"
 
 MESSAGE_TYPES: dict[type, str] = {kind.body: kind.definition for kind in _KINDS}
-"""The one version of each message definition that is taken and given, by domain value."""
+"""The one version of each message definition that is taken and given, by domain value; some have two uses."""
 
 
 def write(message: Message[Body]) -> bytes:
@@ -67,12 +130,14 @@ def write(message: Message[Body]) -> bytes:
     if message.created.microsecond:
         raise InvalidMessage("AppHdr/CreDt", message.created, "whole seconds")
     header = (
-        _correspondent("Fr", message.sender),
-        _correspondent("To", message.receiver),
+        node("Fr", node("FIId", institution(message.sender))),
+        node("To", node("FIId", institution(message.receiver))),
         leaf("BizMsgIdr", message.message_id),
         leaf("MsgDefIdr", kind.definition),
+        leaf("BizSvc", message.business_service),
         leaf("CreDt", utc(message.created)),
-        leaf("PssblDplct", "true" if message.possible_duplicate else None),
+        leaf("PssblDplct", truth(True) if message.possible_duplicate else None),
+        leaf("Prty", None if message.priority is None else message.priority.value),
     )
     try:
         document = node(kind.root, *kind.write(message))
@@ -87,25 +152,33 @@ def write(message: Message[Body]) -> bytes:
         data = text.encode()
     except UnicodeEncodeError as broken:
         raise InvalidMessage("XML", ascii(text[broken.start]), "characters that UTF-8 can carry") from None
-    validate(parse(data))
+    root = parse(data)
+    validate(root)
+    for name, code in _CODES.findall(text):
+        try:
+            (checked_lei if name == "LEI" else checked_bic)(code, name)
+        except InvalidInput as broken:
+            found = next(one for one in root.iter(f"{{*}}{name}") if one.text == code)
+            raise InvalidMessage(path_of(found), code, broken.rule) from None
     return data
 
 
 def read(data: bytes) -> Message[Body]:
     """The message in the bytes. Raises InvalidMessage, and nothing else."""
     root = parse(data)
-    kind = _kind_of(root)
+    kinds = _kinds_of(root)
     validate(root)
-    head: dict[str, str] = {}
-    _flatten(root[0], "", head)
-    values: dict[str, str] = {}
-    _flatten(root[1][0], "", values)
-    if head["MsgDefIdr"] != kind.definition:
-        rule = f"{kind.definition}, as the document's namespace says"
-        raise InvalidMessage("AppHdr/MsgDefIdr", head["MsgDefIdr"], rule)
-    created = parse_instant(head["CreDt"], "AppHdr/CreDt")
-    sender, receiver, message_id = head["Fr/FIId/FinInstnId/BICFI"], head["To/FIId/FinInstnId/BICFI"], head["BizMsgIdr"]
-    fields = Fields(values)
+    fields = Fields(flatten(data, root))
+    kind = next(one for one in kinds if one.mark is None or one.mark in fields or one is kinds[-1])
+    said = fields["AppHdr/MsgDefIdr"]
+    if said != kind.definition:
+        raise InvalidMessage("AppHdr/MsgDefIdr", said, f"{kind.definition}, as the document's namespace says")
+    created = parse_instant(fields["AppHdr/CreDt"], "AppHdr/CreDt")
+    try:
+        sender, receiver = fields.bic(_SENDER), fields.bic(_RECEIVER)
+    except InvalidInput as broken:
+        raise InvalidMessage(broken.field, broken.value, broken.rule) from None
+    message_id, priority = fields["AppHdr/BizMsgIdr"], fields.get("AppHdr/Prty")
     try:
         for path in kind.message_id:
             fields.require(path, message_id, "the same as AppHdr/BizMsgIdr")
@@ -117,13 +190,30 @@ def read(data: bytes) -> Message[Body]:
     except InvalidInput as broken:
         raise _whole(kind, broken) from None
     return Message(
-        sender=bic(sender, field="AppHdr/Fr/FIId/FinInstnId/BICFI"),
-        receiver=bic(receiver, field="AppHdr/To/FIId/FinInstnId/BICFI"),
+        sender=sender,
+        receiver=receiver,
         message_id=message_id,
         created=created,
         body=body,
-        possible_duplicate=head.get("PssblDplct") == "true",
+        possible_duplicate=fields.get("AppHdr/PssblDplct") == "true",
+        business_service=fields.get("AppHdr/BizSvc"),
+        priority=None if priority is None else Priority(priority),
     )
+
+
+def require_value_date(body: Body, business_day: date, latest: date | None = None) -> None:
+    """A payment's settlement date is the business day, or lies between it and `latest`.
+
+    Bodies without a settlement date of their own pass. Raises InvalidMessage with the field's path.
+    """
+    kind = _BY_BODY[type(body)]
+    if kind.value_date is None:
+        return
+    day: date = getattr(body, "settlement_date")  # noqa: B009 - the kinds with a value_date have it
+    last = business_day if latest is None else latest
+    if not business_day <= day <= last:
+        rule = f"the business day {business_day}" if last == business_day else f"from {business_day} to {last}"
+        raise InvalidMessage(f"Document/{kind.root}/{kind.value_date}", day, rule)
 
 
 def _whole(kind: Kind[Any], broken: InvalidInput) -> InvalidMessage:
@@ -146,7 +236,7 @@ def peek(data: bytes) -> Header | None:
         root = parse(data, recover=True)
         first = islice(root.iter(etree.Element), PEEKED)
         found = {path_of(element): element.text or "" for element in first if len(element) == 0}
-        sender = bic(found.get("AppHdr/Fr/FIId/FinInstnId/BICFI", ""))
+        sender = bic(found.get(_SENDER, ""))
     except InvalidInput:
         return None
     message_id = found.get("AppHdr/BizMsgIdr", "")
@@ -155,7 +245,7 @@ def peek(data: bytes) -> Header | None:
     leaves = {path.rpartition("/")[2]: text for path, text in found.items()}
     return Header(
         sender=sender,
-        receiver=_or_none(bic, found.get("AppHdr/To/FIId/FinInstnId/BICFI", "")),
+        receiver=_or_none(bic, found.get(_RECEIVER, "")),
         message_id=message_id,
         definition=found.get("AppHdr/MsgDefIdr", ""),
         reference=_or_none(reference, leaves.get("TxId", "")),
@@ -170,36 +260,19 @@ def _or_none(convert: Callable[[str], Value], text: str) -> Value | None:
         return None
 
 
-def _kind_of(root: etree._Element) -> Kind[Any]:
+def _kinds_of(root: etree._Element) -> tuple[Kind[Any], ...]:
     """Which message this is, judged before the schema so that a wrong version is called that."""
     if root.tag != _ROOT_TAG:
         raise InvalidMessage(local_name(str(root.tag)), root.tag, f"the root is BizMsg of {_ENVELOPE}")
     tags = [str(child.tag) for child in root]
     if tags[:1] != [_HEADER_TAG]:
         raise InvalidMessage("AppHdr", tags[0] if tags else "", f"a business header of {_ISO}{_HEAD} comes first")
-    kind = _BY_TAG.get(tags[1]) if len(tags) == 2 else None
-    if kind is not None:
-        return kind
+    kinds = _BY_TAG.get(tags[1]) if len(tags) == 2 else None
+    if kinds is not None:
+        return kinds
     if len(tags) != 2 or local_name(tags[1]) != "Document":
         raise InvalidMessage("Document", ", ".join(map(local_name, tags[1:])), "exactly one, after the header")
     definition = tags[1][1:].rpartition("}")[0].removeprefix(_ISO)
     family = [name for name in MESSAGE_TYPES.values() if name[:8] == definition[:8]]
-    taken = f"version {family[0]} is taken" if family else f"one of {', '.join(MESSAGE_TYPES.values())}"
+    taken = f"version {family[0]} is taken" if family else f"one of {', '.join(dict.fromkeys(MESSAGE_TYPES.values()))}"
     raise InvalidMessage("Document/@xmlns", definition, taken)
-
-
-def _flatten(element: etree._Element, path: str, into: dict[str, str]) -> None:
-    """Every element by path, and the attributes of those with text."""
-    for child in element:
-        name = path + str(child.tag).rpartition("}")[2]
-        if len(child):
-            into[name] = ""
-            _flatten(child, f"{name}/", into)
-        else:
-            into[name] = child.text or ""
-            for key, value in child.items():
-                into[f"{name}/@{key!s}"] = str(value)
-
-
-def _correspondent(name: str, code: str) -> str:
-    return node(name, node("FIId", node("FinInstnId", leaf("BICFI", code))))

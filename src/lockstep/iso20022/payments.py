@@ -1,51 +1,48 @@
-"""pacs.009, pacs.002, camt.054 and camt.007: a payment, its status, its booking, its release."""
+"""pacs.009, pacs.002, camt.054 and camt.007 of a settlement: its payment, that payment's status, booking, release."""
 
 from lockstep.domain.errors import InvalidMessage
 from lockstep.domain.identifiers import SettlementId
 from lockstep.domain.message import Message
 from lockstep.domain.payment import (
     BookingNotice,
-    CashAccount,
     Payment,
     PaymentReport,
     PaymentState,
     Release,
+    Timing,
     parse_remittance,
-    remittance,
 )
-from lockstep.iso20022.fields import Fields, amount, leaf, node, supplement, utc, words
+from lockstep.domain.priority import Priority
+from lockstep.domain.statement import Entry
+from lockstep.iso20022.entries import read_entry, write_notice
+from lockstep.iso20022.fields import Fields
 from lockstep.iso20022.kinds import Kind
+from lockstep.iso20022.parts import (
+    SETTLED_BY,
+    group_totals,
+    original,
+    payment_ids,
+    read_priority,
+    read_timing,
+    reason,
+    remittance_information,
+    require_totals,
+)
+from lockstep.iso20022.writing import (
+    account,
+    agent,
+    amount,
+    group,
+    institution,
+    leaf,
+    node,
+    priority,
+    supplement,
+    timing,
+    utc,
+)
 
-__all__ = ["KINDS", "original", "reason", "remittance_information"]
-
-
-def remittance_information(settlement_id: SettlementId, salt: str) -> str:
-    """RmtInf: which settlement this is for."""
-    return node("RmtInf", leaf("Ustrd", remittance(settlement_id, salt)))
-
-
-def original(message_id: str) -> str:
-    """OrgnlGrpInf: the pacs.009 that is spoken of."""
-    return node("OrgnlGrpInf", leaf("OrgnlMsgId", message_id), leaf("OrgnlMsgNmId", "pacs.009.001.08"))
-
-
-def reason(name: str, code: str | None, said: str | None) -> str:
-    """StsRsnInf or CxlStsRsnInf; nothing where there is no reason."""
-    if code is None and said is None:
-        return ""
-    return node(name, "" if code is None else node("Rsn", leaf("Cd", code)), words("AddtlInf", said))
-
-
-def _institution(code: str) -> str:
-    return node("FinInstnId", leaf("BICFI", code))
-
-
-def _account(name: str, number: str) -> str:
-    return node(name, node("Id", node("Othr", leaf("Id", number))))
-
-
-def _group(message: Message[object], *more: str) -> str:
-    return node("GrpHdr", leaf("MsgId", message.message_id), leaf("CreDtTm", utc(message.created)), *more)
+__all__ = ["KINDS"]
 
 
 # pacs.009
@@ -54,22 +51,18 @@ def _group(message: Message[object], *more: str) -> str:
 def _write_payment(message: Message[Payment]) -> tuple[str, ...]:
     payment = message.body
     return (
-        _group(message, leaf("NbOfTxs", "1"), node("SttlmInf", leaf("SttlmMtd", "CLRG"))),
+        group_totals(message),
         node(
             "CdtTrfTxInf",
-            node(
-                "PmtId",
-                leaf("InstrId", payment.instruction_id),
-                leaf("EndToEndId", payment.end_to_end_id),
-                leaf("UETR", payment.uetr),
-            ),
+            payment_ids(payment.instruction_id, payment.end_to_end_id, payment.uetr),
             amount("IntrBkSttlmAmt", payment.amount),
             leaf("IntrBkSttlmDt", payment.settlement_date.isoformat()),
-            node("SttlmTmReq", leaf("RjctTm", utc(payment.pay_by).partition("T")[2])),
-            node("Dbtr", _institution(payment.debtor.owner)),
-            _account("DbtrAcct", payment.debtor.number),
-            node("Cdtr", _institution(payment.creditor.owner)),
-            _account("CdtrAcct", payment.creditor.number),
+            priority(payment.priority),
+            timing(payment.timing, payment.pay_by),
+            node("Dbtr", institution(payment.debtor.owner)),
+            account("DbtrAcct", payment.debtor),
+            node("Cdtr", institution(payment.creditor.owner)),
+            account("CdtrAcct", payment.creditor),
             remittance_information(payment.settlement_id, payment.salt),
         ),
     )
@@ -78,32 +71,43 @@ def _write_payment(message: Message[Payment]) -> tuple[str, ...]:
 def _read_payment(fields: Fields) -> Payment:
     at = "CdtTrfTxInf"
     day = fields.day(f"{at}/IntrBkSttlmDt")
+    money = fields.money(f"{at}/IntrBkSttlmAmt")
+    require_totals(fields, money, "TtlIntrBkSttlmAmt")
     settlement_id, salt = parse_remittance(fields[f"{at}/RmtInf/Ustrd"], field=f"{at}/RmtInf/Ustrd")
     return Payment(
         uetr=fields.uetr(f"{at}/PmtId/UETR"),
         instruction_id=fields[f"{at}/PmtId/InstrId"],
         end_to_end_id=fields[f"{at}/PmtId/EndToEndId"],
-        amount=fields.money(f"{at}/IntrBkSttlmAmt"),
+        amount=money,
         settlement_date=day,
-        debtor=CashAccount(owner=fields.bic(f"{at}/Dbtr/FinInstnId/BICFI"), number=fields[f"{at}/DbtrAcct/Id/Othr/Id"]),
-        creditor=CashAccount(
-            owner=fields.bic(f"{at}/Cdtr/FinInstnId/BICFI"), number=fields[f"{at}/CdtrAcct/Id/Othr/Id"]
-        ),
+        debtor=fields.account(f"{at}/Dbtr/FinInstnId/BICFI", f"{at}/DbtrAcct/Id/Othr/Id"),
+        creditor=fields.account(f"{at}/Cdtr/FinInstnId/BICFI", f"{at}/CdtrAcct/Id/Othr/Id"),
         settlement_id=settlement_id,
         salt=salt,
         pay_by=fields.instant_on(day, f"{at}/SttlmTmReq/RjctTm"),
+        priority=read_priority(fields, at),
+        timing=read_timing(fields, at, day),
     )
 
 
 # pacs.002
 
 
+_SUPPLEMENT = "TxInfAndSts/SplmtryData/Envlp/Payment"
+
+
 def _write_report(message: Message[PaymentReport]) -> tuple[str, ...]:
     report, payment = message.body, message.body.payment
     if report.uetr != payment.uetr:
         raise InvalidMessage("TxInfAndSts/OrgnlUETR", report.uetr, "the payment's own UETR")
+    times = (
+        ("DbtDtTm", payment.timing.debit_at),
+        ("CdtDtTm", payment.timing.credit_at),
+        ("FrDtTm", payment.timing.not_before),
+        ("RjctDtTm", payment.pay_by),
+    )
     return (
-        _group(message),
+        group(message),
         node(
             "TxInfAndSts",
             original(report.original_message_id),
@@ -118,18 +122,23 @@ def _write_report(message: Message[PaymentReport]) -> tuple[str, ...]:
                 amount("IntrBkSttlmAmt", payment.amount),
                 leaf("IntrBkSttlmDt", payment.settlement_date.isoformat()),
                 remittance_information(payment.settlement_id, payment.salt),
-                node("Dbtr", node("Agt", _institution(payment.debtor.owner))),
-                _account("DbtrAcct", payment.debtor.number),
-                node("Cdtr", node("Agt", _institution(payment.creditor.owner))),
-                _account("CdtrAcct", payment.creditor.number),
+                agent("Dbtr", payment.debtor.owner),
+                account("DbtrAcct", payment.debtor),
+                agent("Cdtr", payment.creditor.owner),
+                account("CdtrAcct", payment.creditor),
             ),
-            supplement("Payment", leaf("RjctDtTm", utc(payment.pay_by))),
+            supplement(
+                "Payment",
+                priority(payment.priority),
+                *(leaf(name, utc(moment)) for name, moment in times if moment is not None),
+            ),
         ),
     )
 
 
 def _read_report(fields: Fields) -> PaymentReport:
     at, of = "TxInfAndSts", "TxInfAndSts/OrgnlTxRef"
+    fields.require(f"{at}/OrgnlGrpInf/OrgnlMsgNmId", SETTLED_BY, "what pays for a settlement")
     settlement_id, salt = parse_remittance(fields[f"{of}/RmtInf/Ustrd"], field=f"{of}/RmtInf/Ustrd")
     uetr = fields.uetr(f"{at}/OrgnlUETR")
     return PaymentReport(
@@ -143,15 +152,17 @@ def _read_report(fields: Fields) -> PaymentReport:
             end_to_end_id=fields[f"{at}/OrgnlEndToEndId"],
             amount=fields.money(f"{of}/IntrBkSttlmAmt"),
             settlement_date=fields.day(f"{of}/IntrBkSttlmDt"),
-            debtor=CashAccount(
-                owner=fields.bic(f"{of}/Dbtr/Agt/FinInstnId/BICFI"), number=fields[f"{of}/DbtrAcct/Id/Othr/Id"]
-            ),
-            creditor=CashAccount(
-                owner=fields.bic(f"{of}/Cdtr/Agt/FinInstnId/BICFI"), number=fields[f"{of}/CdtrAcct/Id/Othr/Id"]
-            ),
+            debtor=fields.account(f"{of}/Dbtr/Agt/FinInstnId/BICFI", f"{of}/DbtrAcct/Id/Othr/Id"),
+            creditor=fields.account(f"{of}/Cdtr/Agt/FinInstnId/BICFI", f"{of}/CdtrAcct/Id/Othr/Id"),
             settlement_id=settlement_id,
             salt=salt,
-            pay_by=fields.instant(f"{at}/SplmtryData/Envlp/Payment/RjctDtTm"),
+            pay_by=fields.instant(f"{_SUPPLEMENT}/RjctDtTm"),
+            priority=Priority(fields.get(f"{_SUPPLEMENT}/SttlmPrty") or "NORM"),
+            timing=Timing(
+                debit_at=fields.instant_or_none(f"{_SUPPLEMENT}/DbtDtTm"),
+                credit_at=fields.instant_or_none(f"{_SUPPLEMENT}/CdtDtTm"),
+                not_before=fields.instant_or_none(f"{_SUPPLEMENT}/FrDtTm"),
+            ),
         ),
         reason_code=fields.get(f"{at}/StsRsnInf/Rsn/Cd"),
         reason=fields.get(f"{at}/StsRsnInf/AddtlInf"),
@@ -160,63 +171,33 @@ def _read_report(fields: Fields) -> PaymentReport:
 
 # camt.054
 
-_ENTRY = "Ntfctn/Ntry"
-_FAMILY = {True: "RCDT", False: "ICDT"}
-
 
 def _write_notice(message: Message[BookingNotice]) -> tuple[str, ...]:
     notice = message.body
-    return (
-        _group(message),
-        node(
-            "Ntfctn",
-            leaf("Id", message.message_id),
-            node(
-                "Acct",
-                node("Id", node("Othr", leaf("Id", notice.account.number))),
-                node("Ownr", node("Id", node("OrgId", leaf("AnyBIC", notice.account.owner)))),
-            ),
-            node(
-                "Ntry",
-                amount("Amt", notice.amount),
-                leaf("CdtDbtInd", "CRDT" if notice.credit else "DBIT"),
-                node("Sts", leaf("Cd", "BOOK")),
-                node("BookgDt", leaf("DtTm", utc(notice.booked_at))),
-                leaf("AcctSvcrRef", str(notice.posting)),
-                node(
-                    "BkTxCd",
-                    node(
-                        "Domn",
-                        leaf("Cd", "PMNT"),
-                        node("Fmly", leaf("Cd", _FAMILY[notice.credit]), leaf("SubFmlyCd", "FICT")),
-                    ),
-                ),
-                node(
-                    "NtryDtls",
-                    node(
-                        "TxDtls",
-                        node("Refs", leaf("UETR", notice.uetr)),
-                        remittance_information(notice.settlement_id, notice.salt),
-                    ),
-                ),
-            ),
-        ),
+    entry = Entry(
+        posting=notice.posting,
+        amount=notice.amount,
+        credit=notice.credit,
+        booked_at=notice.booked_at,
+        uetr=notice.uetr,
+        settlement_id=notice.settlement_id,
+        salt=notice.salt,
     )
+    return write_notice(message, notice.account, entry)
 
 
 def _read_notice(fields: Fields) -> BookingNotice:
-    credit = fields[f"{_ENTRY}/CdtDbtInd"] == "CRDT"
-    fields.require(f"{_ENTRY}/BkTxCd/Domn/Fmly/Cd", _FAMILY[credit], "received when credited, issued when debited")
-    about = f"{_ENTRY}/NtryDtls/TxDtls"
+    about = "Ntfctn/Ntry/NtryDtls/TxDtls"
+    fields.refuse(f"{about}/Refs/EndToEndId", "not for a settlement, which RmtInf names")
+    fields.require("Ntfctn/Ntry/BkTxCd/Domn/Fmly/SubFmlyCd", "FICT", "a settlement is paid between banks")
     settlement_id, salt = parse_remittance(fields[f"{about}/RmtInf/Ustrd"], field=f"{about}/RmtInf/Ustrd")
+    entry = read_entry(fields, "Ntfctn/Ntry")
     return BookingNotice(
-        account=CashAccount(
-            owner=fields.bic("Ntfctn/Acct/Ownr/Id/OrgId/AnyBIC"), number=fields["Ntfctn/Acct/Id/Othr/Id"]
-        ),
-        amount=fields.money(f"{_ENTRY}/Amt"),
-        credit=credit,
-        booked_at=fields.instant(f"{_ENTRY}/BookgDt/DtTm"),
-        posting=int(fields[f"{_ENTRY}/AcctSvcrRef"]),
+        account=fields.account("Ntfctn/Acct/Ownr/Id/OrgId/AnyBIC", "Ntfctn/Acct/Id/Othr/Id"),
+        amount=entry.amount,
+        credit=entry.credit,
+        booked_at=entry.booked_at,
+        posting=entry.posting,
         uetr=fields.uetr(f"{about}/Refs/UETR"),
         settlement_id=settlement_id,
         salt=salt,
@@ -230,7 +211,7 @@ def _read_notice(fields: Fields) -> BookingNotice:
 def _write_release(message: Message[Release]) -> tuple[str, ...]:
     release = message.body
     return (
-        node("MsgHdr", leaf("MsgId", message.message_id), leaf("CreDtTm", utc(message.created))),
+        group(message, name="MsgHdr"),
         node(
             "Mod",
             node("PmtId", leaf("PrtryId", release.uetr)),
@@ -254,9 +235,12 @@ KINDS = (
         root="FICdtTrf",
         write=_write_payment,
         read=_read_payment,
+        mark="CdtTrfTxInf/RmtInf",
         message_id=("GrpHdr/MsgId",),
+        value_date="CdtTrfTxInf/IntrBkSttlmDt",
         places={
             "IntrBkSttlmAmt": "CdtTrfTxInf/IntrBkSttlmAmt",
+            "SttlmTmReq/FrTm": "CdtTrfTxInf/SttlmTmReq/FrTm",
             "SttlmTmReq/RjctTm": "CdtTrfTxInf/SttlmTmReq/RjctTm",
         },
     ),
@@ -266,10 +250,12 @@ KINDS = (
         root="FIToFIPmtStsRpt",
         write=_write_report,
         read=_read_report,
+        mark="TxInfAndSts/SplmtryData",
         message_id=("GrpHdr/MsgId",),
         places={
             "IntrBkSttlmAmt": "TxInfAndSts/OrgnlTxRef/IntrBkSttlmAmt",
-            "SttlmTmReq/RjctTm": "TxInfAndSts/SplmtryData/Envlp/Payment/RjctDtTm",
+            "SttlmTmReq/FrTm": f"{_SUPPLEMENT}/FrDtTm",
+            "SttlmTmReq/RjctTm": f"{_SUPPLEMENT}/RjctDtTm",
         },
     ),
     Kind(
@@ -278,6 +264,7 @@ KINDS = (
         root="BkToCstmrDbtCdtNtfctn",
         write=_write_notice,
         read=_read_notice,
+        mark="Ntfctn/Ntry/NtryDtls/TxDtls/RmtInf",
         message_id=("GrpHdr/MsgId", "Ntfctn/Id"),
     ),
     Kind(
@@ -286,6 +273,7 @@ KINDS = (
         root="ModfyTx",
         write=_write_release,
         read=_read_release,
+        mark="Mod/NewPmtValSet/Tp",
         message_id=("MsgHdr/MsgId",),
     ),
 )

@@ -20,8 +20,9 @@ from lockstep.domain.instruction import (
     StatusAdvice,
 )
 from lockstep.domain.message import Message
-from lockstep.iso20022.fields import Fields, amount, leaf, node, supplement, utc, words
+from lockstep.iso20022.fields import Fields
 from lockstep.iso20022.kinds import Kind
+from lockstep.iso20022.writing import amount, leaf, node, supplement, utc, words
 
 __all__ = ["KINDS"]
 

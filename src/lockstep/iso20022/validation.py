@@ -130,10 +130,18 @@ def local_name(tag: str) -> str:
 
 
 def path_of(element: etree._Element) -> str:
-    """As a person names it: `Document/SctiesSttlmTxInstr/TxId`; the envelope goes without saying."""
-    names = [local_name(str(element.tag))]
-    names += [local_name(str(above.tag)) for above in element.iterancestors()]
+    """As a person names it: `Document/SctiesSttlmTxInstr/TxId`; the envelope goes without saying.
+
+    The second of several has its number: `Document/BkToCstmrStmt/Stmt/Ntry[2]`.
+    """
+    names = [_numbered(element), *map(_numbered, element.iterancestors())]
     return "/".join(reversed(names[:-1] or names))
+
+
+def _numbered(element: etree._Element) -> str:
+    name = local_name(str(element.tag))
+    number = 1 + sum(1 for _ in element.itersiblings(str(element.tag), preceding=True))
+    return name if number == 1 else f"{name}[{number}]"
 
 
 def _place(root: etree._Element, path: str | None) -> etree._Element:

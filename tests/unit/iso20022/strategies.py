@@ -1,40 +1,45 @@
 """Hypothesis strategies for every message body that this package carries."""
 
-import string
-from datetime import UTC, date, datetime, timedelta
+from datetime import timedelta
 
 from hypothesis import strategies as st
 
-from lockstep.domain.identifiers import (
-    Bic,
-    Isin,
-    Lei,
-    Reference,
-    SettlementId,
-    TradeId,
-    Uetr,
-    derive_uetr,
-    isin_check_digit,
-    lei_check_digits,
+from iso20022.cash import CASH_BODIES, timings
+from iso20022.pieces import (
+    accounts,
+    bics,
+    days,
+    hashes,
+    identifiers,
+    instants,
+    isins,
+    money,
+    parties,
+    payment_codes,
+    priorities,
+    references,
+    salts,
+    sides,
+    text,
+    uetrs,
+    words,
 )
+from lockstep.domain.identifiers import SettlementId, TradeId
 from lockstep.domain.instruction import (
     AdviceStatus,
     CancellationAdvice,
     CancellationRequest,
     CancellationStatus,
     Instruction,
-    Party,
     QuantityType,
     SettlementConfirmation,
-    Side,
     StatusAdvice,
 )
 from lockstep.domain.message import Message
-from lockstep.domain.money import MINOR_UNITS, Money, Quantity
+from lockstep.domain.money import Quantity
 from lockstep.domain.payment import (
     BookingNotice,
     CancelPayment,
-    CashAccount,
     Payment,
     PaymentReport,
     PaymentState,
@@ -44,44 +49,6 @@ from lockstep.domain.payment import (
 )
 
 __all__ = ["BODIES", "messages"]
-
-_UPPER = string.ascii_uppercase + string.digits
-_PLAIN = string.ascii_letters + string.digits + "-?:().,'+"
-
-
-def _text(alphabet: str, least: int, most: int) -> st.SearchStrategy[str]:
-    return st.text(alphabet, min_size=least, max_size=most)
-
-
-identifiers = _text(_PLAIN + "/", 1, 35)
-references = st.lists(_text(_PLAIN, 1, 8), min_size=1, max_size=3).map("/".join).map(lambda text: Reference(text[:35]))
-bics = st.builds(
-    lambda bank, country, place, branch: Bic(bank + country + place + branch),
-    _text(_UPPER, 4, 4),
-    _text(string.ascii_uppercase, 2, 2),
-    _text(_UPPER, 2, 2),
-    st.one_of(st.just(""), _text(_UPPER, 3, 3)),
-)
-leis = _text(_UPPER, 18, 18).map(lambda body: Lei(body + lei_check_digits(body)))
-isins = st.builds(
-    lambda country, number: Isin(country + number + isin_check_digit(country + number)),
-    _text(string.ascii_uppercase, 2, 2),
-    _text(_UPPER, 9, 9),
-)
-hashes = st.binary(min_size=32, max_size=32).map(bytes.hex)
-salts = st.binary(min_size=16, max_size=16).map(bytes.hex)
-uetrs = st.builds(lambda of, attempt: Uetr(derive_uetr(SettlementId(of), attempt)), hashes, st.integers(1, 9))
-sides, parties = st.sampled_from(Side), st.builds(Party, lei=leis, bic=bics)
-money = st.builds(Money, currency=st.sampled_from(sorted(MINOR_UNITS)), amount=st.integers(1, 10**17))
-days = st.dates(date(1990, 1, 1), date(2199, 12, 31))
-instants = st.datetimes(datetime(1990, 1, 1), datetime(2199, 12, 31), timezones=st.just(UTC)).map(  # noqa: DTZ001
-    lambda moment: moment.replace(microsecond=0)
-)
-words = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1, max_size=20) | st.sampled_from(
-    ["two words", "<&>\"']]>", "Ünïcode – ≥ 1", "x" * 105]
-)
-accounts = st.builds(CashAccount, owner=bics, number=_text(_PLAIN, 1, 34))
-payment_codes = st.none() | _text(_UPPER, 4, 4)
 
 
 def _quantity(kind: QuantityType) -> st.SearchStrategy[Quantity]:
@@ -168,6 +135,8 @@ def payments(draw: st.DrawFn) -> Payment:
         settlement_id=SettlementId(draw(hashes)),
         salt=draw(salts),
         pay_by=pay_by,
+        priority=draw(priorities),
+        timing=draw(timings(pay_by)),
     )
 
 
@@ -208,7 +177,7 @@ BODIES: dict[type, st.SearchStrategy[object]] = {
         original_settlement_date=days,
         settlement_id=hashes.map(SettlementId),
         salt=salts,
-        reason_code=_text(_UPPER, 4, 4),
+        reason_code=text("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", 4, 4),
     ),
     Resolution: st.builds(
         Resolution,
@@ -233,6 +202,7 @@ BODIES: dict[type, st.SearchStrategy[object]] = {
         salt=salts,
     ),
     Release: st.builds(Release, uetr=uetrs, settlement_id=hashes.map(SettlementId)),
+    **CASH_BODIES,
 }
 
 
@@ -246,4 +216,6 @@ def messages(body: type) -> st.SearchStrategy[Message[object]]:
         created=instants,
         body=BODIES[body],
         possible_duplicate=st.booleans(),
+        business_service=st.none() | identifiers,
+        priority=st.none() | priorities,
     )

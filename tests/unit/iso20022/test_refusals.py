@@ -1,7 +1,7 @@
 """Bad input is refused with the field, the value and the rule; each refusal stands beside what passes."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ from lockstep.domain.instruction import AdviceStatus, Instruction, StatusAdvice
 from lockstep.domain.message import Message
 from lockstep.domain.money import Money, Quantity
 from lockstep.domain.payment import PaymentReport
-from lockstep.iso20022 import peek, read, write
+from lockstep.iso20022 import peek, read, require_value_date, write
 from lockstep.iso20022.validation import MAXIMUM_BYTES
 
 GOLDEN = Path(__file__).parents[2] / "golden"
@@ -27,11 +27,13 @@ SESE, PACS = golden("sese.023.001.11"), golden("pacs.009.001.08")
 ORDER = "Document/SctiesSttlmTxInstr"
 TRANSFER = "Document/FICdtTrf/CdtTrfTxInf"
 REPORT = "Document/FIToFIPmtStsRpt/TxInfAndSts"
+CUSTOMERS = "Document/FIToFICstmrCdtTrf/CdtTrfTxInf"
+STATEMENT = "Document/BkToCstmrStmt/Stmt"
+COUNTRY = "a country of ISO 3166-1 at its fifth character, not {} (ISO 9362)"
 INSTANT = "an instant in whole seconds with Z or an offset, as 2026-03-02T14:30:00Z"
 CREATION = "an instant with Z or an offset, as 2026-03-02T14:30:00Z"
 NUMBER = "a plain decimal number without sign, at most 18 digits, at most 5 of them decimals"
 DAY = "a day of the calendar as YYYY-MM-DD, without time zone"
-SETTLED_HERE = "AUD, BHD, CAD, CHF, DKK, EUR, GBP, HKD, JPY, KRW, KWD, NOK, PLN, SEK, SGD, TND, USD"
 
 
 def refusal(data: bytes | str) -> tuple[str, str, str]:
@@ -71,7 +73,7 @@ CHANGES = {
         "at most 0 decimals for JPY",
     ),
     "unknown currency": (
-        "sese.023.001.11", '"EUR"', '"XTS"', f"{ORDER}/SttlmAmt/Amt/@Ccy", "XTS", f"one of {SETTLED_HERE} (ISO 4217)",
+        "sese.023.001.11", '"EUR"', '"XTS"', f"{ORDER}/SttlmAmt/Amt/@Ccy", "XTS", "a currency of ISO 4217",
     ),
     "currency form": (
         "sese.023.001.11", '"EUR"', '"eur"', f"{ORDER}/SttlmAmt/Amt/@Ccy", "eur", "three letters (ISO 4217)",
@@ -131,7 +133,7 @@ CHANGES = {
         "not in Lockstep's usage guideline, which takes FinInstrmId here",
     ),
     "twice": (
-        "sese.023.001.11", "</TxId>", "</TxId><TxId>B</TxId>", f"{ORDER}/TxId", "B", "once only",
+        "sese.023.001.11", "</TxId>", "</TxId><TxId>B</TxId>", f"{ORDER}/TxId[2]", "B", "once only",
     ),
     "foreign namespace": (
         "sese.023.001.11", "<ISIN>", '<ISIN xmlns="urn:x">', f"{ORDER}/FinInstrmId/ISIN", "BE000LKSTB01",
@@ -217,6 +219,97 @@ CHANGES = {
     ),
     "unknown status": (
         "pacs.002.001.10", "ACSC", "ACTC", f"{REPORT}/TxSts", "ACTC", "one of ACSP, PDNG, ACSC, RJCT, CANC",
+    ),
+    "country of a BIC": (
+        "pacs.009.001.08", "<Cdtr><FinInstnId><BICFI>ALDRDEFFXXX", "<Cdtr><FinInstnId><BICFI>ALDRQQFFXXX",
+        f"{TRANSFER}/Cdtr/FinInstnId/BICFI", "ALDRQQFFXXX", COUNTRY.format("QQ"),
+    ),
+    "country of the sender": (
+        "admi.004.001.02", "RTGSBEBB", "RTGSZZBB", "AppHdr/Fr/FIId/FinInstnId/BICFI", "RTGSZZBB", COUNTRY.format("ZZ"),
+    ),
+    "IBAN check digits": (
+        "pacs.008.001.08", "DE89370400440532013000", "DE98370400440532013000",
+        f"{CUSTOMERS}/DbtrAcct/Id/IBAN", "DE98370400440532013000", "check digits should be 89 (ISO 13616)",
+    ),
+    "IBAN length": (
+        "pacs.008.001.08", "DE89370400440532013000", "DE8937040044053201300",
+        f"{CUSTOMERS}/DbtrAcct/Id/IBAN", "DE8937040044053201300", "22 characters in DE (ISO 13616)",
+    ),
+    "IBAN country": (
+        "pacs.008.001.08", "DE89370400440532013000", "JP89370400440532013000",
+        f"{CUSTOMERS}/DbtrAcct/Id/IBAN", "JP89370400440532013000", "a country that has IBANs, not JP (ISO 13616)",
+    ),
+    "decimals of the dinar": (
+        "pacs.009.001.08.transfer", ">1000.125<", ">1000.1255<", f"{TRANSFER}/IntrBkSttlmAmt", "1000.1255",
+        "at most 3 decimals for KWD",
+    ),
+    "control sum": (
+        "pacs.009.001.08", "<SttlmInf>", "<CtrlSum>4987512.51</CtrlSum><SttlmInf>",
+        "Document/FICdtTrf/GrpHdr/CtrlSum", "4987512.51", "4987512.50, the sum of the amounts",
+    ),
+    "total": (
+        "pacs.004.001.09", "<SttlmInf>", '<TtlRtrdIntrBkSttlmAmt Ccy="USD">1250.50</TtlRtrdIntrBkSttlmAmt><SttlmInf>',
+        "Document/PmtRtr/GrpHdr/TtlRtrdIntrBkSttlmAmt", "1250.50 USD", "1250.50 EUR, the sum of the amounts",
+    ),
+    "more back than came": (
+        "pacs.004.001.09", '<RtrdIntrBkSttlmAmt Ccy="EUR">1250.50', '<RtrdIntrBkSttlmAmt Ccy="EUR">1250.51',
+        "Document/PmtRtr/TxInf/RtrdIntrBkSttlmAmt", "1250.51 EUR", "at most the original's 1250.50 EUR",
+    ),
+    "two priorities": (
+        "pacs.008.001.08", "<IntrBkSttlmAmt", "<PmtTpInf><InstrPrty>NORM</InstrPrty></PmtTpInf><IntrBkSttlmAmt",
+        f"{CUSTOMERS}/PmtTpInf/InstrPrty", "NORM", "as urgent as SttlmPrty HIGH",
+    ),
+    "start after the end": (
+        "pacs.009.001.08.urgent", "<FrTm>09:00:00Z", "<FrTm>16:00:01Z", f"{TRANSFER}/SttlmTmReq/FrTm",
+        "2026-03-04 16:00:01+00:00", "not after SttlmTmReq/RjctTm",
+    ),
+    "a settlement's other payment": (
+        "pacs.002.001.10", "pacs.009.001.08</OrgnlMsgNmId>", "pacs.008.001.08</OrgnlMsgNmId>",
+        f"{REPORT}/OrgnlGrpInf/OrgnlMsgNmId", "pacs.008.001.08", "pacs.009.001.08: what pays for a settlement",
+    ),
+    "half a settlement": (
+        "camt.029.001.09.recall", "</TxInfAndSts>",
+        "<OrgnlTxRef><RmtInf><Ustrd>/LSTP/" + "0" * 64 + "/" + "0" * 32 + "</Ustrd></RmtInf></OrgnlTxRef></TxInfAndSts>",
+        "Document/RsltnOfInvstgtn/CxlDtls/TxInfAndSts/OrgnlTxRef", "", "only for a settlement, with SplmtryData",
+    ),
+    "count of entries": (
+        "camt.053.001.08", "<NbOfNtries>2<", "<NbOfNtries>3<", f"{STATEMENT}/TxsSummry/TtlNtries/NbOfNtries", "3",
+        "2, as the entries are",
+    ),
+    "sum of debits": (
+        "camt.053.001.08", "<Sum>1250.50<", "<Sum>1250.51<", f"{STATEMENT}/TxsSummry/TtlDbtNtries/Sum", "1250.51",
+        "1250.50, as the entries are",
+    ),
+    "closing balance": (
+        "camt.053.001.08", ">4985262.00<", ">4985262.01<", f"{STATEMENT}/Bal[2]/Amt", "4985262.01 EUR",
+        "4985262.00 EUR: the opening balance and the entries",
+    ),
+    "an entry's currency": (
+        "camt.053.001.08", '<Ntry><Amt Ccy="EUR">1250.50', '<Ntry><Amt Ccy="USD">1250.50',
+        f"{STATEMENT}/Ntry[2]/Amt/@Ccy", "USD", "EUR, the account's",
+    ),
+    "an entry twice wrong": (
+        "camt.053.001.08", "<AcctSvcrRef>33<", "<AcctSvcrRef>033<", f"{STATEMENT}/Ntry[2]/AcctSvcrRef", "033",
+        "a whole number of at most 18 digits, no leading zero",
+    ),
+    "opening of a later page": (
+        "camt.053.001.08.page", "<PgNb>2<", "<PgNb>1<", f"{STATEMENT}/Bal/Tp/SubTp", "INTM",
+        "INTM within a statement of several pages, and nothing at its beginning and end",
+    ),
+    "count of payments": (
+        "camt.006.001.08", "<NbOfNtries>2<", "<NbOfNtries>1<", "Document/RtrTx/RptOrErr/BizRpt/TxsSummry/NbOfNtries",
+        "1", "2: as many as there are",
+    ),
+    "sum of payments": (
+        "camt.006.001.08", "<Sum>4988762.50<", "<Sum>1<", "Document/RtrTx/RptOrErr/BizRpt/TxsSummry/Sum", "1",
+        "4988762.50, the sum of the amounts",
+    ),
+    "no criterion": (
+        "camt.005.001.08", "<PmtId><PrtryId>d74d1753-a260-467a-9f5c-40b82dec13e0</PrtryId></PmtId>", "",
+        "Document/GetTx/TxQryDef/TxCrit/NewCrit/SchCrit", "", "at least one criterion",
+    ),
+    "a duplicate perhaps": (
+        "camt.050.001.05", "<PssblDplct>true", "<PssblDplct>maybe", "AppHdr/PssblDplct", "maybe", "true or false",
     ),
     "unknown reason": (
         "sese.024.001.12", "MONY", "ZZZZ", "Document/SctiesSttlmTxStsAdvc/SttlmSts/Pdg/Rsn/Cd/Cd", "ZZZZ",
@@ -435,6 +528,56 @@ def test_words_are_joined_to_one_line() -> None:
         "x" * 106,
         "at most 105 characters",
     )
+
+
+def test_written_codes_are_judged() -> None:
+    party = replace(order().body.receiver, bic=Bic("BRCHQQPP"))
+    assert written(order(receiver=party)) == (
+        f"{ORDER}/RcvgSttlmPties/Pty1/Id/AnyBIC",
+        "BRCHQQPP",
+        COUNTRY.format("QQ"),
+    )
+    party = replace(order().body.receiver, lei=Lei("9845BIRCHBANK0000272"))
+    assert written(order(receiver=party)) == (
+        f"{ORDER}/RcvgSttlmPties/Pty1/LEI",
+        "9845BIRCHBANK0000272",
+        "check digits should be 71 (ISO 17442)",
+    )
+    transfer = read(golden("pacs.008.001.08").encode())
+    customer = replace(transfer.body.creditor, account="FR1420041010050500013M02607")
+    assert written(replace(transfer, body=replace(transfer.body, creditor=customer))) == (
+        f"{CUSTOMERS}/CdtrAcct/Id/IBAN",
+        "FR1420041010050500013M02607",
+        "check digits should be 84 (ISO 13616)",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [
+        ("pacs.009.001.08", f"{TRANSFER}/IntrBkSttlmDt"),
+        ("pacs.009.001.08.transfer", f"{TRANSFER}/IntrBkSttlmDt"),
+        ("pacs.008.001.08", f"{CUSTOMERS}/IntrBkSttlmDt"),
+        ("camt.050.001.05", "Document/LqdtyCdtTrf/LqdtyCdtTrf/SttlmDt"),
+    ],
+)
+def test_the_value_date_is_the_business_day(name: str, field: str) -> None:
+    body = read(golden(name).encode()).body
+    day = date(2026, 3, 4)
+    require_value_date(body, day)
+    require_value_date(body, day - timedelta(days=2), latest=day)
+    for business_day, latest, rule in (
+        (day + timedelta(days=1), None, "the business day 2026-03-05"),
+        (day - timedelta(days=2), day - timedelta(days=1), "from 2026-03-02 to 2026-03-03"),
+        (day + timedelta(days=1), day + timedelta(days=4), "from 2026-03-05 to 2026-03-08"),
+    ):
+        with pytest.raises(InvalidMessage) as refused:
+            require_value_date(body, business_day, latest)
+        assert (refused.value.field, refused.value.value, refused.value.rule) == (field, "2026-03-04", rule)
+
+
+def test_what_has_no_value_date_has_none_to_judge() -> None:
+    require_value_date(read(golden("camt.056.001.08").encode()).body, date(1999, 1, 1))
 
 
 def test_what_is_no_body_is_no_message() -> None:

@@ -12,10 +12,12 @@ from lockstep.iso20022 import MESSAGE_TYPES, Body, peek, read, write
 
 def test_every_body_has_a_message_and_a_strategy() -> None:
     assert set(MESSAGE_TYPES) == set(get_args(Body)) == set(BODIES)
-    assert len(set(MESSAGE_TYPES.values())) == len(MESSAGE_TYPES)
+    twice = sorted(name for name in set(MESSAGE_TYPES.values()) if list(MESSAGE_TYPES.values()).count(name) == 2)
+    assert [name[:8] for name in twice] == ["camt.007", "camt.029", "camt.054", "camt.056", "pacs.002", "pacs.009"]
+    assert len(set(MESSAGE_TYPES.values())) == len(MESSAGE_TYPES) - len(twice)
 
 
-@pytest.mark.parametrize("body", BODIES, ids=MESSAGE_TYPES.get)
+@pytest.mark.parametrize("body", BODIES, ids=lambda body: f"{MESSAGE_TYPES[body]}-{body.__name__}")
 @settings(max_examples=25, deadline=None, database=None, derandomize=True)
 @given(data=st.data())
 def test_read_is_the_inverse_of_write(body: type, data: st.DataObject) -> None:
@@ -33,7 +35,7 @@ def test_read_is_the_inverse_of_write(body: type, data: st.DataObject) -> None:
 
 
 @pytest.mark.published_schemas
-@pytest.mark.parametrize("body", BODIES, ids=MESSAGE_TYPES.get)
+@pytest.mark.parametrize("body", BODIES, ids=lambda body: f"{MESSAGE_TYPES[body]}-{body.__name__}")
 @settings(
     max_examples=15,
     deadline=None,

@@ -10,7 +10,7 @@ from functools import partial
 from sqlalchemy import Connection, func, select
 
 from lockstep.domain.payment import PaymentState
-from lockstep.rtgs import payments, register, statements, timetable
+from lockstep.rtgs import payments, register, reporting, statements, timetable
 from lockstep.rtgs.database import Step
 from lockstep.rtgs.parties import refusal
 from lockstep.rtgs.register import Reason
@@ -46,6 +46,7 @@ def open_day(step: Step, day: date, phase: str = timetable.OPEN) -> None:
         if found is not None:
             terms = {"reserved_urgent": found.standing_urgent, "reserved_high": found.standing_high}
             step.books.set_terms(account, **terms)
+    reporting.tell_phase(step, day, phase)
 
 
 def close_day(step: Step) -> date | None:
@@ -67,6 +68,8 @@ def close_day(step: Step) -> date | None:
     step.books.day_changed()
     statements.issue(step, found.number)
     day: date = found.date
+    reporting.send_statements(step, day)
+    reporting.tell_phase(step, day, timetable.CLOSED)
     return day
 
 
@@ -76,9 +79,11 @@ def enter_phase(step: Step, phase: str) -> None:
     known = [timetable.OPEN, *(one.name for one in table.phases)] if table else [timetable.OPEN]
     if phase not in known:
         raise refusal("PhaseUnknown", "phase", phase, f"one of {', '.join(known)}")
-    if business_day(step.connection) is None:
+    day = business_day(step.connection)
+    if day is None:
         raise refusal("DayClosed", "phase", phase, "a business day that is open")
     step.connection.execute(days.update().where(days.c.closed_at.is_(None)).values(phase=phase, phase_since=step.now))
+    reporting.tell_phase(step, day, phase)
 
 
 def due(connection: Connection, now: datetime) -> Callable[[Step], object] | None:

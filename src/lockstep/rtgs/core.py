@@ -21,7 +21,7 @@ name and *not* by RJCT.
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -30,14 +30,33 @@ from sqlalchemy import select
 
 from lockstep.domain.errors import InvalidInput, Refused
 from lockstep.domain.identifiers import Bic, bic
+from lockstep.domain.liquidity import DeleteReservation, LiquidityTransfer, ModifyReservation, ReservationQuery
 from lockstep.domain.message import Message
 from lockstep.domain.payment import CancelPayment, Payment, PaymentState, Release
-from lockstep.iso20022 import read, write
-from lockstep.rtgs import business_day, offsetting, parties, payments, queueing, register
+from lockstep.domain.statement import StatementRequest, TransactionQuery
+from lockstep.domain.transfer import (
+    BankTransfer,
+    CustomerTransfer,
+    ModifyPayment,
+    PaymentReturn,
+    Recall,
+    StatusRequest,
+)
+from lockstep.iso20022 import MESSAGE_TYPES, Body, read, write
+from lockstep.rtgs import (
+    business_day,
+    handlers,
+    handlers_accounts,
+    handlers_payments,
+    offsetting,
+    parties,
+    payments,
+    queueing,
+    register,
+)
 from lockstep.rtgs.clock import Clock
 from lockstep.rtgs.database import Database, Step
 from lockstep.rtgs.facts import Facts, collect
-from lockstep.rtgs.handlers import cancel, pay, release
 from lockstep.rtgs.operator import Operator
 from lockstep.rtgs.parties import Role, refusal
 from lockstep.rtgs.register import Reason
@@ -45,11 +64,27 @@ from lockstep.rtgs.tables import inbox, outbox
 
 LARGEST_PAGE = 1000
 
-_HANDLERS: dict[type, tuple[str, Role, Callable[[Step, Message[Any]], None]]] = {
-    Payment: ("pacs.009", Role.INSTRUCTING, pay),
-    CancelPayment: ("camt.056", Role.INSTRUCTING, cancel),
-    Release: ("camt.007", Role.AGENT, release),
+_PAYERS = (Role.PARTICIPANT, Role.INSTRUCTING)
+_OWNERS = (Role.PARTICIPANT,)
+
+_HANDLERS: dict[type, tuple[Collection[Role], Callable[[Step, Message[Any]], None]]] = {
+    Payment: ((Role.INSTRUCTING,), handlers.pay),
+    CancelPayment: ((Role.INSTRUCTING,), handlers.cancel),
+    Release: ((Role.AGENT,), handlers.release),
+    BankTransfer: (_PAYERS, handlers_payments.transfer),
+    CustomerTransfer: (_PAYERS, handlers_payments.customer_transfer),
+    PaymentReturn: (_PAYERS, handlers_payments.give_back),
+    Recall: (_PAYERS, handlers_payments.recall),
+    ModifyPayment: (_PAYERS, handlers_payments.modify),
+    StatusRequest: (tuple(Role), handlers_payments.status),
+    LiquidityTransfer: (_OWNERS, handlers_accounts.transfer),
+    ModifyReservation: (_OWNERS, handlers_accounts.reserve),
+    DeleteReservation: (_OWNERS, handlers_accounts.end_reservation),
+    ReservationQuery: (_OWNERS, handlers_accounts.tell_reservations),
+    TransactionQuery: (tuple(Role), handlers_accounts.tell_payments),
+    StatementRequest: (_OWNERS, handlers_accounts.tell_statements),
 }
+"""Who may say what, and what does it."""
 
 
 class Rtgs:
@@ -157,15 +192,16 @@ class Rtgs:
                 business_day.follow(step)
         return expired
 
-    def _read(self, data: bytes, sender: Bic) -> Message[object]:
-        message: Message[object] = read(data)
+    def _read(self, data: bytes, sender: Bic) -> Message[Body]:
+        message = read(data)
         self._check_header(message, sender)
         return message
 
-    def _take(self, step: Step, message: Message[object], data: bytes) -> list[bytes]:
+    def _take(self, step: Step, message: Message[Body], data: bytes) -> list[bytes]:
         if not self._repeated(step, message):
-            kind, role, handler = self._handler(message)
-            parties.require(step.connection, message.sender, role, kind)
+            roles, handler = self._handler(message)
+            parties.require(step.connection, message.sender, roles, MESSAGE_TYPES[type(message.body)][:8])
+            step.message = message
             handler(step, message)
             self._remember(step, message, data)
         return self._answers(step)
@@ -176,22 +212,23 @@ class Rtgs:
         except (Refused, InvalidInput) as refused:
             return refused
 
-    def _check_header(self, message: Message[object], sender: Bic) -> None:
+    def _check_header(self, message: Message[Body], sender: Bic) -> None:
         if message.sender != bic(sender, field="sender"):
             raise refusal("SenderMismatch", "AppHdr/Fr", message.sender, f"the authenticated sender, {sender}")
         if message.receiver != self.bic:
             raise InvalidInput("AppHdr/To", message.receiver, f"this system, {self.bic}")
 
     @staticmethod
-    def _handler(message: Message[object]) -> tuple[str, Role, Callable[[Step, Message[Any]], None]]:
+    def _handler(message: Message[Body]) -> tuple[Collection[Role], Callable[[Step, Message[Any]], None]]:
         try:
             return _HANDLERS[type(message.body)]
         except KeyError:
-            taken = "a message that the RTGS takes: pacs.009, camt.056 or camt.007"
+            names = dict.fromkeys(MESSAGE_TYPES[body][:8] for body in _HANDLERS)
+            taken = f"a message that the RTGS takes: {', '.join(names)}"
             raise InvalidInput("AppHdr/MsgDefIdr", type(message.body).__name__, taken) from None
 
     @staticmethod
-    def _repeated(step: Step, message: Message[object]) -> bool:
+    def _repeated(step: Step, message: Message[Body]) -> bool:
         """Whether this message was accepted before; if so its answers are the step's."""
         query = select(inbox.c.content, inbox.c.answers).where(
             inbox.c.sender == message.sender, inbox.c.message_id == message.message_id
@@ -207,7 +244,7 @@ class Rtgs:
         return True
 
     @staticmethod
-    def _remember(step: Step, message: Message[object], data: bytes) -> None:
+    def _remember(step: Step, message: Message[Body], data: bytes) -> None:
         step.connection.execute(
             inbox.insert().values(
                 sender=message.sender,

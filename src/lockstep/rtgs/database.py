@@ -11,14 +11,13 @@ from sqlalchemy import Connection, Engine, StaticPool, create_engine, event, fun
 from lockstep.domain.errors import Misconfigured
 from lockstep.domain.identifiers import Bic, Uetr, derive_message_id
 from lockstep.domain.message import Message
-from lockstep.domain.payment import BookingNotice, PaymentReport, Resolution
-from lockstep.iso20022 import write
+from lockstep.domain.payment import PaymentReport
+from lockstep.domain.transfer import TransferReport
+from lockstep.iso20022 import Body, write
 from lockstep.rtgs import schema
 from lockstep.rtgs.clock import BusinessClock, Clock
 from lockstep.rtgs.ledger import Books
 from lockstep.rtgs.tables import outbox, payments, settings
-
-Announcement = PaymentReport | Resolution | BookingNotice
 
 BUSY_TIMEOUT_MILLISECONDS = 10_000
 
@@ -33,6 +32,8 @@ class Step:
     name: str = ""
     """For the crash hook: what this step did."""
     sender: Bic | None = None
+    message: Message[Body] | None = None
+    """What is being handled, if a message is."""
     answers: list[int] = field(default_factory=list)
     """Sequences in the sender's mailbox."""
     books: Books = field(init=False)
@@ -52,7 +53,7 @@ class Step:
         self._last_payment = number + 1, place + 1
         return self._last_payment
 
-    def send(self, receivers: Iterable[Bic], body: Announcement) -> None:
+    def send(self, receivers: Iterable[Bic], body: Body) -> None:
         """Puts a message into the mailbox of each receiver, once."""
         self.books.changes += 1
         rows = []
@@ -69,15 +70,16 @@ class Step:
                 {
                     "receiver": receiver,
                     "sequence": sequence,
-                    "uetr": body.uetr,
-                    "report": isinstance(body, PaymentReport),
+                    "uetr": getattr(body, "uetr", ""),
+                    "report": isinstance(body, PaymentReport | TransferReport),
                     "data": write(message),
                     "created_at": self.now,
                 }
             )
             if receiver == self.sender:
                 self.answers.append(sequence)
-        self.connection.execute(outbox.insert(), rows)
+        if rows:
+            self.connection.execute(outbox.insert(), rows)
 
     def repeat_report(self, uetr: Uetr) -> None:
         """Answers with the newest report on a payment that the sender already has."""

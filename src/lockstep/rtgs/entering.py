@@ -47,4 +47,4 @@ def as_batch(order: Order, legs: tuple[Leg, ...], rtgs: Bic) -> Order:
 def _as_given(known: Order, order: Order) -> Order:
     """A known order with what may have been modified since taken from the one that came."""
     known = replace(known, priority=order.priority)
-    return known if known.held else replace(known, pay_by=order.pay_by, not_before=order.not_before)
+    return known if known.held else replace(known, pay_by=order.pay_by, timing=order.timing)

@@ -10,18 +10,24 @@ payment taken out can only make other banks shorter.
 from collections.abc import Sequence
 from typing import NamedTuple
 
+NOWHERE = -1
+"""In place of a creditor: the money does not arrive yet."""
+
+_NOTHING_LEFT = -(10**40)
+"""Below any balance."""
+
 
 class Queued(NamedTuple):
     """A payment in its debtor's queue.
 
     `needs` is what the debtor must have, in minor units, to settle its queue up to and with this
     payment: as a rule the sum of the amounts, more where money is kept for others. `to` is the
-    creditor's place among the banks, or None where the money does not arrive yet.
+    creditor's place among the banks, or NOWHERE.
     """
 
     needs: int
     amount: int
-    to: int | None
+    to: int
 
 
 def settle_together(liquidity: Sequence[int], queues: Sequence[Sequence[Queued]]) -> list[int]:
@@ -29,24 +35,23 @@ def settle_together(liquidity: Sequence[int], queues: Sequence[Sequence[Queued]]
 
     `liquidity` is what each bank has before, in minor units. The work grows with the number of payments.
     """
-    nowhere = len(queues)
-    queued = [*queues, ()]
-    having = [*liquidity, 0]
-    left = [len(queue) for queue in queued]
+    having = [*liquidity, 0]  # the last one, at NOWHERE, is nobody's
     for queue in queues:
         for _, amount, to in queue:
-            having[nowhere if to is None else to] += amount
-    short = [bank for bank, queue in enumerate(queues) if queue and queue[-1][0] > having[bank]]
+            having[to] += amount
+    left = [len(queue) for queue in queues]
+    needed = [queue[-1][0] if queue else _NOTHING_LEFT for queue in queues]
+    needed.append(_NOTHING_LEFT)
+    short = [bank for bank in range(len(queues)) if needed[bank] > having[bank]]
     while short:
         bank = short.pop()
-        queue, last, has = queued[bank], left[bank], having[bank]
-        while last and queue[last - 1][0] > has:
+        queue, last, has, needs = queues[bank], left[bank], having[bank], needed[bank]
+        while needs > has:
             last -= 1
             _, amount, to = queue[last]
-            if to is not None:
-                having[to] -= amount
-                remaining = left[to]
-                if remaining and queued[to][remaining - 1][0] > having[to]:
-                    short.append(to)
-        left[bank] = last
-    return left[:nowhere]
+            having[to] -= amount
+            if needed[to] > having[to]:
+                short.append(to)
+            needs = queue[last - 1][0] if last else _NOTHING_LEFT
+        left[bank], needed[bank] = last, needs
+    return left

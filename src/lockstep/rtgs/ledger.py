@@ -11,15 +11,18 @@ urgent one, urgent ones may use everything. A payment uses its own class's reser
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from operator import attrgetter
 from typing import NamedTuple
 
-from sqlalchemy import Connection, RowMapping, bindparam, func, select
+from sqlalchemy import Connection, select
 
 from lockstep.domain.identifiers import Bic
 from lockstep.domain.money import Money
+from lockstep.rtgs import bulk
+from lockstep.rtgs.bulk import AccountRow, PostingRow
 from lockstep.rtgs.orders import Priority
 from lockstep.rtgs.parties import refusal
-from lockstep.rtgs.tables import accounts, days, postings
+from lockstep.rtgs.tables import accounts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,37 +70,13 @@ class _Working:
 
     __slots__ = tuple(field.name for field in fields(Account))
 
-    def __init__(self, row: RowMapping) -> None:
-        self.number: str = row["account"]
-        self.owner: str = row["owner"]
-        self.currency: str = row["currency"]
-        self.technical: bool = row["technical"]
-        self.posted: int = row["posted"]
-        self.earmarked: int = row["earmarked"]
-        self.credit_limit: int = row["credit_limit"]
-        self.reserved_urgent: int = row["reserved_urgent"]
-        self.reserved_high: int = row["reserved_high"]
-        self.standing_urgent: int = row["standing_urgent"]
-        self.standing_high: int = row["standing_high"]
+    def __init__(self, row: AccountRow) -> None:
+        self.number, self.owner, self.currency, self.technical = row[:4]
+        self.posted, self.earmarked, self.credit_limit = row[4:7]
+        self.reserved_urgent, self.reserved_high, self.standing_urgent, self.standing_high = row[7:]
 
     def available(self) -> int:
         return self.posted + self.credit_limit - self.earmarked
-
-
-_CHANGING = (
-    "posted",
-    "earmarked",
-    "credit_limit",
-    "reserved_urgent",
-    "reserved_high",
-    "standing_urgent",
-    "standing_high",
-)
-_UPDATE = (
-    accounts.update()
-    .where(accounts.c.account == bindparam("number"))
-    .values({name: bindparam(f"new_{name}") for name in _CHANGING})
-)
 
 
 class Books:
@@ -109,7 +88,7 @@ class Books:
         self._connection, self._now = connection, int(now.timestamp())
         self._working: dict[str, _Working] = {}
         self._changed: dict[str, _Working] = {}
-        self._postings: list[tuple[int, int, int, str, str, str, str, int, int]] = []
+        self._postings: list[PostingRow] = []
         self._next: tuple[int, int, int] | None = None
         """The next posting's number, its business day and its number in that day."""
         self.changes = 0
@@ -118,10 +97,7 @@ class Books:
     def account(self, number: str) -> Account | None:
         """An account as this step has left it so far."""
         found = self._find(number)
-        if found is None:
-            return None
-        values = {name: getattr(found, name) for name in _Working.__slots__}
-        return Account(**(values | {"owner": Bic(found.owner)}))
+        return None if found is None else _shown(found)
 
     def room(self, number: str, priority: Priority) -> int:
         """What a payment of this priority may use, as `Account.room`."""
@@ -135,18 +111,16 @@ class Books:
 
     def load(self, numbers: Iterable[str]) -> None:
         """Fetches accounts together, ahead of use."""
-        missing = [number for number in dict.fromkeys(numbers) if number not in self._working]
-        for start in range(0, len(missing), 500):
-            query = select(accounts).where(accounts.c.account.in_(missing[start : start + 500]))
-            for row in self._connection.execute(query).mappings():
-                self._working[row["account"]] = _Working(row)
+        missing = {number for number in numbers if number not in self._working}
+        for row in bulk.read_accounts(self._connection, missing) if missing else ():
+            self._working[row[0]] = _Working(row)
 
     def open_account(self, number: str, owner: Bic, currency: str, technical: bool = False) -> None:
         """Adds an account with nothing on it."""
         self.changes += 1
         self._connection.execute(
             accounts.insert().values(
-                account=number, owner=owner, currency=currency, technical=technical, **dict.fromkeys(_CHANGING, 0)
+                account=number, owner=owner, currency=currency, technical=technical, **dict.fromkeys(bulk.BALANCES, 0)
             )
         )
 
@@ -190,8 +164,7 @@ class Books:
         `earmarked` says how much of each account's earmarks this uses up. Raises Refused if an account
         would pass its limit or an entry's currency is not its accounts'.
         """
-        if len(entries) > 1:
-            self.load(number for entry in entries for number in (entry.debit, entry.credit))
+        self.load(number for one in entries for number in (one.debit, one.credit))
         working, changed, now = self._working, self._changed, self._now
         number, day, sequence = first, _, _ = self._numbers()
         self.changes += 1
@@ -220,17 +193,9 @@ class Books:
         """Writes what was done into the tables, whose constraints judge it once more."""
         changed, new, self._changed, self._postings = self._changed, self._postings, {}, []
         if changed:
-            self._connection.execute(
-                _UPDATE,
-                [
-                    {"number": number, **{f"new_{name}": getattr(found, name) for name in _CHANGING}}
-                    for number, found in changed.items()
-                ],
-            )
-        if new:  # by the driver itself: these are many, and hold nothing that needs converting
-            insert = postings.insert().compile(self._connection.engine)
-            rows = new if insert.positional else [dict(zip(_POSTING, row, strict=True)) for row in new]
-            self._connection.exec_driver_sql(str(insert), rows)
+            bulk.write_balances(self._connection, [(*_balances(one), number) for number, one in changed.items()])
+        if new:
+            bulk.write_postings(self._connection, new)
 
     def day_changed(self) -> None:
         """The next posting belongs to another business day."""
@@ -239,13 +204,7 @@ class Books:
 
     def _numbers(self) -> tuple[int, int, int]:
         if self._next is None:
-            last = self._connection.scalar(select(func.max(postings.c.number))) or 0
-            newest = self._connection.execute(
-                select(days.c.number, days.c.closed_at).order_by(days.c.number.desc()).limit(1)
-            ).first()
-            day = 1 if newest is None else int(newest.number) + (newest.closed_at is not None)
-            entry = self._connection.scalar(select(func.max(postings.c.entry)).where(postings.c.day == day)) or 0
-            self._next = last + 1, day, entry + 1
+            self._next = bulk.next_numbers(self._connection)
         return self._next
 
     def _require(self, number: str, amount: int, priority: Priority) -> None:
@@ -280,7 +239,7 @@ class Books:
 
 
 _RESERVATION = {Priority.URGENT: "reserved_urgent", Priority.HIGH: "reserved_high"}
-_POSTING = tuple(column.name for column in postings.columns)
+_balances = attrgetter(*bulk.BALANCES)
 
 
 def central_account(currency: str) -> str:
@@ -299,9 +258,11 @@ def entry(reference: str, debit: str, credit: str, amount: Money) -> Entry:
 
 def all_accounts(connection: Connection) -> list[Account]:
     """All accounts, by number. Outside of a step, or after a flush."""
-    return [_account(row) for row in connection.execute(select(accounts).order_by(accounts.c.account)).mappings()]
+    numbers = connection.scalars(select(accounts.c.account).order_by(accounts.c.account)).all()
+    found = {row[0]: _shown(_Working(row)) for row in bulk.read_accounts(connection, numbers)}
+    return [found[number] for number in numbers]
 
 
-def _account(row: RowMapping) -> Account:
-    values = {name: row["account" if name == "number" else name] for name in _Working.__slots__}
-    return Account(**(values | {"owner": Bic(row["owner"])}))
+def _shown(working: _Working) -> Account:
+    values = {name: getattr(working, name) for name in _Working.__slots__}
+    return Account(**(values | {"owner": Bic(working.owner), "technical": bool(working.technical)}))

@@ -15,7 +15,7 @@ from lockstep.domain.identifiers import Uetr
 from lockstep.domain.payment import PaymentState
 from lockstep.rtgs import limits, payments, register
 from lockstep.rtgs.database import Step
-from lockstep.rtgs.gridlock import Queued, settle_together
+from lockstep.rtgs.gridlock import NOWHERE, Queued, settle_together
 from lockstep.rtgs.ledger import Account
 from lockstep.rtgs.orders import Kind, Priority
 from lockstep.rtgs.register import StoredOrder
@@ -104,7 +104,7 @@ def _settle(step: Step, queues: Mapping[str, Sequence[Waiting]], caps: Mapping[s
         liquidity.append(account.available)
         queued.append(
             [
-                Queued(need, one.amount, None if one.held else places.get(one.creditor))
+                Queued(need, one.amount, NOWHERE if one.held else places.get(one.creditor, NOWHERE))
                 for need, one in zip(required, queue, strict=True)
             ]
         )

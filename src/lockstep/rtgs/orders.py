@@ -7,7 +7,8 @@ from enum import Enum, IntEnum
 from lockstep.domain.errors import InvalidInput
 from lockstep.domain.identifiers import SettlementId, Uetr
 from lockstep.domain.money import Money
-from lockstep.domain.payment import CashAccount, Payment
+from lockstep.domain.payment import AT_ONCE, CashAccount, Payment, Timing
+from lockstep.domain.priority import Priority as StatedPriority
 
 LARGEST_AMOUNT = 10**18 - 1
 """ISO 20022 amounts have at most 18 digits; balances then stay within 64 bits for any real ledger."""
@@ -30,6 +31,15 @@ class Priority(IntEnum):
     URGENT = 0
     HIGH = 1
     NORMAL = 2
+
+    @classmethod
+    def of(cls, stated: StatedPriority) -> "Priority":
+        """From a message's word for it."""
+        return cls[stated.name]
+
+    def stated(self) -> StatedPriority:
+        """As a message says it."""
+        return StatedPriority[self.name]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +75,8 @@ class Order:
     salt: str | None = None
     pay_by: datetime | None = None
     """UTC, inclusive: not booked by then means never."""
-    not_before: datetime | None = None
-    """UTC: until then it is not queued, and stands in nobody's way."""
+    timing: Timing = AT_ONCE
+    """Before its `not_before` it is not queued, and stands in nobody's way; the rest is kept and told."""
     original: Uetr | None = None
     """Of a return: the payment that it gives back."""
     legs: tuple[Leg, ...] = ()
@@ -87,6 +97,8 @@ class Order:
             settlement_id=payment.settlement_id,
             salt=payment.salt,
             pay_by=payment.pay_by,
+            priority=Priority.of(payment.priority),
+            timing=payment.timing,
         )
 
     def payment(self) -> Payment:
@@ -104,6 +116,8 @@ class Order:
             settlement_id=self.settlement_id,
             salt=self.salt,
             pay_by=self.pay_by,
+            priority=self.priority.stated(),
+            timing=self.timing,
         )
 
     def debits(self) -> dict[str, int]:
@@ -116,7 +130,12 @@ class Order:
 def check(order: Order) -> None:
     """What no schema says and the ledger cannot hold. Raises InvalidInput."""
     check_amount(order.amount, "IntrBkSttlmAmt")
-    for field, moment in (("SttlmTmReq/RjctTm", order.pay_by), ("SttlmTmReq/FrTm", order.not_before)):
+    for field, moment in (
+        ("SttlmTmReq/RjctTm", order.pay_by),
+        ("SttlmTmReq/FrTm", order.timing.not_before),
+        ("SttlmTmIndctn/DbtDtTm", order.timing.debit_at),
+        ("SttlmTmIndctn/CdtDtTm", order.timing.credit_at),
+    ):
         if moment is not None and moment.microsecond:
             raise InvalidInput(field, moment.isoformat(), "whole seconds")
     if order.held and (order.settlement_id is None or order.pay_by is None):

@@ -64,8 +64,9 @@ def take(
 
 def obstacle(step: Step, order: Order) -> Reason | None:
     """Why a new payment cannot go now, or None."""
-    if order.not_before is not None and step.now < order.not_before:
-        return Reason.of("TM01", "SttlmTmReq/FrTm", order.not_before.isoformat(), "not settled before")
+    begins = order.timing.not_before
+    if begins is not None and step.now < begins:
+        return Reason.of("TM01", "SttlmTmReq/FrTm", begins.isoformat(), "not settled before")
     if queueing.blocked(step, order):
         return Reason.of("AM04", "IntrBkSttlmAmt", order.amount, "waits behind payments queued before it")
     return _lacking(step, order, limits.of_account(step.connection, order.debtor.number))

@@ -7,10 +7,13 @@
 * A batch waits outside the queues of those who pay into it: it goes as soon as all of them can.
 """
 
+from datetime import datetime
+
 from sqlalchemy import Connection, func, or_, select
 
+from lockstep.domain.errors import InvalidInput
 from lockstep.domain.identifiers import Uetr
-from lockstep.domain.payment import PaymentState
+from lockstep.domain.payment import PaymentState, Timing, require_timing
 from lockstep.rtgs import register
 from lockstep.rtgs.database import Step
 from lockstep.rtgs.orders import Kind, Order, Priority
@@ -89,6 +92,19 @@ def set_priority(step: Step, stored: StoredOrder, priority: Priority) -> None:
         raise refusal("PaymentNotQueued", "UETR", stored.order.uetr, "a payment of one debtor, not a batch")
     position = _edge(step.connection, stored.order.debtor.number, priority, last=True)
     _place(step, stored, priority, position)
+
+
+def set_times(step: Step, stored: StoredOrder, *, not_before: datetime | None, pay_by: datetime | None) -> None:
+    """Sets when a waiting payment may settle, of its settlement date; None leaves it. Raises InvalidInput."""
+    after = not_before or stored.order.timing.not_before
+    until = pay_by or stored.order.pay_by
+    require_timing(Timing(not_before=after), stored.order.settlement_date, until)
+    if until is not None and until < step.now:
+        raise InvalidInput("SttlmTmReq/RjctTm", until.isoformat(), f"not before {step.now.isoformat()}")
+    step.books.changes += 1
+    step.connection.execute(
+        payments.update().where(payments.c.number == stored.number).values(not_before=after, pay_by=until)
+    )
 
 
 def move(step: Step, stored: StoredOrder, *, to_front: bool) -> None:

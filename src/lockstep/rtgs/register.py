@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, func, or_, select
 
 from lockstep.domain.identifiers import Bic, SettlementId, Uetr
 from lockstep.domain.money import Money
-from lockstep.domain.payment import CashAccount, Payment, PaymentReport, PaymentState
+from lockstep.domain.payment import CashAccount, Payment, PaymentReport, PaymentState, Timing
 from lockstep.rtgs.database import Step
 from lockstep.rtgs.orders import Kind, Leg, Order, Priority
 from lockstep.rtgs.tables import barred, batch_legs, endings, payments
@@ -229,7 +229,9 @@ def insert(step: Step, stored: StoredOrder, mandates: Mapping[str, int]) -> None
             creditor=order.creditor.owner,
             creditor_account=order.creditor.number,
             pay_by=order.pay_by,
-            not_before=order.not_before,
+            not_before=order.timing.not_before,
+            debit_at=order.timing.debit_at,
+            credit_at=order.timing.credit_at,
             mandate=stored.mandate,
             state=stored.state.name,
             decided_at=stored.decided_at,
@@ -287,7 +289,7 @@ def _stored(row: RowMapping, legs: tuple[Leg, ...]) -> StoredOrder:
             settlement_id=None if row["settlement_id"] is None else SettlementId(row["settlement_id"]),
             salt=row["salt"],
             pay_by=row["pay_by"],
-            not_before=row["not_before"],
+            timing=Timing(debit_at=row["debit_at"], credit_at=row["credit_at"], not_before=row["not_before"]),
             original=None if row["original"] is None else Uetr(row["original"]),
             legs=legs,
         ),

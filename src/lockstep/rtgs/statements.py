@@ -86,6 +86,11 @@ def issue(step: Step, day: int) -> None:
         step.connection.execute(statements.insert(), rows)
 
 
+def last_number(connection: Connection, account: str) -> int:
+    """The number of an account's newest statement; 0 before the first."""
+    return connection.scalar(select(func.max(statements.c.number)).where(statements.c.account == account)) or 0
+
+
 def statement(connection: Connection, account: str, day: date, now: datetime) -> AccountStatement:
     """An account's statement of a day; of the day that is open, what there is so far.
 

@@ -152,6 +152,8 @@ payments = Table(
     Column("creditor_account", String(34), nullable=False),
     Column("pay_by", Instant),
     Column("not_before", Instant),
+    Column("debit_at", Instant),
+    Column("credit_at", Instant),
     Column("mandate", ForeignKey("mandates.number")),
     Column("state", String(9), nullable=False),
     Column("decided_at", Instant, nullable=False),

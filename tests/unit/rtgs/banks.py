@@ -7,7 +7,7 @@ from datetime import date, datetime
 from rtgs_world import DAY, SERVICE, World, euro, settlement
 
 from lockstep.domain.identifiers import Bic, Uetr
-from lockstep.domain.payment import CashAccount, PaymentState
+from lockstep.domain.payment import CashAccount, PaymentState, Timing
 from lockstep.rtgs import Account, Kind, Leg, Order, Priority, Role, StoredOrder
 
 URGENT, HIGH, NORMAL = Priority.URGENT, Priority.HIGH, Priority.NORMAL
@@ -37,6 +37,8 @@ def order(number: int, debtor: CashAccount, creditor: CashAccount, cents: int, *
         debtor=debtor,
         creditor=creditor,
     )
+    if "not_before" in changes:
+        changes["timing"] = Timing(not_before=changes.pop("not_before"))  # type: ignore[arg-type]
     return dataclasses.replace(usual, **changes)  # type: ignore[arg-type]
 
 
@@ -66,9 +68,7 @@ class Banks:
 
     def batch(self, number: int, *positions: tuple[CashAccount, int], **changes: object) -> StoredOrder:
         """Net positions in cents, below zero for who pays in."""
-        legs = tuple(
-            Leg(account=account.number, debit=cents < 0, amount=abs(cents)) for account, cents in positions
-        )
+        legs = tuple(Leg(account=account.number, debit=cents < 0, amount=abs(cents)) for account, cents in positions)
         total = sum(leg.amount for leg in legs if leg.debit)
         return self.desk.submit_batch(
             order(number, A, A, total, **changes), legs, instructing=SERVICE, message_id=f"B{number}"

@@ -13,7 +13,7 @@ def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     if request.param == "sqlite":
         yield SqliteStore(tmp_path_factory.mktemp("rtgs"))
     else:
-        with postgresql(tmp_path_factory.mktemp("pg")) as server:
+        with postgresql() as server:
             yield server
 
 

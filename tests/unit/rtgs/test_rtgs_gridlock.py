@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rtgs_world import NOON, World
 
 from lockstep.domain.payment import CashAccount
-from lockstep.rtgs.gridlock import Queued, settle_together
+from lockstep.rtgs.gridlock import NOWHERE, Queued, settle_together
 
 Instance = tuple[list[int], list[list[tuple[int, int | None]]]]
 """Liquidity of each bank; each bank's queue of (amount, creditor or None where nothing arrives)."""
@@ -56,7 +56,7 @@ def solved(liquidity: list[int], queues: list[list[tuple[int, int | None]]]) -> 
         needed, found = 0, []
         for amount, creditor in queue:
             needed += amount
-            found.append(Queued(needed, amount, creditor))
+            found.append(Queued(needed, amount, NOWHERE if creditor is None else creditor))
         prepared.append(found)
     return settle_together(liquidity, prepared)
 
@@ -92,8 +92,6 @@ def test_nothing_queued_settles_nothing() -> None:
 
 
 ACCOUNTS: list[CashAccount] = [A, B, C, D]
-
-
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -67,14 +67,14 @@ def test_a_message_that_fails_half_done_takes_nobody_along(world: World, monkeyp
     from lockstep.rtgs import core
     from lockstep.rtgs.database import Step
 
-    role, handler = core._HANDLERS[Payment][1:]
+    role, handler = core._HANDLERS[Payment]
 
     def failing(step: Step, message: Message[Payment]) -> None:
         handler(step, message)
         if message.body.end_to_end_id == "E2E2":
             raise Refused("Halfway", {"field": "x", "value": "y", "rule": "z"})
 
-    monkeypatch.setitem(core._HANDLERS, Payment, ("pacs.009", role, failing))
+    monkeypatch.setitem(core._HANDLERS, Payment, (role, failing))
     found = world.rtgs.handle_all([mail(number, payment(number, 1_000)) for number in (1, 2, 3)])
     assert [reported(found[0]), reported(found[2])] == [["HELD"], ["HELD"]]
     assert isinstance(found[1], Refused)

@@ -53,9 +53,9 @@ def test_postings_are_numbered_without_gaps_in_each_day(world: World) -> None:
 
 
 def test_a_refused_step_leaves_no_gap(world: World, database: Database) -> None:
+    entries = [_entry(name, BUYER_ACCOUNT.number, SELLER_ACCOUNT.number, 15_000) for name in ("good", "bad")]
     with pytest.raises(Refused, match="InsufficientFunds"), database.step("bad", NOON) as step:
-        step.books.post([_entry("good", BUYER_ACCOUNT.number, SELLER_ACCOUNT.number, 15_000)])
-        step.books.post([_entry("bad", BUYER_ACCOUNT.number, SELLER_ACCOUNT.number, 1)])
+        list(map(step.books.post, [entries[:1], entries[1:]]))
     assert [one.reference for one in world.rtgs.operator.postings()] == ["funding/opening"]
     assert world.money() == (15_000, 0)
     with database.step("good", NOON) as step:
@@ -128,7 +128,7 @@ def test_what_is_written_stays(world: World, table: str) -> None:
     world.say(payment := _payment())
     world.release(payment, 0, 1, 2)
     banks.desk.close_day()
-    column = {"postings": "amount", "statements": "entries"}.get(table, None)
+    column = {"postings": "amount", "statements": "entries"}.get(table)
     changes = [f"DELETE FROM {table}"]
     changes.append(f"UPDATE {table} SET {column} = {column} + 1" if column else f"UPDATE {table} SET {_ANY[table]}")
     if world.url.startswith("postgresql"):

@@ -151,7 +151,8 @@ def test_the_multilateral_limit_holds_for_all_others(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("counterparty", "cents", "field"), [(A.number, 1, "counterparty"), (B.number, -1, "limit"), (None, 10**18, "limit")]
+    ("counterparty", "cents", "field"),
+    [(A.number, 1, "counterparty"), (B.number, -1, "limit"), (None, 10**18, "limit")],
 )
 def test_bad_limits_are_refused(world: World, counterparty: str | None, cents: int, field: str) -> None:
     banks = Banks(world)

@@ -39,9 +39,7 @@ class Model:
 
     def queue(self, account: CashAccount) -> list[int]:
         waiting = [
-            number
-            for number, state in self.states.items()
-            if state is PENDING and self.payments[number][0] == account
+            number for number, state in self.states.items() if state is PENDING and self.payments[number][0] == account
         ]
         return sorted(waiting, key=lambda number: (self.payments[number][3], self.places[number]))
 

@@ -19,7 +19,7 @@ def minor_units(currency: str, *, field: str = "currency") -> int:
     try:
         return MINOR_UNITS[currency]
     except KeyError:
-        raise InvalidInput(field, currency, "a currency of ISO 4217") from None
+        raise InvalidInput(field, currency, "a currency (ISO 4217)") from None
 
 
 def _scaled(text: str, scale: int, field: str, what: str) -> int:

@@ -49,8 +49,9 @@ from lockstep.domain.transfer import (
 from lockstep.iso20022 import entries, investigations, liquidity, notices, payments, queries, securities, transfers
 from lockstep.iso20022.fields import Fields, Header, checked_bic, checked_lei, parse_instant
 from lockstep.iso20022.flattening import flatten
+from lockstep.iso20022.forms import learn, recall
 from lockstep.iso20022.kinds import Kind
-from lockstep.iso20022.validation import local_name, parse, path_of, validate
+from lockstep.iso20022.validation import local_name, parse, path_of, shown, validate
 from lockstep.iso20022.writing import institution, leaf, node, truth, utc
 
 __all__ = ["MESSAGE_TYPES", "Body", "peek", "read", "require_value_date", "write"]
@@ -113,6 +114,7 @@ _BY_TAG: dict[str, tuple[Kind[Any], ...]] = {
     )
     for kind in _KINDS
 }
+_BY_NAME = {kinds[0].definition: kinds for kinds in _BY_TAG.values()}
 _CODES = re.compile("<(BICFI|AnyBIC|LEI)>([^<]*)<")
 _ROOT_TAG = f"{{{_ENVELOPE}}}BizMsg"
 _HEADER_TAG = f"{{{_ISO}{_HEAD}}}AppHdr"
@@ -152,23 +154,36 @@ def write(message: Message[Body]) -> bytes:
         data = text.encode()
     except UnicodeEncodeError as broken:
         raise InvalidMessage("XML", ascii(text[broken.start]), "characters that UTF-8 can carry") from None
-    root = parse(data)
-    validate(root)
+    if recall(data) is None:
+        validate(parse(data))
+        learn(data, kind.definition)
     for name, code in _CODES.findall(text):
         try:
             (checked_lei if name == "LEI" else checked_bic)(code, name)
         except InvalidInput as broken:
-            found = next(one for one in root.iter(f"{{*}}{name}") if one.text == code)
+            found = next(one for one in parse(data).iter(f"{{*}}{name}") if one.text == code)
             raise InvalidMessage(path_of(found), code, broken.rule) from None
     return data
 
 
 def read(data: bytes) -> Message[Body]:
     """The message in the bytes. Raises InvalidMessage, and nothing else."""
+    known = recall(data)
+    if known is not None:
+        try:
+            return _understood(_BY_NAME[known["AppHdr/MsgDefIdr"]], Fields(known))
+        except (InvalidInput, KeyError):
+            pass  # refused all the same, and in the same words as any other message
     root = parse(data)
     kinds = _kinds_of(root)
     validate(root)
-    fields = Fields(flatten(data, root))
+    message = _understood(kinds, Fields(flatten(data, root)))
+    learn(data, kinds[0].definition)
+    return message
+
+
+def _understood(kinds: tuple[Kind[Any], ...], fields: Fields) -> Message[Body]:
+    """A valid document as a value. Raises InvalidMessage for what the schema cannot say."""
     kind = next(one for one in kinds if one.mark is None or one.mark in fields or one is kinds[-1])
     said = fields["AppHdr/MsgDefIdr"]
     if said != kind.definition:
@@ -223,7 +238,7 @@ def _whole(kind: Kind[Any], broken: InvalidInput) -> InvalidMessage:
 
 
 PEEKED = 500
-"""So many elements at the beginning are looked at: no message that is taken has more."""
+"""So many elements at the beginning are looked at; the header is among them."""
 
 
 def peek(data: bytes) -> Header | None:
@@ -235,7 +250,7 @@ def peek(data: bytes) -> Header | None:
     try:
         root = parse(data, recover=True)
         first = islice(root.iter(etree.Element), PEEKED)
-        found = {path_of(element): element.text or "" for element in first if len(element) == 0}
+        found = dict(leaf for element in first if len(element) == 0 and (leaf := _leaf(element)))
         sender = bic(found.get(_SENDER, ""))
     except InvalidInput:
         return None
@@ -253,6 +268,14 @@ def peek(data: bytes) -> Header | None:
     )
 
 
+def _leaf(element: etree._Element) -> tuple[str, str] | None:
+    """Path and text; None where a broken message's bytes are no characters."""
+    try:
+        return path_of(element), element.text or ""
+    except UnicodeDecodeError:
+        return None
+
+
 def _or_none(convert: Callable[[str], Value], text: str) -> Value | None:
     try:
         return convert(text)
@@ -263,16 +286,19 @@ def _or_none(convert: Callable[[str], Value], text: str) -> Value | None:
 def _kinds_of(root: etree._Element) -> tuple[Kind[Any], ...]:
     """Which message this is, judged before the schema so that a wrong version is called that."""
     if root.tag != _ROOT_TAG:
-        raise InvalidMessage(local_name(str(root.tag)), root.tag, f"the root is BizMsg of {_ENVELOPE}")
+        name = shown(str(root.tag))
+        raise InvalidMessage(local_name(name), name, f"the root is BizMsg of {_ENVELOPE}")
     tags = [str(child.tag) for child in root]
     if tags[:1] != [_HEADER_TAG]:
-        raise InvalidMessage("AppHdr", tags[0] if tags else "", f"a business header of {_ISO}{_HEAD} comes first")
+        raise InvalidMessage(
+            "AppHdr", shown(tags[0]) if tags else "", f"a business header of {_ISO}{_HEAD} comes first"
+        )
     kinds = _BY_TAG.get(tags[1]) if len(tags) == 2 else None
     if kinds is not None:
         return kinds
     if len(tags) != 2 or local_name(tags[1]) != "Document":
-        raise InvalidMessage("Document", ", ".join(map(local_name, tags[1:])), "exactly one, after the header")
+        raise InvalidMessage("Document", shown(", ".join(map(local_name, tags[1:9]))), "exactly one, after the header")
     definition = tags[1][1:].rpartition("}")[0].removeprefix(_ISO)
     family = [name for name in MESSAGE_TYPES.values() if name[:8] == definition[:8]]
     taken = f"version {family[0]} is taken" if family else f"one of {', '.join(dict.fromkeys(MESSAGE_TYPES.values()))}"
-    raise InvalidMessage("Document/@xmlns", definition, taken)
+    raise InvalidMessage("Document/@xmlns", shown(definition), taken)

@@ -16,7 +16,7 @@ from typing import Any
 
 from lxml import etree
 
-__all__ = ["flatten", "flatten_bytes", "flatten_tree"]
+__all__ = ["Shape", "flatten", "flatten_bytes", "flatten_tree", "shape_of", "unescaped"]
 
 _REMEMBERED = 512
 _MANY_TAGS = 400
@@ -24,16 +24,18 @@ _ENTITY = re.compile("&(?:#([0-9]+)|#x([0-9a-fA-F]+)|(amp|lt|gt|quot|apos));")
 _NAMED = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
 _DECLARED = re.compile(rb"(?:\xef\xbb\xbf)?<\?xml[ \t\n]")
 _ATTRIBUTE = re.compile(r"""\s+([^\s=]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
-_shapes: dict[tuple[str, ...], "_Shape"] = {}
+_shapes: dict[tuple[str, ...], "Shape"] = {}
 
 
-class _Shape:
+class Shape:
     """What one sequence of tags means: where its texts belong, and what is there without a text."""
 
-    __slots__ = ("constants", "paths", "texts")
+    __slots__ = ("constants", "leaves", "met", "paths", "texts")
 
     def __init__(self, tags: tuple[str, ...]) -> None:
         self.constants: dict[str, str] = {}
+        self.met = 0
+        """How often `forms` met it."""
         leaves: list[tuple[str, int]] = []
         above: list[tuple[str, dict[str, int]]] = []
         for place, tag in enumerate(tags):
@@ -58,6 +60,7 @@ class _Shape:
             elif path:
                 self.constants[path] = ""
             above.append((path, {}))
+        self.leaves = {place: path for path, place in leaves}
         self.paths = [path for path, _ in leaves]
         places = [place for _, place in leaves]
         self.texts: Any = itemgetter(*places) if len(places) > 1 else lambda texts: [texts[place] for place in places]
@@ -83,7 +86,31 @@ def flatten(data: bytes, root: etree._Element) -> dict[str, str]:
 
 
 def flatten_bytes(data: bytes) -> dict[str, str] | None:
-    """As `flatten_tree` has it, from the bytes alone; None where they are not plain enough to tell.
+    """As `flatten_tree` has it, from the bytes alone; None where they are not plain enough to tell."""
+    cut = _cut(data)
+    if cut is None:
+        return None
+    tags, texts = cut
+    if b"&" in data:
+        if any("&" in tag for tag in tags):
+            return None
+        texts = [*map(unescaped, texts)]
+    shape = _shape(tags)
+    values = shape.constants.copy()
+    values.update(zip(shape.paths, shape.texts(texts), strict=True))
+    return values
+
+
+def shape_of(data: bytes) -> Shape | None:
+    """The shape of a message; None where it is not plain, or too large to keep."""
+    cut = _cut(data)
+    if cut is None or len(cut[0]) > _MANY_TAGS or any("&" in tag for tag in cut[0]):
+        return None
+    return _shape(cut[0])
+
+
+def _cut(data: bytes) -> tuple[tuple[str, ...], list[str]] | None:
+    """The tags, and the text after each; None where `<` and `>` are more than a tag's.
 
     `data` is well-formed. Without `<!`, every `<` begins a tag or the declaration; with as many `>`
     as `<`, every `>` ends one.
@@ -97,21 +124,23 @@ def flatten_bytes(data: bytes) -> dict[str, str] | None:
     except UnicodeDecodeError:
         return None
     pieces = text.replace(">", "<").split("<")
-    tags, texts = tuple(pieces[1::2]), pieces[2::2]
-    if b"&" in data:
-        if any("&" in tag for tag in tags):
-            return None
-        texts = [_ENTITY.sub(_character, piece) if "&" in piece else piece for piece in texts]
+    return tuple(pieces[1::2]), pieces[2::2]
+
+
+def _shape(tags: tuple[str, ...]) -> Shape:
     shape = _shapes.get(tags)
     if shape is None:
-        shape = _Shape(tags)
+        shape = Shape(tags)
         if len(tags) <= _MANY_TAGS:
             if len(_shapes) >= _REMEMBERED:
                 _shapes.clear()
             _shapes[tags] = shape
-    values = shape.constants.copy()
-    values.update(zip(shape.paths, shape.texts(texts), strict=True))
-    return values
+    return shape
+
+
+def unescaped(text: str) -> str:
+    """A text with what its entities stand for."""
+    return _ENTITY.sub(_character, text) if "&" in text else text
 
 
 def _character(found: re.Match[str]) -> str:

@@ -13,7 +13,7 @@ from lxml import etree
 
 from lockstep.domain.errors import InvalidMessage
 
-__all__ = ["MAXIMUM_BYTES", "local_name", "parse", "path_of", "validate"]
+__all__ = ["MAXIMUM_BYTES", "local_name", "parse", "path_of", "shown", "validate"]
 
 MAXIMUM_BYTES = 1 << 20
 """No message of these types comes near one mebibyte."""
@@ -60,14 +60,14 @@ def parse(data: bytes, *, recover: bool = False) -> etree._Element:
         raise InvalidMessage("XML/@encoding", declared[1].decode("ascii", "replace"), "UTF-8")
     at = data.find(b"<!DOCTYPE")
     if at >= 0:
-        shown = data[at : at + 60].splitlines()[0].decode("utf-8", "replace")
-        raise InvalidMessage("XML/DOCTYPE", shown, "no document type declaration, hence no entities")
+        declaration = data[at : at + 60].splitlines()[0].decode("utf-8", "replace")
+        raise InvalidMessage("XML/DOCTYPE", declaration, "no document type declaration, hence no entities")
     try:
         root = etree.fromstring(data, _parser(recover))
     except etree.XMLSyntaxError as broken:
         line, column = broken.position
         raise InvalidMessage(
-            "XML", f"line {line}, column {column}", f"well-formed XML ({_plain(broken.msg)})"
+            "XML", f"line {line}, column {column}", f"well-formed XML ({shown(_plain(broken.msg))})"
         ) from None
     if root is None:  # a recovering parser found no element at all
         raise InvalidMessage("XML", "", "well-formed XML")
@@ -84,11 +84,13 @@ def _judge_attributes(root: etree._Element) -> None:
     """
     for element in root.iter(etree.Element):
         if len(element.attrib) > _MANY_ATTRIBUTES:
-            raise InvalidMessage(path_of(element), f"{len(element.attrib)} attributes", _OUTSIDE)
+            raise InvalidMessage(shown(path_of(element)), f"{len(element.attrib)} attributes", _OUTSIDE)
         for key in (f"{_XSI}type", f"{_XSI}nil"):
             value = element.get(key)
             if value is not None:
-                raise InvalidMessage(f"{path_of(element)}/@xsi:{local_name(key)}", value, "not in a message")
+                raise InvalidMessage(
+                    f"{shown(path_of(element))}/@xsi:{local_name(key)}", shown(value), "not in a message"
+                )
 
 
 @cache
@@ -161,7 +163,7 @@ def _prefixed(element: etree._Element) -> str:
     return f"{element.prefix}:{name}" if element.prefix else name
 
 
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
     """No more than a person reads, whatever a sender put there."""
     return text if len(text) <= 210 else f"{text[:209]}…"
 
@@ -169,7 +171,7 @@ def _shown(text: str) -> str:
 def _explained(root: etree._Element, found: etree._LogEntry) -> InvalidMessage:
     """A finding of libxml2 as field, value and rule."""
     element, said, kind = _place(root, found.path), found.message, found.type_name
-    path, value = path_of(element), _shown((element.text or "").strip()) if len(element) == 0 else ""
+    path, value = shown(path_of(element)), shown((element.text or "").strip()) if len(element) == 0 else ""
     expected = _EXPECTED.search(said)
     wanted = [local_name(name.strip()) for name in expected[1].split(",")] if expected else []
     if kind == "SCHEMAV_ELEMENT_CONTENT" and "Missing child" in said:
@@ -180,8 +182,8 @@ def _explained(root: etree._Element, found: etree._LogEntry) -> InvalidMessage:
     attribute = _ATTRIBUTE.search(said)
     if attribute:
         name = local_name(attribute[1])
-        path = f"{path}/@{name}"
-        value = next((_shown(str(text)) for key, text in element.items() if local_name(str(key)) == name), "")
+        path = f"{path}/@{shown(name)}"
+        value = next((shown(str(text)) for key, text in element.items() if local_name(str(key)) == name), "")
     if attribute and "is not allowed" in said:
         return InvalidMessage(path, value, _OUTSIDE)
     if kind == "SCHEMAV_CVC_COMPLEX_TYPE_4":
@@ -222,4 +224,4 @@ def _rule(kind: str, said: str) -> str:
     for name in reversed(_QUOTED.findall(said)):
         if local_name(name) in _rules():
             return _rules()[local_name(name)]
-    return _shown(re.sub(r"\{[^}]*\}", "", said))
+    return shown(re.sub(r"\{[^}]*\}", "", said))

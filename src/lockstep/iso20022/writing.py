@@ -1,5 +1,6 @@
 """The XML that every message is made of, and the parts that several share."""
 
+import re
 from datetime import UTC, datetime
 
 from lockstep.domain.message import Message
@@ -25,6 +26,7 @@ __all__ = [
     "words",
 ]
 
+_LINE_ENDS = re.compile("\r\n|[\r\n\x0b\x0c\x1c-\x1e]")
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})
 
 
@@ -43,12 +45,16 @@ def truth(value: bool) -> str:
 
 def leaf(name: str, text: str | None) -> str:
     """An element with text; nothing for None."""
-    return "" if text is None else f"<{name}>{text.translate(_ESCAPES)}</{name}>"
+    if text is None:
+        return ""
+    if "&" in text or "<" in text or ">" in text or "\r" in text:
+        text = text.translate(_ESCAPES)
+    return f"<{name}>{text}</{name}>"
 
 
 def words(name: str, text: str | None) -> str:
     """An element with free text for people, its lines joined: no message type here has more than one."""
-    return leaf(name, None if text is None else " ".join(text.splitlines()))
+    return leaf(name, None if text is None else _LINE_ENDS.sub(" ", text.strip("\r\n")))
 
 
 def node(name: str, *parts: str) -> str:

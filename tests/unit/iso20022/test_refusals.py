@@ -73,7 +73,7 @@ CHANGES = {
         "at most 0 decimals for JPY",
     ),
     "unknown currency": (
-        "sese.023.001.11", '"EUR"', '"XTS"', f"{ORDER}/SttlmAmt/Amt/@Ccy", "XTS", "a currency of ISO 4217",
+        "sese.023.001.11", '"EUR"', '"XTS"', f"{ORDER}/SttlmAmt/Amt/@Ccy", "XTS", "a currency (ISO 4217)",
     ),
     "currency form": (
         "sese.023.001.11", '"EUR"', '"eur"', f"{ORDER}/SttlmAmt/Amt/@Ccy", "eur", "three letters (ISO 4217)",
@@ -269,7 +269,7 @@ CHANGES = {
     ),
     "half a settlement": (
         "camt.029.001.09.recall", "</TxInfAndSts>",
-        "<OrgnlTxRef><RmtInf><Ustrd>/LSTP/" + "0" * 64 + "/" + "0" * 32 + "</Ustrd></RmtInf></OrgnlTxRef></TxInfAndSts>",
+        f"<OrgnlTxRef><RmtInf><Ustrd>/LSTP/{'0' * 64}/{'0' * 32}</Ustrd></RmtInf></OrgnlTxRef></TxInfAndSts>",
         "Document/RsltnOfInvstgtn/CxlDtls/TxInfAndSts/OrgnlTxRef", "", "only for a settlement, with SplmtryData",
     ),
     "count of entries": (
@@ -416,6 +416,19 @@ def test_bytes_that_are_not_utf_8_are_refused() -> None:
     field, _, rule = refusal(SESE.replace("ALDER-", "\u00e9").encode("latin-1"))
     assert field == "XML"
     assert rule.startswith("well-formed XML (")
+
+
+def test_a_refusal_is_short_whatever_was_sent() -> None:
+    name = "x" * 40_000
+    for bad in (
+        SESE.replace("<AppHdr", "<AppHdr/>" * 5000 + "<AppHdr"),
+        SESE.replace("</BizMsg>", "<a/>" * 5000 + "</BizMsg>"),
+        f"<{name}/>",
+        SESE.replace("<TxId>", f"<{name}/><TxId>"),
+        SESE.replace("sese.023.001.11", name),
+        SESE.replace("<BizMsg ", f"<BizMsg {name}='{name}' "),
+    ):
+        assert len(" ".join(refusal(bad))) < 1500
 
 
 def test_what_changes_nothing_is_taken(tmp_path: Path) -> None:

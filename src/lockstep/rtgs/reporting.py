@@ -84,4 +84,5 @@ def _entry(one: StatementEntry, stored: StoredOrder | None, currency: str) -> En
         credit=one.amount > 0,
         booked_at=one.booked_at,
         kind=EntryKind.LIQUIDITY,
+        end_to_end_id=one.reference.partition("/")[2][:35],
     )

@@ -21,22 +21,42 @@ name and *not* by RJCT.
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import select
 
-from lockstep.domain.errors import InvalidInput
+from lockstep.domain.errors import InvalidInput, Refused
 from lockstep.domain.identifiers import Bic, bic
+from lockstep.domain.liquidity import DeleteReservation, LiquidityTransfer, ModifyReservation, ReservationQuery
 from lockstep.domain.message import Message
 from lockstep.domain.payment import CancelPayment, Payment, PaymentState, Release
-from lockstep.iso20022 import read, write
-from lockstep.rtgs import parties, payments, register
-from lockstep.rtgs.database import Clock, Database, Step
+from lockstep.domain.statement import StatementRequest, TransactionQuery
+from lockstep.domain.transfer import (
+    BankTransfer,
+    CustomerTransfer,
+    ModifyPayment,
+    PaymentReturn,
+    Recall,
+    StatusRequest,
+)
+from lockstep.iso20022 import MESSAGE_TYPES, Body, read, write
+from lockstep.rtgs import (
+    business_day,
+    handlers,
+    handlers_accounts,
+    handlers_payments,
+    offsetting,
+    parties,
+    payments,
+    queueing,
+    register,
+)
+from lockstep.rtgs.clock import Clock
+from lockstep.rtgs.database import Database, Step
 from lockstep.rtgs.facts import Facts, collect
-from lockstep.rtgs.handlers import cancel, pay, release
 from lockstep.rtgs.operator import Operator
 from lockstep.rtgs.parties import Role, refusal
 from lockstep.rtgs.register import Reason
@@ -44,11 +64,27 @@ from lockstep.rtgs.tables import inbox, outbox
 
 LARGEST_PAGE = 1000
 
-_HANDLERS: dict[type, tuple[str, Role, Callable[[Step, Message[Any]], None]]] = {
-    Payment: ("pacs.009", Role.INSTRUCTING, pay),
-    CancelPayment: ("camt.056", Role.INSTRUCTING, cancel),
-    Release: ("camt.007", Role.AGENT, release),
+_PAYERS = (Role.PARTICIPANT, Role.INSTRUCTING)
+_OWNERS = (Role.PARTICIPANT,)
+
+_HANDLERS: dict[type, tuple[Collection[Role], Callable[[Step, Message[Any]], None]]] = {
+    Payment: ((Role.INSTRUCTING,), handlers.pay),
+    CancelPayment: ((Role.INSTRUCTING,), handlers.cancel),
+    Release: ((Role.AGENT,), handlers.release),
+    BankTransfer: (_PAYERS, handlers_payments.transfer),
+    CustomerTransfer: (_PAYERS, handlers_payments.customer_transfer),
+    PaymentReturn: (_PAYERS, handlers_payments.give_back),
+    Recall: (_PAYERS, handlers_payments.recall),
+    ModifyPayment: (_PAYERS, handlers_payments.modify),
+    StatusRequest: (tuple(Role), handlers_payments.status),
+    LiquidityTransfer: (_OWNERS, handlers_accounts.transfer),
+    ModifyReservation: (_OWNERS, handlers_accounts.reserve),
+    DeleteReservation: (_OWNERS, handlers_accounts.end_reservation),
+    ReservationQuery: (_OWNERS, handlers_accounts.tell_reservations),
+    TransactionQuery: (tuple(Role), handlers_accounts.tell_payments),
+    StatementRequest: (_OWNERS, handlers_accounts.tell_statements),
 }
+"""Who may say what, and what does it."""
 
 
 class Rtgs:
@@ -69,17 +105,35 @@ class Rtgs:
         All that it does is durable before this returns. The same message again returns the same
         answers and does nothing. Raises Refused or InvalidInput; then nothing was done.
         """
-        message = read(data)
-        self._check_header(message, sender)
+        message = self._read(data, sender)
         now = self._database.now()
-        self._expire(now)
+        self._catch_up(now)
         with self._database.step("message", now, sender) as step:
-            if not self._repeated(step, message):
-                kind, role, handler = self._handler(message)
-                parties.require(step.connection, sender, role, kind)
-                handler(step, message)
-                self._remember(step, message, data)
-            return self._answers(step)
+            return self._take(step, message, data)
+
+    def handle_all(self, mail: Sequence[tuple[bytes, Bic]]) -> list[list[bytes] | Refused | InvalidInput]:
+        """Takes many messages in one transaction, each as `handle` does: in their order, answers or refusal.
+
+        A message that fails after it has changed something ends the transaction; then each is taken alone.
+        """
+        found: list[list[bytes] | Refused | InvalidInput] = []
+        now = self._database.now()
+        self._catch_up(now)
+        try:
+            with self._database.step("messages", now) as step:
+                for data, sender in mail:
+                    step.sender, step.answers = sender, []
+                    changes = step.books.changes
+                    try:
+                        found.append(self._take(step, self._read(data, sender), data))
+                    except (Refused, InvalidInput) as refused:
+                        if step.books.changes != changes:
+                            raise
+                        found.append(refused)
+                step.name = "messages"
+        except (Refused, InvalidInput):
+            return [self._alone(data, sender) for data, sender in mail]
+        return found
 
     def mailbox(self, receiver: Bic, after: int = 0, limit: int = 200) -> list[tuple[int, bytes]]:
         """A party's mail after a sequence number, in order. Sequences begin at 1 and have no gaps."""
@@ -93,8 +147,19 @@ class Rtgs:
             return [(sequence, data) for sequence, data in connection.execute(query)]
 
     def tick(self) -> int:
-        """Rejects what was not booked by its `pay_by`, and returns how many payments that were."""
-        return self._expire(self._database.now())
+        """Does what time has made due: rejects what was not booked by its `pay_by`, follows the timetable,
+        serves what may be settled from now on, and offsets the queues. How many payments were rejected late.
+        """
+        now = self._database.now()
+        expired = self._catch_up(now)
+        with self._database.reading() as connection:
+            waits = register.anything_queued(connection)
+        if waits:
+            with self._database.step("queues-served", now) as step:
+                payments.serve(step, queueing.begun(step))
+                for currency in offsetting.currencies_waiting(step):
+                    offsetting.multilateral(step, currency)
+        return expired
 
     def sender_of(self, key: str) -> Bic | None:
         """Whose API key this is."""
@@ -110,32 +175,60 @@ class Rtgs:
         """Lets go of the database."""
         self._database.close()
 
-    def _expire(self, now: datetime) -> int:
+    def _catch_up(self, now: datetime) -> int:
+        """What must be so before anything is done at this instant; how many payments ran out."""
         with self._database.reading() as connection:
-            if not register.still_open(connection, due_before=now):
-                return 0
-        with self._database.step("payments-expired", now) as step:
-            due = register.still_open(step.connection, due_before=now)
-            reason = Reason.of("TM01", "SttlmTmReq/RjctTm", f"not booked before {now.isoformat()}", "inclusive")
-            payments.never(step, due, PaymentState.REJECTED, reason)
-        return len(due)
+            late = bool(register.still_open(connection, due_before=now))
+            due = business_day.due(connection, now) is not None
+        expired = 0
+        if late:
+            with self._database.step("payments-expired", now) as step:
+                run_out = register.still_open(step.connection, due_before=now)
+                reason = Reason.of("TM01", "SttlmTmReq/RjctTm", f"not booked before {now.isoformat()}", "inclusive")
+                payments.never(step, run_out, PaymentState.REJECTED, reason)
+                expired = len(run_out)
+        if due:
+            with self._database.step("timetable-followed", now) as step:
+                business_day.follow(step)
+        return expired
 
-    def _check_header(self, message: Message[object], sender: Bic) -> None:
+    def _read(self, data: bytes, sender: Bic) -> Message[Body]:
+        message = read(data)
+        self._check_header(message, sender)
+        return message
+
+    def _take(self, step: Step, message: Message[Body], data: bytes) -> list[bytes]:
+        if not self._repeated(step, message):
+            roles, handler = self._handler(message)
+            parties.require(step.connection, message.sender, roles, MESSAGE_TYPES[type(message.body)][:8])
+            step.message = message
+            handler(step, message)
+            self._remember(step, message, data)
+        return self._answers(step)
+
+    def _alone(self, data: bytes, sender: Bic) -> list[bytes] | Refused | InvalidInput:
+        try:
+            return self.handle(data, sender)
+        except (Refused, InvalidInput) as refused:
+            return refused
+
+    def _check_header(self, message: Message[Body], sender: Bic) -> None:
         if message.sender != bic(sender, field="sender"):
             raise refusal("SenderMismatch", "AppHdr/Fr", message.sender, f"the authenticated sender, {sender}")
         if message.receiver != self.bic:
             raise InvalidInput("AppHdr/To", message.receiver, f"this system, {self.bic}")
 
     @staticmethod
-    def _handler(message: Message[object]) -> tuple[str, Role, Callable[[Step, Message[Any]], None]]:
+    def _handler(message: Message[Body]) -> tuple[Collection[Role], Callable[[Step, Message[Any]], None]]:
         try:
             return _HANDLERS[type(message.body)]
         except KeyError:
-            taken = "a message that the RTGS takes: pacs.009, camt.056 or camt.007"
+            names = dict.fromkeys(MESSAGE_TYPES[body][:8] for body in _HANDLERS)
+            taken = f"a message that the RTGS takes: {', '.join(names)}"
             raise InvalidInput("AppHdr/MsgDefIdr", type(message.body).__name__, taken) from None
 
     @staticmethod
-    def _repeated(step: Step, message: Message[object]) -> bool:
+    def _repeated(step: Step, message: Message[Body]) -> bool:
         """Whether this message was accepted before; if so its answers are the step's."""
         query = select(inbox.c.content, inbox.c.answers).where(
             inbox.c.sender == message.sender, inbox.c.message_id == message.message_id
@@ -151,7 +244,7 @@ class Rtgs:
         return True
 
     @staticmethod
-    def _remember(step: Step, message: Message[object], data: bytes) -> None:
+    def _remember(step: Step, message: Message[Body], data: bytes) -> None:
         step.connection.execute(
             inbox.insert().values(
                 sender=message.sender,

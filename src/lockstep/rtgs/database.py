@@ -3,28 +3,23 @@
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any, Protocol
+from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, Engine, StaticPool, create_engine, event, func, select
 
 from lockstep.domain.errors import Misconfigured
 from lockstep.domain.identifiers import Bic, Uetr, derive_message_id
 from lockstep.domain.message import Message
-from lockstep.domain.payment import BookingNotice, PaymentReport, Resolution
-from lockstep.iso20022 import write
-from lockstep.rtgs.tables import metadata, outbox, settings
-
-Announcement = PaymentReport | Resolution | BookingNotice
+from lockstep.domain.payment import PaymentReport
+from lockstep.domain.transfer import TransferReport
+from lockstep.iso20022 import Body, write
+from lockstep.rtgs import schema
+from lockstep.rtgs.clock import BusinessClock, Clock
+from lockstep.rtgs.ledger import Books
+from lockstep.rtgs.tables import outbox, payments, settings
 
 BUSY_TIMEOUT_MILLISECONDS = 10_000
-
-
-class Clock(Protocol):
-    """Business time."""
-
-    def now(self) -> datetime:
-        """The present instant, with its time zone. The RTGS counts in whole seconds."""
 
 
 @dataclass(slots=True)
@@ -37,12 +32,30 @@ class Step:
     name: str = ""
     """For the crash hook: what this step did."""
     sender: Bic | None = None
+    message: Message[Body] | None = None
+    """What is being handled, if a message is."""
     answers: list[int] = field(default_factory=list)
     """Sequences in the sender's mailbox."""
+    books: Books = field(init=False)
+    """The ledger, as this step has left it so far."""
     _last: dict[Bic, int] = field(default_factory=dict)
+    _last_payment: tuple[int, int] | None = None
 
-    def send(self, receivers: Iterable[Bic], body: Announcement) -> None:
+    def __post_init__(self) -> None:
+        self.books = Books(self.connection, self.now)
+
+    def next_payment(self) -> tuple[int, int]:
+        """Number and place of the next payment to arrive: behind all others."""
+        if self._last_payment is None:
+            last = self.connection.execute(select(func.max(payments.c.number), func.max(payments.c.position))).one()
+            self._last_payment = last[0] or 0, last[1] or 0
+        number, place = self._last_payment
+        self._last_payment = number + 1, place + 1
+        return self._last_payment
+
+    def send(self, receivers: Iterable[Bic], body: Body) -> None:
         """Puts a message into the mailbox of each receiver, once."""
+        self.books.changes += 1
         rows = []
         for receiver in dict.fromkeys(receivers):
             sequence = self._next_sequence(receiver)
@@ -57,15 +70,16 @@ class Step:
                 {
                     "receiver": receiver,
                     "sequence": sequence,
-                    "uetr": body.uetr,
-                    "report": isinstance(body, PaymentReport),
+                    "uetr": getattr(body, "uetr", ""),
+                    "report": isinstance(body, PaymentReport | TransferReport),
                     "data": write(message),
                     "created_at": self.now,
                 }
             )
             if receiver == self.sender:
                 self.answers.append(sequence)
-        self.connection.execute(outbox.insert(), rows)
+        if rows:
+            self.connection.execute(outbox.insert(), rows)
 
     def repeat_report(self, uetr: Uetr) -> None:
         """Answers with the newest report on a payment that the sender already has."""
@@ -89,37 +103,49 @@ class Database:
     """The RTGS's storage, by SQLAlchemy URL, and its clock."""
 
     def __init__(self, url: str, clock: Clock, bic: Bic, on_commit: Callable[[str], None] | None) -> None:
-        self._engine, self._clock, self.bic, self._on_commit = _open(url), clock, bic, on_commit
-        metadata.create_all(self._engine)
+        self._engine, self.clock, self.bic, self._on_commit = _open(url), BusinessClock(clock), bic, on_commit
+        try:
+            schema.found(self._engine, self._engine.url.render_as_string())
+        except Misconfigured:
+            self.close()
+            raise
         with self._engine.begin() as connection:
             stored = connection.scalar(select(settings.c.bic))
             if stored is None:
-                connection.execute(settings.insert().values(one=1, bic=bic, quorum=3))
+                connection.execute(
+                    settings.insert().values(one=1, version=schema.VERSION, bic=bic, quorum=3, clock_offset=0)
+                )
+            row = connection.execute(select(settings.c.clock_offset, settings.c.clock_stands)).one()
+            self.clock.set(row.clock_offset, row.clock_stands)
         if stored not in (None, bic):
             self.close()
-            raise Misconfigured(f"{url} belongs to the RTGS {stored}, not {bic}")
+            raise Misconfigured(f"{self._engine.url.render_as_string()} belongs to the RTGS {stored}, not {bic}")
 
     def now(self) -> datetime:
-        """The clock's instant, in UTC and whole seconds (rounded down)."""
-        instant = self._clock.now()
-        if instant.tzinfo is None:
-            raise Misconfigured("the RTGS's clock must tell its time zone")
-        return instant.astimezone(UTC).replace(microsecond=0)
+        """The business clock's instant, in UTC and whole seconds (rounded down)."""
+        return self.clock.now()
 
     @contextmanager
     def step(self, name: str, now: datetime, sender: Bic | None = None) -> Iterator[Step]:
         """A writing transaction; the crash hook hears of it once it is durable."""
         with self._engine.begin() as connection:
+            if connection.dialect.name != "sqlite":  # there BEGIN IMMEDIATE lets one in at a time
+                connection.execute(select(settings.c.one).with_for_update())
             step = Step(connection=connection, bic=self.bic, now=now, name=name, sender=sender)
             yield step
+            step.books.flush()
         if self._on_commit is not None:
             self._on_commit(step.name)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A consistent view that blocks nobody."""
-        with self._engine.connect().execution_options(reading=True) as connection, connection.begin():
-            yield connection
+        with self._engine.connect() as connection:
+            options: dict[str, Any] = {"reading": True}
+            if connection.dialect.name != "sqlite":
+                options |= {"isolation_level": "REPEATABLE READ"}
+            with connection.execution_options(**options).begin():
+                yield connection
 
     def close(self) -> None:
         self._engine.dispose()

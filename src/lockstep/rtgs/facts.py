@@ -12,7 +12,7 @@ from lockstep.domain.identifiers import Bic, SettlementId, Uetr
 from lockstep.domain.money import Money
 from lockstep.rtgs import ledger, parties, register, rules
 from lockstep.rtgs.ledger import Account
-from lockstep.rtgs.register import StoredPayment
+from lockstep.rtgs.register import StoredOrder, StoredPayment
 from lockstep.rtgs.tables import accounts, endings, mandates, postings, releases
 
 
@@ -20,10 +20,13 @@ from lockstep.rtgs.tables import accounts, endings, mandates, postings, releases
 class Posting:
     """One booking: a debit and its credit. Immutable, numbered, in the order of booking.
 
-    `reference` is `payment/<settlement id>` or `funding/<the operator's reference>`.
+    `reference` is `payment/<settlement id>`, `batch/<settlement id or UETR>/<leg>`, `<kind>/<UETR>` or
+    `funding/<the operator's reference>`. `entry` counts from 1 without gaps in each business day `day`.
     """
 
     number: int
+    day: int
+    entry: int
     reference: str
     debit: str
     credit: str
@@ -82,10 +85,13 @@ class Facts:
     mandates: tuple[Mandate, ...]
     tombstones: tuple[Tombstone, ...]
     releases: tuple[ReleaseGiven, ...]
+    orders: tuple[StoredOrder, ...] = ()
+    """Payments of every kind, those for settlements among them."""
 
 
 def collect(connection: Connection, bic: Bic) -> Facts:
     """The facts, from one consistent view."""
+    orders = register.all_orders(connection)
     tombstones = select(endings).where(endings.c.ending == "NEVER").order_by(endings.c.settlement_id)
     given = select(releases).order_by(releases.c.released_at, releases.c.settlement_id, releases.c.agent)
     return Facts(
@@ -95,7 +101,8 @@ def collect(connection: Connection, bic: Bic) -> Facts:
         agents=tuple(parties.agents(connection)),
         accounts=tuple(ledger.all_accounts(connection)),
         postings=tuple(all_postings(connection)),
-        payments=tuple(register.all_payments(connection)),
+        payments=tuple(register.settlements(orders)),
+        orders=tuple(orders),
         mandates=tuple(all_mandates(connection)),
         tombstones=tuple(
             Tombstone(
@@ -124,6 +131,8 @@ def all_postings(connection: Connection, after: int = 0) -> list[Posting]:
     return [
         Posting(
             number=row["number"],
+            day=row["day"],
+            entry=row["entry"],
             reference=row["reference"],
             debit=row["debit"],
             credit=row["credit"],

@@ -1,25 +1,42 @@
-"""The central bank's own desk: accounts, money, mandates, parties and the business day.
+"""The central bank's own desk: accounts, money, mandates, parties, liquidity, queues and the business day.
 
 Every act may be repeated: the same again changes nothing, the same id with other content raises Conflict.
 """
 
 import re
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from datetime import date
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import select
 
 from lockstep.domain.errors import Conflict, InvalidInput
-from lockstep.domain.identifiers import Bic, bic
+from lockstep.domain.identifiers import Bic, Uetr, bic
 from lockstep.domain.money import Money, minor_units
 from lockstep.domain.payment import PaymentState
-from lockstep.rtgs import ledger, payments, register, rules
+from lockstep.rtgs import business_day as days_
+from lockstep.rtgs import (
+    entering,
+    ledger,
+    liquidity,
+    offsetting,
+    payments,
+    queueing,
+    recalls,
+    register,
+    rules,
+    statements,
+    timetable,
+)
 from lockstep.rtgs.database import Database, Step
 from lockstep.rtgs.facts import Posting, all_postings
 from lockstep.rtgs.ledger import Account
+from lockstep.rtgs.orders import LARGEST_AMOUNT, Leg, Order, Priority, check_amount
 from lockstep.rtgs.parties import Role, hashed, refusal
-from lockstep.rtgs.register import Reason, StoredPayment
+from lockstep.rtgs.register import Reason, StoredOrder, StoredPayment
+from lockstep.rtgs.statements import AccountStatement
 from lockstep.rtgs.tables import days, mandates, parties, postings, settings
+from lockstep.rtgs.timetable import Timetable
 
 _ACCOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,33}")
 _REFERENCE = re.compile(r"[!-~]{1,100}")
@@ -55,7 +72,8 @@ class Operator:
         with self._step("quorum-set") as step:
             step.connection.execute(settings.update().values(quorum=agents))
             for stored in register.still_open(step.connection):
-                if stored.state is PaymentState.HELD and step.now <= stored.payment.pay_by:
+                pay_by = stored.order.pay_by
+                if stored.state is PaymentState.HELD and (pay_by is None or step.now <= pay_by):
                     payments.book_if_released(step, stored)
 
     def open_account(self, owner: Bic, number: str, currency: str) -> None:
@@ -65,9 +83,9 @@ class Operator:
         if not _ACCOUNT.fullmatch(number):
             raise InvalidInput("account", number, "1 to 34 letters, digits and hyphens, no hyphen first")
         with self._step("account-opened") as step:
-            known = ledger.account(step.connection, number)
+            known = step.books.account(number)
             if known is None:
-                ledger.open_account(step, number, owner, currency)
+                step.books.open_account(number, owner, currency)
             elif (known.owner, known.currency, known.technical) != (owner, currency, False):
                 raise Conflict("account", number)
 
@@ -76,14 +94,12 @@ class Operator:
 
         Pending payments of the account are tried again at once.
         """
-        ledger.check_amount(amount, "amount")
+        check_amount(amount, "amount")
         if not _REFERENCE.fullmatch(reference):
             raise InvalidInput("reference", reference, "1 to 100 visible ASCII characters")
         full_reference = f"funding/{reference}"
         with self._step("account-funded") as step:
-            target = self._account(step, account)
-            if target.currency != amount.currency:
-                raise InvalidInput("amount/@Ccy", amount.currency, f"the account's currency, {target.currency}")
+            self._same_currency(step, account, amount, "amount")
             central = ledger.central_account(amount.currency)
             known = step.connection.execute(select(postings).where(postings.c.reference == full_reference)).first()
             if known is not None:
@@ -91,10 +107,10 @@ class Operator:
                 if not same:
                     raise Conflict("funding", reference)
                 return int(known.number)
-            if ledger.account(step.connection, central) is None:
-                ledger.open_account(step, central, step.bic, amount.currency, technical=True)
-            number = ledger.transfer(step, central, account, amount, full_reference, earmarked=False)
-            payments.hold_pending(step, [account])
+            if step.books.account(central) is None:
+                step.books.open_account(central, step.bic, amount.currency, technical=True)
+            number = step.books.post([ledger.entry(full_reference, central, account, amount)])
+            payments.serve(step, [account])
         return number
 
     def set_mandate(
@@ -112,7 +128,7 @@ class Operator:
         the same account, payee and instructing party; a maximum of zero takes it back. Payments
         already taken stay.
         """
-        if maximum.amount < 0 or maximum.amount > ledger.LARGEST_AMOUNT:
+        if maximum.amount < 0 or maximum.amount > LARGEST_AMOUNT:
             raise InvalidInput("maximum", maximum, "zero or more, at most 18 digits")
         if instructing is not None:
             bic(instructing)
@@ -124,9 +140,7 @@ class Operator:
             "until": until,
         }
         with self._step("mandate-set") as step:
-            target = self._account(step, account)
-            if target.currency != maximum.currency:
-                raise InvalidInput("maximum/@Ccy", maximum.currency, f"the account's currency, {target.currency}")
+            self._same_currency(step, account, maximum, "maximum")
             in_force = rules.mandates_in_force(step.connection, account)
             if not any(all(row[name] == value for name, value in values.items()) for row in in_force):
                 step.connection.execute(mandates.insert().values(given_at=step.now, **values))
@@ -136,28 +150,57 @@ class Operator:
         Refused(DayOpen) while another is open.
         """
         with self._step("day-opened") as step:
-            current = rules.business_day(step.connection)
-            if current == day:
-                return
-            if current is not None:
-                raise refusal("DayOpen", "day", day, f"opened after {current} is closed")
-            last = step.connection.scalar(select(days.c.date).order_by(days.c.date.desc()).limit(1))
-            if last is not None and day <= last:
-                raise refusal("DayClosed", "day", day, f"after {last}, the last day that was closed")
-            step.connection.execute(days.insert().values(date=day, opened_at=step.now))
+            days_.open_day(step, day)
 
     def close_day(self) -> date | None:
-        """Ends the business day: all that is held or pending is rejected for good. None if none is open."""
+        """Ends the business day: all that is held or pending is rejected for good, every account is stated,
+        reservations end. Returns the day, None if none is open.
+        """
         if self.business_day() is None:
             return None
         with self._step("day-closed") as step:
-            day = rules.business_day(step.connection)
-            if day is None:
-                return None
-            step.connection.execute(days.update().where(days.c.date == day).values(closed_at=step.now))
-            reason = Reason.of("TM01", "IntrBkSttlmDt", day, "not booked: closed with the day")
-            payments.never(step, register.still_open(step.connection), PaymentState.REJECTED, reason)
-        return day
+            return days_.close_day(step)
+
+    def enter_phase(self, phase: str) -> None:
+        """Leads the open day into another phase of its timetable. Raises Refused(PhaseUnknown, DayClosed)."""
+        with self._step("phase-entered") as step:
+            days_.enter_phase(step, phase)
+
+    def set_timetable(self, table: Timetable | None, holidays: Mapping[date, str] | None = None) -> None:
+        """Opens and closes days by a timetable from the next tick on, or (None) by the operator's hand alone.
+
+        `holidays`, by date with their names, replace the calendar; None leaves it.
+        """
+        with self._step("timetable-set") as step:
+            stored = None if table is None else table.to_json()
+            step.connection.execute(settings.update().values(timetable=stored))
+            if holidays is not None:
+                timetable.set_holidays(step.connection, holidays.items())
+
+    def set_clock(self, instant: datetime, *, running: bool = False) -> None:
+        """Business time is this instant, and stands still or (`running`) goes on from there.
+
+        Raises InvalidInput for an instant before the present one. What has become due, the next tick does.
+        """
+        now = self._database.now()
+        offset, stands = self._database.clock.settings_for(instant, running=running, not_before=now)
+        with self._database.step("clock-set", now) as step:
+            step.connection.execute(settings.update().values(clock_offset=offset, clock_stands=stands))
+        self._database.clock.set(offset, stands)
+
+    def advance_clock(self, by: timedelta) -> None:
+        """Business time goes so much ahead, and stands still or runs as before."""
+        running = self._database.clock.stands is None
+        self.set_clock(self._database.now() + by, running=running)
+
+    def now(self) -> datetime:
+        """Business time."""
+        return self._database.now()
+
+    def phase(self) -> str:
+        """The phase of the business day; CLOSED if none is open."""
+        with self._database.reading() as connection:
+            return timetable.phase(connection)
 
     def business_day(self) -> date | None:
         """The day that is open, or None."""
@@ -182,14 +225,103 @@ class Operator:
     def payments(self) -> list[StoredPayment]:
         """All payments, in order of arrival."""
         with self._database.reading() as connection:
-            return register.all_payments(connection)
+            return register.settlements(register.all_orders(connection))
+
+    def orders(self) -> list[StoredOrder]:
+        """All payments of every kind, in order of arrival."""
+        with self._database.reading() as connection:
+            return register.all_orders(connection)
+
+    def queue(self, account: str | None = None) -> list[StoredOrder]:
+        """What waits, of one account or of all, in the order in which each is served."""
+        with self._database.reading() as connection:
+            return register.queued(connection, account)
+
+    def statement(self, account: str, day: date) -> AccountStatement:
+        """An account's statement; of the day that is open, what there is so far. Raises InvalidInput."""
+        now = self._database.now()
+        with self._database.reading() as connection:
+            return statements.statement(connection, account, day, now)
+
+    def submit(self, order: Order, *, instructing: Bic, message_id: str) -> StoredOrder:
+        """A payment order by the operator's hand, in a party's name; the stored one if it is known already.
+
+        Raises as `entering.enter`.
+        """
+        with self._step("order-submitted") as step:
+            taken = entering.enter(step, order, instructing=instructing, message_id=message_id)
+            known = taken or register.by_uetr(step.connection, order.uetr)
+        assert known is not None
+        return known
+
+    def submit_batch(self, order: Order, legs: tuple[Leg, ...], *, instructing: Bic, message_id: str) -> StoredOrder:
+        """A multilateral batch: all net positions or none, through the technical account, with one result."""
+        batch = entering.as_batch(order, legs, self._database.bic)
+        return self.submit(batch, instructing=instructing, message_id=message_id)
+
+    def set_credit_limit(self, account: str, amount: Money) -> None:
+        """How far below zero an account may go within a day. Raises Refused(LimitInUse) for less than is used."""
+        with self._step("credit-limit-set") as step:
+            self._same_currency(step, account, amount, "credit_limit")
+            liquidity.set_credit_limit(step, account, amount.amount)
+
+    def reserve(self, account: str, priority: Priority, amount: Money, *, standing: bool = False) -> None:
+        """Keeps money for urgent or high payments, today or (`standing`) from the next day on."""
+        with self._step("liquidity-reserved") as step:
+            self._same_currency(step, account, amount, "Amt")
+            liquidity.reserve(step, account, priority, amount.amount, standing=standing)
+
+    def set_limit(self, account: str, counterparty: str | None, amount: Money | None) -> None:
+        """Limits normal payments to one counterparty's account or (None) to all others; None takes it back."""
+        with self._step("limit-set") as step:
+            if amount is not None:
+                self._same_currency(step, account, amount, "limit")
+            liquidity.set_limit(step, account, counterparty, None if amount is None else amount.amount)
+
+    def set_priority(self, uetr: Uetr, priority: Priority) -> None:
+        """Moves a waiting payment to the end of another class. Raises Refused(PaymentUnknown, PaymentNotQueued)."""
+        with self._step("payment-modified") as step:
+            stored = queueing.queued(step, uetr)
+            queueing.set_priority(step, stored, priority)
+            payments.serve(step, stored.order.debits())
+
+    def move(self, uetr: Uetr, *, to_front: bool) -> None:
+        """Moves a waiting payment to the front or the end of its class. Raises as `set_priority`."""
+        with self._step("payment-modified") as step:
+            stored = queueing.queued(step, uetr)
+            queueing.move(step, stored, to_front=to_front)
+            payments.serve(step, stored.order.debits())
+
+    def recall(self, uetr: Uetr, *, asked_by: Bic, code: str = "CUST") -> Reason | None:
+        """Recalls a payment, or buries its UETR if none came; why not, or None if it is never booked now.
+
+        Raises Refused(NotAuthorised) for anybody but who instructed it.
+        """
+        with self._step("payment-recalled") as step:
+            known = register.by_uetr(step.connection, uetr)
+            if known is not None and known.instructing != asked_by:
+                raise refusal("NotAuthorised", "AppHdr/Fr", asked_by, "who instructed the payment")
+            settlement_id = None if known is None else known.order.settlement_id
+            found = recalls.recall(step, known, uetr, settlement_id=settlement_id, case_id="desk", code=code)
+            return found.reason
+
+    def offset(self, currency: str) -> int:
+        """Settles queued payments multilaterally, on net positions; how many."""
+        minor_units(currency)
+        with self._step("queues-offset") as step:
+            return offsetting.multilateral(step, currency)
 
     def _step(self, name: str) -> AbstractContextManager[Step]:
         return self._database.step(name, self._database.now())
 
     @staticmethod
     def _account(step: Step, number: str) -> Account:
-        found = ledger.account(step.connection, number)
+        found = step.books.account(number)
         if found is None or found.technical:
             raise InvalidInput("account", number, "a participant's account")
         return found
+
+    def _same_currency(self, step: Step, number: str, amount: Money, field: str) -> None:
+        target = self._account(step, number)
+        if target.currency != amount.currency:
+            raise InvalidInput(f"{field}/@Ccy", amount.currency, f"the account's currency, {target.currency}")

@@ -1,6 +1,7 @@
 """Who may speak to the RTGS, and as what. API keys are stored as their SHA-256 only."""
 
 import hashlib
+from collections.abc import Collection
 from enum import Enum
 
 from sqlalchemy import Connection, select
@@ -40,10 +41,11 @@ def owner_of(connection: Connection, key: str) -> Bic | None:
     return None if found is None else Bic(found)
 
 
-def require(connection: Connection, bic: Bic, role: Role, message: str) -> None:
-    """Raises Refused(NotAuthorised) unless the party has the role."""
-    if connection.scalar(select(parties.c.role).where(parties.c.bic == bic)) != role.value:
-        raise refusal("NotAuthorised", "AppHdr/Fr", bic, f"{message} comes from a party of role {role.value}")
+def require(connection: Connection, bic: Bic, roles: Collection[Role], message: str) -> None:
+    """Raises Refused(NotAuthorised) unless the party has one of the roles."""
+    if connection.scalar(select(parties.c.role).where(parties.c.bic == bic)) not in {role.value for role in roles}:
+        allowed = " or ".join(role.value for role in roles)
+        raise refusal("NotAuthorised", "AppHdr/Fr", bic, f"{message} comes from a party of role {allowed}")
 
 
 def agents(connection: Connection) -> list[Bic]:

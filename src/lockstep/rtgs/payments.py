@@ -1,128 +1,254 @@
 """The states a payment passes through. Every change is announced in the step that makes it.
 
-(new) ──> HELD ──release by the quorum──> BOOKED         final
-  │  └──> PENDING ──funds──> HELD
+(new) ──> HELD ──release by the quorum──> BOOKED         final; what is not held goes there at once
+  │  └──> PENDING ──its turn, funds──> HELD, BOOKED
   ├─────> REJECTED <──expiry, end of day── HELD, PENDING     never: a tombstone stands
   └ ─ ─ ─ CANCELLED <──camt.056── HELD, PENDING              never: a tombstone stands
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from sqlalchemy import func, select
 
 from lockstep.domain.identifiers import Bic
-from lockstep.domain.message import Message
-from lockstep.domain.payment import BookingNotice, Payment, PaymentState
-from lockstep.rtgs import ledger, register
+from lockstep.domain.payment import PaymentState
+from lockstep.rtgs import announcing, ledger, limits, queueing, register
 from lockstep.rtgs.database import Step
-from lockstep.rtgs.parties import Role, agents, quorum
-from lockstep.rtgs.register import Reason, StoredPayment
-from lockstep.rtgs.tables import parties, releases
+from lockstep.rtgs.ledger import Entry
+from lockstep.rtgs.orders import Kind, Order, Priority
+from lockstep.rtgs.parties import Role, quorum
+from lockstep.rtgs.register import Reason, StoredOrder
+from lockstep.rtgs.tables import earmarks, parties, releases
 
 
-def take(step: Step, message: Message[Payment], verdict: int | Reason) -> PaymentState:
-    """Enters a new payment: HELD with its money set aside, or PENDING for want of it; REJECTED with a
-    tombstone if the verdict is a reason. A verdict that is a number is the mandate's.
+def take(
+    step: Step, order: Order, *, instructing: Bic, message_id: str, verdict: Reason | Mapping[str, int]
+) -> StoredOrder:
+    """Enters a new payment. A verdict that is a reason makes it REJECTED, with a tombstone for its
+    settlement; any other names the mandate of each account debited.
+
+    What can go now is HELD or BOOKED, the rest PENDING; a liquidity transfer is booked now or refused.
     """
-    payment = message.body
-    state, reason, mandate = PaymentState.HELD, None, None
-    if isinstance(verdict, Reason):
-        state, reason = PaymentState.REJECTED, verdict
-        if register.tombstone(step.connection, payment.settlement_id) is None:
-            register.end(step, payment.settlement_id, "NEVER", payment.uetr, verdict.code)
-    else:
-        mandate = verdict
-        if not ledger.earmark(step, payment.debtor.number, payment.amount.amount):
-            state = PaymentState.PENDING
-            reason = Reason.of("AM04", "IntrBkSttlmAmt", payment.amount, "at most what the debtor has available")
-    stored = StoredPayment(
-        payment=payment,
-        instructing=message.sender,
-        message_id=message.message_id,
-        mandate=mandate,
-        state=state,
+    refused = verdict if isinstance(verdict, Reason) else None
+    mandates = {} if isinstance(verdict, Reason) else verdict
+    wait = None if refused else obstacle(step, order)
+    if wait and order.kind is Kind.TRANSFER:
+        refused = wait
+    number, position = step.next_payment()
+    stored = StoredOrder(
+        number=number,
+        order=order,
+        position=position,
+        instructing=instructing,
+        message_id=message_id,
+        mandate=mandates.get(order.debtor.number),
+        state=PaymentState.PENDING,
         decided_at=step.now,
-        reason_code=reason.code if reason else None,
-        reason=reason.text if reason else None,
+        entered_at=step.now,
     )
-    register.insert(step, stored)
-    _announce(step, stored)
-    return state
+    if refused:
+        stored = _with(step, stored, PaymentState.REJECTED, refused)
+        if order.settlement_id and register.tombstone(step.connection, order.settlement_id) is None:
+            register.end(step, order.settlement_id, "NEVER", order.uetr, refused.code)
+    elif wait:
+        stored = _with(step, stored, PaymentState.PENDING, wait)
+    register.insert(step, stored, mandates)
+    if refused or wait:
+        announcing.status(step, stored)
+        return stored
+    stored, credited = _go(step, stored)
+    serve(step, credited)
+    return stored
 
 
-def book(step: Step, stored: StoredPayment) -> None:
-    """Moves the held money, finally; tells both banks, the instructing party and the agents."""
-    payment = stored.payment
-    posting = ledger.transfer(
-        step,
-        payment.debtor.number,
-        payment.creditor.number,
-        payment.amount,
-        f"payment/{payment.settlement_id}",
-        earmarked=True,
-    )
-    register.end(step, payment.settlement_id, "BOOKED", payment.uetr)
-    _enter(step, stored, PaymentState.BOOKED, None)
-    for account, credit in ((payment.debtor, False), (payment.creditor, True)):
-        notice = BookingNotice(
-            account=account,
-            amount=payment.amount,
-            credit=credit,
-            booked_at=step.now,
-            posting=posting,
-            uetr=payment.uetr,
-            settlement_id=payment.settlement_id,
-            salt=payment.salt,
-        )
-        step.send([account.owner, *_watchers(step, stored)], notice)
-    hold_pending(step, [payment.creditor.number])
+def obstacle(step: Step, order: Order) -> Reason | None:
+    """Why a new payment cannot go now, or None."""
+    begins = order.timing.not_before
+    if begins is not None and step.now < begins:
+        return Reason.of("TM01", "SttlmTmReq/FrTm", begins.isoformat(), "not settled before")
+    if queueing.blocked(step, order):
+        return Reason.of("AM04", "IntrBkSttlmAmt", order.amount, "waits behind payments queued before it")
+    return _lacking(step, order, limits.of_account(step.connection, order.debtor.number))
 
 
-def book_if_released(step: Step, stored: StoredPayment) -> bool:
+def book(step: Step, stored: StoredOrder) -> StoredOrder:
+    """Moves the money, finally; tells everybody concerned, and serves who waited for it."""
+    booked, credited = _book(step, stored)
+    serve(step, credited)
+    return booked
+
+
+def book_if_released(step: Step, stored: StoredOrder) -> bool:
     """Books a held payment that a quorum of those who are agents now has released."""
     given = select(func.count()).select_from(releases.join(parties, releases.c.agent == parties.c.bic))
-    given = given.where(releases.c.uetr == stored.payment.uetr, parties.c.role == Role.AGENT.value)
+    given = given.where(releases.c.uetr == stored.order.uetr, parties.c.role == Role.AGENT.value)
     if step.connection.execute(given).scalar_one() < quorum(step.connection):
         return False
     book(step, stored)
     return True
 
 
-def never(step: Step, ended: Sequence[StoredPayment], state: PaymentState, reason: Reason) -> None:
+def go_together(step: Step, chosen: Sequence[StoredOrder]) -> None:
+    """Holds or books payments that wait, all at one moment: only their net must be within limits.
+
+    Raises Refused if it is not; then the whole step is to be given up.
+    """
+    entries: list[Entry] = []
+    first_entry: dict[int, int] = {}
+    for stored in chosen:
+        if not stored.order.held:
+            first_entry[stored.number] = len(entries)
+            entries.extend(_entries(stored.order))
+    posting = step.books.post(entries) if entries else 0
+    for stored in chosen:
+        if stored.order.held:
+            _hold(step, stored)
+        else:
+            for account, amount in stored.order.debits().items():
+                step.books.use_reservation(account, amount, _class(stored.order))
+            _booked(step, stored, posting + first_entry[stored.number])
+    serve(step, dict.fromkeys(stored.order.creditor.number for stored in chosen))
+
+
+def never(step: Step, ended: Sequence[StoredOrder], state: PaymentState, reason: Reason) -> None:
     """Ends open payments as REJECTED or CANCELLED and frees their money, then serves who waits for it."""
     for stored in ended:
-        payment = stored.payment
+        order = stored.order
         if stored.state is PaymentState.HELD:
-            ledger.free(step, payment.debtor.number, payment.amount.amount)
-        register.end(step, payment.settlement_id, "NEVER", payment.uetr, reason.code)
-        _enter(step, stored, state, reason)
-    hold_pending(step, dict.fromkeys(stored.payment.debtor.number for stored in ended))
+            for account, amount, from_reservation in _take_earmarks(step, stored):
+                step.books.free(account, amount, priority=_class(order), to_reservation=from_reservation)
+        if order.settlement_id:
+            register.end(step, order.settlement_id, "NEVER", order.uetr, reason.code)
+        changed = _with(step, stored, state, reason)
+        register.update(step, changed)
+        announcing.status(step, changed)
+    serve(step, dict.fromkeys(account for stored in ended for account in stored.order.debits()))
 
 
-def hold_pending(step: Step, accounts: Iterable[str]) -> None:
-    """Tries the accounts' pending payments again, in order of arrival; each that now fits is held.
+def serve(step: Step, accounts: Iterable[str]) -> None:
+    """Tries again what waits in the accounts' queues, in their order, and in those of whom that pays.
 
-    One too large for what is there does not block those behind it.
+    Ends, since each round either lets a payment go or takes an account off the list.
     """
-    for number in accounts:
-        for stored in register.pending(step.connection, number, step.now):
-            if ledger.earmark(step, number, stored.payment.amount.amount):
-                _enter(step, stored, PaymentState.HELD, None)
+    todo = list(dict.fromkeys(accounts))
+    while todo:
+        account = todo.pop(0)
+        for stored in _ready(step, account):
+            _, credited = _go(step, stored)
+            todo.extend(number for number in credited if number not in todo)
 
 
-def _enter(step: Step, stored: StoredPayment, state: PaymentState, reason: Reason | None) -> None:
+def _ready(step: Step, account: str) -> Iterable[StoredOrder]:
+    """What of an account's queue can go, one after another: the caller lets each go before the next."""
+    for batch in queueing.batches_of(step, account):
+        if _lacking(step, batch.order, {}) is None:
+            yield batch
+    known = limits.of_account(step.connection, account)
+    room = step.books.room(account, Priority.NORMAL)
+    for stored in queueing.waiting(step, account, at_most=room):
+        if _lacking(step, stored.order, known) is None:
+            yield stored
+        elif stored.order.priority is not Priority.NORMAL:
+            return
+
+
+def _lacking(step: Step, order: Order, known: dict[str, int]) -> Reason | None:
+    """What a payment lacks: money, or room under one of its debtor's limits (`known`)."""
+    for account, amount in order.debits().items():
+        if step.books.room(account, _class(order)) < amount:
+            return Reason.of("AM04", "IntrBkSttlmAmt", order.amount, "at most what the debtor has available")
+    name = limits.name_of(known, order.creditor.number) if limits.applies(order) else None
+    if name is not None:
+        room = limits.room(step.connection, order.debtor.number, name, known)
+        if room < order.amount.amount:
+            return Reason.of("AM14", "IntrBkSttlmAmt", order.amount, f"at most {room} minor units under limit {name}")
+    return None
+
+
+def _go(step: Step, stored: StoredOrder) -> tuple[StoredOrder, list[str]]:
+    """Holds or books what can go; who has been credited."""
+    return (_hold(step, stored), []) if stored.order.held else _book(step, stored)
+
+
+def _hold(step: Step, stored: StoredOrder) -> StoredOrder:
+    priority = _class(stored.order)
+    rows = [
+        {
+            "uetr": stored.order.uetr,
+            "account": account,
+            "amount": amount,
+            "from_reservation": step.books.earmark(account, amount, priority),
+        }
+        for account, amount in stored.order.debits().items()
+    ]
+    step.connection.execute(earmarks.insert(), rows)
+    held = _with(step, stored, PaymentState.HELD, None)
+    register.update(step, held)
+    announcing.status(step, held)
+    return held
+
+
+def _book(step: Step, stored: StoredOrder) -> tuple[StoredOrder, list[str]]:
+    order = stored.order
+    earmarked = {}
+    if stored.state is PaymentState.HELD:
+        earmarked = {account: amount for account, amount, _ in _take_earmarks(step, stored)}
+    else:
+        for account, amount in order.debits().items():
+            step.books.use_reservation(account, amount, _class(order))
+    entries = _entries(order)
+    posting = step.books.post(entries, earmarked)
+    booked = _booked(step, stored, posting)
+    return booked, [one.credit for one in entries if one.credit != ledger.technical_account(one.currency)]
+
+
+def _booked(step: Step, stored: StoredOrder, posting: int) -> StoredOrder:
+    """Records that a payment's postings are made."""
+    order = stored.order
+    if order.settlement_id:
+        register.end(step, order.settlement_id, "BOOKED", order.uetr)
+    booked = _with(step, stored, PaymentState.BOOKED, None)
+    booked = replace(booked, irrevocable_at=step.now, booked_at=step.now)
+    register.update(step, booked)
+    announcing.status(step, booked)
+    announcing.booking(step, booked, posting)
+    return booked
+
+
+def _entries(order: Order) -> list[Entry]:
+    """What a payment books; a batch pays in first and out then."""
+    if order.kind is Kind.BATCH:
+        technical, name = order.debtor.number, f"batch/{order.settlement_id or order.uetr}"
+        legs = sorted(order.legs, key=lambda leg: not leg.debit)
+        return [
+            Entry(
+                f"{name}/{at}",
+                leg.account if leg.debit else technical,
+                technical if leg.debit else leg.account,
+                order.amount.currency,
+                leg.amount,
+            )
+            for at, leg in enumerate(legs, 1)
+        ]
+    subject = f"payment/{order.settlement_id}" if order.settlement_id else f"{order.kind.value.lower()}/{order.uetr}"
+    return [ledger.entry(subject, order.debtor.number, order.creditor.number, order.amount)]
+
+
+def _take_earmarks(step: Step, stored: StoredOrder) -> list[tuple[str, int, int]]:
+    """Account, amount and part out of the reservation of each earmark of a payment, which then are none."""
+    of_payment = earmarks.c.uetr == stored.order.uetr
+    query = select(earmarks.c.account, earmarks.c.amount, earmarks.c.from_reservation).where(of_payment)
+    found = [(str(row[0]), int(row[1]), int(row[2])) for row in step.connection.execute(query)]
+    step.connection.execute(earmarks.delete().where(of_payment))
+    return found
+
+
+def _class(order: Order) -> Priority:
+    """Whose reservation a payment may use: a batch's is the urgent one."""
+    return Priority.URGENT if order.kind is Kind.BATCH else order.priority
+
+
+def _with(step: Step, stored: StoredOrder, state: PaymentState, reason: Reason | None) -> StoredOrder:
     code, text = (reason.code, reason.text) if reason else (None, None)
-    changed = replace(stored, state=state, decided_at=step.now, reason_code=code, reason=text)
-    register.update_state(step, changed)
-    _announce(step, changed)
-
-
-def _announce(step: Step, stored: StoredPayment) -> None:
-    """PENDING concerns the instructing party alone; anything else the agents too."""
-    pending = stored.state is PaymentState.PENDING
-    step.send([stored.instructing] if pending else _watchers(step, stored), stored.report())
-
-
-def _watchers(step: Step, stored: StoredPayment) -> list[Bic]:
-    return [stored.instructing, *agents(step.connection)]
+    return replace(stored, state=state, decided_at=step.now, reason_code=code, reason=text)

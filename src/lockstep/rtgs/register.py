@@ -1,17 +1,20 @@
 """The register of payments and of how settlements ended: what is kept, without what happens."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, func, or_, select
 
 from lockstep.domain.identifiers import Bic, SettlementId, Uetr
 from lockstep.domain.money import Money
-from lockstep.domain.payment import CashAccount, Payment, PaymentReport, PaymentState
+from lockstep.domain.payment import CashAccount, Payment, PaymentReport, PaymentState, Timing
 from lockstep.rtgs.database import Step
-from lockstep.rtgs.tables import endings, payments
+from lockstep.rtgs.orders import Kind, Leg, Order, Priority
+from lockstep.rtgs.tables import barred, batch_legs, endings, payments
 
 OPEN = (PaymentState.HELD, PaymentState.PENDING)
+_CHUNK = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +31,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredPayment:
-    """A payment as the RTGS keeps it."""
+    """A settlement's payment as the RTGS keeps it."""
 
     payment: Payment
     instructing: Bic
@@ -41,6 +44,7 @@ class StoredPayment:
     reason: str | None = None
 
     def report(self) -> PaymentReport:
+        """As pacs.002 tells it."""
         return PaymentReport(
             original_message_id=self.message_id,
             uetr=self.payment.uetr,
@@ -52,38 +56,93 @@ class StoredPayment:
         )
 
 
-def all_payments(connection: Connection) -> list[StoredPayment]:
-    """All payments, in order of arrival."""
-    return _where(connection)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredOrder:
+    """Any payment order, and what became of it.
+
+    The moments of the Settlement Finality Directive: `entered_at` (SF1), `irrevocable_at` (SF2) and
+    `booked_at` (SF3); the last two are None until it is booked.
+    """
+
+    number: int
+    order: Order
+    position: int
+    """In the debtor's queue, within its priority: the smaller goes first."""
+    instructing: Bic
+    message_id: str
+    mandate: int | None
+    """Number of the mandate under which it was taken; None for the debtor's own order, or a refused one."""
+    state: PaymentState
+    decided_at: datetime
+    reason_code: str | None = None
+    reason: str | None = None
+    entered_at: datetime
+    irrevocable_at: datetime | None = None
+    booked_at: datetime | None = None
+
+    def stored_payment(self) -> StoredPayment:
+        """As the settlement's payment that it is."""
+        return StoredPayment(
+            payment=self.order.payment(),
+            instructing=self.instructing,
+            message_id=self.message_id,
+            mandate=self.mandate,
+            state=self.state,
+            decided_at=self.decided_at,
+            reason_code=self.reason_code,
+            reason=self.reason,
+        )
 
 
-def by_uetr(connection: Connection, uetr: Uetr) -> StoredPayment | None:
-    return next(iter(_where(connection, payments.c.uetr == uetr)), None)
+def all_orders(connection: Connection) -> list[StoredOrder]:
+    """All payments of every kind, in order of arrival."""
+    return where(connection)
 
 
-def live(connection: Connection, settlement_id: SettlementId) -> StoredPayment | None:
+def settlements(orders: Iterable[StoredOrder]) -> list[StoredPayment]:
+    """Those that are a settlement's own payment."""
+    return [stored.stored_payment() for stored in orders if stored.order.kind is Kind.SETTLEMENT]
+
+
+def by_uetr(connection: Connection, uetr: Uetr) -> StoredOrder | None:
+    return next(iter(where(connection, payments.c.uetr == uetr)), None)
+
+
+def by_uetrs(connection: Connection, uetrs: Iterable[Uetr]) -> list[StoredOrder]:
+    """Those that exist, in order of arrival within each five hundred."""
+    wanted = list(uetrs)
+    chunks = (wanted[start : start + _CHUNK] for start in range(0, len(wanted), _CHUNK))
+    return [stored for chunk in chunks for stored in where(connection, payments.c.uetr.in_(chunk))]
+
+
+def live(connection: Connection, settlement_id: SettlementId) -> StoredOrder | None:
     """The settlement's payment that is open or booked; there is at most one."""
     states = [PaymentState.HELD.name, PaymentState.PENDING.name, PaymentState.BOOKED.name]
-    found = _where(connection, payments.c.settlement_id == settlement_id, payments.c.state.in_(states))
+    found = where(connection, payments.c.settlement_id == settlement_id, payments.c.state.in_(states))
     return next(iter(found), None)
 
 
-def still_open(connection: Connection, due_before: datetime | None = None) -> list[StoredPayment]:
+def still_open(connection: Connection, due_before: datetime | None = None) -> list[StoredOrder]:
     """Payments held or pending, in order of arrival; with `due_before` those whose `pay_by` has passed."""
     conditions: list[ColumnElement[bool]] = [payments.c.state.in_([state.name for state in OPEN])]
     if due_before is not None:
         conditions.append(payments.c.pay_by < due_before)
-    return _where(connection, *conditions)
+    return where(connection, *conditions)
 
 
-def pending(connection: Connection, debtor_account: str, now: datetime) -> list[StoredPayment]:
-    """An account's payments that wait for funds and may still be paid, in order of arrival."""
-    return _where(
-        connection,
-        payments.c.state == PaymentState.PENDING.name,
-        payments.c.debtor_account == debtor_account,
-        payments.c.pay_by >= now,
-    )
+def queued(connection: Connection, account: str | None = None) -> list[StoredOrder]:
+    """What is pending, of one debtor's account or of all, in order of service."""
+    conditions = [payments.c.state == PaymentState.PENDING.name]
+    if account is not None:
+        conditions.append(payments.c.debtor_account == account)
+    return where(connection, *conditions, by_priority=True)
+
+
+def anything_queued(connection: Connection) -> bool:
+    """Whether a payment waits that time or others' payments could help, and not funds alone."""
+    helped = or_(payments.c.kind != Kind.SETTLEMENT.value, payments.c.not_before.is_not(None))
+    query = select(payments.c.number).where(payments.c.state == "PENDING", helped)
+    return connection.execute(query.limit(1)).first() is not None
 
 
 def tombstone(connection: Connection, settlement_id: SettlementId) -> datetime | None:
@@ -93,8 +152,24 @@ def tombstone(connection: Connection, settlement_id: SettlementId) -> datetime |
     )
 
 
+def barred_since(connection: Connection, uetr: Uetr) -> datetime | None:
+    """Since when a UETR that no payment had come under can never be used, or None."""
+    return connection.scalar(select(barred.c.barred_at).where(barred.c.uetr == uetr))
+
+
+def bar(step: Step, uetr: Uetr, reason_code: str) -> datetime:
+    """Buries a UETR that is not known; since when it is buried."""
+    since = barred_since(step.connection, uetr)
+    if since is None:
+        since = step.now
+        step.books.changes += 1
+        step.connection.execute(barred.insert().values(uetr=uetr, barred_at=since, reason_code=reason_code))
+    return since
+
+
 def end(step: Step, settlement_id: SettlementId, ending: str, uetr: Uetr, reason_code: str | None = None) -> None:
     """Writes a settlement's one ending, BOOKED or NEVER; the table refuses a second."""
+    step.books.changes += 1
     step.connection.execute(
         endings.insert().values(
             settlement_id=settlement_id, ending=ending, uetr=uetr, ended_at=step.now, reason_code=reason_code
@@ -102,69 +177,123 @@ def end(step: Step, settlement_id: SettlementId, ending: str, uetr: Uetr, reason
     )
 
 
-def update_state(step: Step, stored: StoredPayment) -> None:
-    """Stores a payment's new state."""
+def returned(connection: Connection, original: Uetr) -> int:
+    """How much of a payment was given back, or is about to be, in minor units."""
+    given = select(func.coalesce(func.sum(payments.c.amount), 0)).where(
+        payments.c.original == original, payments.c.state.not_in(("REJECTED", "CANCELLED"))
+    )
+    return int(connection.execute(given).scalar_one())
+
+
+def update(step: Step, stored: StoredOrder) -> None:
+    """Stores a payment's new state and moments."""
+    step.books.changes += 1
     step.connection.execute(
         payments.update()
-        .where(payments.c.uetr == stored.payment.uetr)
+        .where(payments.c.number == stored.number)
         .values(
             state=stored.state.name,
             decided_at=stored.decided_at,
             reason_code=stored.reason_code,
             reason=stored.reason,
+            irrevocable_at=stored.irrevocable_at,
+            booked_at=stored.booked_at,
         )
     )
 
 
-def insert(step: Step, stored: StoredPayment) -> None:
-    """Stores a new payment."""
-    payment = stored.payment
+def insert(step: Step, stored: StoredOrder, mandates: Mapping[str, int]) -> None:
+    """Stores a new payment, and a batch's legs with the mandates of those who pay in."""
+    order = stored.order
+    step.books.changes += 1
     step.connection.execute(
         payments.insert().values(
-            uetr=payment.uetr,
-            settlement_id=payment.settlement_id,
-            salt=payment.salt,
+            number=stored.number,
+            uetr=order.uetr,
+            kind=order.kind.value,
+            priority=int(order.priority),
+            position=stored.position,
+            held=order.held,
+            settlement_id=order.settlement_id,
+            salt=order.salt,
+            original=order.original,
             instructing=stored.instructing,
             message_id=stored.message_id,
-            instruction_id=payment.instruction_id,
-            end_to_end_id=payment.end_to_end_id,
-            currency=payment.amount.currency,
-            amount=payment.amount.amount,
-            settlement_date=payment.settlement_date,
-            debtor=payment.debtor.owner,
-            debtor_account=payment.debtor.number,
-            creditor=payment.creditor.owner,
-            creditor_account=payment.creditor.number,
-            pay_by=payment.pay_by,
+            instruction_id=order.instruction_id,
+            end_to_end_id=order.end_to_end_id,
+            currency=order.amount.currency,
+            amount=order.amount.amount,
+            settlement_date=order.settlement_date,
+            debtor=order.debtor.owner,
+            debtor_account=order.debtor.number,
+            creditor=order.creditor.owner,
+            creditor_account=order.creditor.number,
+            pay_by=order.pay_by,
+            not_before=order.timing.not_before,
+            debit_at=order.timing.debit_at,
+            credit_at=order.timing.credit_at,
             mandate=stored.mandate,
             state=stored.state.name,
             decided_at=stored.decided_at,
             reason_code=stored.reason_code,
             reason=stored.reason,
+            entered_at=stored.entered_at,
+            irrevocable_at=stored.irrevocable_at,
+            booked_at=stored.booked_at,
         )
     )
+    if order.legs:
+        step.connection.execute(
+            batch_legs.insert(),
+            [
+                {
+                    "uetr": order.uetr,
+                    "leg": at,
+                    "account": leg.account,
+                    "debit": leg.debit,
+                    "amount": leg.amount,
+                    "mandate": mandates.get(leg.account) if leg.debit else None,
+                }
+                for at, leg in enumerate(order.legs, 1)
+            ],
+        )
 
 
-def _where(connection: Connection, *conditions: ColumnElement[bool]) -> list[StoredPayment]:
-    rows = connection.execute(select(payments).where(*conditions).order_by(payments.c.number)).mappings()
-    return [_stored(row) for row in rows]
+def where(connection: Connection, *conditions: ColumnElement[bool], by_priority: bool = False) -> list[StoredOrder]:
+    """Payments in order of arrival, or of service."""
+    first = (payments.c.priority, payments.c.position) if by_priority else ()
+    rows = connection.execute(select(payments).where(*conditions).order_by(*first, payments.c.number)).mappings().all()
+    return [_stored(row, _legs(connection, row) if row["kind"] == Kind.BATCH.value else ()) for row in rows]
 
 
-def _stored(row: RowMapping) -> StoredPayment:
-    settlement_date: date = row["settlement_date"]
-    return StoredPayment(
-        payment=Payment(
+def _legs(connection: Connection, row: RowMapping) -> tuple[Leg, ...]:
+    query = select(batch_legs).where(batch_legs.c.uetr == row["uetr"]).order_by(batch_legs.c.leg)
+    found = connection.execute(query).mappings()
+    return tuple(Leg(account=leg["account"], debit=leg["debit"], amount=leg["amount"]) for leg in found)
+
+
+def _stored(row: RowMapping, legs: tuple[Leg, ...]) -> StoredOrder:
+    return StoredOrder(
+        number=row["number"],
+        order=Order(
             uetr=Uetr(row["uetr"]),
+            kind=Kind(row["kind"]),
+            priority=Priority(row["priority"]),
+            held=row["held"],
             instruction_id=row["instruction_id"],
             end_to_end_id=row["end_to_end_id"],
             amount=Money(currency=row["currency"], amount=row["amount"]),
-            settlement_date=settlement_date,
+            settlement_date=row["settlement_date"],
             debtor=CashAccount(owner=Bic(row["debtor"]), number=row["debtor_account"]),
             creditor=CashAccount(owner=Bic(row["creditor"]), number=row["creditor_account"]),
-            settlement_id=SettlementId(row["settlement_id"]),
+            settlement_id=None if row["settlement_id"] is None else SettlementId(row["settlement_id"]),
             salt=row["salt"],
             pay_by=row["pay_by"],
+            timing=Timing(debit_at=row["debit_at"], credit_at=row["credit_at"], not_before=row["not_before"]),
+            original=None if row["original"] is None else Uetr(row["original"]),
+            legs=legs,
         ),
+        position=row["position"],
         instructing=Bic(row["instructing"]),
         message_id=row["message_id"],
         mandate=row["mandate"],
@@ -172,4 +301,7 @@ def _stored(row: RowMapping) -> StoredPayment:
         decided_at=row["decided_at"],
         reason_code=row["reason_code"],
         reason=row["reason"],
+        entered_at=row["entered_at"],
+        irrevocable_at=row["irrevocable_at"],
+        booked_at=row["booked_at"],
     )

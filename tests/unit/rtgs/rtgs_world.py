@@ -111,6 +111,7 @@ class World:
 
     def furnish(self, funds: int = 15_000) -> None:
         desk = self.rtgs.operator
+        desk.open_day(DAY)  # before there is anybody to tell
         desk.register_party(SERVICE, Role.INSTRUCTING, f"{SERVICE}-secret-key")
         for bank in (BUYER, SELLER):
             desk.register_party(bank, Role.PARTICIPANT, f"{bank}-secret-key")
@@ -119,7 +120,6 @@ class World:
         for account in (BUYER_ACCOUNT, SELLER_ACCOUNT):
             desk.open_account(account.owner, account.number, "EUR")
             desk.set_mandate(account.number, euro(1_000_000), DAY)
-        desk.open_day(DAY)
         if funds:
             desk.fund(BUYER_ACCOUNT.number, euro(funds), "opening")
 

@@ -243,10 +243,19 @@ def books(lived: Lived) -> rtgs.Facts:
         number=1, account="BUYER-EUR", maximum=CASH, until=DAY, payee=None, instructing=service, given_at=START
     )
     funding = rtgs.Posting(
-        number=1, reference="funding/1", debit="CENTRAL-BANK-EUR", credit="BUYER-EUR", amount=CASH, booked_at=START
+        number=1,
+        day=1,
+        entry=1,
+        reference="funding/1",
+        debit="CENTRAL-BANK-EUR",
+        credit="BUYER-EUR",
+        amount=CASH,
+        booked_at=START,
     )
     paying = rtgs.Posting(
         number=2,
+        day=1,
+        entry=2,
         reference=f"payment/{lived.settled}",
         debit="BUYER-EUR",
         credit="SELLER-EUR",

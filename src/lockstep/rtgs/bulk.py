@@ -1,0 +1,84 @@
+"""The ledger's reads and writes, many rows in one statement and without conversions: what it does most.
+
+SQLite takes a list as JSON and repeats a prepared statement in its own loop; PostgreSQL takes a list
+per column. Both get one statement per step, however many postings it makes.
+"""
+
+import json
+from collections.abc import Collection, Sequence
+from typing import Any, cast
+
+from sqlalchemy import Connection
+
+AccountRow = tuple[str, str, str, bool, int, int, int, int, int, int, int]
+"""Number, owner, currency, technical; then the columns of `BALANCES`."""
+PostingRow = tuple[int, int, int, str, str, str, str, int, int]
+"""The columns of `POSTING`; the instant in seconds since 1970."""
+
+BALANCES = (
+    "posted",
+    "earmarked",
+    "credit_limit",
+    "reserved_urgent",
+    "reserved_high",
+    "standing_urgent",
+    "standing_high",
+)
+POSTING = ("number", "day", "entry", "reference", "debit", "credit", "currency", "amount", "booked_at")
+_POSTING_TYPES = ("int", "int", "int", "text", "text", "text", "text", "bigint", "bigint")
+
+_SELECT = f"SELECT account, owner, currency, technical, {', '.join(BALANCES)} FROM accounts WHERE account "
+_NEXT = """
+WITH newest AS (
+  SELECT number + CASE WHEN closed_at IS NULL THEN 0 ELSE 1 END AS day FROM days ORDER BY number DESC LIMIT 1
+), today AS (SELECT coalesce((SELECT day FROM newest), 1) AS day)
+SELECT coalesce((SELECT max(number) FROM postings), 0) + 1, day,
+       coalesce((SELECT max(entry) FROM postings WHERE postings.day = today.day), 0) + 1
+FROM today
+"""
+
+
+def next_numbers(connection: Connection) -> tuple[int, int, int]:
+    """The next posting's number, its business day and its number in that day.
+
+    What is booked while no day is open belongs to the next one.
+    """
+    number, day, entry = connection.exec_driver_sql(_NEXT).one()
+    return int(number), int(day), int(entry)
+
+
+def read_accounts(connection: Connection, numbers: Collection[str]) -> Sequence[AccountRow]:
+    """Those of these accounts that exist, in any order."""
+    if connection.dialect.name == "sqlite":
+        found = connection.exec_driver_sql(f"{_SELECT}IN (SELECT value FROM json_each(?))", (json.dumps([*numbers]),))
+    else:
+        found = connection.exec_driver_sql(f"{_SELECT}= ANY(%s)", ([*numbers],))
+    return cast(Sequence[AccountRow], found.all())
+
+
+def write_balances(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Sets the columns of `BALANCES` of accounts; each row ends with the account's number."""
+    if connection.dialect.name == "sqlite":
+        columns = ", ".join(f"{name} = ?" for name in BALANCES)
+        connection.exec_driver_sql(f"UPDATE accounts SET {columns} WHERE account = ?", list(rows))
+        return
+    columns = ", ".join(f"{name} = new.{name}" for name in BALANCES)
+    lists = ", ".join(["%s::bigint[]"] * len(BALANCES))
+    connection.exec_driver_sql(
+        f"UPDATE accounts SET {columns} FROM unnest({lists}, %s::text[]) AS new({', '.join(BALANCES)}, number) "
+        "WHERE account = new.number",
+        tuple(map(list, zip(*rows, strict=True))),
+    )
+
+
+def write_postings(connection: Connection, rows: Sequence[PostingRow]) -> None:
+    """Adds postings."""
+    names = ", ".join(POSTING)
+    if connection.dialect.name == "sqlite":
+        marks = ", ".join("?" * len(POSTING))
+        connection.exec_driver_sql(f"INSERT INTO postings ({names}) VALUES ({marks})", list(rows))
+        return
+    lists = ", ".join(f"%s::{kind}[]" for kind in _POSTING_TYPES)
+    connection.exec_driver_sql(
+        f"INSERT INTO postings ({names}) SELECT * FROM unnest({lists})", tuple(map(list, zip(*rows, strict=True)))
+    )

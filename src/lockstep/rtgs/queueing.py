@@ -1,0 +1,131 @@
+"""Who waits for whom. Each debtor's account has one queue, in three classes.
+
+* Urgent and high are FIFO: nothing of the class passes what came before it, and nothing of a lower
+  class passes them.
+* Normal is FIFO with bypass: a payment that finds its money goes, even if an earlier normal one waits.
+* A payment before its `not_before` is not in the queue, and neither blocks nor goes.
+* A batch waits outside the queues of those who pay into it: it goes as soon as all of them can.
+"""
+
+from datetime import datetime
+
+from sqlalchemy import Connection, func, or_, select
+
+from lockstep.domain.errors import InvalidInput
+from lockstep.domain.identifiers import Uetr
+from lockstep.domain.payment import PaymentState, Timing, require_timing
+from lockstep.rtgs import register
+from lockstep.rtgs.database import Step
+from lockstep.rtgs.orders import Kind, Order, Priority
+from lockstep.rtgs.parties import refusal
+from lockstep.rtgs.register import StoredOrder
+from lockstep.rtgs.tables import batch_legs, payments
+
+
+def waiting(step: Step, account: str, *, at_most: int | None = None) -> list[StoredOrder]:
+    """An account's queue, in order of service, without what is no longer or not yet to be paid.
+
+    `at_most` leaves out normal payments of more than this (minor units).
+    """
+    conditions = [
+        payments.c.state == PaymentState.PENDING.name,
+        payments.c.debtor_account == account,
+        payments.c.kind != Kind.BATCH.value,
+        or_(payments.c.pay_by.is_(None), payments.c.pay_by >= step.now),
+        or_(payments.c.not_before.is_(None), payments.c.not_before <= step.now),
+    ]
+    if at_most is not None:
+        conditions.append(or_(payments.c.priority < int(Priority.NORMAL), payments.c.amount <= at_most))
+    return register.where(step.connection, *conditions, by_priority=True)
+
+
+def begun(step: Step) -> list[str]:
+    """The accounts with a payment in their queue that was not to settle before some instant."""
+    query = select(payments.c.debtor_account).where(
+        payments.c.state == PaymentState.PENDING.name, payments.c.not_before <= step.now
+    )
+    return list(step.connection.scalars(query.distinct()))
+
+
+def batches_of(step: Step, account: str) -> list[StoredOrder]:
+    """The batches that wait and that this account pays into, in order of arrival."""
+    of_account = select(batch_legs.c.uetr).where(batch_legs.c.account == account, batch_legs.c.debit)
+    return register.where(
+        step.connection,
+        payments.c.state == PaymentState.PENDING.name,
+        payments.c.uetr.in_(of_account),
+        or_(payments.c.pay_by.is_(None), payments.c.pay_by >= step.now),
+    )
+
+
+def blocked(step: Step, order: Order) -> bool:
+    """Whether a new order must wait behind those that are queued already."""
+    if order.kind in (Kind.BATCH, Kind.TRANSFER):
+        return False
+    classes = payments.c.priority < int(order.priority)
+    if order.priority is not Priority.NORMAL:
+        classes = payments.c.priority <= int(order.priority)
+    before = select(payments.c.number).where(
+        payments.c.state == PaymentState.PENDING.name,
+        payments.c.debtor_account == order.debtor.number,
+        payments.c.kind != Kind.BATCH.value,
+        or_(payments.c.pay_by.is_(None), payments.c.pay_by >= step.now),
+        or_(payments.c.not_before.is_(None), payments.c.not_before <= step.now),
+        classes,
+    )
+    return step.connection.execute(before.limit(1)).first() is not None
+
+
+def queued(step: Step, uetr: Uetr) -> StoredOrder:
+    """The payment of this UETR, if it waits. Raises Refused(PaymentUnknown, PaymentNotQueued)."""
+    stored = register.by_uetr(step.connection, uetr)
+    if stored is None:
+        raise refusal("PaymentUnknown", "UETR", uetr, "the UETR of a payment that waits")
+    if stored.state is not PaymentState.PENDING:
+        raise refusal("PaymentNotQueued", "UETR", uetr, f"a payment that waits; this one is {stored.state.name}")
+    return stored
+
+
+def set_priority(step: Step, stored: StoredOrder, priority: Priority) -> None:
+    """Moves a waiting payment to the end of another class. Serving the queue is the caller's."""
+    if stored.order.kind is Kind.BATCH:
+        raise refusal("PaymentNotQueued", "UETR", stored.order.uetr, "a payment of one debtor, not a batch")
+    position = _edge(step.connection, stored.order.debtor.number, priority, last=True)
+    _place(step, stored, priority, position)
+
+
+def set_times(step: Step, stored: StoredOrder, *, not_before: datetime | None, pay_by: datetime | None) -> None:
+    """Sets when a waiting payment may settle, of its settlement date; None leaves it. Raises InvalidInput."""
+    after = not_before or stored.order.timing.not_before
+    until = pay_by or stored.order.pay_by
+    require_timing(Timing(not_before=after), stored.order.settlement_date, until)
+    if until is not None and until < step.now:
+        raise InvalidInput("SttlmTmReq/RjctTm", until.isoformat(), f"not before {step.now.isoformat()}")
+    step.books.changes += 1
+    step.connection.execute(
+        payments.update().where(payments.c.number == stored.number).values(not_before=after, pay_by=until)
+    )
+
+
+def move(step: Step, stored: StoredOrder, *, to_front: bool) -> None:
+    """Moves a waiting payment to the front or the end of its class. Serving the queue is the caller's."""
+    priority = stored.order.priority
+    position = _edge(step.connection, stored.order.debtor.number, priority, last=not to_front)
+    _place(step, stored, priority, position)
+
+
+def _edge(connection: Connection, account: str, priority: Priority, *, last: bool) -> int:
+    """The place behind the last of all payments ever taken, or before the first of the class."""
+    if last:
+        return int(connection.execute(select(func.max(payments.c.position))).scalar_one()) + 1
+    first = select(func.min(payments.c.position)).where(
+        payments.c.debtor_account == account, payments.c.priority == int(priority), payments.c.state == "PENDING"
+    )
+    return int(connection.execute(first).scalar_one() or 0) - 1
+
+
+def _place(step: Step, stored: StoredOrder, priority: Priority, position: int) -> None:
+    step.books.changes += 1
+    step.connection.execute(
+        payments.update().where(payments.c.number == stored.number).values(priority=int(priority), position=position)
+    )

@@ -49,7 +49,7 @@ class DirectoryDoor:
             raise Misconfigured(f"another RTGS door keeps {root}") from None
 
     def sweep(self) -> int:
-        """Takes what lies in every party's `in`, then delivers all mail. Returns how many files were moved or written."""
+        """Takes what lies in every `in`, then delivers all mail. Returns how many files were moved or written."""
         taken = sum(self._take(party, name) for party in self._parties for name in self._waiting(party))
         self._rtgs.tick()
         return taken + sum(self._deliver(party) for party in self._parties)
@@ -83,7 +83,8 @@ class DirectoryDoor:
         """The reason first: whoever finds the file in `error` finds its reason there."""
         folder = self._root / party / "error"
         name = _free(folder, path.name)
-        _write(folder / f"{Path(name).stem}.admi.002.xml", rejection(self._rtgs.bic, party, data, error, self._rtgs.now()))
+        reason = rejection(self._rtgs.bic, party, data, error, self._rtgs.now())
+        _write(folder / f"{Path(name).stem}.admi.002.xml", reason)
         _rename(path, folder / name)
 
     def _deliver(self, party: Bic) -> int:
@@ -107,7 +108,7 @@ def mail_name(sequence: int) -> str:
 
 
 def _content(path: Path) -> bytes:
-    """A regular file's bytes. Raises InvalidInput for anything else: a pipe would wait for ever, a link leads elsewhere."""
+    """A regular file's bytes. Raises InvalidInput else: a pipe would wait for ever, a link leads elsewhere."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:

@@ -19,7 +19,9 @@ UNREAD = "NOTPROVIDED"
 _MESSAGE_ID = re.compile(rb"<(?:\w+:)?BizMsgIdr>\s*([A-Za-z0-9/?:().,'+ -]{1,35}?)\s*</")
 
 
-def rejection(system: Bic, receiver: Bic, data: bytes, error: InvalidInput | Refused | Conflict, now: datetime) -> bytes:
+def rejection(
+    system: Bic, receiver: Bic, data: bytes, error: InvalidInput | Refused | Conflict, now: datetime
+) -> bytes:
     """The admi.002 that answers `data`, which was refused with `error`."""
     if isinstance(error, Refused):
         name, details = error.name, {key: str(value) for key, value in error.details.items()}

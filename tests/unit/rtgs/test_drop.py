@@ -13,7 +13,7 @@ from lockstep.iso20022 import read, write
 from lockstep.rtgs.door import LARGEST_MESSAGE
 from lockstep.rtgs.drop import DirectoryDoor, mail_name
 
-from .rtgs_world import AGENTS, RTGS, SERVICE, World, payment
+from rtgs_world import AGENTS, RTGS, SERVICE, World, payment
 
 
 @pytest.fixture

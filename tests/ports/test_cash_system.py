@@ -1,4 +1,4 @@
-"""One suite for every `ports.CashSystem`: in the same process, and over HTTP."""
+"""One suite for every `ports.CashSystem`: in the same process, over HTTP, and through a directory drop."""
 
 import dataclasses
 import hashlib
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
-from lockstep.cash import DirectCashSystem, HttpCashSystem
+from lockstep.cash import DirectCashSystem, DirectoryCashSystem, HttpCashSystem
 from lockstep.domain.errors import InvalidInput, Refused, Unavailable
 from lockstep.domain.identifiers import Bic, SettlementId, derive_uetr
 from lockstep.domain.message import Message
@@ -28,6 +28,7 @@ from lockstep.domain.payment import (
 )
 from lockstep.ports import CashBody, CashSystem, Unreadable
 from lockstep.rtgs import Role, Rtgs, door
+from lockstep.rtgs.drop import DirectoryDoor
 
 RTGS, SERVICE, AGENT, BANK = (Bic(f"{name}DEFFXXX") for name in ("CBNK", "LSTP", "AGNT", "BANK"))
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -79,11 +80,16 @@ def rtgs(url: str) -> Iterator[Rtgs]:
 Connect = Callable[[Bic], CashSystem]
 
 
-@pytest.fixture(params=["direct", "http"])
-def connect(request: pytest.FixtureRequest, rtgs: Rtgs) -> Iterator[Connect]:
+@pytest.fixture(params=["direct", "http", "directory"])
+def connect(request: pytest.FixtureRequest, rtgs: Rtgs, tmp_path: Path) -> Iterator[Connect]:
     """Gives any party its view of the same RTGS."""
     if request.param == "direct":
         yield lambda party: DirectCashSystem(rtgs.handle, rtgs.mailbox, party)
+        return
+    if request.param == "directory":
+        drop = DirectoryDoor(rtgs, tmp_path / "drop", (SERVICE, AGENT, BANK))
+        yield lambda party: DirectoryCashSystem(tmp_path / "drop" / party, party, 5, drop.sweep)
+        drop.close()
         return
     opened: list[HttpCashSystem] = []
 

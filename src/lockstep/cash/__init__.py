@@ -4,6 +4,7 @@ Both adapters speak real XML, through `lockstep.iso20022`, whatever carries it.
 """
 
 from lockstep.cash.direct import DirectCashSystem
-from lockstep.cash.http import HttpCashSystem
+from lockstep.cash.directory import DirectoryCashSystem
+from lockstep.cash.http import Certificates, HttpCashSystem
 
-__all__ = ["DirectCashSystem", "HttpCashSystem"]
+__all__ = ["Certificates", "DirectCashSystem", "DirectoryCashSystem", "HttpCashSystem"]

@@ -6,6 +6,8 @@ and raises Unavailable.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import requests
@@ -18,14 +20,28 @@ from lockstep.iso20022 import write
 from lockstep.ports import CashBody, Unreadable
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificates:
+    """PEM files for an https URL: our own certificate and key, and the authority that vouches for the RTGS."""
+
+    certificate: Path
+    key: Path
+    authority: Path
+
+
 class HttpCashSystem:
     """The cash system as the party `bic` sees it; `key` proves to it who that is."""
 
-    def __init__(self, url: str, bic: Bic, key: str, timeout_seconds: float = 10.0) -> None:
+    def __init__(
+        self, url: str, bic: Bic, key: str, timeout_seconds: float = 10.0, certificates: Certificates | None = None
+    ) -> None:
         self._url, self._bic, self._timeout = f"{url.rstrip('/')}/messages", bic, timeout_seconds
         self._session = requests.Session()
         self._session.trust_env = False  # neither proxies nor ~/.netrc come between us and our RTGS
         self._session.headers["Authorization"] = f"Bearer {key}"
+        if certificates is not None:
+            self._session.verify = str(certificates.authority)
+            self._session.cert = (str(certificates.certificate), str(certificates.key))
 
     def send(self, message: Message[CashBody]) -> None:
         """See `ports.CashSystem.send`."""

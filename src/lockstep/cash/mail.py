@@ -1,11 +1,13 @@
 """Mail as bytes into mail as values, for every adapter alike."""
 
+import json
 from collections.abc import Iterable
 from typing import cast
 
-from lockstep.domain.errors import InvalidInput, InvalidMessage
+from lockstep.domain.errors import InvalidInput, InvalidMessage, LockstepError, Refused, Unavailable
 from lockstep.domain.identifiers import Bic
 from lockstep.domain.message import Message
+from lockstep.domain.notice import Rejection
 from lockstep.iso20022 import read
 from lockstep.ports import CashBody, Unreadable
 
@@ -30,3 +32,22 @@ def _read(data: bytes, receiver: Bic) -> Message[CashBody] | Unreadable:
     except InvalidInput as error:
         return Unreadable(data=data, error=error)
     return cast(Message[CashBody], message)
+
+
+def refusal_of(data: bytes) -> LockstepError:
+    """The error that an admi.002 stands for: Refused by its name, or InvalidMessage."""
+    try:
+        message = read(data)
+    except InvalidInput as error:
+        return Unavailable(f"the answer cannot be read: {error}")
+    rejection = message.body
+    if not isinstance(rejection, Rejection):
+        return Unavailable(f"the answer is {type(rejection).__name__}, no rejection")
+    try:
+        details = {str(name): str(value) for name, value in json.loads(rejection.additional or "{}").items()}
+    except (ValueError, AttributeError):
+        details = {}
+    if rejection.code == "InvalidMessage":
+        named = (details.get(name, "") for name in ("field", "value", "rule"))
+        return InvalidMessage(*named)
+    return Refused(rejection.code, details)

@@ -11,14 +11,22 @@ A party is whom its key (`Authorization: Bearer <key>`) names. Refusals are JSON
 `rule` and, for a refusal by name, `name`: 401 no valid key, 403 not this party's to send, 404, 405,
 409 an operator's id taken by other content, 413 over 1 MiB, 422 everything else. All requests are
 served one after another, on the event loop: the core knows no concurrency.
+
+With `Tls` the channel is encrypted and only callers with a certificate of the given authority get through
+to where their key is asked for.
 """
 
+import asyncio
 import hmac
 import signal
 import socket
+import ssl
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from lockstep.domain.errors import Conflict, InvalidInput, Refused
 from lockstep.domain.identifiers import Bic
@@ -34,6 +42,19 @@ if TYPE_CHECKING:
 
 LARGEST_MESSAGE = 1 << 20
 """Bytes."""
+
+SWEEP_SECONDS = 0.05
+"""How often `serve` does what else is to be done."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tls:
+    """PEM files: the RTGS's own certificate and key, and the authority whose certificates its callers must show."""
+
+    certificate: Path
+    key: Path
+    callers_authority: Path
+
 
 _FORBIDDEN = ("NotAuthorised", "SenderMismatch")
 
@@ -104,13 +125,21 @@ def listen(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
     return socket.create_server((host, port), backlog=128)
 
 
-def server(rtgs: Rtgs, operator_key: str | None = None) -> "uvicorn.Server":
+def server(rtgs: Rtgs, operator_key: str | None = None, tls: Tls | None = None) -> "uvicorn.Server":
     """A uvicorn server, for `run(sockets=[listen(…)])`; it stops once `should_exit` is set."""
     import uvicorn
 
+    secured: dict[str, Any] = {}
+    if tls is not None:
+        secured = {
+            "ssl_certfile": tls.certificate,
+            "ssl_keyfile": tls.key,
+            "ssl_ca_certs": str(tls.callers_authority),
+            "ssl_cert_reqs": ssl.CERT_REQUIRED,
+        }
     application_ = application(rtgs, operator_key)
     return uvicorn.Server(
-        uvicorn.Config(application_, log_level="warning", access_log=False, lifespan="off", ws="none")
+        uvicorn.Config(application_, log_level="warning", access_log=False, lifespan="off", ws="none", **secured)
     )
 
 
@@ -120,19 +149,40 @@ def serve(
     port: int = 8020,
     *,
     operator_key: str | None = None,
+    tls: Tls | None = None,
     ready: Callable[[str], None] | None = None,
+    besides: Callable[[], object] | None = None,
 ) -> None:
     """Serves until SIGTERM or SIGINT, then finishes what it has begun and returns.
 
-    `ready` is called with the URL as soon as callers may connect.
+    `ready` is called with the URL as soon as callers may connect; `besides` again and again between
+    requests, for another door of the same core.
     """
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn stops on them, then raises them again
             signal.signal(number, lambda _number, _frame: None)
     with listen(host, port) as listening:
         if ready is not None:
-            ready("http://{}:{}".format(*listening.getsockname()[:2]))
-        server(rtgs, operator_key).run(sockets=[listening])
+            address = listening.getsockname()
+            ready(f"{'http' if tls is None else 'https'}://{address[0]}:{address[1]}")
+        asyncio.run(_serve(server(rtgs, operator_key, tls), listening, besides))
+
+
+async def _serve(server: "uvicorn.Server", listening: socket.socket, besides: Callable[[], object] | None) -> None:
+    async def again_and_again(act: Callable[[], object]) -> None:
+        while True:
+            act()
+            await asyncio.sleep(SWEEP_SECONDS)
+
+    if besides is None:
+        await server.serve(sockets=[listening])
+        return
+    other = asyncio.create_task(again_and_again(besides))
+    other.add_done_callback(lambda _: setattr(server, "should_exit", True))  # a door that fails takes the other along
+    await server.serve(sockets=[listening])
+    other.cancel()
+    with suppress(asyncio.CancelledError):
+        await other
 
 
 async def _content(request: "Request") -> bytes:

@@ -1,0 +1,85 @@
+"""A cash system behind a directory drop, as `lockstep.rtgs.drop` keeps it.
+
+`send` leaves the message as a file and waits for what becomes of it: archived means that the RTGS has it
+durably, an `admi.002` in `error` is its refusal, and a file that still lies there when the time is over means
+that nothing is known: it may yet be taken.
+"""
+
+import os
+import re
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from lockstep.cash.mail import read_mail, refusal_of
+from lockstep.domain.errors import Unavailable
+from lockstep.domain.identifiers import Bic
+from lockstep.domain.message import Message
+from lockstep.iso20022 import write
+from lockstep.ports import CashBody, Unreadable
+
+PAUSE_SECONDS = 0.02
+
+
+class DirectoryCashSystem:
+    """The cash system as the party `bic` sees it, through its folder `root`.
+
+    `idle` is called while an answer is awaited; a test or a simulation lets the door sweep there.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        bic: Bic,
+        timeout_seconds: float = 10.0,
+        idle: Callable[[], object] = lambda: time.sleep(PAUSE_SECONDS),
+    ) -> None:
+        self._root, self._bic, self._timeout, self._idle = root, bic, timeout_seconds, idle
+
+    def send(self, message: Message[CashBody]) -> None:
+        """See `ports.CashSystem.send`."""
+        try:
+            name = self._leave(message.message_id, write(message))
+            deadline = time.monotonic() + self._timeout
+            while (self._root / "in" / name).exists():
+                if time.monotonic() > deadline:
+                    raise Unavailable(f"{name} still lies in {self._root / 'in'}")
+                self._idle()
+            if not (self._root / "archive" / name).exists():
+                raise refusal_of((self._root / "error" / f"{Path(name).stem}.admi.002.xml").read_bytes())
+        except OSError as error:
+            raise Unavailable(f"{self._root}: {error}") from error
+
+    def receive(self, after: int, limit: int = 200) -> Sequence[tuple[int, Message[CashBody] | Unreadable]]:
+        """See `ports.CashSystem.receive`."""
+        items: list[tuple[int, bytes]] = []
+        try:
+            if not (self._root / "out").is_dir():
+                raise Unavailable(f"{self._root / 'out'} is not there")
+            while len(items) < limit:
+                sequence = after + len(items) + 1
+                items.append((sequence, (self._root / "out" / f"{sequence:012d}.xml").read_bytes()))
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise Unavailable(f"{self._root}: {error}") from error
+        return read_mail(items, self._bic)
+
+    def _leave(self, message_id: str, data: bytes) -> str:
+        """Puts the file there whole, under a name that no earlier try has: NAME-1.xml, NAME-2.xml, …"""
+        stem, number = re.sub(r"[^A-Za-z0-9-]", "_", message_id), 1
+        while any((self._root / folder / f"{stem}-{number}.xml").exists() for folder in ("in", "archive", "error")):
+            number += 1
+        name = f"{stem}-{number}.xml"
+        part = self._root / "in" / f".{name}.part"
+        with part.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, self._root / "in" / name)
+        descriptor = os.open(self._root / "in", os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        return name

@@ -1,0 +1,46 @@
+"""A refused message's answer, admi.002: the rule's name, the field, and all operands for programs."""
+
+import json
+import re
+from datetime import datetime
+
+from lockstep.domain.errors import Conflict, InvalidInput, Refused
+from lockstep.domain.identifiers import Bic, derive_message_id
+from lockstep.domain.message import Message
+from lockstep.domain.notice import Rejection
+from lockstep.iso20022 import write
+
+INVALID = "InvalidMessage"
+"""The rule's name where a value breaks a rule and no refusal by name does."""
+
+UNREAD = "NOTPROVIDED"
+"""Stands for the id of a message whose own could not be read."""
+
+_MESSAGE_ID = re.compile(rb"<(?:\w+:)?BizMsgIdr>\s*([A-Za-z0-9/?:().,'+ -]{1,35}?)\s*</")
+
+
+def rejection(
+    system: Bic, receiver: Bic, data: bytes, error: InvalidInput | Refused | Conflict, now: datetime
+) -> bytes:
+    """The admi.002 that answers `data`, which was refused with `error`."""
+    if isinstance(error, Refused):
+        name, details = error.name, {key: str(value) for key, value in error.details.items()}
+    else:
+        name = INVALID
+        details = {"field": error.field, "value": error.value, "rule": error.rule}
+    found = _MESSAGE_ID.search(data[:4096])
+    body = Rejection(
+        related_message_id=found.group(1).decode() if found else UNREAD,
+        code=name,
+        rejected_at=now,
+        location=_text(details.get("field", "")) or None,
+        description=_text(details.get("rule", "")) or None,
+        additional=json.dumps(details, ensure_ascii=True),
+    )
+    identity = derive_message_id(system, f"{receiver}/{body.related_message_id}/{body.additional}", "admi.002")
+    return write(Message(sender=system, receiver=receiver, message_id=identity, created=now, body=body))
+
+
+def _text(value: str) -> str:
+    """At most 350 printable characters."""
+    return "".join(character if character.isprintable() else "?" for character in value)[:350]

@@ -1,0 +1,89 @@
+"""The HTTP door under mutual TLS: no certificate of the authority, no conversation."""
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import trustme
+
+from lockstep.cash import Certificates, HttpCashSystem
+from lockstep.domain.errors import Unavailable
+from lockstep.rtgs import Role, Rtgs, door
+
+from test_cash_system import RTGS, SERVICE, Noon, secret
+
+System = Callable[[Certificates | None], HttpCashSystem]
+
+
+def pem(folder: Path, authority: trustme.CA, name: str) -> tuple[Path, Path]:
+    """A certificate of `name` and its key, as files."""
+    issued = authority.issue_cert(name)
+    paths = folder / f"{name}.pem", folder / f"{name}.key"
+    issued.cert_chain_pems[0].write_to_path(paths[0])
+    issued.private_key_pem.write_to_path(paths[1])
+    return paths
+
+
+@pytest.fixture
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def root(authority: trustme.CA, tmp_path: Path) -> Path:
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    return tmp_path / "ca.pem"
+
+
+@pytest.fixture
+def connect(authority: trustme.CA, root: Path, tmp_path: Path) -> Iterator[System]:
+    rtgs = Rtgs(f"sqlite:///{tmp_path}/rtgs.db", Noon(), bic=RTGS)
+    rtgs.operator.register_party(SERVICE, Role.INSTRUCTING, secret(SERVICE))
+    certificate, key = pem(tmp_path, authority, "127.0.0.1")
+    tls = door.Tls(certificate=certificate, key=key, callers_authority=root)
+    opened: list[HttpCashSystem] = []
+    with door.listen() as listening:
+        port = listening.getsockname()[1]
+        server = door.server(rtgs, tls=tls)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+
+        def system(certificates: Certificates | None) -> HttpCashSystem:
+            url = f"https://127.0.0.1:{port}"
+            opened.append(HttpCashSystem(url, SERVICE, secret(SERVICE), 5, certificates))
+            return opened[-1]
+
+        yield system
+        for one in opened:
+            one.close()
+        server.should_exit = True
+        thread.join(5)
+        assert not thread.is_alive()
+    rtgs.close()
+
+
+def test_both_sides_show_certificates(connect: System, authority: trustme.CA, root: Path, tmp_path: Path) -> None:
+    certificate, key = pem(tmp_path, authority, "service.example")
+    system = connect(Certificates(certificate=certificate, key=key, authority=root))
+    assert system.receive(0) == []
+
+
+def test_a_caller_of_another_authority_gets_nowhere(connect: System, root: Path, tmp_path: Path) -> None:
+    certificate, key = pem(tmp_path, trustme.CA(), "stranger.example")
+    with pytest.raises(Unavailable):
+        connect(Certificates(certificate=certificate, key=key, authority=root)).receive(0)
+
+
+def test_a_caller_does_not_speak_to_somebody_elses_server(
+    connect: System, authority: trustme.CA, tmp_path: Path
+) -> None:
+    certificate, key = pem(tmp_path, authority, "service.example")
+    trustme.CA().cert_pem.write_to_path(tmp_path / "another.pem")
+    with pytest.raises(Unavailable):
+        connect(Certificates(certificate=certificate, key=key, authority=tmp_path / "another.pem")).receive(0)
+
+
+def test_a_caller_without_a_certificate_gets_nowhere(connect: System) -> None:
+    with pytest.raises(Unavailable):
+        connect(None).receive(0)

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pytest
 import trustme
+from test_cash_system import RTGS, SERVICE, Noon, secret
 
 from lockstep.cash import Certificates, HttpCashSystem
 from lockstep.domain.errors import Unavailable
 from lockstep.rtgs import Role, Rtgs, door
-
-from test_cash_system import RTGS, SERVICE, Noon, secret
 
 System = Callable[[Certificates | None], HttpCashSystem]
 

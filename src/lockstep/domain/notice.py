@@ -17,6 +17,8 @@ class Rejection:
     location: str | None = None
     """The field's path (ErrLctn)."""
     description: str | None = None
+    additional: str | None = None
+    """More for programs, at most 20,000 characters on one line (AddtlData)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

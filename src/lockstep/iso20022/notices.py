@@ -19,6 +19,7 @@ def _write_rejection(message: Message[Rejection]) -> tuple[str, ...]:
             leaf("RjctnDtTm", utc(refusal.rejected_at)),
             words("ErrLctn", refusal.location),
             words("RsnDesc", refusal.description),
+            words("AddtlData", refusal.additional),
         ),
     )
 
@@ -30,6 +31,7 @@ def _read_rejection(fields: Fields) -> Rejection:
         rejected_at=fields.instant("Rsn/RjctnDtTm"),
         location=fields.get("Rsn/ErrLctn"),
         description=fields.get("Rsn/RsnDesc"),
+        additional=fields.get("Rsn/AddtlData"),
     )
 
 

@@ -161,6 +161,10 @@ class Rtgs:
                     offsetting.multilateral(step, currency)
         return expired
 
+    def now(self) -> datetime:
+        """The business clock's instant, in UTC and whole seconds."""
+        return self._database.now()
+
     def sender_of(self, key: str) -> Bic | None:
         """Whose API key this is."""
         with self._database.reading() as connection:

@@ -115,10 +115,13 @@ def _content(path: Path) -> bytes:
         raise
     except OSError as error:
         raise InvalidInput("file", path.name, f"a regular file that can be read ({error.strerror})") from None
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise InvalidInput("file", path.name, "a regular file")
-        data = file.read(LARGEST_MESSAGE + 1)
+        with os.fdopen(os.dup(descriptor), "rb") as file:
+            data = file.read(LARGEST_MESSAGE + 1)
+    finally:
+        os.close(descriptor)
     if len(data) > LARGEST_MESSAGE:
         raise InvalidInput("message", f"over {LARGEST_MESSAGE} bytes", f"at most {LARGEST_MESSAGE} bytes")
     return data

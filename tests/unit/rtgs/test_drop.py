@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from rtgs_world import AGENTS, RTGS, SERVICE, World, payment
 
 from lockstep.domain.errors import Misconfigured
 from lockstep.domain.message import Message
@@ -12,8 +13,6 @@ from lockstep.domain.notice import Rejection
 from lockstep.iso20022 import read, write
 from lockstep.rtgs.door import LARGEST_MESSAGE
 from lockstep.rtgs.drop import DirectoryDoor, mail_name
-
-from rtgs_world import AGENTS, RTGS, SERVICE, World, payment
 
 
 @pytest.fixture

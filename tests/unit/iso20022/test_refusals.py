@@ -225,11 +225,7 @@ CHANGES = {
         f"{TRANSFER}/Cdtr/FinInstnId/BICFI", "ALDRQQFFXXX", COUNTRY.format("QQ"),
     ),
     "country of the sender": (
-<<<<<<< HEAD
-        "admi.004.001.02", "RTGSBEBB", "RTGSXXBB", "AppHdr/Fr/FIId/FinInstnId/BICFI", "RTGSXXBB", COUNTRY.format("XX"),
-=======
         "admi.004.001.02", "RTGSBEBB", "RTGSQQBB", "AppHdr/Fr/FIId/FinInstnId/BICFI", "RTGSQQBB", COUNTRY.format("QQ"),
->>>>>>> c6da2c5b1802ac59f3816f1813ac2c8b669dcb78
     ),
     "IBAN check digits": (
         "pacs.008.001.08", "DE89370400440532013000", "DE98370400440532013000",

@@ -1,0 +1,85 @@
+"""What happens around the contracts: time, replays, and hostile contracts that change their conduct."""
+
+from dataclasses import replace
+
+from . import actions_dvp
+from .market import Call
+from .model_dvp import GRACE, LOCKED
+from .table_of_actions import action
+from .world import DAY, Stage
+
+REPLAYED = 150
+SILENT = 0
+
+
+@action(8)
+def time(stage: Stage) -> None:
+    """Time passes: often by minutes, now and then to the very edge of a deadline."""
+    if stage.odds(0.6):
+        stage.now += stage.pick(0, 1, 60, 3_600, 3_600)
+    elif stage.odds(0.6):
+        stage.now += stage.below(2 * DAY)
+    else:
+        edge = stage.dice.choice(edges(stage)) + stage.pick(-1, 0, 1)
+        stage.now = max(stage.now, edge)
+    stage.world.chain.now = stage.now
+
+
+def edges(stage: Stage) -> list[int]:
+    """The last seconds at which something may happen, or from which on."""
+    dvp, found = stage.market.dvp, [stage.now + DAY]
+    for order in stage.orders[-30:]:
+        found.append(order.terms.lock_by)
+        if dvp.lanes.get((order.movement.seller, order.movement.nonce)) == (LOCKED, order.id):
+            found += [order.terms.pay_by, order.terms.pay_by + GRACE]
+            found += [dvp.long_stop[order.id]] if order.id in dvp.long_stop else []
+    if dvp.proposal:
+        found.append(dvp.proposal[2])
+    for model in (stage.market.registry, *stage.market.tokens.values()):
+        found += [expires for _, expires in list(model.hands.proposals.values())[-5:]]
+    near = [one for one in found if stage.now < one < stage.now + 12 * DAY or one == (dvp.proposal or (0, 0, 0))[2]]
+    return near or [stage.now]
+
+
+@action(8)
+def replay(stage: Stage) -> Call | None:
+    """A stranger sends again what was sent before, or its sender does."""
+    if not stage.history:
+        return None
+    call = stage.dice.choice(stage.history[-REPLAYED:])
+    return call if stage.odds(0.4) else replace(call, sender=stage.anyone())
+
+
+@action(3)
+def conduct_of_a_wallet(stage: Stage) -> Call:
+    """A wallet contract turns, most often back to honesty."""
+    wallet = stage.dice.choice(stage.world.contract_wallets)
+    conduct = 0 if stage.odds(0.55) else stage.below(9)
+    return Call(stage.world.address("stranger"), "HostileWallet", wallet, "become", (conduct,))
+
+
+@action(4)
+def conduct_of_a_token(stage: Stage) -> Call:
+    """The hostile token turns, and prepares a call to send back in the middle of the next."""
+    token = stage.world.hostile
+    conduct = SILENT if stage.odds(0.5) else stage.below(8)
+    payload = b""
+    if stage.odds(0.6):
+        built = stage.dice.choice(REENTERED)(stage)
+        if built is not None:
+            payload = stage.data(built)
+            stage.market.payloads[payload] = built
+    return Call(stage.world.address("stranger"), "HostileToken", token, "become", (conduct, payload))
+
+
+REENTERED = (
+    actions_dvp.lock,
+    actions_dvp.settle,
+    actions_dvp.settle,
+    actions_dvp.give_back,
+    actions_dvp.give_back,
+    actions_dvp.record_paid,
+    actions_dvp.cancel_order,
+    actions_dvp.lock_part,
+    actions_dvp.confirm_long_stop,
+)

@@ -1,0 +1,168 @@
+"""An EVM in this process: deploy, call, read logs and storage, take back. No blocks, no fees, no nonces checked.
+
+pyrevm runs all calls in one journal. Results, logs and storage are those of transactions
+(`tests/contracts/test_machine_evm.py` compares them with py-evm's); gas is not: what an earlier call touched stays
+warm. A chain that `clone_from` fills afresh starts cold and counts as a transaction does.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from eth_abi.abi import default_codec
+from eth_abi.exceptions import DecodingError
+from eth_hash.auto import keccak
+from eth_utils.abi import collapse_if_tuple, event_abi_to_log_topic, function_abi_to_4byte_selector
+from pyrevm import EVM, AccountInfo, BlockEnv, CfgEnv, Env
+
+__all__ = ["CHAIN_ID", "Chain", "Codec", "Log", "Outcome", "mapped"]
+
+CHAIN_ID = 131_277_322_940_537
+SIZE_LIMIT = 2**20
+REVERTED = re.compile(r"output: 0x([0-9a-f]*)")
+RESULT = re.compile(r"(?:Revert|Halt) \{")
+Log = tuple[str, tuple[bytes, ...], bytes]
+PANIC = bytes.fromhex("4e487b71")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one call ended: what it returned, or the data that it reverted with; empty too if it ran out of gas."""
+
+    done: bool
+    data: bytes
+    gas: int
+    logs: tuple[Log, ...]
+
+
+class Chain:
+    """One EVM and its clock. Addresses are lower-case hexadecimal throughout."""
+
+    def __init__(self, now: int, chain_id: int = CHAIN_ID) -> None:
+        block = BlockEnv(number=1, timestamp=now, gas_limit=2**62)
+        self.evm = EVM(
+            env=Env(cfg=CfgEnv(chain_id=chain_id, limit_contract_code_size=SIZE_LIMIT), block=block), spec_id="PRAGUE"
+        )
+
+    @property
+    def now(self) -> int:
+        return int(self.evm.env.block.timestamp or 0)
+
+    @now.setter
+    def now(self, time: int) -> None:
+        block = self.evm.env.block
+        block.timestamp = time
+        self.evm.set_block_env(block)
+
+    def deploy(self, sender: str, code: bytes) -> str:
+        """Raises RuntimeError with the revert data when the constructor refuses."""
+        return str(self.evm.deploy(sender, code)).lower()
+
+    def call(self, sender: str, to: str, data: bytes, gas: int, static: bool = False) -> Outcome:
+        try:
+            answer = bytes(self.evm.message_call(sender, to, data, gas=gas, is_static=static))
+        except RuntimeError as error:
+            text = str(error)
+            if not RESULT.match(text):
+                raise
+            found = REVERTED.search(text)
+            result = self.evm.result
+            return Outcome(False, bytes.fromhex(found[1]) if found else b"", result.gas_used if result else 0, ())
+        result = self.evm.result
+        if result is None:
+            raise RuntimeError("a call without a result")
+        return Outcome(True, answer, result.gas_used, tuple(_log(log) for log in result.logs))
+
+    def storage(self, address: str, slot: int) -> int:
+        return int(self.evm.storage(address, slot))
+
+    def snapshot(self) -> Any:
+        return self.evm.snapshot()
+
+    def revert(self, mark: Any) -> None:
+        self.evm.revert(mark)
+
+    def put(self, address: str, code: bytes, storage: Mapping[int, int]) -> None:
+        """An account as it stands elsewhere."""
+        self.evm.insert_account_info(address, AccountInfo(nonce=1, code=code))
+        for slot, word in storage.items():
+            self.evm.insert_account_storage(address, slot, word)
+
+
+class Codec:
+    """Calldata, answers, events and errors by the contracts' ABIs."""
+
+    def __init__(self, abis: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+        self._selectors: dict[tuple[str, str], tuple[bytes, list[str]]] = {}
+        self._outputs: dict[tuple[str, str], list[str]] = {}
+        self._errors: dict[bytes, tuple[str, list[str]]] = {}
+        self._events: dict[bytes, tuple[str, list[Any]]] = {}
+        self.mutating: dict[str, set[str]] = {}
+        for contract, abi in abis.items():
+            self.mutating[contract] = set()
+            for one in abi:
+                self._learn(contract, one)
+
+    def _learn(self, contract: str, one: Mapping[str, Any]) -> None:
+        if one["type"] == "error":
+            types = [collapse_if_tuple(item) for item in one["inputs"]]
+            self._errors[bytes(function_abi_to_4byte_selector(one))] = (one["name"], types)
+        elif one["type"] == "event":
+            self._events[bytes(event_abi_to_log_topic(one))] = (one["name"], one["inputs"])
+        elif one["type"] == "function":
+            types = [collapse_if_tuple(item) for item in one["inputs"]]
+            self._selectors[contract, one["name"]] = (bytes(function_abi_to_4byte_selector(one)), types)
+            self._outputs[contract, one["name"]] = [collapse_if_tuple(item) for item in one["outputs"]]
+            if one["stateMutability"] not in ("view", "pure"):
+                self.mutating[contract].add(one["name"])
+
+    @staticmethod
+    def constructor(one: Mapping[str, Any], arguments: Sequence[Any]) -> bytes:
+        return bytes(default_codec.encode([collapse_if_tuple(item) for item in one["inputs"]], arguments))
+
+    def encode(self, contract: str, function: str, arguments: Sequence[Any]) -> bytes:
+        selector, types = self._selectors[contract, function]
+        return selector + bytes(default_codec.encode(types, arguments))
+
+    def answer(self, contract: str, function: str, data: bytes) -> tuple[Any, ...]:
+        return tuple(default_codec.decode(self._outputs[contract, function], data))
+
+    def refusal(self, data: bytes) -> tuple[Any, ...]:
+        """(name, argument, …) of revert data; ("", ) if there is none, ("?", ) if no contract knows it."""
+        if not data:
+            return ("",)
+        if data[:4] == PANIC:
+            return ("Panic", int.from_bytes(data[4:]))
+        if data[:4] not in self._errors:
+            return ("?",)
+        name, types = self._errors[data[:4]]
+        try:
+            return (name, *default_codec.decode(types, data[4:]))
+        except DecodingError:
+            # Not what a contract of ours says: a liar's, or cut off in a batch.
+            return (name,)
+
+    def event(self, log: Log) -> tuple[str, dict[str, Any]]:
+        """Name and arguments; ("?", {}) of an event that no contract has."""
+        if not log[1] or log[1][0] not in self._events:
+            return ("?", {})
+        name, inputs = self._events[log[1][0]]
+        indexed = [one for one in inputs if one["indexed"]]
+        plain = [one for one in inputs if not one["indexed"]]
+        values = {}
+        for one, topic in zip(indexed, log[1][1:], strict=True):
+            values[one["name"]] = default_codec.decode([one["type"]], topic)[0]
+        types = [collapse_if_tuple(one) for one in plain]
+        values |= dict(zip((one["name"] for one in plain), default_codec.decode(types, log[2]), strict=True))
+        return name, values
+
+
+def mapped(key: int, slot: int) -> int:
+    """Where a mapping at `slot` keeps `key`."""
+    return int.from_bytes(keccak(key.to_bytes(32) + slot.to_bytes(32)))
+
+
+def _log(log: Any) -> Log:
+    topics, data = log.data
+    return (str(log.address).lower(), tuple(bytes(topic) for topic in topics), bytes(data))

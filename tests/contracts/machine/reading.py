@@ -1,0 +1,225 @@
+"""What the chain keeps, word by word, beside what the model says it must be; and the contracts' own answers.
+
+The words are those that `docs/explanation/contracts.md` draws. Where a mapping lies is found by looking for a word
+that the opening is known to have written, so no slot number stands here.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from .evm import Chain, mapped
+from .market import Market
+from .model_token import TokenModel
+from .world import NOBODY, Stage, World
+
+__all__ = ["Account", "Layout", "Reading", "account_of", "lane_of"]
+
+SLOTS = 48
+UNITS = 2**60 - 1
+PARTLY_FROZEN, FROZEN, RECOVERED = 1 << 240, 1 << 241, 1 << 242
+Account = tuple[int, int, int, int, int]
+
+
+class Layout:
+    """Where the contracts of a world keep their mappings."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        wallet, token, chain = world.wallets[0], world.token, world.chain
+        key = int(wallet, 16)
+        mark = chain.snapshot()
+        self.accounts = self._find(token, key, lambda word: word == chain_balance(world, token, wallet))
+        world.send("officer", "SecurityToken", token, "setFrozenTokens", wallet, 987_654_321)
+        self.frozen = self._find(token, key, lambda word: word == 987_654_321)
+        self.records = self._find(world.registry, key, lambda word: word >> 160 & 0xFF == 1 and word & 2**160 - 1 > 0)
+        epoch = self._find(world.dvp, 1, lambda word: word > 2**128)
+        chain.revert(mark)
+        # The lanes' mapping stays empty until the first lock; its place is asked of one.
+        self.epochs = epoch
+        self.lanes = self._find_lanes(world)
+
+    def _find(self, contract: str, key: int, fits: Callable[[int], bool]) -> int:
+        found = [slot for slot in range(SLOTS) if fits(self._world.chain.storage(contract, mapped(key, slot)))]
+        if len(found) != 1:
+            raise RuntimeError(f"slots {found} of {contract} fit, not one")
+        return found[0]
+
+    def _find_lanes(self, world: World) -> int:
+        mark = world.chain.snapshot()
+        wallet = world.wallets[0]
+        movement = (world.token, wallet, world.wallets[1], 1, 1, 0)
+        terms = (bytes(32), 0, 0, bytes(32), bytes(32), world.chain.now, world.chain.now)
+        world.send("wallet 0", "DvP", world.dvp, "cancelOrder", (movement, terms), b"")
+        slot = self._find(world.dvp, int(wallet, 16) << 64, lambda word: word & 0xFF == 5)
+        world.chain.revert(mark)
+        return slot
+
+
+def chain_balance(world: World, token: str, wallet: str) -> int:
+    data = world.codec.encode("SecurityToken", "balanceOf", (wallet,))
+    return int.from_bytes(world.chain.call(wallet, token, data, 10**6).data)
+
+
+def account_of(word: int) -> Account:
+    """Balance, three lanes, flags."""
+    return (word & UNITS, word >> 60 & UNITS, word >> 120 & UNITS, word >> 180 & UNITS, word >> 240)
+
+
+def lane_of(word: int, nonce: int) -> tuple[int, bytes]:
+    """Status and prefix."""
+    lane = word >> 128 * (nonce & 1) & 2**128 - 1
+    return lane & 0xFF, (lane >> 8).to_bytes(15)
+
+
+class Reading:
+    """The chain of one world beside the model of one run."""
+
+    def __init__(self, world: World, layout: Layout) -> None:
+        self.world, self.chain, self.layout = world, world.chain, layout
+        keys = (key.address for key in world.keys.values())
+        self.people = list(dict.fromkeys((*world.wallets, *keys, NOBODY)))
+        self._slots: dict[tuple[int, int], int] = {}
+
+    def at(self, key: int, slot: int) -> int:
+        found = self._slots.get((key, slot))
+        if found is None:
+            found = self._slots[key, slot] = mapped(key, slot)
+        return found
+
+    def account(self, token: str, holder: str) -> int:
+        return self.chain.storage(token, self.at(int(holder, 16), self.layout.accounts))
+
+    def frozen(self, token: str, holder: str) -> int:
+        return self.chain.storage(token, self.at(int(holder, 16), self.layout.frozen))
+
+    def record(self, wallet: str) -> int:
+        return self.chain.storage(self.world.registry, self.at(int(wallet, 16), self.layout.records))
+
+    def lane(self, seller: str, nonce: int) -> tuple[int, bytes]:
+        key = int(seller, 16) << 64 | nonce >> 1
+        return lane_of(self.chain.storage(self.world.dvp, self.at(key, self.layout.lanes)), nonce)
+
+    def ask(self, contract: str, target: str, function: str, *arguments: Any) -> Any:
+        """A view's only answer, or the first of several; raises RuntimeError if it refuses."""
+        answers = self.ask_all(contract, target, function, *arguments)
+        return answers[0]
+
+    def ask_all(self, contract: str, target: str, function: str, *arguments: Any) -> tuple[Any, ...]:
+        data = self.world.codec.encode(contract, function, arguments)
+        outcome = self.chain.call(self.world.address("operator"), target, data, 3_000_000)
+        if not outcome.done:
+            raise RuntimeError(f"{function}: {self.world.codec.refusal(outcome.data)}")
+        return self.world.codec.answer(contract, function, outcome.data)
+
+    # What the model says of the same
+
+    def word_of(self, token: TokenModel, holder: str) -> int:
+        word = token.balance.get(holder, 0) | (PARTLY_FROZEN if token.frozen.get(holder) else 0)
+        for lane in range(3):
+            word |= token.earmarks.get((holder, lane), 0) << 60 * (lane + 1)
+        return word | (FROZEN if holder in token.stopped else 0) | (RECOVERED if holder in token.recovered else 0)
+
+    def differences(self, market: Market, lanes: bool = True) -> Iterator[str]:
+        """Where words of the chain are not the model's: accounts, frozen amounts, records, lanes."""
+        for address, token in market.tokens.items():
+            for holder in self.people:
+                expected, actual = self.word_of(token, holder), self.account(address, holder)
+                if expected != actual:
+                    yield f"account of {holder} in {address}: chain {account_of(actual)}, model {account_of(expected)}"
+                if token.frozen.get(holder, 0) != self.frozen(address, holder):
+                    yield f"frozen units of {holder} in {address}: model {token.frozen[holder]}"
+        for wallet in self.people:
+            if self.record(wallet) != record_word(market, wallet):
+                yield f"record of {wallet}: chain {self.record(wallet):#x}, model {record_word(market, wallet):#x}"
+        if lanes:
+            for (seller, nonce), (status, id_) in market.dvp.lanes.items():
+                if self.lane(seller, nonce) != (status, id_[:15]):
+                    yield f"lane {nonce} of {seller}: chain {self.lane(seller, nonce)}, model {(status, id_[:15])}"
+
+    def contradictions(self, stage: Stage) -> Iterator[str]:
+        """Where the contracts' own answers are not the model's: one draw of what there is to ask."""
+        market, dice = stage.market, stage.dice
+        token = market.tokens[dice.choice(list(market.tokens))]
+        a, b, units = dice.choice(self.people), dice.choice(self.people), dice.randrange(2_000)
+        asked: list[tuple[str, str, str, tuple[Any, ...], Any]] = []
+
+        def security(function: str, expected: Any, *arguments: Any) -> None:
+            asked.append(("SecurityToken", token.address, function, arguments, expected))
+
+        security("freeOf", token.free(a), a)
+        security("balanceOf", token.balance[a], a)
+        security("earmarkedOf", token.earmarks[a, 0], a, self.world.dvp)
+        security("totalSupply", token.supply)
+        security("authorised", token.authorised)
+        security("allowance", token.allowance[a, b], a, b)
+        security("nonces", token.nonces[a], a)
+        security("getFrozenTokens", token.frozen[a], a)
+        security("holderOf", token.roles[0], 0)
+        security("successor", token.successor.address if token.successor else "0x" + "00" * 20)
+        security("canTransfer", not token.untransferable(stage.now, a, b, units), a, b, units)
+        for contract, target, function, arguments, expected in asked:
+            actual = self.ask(contract, target, function, *arguments)
+            if actual != expected:
+                yield f"{function}{arguments} of {target}: chain {actual}, model {expected}"
+        rules = (token.jurisdictions, token.classes, token.paused)
+        if self.ask_all("SecurityToken", token.address, "rules") != rules:
+            yield f"rules of {token.address}: model {rules}"
+        refusal = self.world.codec.refusal(self.ask("SecurityToken", token.address, "whyNot", a, b, units))[0]
+        names = token.untransferable(stage.now, a, b, units)
+        if refusal not in (names or {""}):
+            yield f"whyNot {a} {b} {units}: chain {refusal}, model {sorted(names)}"
+        yield from self._of_registry(market, a, stage.now)
+        yield from self._of_dvp(stage)
+
+    def _of_registry(self, market: Market, wallet: str, now: int) -> Iterator[str]:
+        model, registry = market.registry, self.world.registry
+        expected = {
+            "isEligible": (model.may_act(wallet, now), wallet),
+            "heirOf": (model.heir(wallet), wallet),
+            "registrar": (model.registrar,),
+            "confirmer": (model.confirmer,),
+            "proposedRegistrar": (model.proposed,),
+        }
+        for function, (value, *arguments) in expected.items():
+            actual = self.ask("ParticipantRegistry", registry, function, *arguments)
+            if actual != value:
+                yield f"{function}{arguments}: chain {actual}, model {value}"
+
+    def _of_dvp(self, stage: Stage) -> Iterator[str]:
+        model, dvp = stage.market.dvp, self.world.dvp
+        epoch = model.epochs[model.current]
+        expected: dict[str, tuple[Any, ...]] = {
+            "currentEpoch": (model.current,),
+            "officer": (epoch.officer,),
+            "confirmer": (epoch.confirmer,),
+        }
+        if stage.orders:
+            order = stage.dice.choice(stage.orders)
+            lane = (order.movement.seller, order.movement.nonce)
+            status, kept = model.lanes.get(lane, (0, bytes(32)))
+            expected["settlementId"] = (order.id, order.words)
+            expected["statusOf"] = (status, *lane)
+            expected["statusOfSettlement"] = (status if kept == order.id else 0, order.id, *lane)
+            expected["longStopFrom"] = (model.long_stop.get(order.id, 0), order.id)
+            expected["lockedInParts"] = (model.in_parts.get(order.id, 0), order.id)
+        for function, (value, *arguments) in expected.items():
+            actual = self.ask("DvP", dvp, function, *arguments)
+            if actual != value:
+                yield f"{function}: chain {actual}, model {value}"
+
+
+def record_word(market: Market, wallet: str) -> int:
+    """A registry's record as its one word."""
+    record = market.registry.records.get(wallet)
+    if record is None:
+        return 0
+    number = market.registry.numbers[record.jurisdiction]
+    return (
+        int.from_bytes(record.lei)
+        | record.status << 160
+        | number << 168
+        | record.investor_class << 176
+        | record.expires << 184
+    )
+
+

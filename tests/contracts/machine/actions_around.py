@@ -6,7 +6,7 @@ from . import actions_dvp
 from .market import Call
 from .model_dvp import GRACE, LOCKED
 from .table_of_actions import action
-from .world import DAY, Stage
+from .world import DAY, MATURITY, Stage
 
 REPLAYED = 150
 SILENT = 0
@@ -37,7 +37,10 @@ def edges(stage: Stage) -> list[int]:
         found.append(dvp.proposal[2])
     for model in (stage.market.registry, *stage.market.tokens.values()):
         found += [expires for _, expires in list(model.hands.proposals.values())[-5:]]
-    near = [one for one in found if stage.now < one < stage.now + 12 * DAY or one == (dvp.proposal or (0, 0, 0))[2]]
+    if stage.odds(0.05):
+        found.append(MATURITY)
+    far = (MATURITY, (dvp.proposal or (0, 0, 0))[2])
+    near = [one for one in found if stage.now < one and (one < stage.now + 12 * DAY or one in far)]
     return near or [stage.now]
 
 

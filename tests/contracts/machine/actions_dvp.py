@@ -17,7 +17,7 @@ from .deciding import (
     status_of,
 )
 from .market import Call
-from .model_dvp import IN_PARTS, LOCKED, NONE, PAID
+from .model_dvp import GRACE, IN_PARTS, LOCKED, NONE, PAID
 from .table_of_actions import action
 from .typed import Digests
 from .world import Order, Stage
@@ -173,7 +173,10 @@ def give_back(stage: Stage) -> Call | None:
 @action(4)
 def propose_long_stop(stage: Stage) -> Call | None:
     """The officer, long after `payBy`."""
-    order = find(stage, LOCKED)
+    dvp_ = stage.market.dvp
+    late = [one for one in stage.orders if one.terms.pay_by + GRACE < stage.now and status_of(stage, one) == LOCKED]
+    late = [one for one in late if one.id not in dvp_.long_stop or stage.odds(0.2)]
+    order = stage.dice.choice(late) if late and stage.odds(0.9) else find(stage, LOCKED)
     officer = stage.market.dvp.epochs[stage.market.dvp.current].officer
     return order and dvp(stage, stage.rightly(officer), "proposeLongStop", order.words)
 
@@ -181,8 +184,10 @@ def propose_long_stop(stage: Stage) -> Call | None:
 @action(4)
 def confirm_long_stop(stage: Stage) -> Call | None:
     """The confirmer, after the challenge."""
-    proposed = [one for one in stage.orders[-80:] if one.id in stage.market.dvp.long_stop]
-    order = stage.dice.choice(proposed) if proposed and stage.odds(0.9) else find(stage, LOCKED)
+    long_stop = stage.market.dvp.long_stop
+    proposed = [one for one in stage.orders if one.id in long_stop and status_of(stage, one) == LOCKED]
+    ripe = [one for one in proposed if long_stop[one.id] < stage.now] or proposed
+    order = stage.dice.choice(ripe) if ripe and stage.odds(0.9) else find(stage, LOCKED)
     confirmer = stage.market.dvp.epochs[stage.market.dvp.current].confirmer
     return order and dvp(stage, stage.rightly(confirmer), "confirmLongStop", presented(stage, order))
 
@@ -202,9 +207,11 @@ def rotate(stage: Stage) -> Call:
 
 
 @action(1)
-def propose_rotation(stage: Stage) -> Call:
+def propose_rotation(stage: Stage) -> Call | None:
     """The officer."""
     model = stage.market.dvp
+    if model.proposal and model.proposal[0] == model.current + 1 and stage.odds(0.85):
+        return None
     sender = stage.rightly(model.epochs[model.current].officer)
     return dvp(stage, sender, "proposeRotation", astuple(next_epoch(stage)))
 

@@ -144,7 +144,7 @@ def set_rules(stage: Stage) -> Call:
 def set_paused(stage: Stage) -> Call:
     """The officer; a paused token is most often let go on."""
     token = ledger(stage)
-    return send(token, stage.rightly(token.roles[OFFICER]), "setPaused", stage.odds(0.1 if token.paused else 0.3))
+    return send(token, stage.rightly(token.roles[OFFICER]), "setPaused", stage.odds(0.07 if token.paused else 0.2))
 
 
 @action(2)
@@ -152,7 +152,7 @@ def set_account_frozen(stage: Stage) -> Call:
     """The officer."""
     token = ledger(stage)
     account = stage.party() if not token.stopped or stage.odds(0.3) else stage.dice.choice(sorted(token.stopped))
-    frozen = stage.odds(0.1 if account in token.stopped else 0.6)
+    frozen = stage.odds(0.1 if account in token.stopped else 0.4)
     return send(token, stage.rightly(token.roles[OFFICER]), "setAccountFrozen", account, frozen)
 
 

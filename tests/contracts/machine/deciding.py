@@ -74,7 +74,10 @@ def find(stage: Stage, *statuses: int) -> Order | None:
     if not recent:
         return None
     if stage.odds(0.93):
-        recent = [one for one in recent if status_of(stage, one) in statuses] or recent
+        fitting = [one for one in recent if status_of(stage, one) in statuses]
+        if not fitting and stage.odds(0.8):
+            return None
+        recent = fitting or recent
     return recent[stage.below(len(recent))]
 
 
@@ -117,7 +120,7 @@ def _signature(stage: Stage, party: str, digest: bytes) -> bytes:
 
 
 def keys_of(stage: Stage, epoch: Epoch) -> list[Key]:
-    found = {key.address: key for key in stage.world.agents}
+    found = {key.address: key for key in (*stage.world.agents, *stage.world.outsiders)}
     return [found[one] for one in epoch.agents]
 
 
@@ -162,7 +165,7 @@ def forged(stage: Stage, digest: bytes, epoch: Epoch) -> bytes:
     if kind == 5:
         return truth + bytes(stage.pick(1, 20, 64))
     if kind == 6:
-        others = replace(epoch, agents=tuple(key.address for key in stage.world.agents[-count:]))
+        others = replace(epoch, agents=tuple(key.address for key in stage.world.outsiders[:count]))
         return proof_by(stage, digest, others, list(range(count)))
     return bytes([epoch.quorum, stage.below(256)]) + stage.dice.randbytes(64 * epoch.quorum + 20 * stage.below(4))
 

@@ -16,11 +16,14 @@ from eth_hash.auto import keccak
 from eth_utils.abi import collapse_if_tuple, event_abi_to_log_topic, function_abi_to_4byte_selector
 from pyrevm import EVM, AccountInfo, BlockEnv, CfgEnv, Env
 
+from .abi import decoder, encoder
+
 __all__ = ["CHAIN_ID", "Chain", "Codec", "Log", "Outcome", "mapped"]
 
 CHAIN_ID = 131_277_322_940_537
 SIZE_LIMIT = 2**20
 REVERTED = re.compile(r"output: 0x([0-9a-f]*)")
+TOO_LITTLE = "CallGasCostMoreThanGasLimit"
 RESULT = re.compile(r"(?:Revert|Halt) \{")
 Log = tuple[str, tuple[bytes, ...], bytes]
 PANIC = bytes.fromhex("4e487b71")
@@ -64,6 +67,8 @@ class Chain:
             answer = bytes(self.evm.message_call(sender, to, data, gas=gas, is_static=static))
         except RuntimeError as error:
             text = str(error)
+            if TOO_LITTLE in text:
+                return Outcome(False, b"", gas, ())
             if not RESULT.match(text):
                 raise
             found = REVERTED.search(text)
@@ -94,10 +99,10 @@ class Codec:
     """Calldata, answers, events and errors by the contracts' ABIs."""
 
     def __init__(self, abis: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
-        self._selectors: dict[tuple[str, str], tuple[bytes, list[str]]] = {}
-        self._outputs: dict[tuple[str, str], list[str]] = {}
+        self._calls: dict[tuple[str, str], tuple[bytes, Any]] = {}
+        self._answers: dict[tuple[str, str], Any] = {}
         self._errors: dict[bytes, tuple[str, list[str]]] = {}
-        self._events: dict[bytes, tuple[str, list[Any]]] = {}
+        self._events: dict[bytes, tuple[str, list[tuple[str, Any]], Any]] = {}
         self.mutating: dict[str, set[str]] = {}
         for contract, abi in abis.items():
             self.mutating[contract] = set()
@@ -105,15 +110,15 @@ class Codec:
                 self._learn(contract, one)
 
     def _learn(self, contract: str, one: Mapping[str, Any]) -> None:
+        types = [collapse_if_tuple(item) for item in one.get("inputs", ())]
         if one["type"] == "error":
-            types = [collapse_if_tuple(item) for item in one["inputs"]]
             self._errors[bytes(function_abi_to_4byte_selector(one))] = (one["name"], types)
         elif one["type"] == "event":
-            self._events[bytes(event_abi_to_log_topic(one))] = (one["name"], one["inputs"])
+            indexed = [(item["name"], decoder([item["type"]])) for item in one["inputs"] if item["indexed"]]
+            self._events[bytes(event_abi_to_log_topic(one))] = (one["name"], indexed, _unindexed(one))
         elif one["type"] == "function":
-            types = [collapse_if_tuple(item) for item in one["inputs"]]
-            self._selectors[contract, one["name"]] = (bytes(function_abi_to_4byte_selector(one)), types)
-            self._outputs[contract, one["name"]] = [collapse_if_tuple(item) for item in one["outputs"]]
+            self._calls[contract, one["name"]] = (bytes(function_abi_to_4byte_selector(one)), encoder(types))
+            self._answers[contract, one["name"]] = decoder([collapse_if_tuple(item) for item in one["outputs"]])
             if one["stateMutability"] not in ("view", "pure"):
                 self.mutating[contract].add(one["name"])
 
@@ -122,21 +127,24 @@ class Codec:
         return bytes(default_codec.encode([collapse_if_tuple(item) for item in one["inputs"]], arguments))
 
     def encode(self, contract: str, function: str, arguments: Sequence[Any]) -> bytes:
-        selector, types = self._selectors[contract, function]
-        return selector + bytes(default_codec.encode(types, arguments))
+        selector, encode = self._calls[contract, function]
+        return selector + bytes(encode(arguments))
 
     def answer(self, contract: str, function: str, data: bytes) -> tuple[Any, ...]:
-        return tuple(default_codec.decode(self._outputs[contract, function], data))
+        return tuple(self._answers[contract, function](data))
+
+    def name_of(self, data: bytes) -> str:
+        """The error's name; "" if there is no revert data, "?" if no contract knows it."""
+        if not data:
+            return ""
+        if data[:4] == PANIC:
+            return "Panic"
+        return self._errors.get(data[:4], ("?",))[0]
 
     def refusal(self, data: bytes) -> tuple[Any, ...]:
-        """(name, argument, …) of revert data; ("", ) if there is none, ("?", ) if no contract knows it."""
-        if not data:
-            return ("",)
-        if data[:4] == PANIC:
-            return ("Panic", int.from_bytes(data[4:]))
-        if data[:4] not in self._errors:
-            return ("?",)
-        name, types = self._errors[data[:4]]
+        """(name, argument, …) of revert data."""
+        name = self.name_of(data)
+        types = self._errors.get(data[:4], ("", []))[1]
         try:
             return (name, *default_codec.decode(types, data[4:]))
         except DecodingError:
@@ -147,15 +155,28 @@ class Codec:
         """Name and arguments; ("?", {}) of an event that no contract has."""
         if not log[1] or log[1][0] not in self._events:
             return ("?", {})
-        name, inputs = self._events[log[1][0]]
-        indexed = [one for one in inputs if one["indexed"]]
-        plain = [one for one in inputs if not one["indexed"]]
-        values = {}
-        for one, topic in zip(indexed, log[1][1:], strict=True):
-            values[one["name"]] = default_codec.decode([one["type"]], topic)[0]
-        types = [collapse_if_tuple(one) for one in plain]
-        values |= dict(zip((one["name"] for one in plain), default_codec.decode(types, log[2]), strict=True))
-        return name, values
+        name, indexed, unindexed = self._events[log[1][0]]
+        values = {key: decode(topic)[0] for (key, decode), topic in zip(indexed, log[1][1:], strict=True)}
+        return name, values | unindexed(log[2])
+
+
+def _unindexed(event: Mapping[str, Any]) -> Any:
+    """How to read an event's data: names to values; structs of words are read word by word."""
+    plain = [one for one in event["inputs"] if not one["indexed"]]
+    flat = [(one["name"], part["type"]) for one in plain for part in one.get("components", [one])]
+    decode, names = decoder([type_ for _, type_ in flat]), [one["name"] for one in plain]
+    if not any(one["type"] == "tuple" for one in plain):
+        return lambda data: dict(zip(names, decode(data), strict=True))
+    sizes = [len(one.get("components", [one])) for one in plain]
+
+    def read(data: bytes) -> dict[str, Any]:
+        words, found, start = decode(data), {}, 0
+        for name, size in zip(names, sizes, strict=True):
+            found[name] = words[start : start + size] if size > 1 else words[start]
+            start += size
+        return found
+
+    return read
 
 
 def mapped(key: int, slot: int) -> int:

@@ -55,20 +55,22 @@ class Watch:
         self._long_stops: set[bytes] = set()
         self._orders: dict[bytes, tuple[int, int]] = {}
 
-    def after(self, logs: Iterable[Log], truth: dict[bytes, int]) -> Iterator[str]:
-        """What the last call broke; nothing, if all holds."""
+    def after(self, logs: Iterable[Log], words: list[int], truth: dict[bytes, int]) -> Iterator[str]:
+        """What the last call broke; nothing, if all holds. `words` are those of {Reading.words}."""
         touched: set[str] = set()
+        ids: set[bytes] = set()
         for log in logs:
             name, values = self.world.codec.event(log)
             self.events[name] += 1
             if log[0] == self.world.dvp:
                 yield from self._of_dvp(name, values, truth)
+                ids.add(values.get("settlementId", b""))
             elif log[0] in self._held:
                 touched.add(log[0])
                 if name == "Transfer":
                     self._transfer(log[0], values)
-        yield from self._holdings(touched)
-        yield from self._lanes()
+        yield from self._holdings(touched, words)
+        yield from self.lanes(ids & self.settlements.keys())
 
     def _of_dvp(self, name: str, values: dict[str, Any], truth: dict[bytes, int]) -> Iterator[str]:
         id_ = values.get("settlementId", b"")
@@ -118,12 +120,11 @@ class Watch:
         else:
             self._held[token][to] += units
 
-    def _holdings(self, touched: set[str]) -> Iterator[str]:
+    def _holdings(self, touched: set[str], words: list[int]) -> Iterator[str]:
         """I3, I10 and conservation, of every holder."""
         for token, held in self._held.items():
             total = 0
-            for holder in self.reading.people:
-                word = self.reading.account(token, holder)
+            for holder, word in zip(self.reading.people, self.reading.accounts(words, token), strict=True):
                 if not word and not held[holder]:
                     continue
                 balance, first, second, third, _ = account_of(word)
@@ -141,9 +142,10 @@ class Watch:
             if supply != self._supply[token]:
                 yield f"I3: the supply of {token} is {supply}, by its transfers {self._supply[token]}"
 
-    def _lanes(self) -> Iterator[str]:
+    def lanes(self, ids: Iterable[bytes]) -> Iterator[str]:
         """I4: a lane only ever steps on, keeps its settlement, and says what the logs say."""
-        for id_, settlement in self.settlements.items():
+        for id_ in ids:
+            settlement = self.settlements[id_]
             lane = (settlement.seller, settlement.nonce)
             status, prefix = self.reading.lane(*lane)
             if self._seen.get(lane) == (status, prefix):

@@ -4,7 +4,7 @@ The words are those that `docs/explanation/contracts.md` draws. Where a mapping 
 that the opening is known to have written, so no slot number stands here.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from .evm import Chain, mapped
@@ -79,6 +79,11 @@ class Reading:
         keys = (key.address for key in world.keys.values())
         self.people = list(dict.fromkeys((*world.wallets, *keys, NOBODY)))
         self._slots: dict[tuple[int, int], int] = {}
+        self._tokens = [world.token, world.other_token, world.next_token]
+        pairs = [(token, int(one, 16)) for token in self._tokens for one in self.people]
+        self._places = [(token, self.at(key, layout.accounts)) for token, key in pairs]
+        self._places += [(token, self.at(key, layout.frozen)) for token, key in pairs]
+        self._places += [(world.registry, self.at(int(one, 16), layout.records)) for one in self.people]
 
     def at(self, key: int, slot: int) -> int:
         found = self._slots.get((key, slot))
@@ -114,27 +119,53 @@ class Reading:
     # What the model says of the same
 
     def word_of(self, token: TokenModel, holder: str) -> int:
-        word = token.balance.get(holder, 0) | (PARTLY_FROZEN if token.frozen.get(holder) else 0)
-        for lane in range(3):
-            word |= token.earmarks.get((holder, lane), 0) << 60 * (lane + 1)
-        return word | (FROZEN if holder in token.stopped else 0) | (RECOVERED if holder in token.recovered else 0)
+        lanes = token.earmarks.get
+        return (
+            token.balance.get(holder, 0)
+            | lanes((holder, 0), 0) << 60
+            | lanes((holder, 1), 0) << 120
+            | lanes((holder, 2), 0) << 180
+            | (PARTLY_FROZEN if token.frozen.get(holder) else 0)
+            | (FROZEN if holder in token.stopped else 0)
+            | (RECOVERED if holder in token.recovered else 0)
+        )
 
-    def differences(self, market: Market, lanes: bool = True) -> Iterator[str]:
-        """Where words of the chain are not the model's: accounts, frozen amounts, records, lanes."""
-        for address, token in market.tokens.items():
-            for holder in self.people:
-                expected, actual = self.word_of(token, holder), self.account(address, holder)
-                if expected != actual:
-                    yield f"account of {holder} in {address}: chain {account_of(actual)}, model {account_of(expected)}"
-                if token.frozen.get(holder, 0) != self.frozen(address, holder):
-                    yield f"frozen units of {holder} in {address}: model {token.frozen[holder]}"
-        for wallet in self.people:
-            if self.record(wallet) != record_word(market, wallet):
-                yield f"record of {wallet}: chain {self.record(wallet):#x}, model {record_word(market, wallet):#x}"
-        if lanes:
-            for (seller, nonce), (status, id_) in market.dvp.lanes.items():
-                if self.lane(seller, nonce) != (status, id_[:15]):
-                    yield f"lane {nonce} of {seller}: chain {self.lane(seller, nonce)}, model {(status, id_[:15])}"
+    def words(self) -> list[int]:
+        """Accounts of all tokens, then frozen amounts, then records, each of all people."""
+        read = self.chain.evm.storage
+        return [read(address, slot) for address, slot in self._places]
+
+    def accounts(self, words: list[int], token: str) -> list[int]:
+        start = self._tokens.index(token) * len(self.people)
+        return words[start : start + len(self.people)]
+
+    def expected(self, market: Market) -> list[int]:
+        """What `words` should be."""
+        tokens, people = [market.tokens[one] for one in self._tokens], self.people
+        found = [self.word_of(token, holder) for token in tokens for holder in people]
+        found += [token.frozen.get(holder, 0) for token in tokens for holder in people]
+        return found + [record_word(market, wallet) for wallet in people]
+
+    def differences(self, market: Market, words: list[int]) -> Iterator[str]:
+        """Where words of the chain are not the model's."""
+        expected = self.expected(market)
+        if words == expected:
+            return
+        count = len(self.people)
+        for i, (actual, wanted) in enumerate(zip(words, expected, strict=True)):
+            if actual != wanted:
+                kind = ("account", "account", "account", "frozen units", "frozen units", "frozen units", "record")
+                where = f"{kind[i // count]} of {self.people[i % count]} in {self._places[i][0]}"
+                yield f"{where}: chain {actual:#x}, model {wanted:#x}"
+
+    def different_lanes(self, market: Market, lanes: Iterable[tuple[str, int]]) -> Iterator[str]:
+        """Where lanes of the chain are not the model's."""
+        known = market.dvp.lanes
+        for lane in lanes:
+            status, id_ = known.get(lane, (0, bytes(15)))
+            actual = self.lane(*lane)
+            if actual != (status, id_[:15]):
+                yield f"lane {lane}: chain {actual}, model {(status, id_[:15])}"
 
     def contradictions(self, stage: Stage) -> Iterator[str]:
         """Where the contracts' own answers are not the model's: one draw of what there is to ask."""

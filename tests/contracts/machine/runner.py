@@ -15,7 +15,8 @@ from .world import Stage, World
 __all__ = ["Run", "Tally", "Violation", "run_seed"]
 
 SCARCE = 0.02
-ASKED_EVERY = 8
+ASKED_EVERY = 16
+RECENT = 40
 
 
 class Violation(AssertionError):
@@ -46,6 +47,7 @@ class Run:
         }
         self.watch = Watch(self.reading, opening)
         self.sent: list[tuple[int, Call]] = []
+        self._words = self.reading.words()
 
     def step(self, action: Action | None = None) -> None:
         """One action; raises Violation."""
@@ -77,20 +79,39 @@ class Run:
         return self.world.chain.call(operator, call.sender, wrapped, call.gas + 100_000)
 
     def _compare(self, call: Call, data: bytes, outcome: Outcome) -> None:
-        stage = self.stage
-        refusal = "" if outcome.done else str(self.world.codec.refusal(outcome.data)[0])
+        stage, market = self.stage, self.stage.market
+        refusal = "" if outcome.done else self.world.codec.name_of(outcome.data)
         if outcome.done or not call.scarce:
-            verdict = stage.market.judge(call, stage.now, data)
-            self._agree(call, verdict, outcome, refusal)
+            self._agree(call, market.judge(call, stage.now, data), outcome, refusal)
         counted = self.tally.accepted if outcome.done else self.tally.refused
         counted[call.function if outcome.done else f"{call.function}: {refusal}"] += 1
-        problems = [*self.reading.differences(stage.market), *self.watch.after(outcome.logs, stage.truth)]
-        if len(self.sent) % ASKED_EVERY == 0:
-            problems += self.reading.contradictions(stage)
-            for token in stage.market.tokens:
-                problems += self.watch.free_units(token, stage.wallet())
+        problems = self._problems(call, outcome)
         if problems:
             raise Violation("\n".join([f"{call} ({refusal or 'accepted'})", *problems]))
+
+    def _problems(self, call: Call, outcome: Outcome) -> list[str]:
+        """The whole state after a call that was accepted; after a refused one only that nothing changed."""
+        market, reading, words = self.stage.market, self.reading, self.reading.words()
+        if not outcome.done:
+            found = [] if words == self._words else ["a refused call changed the state"]
+        else:
+            found = [*reading.differences(market, words), *self.watch.after(outcome.logs, words, self.stage.truth)]
+            if call.contract == "DvP":
+                found += reading.different_lanes(market, list(market.dvp.lanes)[-RECENT:])
+        self._words = words
+        if len(self.sent) % ASKED_EVERY == 0:
+            found += self.thorough()
+        return found
+
+    def thorough(self) -> list[str]:
+        """All lanes, all settlements, and some of the contracts' own answers."""
+        market, reading = self.stage.market, self.reading
+        found = [*reading.differences(market, self._words), *reading.different_lanes(market, market.dvp.lanes)]
+        found += self.watch.lanes(self.watch.settlements)
+        found += reading.contradictions(self.stage)
+        for token in market.tokens:
+            found += self.watch.free_units(token, self.stage.wallet())
+        return found
 
     def _agree(self, call: Call, verdict: Verdict, outcome: Outcome, refusal: str) -> None:
         if outcome.done and verdict.refused:
@@ -103,7 +124,7 @@ class Run:
         for log in outcome.logs:
             name, values = self.world.codec.event(log)
             if name == "LegSkipped":
-                told.append((values["settlementId"], str(self.world.codec.refusal(values["reason"])[0])))
+                told.append((values["settlementId"], self.world.codec.name_of(values["reason"])))
         if call.function in ("lockBatch", "settleBatch"):
             expected = list(verdict.skipped)
             agreed = len(told) == len(expected) and all(
@@ -122,6 +143,8 @@ def run_seed(world: World, layout: Layout, seed: int, steps: int, tally: Tally) 
             run.step()
         except Violation as violation:
             raise Violation(f"seed {seed}, step {step}: {violation}") from violation
+    if problems := run.thorough():
+        raise Violation("\n".join([f"seed {seed}, at the end", *problems]))
     tally.events.update(run.watch.events)
 
 

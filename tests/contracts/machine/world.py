@@ -15,7 +15,7 @@ from .model_token import TokenModel
 from .rules import ZERO
 from .typed import Digests, Key, Keyring, compact
 
-__all__ = ["DAY", "FAR", "LEIS", "NOBODY", "START", "Order", "Stage", "World", "named"]
+__all__ = ["DAY", "FAR", "LEIS", "MATURITY", "NOBODY", "START", "Order", "Stage", "World", "named"]
 
 DAY = 86_400
 START = 1_750_000_000
@@ -43,6 +43,7 @@ class World:
         self.keys |= {f"wallet {i}": Key.named(f"wallet {i}") for i in range(4)}
         self.keys |= {f"owner {i}": Key.named(f"owner {i}") for i in range(2)}
         self.agents = sorted((Key.named(f"agent {i}") for i in range(10)), key=lambda key: key.address)
+        self.outsiders = sorted((Key.named(f"outsider {i}") for i in range(8)), key=lambda key: key.address)
         self.chain = Chain(START)
         self.deployments: list[bytes] = []
         self._deploy_all()
@@ -94,7 +95,8 @@ class World:
         return self.deploy("SecurityToken", "A bond", "BOND", terms, setup)
 
     def _open(self) -> None:
-        self.members = list(zip(self.wallets, (0, 0, 1, 1, 0, 2), strict=True))
+        # The issuer is a member too, so that holders can allow it to buy back.
+        self.members = [*zip(self.wallets, (0, 0, 1, 1, 0, 2), strict=True), (self.address("issuer"), 2)]
         for wallet, lei in self.members:
             self.send("registrar", "ParticipantRegistry", self.registry, "register", wallet, LEIS[lei], GERMANY, 1, FAR)
         for token in (self.token, self.other_token):

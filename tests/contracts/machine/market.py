@@ -2,7 +2,7 @@
 
 import copy
 import re
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,17 +55,15 @@ class Market:
 
     def __post_init__(self) -> None:
         self.dvp.reenter = self._reenter
+        self.dvp.checkpoint = self._checkpoint
 
     def judge(self, call: Call, now: int, data: bytes) -> Verdict:
         """The verdict; the model is changed as the call would change the contracts."""
         subject = self._subject(call)
         method = getattr(subject, snake(call.function))
-        before = copy.deepcopy(self._undoable()) if self._may_undo_much(call) else None
         try:
             answer = method(Context(call.sender, now, data), *call.arguments)
         except Broken as refusal:
-            if before is not None:
-                self._put_back(before)
             return Verdict(refusal.names)
         return Verdict(frozenset(), tuple(answer or ()))
 
@@ -82,27 +80,21 @@ class Market:
         inner = self.payloads[payload]
         self.judge(Call(token, inner.contract, inner.target, inner.function, inner.arguments), now, payload)
 
-    def _may_undo_much(self, call: Call) -> bool:
-        """A group that fails takes back what a hostile token did in it."""
-        return call.function == "lockGroup" and any(one.payload for one in self.hostile.values())
-
-    def _undoable(self) -> dict[str, Any]:
-        dvp = self.dvp
-        return {
-            "lanes": dvp.lanes,
-            "paid": dvp.paid,
-            "in_parts": dvp.in_parts,
-            "long_stop": dvp.long_stop,
-            "tokens": {
-                address: {name: vars(one)[name] for name in ("balance", "earmarks")}
-                for address, one in self.tokens.items()
-            },
+    def _checkpoint(self) -> Callable[[], None]:
+        """Takes back, once called, all that DvP and what it reaches kept since."""
+        mine = ("lanes", "paid", "in_parts", "long_stop")
+        dvp = copy.deepcopy({name: vars(self.dvp)[name] for name in mine})
+        tokens = {
+            address: copy.deepcopy({name: vars(one)[name] for name in ("balance", "earmarks")})
+            for address, one in self.tokens.items()
         }
 
-    def _put_back(self, kept: dict[str, Any]) -> None:
-        for address, one in kept.pop("tokens").items():
-            vars(self.tokens[address]).update(one)
-        vars(self.dvp).update(kept)
+        def undo() -> None:
+            vars(self.dvp).update(dvp)
+            for address, kept in tokens.items():
+                vars(self.tokens[address]).update(kept)
+
+        return undo
 
 
 def snake(name: str) -> str:
@@ -115,7 +107,3 @@ def _shown(value: Any) -> str:
     if isinstance(value, bytes):
         return "0x" + (value.hex() if len(value) <= 8 else f"{value[:4].hex()}…{len(value)}")
     return str(value)[:12] if isinstance(value, str) else str(value)
-
-
-def all_wallets(legs: Sequence[Any]) -> set[str]:
-    return {party for leg in legs for party in leg[0][0][1:3]}

@@ -59,6 +59,8 @@ class DvPModel:
     epochs: dict[int, Epoch]
     # What a hostile token sends back in the middle of a call; the market's own door.
     reenter: Callable[[str, bytes, int], None] = lambda token, payload, now: None
+    # How to take back what such a call did, if a group fails after it.
+    checkpoint: Callable[[], Callable[[], None]] = lambda: lambda: None
     current: int = 1
     lanes: dict[tuple[str, int], tuple[int, bytes]] = field(default_factory=dict)
     paid: set[bytes] = field(default_factory=set)
@@ -73,15 +75,24 @@ class DvPModel:
 
     def lock_group(self, at: Context, legs: Sequence[Any]) -> None:
         group = self.digests.group([leg[0][0] for leg in legs])
+        undo = self._undoing(legs)
         done: list[Movement] = []
         for leg in legs:
             try:
                 self._lock(at, *leg, group)
             except Broken:
-                for movement in reversed(done):
-                    self._unlock(movement)
+                if undo is not None:
+                    undo()
+                else:
+                    for movement in reversed(done):
+                        self._unlock(movement)
                 raise
             done.append(Movement(*leg[0][0]))
+
+    def _undoing(self, legs: Sequence[Any]) -> Callable[[], None] | None:
+        """A whole copy is taken only where a hostile token may call back."""
+        hostile = (self.hostile.get(leg[0][0][0]) for leg in legs)
+        return self.checkpoint() if any(one and one.payload for one in hostile) else None
 
     def lock_batch(self, at: Context, legs: Sequence[Any]) -> list[tuple[bytes, frozenset[str]]]:
         skipped = []

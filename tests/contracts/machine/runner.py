@@ -58,6 +58,9 @@ class Run:
 
     def send(self, call: Call) -> None:
         stage = self.stage
+        if len(stage.history) > 400:
+            del stage.history[:200]
+        stage.history.append(call)
         if stage.odds(SCARCE) and not any(one.payload for one in stage.market.hostile.values()):
             call = replace(call, gas=30_000 + stage.below(400_000), scarce=True)
         data = stage.data(call)
@@ -65,9 +68,6 @@ class Run:
         self.tally.calls += 1
         outcome = self.execute(call, data)
         self._compare(call, data, outcome)
-        if len(stage.history) > 400:
-            del stage.history[:200]
-        stage.history.append(replace(call, gas=max(call.gas, 3_000_000), scarce=False))
 
     def execute(self, call: Call, data: bytes) -> Outcome:
         """By the sender, or through it where it is a contract."""

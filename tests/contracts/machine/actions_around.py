@@ -35,8 +35,8 @@ def edges(stage: Stage) -> list[int]:
             found += [dvp.long_stop[order.id]] if order.id in dvp.long_stop else []
     if dvp.proposal:
         found.append(dvp.proposal[2])
-    for model in (stage.market.registry, *stage.market.tokens.values()):
-        found += [expires for _, expires in list(model.hands.proposals.values())[-5:]]
+    for hands in (stage.market.registry.hands, *(token.hands for token in stage.market.tokens.values())):
+        found += [expires for _, expires in list(hands.proposals.values())[-5:]]
     if stage.odds(0.05):
         found.append(MATURITY)
     far = (MATURITY, (dvp.proposal or (0, 0, 0))[2])

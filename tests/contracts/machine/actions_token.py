@@ -52,7 +52,9 @@ def transfer(stage: Stage) -> Call:
 def approve(stage: Stage) -> Call:
     """A holder."""
     token = ledger(stage)
-    spender = stage.wallet() if stage.odds(0.6) else token.roles[ISSUER] if stage.odds(0.8) else stage.pick(ZERO, NOBODY)
+    spender = (
+        stage.wallet() if stage.odds(0.6) else token.roles[ISSUER] if stage.odds(0.8) else stage.pick(ZERO, NOBODY)
+    )
     owner = stage.wallet() if stage.odds(0.95) else stage.anyone()
     return send(token, owner, "approve", spender, amount(stage, token.balance[owner]))
 
@@ -79,7 +81,9 @@ def permit(stage: Stage) -> Call:
     """Anyone, with the owner's signature."""
     token, key = ledger(stage), stage.key_of(stage.world.wallets[stage.below(4)])
     owner = key.address if stage.odds(0.95) else stage.wallet()
-    spender = stage.pick(stage.wallet(), token.roles[ISSUER], stage.wallet(), ZERO if stage.odds(0.2) else stage.wallet())
+    spender = stage.pick(
+        stage.wallet(), token.roles[ISSUER], stage.wallet(), ZERO if stage.odds(0.2) else stage.wallet()
+    )
     value, deadline = amount(stage, token.balance[owner]), stage.now + stage.pick(0, 60, DAY, DAY, DAY, -1)
     nonce = token.nonces[owner] + (0 if stage.odds(0.95) else stage.pick(1, -1 if token.nonces[owner] else 2))
     signature = stage.keyring.sign(key, token.digests.permit(owner, spender, value, nonce, deadline))

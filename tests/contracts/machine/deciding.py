@@ -8,7 +8,17 @@ from .model_proofs import Epoch
 from .typed import Key, compact, high_s
 from .world import DAY, NOBODY, Order, Stage
 
-__all__ = ["any_proof", "batch_proof", "find", "known_truth", "new_order", "next_epoch", "proof_by", "signatures", "signed"]
+__all__ = [
+    "any_proof",
+    "batch_proof",
+    "find",
+    "known_truth",
+    "new_order",
+    "next_epoch",
+    "proof_by",
+    "signatures",
+    "signed",
+]
 
 REMEMBERED = 60
 RESULT_PAID, RESULT_NEVER = 1, 2
@@ -52,7 +62,11 @@ def _spoilt(stage: Stage, movement: Movement, terms: Terms) -> tuple[Movement, T
     ]
     on_terms: list[dict[str, Any]] = [
         {"lock_by": stage.pick(stage.now, stage.now - 1, terms.pay_by + 1, 2**40 - 1)},
-        {"pay_by": stage.pick(terms.lock_by - 1, stage.now + 30 * DAY, stage.now + 30 * DAY + 1, 2**40 - 1, terms.lock_by)},
+        {
+            "pay_by": stage.pick(
+                terms.lock_by - 1, stage.now + 30 * DAY, stage.now + 30 * DAY + 1, 2**40 - 1, terms.lock_by
+            )
+        },
         {"part": stage.pick(1, 2**32 - 1)},
         {"group": stage.dice.randbytes(32)},
     ]
@@ -197,7 +211,9 @@ def next_epoch(stage: Stage) -> Epoch:
     agents = sorted(key.address for key in stage.dice.sample(stage.world.agents, count))
     if stage.odds(0.05) and count > 1:
         agents[0] = agents[1]
-    officer, confirmer = stage.dice.sample([at(one) for one in ("dvp_officer", "dvp_confirmer", "spare 2", "spare 3")], 2)
+    officer, confirmer = stage.dice.sample(
+        [at(one) for one in ("dvp_officer", "dvp_confirmer", "spare 2", "spare 3")], 2
+    )
     if stage.odds(0.05):
         officer = stage.pick(confirmer, "0x" + "00" * 20, *agents)
     return Epoch(tuple(agents), quorum, faulty, officer, confirmer)

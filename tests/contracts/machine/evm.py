@@ -1,8 +1,8 @@
 """An EVM in this process: deploy, call, read logs and storage, take back. No blocks, no fees, no nonces checked.
 
-pyrevm runs all calls in one journal. Results, logs and storage are those of transactions
-(`tests/contracts/test_machine_evm.py` compares them with py-evm's); gas is not: what an earlier call touched stays
-warm. A chain that `clone_from` fills afresh starts cold and counts as a transaction does.
+pyrevm runs all calls in one journal, as if they were one transaction. Results, logs and storage are those of
+transactions of their own, which `tests/contracts/test_machine_evm.py` shows beside py-evm. Gas is not: what an earlier
+call touched is warm, and what it wrote is dirty already, so a call costs less here than in a block, never more.
 """
 
 import re
@@ -14,7 +14,7 @@ from eth_abi.abi import default_codec
 from eth_abi.exceptions import DecodingError
 from eth_hash.auto import keccak
 from eth_utils.abi import collapse_if_tuple, event_abi_to_log_topic, function_abi_to_4byte_selector
-from pyrevm import EVM, AccountInfo, BlockEnv, CfgEnv, Env
+from pyrevm import EVM, BlockEnv, CfgEnv, Env
 
 from .abi import decoder, encoder
 
@@ -43,20 +43,20 @@ class Chain:
     """One EVM and its clock. Addresses are lower-case hexadecimal throughout."""
 
     def __init__(self, now: int, chain_id: int = CHAIN_ID) -> None:
-        block = BlockEnv(number=1, timestamp=now, gas_limit=2**62)
+        self._block = BlockEnv(number=1, timestamp=now, gas_limit=2**62)
         self.evm = EVM(
-            env=Env(cfg=CfgEnv(chain_id=chain_id, limit_contract_code_size=SIZE_LIMIT), block=block), spec_id="PRAGUE"
+            env=Env(cfg=CfgEnv(chain_id=chain_id, limit_contract_code_size=SIZE_LIMIT), block=self._block),
+            spec_id="PRAGUE",
         )
 
     @property
     def now(self) -> int:
-        return int(self.evm.env.block.timestamp or 0)
+        return int(self._block.timestamp or 0)
 
     @now.setter
     def now(self, time: int) -> None:
-        block = self.evm.env.block
-        block.timestamp = time
-        self.evm.set_block_env(block)
+        self._block.timestamp = time  # type: ignore[misc]  # pyrevm's stub shadows the setter.
+        self.evm.set_block_env(self._block)
 
     def deploy(self, sender: str, code: bytes) -> str:
         """Raises RuntimeError with the revert data when the constructor refuses."""
@@ -88,12 +88,6 @@ class Chain:
     def revert(self, mark: Any) -> None:
         self.evm.revert(mark)
 
-    def put(self, address: str, code: bytes, storage: Mapping[int, int]) -> None:
-        """An account as it stands elsewhere."""
-        self.evm.insert_account_info(address, AccountInfo(nonce=1, code=code))
-        for slot, word in storage.items():
-            self.evm.insert_account_storage(address, slot, word)
-
 
 class Codec:
     """Calldata, answers, events and errors by the contracts' ABIs."""
@@ -109,7 +103,7 @@ class Codec:
             for one in abi:
                 self._learn(contract, one)
 
-    def _learn(self, contract: str, one: Mapping[str, Any]) -> None:
+    def _learn(self, contract: str, one: Any) -> None:
         types = [collapse_if_tuple(item) for item in one.get("inputs", ())]
         if one["type"] == "error":
             self._errors[bytes(function_abi_to_4byte_selector(one))] = (one["name"], types)

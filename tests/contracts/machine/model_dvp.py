@@ -79,7 +79,7 @@ class DvPModel:
         done: list[Movement] = []
         for leg in legs:
             try:
-                self._lock(at, *leg, group)
+                self._lock(at, leg[0], leg[1], leg[2], group)
             except Broken:
                 if undo is not None:
                     undo()
@@ -203,7 +203,9 @@ class DvPModel:
         id_ = self.digests.order(movement, terms)
         against = broken(NotInRole=at.sender != self.epochs[self.current].officer)
         ended = self._not_locked(movement, id_)
-        stop(against | (ended or broken(TooEarly=at.now <= terms.pay_by + GRACE, AlreadyProposed=id_ in self.long_stop)))
+        stop(
+            against | (ended or broken(TooEarly=at.now <= terms.pay_by + GRACE, AlreadyProposed=id_ in self.long_stop))
+        )
         self.long_stop[id_] = at.now + CHALLENGE
 
     def confirm_long_stop(self, at: Context, leg: Any) -> None:

@@ -44,7 +44,13 @@ class HostileTokenModel:
     payload: bytes = b""
     busy: bool = field(default=False, compare=False)
 
-    REFUSALS: ClassVar[dict[int, set[str] | frozenset[str]]] = {1: {"Refused"}, 2: {""}, 3: ANYTHING, 6: {""}, 7: ANYTHING}
+    REFUSALS: ClassVar[dict[int, set[str] | frozenset[str]]] = {
+        1: {"Refused"},
+        2: {""},
+        3: ANYTHING,
+        6: {""},
+        7: ANYTHING,
+    }
 
     def become(self, at: Context, conduct: int, payload: bytes) -> None:
         self.conduct, self.payload = conduct, payload

@@ -7,8 +7,8 @@ that the opening is known to have written, so no slot number stands here.
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from .evm import Chain, mapped
-from .market import Market
+from .evm import mapped
+from .market import Call, Market
 from .model_token import TokenModel
 from .world import NOBODY, Stage, World
 
@@ -27,15 +27,15 @@ class Layout:
         self._world = world
         wallet, token, chain = world.wallets[0], world.token, world.chain
         key = int(wallet, 16)
-        mark = chain.snapshot()
+        # Back to the opening, whatever ran before.
+        chain.revert(world.mark)
+        world.mark, mark = chain.snapshot(), chain.snapshot()
         self.accounts = self._find(token, key, lambda word: word == chain_balance(world, token, wallet))
         world.send("officer", "SecurityToken", token, "setFrozenTokens", wallet, 987_654_321)
         self.frozen = self._find(token, key, lambda word: word == 987_654_321)
         self.records = self._find(world.registry, key, lambda word: word >> 160 & 0xFF == 1 and word & 2**160 - 1 > 0)
-        epoch = self._find(world.dvp, 1, lambda word: word > 2**128)
         chain.revert(mark)
-        # The lanes' mapping stays empty until the first lock; its place is asked of one.
-        self.epochs = epoch
+        # Empty until the first order: one is cancelled to see where.
         self.lanes = self._find_lanes(world)
 
     def _find(self, contract: str, key: int, fits: Callable[[int], bool]) -> int:
@@ -202,6 +202,30 @@ class Reading:
         yield from self._of_registry(market, a, stage.now)
         yield from self._of_dvp(stage)
 
+    def consequences(self, market: Market, call: Call) -> Iterator[str]:
+        """What an accepted call touched beside the words, as the contracts tell it themselves."""
+        asked: list[tuple[str, Any, tuple[Any, ...]]] = []
+        given, first = call.arguments, call.arguments[0] if call.arguments else None
+        if call.contract == "SecurityToken":
+            token = market.tokens[call.target]
+            asked = [("totalSupply", token.supply, ()), ("authorised", token.authorised, ())]
+            owners = {"approve": call.sender, "transferFrom": first, "buyBack": first, "permit": first}
+            if owner := owners.get(call.function):
+                spender = {"approve": first, "permit": given[1]}.get(call.function, call.sender)
+                asked.append(("allowance", token.allowance[owner, spender], (owner, spender)))
+            if call.function == "setDocument":
+                asked.append(("getDocument", token.documents[given[0]][0], (given[0],)))
+        elif call.function in ("lockPart", "proposeLongStop"):
+            id_ = market.dvp.digests.order(*given[0])
+            asked = [
+                ("lockedInParts", market.dvp.in_parts.get(id_, 0), (id_,)),
+                ("longStopFrom", market.dvp.long_stop.get(id_, 0), (id_,)),
+            ]
+        for function, expected, arguments in asked:
+            actual = self.ask(call.contract, call.target, function, *arguments)
+            if actual != expected:
+                yield f"{function}{arguments}: chain {actual}, model {expected}"
+
     def _of_registry(self, market: Market, wallet: str, now: int) -> Iterator[str]:
         model, registry = market.registry, self.world.registry
         expected = {
@@ -252,5 +276,3 @@ def record_word(market: Market, wallet: str) -> int:
         | record.investor_class << 176
         | record.expires << 184
     )
-
-

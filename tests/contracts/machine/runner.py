@@ -38,7 +38,7 @@ class Run:
     """One run in a world, from its opening."""
 
     def __init__(self, world: World, layout: Layout, dice: Random, tally: Tally | None = None) -> None:
-        self.world, self.tally = world, tally or Tally()
+        self.world, self.tally, self.scarce = world, tally or Tally(), SCARCE
         self.stage = Stage.begin(world, dice)
         self.reading = Reading(world, layout)
         opening = {
@@ -61,7 +61,7 @@ class Run:
         if len(stage.history) > 400:
             del stage.history[:200]
         stage.history.append(call)
-        if stage.odds(SCARCE) and not any(one.payload for one in stage.market.hostile.values()):
+        if stage.odds(self.scarce) and not any(one.payload for one in stage.market.hostile.values()):
             call = replace(call, gas=30_000 + stage.below(400_000), scarce=True)
         data = stage.data(call)
         self.sent.append((stage.now, call))
@@ -71,12 +71,16 @@ class Run:
 
     def execute(self, call: Call, data: bytes) -> Outcome:
         """By the sender, or through it where it is a contract."""
+        return self.world.chain.call(*self.transaction(call, data))
+
+    def transaction(self, call: Call, data: bytes) -> tuple[str, str, bytes, int]:
+        """Sender, receiver, calldata and gas of the transaction that makes the call."""
         operator = self.world.operators.get(call.sender)
         if operator is None:
-            return self.world.chain.call(call.sender, call.target, data, call.gas)
+            return call.sender, call.target, data, call.gas
         contract = "HostileToken" if call.sender == self.world.hostile else "HostileWallet"
         wrapped = self.world.codec.encode(contract, "execute", (call.target, data))
-        return self.world.chain.call(operator, call.sender, wrapped, call.gas + 100_000)
+        return operator, call.sender, wrapped, call.gas + 100_000
 
     def _compare(self, call: Call, data: bytes, outcome: Outcome) -> None:
         stage, market = self.stage, self.stage.market
@@ -96,6 +100,7 @@ class Run:
             found = [] if words == self._words else ["a refused call changed the state"]
         else:
             found = [*reading.differences(market, words), *self.watch.after(outcome.logs, words, self.stage.truth)]
+            found += reading.consequences(market, call)
             if call.contract == "DvP":
                 found += reading.different_lanes(market, list(market.dvp.lanes)[-RECENT:])
         self._words = words
@@ -146,5 +151,3 @@ def run_seed(world: World, layout: Layout, seed: int, steps: int, tally: Tally) 
     if problems := run.thorough():
         raise Violation("\n".join([f"seed {seed}, at the end", *problems]))
     tally.events.update(run.watch.events)
-
-

@@ -58,7 +58,7 @@ def _proofs(function: str, right: int, wrong: int) -> list[Row]:
         row(f"with a quorum's {said[right]}", "a quorum of agents", lambda t: t.proof(right, (0, 1, 2))),
         row(f"with a quorum's {said[wrong]}", "a quorum of agents", lambda t: t.proof(wrong, (0, 1, 2))),
         row(f"with {said[right]} of one less than a quorum", "agents", lambda t: t.proof(right, (0, 1))),
-        row("without a proof", "anyone", lambda t: t.proof(right, ())),
+        row("with nobody's signature", "anyone", lambda t: t.proof(right, ())),
     ]
 
 
@@ -73,11 +73,21 @@ CALLS: tuple[Row, ...] = (
         lambda t: ([(t.order.words, *t.signed())],),
         grouped=True,
     ),
-    Row("lockBatch", "of one, with both signatures", "anyone", "both parties", lambda t: ([(t.order.words, *t.signed())],)),
+    Row(
+        "lockBatch",
+        "of one, with both signatures",
+        "anyone",
+        "both parties",
+        lambda t: ([(t.order.words, *t.signed())],),
+    ),
     Row("lockPart", "with both signatures", "anyone", "both parties", lambda t: (t.order.words, 2, LOT, *t.signed())),
-    Row("lockPart", "without the seller's", "anyone", "the buyer", lambda t: (t.order.words, 2, LOT, b"", t.signed()[1])),
+    Row(
+        "lockPart", "without the seller's", "anyone", "the buyer", lambda t: (t.order.words, 2, LOT, b"", t.signed()[1])
+    ),
     Row("cancelOrder", "", "seller", "the seller", lambda t: (t.order.words, b"")),
-    Row("cancelOrder", "with the seller's signature", "buyer", "both parties", lambda t: (t.order.words, t.signed()[0])),
+    Row(
+        "cancelOrder", "with the seller's signature", "buyer", "both parties", lambda t: (t.order.words, t.signed()[0])
+    ),
     Row("cancelOrder", "without it", "buyer", "the buyer", lambda t: (t.order.words, b"")),
     Row("cancelOrder", "with the seller's signature", "anyone", "the seller", lambda t: (t.order.words, t.signed()[0])),
     *_proofs("settle", 1, 2),
@@ -108,6 +118,8 @@ CALLS: tuple[Row, ...] = (
 
 class StateTable:
     """One world; each cell begins from its opening."""
+
+    order: Order
 
     def __init__(self, world: World, siege: bool = False) -> None:
         self.world, self.siege = world, siege
@@ -223,7 +235,7 @@ class StateTable:
         """What leads on from a state: the new state, the call, and when."""
         times = list(TIMES)
         for row, found in cells.items():
-            for to, run in groupby(range(len(times)), key=lambda i, found=found: found[i]):
+            for to, run in groupby(range(len(times)), key=found.__getitem__):
                 places = list(run)
                 if to.startswith("→"):
                     always = len(places) == len(times)
@@ -240,5 +252,3 @@ def _span(times: list[str], places: list[int]) -> str:
 
 def fresh() -> StateTable:
     return StateTable(World())
-
-

@@ -15,7 +15,7 @@ from .model_token import TokenModel
 from .rules import ZERO
 from .typed import Digests, Key, Keyring, compact
 
-__all__ = ["DAY", "FAR", "LEIS", "MATURITY", "NOBODY", "START", "Order", "Stage", "World", "named"]
+__all__ = ["DAY", "FAR", "LEIS", "MATURITY", "NOBODY", "OPENING_GAS", "START", "Order", "Stage", "World", "named"]
 
 DAY = 86_400
 START = 1_750_000_000
@@ -24,6 +24,7 @@ MATURITY = START + 60 * DAY
 ISIN = b"DE0001102580"
 GERMANY, FRANCE, ITALY = b"DE", b"FR", b"IT"
 NOBODY = "0x" + "0d" * 20
+OPENING_GAS = 8_000_000
 ISSUED = 100_000
 SPARES = tuple(f"spare {i}" for i in range(4))
 ROLES = ("registrar", "registry_confirmer", "issuer", "officer", "token_confirmer", "dvp_officer", "dvp_confirmer")
@@ -39,15 +40,19 @@ class World:
     def __post_init__(self) -> None:
         self.made: Artifacts = shipped() | mocks() | self.planted
         self.codec = Codec({name: one["abi"] for name, one in self.made.items()})
-        self.keys = {name: Key.named(name) for name in (*ROLES, *SPARES, "operator", "collateral", "stranger", "deployer")}
+        self.keys = {
+            name: Key.named(name) for name in (*ROLES, *SPARES, "operator", "collateral", "stranger", "deployer")
+        }
         self.keys |= {f"wallet {i}": Key.named(f"wallet {i}") for i in range(4)}
         self.keys |= {f"owner {i}": Key.named(f"owner {i}") for i in range(2)}
         self.agents = sorted((Key.named(f"agent {i}") for i in range(10)), key=lambda key: key.address)
         self.outsiders = sorted((Key.named(f"outsider {i}") for i in range(8)), key=lambda key: key.address)
         self.chain = Chain(START)
-        self.deployments: list[bytes] = []
+        # What the opening sent: who, to whom (nobody: a deployment), calldata or code.
+        self.opening: list[tuple[str, str, bytes]] = []
         self._deploy_all()
         self._open()
+        self.opened = len(self.opening)
         self.mark = self.chain.snapshot()
 
     def address(self, name: str) -> str:
@@ -59,13 +64,14 @@ class World:
         code = bytes.fromhex(made["bytecode"].removeprefix("0x"))
         if types:
             code += self.codec.constructor(types[0], arguments)
-        self.deployments.append(code)
+        self.opening.append((self.address("deployer"), "", code))
         return self.chain.deploy(self.address("deployer"), code)
 
     def send(self, sender: str, contract: str, target: str, function: str, *arguments: Any) -> None:
         """A call of the opening, which must succeed."""
         data = self.codec.encode(contract, function, arguments)
-        outcome = self.chain.call(self.address(sender), target, data, 5_000_000)
+        self.opening.append((self.address(sender), target, data))
+        outcome = self.chain.call(self.address(sender), target, data, OPENING_GAS)
         if not outcome.done:
             raise RuntimeError(f"{function}: {self.codec.refusal(outcome.data)}")
 
@@ -192,7 +198,7 @@ class Stage:
 
     def anyone(self) -> str:
         keys = self.world.keys
-        return self.pick(*self.world.wallets, *(keys[name].address for name in (*ROLES, "stranger", "operator")))
+        return str(self.pick(*self.world.wallets, *(keys[name].address for name in (*ROLES, "stranger", "operator"))))
 
     def party(self) -> str:
         """Mostly a wallet, now and then someone who never registered, or nobody."""

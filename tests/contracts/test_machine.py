@@ -69,9 +69,9 @@ def test_any_sequence_of_calls_keeps_the_invariants(world: World, layout: Layout
 def test_random_runs_keep_the_invariants(world: World, layout: Layout) -> None:
     """With the drivers' own odds, which lead deeper; and they do reach each ending and each kind of refusal."""
     tally = Tally()
-    for seed in range(1_000, 1_006):
+    for seed in range(1_000, 1_005):
         run_seed(world, layout, seed, 500, tally)
-    assert tally.calls > 2_500
+    assert tally.calls > 2_000
     ended = ("Settled", "GivenBack", "PaidRecorded", "OrderCancelled", "PartLocked", "LegSkipped", "LongStopProposed")
     assert all(tally.events[name] for name in ended), tally.events
     assert len(tally.refused) > 100 and len(tally.accepted) > 35

@@ -67,9 +67,7 @@ def test_an_end_is_final(table: StateTable, cells: dict[str, dict[Row, list[str]
 
 
 @pytest.mark.parametrize("state", ["Locked", "Paid", "Settled", "GivenBack"])
-def test_nothing_that_others_decide_changes_how_a_lock_ends(
-    cells: dict[str, dict[Row, list[str]]], state: str
-) -> None:
+def test_nothing_that_others_decide_changes_how_a_lock_ends(cells: dict[str, dict[Row, list[str]]], state: str) -> None:
     """Paused, frozen, closed, forbidden, and other agents serving: the same cells, but for new locks."""
     siege = StateTable(World(), siege=True).cells(state)
     for row, found in siege.items():

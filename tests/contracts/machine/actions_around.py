@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 from . import actions_dvp
+from .deciding import RESULT_NEVER, any_proof, known_truth
 from .market import Call
-from .model_dvp import GRACE, LOCKED
+from .model_dvp import GRACE, LOCKED, PAID
 from .table_of_actions import action
 from .world import DAY, MATURITY, Stage
 
@@ -68,11 +69,29 @@ def conduct_of_a_token(stage: Stage) -> Call:
     conduct = SILENT if stage.odds(0.5) else stage.below(8)
     payload = b""
     if stage.odds(0.6):
-        built = stage.dice.choice(REENTERED)(stage)
+        built = sent_back(stage) if stage.odds(0.5) else stage.dice.choice(REENTERED)(stage)
         if built is not None:
             payload = stage.data(built)
             stage.market.payloads[payload] = built
     return Call(stage.world.address("stranger"), "HostileToken", token, "become", (conduct, payload))
+
+
+def sent_back(stage: Stage) -> Call | None:
+    """Ends a settlement of the token itself, with what is the truth of it: when it comes back, once too often."""
+    token, lanes = stage.world.hostile, stage.market.dvp.lanes
+    open_ = [
+        one
+        for one in stage.orders[-60:]
+        if one.movement.token == token
+        and lanes.get((one.movement.seller, one.movement.nonce)) in ((LOCKED, one.id), (PAID, one.id))
+    ]
+    if not open_:
+        return None
+    order = stage.dice.choice(open_)
+    result = known_truth(stage, order.id)
+    function = "giveBack" if result == RESULT_NEVER else stage.pick("settle", "settle", "recordPaid")
+    arguments = (order.leg, any_proof(stage, order, result))
+    return Call(stage.world.address("stranger"), "DvP", stage.world.dvp, function, arguments)
 
 
 REENTERED = (

@@ -47,7 +47,9 @@ def amend(stage: Stage) -> Call:
     """The registrar; most often it renews."""
     code = b"DE" if stage.odds(0.7) else stage.pick(*CODES)
     class_ = 1 if stage.odds(0.7) else investor_class(stage)
-    return send(stage, registrar(stage), "amend", stage.party(), code, class_, expiry(stage))
+    lapsed = [one for one in stage.world.wallets if stage.market.registry.records[one].expires < stage.now]
+    wallet = stage.dice.choice(lapsed) if lapsed and stage.odds(0.7) else stage.party()
+    return send(stage, registrar(stage), "amend", wallet, code, class_, expiry(stage))
 
 
 @action(3)

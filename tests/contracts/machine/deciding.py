@@ -33,7 +33,8 @@ def new_order(stage: Stage, group: bytes = WHOLE, divisible: float = 0.35) -> Or
     token = world.token if roll < 0.6 else world.other_token if roll < 0.82 else world.hostile
     if stage.market.tokens[world.token].successor and roll > 0.94:
         token = world.next_token
-    seller, buyer = stage.dice.sample(world.wallets, 2)
+    able = [one for one in world.wallets if stage.market.registry.may_act(one, stage.now)]
+    seller, buyer = stage.dice.sample(able if len(able) > 1 and stage.odds(0.9) else world.wallets, 2)
     ledger = stage.market.tokens.get(token)
     quantity = 1 + stage.below(min(ledger.free(seller) if ledger else 50, 2_000))
     nonce = stage.counters[seller] = stage.counters.get(seller, -1) + 1

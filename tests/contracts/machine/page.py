@@ -24,8 +24,9 @@ WAYS = """\
 
 Every way found in the tables below, and whose will it needs. No lock needs its seller's, buyer's, operator's or
 issuer's consent to end (I12): a quorum of agents ends it, or officer and confirmer do when the agents are silent. From
-Paid anyone can deliver. The same cells come out with the security paused, both wallets closed in the registry and
-frozen, rules that allow nobody, and other agents serving; a test makes all of them again so.
+Paid anyone can deliver. None and InParts hold no units: each part is a settlement of its own. The same cells, but for
+new locks, come out with the security paused, both wallets closed in the registry and frozen, rules that allow nobody,
+and other agents serving; a test makes all of them again so.
 """
 
 WHO = {

@@ -58,9 +58,10 @@ static:
 slither: .venv-slither/.installed .build/.solc
 	for name in $(CONTRACTS); do .venv-slither/bin/slither contracts/$$name.sol || exit 1; done
 
-# Writes the compiled contracts that ship with the package.
+# Writes the compiled contracts that ship with the package, and the exceptions for their errors.
 contracts: .build/.solc
 	$(BIN)/python -m lockstep.chain.compiler
+	$(BIN)/python -m lockstep.chain.binding
 
 bench: .venv/.dev
 	$(BIN)/python bench/first_day.py

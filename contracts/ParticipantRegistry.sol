@@ -149,9 +149,8 @@ contract ParticipantRegistry is IParticipantRegistry {
     }
 
     /// @inheritdoc IDualControl
-    function proposalOf(bytes32 id) external view returns (address proposer, uint40 expires) {
-        DualControl.Proposal memory open = _proposals.proposals[id];
-        return (open.proposer, open.expires);
+    function proposalOf(address proposer, bytes32 id) external view returns (uint40 expires) {
+        return _proposals.expiries[proposer][id];
     }
 
     /// @inheritdoc IParticipantRegistry
@@ -192,8 +191,7 @@ contract ParticipantRegistry is IParticipantRegistry {
 
     /// @inheritdoc IParticipantRegistry
     function isAllowed(address wallet, Rules rules) external view returns (bool) {
-        Record record = _records[wallet];
-        return record.mayAct() && rules.allows(record.jurisdiction(), record.investorClass());
+        return _records[wallet].mayHold(rules);
     }
 
     /// @inheritdoc IParticipantRegistry
@@ -204,8 +202,8 @@ contract ParticipantRegistry is IParticipantRegistry {
 
     /// @inheritdoc IParticipantRegistry
     function judgePair(address first, address second, Rules rules) external view returns (bool) {
-        _requireAllowed(first, rules);
-        _requireAllowed(second, rules);
+        if (!_records[first].mayHold(rules)) _refuse(first, rules);
+        if (!_records[second].mayHold(rules)) _refuse(second, rules);
         return true;
     }
 
@@ -249,9 +247,9 @@ contract ParticipantRegistry is IParticipantRegistry {
         _requireMayAct(wallet, _records[wallet]);
     }
 
-    function _requireAllowed(address wallet, Rules rules) private view {
+    /// @dev Ends in the first rule that keeps `wallet`, of which one does, from holding.
+    function _refuse(address wallet, Rules rules) private view {
         Record record = _records[wallet];
-        if (record.mayAct() && rules.allows(record.jurisdiction(), record.investorClass())) return;
         _requireMayAct(wallet, record);
         if (!rules.allowsJurisdiction(record.jurisdiction())) {
             revert JurisdictionNotAllowed(wallet, _jurisdictions[record.jurisdiction()]);

@@ -19,7 +19,8 @@ HEAD = """\
 The command is in `.venv/bin` after `make demo`. `--help` after any command says the same as this page.
 
 It exits with 0; with 1 and one line on standard error for a failure that has a name (see [errors](errors.md));
-with 1 also where `demo` finds a broken invariant and where `submit` had a file refused; with 2 for wrong arguments.
+with 1 also where `demo` finds a broken invariant, where `submit` had a file refused and where `verify-deployment` finds
+something that failed; with 2 for wrong arguments, and where `verify-deployment` could compare nothing.
 """
 
 TAIL = """\
@@ -33,12 +34,28 @@ TAIL = """\
 | `run` | `{"states": {"SETTLED": n, …}}`, once it stops |
 | `trades` | `{"trades": [row…]}` |
 | `trade` | `{"trade": row, "timeline": [{"at", "leg", "what", "detail"}…]}` |
+| `verify-deployment` | `{"sound": true, "findings": [{"verdict", "field", "expected", "found", "event"}…]}` |
 | `rtgs serve` | `{"url"}`, once it listens |
+| `why-not` | `{"passes": true, "refusal": refusal or null}` |
+| `explain-refusal` | a refusal |
 | `rtgs close-day` | `{"day"}`, null where none was open |
+| `long-stop …` | a stop |
+| `rotation …` | a rotation |
+| `security …`, `forced-transfer …`, `recovery …` | what was done to what, `done` (false: proposed), `transaction` |
+| `key new` | `{"keystore", "address"}` |
 
 A *row* has `id`, `state`, `reason` (null where there is none), `deliverer`, `receiver`, `reference` (the deliverer's),
 `isin`, `quantity`, `cash`, `currency`, `settlement_id`, `uetr`, `lock_tx`, `settle_tx` (what ended the lock: delivery
 or give-back), `gas` (of all its transactions) and `times`. Amounts are decimal text, times ISO 8601 in UTC.
+
+A *stop* has `settlement_id`, `status`, `seller`, `token`, `units`, `proposable_after`, `confirmable_after` (null where
+nothing was proposed) and, where something was sent, `transaction`.
+
+A *rotation* is the next epoch, `epoch`, `agents`, `quorum`, `faulty`, `officer` and `confirmer`, with `transaction`
+where something was sent; of `sign`, `signed_by` and `signature` (its file); of `propose`, `confirmable_after`.
+
+A *refusal* has `name`, `meaning`, `details` (the error's fields) and `lines` for people. A command that a contract
+refuses ends with 1 and the error's name, fields and meaning on standard error, with `--json` too.
 
 A *file* has `file`, `outcome` (`instructed`, `cancellation asked`, `duplicate` or `refused`), `reference`, `error` and,
 where a value broke a rule or an id was taken, `field`, `value` and `rule`. `demo` lists only those that were not simply

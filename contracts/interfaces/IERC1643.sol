@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 /// @title ERC-1643: documents that belong to a security
+/// @dev As the draft in ethereum/ERCs has it since 2026, with its two errors; it lets a contract refuse an empty place.
 interface IERC1643 {
     /// @notice A document was added or replaced.
     event DocumentUpdated(bytes32 indexed name, string uri, bytes32 documentHash);
@@ -9,10 +10,13 @@ interface IERC1643 {
     /// @notice A document was removed.
     event DocumentRemoved(bytes32 indexed name, string uri, bytes32 documentHash);
 
-    /// @notice There is no document of that name.
-    error UnknownDocument(bytes32 name);
+    /// @notice A document needs a name.
+    error ERC1643InvalidName();
 
-    /// @notice A document needs a name and a place.
+    /// @notice There is no document of that name.
+    error ERC1643MissingDocument();
+
+    /// @notice A document needs a place.
     error EmptyDocument(bytes32 name);
 
     /// @notice The security has its `limit` documents.

@@ -23,8 +23,9 @@ import {IParticipantRegistry} from "./IParticipantRegistry.sol";
 /// Roles. The issuer issues, sets rules and documents, redeems; the officer freezes and pauses; the confirmer is the
 /// second hand. What takes units from a holder without the holder's act needs two of them ({IDualControl}):
 /// {forcedTransfer} (officer proposes), {redeem}, {tap} and {nameSuccessor} (issuer proposes), {assignRole} (any
-/// two of the three). The confirmer makes the call, or for {assignRole} the second of the two. One stolen key alone
-/// moves no unit that a holder owns.
+/// two of the three); so does lifting a freeze or a pause (officer proposes), which one hand sets, because it has to be
+/// quick. The confirmer makes the call, or for {assignRole} the second of the two. One stolen key alone moves no unit
+/// that a holder owns, and frees none.
 ///
 /// Assumed of an earmarker, which is fixed at deployment: it earmarks only what the holder agreed to. Not
 /// assumed: that it does not reenter (state is final before it regains control), nor that it behaves towards the
@@ -99,11 +100,11 @@ interface ISecurityToken is IERC20, IERC2612, IERC7943Fungible, IERC1643, IERC70
     }
 
     /// @notice `quantity` units of `holder` are set aside by `earmarker`, which tells for whom.
-    event Earmarked(address indexed holder, address indexed earmarker, uint256 quantity);
+    event Earmarked(address indexed holder, address earmarker, uint256 quantity);
 
     /// @notice `quantity` units of `holder` left `earmarker`'s lane and are free again. Delivered ones leave it with
     /// a {Transfer} alone.
-    event EarmarkReleased(address indexed holder, address indexed earmarker, uint256 quantity);
+    event EarmarkReleased(address indexed holder, address earmarker, uint256 quantity);
 
     /// @notice Who may hold changed.
     event RulesChanged(uint192 jurisdictions, uint32 investorClasses);
@@ -177,6 +178,9 @@ interface ISecurityToken is IERC20, IERC2612, IERC7943Fungible, IERC1643, IERC70
     /// @notice `wallet` has no successor in the registry.
     error NotSucceeded(address wallet);
 
+    /// @notice All of `wallet` was carried to its heir before, and nothing has come since.
+    error NothingToRecover(address wallet);
+
     /// @notice The security has its successor: nothing is issued here, and no other can be named.
     error SuccessorAlreadyNamed(address successor);
 
@@ -217,19 +221,24 @@ interface ISecurityToken is IERC20, IERC2612, IERC7943Fungible, IERC1643, IERC70
 
     /// @notice Stops transfers, issues, buy-backs, migration and new earmarks, or lets them go on. Never stops
     /// {settleEarmark}, {releaseEarmark}, {forcedTransfer}, {recover} and {redeem}.
-    /// @dev Emits {PauseChanged}. Requirements: the caller is the officer.
+    /// @dev Emits {PauseChanged}. Requirements: to pause, the caller is the officer; to end a pause, the officer proposed
+    /// this call and the caller is the confirmer ({Confirmed} before).
     function setPaused(bool paused) external;
 
     /// @notice Freezes or frees a whole account: it neither sends nor receives, nor earmarks anew. What is
     /// earmarked already is delivered; what others locked for it arrives, and stays.
-    /// @dev Emits {AccountFrozen}. Requirements: the caller is the officer.
+    /// @dev Emits {AccountFrozen}. Requirements: to freeze, the caller is the officer; to free, the officer proposed this
+    /// call and the caller is the confirmer ({Confirmed} before). So it is with {setFrozenTokens}, where a lower amount
+    /// than is frozen now frees.
     function setAccountFrozen(address account, bool frozen) external;
 
     /// @notice Moves all units of a lost wallet that no earmark holds to its heir, frozen ones as frozen. From then
     /// on {settleEarmark} and {releaseEarmark} bring units of that wallet to its heir at once; what came before the first
-    /// call is fetched by it. Anyone may call: registrar and confirmer of the registry have decided.
-    /// @dev Emits {Frozen} of both wallets if an amount is frozen, {AccountFrozen} if the lost wallet was,
-    /// {Transfer} and {Recovered}. Requirements: the registry has a successor of `wallet`.
+    /// call is fetched by it, and what is fetched next by the next. Anyone may call: registrar and confirmer of the registry have
+    /// decided. A freeze of the amount or of the account is carried once: it ends on the lost wallet.
+    /// @dev Emits {Frozen} of both wallets if an amount is frozen, {AccountFrozen} of both if the lost wallet was,
+    /// {Transfer} and {Recovered}. Requirements: the registry has a successor of `wallet`; there is something to carry,
+    /// or it is the first call.
     function recover(address wallet) external;
 
     /// @notice Hands a role over.

@@ -29,7 +29,11 @@ library Accounts {
     /// @notice The wallet was recovered; its units belong to its heir's.
     uint256 internal constant RECOVERED = 1 << 242;
 
-    uint256 private constant FIELD_BITS = 60;
+    /// @notice A lane is named by its first bit.
+    uint256 internal constant LANE_0 = 60;
+    uint256 internal constant LANE_1 = 120;
+    uint256 internal constant LANE_2 = 180;
+
     uint256 private constant FLAGS = 240;
 
     /// @notice All units owned, earmarked ones included.
@@ -37,16 +41,16 @@ library Accounts {
         return Account.unwrap(account) & MAX_UNITS;
     }
 
-    /// @notice Units set aside in `lane` (0, 1 or 2).
+    /// @notice Units set aside in `lane`.
     function earmarked(Account account, uint256 lane) internal pure returns (uint256) {
-        return (Account.unwrap(account) >> _shift(lane)) & MAX_UNITS;
+        return (Account.unwrap(account) >> lane) & MAX_UNITS;
     }
 
     /// @notice Units set aside in all lanes.
     function earmarkedTotal(Account account) internal pure returns (uint256) {
         // At most 3 * (2^60 - 1): cannot overflow.
         unchecked {
-            return earmarked(account, 0) + earmarked(account, 1) + earmarked(account, 2);
+            return earmarked(account, LANE_0) + earmarked(account, LANE_1) + earmarked(account, LANE_2);
         }
     }
 
@@ -58,6 +62,11 @@ library Accounts {
         unchecked {
             return reserved < owned ? owned - reserved : 0;
         }
+    }
+
+    /// @notice Whether neither flag nor lane is set: the whole balance is free.
+    function isBare(Account account) internal pure returns (bool) {
+        return Account.unwrap(account) <= MAX_UNITS;
     }
 
     /// @notice Whether no flag is set: what no earmark holds is free.
@@ -93,21 +102,14 @@ library Accounts {
     /// @dev The caller has shown that units ≤ what no earmark holds, so the lane stays ≤ balance and nothing is carried over.
     function addEarmark(Account account, uint256 lane, uint256 units) internal pure returns (Account) {
         unchecked {
-            return Account.wrap(Account.unwrap(account) + (units << _shift(lane)));
+            return Account.wrap(Account.unwrap(account) + (units << lane));
         }
     }
 
     /// @dev The caller has shown that units ≤ the lane's, so nothing is borrowed from the next lane.
     function removeEarmark(Account account, uint256 lane, uint256 units) internal pure returns (Account) {
         unchecked {
-            return Account.wrap(Account.unwrap(account) - (units << _shift(lane)));
-        }
-    }
-
-    function _shift(uint256 lane) private pure returns (uint256) {
-        // lane ≤ 2.
-        unchecked {
-            return FIELD_BITS * (lane + 1);
+            return Account.wrap(Account.unwrap(account) - (units << lane));
         }
     }
 }

@@ -22,7 +22,8 @@ library Documents {
     }
 
     function put(Shelf storage shelf, bytes32 name, string calldata uri, bytes32 hash) internal {
-        if (name == bytes32(0) || bytes(uri).length == 0) revert IERC1643.EmptyDocument(name);
+        if (name == bytes32(0)) revert IERC1643.ERC1643InvalidName();
+        if (bytes(uri).length == 0) revert IERC1643.EmptyDocument(name);
         Document storage document = shelf.documents[name];
         if (document.place == 0) {
             if (shelf.names.length == MAX) revert IERC1643.TooManyDocuments(name, MAX);
@@ -38,7 +39,7 @@ library Documents {
     /// @dev The last name takes the free place.
     function remove(Shelf storage shelf, bytes32 name) internal {
         Document memory document = shelf.documents[name];
-        if (document.place == 0) revert IERC1643.UnknownDocument(name);
+        if (document.place == 0) revert IERC1643.ERC1643MissingDocument();
         bytes32 last = shelf.names[shelf.names.length - 1];
         shelf.names[document.place - 1] = last;
         shelf.documents[last].place = document.place;

@@ -18,10 +18,10 @@ library RuleBits {
     uint256 internal constant JURISDICTIONS = 192;
     uint256 internal constant CLASSES = 32;
 
-    uint256 private constant PAUSED = 1 << (JURISDICTIONS + CLASSES);
+    uint256 private constant PAUSED = JURISDICTIONS + CLASSES;
 
     function from(uint192 jurisdictions_, uint32 classes_, bool paused) internal pure returns (Rules) {
-        return Rules.wrap(uint256(jurisdictions_) | (uint256(classes_) << JURISDICTIONS) | (paused ? PAUSED : 0));
+        return Rules.wrap(uint256(jurisdictions_) | (uint256(classes_) << JURISDICTIONS) | (paused ? 1 << PAUSED : 0));
     }
 
     function jurisdictions(Rules rules) internal pure returns (uint192) {
@@ -33,20 +33,12 @@ library RuleBits {
     }
 
     function isPaused(Rules rules) internal pure returns (bool) {
-        return Rules.unwrap(rules) & PAUSED != 0;
+        // Nothing stands above.
+        return Rules.unwrap(rules) >> PAUSED != 0;
     }
 
     /// @dev `number` < 192.
     function allowsJurisdiction(Rules rules, uint256 number) internal pure returns (bool) {
         return (Rules.unwrap(rules) >> number) & 1 != 0;
-    }
-
-    /// @dev `number` < 192, `class` < 32.
-    function allows(Rules rules, uint256 number, uint256 class) internal pure returns (bool) {
-        // At most 192 + 31.
-        unchecked {
-            uint256 bits = Rules.unwrap(rules);
-            return (bits >> number) & (bits >> (JURISDICTIONS + class)) & 1 != 0;
-        }
     }
 }

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from lockstep.domain.cash import CashView
-from lockstep.domain.errors import LockstepError
+from lockstep.domain.errors import ContractRefused, LockstepError
 from lockstep.domain.identifiers import Lei, Reference, SettlementId, TradeId
 from lockstep.domain.instruction import (
     CancellationAdvice,
@@ -108,8 +108,13 @@ class AssetLedger(Protocol):
     def next_nonce(self, seller: str, at_least: int) -> int:
         """The first order nonce of a seller, from `at_least` on, that the chain has not seen."""
 
-    def epoch(self) -> Epoch:
-        """The agents whose proof the contract takes now."""
+    def epoch(self, number: int | None = None) -> Epoch:
+        """The agents of an epoch, of the present one if none is named. A settlement is proved by those whom its
+        order names, whoever serves now. Raises Refused UnknownEpoch for one that never began.
+        """
+
+    def why_not(self, token: str, source: str, target: str, units: int) -> ContractRefused | None:
+        """What a transfer would be refused for now; None: it would pass. Anyone may ask, nothing is sent."""
 
     def lock(self, settlement_id: SettlementId, order: Order, seller: bytes, buyer: bytes) -> None:
         """Has the lock sent, once; called again it watches over the same transaction.

@@ -9,7 +9,7 @@ import pytest
 
 from lockstep.chain import compiler
 
-from .harness import World
+from .harness import ZERO, Key, World
 
 
 def mock_artifacts(config: pytest.Config) -> dict[str, dict[str, Any]]:
@@ -38,3 +38,11 @@ def world(deployed: World) -> Iterator[World]:
     yield deployed
     deployed.tester.revert_to_snapshot(snapshot)
     vars(deployed).update(kept)
+
+
+@pytest.fixture
+def lane(world: World) -> Key:
+    """A token whose first lane belongs to a plain account takes the place of the world's."""
+    world.token = world.deploy_token([world.collateral.address, ZERO, ZERO])
+    world.send(world.token.functions.issue(world.seller.address, 1_000), world.issuer)
+    return world.collateral

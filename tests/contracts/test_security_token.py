@@ -61,6 +61,14 @@ def test_a_deployment_without_registry_or_issuer_or_with_a_lane_twice_is_refused
     world.deploy_token([ZERO, ZERO, ZERO])
 
 
+@pytest.mark.parametrize("registry", ["outsider", "dvp", "token"])
+def test_who_does_not_answer_true_is_no_registry(world: World, registry: str) -> None:
+    """An account without code, and contracts that know no such question: nobody may hold."""
+    token = world.deploy_token(registry=getattr(world, registry).address)
+    assert world.attempt(token.functions.issue(world.seller.address, 1), world.issuer)["status"] == 0
+    assert token.functions.totalSupply().call() == 0
+
+
 # Issue
 
 

@@ -8,13 +8,21 @@ from typing import Any
 
 from lockstep.chain.deployment import ZERO, Deployer
 from lockstep.chain.embedded import EmbeddedChain
-from lockstep.chain.ledger import EvmAssetLedger, call_data, packed
+from lockstep.chain.ledger import EvmAssetLedger, call_data, packed, rotation_words
 from lockstep.chain.sender import Sender
 from lockstep.domain.identifiers import SettlementId, TradeId
 from lockstep.domain.market import Network
-from lockstep.domain.order import Attestation, Epoch, Movement, Order, OrderTerms, OutcomeResult, Proof
+from lockstep.domain.order import Attestation, Epoch, Movement, Order, OrderTerms, OutcomeResult, Proof, Rotation
 from lockstep.ports import AssetLedger
-from lockstep.signing import Key, build_proof, outcome_digest, settlement_id, terms_hash
+from lockstep.signing import (
+    Key,
+    build_proof,
+    build_rotation_proof,
+    outcome_digest,
+    rotation_digest,
+    settlement_id,
+    terms_hash,
+)
 from lockstep.testing.fakes import MORNING, FakeAssetLedger, FakeChain, FakeClock, FakeTransactionLog, key
 
 SELLER, BUYER, STRANGER = key("seller"), key("buyer"), key("stranger")
@@ -57,6 +65,14 @@ class Venue:
 
     def settle(self, order: Order, proof: Proof) -> None:
         raise NotImplementedError
+
+    def rotate(self, agents: tuple[Key, ...]) -> Epoch:
+        """The next epoch begins on the present agents' word; returns it."""
+        raise NotImplementedError
+
+    def next_epoch(self, agents: tuple[Key, ...]) -> Epoch:
+        ascending = sorted((one.address for one in agents), key=lambda one: int(one, 16))
+        return Epoch(number=self.ledger.epoch().number + 1, agents=tuple(ascending), quorum=3)
 
     def order(self, *, nonce: int = 0, quantity: int = 100, **changes: Any) -> Order:
         now = int(self.clock.now().timestamp())
@@ -136,6 +152,11 @@ class FakeVenue(Venue):
     def settle(self, order: Order, proof: Proof) -> None:
         self.ledger.chain.end(order, OutcomeResult.PAID, proof, "Settled")
 
+    def rotate(self, agents: tuple[Key, ...]) -> Epoch:
+        epoch = self.next_epoch(agents)
+        self.ledger.chain.rotate(epoch)
+        return epoch
+
 
 @dataclass(kw_only=True)
 class ChainVenue(Venue):
@@ -200,6 +221,24 @@ class ChainVenue(Venue):
 
     def settle(self, order: Order, proof: Proof) -> None:
         self._by_a_stranger("settle", order, proof)
+
+    def rotate(self, agents: tuple[Key, ...]) -> Epoch:
+        epoch, present = self.next_epoch(agents), self.ledger.epoch()
+        words = Rotation(
+            number=epoch.number,
+            agents=epoch.agents,
+            quorum=3,
+            faulty=1,
+            officer=OFFICER.address,
+            confirmer=CONFIRMER.address,
+        )
+        signatures = [one.sign(rotation_digest(words, self.network)) for one in AGENTS]
+        proof = build_rotation_proof(words, signatures, present, self.network)
+        assert proof is not None
+        desk = Deployer(self.chain.node, STRANGER, poll=self.chain.mine)
+        desk.call("DvP", self.network.dvp, "rotate", rotation_words(words), packed(proof))
+        desk.flush()
+        return epoch
 
     def _by_a_stranger(self, name: str, order: Order, proof: Proof) -> None:
         one = order.movement

@@ -5,9 +5,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from ledger_venues import BUYER, SELLER, STRANGER, UNITS, ChainVenue, FakeVenue, Venue
+from ledger_venues import AGENTS, BUYER, SELLER, STRANGER, UNITS, ChainVenue, FakeVenue, Venue
 
-from lockstep.domain.errors import ContractRefused
+from lockstep.domain.errors import ContractRefused, Refused
 from lockstep.domain.identifiers import SettlementId, TradeId
 from lockstep.domain.order import AssetStatus, OutcomeResult, Proof
 from lockstep.signing import settlement_id
@@ -279,6 +279,49 @@ def test_epoch(venue: Venue) -> None:
     assert (epoch.number, epoch.quorum, len(epoch.agents)) == (1, 3, 4)
     assert list(epoch.agents) == sorted(epoch.agents, key=lambda one: int(one, 16))
     assert venue.ledger.epoch() == epoch
+
+
+def test_epochs_keep_their_agents(venue: Venue) -> None:
+    """What was locked in an epoch is proved by it, whoever serves now; and by nobody else."""
+    first, order, late = venue.ledger.epoch(), venue.order(), venue.order(nonce=1)
+    settlement = venue.lock(order)
+    second = venue.rotate((*AGENTS[:3], STRANGER))
+    assert (venue.ledger.epoch(), venue.ledger.epoch(2), venue.ledger.epoch(1)) == (second, second, first)
+    assert first.agents != second.agents
+    assert refused(venue, late).name == "NotCurrentEpoch"
+    for number in (0, 3):
+        with pytest.raises(Refused) as caught:
+            venue.ledger.epoch(number)
+        assert (caught.value.name, caught.value.details["actual"]) == ("UnknownEpoch", number)
+    venue.ledger.settle(settlement, order, venue.proof(order, PAID))
+    assert venue.ledger.view(settlement, order).head is SETTLED
+
+
+def test_an_order_is_over_with_its_epoch_once_that_is_final(venue: Venue) -> None:
+    order = venue.order()
+    assert venue.ledger.view(venue.id(order), order).epoch_over is False
+    venue.rotate((*AGENTS[:3], STRANGER))
+    assert venue.ledger.view(venue.id(order), order).epoch_over is False, "not final"
+    venue.mine(2)
+    assert venue.ledger.view(venue.id(order), order).epoch_over is True
+    new = venue.order(epoch=2)
+    assert venue.ledger.view(venue.id(new), new).epoch_over is False
+    assert venue.lock(new) == venue.id(new)
+
+
+def test_why_not(venue: Venue) -> None:
+    """Asked of the contract, before anything is sent."""
+    ask, units = venue.ledger.why_not, UNITS
+    assert ask(venue.token, SELLER.address, BUYER.address, units) is None
+    short = ask(venue.token, SELLER.address, BUYER.address, units + 1)
+    assert short is not None
+    assert (short.name, short.details) == (
+        "ERC20InsufficientBalance",
+        {"sender": SELLER.address, "balance": units, "needed": units + 1},
+    )
+    venue.suspend(BUYER)
+    stopped = ask(venue.token, SELLER.address, BUYER.address, 1)
+    assert stopped is not None and (stopped.name, stopped.details["wallet"]) == ("NotEligible", BUYER.address)
 
 
 def test_gas(venue: Venue) -> None:

@@ -22,6 +22,9 @@ class Evidence:
     market: Market
     """This agent's own reference data: securities, and whose wallet and accounts are whose."""
     epoch: Epoch
+    """The epoch that the locked order names: its agents prove the outcome, whoever serves now."""
+    agents: Sequence[str]
+    """Under which addresses this agent signs, of this and of earlier epochs."""
     earlier: Sequence[Sequence[AssetEvent]] = ()
     """The histories of settlements of the same trade that were locked before this one."""
 
@@ -91,6 +94,10 @@ def _final_order(evidence: Evidence) -> Order:
         raise _refused(evidence, "SettlementDiffers", actual=computed, expected=evidence.cash.settlement_id)
     if lock.order.movement.epoch != evidence.epoch.number:
         raise _refused(evidence, "WrongEpoch", actual=lock.order.movement.epoch, expected=evidence.epoch.number)
+    if not set(evidence.agents) & set(evidence.epoch.agents):
+        # Its word would prove nothing; and who cannot prove PAID must not help to bring a payment about.
+        expected = f"an agent of epoch {evidence.epoch.number}"
+        raise _refused(evidence, "NotInEpoch", actual=", ".join(evidence.agents), expected=expected)
     return lock.order
 
 

@@ -14,7 +14,7 @@ from lockstep.domain.errors import Contradiction, LockstepError, Refused, Unavai
 from lockstep.domain.identifiers import Bic, SettlementId, derive_message_id
 from lockstep.domain.market import Market
 from lockstep.domain.message import Message
-from lockstep.domain.order import AssetEvent, AssetStatus, Attestation
+from lockstep.domain.order import AssetEvent, AssetStatus, Attestation, Order
 from lockstep.domain.payment import PaymentState, Release
 from lockstep.flow.mirroring import fold, settlement_of
 from lockstep.ports import AssetLedger, AttestationBoard, CashSystem, Clock, Unreadable
@@ -30,6 +30,8 @@ class Agent:
     bic: Bic
     rtgs: Bic
     key: Key
+    other_keys: tuple[Key, ...] = ()
+    """Its keys of other epochs. What was locked in an epoch is proved under the key that serves there, for ever."""
     market: Market
     assets: AssetLedger
     cash: CashSystem
@@ -107,17 +109,22 @@ class Agent:
 
     def _evidence(self, view: CashView) -> Evidence:
         history = self.assets.history(view.settlement_id)
+        order = next((event.order for event in history if event.order is not None), None)
         return Evidence(
             history=history,
             cash=view,
             market=self.market,
-            epoch=self.assets.epoch(),
-            earlier=self._earlier(view.settlement_id, history),
+            epoch=self.assets.epoch(order.movement.epoch if order is not None else None),
+            agents=tuple(key.address for key in self._keys),
+            earlier=self._earlier(view.settlement_id, order),
         )
 
-    def _earlier(self, settlement: SettlementId, history: Sequence[AssetEvent]) -> list[Sequence[AssetEvent]]:
+    @property
+    def _keys(self) -> tuple[Key, ...]:
+        return (self.key, *self.other_keys)
+
+    def _earlier(self, settlement: SettlementId, order: Order | None) -> list[Sequence[AssetEvent]]:
         """What became of the settlements of the same trade that were locked before this one."""
-        order = next((event.order for event in history if event.order is not None), None)
         if order is None:
             return []
         locked = list(self.assets.settlements_of(order.terms.trade_id))
@@ -154,18 +161,20 @@ class Agent:
         return True
 
     def _sign(self, view: CashView) -> bool:
-        """The register first, the world after."""
-        result = judge_outcome(self._evidence(view))
+        """The register first, the world after. Signed is for the order's epoch: the contract takes no other."""
+        evidence = self._evidence(view)
+        result = judge_outcome(evidence)
         if result is None:
             return False
-        epoch = self.assets.epoch().number
-        digest = outcome_digest(view.settlement_id, result, epoch, self.market.network)
+        epoch = evidence.epoch
+        key = next(one for one in self._keys if one.address in epoch.agents)  # the judgement found one
+        digest = outcome_digest(view.settlement_id, result, epoch.number, self.market.network)
         attestation = Attestation(
             settlement_id=view.settlement_id,
             result=result,
-            epoch=epoch,
-            agent=self.key.address,
-            signature=self.key.sign(digest),
+            epoch=epoch.number,
+            agent=key.address,
+            signature=key.sign(digest),
         )
         stored = self.register.record(attestation, (view.payment.uetr if view.payment else "camt.029",))
         self._unended[view.settlement_id] = stored

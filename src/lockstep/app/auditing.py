@@ -64,6 +64,16 @@ def gather(
     return oracle.Facts(
         locks=[_lock(one) for one in found.locks],
         moves=[_move(one) for one in found.moves],
+        cancellations=[
+            oracle.Cancellation(
+                settlement=one.settlement,
+                by=one.by,
+                buyer=one.buyer,
+                seller_agreed=one.seller_proof in ("caller", "key", "wallet"),
+                hidden=one.seller_proof == "hidden",
+            )
+            for one in found.cancellations
+        ],
         epochs=[
             oracle.Epoch(number=one.number, agents=frozenset(one.agents), quorum=one.quorum) for one in found.epochs
         ],
@@ -129,6 +139,9 @@ def _lock(one: chain.LockFact) -> oracle.Lock:
         block=one.block,
         seller_signed=one.seller_proof != "none",
         buyer_signed=one.buyer_proof != "none",
+        hidden="hidden" in (one.seller_proof, one.buyer_proof),
+        of_order=one.of_order,
+        order_quantity=one.order_quantity,
     )
 
 
@@ -139,6 +152,18 @@ def _move(one: chain.MoveFact) -> oracle.Move:
         at=_instant(one.at),
         transaction=one.transaction,
         signers=frozenset(one.signers),
+        hidden=one.hidden,
+        long_stop=_long_stop(one.long_stop) if one.long_stop else None,
+    )
+
+
+def _long_stop(one: chain.LongStopFact) -> oracle.LongStop:
+    return oracle.LongStop(
+        proposed_by=one.proposed_by,
+        proposed_at=_instant(one.proposed_at),
+        officer=one.officer,
+        confirmed_by=one.confirmed_by,
+        confirmer=one.confirmer,
     )
 
 
@@ -150,6 +175,7 @@ def _holding(one: chain.HoldingFact) -> oracle.Holding:
         free=one.free,
         earmarked=one.earmarked,
         earmarked_by_dvp=one.earmarked_by_dvp,
+        frozen=one.frozen,
     )
 
 

@@ -5,18 +5,35 @@ Everything here is done before the first trade, by the registrar, the issuer and
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from lockstep.app.market_file import MarketFile
-from lockstep.chain.deployment import ZERO, Deployer
+from lockstep.chain.deployment import Deployer
+from lockstep.chain.factory import Factory, find_factory, salt_of
+from lockstep.chain.ledger import read
+from lockstep.chain.manifest import Manifest, recorded
 from lockstep.chain.node import Node
-from lockstep.domain.errors import InvalidInput
+from lockstep.chain.planning import Planned, Planner, carry_out, plan_market, token_arguments, token_id
+from lockstep.chain.roles import RoleHolders
+from lockstep.domain.errors import InvalidInput, Misconfigured
 from lockstep.domain.identifiers import Bic, Isin, bic
 from lockstep.domain.market import Market, Network, Participant, Security
 from lockstep.rtgs import Role, Rtgs
 from lockstep.signing import Key
 
-__all__ = ["AGENTS", "FAULTY", "QUORUM", "Roles", "agent_bic", "found_chain", "found_rtgs"]
+__all__ = [
+    "AGENTS",
+    "DEFAULT_SALT",
+    "FAULTY",
+    "PAYERS",
+    "QUORUM",
+    "Founded",
+    "Plan",
+    "Roles",
+    "agent_bic",
+    "found_chain",
+    "found_rtgs",
+    "plan_chain",
+]
 
 AGENTS, QUORUM, FAULTY = 4, 3, 1
 """Four synchronisation agents; three must agree; one may be faulty."""
@@ -25,25 +42,33 @@ AGENTS, QUORUM, FAULTY = 4, 3, 1
 NO_EXPIRY = 2**40 - 1
 """The registry's latest instant: an admission without an end."""
 
+SUSPENDED = 2
+"""IParticipantRegistry.Status."""
+
+LOW_BALANCE = 10**18
+"""Wei; a faucet fills up below it."""
+
+DEFAULT_SALT = "lockstep"
+
+PAYERS = ("deployer", "registrar", "issuer", "operator")
+"""The roles that send transactions from the first day on, and so need money for fees."""
+
+EXCEPTIONAL = ("officer", "confirmer", "registrar_confirmer")
+"""The roles that send one when something goes wrong. A faucet gives them money for fees; without one they see to it."""
+
 
 def agent_bic(service: Bic, number: int) -> Bic:
     """The RTGS address of an agent: the service's institution, a branch of its own."""
     return bic(f"{service[:8]}A{number:02d}")
 
 
-# Of ISecurityToken.Terms and Setup: the kind for neither bond, share nor fund unit; the most units that an account
-# can hold; all bits of the rules' jurisdictions and investor classes.
-OTHER_KIND = 3
-MAX_UNITS = 2**60 - 1
-ANYWHERE = 2**192 - 1
-ANYONE = 2**32 - 1
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Roles:
     """Who holds which key. No two roles share one."""
 
+    deployer: Key
     registrar: Key
+    registrar_confirmer: Key
     issuer: Key
     operator: Key
     officer: Key
@@ -51,25 +76,83 @@ class Roles:
     agents: tuple[Key, ...]
     wallets: Mapping[Bic, Key]
 
+    def holders(self) -> RoleHolders:
+        """Their addresses, checked. Raises InvalidInput for a key in two roles."""
+        holders = RoleHolders(
+            deployer=self.deployer.address,
+            registrar=self.registrar.address,
+            registrar_confirmer=self.registrar_confirmer.address,
+            issuer=self.issuer.address,
+            operator=self.operator.address,
+            officer=self.officer.address,
+            confirmer=self.confirmer.address,
+            agents=tuple(key.address for key in self.agents),
+            quorum=QUORUM,
+            faulty=FAULTY,
+        )
+        holders.check({bic_: key.address for bic_, key in self.wallets.items()})
+        return holders
 
-def token_arguments(
-    *,
-    name: str,
-    symbol: str,
-    isin: str,
-    currency: str,
-    decimals: int,
-    registry: str,
-    issuer: str,
-    officer: str,
-    confirmer: str,
-    dvp: str,
-) -> tuple[Any, ...]:
-    """What SecurityToken's constructor takes (ISecurityToken.Terms and Setup): a security that every
-    registered participant may hold, without interest or maturity, issued up to the contract's limit."""
-    terms = (isin.encode(), OTHER_KIND, currency.encode(), decimals, 0, 0, 0, 0, 0, 0)
-    setup = (registry, issuer, officer, confirmer, [dvp, ZERO, ZERO], MAX_UNITS, ANYWHERE, ANYONE, ZERO)
-    return name, symbol, terms, setup
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Founded:
+    """A market on a chain, and the manifest of the contracts that carry it."""
+
+    market: Market
+    manifest: Manifest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A market's contracts before they are sent: registry, DvP and a token by ISIN."""
+
+    holders: RoleHolders
+    factory: Factory
+    salt: bytes
+    planner: Planner
+    registry: Planned
+    dvp: Planned
+    tokens: Mapping[Isin, Planned]
+
+    @property
+    def contracts(self) -> tuple[Planned, ...]:
+        return self.registry, self.dvp, *self.tokens.values()
+
+
+def plan_chain(
+    node: Node, market: MarketFile, roles: Roles, *, salt: str = DEFAULT_SALT, factory: str | None = None
+) -> Plan:
+    """What `found_chain` would deploy, and where; changes nothing.
+
+    `factory` is `keyless` or `deployer`; if absent, what the chain has or takes (see `chain.factory`). Raises
+    InvalidInput for roles that are not apart and ContractRefused for what a constructor refuses.
+    """
+    holders = roles.holders()
+    used = find_factory(node, holders.deployer, factory)
+    planner = Planner(node.chain_id(), used.address, salt_of(salt))
+    registry, dvp = plan_market(planner, holders)
+    tokens = {}
+    for one in market.securities:
+        arguments = token_arguments(
+            name=one.name,
+            symbol=one.symbol,
+            isin=one.isin,
+            currency=one.currency,
+            decimals=one.decimals,
+            registry=registry.address,
+            roles=holders,
+            dvp=dvp.address,
+        )
+        tokens[one.isin] = planner.add(token_id(one.isin), "SecurityToken", arguments)
+    return Plan(
+        holders=holders,
+        factory=used,
+        salt=salt_of(salt),
+        planner=planner,
+        registry=registry,
+        dvp=dvp,
+        tokens=tokens,
+    )
 
 
 def found_chain(
@@ -80,70 +163,94 @@ def found_chain(
     finality_depth: int,
     faucet: str | None,
     poll: Callable[[], None],
+    salt: str = DEFAULT_SALT,
+    factory: str | None = None,
     told: Callable[[str], None] = lambda _: None,
-) -> Market:
-    """Deploys registry, DvP and tokens, registers the members and issues the opening holdings."""
+) -> Founded:
+    """Deploys registry, DvP and tokens, registers the members and issues the opening holdings.
+
+    What is there already is left as it is, so that a run that was cut off is simply run again. Before anything is
+    sent it raises what `plan_chain` does, and InvalidInput where no faucet is and a key has no money for fees.
+    """
+    plan = plan_chain(node, market, roles, salt=salt, factory=factory)
+    deployer = Deployer(node, roles.deployer, poll=poll)
     registrar, issuer = Deployer(node, roles.registrar, poll=poll), Deployer(node, roles.issuer, poll=poll)
-    if faucet is not None:
-        for key in (roles.registrar, roles.issuer, roles.operator):
-            registrar.fund(faucet, key.address)
-        registrar.flush()
-    registry = registrar.deploy("ParticipantRegistry", roles.registrar.address, roles.confirmer.address)
-    told(f"ParticipantRegistry at {registry}")
-    agents = sorted((key.address for key in roles.agents), key=lambda address: int(address, 16))
-    dvp = registrar.deploy("DvP", (agents, QUORUM, FAULTY, roles.officer.address, roles.confirmer.address))
-    told(f"DvP at {dvp}, {QUORUM} of {len(agents)} agents")
+    _fund(node, roles, faucet, deployer)
+    start = node.head().number
+    created = carry_out(node, deployer, plan.factory, plan.salt, plan.contracts, told)
+    manifest = _manifest(node, plan, dict.fromkeys(created, start))
+
+    registry = plan.registry.address
     for member in market.members:
         wallet = roles.wallets[member.bic].address
-        registrar.call(
-            "ParticipantRegistry",
-            registry,
-            "register",
-            wallet,
-            member.lei.encode(),
-            member.bic[4:6].encode(),
-            0,
-            NO_EXPIRY,
-        )
-    securities: dict[Isin, Security] = {}
-    for one in market.securities:
-        token = issuer.deploy(
-            "SecurityToken",
-            *token_arguments(
-                name=one.name,
-                symbol=one.symbol,
-                isin=one.isin,
-                currency=one.currency,
-                decimals=one.decimals,
-                registry=registry,
-                issuer=roles.issuer.address,
-                officer=roles.officer.address,
-                confirmer=roles.confirmer.address,
-                dvp=dvp,
-            ),
-        )
-        securities[one.isin] = Security(
-            isin=one.isin,
-            name=one.name,
-            token=token,
-            decimals=one.decimals,
-            quantity_type=one.quantity_type,
-            currency=one.currency,
-        )
-        told(f"{one.isin} {one.symbol} at {token}")
+        if plan.registry.id in created or not _is_registered(node, registry, wallet, member.lei):
+            country = member.bic[4:6].encode()
+            registrar.call(
+                "ParticipantRegistry", registry, "register", wallet, member.lei.encode(), country, 0, NO_EXPIRY
+            )
     registrar.flush()  # members before holdings: a token asks the registry
-    for holding in market.holdings:
-        to = roles.wallets[holding.participant].address
-        issuer.call("SecurityToken", securities[holding.isin].token, "issue", to, holding.units)
+    for (participant, isin), units in _opening(market).items():
+        token, to = plan.tokens[isin], roles.wallets[participant].address
+        if token.id in created or not _is_issued(node, token.address, to, units):
+            issuer.call("SecurityToken", token.address, "issue", to, units)
     issuer.flush()
     for member in market.members:
         if not member.active:
-            registrar.call("ParticipantRegistry", registry, "setStatus", roles.wallets[member.bic].address, 2)
+            registrar.call("ParticipantRegistry", registry, "setStatus", roles.wallets[member.bic].address, SUSPENDED)
     registrar.flush()
+    return Founded(market=_market(node, market, roles, plan, finality_depth), manifest=manifest)
+
+
+def _fund(node: Node, roles: Roles, faucet: str | None, deployer: Deployer) -> None:
+    """Fees money for the keys that send, from the faucet, else theirs from before."""
+    for name in PAYERS + EXCEPTIONAL:
+        address = getattr(roles, name).address
+        balance = node.balance(address)
+        if faucet is not None and balance < LOW_BALANCE:
+            deployer.fund(faucet, address)
+        elif not balance and name in PAYERS:
+            raise InvalidInput(f"balance of the {name} {address}", "0 wei", "money for fees before it can send")
+    deployer.flush()
+
+
+def _is_registered(node: Node, registry: str, wallet: str, lei: str) -> bool:
+    ((there, status, *_),) = read(node, "ParticipantRegistry", registry, "participantOf", wallet)
+    if status and there != lei.encode():
+        raise Misconfigured(f"the registry has {wallet} as {there!r}, not as {lei}")
+    return bool(status)
+
+
+def _is_issued(node: Node, token: str, to: str, units: int) -> bool:
+    """Raises Misconfigured where the holder has other than none or all: they were traded since."""
+    (balance,) = read(node, "SecurityToken", token, "balanceOf", to)
+    if balance not in (0, units):
+        raise Misconfigured(f"{to} holds {balance} units of {token}, not its opening {units}: this market is in use")
+    return bool(balance)
+
+
+def _opening(market: MarketFile) -> dict[tuple[Bic, Isin], int]:
+    units: dict[tuple[Bic, Isin], int] = {}
+    for one in market.holdings:
+        units[one.participant, one.isin] = units.get((one.participant, one.isin), 0) + one.units
+    return units
+
+
+def _manifest(node: Node, plan: Plan, since: Mapping[str, int]) -> Manifest:
+    """`since`: a block before a contract's creation, by id; those that were there before may be of any block."""
+    return Manifest(
+        chain_id=node.chain_id(),
+        factory=plan.factory,
+        salt=plan.salt,
+        roles=plan.holders,
+        contracts=tuple(recorded(node, one, plan.planner.rebuilt, since.get(one.id, 0)) for one in plan.contracts),
+    )
+
+
+def _market(node: Node, market: MarketFile, roles: Roles, plan: Plan, finality_depth: int) -> Market:
     return Market(
         service=market.service,
         rtgs=market.rtgs,
-        network=Network(chain_id=node.chain_id(), dvp=dvp, finality_depth=finality_depth),
+        network=Network(chain_id=node.chain_id(), dvp=plan.dvp.address, finality_depth=finality_depth),
         participants={
             member.lei: Participant(
                 name=member.name,
@@ -154,7 +261,17 @@ def found_chain(
             )
             for member in market.members
         },
-        securities=securities,
+        securities={
+            one.isin: Security(
+                isin=one.isin,
+                name=one.name,
+                token=plan.tokens[one.isin].address,
+                decimals=one.decimals,
+                quantity_type=one.quantity_type,
+                currency=one.currency,
+            )
+            for one in market.securities
+        },
         tolerances=market.tolerances,
         pay_by=market.pay_by,
     )

@@ -2,6 +2,7 @@
 
 ```
 market.toml      the market as founded          network.json   addresses, wallets, URLs; nothing secret
+manifest.json    what was deployed, to compare a chain with
 keys/            encrypted keystores, password, RTGS access keys (owner-readable only)
 service.db       the service's records          agents/N.db    each agent's sign-once register
 rtgs.db          the RTGS's ledger: its own process opens it and nobody else
@@ -14,7 +15,9 @@ and the RTGS is another organisation's.
 
 import json
 import os
+import re
 import secrets
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +25,7 @@ from typing import Any
 from lockstep.app.clocks import OffsetClock
 from lockstep.app.founding import AGENTS, Roles, agent_bic
 from lockstep.app.market_file import MarketFile, read_market
-from lockstep.domain.errors import Misconfigured
+from lockstep.domain.errors import InvalidInput, Misconfigured
 from lockstep.domain.identifiers import Bic
 from lockstep.domain.instruction import QuantityType
 from lockstep.domain.market import Market, Network, Participant, Security
@@ -51,7 +54,7 @@ class Home:
         self.service_database = f"sqlite:///{root / 'service.db'}"
         self.rtgs_database = f"sqlite:///{root / 'rtgs.db'}"
         self.attestations, self.outbox, self._keys = root / "attestations", root / "outbox", root / "keys"
-        self._network = root / "network.json"
+        self._network, self._manifest = root / "network.json", root / "manifest.json"
 
     @property
     def is_founded(self) -> bool:
@@ -63,35 +66,70 @@ class Home:
     # --- keys
 
     def make_keys(self, market: MarketFile) -> Roles:
-        """New keystores for every role, under a new password, and RTGS access keys for every party."""
-        password = secrets.token_urlsafe(24)
-        self._secret("password", password)
-        self._secret("salt.key", secrets.token_hex(32))
-        roles = ["registrar", "issuer", "operator", "officer", "confirmer"]
-        roles += [f"agent-{number}" for number in range(1, AGENTS + 1)]
-        for name in [*roles, *(f"wallet-{member.bic}" for member in market.members)]:
-            write_keystore(self._keys / f"{name}.json", Key(secrets.token_bytes(32)), password)
-        agents = [agent_bic(market.service, number) for number in range(1, AGENTS + 1)]
-        for party in [market.service, *agents, *(member.bic for member in market.members), "operator"]:
-            self._secret(f"rtgs-{party}.key", secrets.token_urlsafe(32))
+        """Keystores for every role, under a new password, and RTGS access keys for every party.
+
+        The folder appears whole: keys that were made before are kept.
+        """
+        if not self._keys.exists():
+            beside = self.root / ".keys.part"
+            shutil.rmtree(beside, ignore_errors=True)
+            self._fill(beside, market)
+            os.replace(beside, self._keys)
         return self.roles(market)
 
-    def _secret(self, name: str, content: str) -> None:
-        self._keys.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(self._keys / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    def _fill(self, folder: Path, market: MarketFile) -> None:
+        password = secrets.token_urlsafe(24)
+        self._secret(folder / "password", password)
+        self._secret(folder / "salt.key", secrets.token_hex(32))
+        roles = ["deployer", "registrar", "registrar-confirmer", "issuer", "operator", "officer", "confirmer"]
+        roles += [f"agent-{number}" for number in range(1, AGENTS + 1)]
+        for name in [*roles, *(f"wallet-{member.bic}" for member in market.members)]:
+            write_keystore(folder / f"{name}.json", Key(secrets.token_bytes(32)), password)
+        agents = [agent_bic(market.service, number) for number in range(1, AGENTS + 1)]
+        for party in [market.service, *agents, *(member.bic for member in market.members), "operator"]:
+            self._secret(folder / f"rtgs-{party}.key", secrets.token_urlsafe(32))
+
+    @staticmethod
+    def _secret(path: Path, content: str) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
 
     def key(self, name: str) -> Key:
-        """One role's key: registrar, issuer, operator, officer, confirmer, agent-N or wallet-BIC."""
-        password = os.environ.get("LOCKSTEP_PASSWORD") or self._read(self._keys / "password")
-        return read_keystore(self._keys / f"{name}.json", password)
+        """One role's key: deployer, registrar, registrar-confirmer, issuer, operator, officer, confirmer, agent-N or
+        wallet-BIC."""
+        return read_keystore(self._keystore(name), self._password())
+
+    def new_key(self, name: str) -> Key:
+        """A new key in a keystore of this name, for who takes a role over. An existing one is never replaced."""
+        path = self._keystore(name)
+        if path.exists():
+            raise InvalidInput("keystore", name, f"a name that is not taken yet in {self._keys}")
+        key = Key(secrets.token_bytes(32))
+        write_keystore(path, key, self._password())
+        return key
+
+    def agent_keys(self, number: int) -> tuple[Key, ...]:
+        """An agent's keys: agent-N, and agent-N-… of other epochs."""
+        names = sorted(path.stem for path in self._keys.glob(f"agent-{number}-*.json"))
+        return tuple(self.key(name) for name in (f"agent-{number}", *names))
+
+    def _keystore(self, name: str) -> Path:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}", name):
+            raise InvalidInput("keystore", name, "letters, digits and hyphens, at most 64")
+        return self._keys / f"{name}.json"
+
+    def _password(self) -> str:
+        return os.environ.get("LOCKSTEP_PASSWORD") or self._read(self._keys / "password")
 
     def roles(self, market: MarketFile) -> Roles:
         return Roles(
+            deployer=self.key("deployer"),
             registrar=self.key("registrar"),
+            registrar_confirmer=self.key("registrar-confirmer"),
             issuer=self.key("issuer"),
             operator=self.key("operator"),
             officer=self.key("officer"),
@@ -138,9 +176,14 @@ class Home:
                 for one in market.securities.values()
             ],
         }
-        beside = self.root / ".network.json.part"
-        beside.write_text(json.dumps(content, indent=2))
-        os.replace(beside, self._network)
+        _write_whole(self._network, json.dumps(content, indent=2))
+
+    def write_manifest(self, text: str) -> None:
+        """Stores the deployment's manifest; the file appears whole."""
+        _write_whole(self._manifest, text)
+
+    def manifest(self) -> str:
+        return self._read(self._manifest)
 
     def settings(self) -> Settings:
         content = self._facts()
@@ -189,3 +232,9 @@ class Home:
             raise Misconfigured(
                 f"{path}: {error.strerror}; is {self.root} an installation? (scripts/deploy.py)"
             ) from error
+
+
+def _write_whole(path: Path, text: str) -> None:
+    beside = path.with_name(f".{path.name}.part")
+    beside.write_text(text)
+    os.replace(beside, path)

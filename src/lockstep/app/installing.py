@@ -1,5 +1,7 @@
 """Founding an installation on a chain that runs: keys, contracts, opening holdings, network facts."""
 
+import itertools
+import os
 import shutil
 import time
 from collections.abc import Callable
@@ -8,20 +10,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from lockstep.app.founding import found_chain, token_arguments
-from lockstep.app.home import Home, Settings
+from lockstep.app.founding import DEFAULT_SALT, PAYERS, found_chain, plan_chain
+from lockstep.app.home import EMBEDDED, Home, Settings
 from lockstep.app.market_file import MarketFile, read_market
 from lockstep.chain.deployment import Deployer
 from lockstep.chain.ledger import read
+from lockstep.chain.manifest import read_manifest, recorded
 from lockstep.chain.node import Node
+from lockstep.chain.planning import REGISTRY, Planner, carry_out, token_arguments, token_id
+from lockstep.chain.verifying import Finding, Verdict, verify
 from lockstep.domain.errors import InvalidInput, Misconfigured
 from lockstep.domain.identifiers import Isin
 from lockstep.domain.market import Market, Security
 from lockstep.domain.money import Quantity
 
-__all__ = ["found", "issue_units", "list_security"]
+__all__ = ["Finding", "found", "issue_units", "list_security", "rehearse", "verify_deployment"]
 
-POLL_SECONDS = 0.05
+POLL_SECONDS, LONGEST_POLL_SECONDS = 0.05, 2.0
 
 
 def found(
@@ -31,31 +36,95 @@ def found(
     *,
     rtgs_url: str,
     finality_depth: int = 2,
+    real_time: bool = False,
+    salt: str = DEFAULT_SALT,
+    factory: str | None = None,
     told: Callable[[str], None] = lambda _: None,
 ) -> Market:
-    """Makes `home.root` an installation of a market on the chain at `rpc`, a local test chain.
+    """Makes `home.root` an installation of a market on the chain at `rpc`.
 
-    The chain's time is moved to the market's opening, and the installation's clock with it, so that
-    instructions for that business day can settle. Raises Misconfigured if the folder is in use.
+    A local test chain: its time is moved to the market's opening, and the installation's clock with it, so that
+    instructions for that business day can settle; its first account pays all fees. With `real_time` the chain's time
+    is its own, and the keys pay, from money that they were given before.
+
+    A run that was cut off goes on where it was; on a founded installation it only compares the chain with the
+    manifest. Raises Misconfigured if the folder is another's or the chain is not the manifest's.
     """
-    if home.root.exists() and any(home.root.iterdir()):
-        raise Misconfigured(f"{home.root} is not empty: an installation is founded in a folder of its own")
+    if home.is_founded:
+        return _compared(home, rpc, told)
     file = read_market(market)
+    _take_folder(home, market)
     node = Node(rpc)
-    offset = _move_time(node, file)
-    home.root.mkdir(parents=True, exist_ok=True, mode=0o700)
-    shutil.copyfile(market, home.root / "market.toml")
+    offset = 0 if real_time else _move_time(node, file)
     founded = found_chain(
         node,
         file,
         home.make_keys(file),
         finality_depth=finality_depth,
-        faucet=_faucet(node),
-        poll=lambda: time.sleep(POLL_SECONDS),
+        faucet=None if real_time else _faucet(node),
+        poll=_patience(),
+        salt=salt,
+        factory=factory,
         told=told,
     )
-    home.write(founded, Settings(rpc=rpc, rtgs_url=rtgs_url, clock_offset_seconds=offset))
-    return founded
+    home.write_manifest(founded.manifest.text())
+    home.write(founded.market, Settings(rpc=rpc, rtgs_url=rtgs_url, clock_offset_seconds=offset))
+    return founded.market
+
+
+def rehearse(
+    home: Home, market: Path, rpc: str, *, salt: str = DEFAULT_SALT, factory: str | None = None
+) -> list[tuple[str, str]]:
+    """What `found` would deploy: each key that must have fees money and each contract, with its address.
+
+    Makes the keys, since addresses depend on the roles; changes nothing on the chain. Raises what `found` raises
+    before it sends anything.
+    """
+    if home.is_founded:
+        raise Misconfigured(f"{home.root} is founded already: `lockstep verify-deployment` compares it with the chain")
+    file = read_market(market)
+    _take_folder(home, market)
+    roles = home.make_keys(file)
+    plan = plan_chain(Node(rpc), file, roles, salt=salt, factory=factory)
+    payers = [(name, getattr(roles, name).address) for name in PAYERS]
+    made = [(one.id, one.address) for one in plan.contracts]
+    return [*payers, (f"factory ({plan.factory.kind})", plan.factory.address), *made]
+
+
+def _take_folder(home: Home, market: Path) -> None:
+    """A new folder, or one in which the same market was begun."""
+    copy = home.root / "market.toml"
+    if home.root.exists() and any(home.root.iterdir()):
+        if not copy.exists():
+            raise Misconfigured(f"{home.root} is not empty: an installation is founded in a folder of its own")
+        if copy.read_bytes() != market.read_bytes():
+            raise Misconfigured(f"{copy} differs from {market}: another market was begun in this folder")
+        return
+    home.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    beside = home.root / ".market.toml.part"
+    shutil.copyfile(market, beside)
+    os.replace(beside, copy)
+
+
+def _compared(home: Home, rpc: str, told: Callable[[str], None]) -> Market:
+    """The market of a founded installation, if the chain at `rpc` still is the manifest's."""
+    manifest = read_manifest(home.manifest())
+    for one in manifest.contracts:
+        told(f"{one.id} at {one.address}, founded before")
+    failed = [one for one in verify(Node(rpc), manifest) if one.verdict is Verdict.FAIL]
+    if failed:
+        first = failed[0]
+        raise Misconfigured(
+            f"the chain at {rpc} is not as {home.root} was founded: {first.field} should be {first.expected}, is "
+            f"{first.found} ({len(failed)} such; `lockstep verify-deployment` lists them)"
+        )
+    return home.market()
+
+
+def _patience() -> Callable[[], None]:
+    """A pause between looks at the chain, short at first, for test chains, longer for one with slow blocks."""
+    pauses = itertools.chain((POLL_SECONDS for _ in range(100)), itertools.repeat(LONGEST_POLL_SECONDS))
+    return lambda: time.sleep(next(pauses))
 
 
 def _move_time(node: Node, file: MarketFile) -> int:
@@ -86,33 +155,52 @@ def _rpc(node: Node, method: Any, *parameters: object) -> Any:
 
 
 def list_security(home: Home, *, isin: Isin, name: str, symbol: str, like: Isin) -> str:
-    """Deploys a token for a new security that counts and settles as `like` does; returns its address."""
+    """Deploys a token for a new security that counts and settles as `like` does; returns its address.
+
+    Its roles are those that the manifest names: they are as they were deployed.
+    """
     market, settings = home.market(), home.settings()
     if isin in market.securities:
         raise InvalidInput("isin", isin, f"not issued yet (token {market.securities[isin].token})")
     model = market.security(like)
     node = Node(settings.rpc)
-    issuer = Deployer(node, home.key("issuer"), poll=lambda: time.sleep(POLL_SECONDS))
-    (registry,) = read(node, "SecurityToken", model.token, "registry")
-    token = issuer.deploy(
+    manifest = read_manifest(home.manifest())
+    planner = Planner(manifest.chain_id, manifest.factory.address, manifest.salt)
+    planned = planner.add(
+        token_id(isin),
         "SecurityToken",
-        *token_arguments(
+        token_arguments(
             name=name,
             symbol=symbol,
             isin=isin,
             currency=model.currency,
             decimals=model.decimals,
-            registry=registry,
-            issuer=home.key("issuer").address,
-            officer=home.key("officer").address,
-            confirmer=home.key("confirmer").address,
+            registry=manifest.contract(REGISTRY).address,
+            roles=manifest.roles,
             dvp=market.network.dvp,
         ),
     )
-    issuer.flush()
-    listed: Security = replace(model, isin=isin, name=name, token=token)
+    deployer = Deployer(node, home.key("deployer"), poll=_patience())
+    carry_out(node, deployer, manifest.factory, manifest.salt, [planned])
+    home.write_manifest(manifest.with_contract(recorded(node, planned, planner.rebuilt)).text())
+    listed: Security = replace(model, isin=isin, name=name, token=planned.address)
     home.write(replace(market, securities={**market.securities, isin: listed}), settings)
-    return token
+    return planned.address
+
+
+def verify_deployment(home: Home, manifest: Path | None = None, rpc: str | None = None) -> list[Finding]:
+    """Compares a chain with a manifest; the installation's own, where they are not named.
+
+    Raises Misconfigured or InvalidInput for a manifest that is missing or broken, Unavailable for a silent node.
+    """
+    try:
+        text = home.manifest() if manifest is None else manifest.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Misconfigured(f"{manifest}: {error}") from error
+    url = rpc or home.settings().rpc
+    if url == EMBEDDED:
+        raise Misconfigured("an embedded chain is inside its own process alone: no other can look at it")
+    return verify(Node(url), read_manifest(text))
 
 
 def issue_units(home: Home, *, isin: Isin, to: str, quantity: str) -> int:
@@ -124,7 +212,7 @@ def issue_units(home: Home, *, isin: Isin, to: str, quantity: str) -> int:
         raise InvalidInput("to", to, "the BIC of a participant")
     units = Quantity.parse(quantity).units(security.decimals)
     node = Node(settings.rpc)
-    issuer = Deployer(node, home.key("issuer"), poll=lambda: time.sleep(POLL_SECONDS))
+    issuer = Deployer(node, home.key("issuer"), poll=_patience())
     issuer.call("SecurityToken", security.token, "issue", member.wallet, units)
     issuer.flush()
     (balance,) = read(node, "SecurityToken", security.token, "balanceOf", member.wallet)

@@ -144,10 +144,12 @@ def run_agent(home: Home, number: int, *, rpc: str | None = None) -> None:
     market, endpoint = home.market(), rpc or home.settings().rpc
     party = agent_bic(market.service, number)
     with _alone(home, f"agent-{number}"):
+        key, *others = home.agent_keys(number)
         agent = Agent(
             bic=party,
             rtgs=market.rtgs,
-            key=home.key(f"agent-{number}"),
+            key=key,
+            other_keys=tuple(others),
             market=market,
             assets=_patiently(lambda: EvmAssetLedger(Node(endpoint), market.network)),
             cash=_cash(home, party),

@@ -156,6 +156,7 @@ def _embedded(home: Home, market: Path, stopping: list[int], told: Told) -> None
     offset = int(file.opening.timestamp() - time.time())
     clock = OffsetClock.of_seconds(offset)
     world = World(file, home.root, clock=clock, told=lambda line: told("founded", line))
+    home.write_manifest(world.manifest.text())
     home.write(world.market, Settings(rpc=EMBEDDED, rtgs_url=EMBEDDED, clock_offset_seconds=offset))
     told("started", f"everything in this process, on an embedded chain that ends with it ({clock.now():%F %T} UTC)")
     try:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from lockstep.chain.refusals import explain, refusal_from_hex
 from lockstep.domain.cash import CashView
-from lockstep.domain.errors import InvalidInput, Unavailable
+from lockstep.domain.errors import ContractRefused, InvalidInput, Unavailable
 from lockstep.domain.instruction import Side
 from lockstep.domain.journal import Entry
 from lockstep.domain.market import Market
@@ -16,7 +17,7 @@ from lockstep.domain.trade import Trade
 from lockstep.flow.ordering import payment_uetr
 from lockstep.ports import AssetLedger, Book, StoredInstruction
 
-__all__ = ["Moment", "Row", "find_trade", "timeline", "trade_rows"]
+__all__ = ["Moment", "Row", "explained", "find_trade", "refusal_of", "timeline", "trade_rows"]
 
 _ENDINGS = ("Settled", "GivenBack")
 
@@ -198,3 +199,14 @@ def _on_chain(event: AssetEvent, assets: AssetLedger | None) -> Moment:
     spent = f", {gas:,} gas" if gas else ""
     detail = f"block {event.block}, {finality}{spent}, {event.transaction}"
     return Moment(at=event.at, leg="asset", what=event.name, detail=detail)
+
+
+def refusal_of(data: str) -> ContractRefused:
+    """The exception for revert data in hexadecimal digits. Raises InvalidInput."""
+    return refusal_from_hex(data)
+
+
+def explained(refusal: ContractRefused) -> dict[str, Any]:
+    """A contract's refusal for people (`lines`) and for programs."""
+    told = {"name": refusal.name, "meaning": refusal.meaning, "details": refusal.details}
+    return {**told, "lines": list(explain(refusal))}

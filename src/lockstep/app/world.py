@@ -41,7 +41,9 @@ def new_roles(market: MarketFile, randomness: Randomness) -> Roles:
         return Key(randomness.token(32))
 
     return Roles(
+        deployer=fresh(),
         registrar=fresh(),
+        registrar_confirmer=fresh(),
         issuer=fresh(),
         operator=fresh(),
         agents=tuple(fresh() for _ in range(AGENTS)),
@@ -70,7 +72,7 @@ class World:
         self.clock = clock or ManualClock(file.opening)
         self.chain = EmbeddedChain(self.clock)
         self.roles = new_roles(file, randomness)
-        self.market = found_chain(
+        founded = found_chain(
             self.chain.node,
             file,
             self.roles,
@@ -79,6 +81,7 @@ class World:
             poll=self.chain.mine,
             told=told,
         )
+        self.market, self.manifest = founded.market, founded.manifest
         self.chain.mine(finality_depth)
         self.rtgs = Rtgs(f"sqlite:///{root / 'rtgs.db'}", self.clock, bic=file.rtgs)
         found_rtgs(self.rtgs, file, {})

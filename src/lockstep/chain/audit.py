@@ -3,31 +3,41 @@
 Shares no code with what it judges: events and calls are decoded by web3 from the ABI, typed data is
 hashed and signatures are recovered by eth_account. `collect` reads one block's state and all logs up
 to it, so that what it returns is of one moment. It needs a node that keeps that block's state, and the
-state of each lock whose party is a contract (ERC-1271). Longer than our modules are: one list of facts.
+state of each lock whose party is a contract (ERC-1271).
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from eth_account import Account
-from eth_account.messages import SignableMessage, encode_typed_data
-from eth_keys.exceptions import BadSignature
 from eth_utils.crypto import keccak
-from eth_utils.exceptions import ValidationError
 from requests import RequestException
-from web3.exceptions import Web3Exception
 
+from lockstep.chain import audit_typed
 from lockstep.chain.artifacts import artifact
+from lockstep.chain.audit_calls import NEVER, PAID, Calls, Consent, consents, proved_by, recover_outcome
+from lockstep.chain.audit_facts import (
+    CancelFact,
+    ChainFacts,
+    EpochFact,
+    HoldingFact,
+    LockFact,
+    LongStopFact,
+    MoveFact,
+    TransferFact,
+)
 from lockstep.chain.node import Node
 from lockstep.domain.errors import ContractRefused, Unavailable
 from lockstep.domain.market import Network
 
 __all__ = [
+    "NEVER",
+    "PAID",
+    "CancelFact",
     "ChainFacts",
     "EpochFact",
     "HoldingFact",
     "LockFact",
+    "LongStopFact",
     "MoveFact",
     "TransferFact",
     "collect",
@@ -36,93 +46,7 @@ __all__ = [
 ]
 
 ZERO = "0x" + "0" * 40
-PAID, NEVER = 1, 2
-_OUTCOME_OF = {"settle": PAID, "recordPaid": PAID, "giveBack": NEVER}
-_CALL_OF = {"Settled": "settle", "PaidRecorded": "recordPaid", "GivenBack": "giveBack"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LockFact:
-    """A Locked event with its whole order. `derived` is the id that the order really has."""
-
-    settlement: str
-    derived: str
-    trade: str
-    token: str
-    seller: str
-    buyer: str
-    quantity: int
-    epoch: int
-    nonce: int
-    cash_hash: str
-    pay_by: int
-    block: int
-    at: int
-    transaction: str
-    seller_proof: str
-    """How the seller's consent was verified: "key", "wallet" (ERC-1271, asked at the lock's block) or "none"."""
-    buyer_proof: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MoveFact:
-    """PaidRecorded, Settled or GivenBack. `signers` signed `outcome` (1 paid, 2 never) in the call's proof."""
-
-    name: str
-    settlement: str
-    block: int
-    at: int
-    transaction: str
-    outcome: int
-    epoch: int
-    signers: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EpochFact:
-    """An EpochStarted event."""
-
-    number: int
-    agents: tuple[str, ...]
-    quorum: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TransferFact:
-    """A Transfer event of a token; `source` is None for units issued."""
-
-    token: str
-    source: str | None
-    target: str
-    units: int
-    transaction: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HoldingFact:
-    """One holder's units of one token, as the token says."""
-
-    token: str
-    holder: str
-    balance: int
-    free: int
-    earmarked: int
-    earmarked_by_dvp: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChainFacts:
-    """All of it at block `head`; events in the chain's order, times in seconds."""
-
-    head: int
-    times: Mapping[int, int]
-    """Of each block with an event, of each that makes a lock final, and of the head."""
-    locks: tuple[LockFact, ...]
-    moves: tuple[MoveFact, ...]
-    epochs: tuple[EpochFact, ...]
-    transfers: tuple[TransferFact, ...]
-    holdings: tuple[HoldingFact, ...]
-    supplies: Mapping[str, int]
+_OUTCOME_OF = {"Settled": PAID, "PaidRecorded": PAID, "GivenBack": NEVER}
 
 
 def collect(node: Node, network: Network, tokens: Sequence[str]) -> ChainFacts:
@@ -140,69 +64,8 @@ def hash_cash(
     values: tuple[object, ...] = (
         bytes.fromhex(salt), currency, amount, debtor, debtor_account, creditor, creditor_account
     )  # fmt: skip
-    message = dict(zip((name for name, _ in _STRUCTS["Cash"]), values, strict=True))
-    return _typed(Network(chain_id=0, dvp=ZERO, finality_depth=0), "Cash", message).body.hex()
-
-
-def recover_outcome(network: Network, settlement: str, outcome: int, epoch: int, signature: bytes) -> str | None:
-    """Who signed this outcome (1 paid, 2 never); None if the signature is none."""
-    message = {"settlementId": bytes.fromhex(settlement), "result": outcome, "epoch": epoch}
-    return _signer(_typed(network, "Outcome", message), signature)
-
-
-_STRUCTS: Mapping[str, Sequence[tuple[str, str]]] = {
-    "EIP712Domain": (
-        ("name", "string"), ("version", "string"), ("chainId", "uint256"), ("verifyingContract", "address"),
-    ),
-    "Movement": (
-        ("token", "address"), ("seller", "address"), ("buyer", "address"),
-        ("quantity", "uint64"), ("epoch", "uint32"), ("nonce", "uint64"),
-    ),
-    "Terms": (
-        ("tradeId", "bytes32"), ("part", "uint32"), ("minimumLot", "uint64"), ("group", "bytes32"),
-        ("cashHash", "bytes32"), ("lockBy", "uint40"), ("payBy", "uint40"),
-    ),
-    "Order": (("movement", "Movement"), ("terms", "Terms")),
-    "Outcome": (("settlementId", "bytes32"), ("result", "uint8"), ("epoch", "uint32")),
-    "Cash": (
-        ("salt", "bytes16"), ("currency", "string"), ("amount", "uint256"), ("debtor", "string"),
-        ("debtorAccount", "string"), ("creditor", "string"), ("creditorAccount", "string"),
-    ),
-}  # fmt: skip
-
-
-def _typed(network: Network, primary: str, message: Mapping[str, Any]) -> SignableMessage:
-    used = {"EIP712Domain", primary} | ({"Movement", "Terms"} if primary == "Order" else set())
-    return encode_typed_data(
-        full_message={
-            "types": {name: [{"name": field, "type": kind} for field, kind in _STRUCTS[name]] for name in sorted(used)},
-            "primaryType": primary,
-            "domain": {
-                "name": "Lockstep DvP",
-                "version": "1",
-                "chainId": network.chain_id,
-                "verifyingContract": network.dvp,
-            },
-            "message": message,
-        }
-    )
-
-
-def _digest(typed: SignableMessage) -> bytes:
-    return keccak(b"\x19" + typed.version + typed.header + typed.body)
-
-
-def _signer(typed: SignableMessage, signature: bytes) -> str | None:
-    """The address behind 65 bytes (r, s, v) or 64 (EIP-2098); None if there is none."""
-    if len(signature) == 64:
-        parity = signature[32] >> 7
-        signature = signature[:32] + bytes([signature[32] & 0x7F]) + signature[33:] + bytes([27 + parity])
-    if len(signature) != 65:
-        return None
-    try:
-        return str(Account.recover_message(typed, signature=signature))
-    except (BadSignature, ValidationError, ValueError):
-        return None
+    message = dict(zip((name for name, _ in audit_typed.STRUCTS["Cash"]), values, strict=True))
+    return audit_typed.typed(Network(chain_id=0, dvp=ZERO, finality_depth=0), "Cash", message).body.hex()
 
 
 class _Reader:
@@ -215,11 +78,12 @@ class _Reader:
         contracts = [self._contract("SecurityToken", token) for token in tokens]
         self._tokens = {str(contract.address): contract for contract in contracts}
         self._times: dict[int, int] = {}
-        self._inputs: dict[str, tuple[str, dict[str, Any]]] = {}
+        self._calls = Calls(node, self._dvp)
 
     def facts(self) -> ChainFacts:
         events = self._events()
-        locks = [self._lock(log) for log in events if log["event"] == "Locked"]
+        parts = {bytes(log["args"]["settlementId"]): log["args"] for log in events if log["event"] == "PartLocked"}
+        locks = [self._lock(log, parts) for log in events if log["event"] == "Locked"]
         for lock in locks:
             final = lock.block + self._network.finality_depth
             if final <= self._head:
@@ -230,7 +94,8 @@ class _Reader:
         return ChainFacts(
             head=self._head,
             locks=tuple(locks),
-            moves=tuple(self._move(log, epochs) for log in events if log["event"] in _CALL_OF),
+            moves=tuple(self._move(log, epochs, events) for log in events if log["event"] in _OUTCOME_OF),
+            cancellations=tuple(self._cancellation(log) for log in events if log["event"] == "OrderCancelled"),
             epochs=tuple(_epoch(log) for log in events if log["event"] == "EpochStarted"),
             transfers=tuple(transfers),
             holdings=self._holdings(locks, transfers),
@@ -247,7 +112,10 @@ class _Reader:
         query: Any = {"fromBlock": 0, "toBlock": self._head, "address": [self._dvp.address, *self._tokens]}
         readers = {}
         for contract, names in (
-            (self._dvp, ("EpochStarted", "Locked", *_CALL_OF)),
+            (
+                self._dvp,
+                ("EpochStarted", "Locked", "PartLocked", "OrderCancelled", "LongStopProposed", *_OUTCOME_OF),
+            ),
             *((token, ("Transfer",)) for token in self._tokens.values()),
         ):
             for name in names:
@@ -262,26 +130,16 @@ class _Reader:
             self._times[block] = self._node.block(block).timestamp
         return self._times[block]
 
-    def _input(self, transaction: str) -> tuple[str, dict[str, Any]]:
-        """Function and arguments of a call to DvP; no name if the transaction is none."""
-        if transaction not in self._inputs:
-            content = self._node.web3.eth.get_transaction(transaction)  # type: ignore[arg-type]
-            try:
-                function, arguments = self._dvp.decode_function_input(content["input"])
-                self._inputs[transaction] = (function.fn_name, arguments)
-            except (ValueError, Web3Exception):
-                self._inputs[transaction] = ("", {})
-        return self._inputs[transaction]
-
-    def _lock(self, log: Any) -> LockFact:
+    def _lock(self, log: Any, parts: Mapping[bytes, Any]) -> LockFact:
         movement, terms = dict(log["args"]["movement"]), dict(log["args"]["terms"])
-        typed = _typed(self._network, "Order", {"movement": movement, "terms": terms})
-        transaction, block = "0x" + bytes(log["transactionHash"]).hex(), int(log["blockNumber"])
-        name, arguments = self._input(transaction)
-        given = arguments if name == "lock" else {}
+        order = {"movement": movement, "terms": terms}
+        settlement, transaction, block = _settlement(log), _transaction(log), int(log["blockNumber"])
+        call = self._calls.of(transaction)
+        proofs = self._proofs(consents(call, order), block) if call.shows_consents else ("hidden", "hidden")
+        whole = parts.get(bytes(log["args"]["settlementId"]))
         return LockFact(
-            settlement=bytes(log["args"]["settlementId"]).hex(),
-            derived=_digest(typed).hex(),
+            settlement=settlement,
+            derived=audit_typed.digest(audit_typed.typed(self._network, "Order", order)).hex(),
             trade=bytes(terms["tradeId"]).hex(),
             token=movement["token"],
             seller=movement["seller"],
@@ -294,32 +152,43 @@ class _Reader:
             block=block,
             at=self._time(block),
             transaction=transaction,
-            seller_proof=self._consent(movement["seller"], typed, given.get("sellerSignature", b""), block),
-            buyer_proof=self._consent(movement["buyer"], typed, given.get("buyerSignature", b""), block),
+            seller_proof=proofs[0],
+            buyer_proof=proofs[1],
+            call=call.name,
+            of_order=bytes(whole["orderId"]).hex() if whole else None,
+            order_quantity=whole["orderQuantity"] if whole else 0,
         )
 
-    def _consent(self, party: str, typed: SignableMessage, signature: bytes, block: int) -> str:
-        if _signer(typed, signature) == party:
+    def _proofs(self, given: Iterable[Consent], block: int) -> tuple[str, str]:
+        """How seller and buyer consented: by the first that shows both, else by the last that was given."""
+        found = ("none", "none")
+        for one in given:
+            typed = audit_typed.typed(self._network, "Order", one.order)
+            seller, buyer = one.order["movement"]["seller"], one.order["movement"]["buyer"]
+            found = (self._consent(seller, typed, one.seller, block), self._consent(buyer, typed, one.buyer, block))
+            if "none" not in found:
+                break
+        return found
+
+    def _consent(self, party: str, typed: Any, signature: bytes, block: int) -> str:
+        if audit_typed.signer(typed, signature) == party:
             return "key"
         if not self._node.web3.eth.get_code(party, block_identifier=block):  # type: ignore[arg-type]
             return "none"
         selector = keccak(text="isValidSignature(bytes32,bytes)")[:4]
-        question = self._node.web3.codec.encode(["bytes32", "bytes"], [_digest(typed), signature])
+        question = self._node.web3.codec.encode(["bytes32", "bytes"], [audit_typed.digest(typed), signature])
         try:
             answer = self._node.call(party, selector + question, block)
         except ContractRefused:
             return "none"
         return "wallet" if answer[:32] == selector + bytes(28) else "none"
 
-    def _move(self, log: Any, epochs: Mapping[str, int]) -> MoveFact:
-        settlement = bytes(log["args"]["settlementId"]).hex()
-        transaction, block = "0x" + bytes(log["transactionHash"]).hex(), int(log["blockNumber"])
-        name, arguments = self._input(transaction)
-        outcome, epoch = _OUTCOME_OF[_CALL_OF[log["event"]]], epochs.get(settlement, 0)
-        proof = bytes(arguments["proof"]) if name == _CALL_OF[log["event"]] else b""
-        signed = proof[1].bit_count() if len(proof) > 1 else 0
-        each = [proof[start : start + 64] for start in range(2, 2 + 64 * signed, 64)]
-        signers = [recover_outcome(self._network, settlement, outcome, epoch, one) for one in each]
+    def _move(self, log: Any, epochs: Mapping[str, int], events: Sequence[Any]) -> MoveFact:
+        settlement, transaction, block = _settlement(log), _transaction(log), int(log["blockNumber"])
+        outcome, epoch = _OUTCOME_OF[log["event"]], epochs.get(settlement, 0)
+        call = self._calls.of(transaction)
+        stopped = call.name == "confirmLongStop"
+        may_be_stopped = stopped or (log["event"] == "GivenBack" and not call.name)
         return MoveFact(
             name=log["event"],
             settlement=settlement,
@@ -328,8 +197,46 @@ class _Reader:
             transaction=transaction,
             outcome=outcome,
             epoch=epoch,
-            signers=tuple(signer for signer in signers if signer is not None),
+            signers=proved_by(self._network, call, settlement, outcome, epoch),
+            call=call.name,
+            hidden=not call.shows_proof and not stopped,
+            long_stop=self._long_stop(log, events) if may_be_stopped else None,
         )
+
+    def _long_stop(self, log: Any, events: Sequence[Any]) -> LongStopFact | None:
+        """The two acts behind a give-back by long stop; None if none was proposed before it."""
+        before = [one for one in events if _place(one) < _place(log)]
+        settlement = log["args"]["settlementId"]
+        proposals = [
+            one for one in before if one["event"] == "LongStopProposed" and one["args"]["settlementId"] == settlement
+        ]
+        if not proposals:
+            return None
+        proposal = proposals[-1]
+        at_proposal = [one for one in before if one["event"] == "EpochStarted" and _place(one) < _place(proposal)]
+        at_end = [one for one in before if one["event"] == "EpochStarted"]
+        proposing, confirming = self._calls.of(_transaction(proposal)), self._calls.of(_transaction(log))
+        return LongStopFact(
+            proposed_by=proposing.sender if proposing.name == "proposeLongStop" else None,
+            proposed_at=self._time(int(proposal["blockNumber"])),
+            officer=at_proposal[-1]["args"]["officer"],
+            confirmed_by=confirming.sender if confirming.name == "confirmLongStop" else None,
+            confirmer=at_end[-1]["args"]["confirmer"],
+        )
+
+    def _cancellation(self, log: Any) -> CancelFact:
+        call, block = self._calls.of(_transaction(log)), int(log["blockNumber"])
+        settlement, by = _settlement(log), str(log["args"]["by"])
+        if call.name != "cancelOrder":
+            return CancelFact(settlement=settlement, by=by, buyer=None, seller_proof="hidden")
+        order = call.arguments["order"]
+        movement = dict(order["movement"])
+        typed = audit_typed.typed(self._network, "Order", {"movement": movement, "terms": dict(order["terms"])})
+        if audit_typed.digest(typed).hex() != settlement:
+            return CancelFact(settlement=settlement, by=by, buyer=None, seller_proof="none")
+        signature = bytes(call.arguments["sellerSignature"])
+        proof = "caller" if by == movement["seller"] else self._consent(movement["seller"], typed, signature, block)
+        return CancelFact(settlement=settlement, by=by, buyer=movement["buyer"], seller_proof=proof)
 
     def _holdings(self, locks: list[LockFact], transfers: list[TransferFact]) -> tuple[HoldingFact, ...]:
         holders = {(one.token, holder) for one in transfers for holder in (one.source, one.target) if holder}
@@ -342,6 +249,7 @@ class _Reader:
                 free=self._read(self._tokens[token], "freeOf", holder),
                 earmarked=self._read(self._tokens[token], "earmarkedTotalOf", holder),
                 earmarked_by_dvp=self._read(self._tokens[token], "earmarkedOf", holder, self._network.dvp),
+                frozen=self._read(self._tokens[token], "getFrozenTokens", holder),
             )
             for token, holder in sorted(holders)
             if token in self._tokens
@@ -351,12 +259,24 @@ class _Reader:
         return int(contract.functions[name](*arguments).call(block_identifier=self._head))
 
 
+def _settlement(log: Any) -> str:
+    return bytes(log["args"]["settlementId"]).hex()
+
+
+def _transaction(log: Any) -> str:
+    return "0x" + bytes(log["transactionHash"]).hex()
+
+
+def _place(log: Any) -> tuple[int, int]:
+    return log["blockNumber"], log["logIndex"]
+
+
 def _transfer(log: Any) -> TransferFact:
     source = log["args"]["from"]
     return TransferFact(
         token=log["address"],
         source=None if source == ZERO else source,
-        target=log["args"]["to"],
+        target=None if log["args"]["to"] == ZERO else log["args"]["to"],
         units=log["args"]["value"],
         transaction="0x" + bytes(log["transactionHash"]).hex(),
     )
@@ -364,4 +284,10 @@ def _transfer(log: Any) -> TransferFact:
 
 def _epoch(log: Any) -> EpochFact:
     args = log["args"]
-    return EpochFact(number=args["epoch"], agents=tuple(args["agents"]), quorum=args["quorum"])
+    return EpochFact(
+        number=args["epoch"],
+        agents=tuple(args["agents"]),
+        quorum=args["quorum"],
+        officer=args["officer"],
+        confirmer=args["confirmer"],
+    )

@@ -1,7 +1,7 @@
-"""Putting the contracts on a chain and filling them: registry, DvP, one token per security.
+"""Set-up transactions: contracts created, calls that fill them, money for fees.
 
-For a local chain a faucet pays the deployer's and the operator's fees; elsewhere they are funded
-beforehand.
+For a local chain a faucet pays the fees; elsewhere keys are funded beforehand. Which contracts there are and at which
+addresses, `planning` says.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,6 +11,7 @@ from eth_abi.abi import encode
 from eth_account import Account
 from eth_typing import HexAddress, HexStr
 from eth_utils.abi import collapse_if_tuple
+from eth_utils.crypto import keccak
 from web3.types import Nonce
 from web3.utils.address import get_create_address
 
@@ -24,6 +25,12 @@ __all__ = ["Deployer"]
 
 ZERO = "0x" + "0" * 40
 _TRIES = 400
+
+_KNOWN = ("already known", "already imported", "known transaction")
+"""What nodes say of a transaction that they have already."""
+
+CREATION_GAS = 8_000_000
+"""Room for the largest contract that a chain takes: 24,576 bytes at 200 gas, their calldata, a constructor's writes."""
 
 
 class Deployer:
@@ -44,14 +51,33 @@ class Deployer:
         request: Any = {"from": faucet, "to": address, "value": wei, "gas": 21_000, **self._fees()}
         self._sent.append(self._node.web3.eth.send_transaction(request).to_0x_hex())
 
+    def pay(self, address: str, wei: int) -> None:
+        """Pays fees money out of this key's own."""
+        self._send(address, b"", 21_000, value=wei)
+
+    def broadcast(self, raw: bytes) -> None:
+        """Hands over a transaction that somebody signed already. Raises LockstepError if the node refuses it."""
+        objection = self._node.broadcast(raw)
+        if objection is not None and not any(phrase in objection.lower() for phrase in _KNOWN):
+            raise LockstepError(f"the node refuses the transaction: {objection}")
+        self._sent.append("0x" + keccak(raw).hex())
+
+    def create(self, init_code: bytes) -> str:
+        """Creates a contract by this key's next transaction; returns the address that it will have."""
+        nonce = self._send(None, init_code, CREATION_GAS)
+        return str(get_create_address(HexAddress(HexStr(self._key.address)), Nonce(nonce)))
+
+    def create2(self, factory: str, salt: bytes, init_code: bytes) -> None:
+        """Creates a contract through the factory: see `chain.factory`, which knows its address."""
+        self._send(factory, salt + init_code, CREATION_GAS)
+
     def deploy(self, name: str, *arguments: object) -> str:
-        """Creates a contract and returns the address that it will have."""
+        """Creates a contract of the package at an address that depends on this key: for what needs no other."""
         compiled = artifact(name)
         constructor = next(one for one in compiled.abi if one["type"] == "constructor")
         types = [collapse_if_tuple(item) for item in constructor["inputs"]]
         data = bytes.fromhex(compiled.bytecode.removeprefix("0x")) + encode(types, arguments)
-        nonce = self._send(None, data, 6_000_000)
-        return str(get_create_address(HexAddress(HexStr(self._key.address)), Nonce(nonce)))
+        return self.create(data)
 
     def call(self, contract: str, address: str, name: str, *arguments: object) -> None:
         """One call that must succeed; whether it did, `flush` tells."""
@@ -78,7 +104,7 @@ class Deployer:
     def _fees(self) -> dict[str, int]:
         return {"maxPriorityFeePerGas": 10**9, "maxFeePerGas": 2 * self._node.base_fee() + 10**9}
 
-    def _send(self, to: str | None, data: bytes, gas: int) -> int:
+    def _send(self, to: str | None, data: bytes, gas: int, *, value: int = 0) -> int:
         if self._nonce is None:
             self._nonce = self._node.transaction_count(self._key.address)
         nonce, self._nonce = self._nonce, self._nonce + 1
@@ -86,7 +112,7 @@ class Deployer:
             "type": 2,
             "chainId": self._chain_id,
             "nonce": nonce,
-            "value": 0,
+            "value": value,
             "data": data,
             "gas": gas,
             **self._fees(),
@@ -94,10 +120,7 @@ class Deployer:
         if to is not None:
             transaction["to"] = to
         signed = Account.sign_transaction(transaction, self._key.secret())
-        objection = self._node.broadcast(bytes(signed.raw_transaction))
-        if objection is not None:
-            raise LockstepError(f"the node refuses the transaction: {objection}")
-        self._sent.append("0x" + bytes(signed.hash).hex())
+        self.broadcast(bytes(signed.raw_transaction))
         return nonce
 
     def _receipt(self, transaction: str) -> Mapping[str, Any]:

@@ -5,7 +5,7 @@ everything again: what was seen above the finality depth was only ever an observ
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -15,11 +15,12 @@ from eth_utils.address import to_checksum_address
 
 from lockstep.chain.artifacts import event_topic
 from lockstep.chain.node import Node
-from lockstep.domain.errors import Unavailable
+from lockstep.chain.refusals import decode_refusal
+from lockstep.domain.errors import ContractRefused, Unavailable
 from lockstep.domain.identifiers import SettlementId, TradeId
 from lockstep.domain.order import Movement, Order, OrderTerms
 
-__all__ = ["EventReader", "SeenEvent"]
+__all__ = ["EventReader", "SeenEvent", "SkippedLeg", "skipped_legs"]
 
 _NAMES = ("Locked", "PaidRecorded", "Settled", "GivenBack")
 
@@ -33,6 +34,27 @@ class SeenEvent:
     block: int
     at: datetime
     order: Order | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SkippedLeg:
+    """A settlement that a batch went on without, and what it met."""
+
+    settlement_id: SettlementId
+    reason: ContractRefused
+
+
+def skipped_legs(logs: Iterable[Mapping[str, Any]]) -> list[SkippedLeg]:
+    """The LegSkipped events of a transaction's logs, each with its reason decoded."""
+    topic = event_topic("LegSkipped")
+    return [
+        SkippedLeg(
+            settlement_id=SettlementId(bytes(log["topics"][1]).hex()),
+            reason=decode_refusal(decode(["bytes"], bytes(log["data"]))[0]),
+        )
+        for log in logs
+        if "0x" + bytes(log["topics"][0]).hex() == topic
+    ]
 
 
 class EventReader:

@@ -11,6 +11,7 @@ from eth_utils.address import to_checksum_address
 from lockstep.chain.artifacts import artifact, event_topic
 from lockstep.chain.events import EventReader
 from lockstep.chain.node import Node
+from lockstep.chain.refusals import decode_refusal
 from lockstep.chain.sender import Sender
 from lockstep.domain.errors import ContractRefused, Misconfigured, Refused
 from lockstep.domain.identifiers import SettlementId, TradeId
@@ -23,11 +24,21 @@ from lockstep.domain.order import (
     Movement,
     Order,
     Proof,
+    Rotation,
 )
 from lockstep.domain.trade import Reason
 from lockstep.signing import terms_hash
 
-__all__ = ["EvmAssetLedger", "call_data", "packed", "read"]
+__all__ = [
+    "EvmAssetLedger",
+    "call_data",
+    "leg_words",
+    "order_words",
+    "packed",
+    "read",
+    "rotation_words",
+    "serving",
+]
 
 LOCK_GAS, END_GAS = 700_000, 300_000
 """Limits with room for ERC-1271 wallets; what is not used is not paid."""
@@ -55,6 +66,31 @@ def read(node: Node, contract: str, address: str, name: str, *arguments: object,
     return decode(_function(contract, name)[2], answer)
 
 
+def serving(node: Node, dvp: str) -> Rotation:
+    """Agents and roles of the present epoch."""
+    (number,) = read(node, "DvP", dvp, "currentEpoch")
+    return _started(node, dvp, int(number))[0]
+
+
+def _started(node: Node, dvp: str, number: int) -> tuple[Rotation, int]:
+    """An epoch as its event tells it, and in which block."""
+    topic = "0x" + number.to_bytes(32, "big").hex()
+    logs = node.logs(dvp, [event_topic("EpochStarted"), topic], 0)
+    if not logs:
+        raise Refused("UnknownEpoch", {"actual": number, "dvp": dvp})
+    kinds = ["bytes32", "uint8", "uint8", "address[]", "address", "address"]
+    _, quorum, faulty, agents, officer, confirmer = decode(kinds, bytes(logs[-1]["data"]))
+    began = Rotation(
+        number=number,
+        agents=tuple(to_checksum_address(one) for one in agents),
+        quorum=quorum,
+        faulty=faulty,
+        officer=to_checksum_address(officer),
+        confirmer=to_checksum_address(confirmer),
+    )
+    return began, int(logs[-1]["blockNumber"])
+
+
 class EvmAssetLedger:
     """One network's DvP contract through one node.
 
@@ -74,8 +110,11 @@ class EvmAssetLedger:
         head = self._node.head()
         final = self._node.block(max(0, head.number - self._network.finality_depth))
         at_head = self._status(settlement_id, order.movement, None)
-        nothing = at_head is AssetStatus.NONE  # and so it was below: a status is never taken back
-        at_final = at_head if nothing else self._status(settlement_id, order.movement, final.number)
+        if at_head is AssetStatus.NONE:  # and so it was below: a status is never taken back
+            (serving,) = self._read("DvP", self._network.dvp, "currentEpoch", block=final.number)
+            over = serving > order.movement.epoch
+            return AssetView(head=at_head, final=at_head, final_time=final.timestamp, epoch_over=over)
+        at_final = self._status(settlement_id, order.movement, final.number)
         return AssetView(head=at_head, final=at_final, final_time=final.timestamp)
 
     def _status(self, settlement_id: SettlementId, movement: Movement, block: int | None) -> AssetStatus:
@@ -135,20 +174,20 @@ class EvmAssetLedger:
             nonce += 1
         return nonce
 
-    def epoch(self) -> Epoch:
-        (number,) = self._read("DvP", self._network.dvp, "currentEpoch")
-        if number not in self._epochs:
-            self._epochs[number] = self._started(number)
-        return self._epochs[number]
+    def epoch(self, number: int | None = None) -> Epoch:
+        if number is None:
+            (number,) = self._read("DvP", self._network.dvp, "currentEpoch")
+        if number in self._epochs:
+            return self._epochs[number]
+        began, block = _started(self._node, self._network.dvp, int(number))
+        epoch = Epoch(number=began.number, agents=began.agents, quorum=began.quorum)
+        if block <= self._node.head().number - self._network.finality_depth:
+            self._epochs[epoch.number] = epoch  # an epoch keeps its agents for ever; its event may yet go
+        return epoch
 
-    def _started(self, number: int) -> Epoch:
-        topic = "0x" + number.to_bytes(32, "big").hex()
-        logs = self._node.logs(self._network.dvp, [event_topic("EpochStarted"), topic], 0)
-        if not logs:
-            raise Misconfigured(f"no epoch {number} was started at DvP {self._network.dvp}")
-        kinds = ["bytes32", "uint8", "uint8", "address[]", "address", "address"]
-        _, quorum, _, agents, _, _ = decode(kinds, bytes(logs[-1]["data"]))
-        return Epoch(number=number, agents=tuple(to_checksum_address(one) for one in agents), quorum=quorum)
+    def why_not(self, token: str, source: str, target: str, units: int) -> ContractRefused | None:
+        (refusal,) = self._read("SecurityToken", token, "whyNot", source, target, units)
+        return decode_refusal(refusal) if refusal else None
 
     def _read(self, contract: str, address: str, name: str, *arguments: object, block: int | None = None) -> Any:
         return read(self._node, contract, address, name, *arguments, block=block)
@@ -156,7 +195,7 @@ class EvmAssetLedger:
     # --- acting
 
     def lock(self, settlement_id: SettlementId, order: Order, seller: bytes, buyer: bytes) -> None:
-        data = call_data("DvP", "lock", (_movement(order), _terms(order)), seller, buyer)
+        data = call_data("DvP", "lock", order_words(order), seller, buyer)
         self._send(f"lock/{settlement_id}", data, LOCK_GAS)
 
     def settle(self, settlement_id: SettlementId, order: Order, proof: Proof) -> None:
@@ -166,8 +205,7 @@ class EvmAssetLedger:
         self._end("giveBack", settlement_id, order, proof)
 
     def _end(self, function: str, settlement_id: SettlementId, order: Order, proof: Proof) -> None:
-        leg = (_movement(order), terms_hash(order.terms))
-        data = call_data("DvP", function, leg, packed(proof))
+        data = call_data("DvP", function, leg_words(order), packed(proof))
         try:
             self._send(f"{function}/{settlement_id}", data, END_GAS)
         except ContractRefused as error:
@@ -184,6 +222,22 @@ def packed(proof: Proof) -> bytes:
     """Quorum, signers, 64 bytes per signature, 20 per absent agent: see IDvP."""
     absent = b"".join(bytes.fromhex(agent.removeprefix("0x")) for agent in proof.absent)
     return bytes([proof.quorum, proof.signers]) + proof.signatures + absent
+
+
+def order_words(order: Order) -> tuple[object, ...]:
+    """IDvP.Order."""
+    return (_movement(order), _terms(order))
+
+
+def leg_words(order: Order) -> tuple[object, ...]:
+    """IDvP.Leg."""
+    return (_movement(order), terms_hash(order.terms))
+
+
+def rotation_words(rotation: Rotation) -> tuple[object, ...]:
+    """IDvP.Epoch, which the contract numbers itself."""
+    one = rotation
+    return (list(one.agents), one.quorum, one.faulty, one.officer, one.confirmer)
 
 
 def _movement(order: Order) -> tuple[object, ...]:

@@ -12,12 +12,13 @@ from web3 import HTTPProvider, Web3
 from web3.exceptions import ContractCustomError, ContractLogicError, TransactionNotFound, Web3Exception
 from web3.providers.base import BaseProvider
 
-from lockstep.chain.artifacts import decode_refusal
+from lockstep.chain.refusals import EmptyRevert, UnknownRevert, decode_refusal
 from lockstep.domain.errors import ContractRefused, Unavailable
 
 __all__ = ["Head", "Node"]
 
 Answer = TypeVar("Answer")
+_NOBODY = "0x" + "0" * 40
 _SILENT = (RequestException, OSError, TimeoutError)
 
 
@@ -59,9 +60,8 @@ class Node:
         self, to: str, data: bytes, block: int | None = None, *, sender: str | None = None, gas: int = 5_000_000
     ) -> bytes:
         """eth_call. Raises ContractRefused with the custom error decoded."""
-        request: dict[str, Any] = {"to": to, "data": "0x" + data.hex(), "gas": gas}
-        if sender:
-            request["from"] = sender
+        # Nobody is the zero address, as nodes take it; left out, eth-tester looks for an account, slowly.
+        request: dict[str, Any] = {"from": sender or _NOBODY, "to": to, "data": "0x" + data.hex(), "gas": gas}
         which: Any = "latest" if block is None else block
         return self._ask(lambda: bytes(self.web3.eth.call(request, which)))  # type: ignore[arg-type]
 
@@ -83,6 +83,14 @@ class Node:
     def transaction_count(self, address: str) -> int:
         """How many transactions of an account are in blocks."""
         return self._ask(lambda: int(self.web3.eth.get_transaction_count(address, "latest")))  # type: ignore[arg-type]
+
+    def code(self, address: str) -> bytes:
+        """The code at an address; empty where there is none."""
+        return self._ask(lambda: bytes(self.web3.eth.get_code(address)))  # type: ignore[arg-type]
+
+    def balance(self, address: str) -> int:
+        """Money for fees, in wei."""
+        return self._ask(lambda: int(self.web3.eth.get_balance(address)))  # type: ignore[arg-type]
 
     def base_fee(self) -> int:
         block = self._ask(lambda: self.web3.eth.get_block("latest"))
@@ -115,9 +123,13 @@ class Node:
 
 
 def _refusal(data: object) -> ContractRefused:
-    if isinstance(data, str) and data.startswith("0x"):
-        return decode_refusal(bytes.fromhex(data[2:]))
-    return ContractRefused("UnknownRevert", {"data": data})
+    """Of what a node gives as revert data: hex as a rule, nothing where the contract gave nothing."""
+    if data in (None, "", "0x", "no data"):
+        return EmptyRevert()
+    try:
+        return decode_refusal(bytes.fromhex(str(data).removeprefix("0x")))
+    except ValueError:
+        return UnknownRevert(str(data).encode())
 
 
 def _refusal_of_tester(error: TransactionFailed) -> ContractRefused:
@@ -127,4 +139,4 @@ def _refusal_of_tester(error: TransactionFailed) -> ContractRefused:
         data = ast.literal_eval(shown)
     except (ValueError, SyntaxError):
         data = None
-    return decode_refusal(data) if isinstance(data, bytes) else ContractRefused("UnknownRevert", {"data": str(error)})
+    return decode_refusal(data) if isinstance(data, bytes) else UnknownRevert(str(error).encode())

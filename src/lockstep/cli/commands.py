@@ -1,6 +1,5 @@
 """The commands, in the order in which a new user meets them."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +10,8 @@ from rich.status import Status
 
 from lockstep.app.founding import AGENTS
 from lockstep.app.home import Home
-from lockstep.cli import showing
+from lockstep.cli import roles, showing
+from lockstep.cli.options import DEFAULT_HOME, HomeOption, JsonOption, print_json
 
 __all__ = ["app"]
 
@@ -25,14 +25,12 @@ rtgs_app = typer.Typer(help="The simulated RTGS.", no_args_is_help=True)
 agent_app = typer.Typer(help="A synchronisation agent.", no_args_is_help=True)
 app.add_typer(rtgs_app, name="rtgs")
 app.add_typer(agent_app, name="agent")
-
-HomeOption = Annotated[Path, typer.Option("--home", envvar="LOCKSTEP_HOME", help="The installation's folder.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a program instead.")]
-DEFAULT_HOME = Path(".lockstep")
-
-
-def _print_json(content: Any) -> None:
-    typer.echo(json.dumps(content, ensure_ascii=False))
+app.add_typer(roles.long_stop_app, name="long-stop")
+app.add_typer(roles.rotation_app, name="rotation")
+app.add_typer(roles.security_app, name="security")
+app.add_typer(roles.forced_transfer_app, name="forced-transfer")
+app.add_typer(roles.recovery_app, name="recovery")
+app.add_typer(roles.key_app, name="key")
 
 
 @app.command()
@@ -68,7 +66,7 @@ def demo(
 
         done = run_day(folder or _first_day(), keep, told=told, file_told=file_told, progress=progress)
     if as_json:
-        _print_json(
+        print_json(
             {
                 "trades": [row.as_json() for row in done.rows],
                 "files": [one.as_json() for one in done.taken if one.outcome != "instructed"],
@@ -111,7 +109,7 @@ def up(
 
     def told(event: str, detail: str) -> None:
         if as_json:
-            _print_json({"event": event, "detail": detail})
+            print_json({"event": event, "detail": detail})
         else:
             typer.echo(f"{event:<10} {detail}")
 
@@ -138,7 +136,7 @@ def submit(
             showing.file_line(one) or f"[green]taken[/]     {escape(path.name)}: {escape(str(one.reference))}"
         )
     if as_json:
-        _print_json({"files": [one.as_json() for one in taken]})
+        print_json({"files": [one.as_json() for one in taken]})
     if any(one.outcome == "refused" for one in taken):
         raise typer.Exit(1)
 
@@ -160,7 +158,7 @@ def run(
         states: dict[str, int] = {}
         for trade in open_book(place).trades():
             states[trade.state.value] = states.get(trade.state.value, 0) + 1
-        _print_json({"states": states})
+        print_json({"states": states})
 
 
 @app.command()
@@ -172,7 +170,7 @@ def trades(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None
     place = Home(home)
     rows = trade_rows(open_book(place), place.market(), open_ledger(place))
     if as_json:
-        _print_json({"trades": [row.as_json() for row in rows]})
+        print_json({"trades": [row.as_json() for row in rows]})
     else:
         Console().print(showing.trade_table(rows))
 
@@ -193,11 +191,78 @@ def trade(
     moments = timeline(found, book, assets)
     row = next(one for one in trade_rows(book, place.market(), assets) if one.id == found.trade_id)
     if as_json:
-        _print_json({"trade": row.as_json(), "timeline": [moment.as_json() for moment in moments]})
+        print_json({"trade": row.as_json(), "timeline": [moment.as_json() for moment in moments]})
     else:
         console = Console()
         console.print(showing.trade_table([row]))
         console.print(showing.timeline_table(moments, f"Trade {found.trade_id}"))
+
+
+@app.command("verify-deployment")
+def verify_deployment(
+    manifest: Annotated[
+        Path | None, typer.Option("--manifest", help="The manifest; the installation's manifest.json if absent.")
+    ] = None,
+    rpc: Annotated[str | None, typer.Option("--rpc", help="The node to ask; the installation's if absent.")] = None,
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare a chain with a deployment's manifest: code, addresses, roles and parameters, value by value.
+
+    OK is as deployed, CHANGED is otherwise by an event on the chain, FAIL is otherwise by nothing that explains it.
+    Exits with 0 if nothing failed, 1 if something did, 2 if nothing could be compared.
+    """
+    from lockstep.app.installing import verify_deployment as compare
+    from lockstep.domain.errors import LockstepError
+
+    try:
+        findings = compare(Home(home), manifest, rpc)
+    except LockstepError as error:
+        typer.echo(f"lockstep: {error}", err=True)
+        raise typer.Exit(2) from error
+    sound = all(one.verdict.value != "FAIL" for one in findings)
+    if as_json:
+        print_json({"sound": sound, "findings": [one.as_json() for one in findings]})
+    else:
+        showing.findings(Console(), findings)
+    raise typer.Exit(0 if sound else 1)
+
+
+@app.command("why-not")
+def why_not(
+    isin: Annotated[str, typer.Argument(help="The security.")],
+    source: Annotated[str, typer.Argument(metavar="FROM", help="Who would give: a participant's BIC, or an address.")],
+    target: Annotated[str, typer.Argument(metavar="TO", help="Who would get.")],
+    quantity: Annotated[str, typer.Argument(help="How much, as in an instruction.")],
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Ask the security why a transfer would be refused now, before it is sent. Nothing is sent."""
+    from lockstep.app.officiating import why_not as ask
+    from lockstep.app.views import explained
+
+    refusal = ask(Home(home), isin, source, target, quantity)
+    if as_json:
+        print_json({"passes": refusal is None, "refusal": explained(refusal) if refusal else None})
+    elif refusal is None:
+        typer.echo("it would pass")
+    else:
+        typer.echo("\n".join(explained(refusal)["lines"]))
+
+
+@app.command("explain-refusal")
+def explain_refusal(
+    data: Annotated[str, typer.Argument(metavar="HEX", help="Revert data, as a node or a block explorer shows it.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Say in words what a contract's revert data means. Needs no installation."""
+    from lockstep.app.views import explained, refusal_of
+
+    told = explained(refusal_of(data))
+    if as_json:
+        print_json(told)
+    else:
+        typer.echo("\n".join(told["lines"]))
 
 
 @rtgs_app.command("serve")
@@ -207,7 +272,7 @@ def rtgs_serve(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> 
 
     def ready(url: str) -> None:
         if as_json:
-            _print_json({"url": url})
+            print_json({"url": url})
         else:
             typer.echo(f"RTGS on {url}")
 
@@ -221,7 +286,7 @@ def rtgs_close_day(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False)
 
     answer = operate_rtgs(Home(home), "day/close", {})
     if as_json:
-        _print_json(answer)
+        print_json(answer)
     else:
         typer.echo(f"closed {answer['day']}" if answer["day"] else "no day is open")
 

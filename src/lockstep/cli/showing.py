@@ -10,10 +10,11 @@ from rich.table import Table
 from rich.text import Text
 
 from lockstep.app.demo import Report
+from lockstep.app.installing import Finding
 from lockstep.app.intake import Taken
 from lockstep.app.views import Moment, Row
 
-__all__ = ["file_line", "report", "timeline_table", "trade_table"]
+__all__ = ["file_line", "findings", "report", "timeline_table", "trade_table"]
 
 _STATE_STYLES = {
     "SETTLED": "green",
@@ -104,6 +105,23 @@ def file_line(taken: Taken) -> str | None:
     if taken.outcome == "cancellation asked":
         return f"[cyan]cancel[/]    {name}: {escape(str(taken.reference))}"
     return None
+
+
+_VERDICT_STYLES = {"OK": "green", "CHANGED": "yellow", "FAIL": "bold red"}
+
+
+def findings(console: Console, found: Sequence[Finding]) -> None:
+    """One line a value that is as it was; for the others, what it was, what it is, and the event that made it so."""
+    counts = dict.fromkeys(_VERDICT_STYLES, 0)
+    for one in found:
+        verdict = one.verdict.value
+        counts[verdict] += 1
+        console.print(Text.assemble((f"{verdict:<8}", _VERDICT_STYLES[verdict]), one.field), soft_wrap=True)
+        if verdict != "OK":
+            for label, text in (("expected", one.expected), ("found", one.found), ("by", one.event)):
+                if text is not None:
+                    console.print(Text(f"        {label:<9}{text}"), soft_wrap=True)
+    console.print(", ".join(f"{count} {verdict}" for verdict, count in counts.items()))
 
 
 def report(console: Console, done: Report) -> None:

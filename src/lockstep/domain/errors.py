@@ -14,6 +14,7 @@ LockstepError
 from collections.abc import Mapping
 
 __all__ = [
+    "UNNAMED_REVERTS",
     "Conflict",
     "ContractRefused",
     "Contradiction",
@@ -24,6 +25,9 @@ __all__ = [
     "Refused",
     "Unavailable",
 ]
+
+UNNAMED_REVERTS = frozenset({"EmptyRevert", "Panic", "RevertString", "UnknownRevert"})
+"""Reverts that are no custom error: perhaps the node's trouble, or a token's own. Nothing is concluded from them."""
 
 
 class LockstepError(Exception):
@@ -68,7 +72,13 @@ class Refused(LockstepError):
 
 
 class ContractRefused(Refused):
-    """A contract reverted with a custom error; `details` are the error's arguments by name."""
+    """A contract reverted; `name` is its custom error's, `details` are the error's fields by name.
+
+    The classes by name are in `lockstep.chain.refusal_classes`.
+    """
+
+    meaning: str = ""
+    """What the error says, in a sentence; "" where nobody wrote one."""
 
 
 class Contradiction(LockstepError):

@@ -22,6 +22,7 @@ __all__ = [
     "OrderTerms",
     "OutcomeResult",
     "Proof",
+    "Rotation",
 ]
 
 ALONE = "0" * 64
@@ -96,6 +97,8 @@ class AssetView:
     final: AssetStatus
     final_time: int
     """Timestamp of the final block, seconds."""
+    epoch_over: bool = False
+    """At the final block other agents serve than those whom the order names: nobody can lock it any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +123,20 @@ class Epoch:
     number: int
     agents: tuple[str, ...]
     quorum: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rotation:
+    """The next epoch as it is proposed and signed (IDvP.Epoch, with its number): its agents and its two roles."""
+
+    number: int
+    agents: tuple[str, ...]
+    """Ascending by address."""
+    quorum: int
+    faulty: int
+    """How many agents may lie without harm: below 2 * quorum - agents."""
+    officer: str
+    confirmer: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,9 @@ from lockstep.domain.trade import Reason, Trade, TradeState
 __all__ = ["Sight", "Step", "decide", "observed"]
 
 
+_LONG_STOP = Reason(code="NVER", text="given back by the long stop; the payment is being cancelled")
+
+
 class Step(Enum):
     """What a trade wants next."""
 
@@ -63,6 +66,8 @@ def decide(trade: Trade, sight: Sight) -> Step:
         return _before_lock(trade, asset, sight.now)
     if asset.head is asset.final is AssetStatus.CANCELLED:  # a party burnt the order before any lock
         return Step.CANCEL if wants_out(trade, sight.now) else Step.RENEW
+    if asset.final is AssetStatus.GIVEN_BACK and _cash_may_come(trade, sight.cash):
+        return Step.CANCEL_CASH
     if asset.head.is_done or asset.final not in (AssetStatus.LOCKED, AssetStatus.PAID):
         return Step.WAIT  # for finality
     return _locked(trade, asset, sight)
@@ -75,10 +80,10 @@ def _before_order(trade: Trade, now: datetime) -> Step:
 
 
 def _before_lock(trade: Trade, asset: AssetView, now: datetime) -> Step:
-    """Once both have signed, anyone may lock until `lock_by`: only then is it over."""
+    """Once both have signed, anyone may lock until `lock_by`, or until the next epoch: only then is it over."""
     assert trade.order is not None
     signed = trade.seller_signature is not None and trade.buyer_signature is not None
-    stale = asset.final_time > trade.order.terms.lock_by
+    stale = asset.final_time > trade.order.terms.lock_by or asset.epoch_over
     if wants_out(trade, now):
         return Step.CANCEL if stale or not signed else Step.WAIT
     if stale:
@@ -97,6 +102,13 @@ def _locked(trade: Trade, asset: AssetView, sight: Sight) -> Step:
     if wants_out(trade, sight.now):
         return Step.CANCEL_CASH
     return Step.REQUEST_CASH if cash is None or cash.state is None else Step.WAIT
+
+
+def _cash_may_come(trade: Trade, cash: CashView | None) -> bool:
+    """The payment was asked for, or is there, and has not ended. Given back on a proof of *never*, it has."""
+    if cash is not None and cash.state is not None:
+        return cash.state in (PaymentState.HELD, PaymentState.PENDING)
+    return "cash" in trade.intents
 
 
 def contradiction(sight: Sight) -> str | None:
@@ -127,6 +139,9 @@ def observed(trade: Trade, sight: Sight) -> Trade:
         return trade
     if asset.final is AssetStatus.SETTLED:
         return trade.moved(TradeState.SETTLED)
+    was_paid = trade.state is TradeState.PAID  # then there is nothing to cancel, and people must look
+    if asset.final is AssetStatus.GIVEN_BACK and not was_paid and _cash_may_come(trade, cash):
+        return replace(trade, reason=_kept(trade, trade.state) or _LONG_STOP)  # the money is let go, then it ends
     if asset.final is AssetStatus.GIVEN_BACK:
         return trade.moved(TradeState.RELEASED, _why_never(trade, cash))
     if asset.final is AssetStatus.PAID or (cash is not None and cash.is_booked):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from lockstep.domain.errors import ContractRefused, LockstepError, Refused, Unavailable
+from lockstep.domain.errors import UNNAMED_REVERTS, ContractRefused, LockstepError, Refused, Unavailable
 from lockstep.domain.identifiers import SettlementId
 from lockstep.domain.instruction import AdviceStatus, CancellationStatus, Side
 from lockstep.domain.journal import Entry
@@ -95,11 +95,13 @@ class Settler:
         )
 
     def _proof(self, trade: Trade, result: OutcomeResult) -> Proof | None:
-        assert trade.settlement_id is not None
+        """The order's own epoch proves it, whoever serves now: the contract takes no other's word."""
+        assert trade.settlement_id is not None and trade.order is not None
         attestations = self.board.attestations(trade.settlement_id)
         if not attestations:
             return None
-        return build_proof(result, attestations, self.assets.epoch(), self.market.network)
+        epoch = self.assets.epoch(trade.order.movement.epoch)
+        return build_proof(result, attestations, epoch, self.market.network)
 
     # --- before the lock
 
@@ -171,16 +173,16 @@ class Settler:
         except ContractRefused as error:
             if error.name == "InsufficientFreeUnits":
                 return self._wait_for(decided, _SHORT)
-            if error.name in ("NonceUsed", "LockByPassed"):
+            if error.name in ("NonceUsed", "LockByPassed", "NotCurrentEpoch"):
                 # Locked already by someone else's hand, or never to be: the chain shows which, finally.
                 return decided != trade
-            if error.name == "UnknownRevert":  # perhaps the node's trouble: tried again until the order lapses
+            if error.name in UNNAMED_REVERTS:  # perhaps the node's trouble: tried again until the order lapses
                 return self._wait_for(decided, Reason(code="LOCK", text=f"the lock fails: {error}"))
             return self._give_up(decided, Reason(code="LOCK", text=f"the contract refuses the lock: {error}"))
         return decided != trade
 
     def _renew(self, trade: Trade) -> bool:
-        """The order can never be locked any more, finally. A new one, under a new id, takes its place."""
+        """The order can never be locked any more, finally: its time or its epoch is over. A new one takes its place."""
         intents = {name: at for name, at in trade.intents.items() if name != "lock"}
         renewed = replace(
             trade,

@@ -2,17 +2,19 @@
 
 from lockstep.signing.consent import check_order
 from lockstep.signing.keys import Key, read_keystore, recover, write_keystore
-from lockstep.signing.proof import build_proof, verify
-from lockstep.signing.typed_data import cash_hash, outcome_digest, settlement_id, terms_hash
+from lockstep.signing.proof import build_proof, build_rotation_proof, verify
+from lockstep.signing.typed_data import cash_hash, outcome_digest, rotation_digest, settlement_id, terms_hash
 
 __all__ = [
     "Key",
     "build_proof",
+    "build_rotation_proof",
     "cash_hash",
     "check_order",
     "outcome_digest",
     "read_keystore",
     "recover",
+    "rotation_digest",
     "settlement_id",
     "terms_hash",
     "verify",

@@ -1,14 +1,14 @@
 """From agents' attestations to the proof that the contract takes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from lockstep.domain.errors import InvalidInput, Refused
 from lockstep.domain.market import Network
-from lockstep.domain.order import Attestation, Epoch, OutcomeResult, Proof
+from lockstep.domain.order import Attestation, Epoch, OutcomeResult, Proof, Rotation
 from lockstep.signing.keys import recover
-from lockstep.signing.typed_data import outcome_digest
+from lockstep.signing.typed_data import outcome_digest, rotation_digest
 
-__all__ = ["build_proof", "verify"]
+__all__ = ["build_proof", "build_rotation_proof", "verify"]
 
 
 def verify(attestation: Attestation, epoch: Epoch, network: Network) -> None:
@@ -47,6 +47,29 @@ def build_proof(
         except Refused:
             continue
         signed[attestation.agent] = attestation.signature
+    return _assembled(signed, epoch)
+
+
+def build_rotation_proof(
+    rotation: Rotation, signatures: Iterable[bytes], epoch: Epoch, network: Network
+) -> Proof | None:
+    """The proof that the present `epoch` wants the next, once a quorum of it signed exactly that, else None.
+
+    Signatures tell by themselves whose they are; what is none of the epoch's is left out.
+    """
+    digest = rotation_digest(rotation, network)
+    signed: dict[str, bytes] = {}
+    for signature in signatures:
+        try:
+            signer = recover(digest, signature)
+        except InvalidInput:
+            continue
+        if signer in epoch.agents:
+            signed[signer] = signature
+    return _assembled(signed, epoch)
+
+
+def _assembled(signed: Mapping[str, bytes], epoch: Epoch) -> Proof | None:
     chosen = [agent for agent in epoch.agents if agent in signed][: epoch.quorum]
     if len(chosen) < epoch.quorum:
         return None

@@ -6,10 +6,10 @@ from eth_utils.crypto import keccak
 from lockstep.domain.identifiers import SettlementId
 from lockstep.domain.market import Network
 from lockstep.domain.money import Money
-from lockstep.domain.order import Movement, Order, OrderTerms, OutcomeResult
+from lockstep.domain.order import Movement, Order, OrderTerms, OutcomeResult, Rotation
 from lockstep.domain.payment import CashAccount
 
-__all__ = ["cash_hash", "outcome_digest", "settlement_id", "terms_hash"]
+__all__ = ["cash_hash", "outcome_digest", "rotation_digest", "settlement_id", "terms_hash"]
 
 _MOVEMENT = "Movement(address token,address seller,address buyer,uint64 quantity,uint32 epoch,uint64 nonce)"
 _TERMS = (
@@ -20,6 +20,9 @@ _MOVEMENT_TYPE = keccak(text=_MOVEMENT)
 _TERMS_TYPE = keccak(text=_TERMS)
 _ORDER_TYPE = keccak(text=f"Order(Movement movement,Terms terms){_MOVEMENT}{_TERMS}")
 _OUTCOME_TYPE = keccak(text="Outcome(bytes32 settlementId,uint8 result,uint32 epoch)")
+_ROTATION_TYPE = keccak(
+    text="Rotation(uint32 epoch,address[] agents,uint8 quorum,uint8 faulty,address officer,address confirmer)"
+)
 _CASH_TYPE = keccak(
     text="Cash(bytes16 salt,string currency,uint256 amount,"
     "string debtor,string debtorAccount,string creditor,string creditorAccount)"
@@ -98,6 +101,14 @@ def outcome_digest(settlement: SettlementId, result: OutcomeResult, epoch: int, 
             )
         ),
     )
+
+
+def rotation_digest(rotation: Rotation, network: Network) -> bytes:
+    """The 32 bytes that an agent of the present epoch signs for the next."""
+    agents = keccak(b"".join(encode(["address"], [one]) for one in rotation.agents))
+    values = [rotation.number, agents, rotation.quorum, rotation.faulty, rotation.officer, rotation.confirmer]
+    kinds = ["bytes32", "uint32", "bytes32", "uint8", "uint8", "address", "address"]
+    return _digest(network, keccak(encode(kinds, [_ROTATION_TYPE, *values])))
 
 
 def cash_hash(salt: str, cash: Money, debtor: CashAccount, creditor: CashAccount) -> str:

@@ -10,10 +10,12 @@ from datetime import date, datetime, timedelta
 
 __all__ = [
     "Account",
+    "Cancellation",
     "Epoch",
     "Facts",
     "Holding",
     "Lock",
+    "LongStop",
     "Mandate",
     "Member",
     "Move",
@@ -46,6 +48,11 @@ class Lock:
     seller_signed: bool
     """The seller's signature over `derived` was found and verified; `buyer_signed` likewise."""
     buyer_signed: bool
+    hidden: bool = False
+    """Calldata does not show what the parties signed: another contract made the call, or an unknown function."""
+    of_order: str | None = None
+    """The id of the whole order that this is a part of, and its quantity."""
+    order_quantity: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +65,33 @@ class Move:
     transaction: str
     signers: frozenset[str]
     """Who signed the proof that was presented, over the outcome that this move needs."""
+    hidden: bool = False
+    """Calldata shows no proof, as in Lock."""
+    long_stop: "LongStop | None" = None
+    """What stands in the place of a proof where two roles ended it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LongStop:
+    """The two acts of a long stop, and who held the two roles. A caller is None where calldata does not show it."""
+
+    proposed_by: str | None
+    proposed_at: datetime
+    officer: str
+    confirmed_by: str | None
+    confirmer: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancellation:
+    """An order that was burnt before its lock, or before its next part. `buyer` is None where calldata hides it."""
+
+    settlement: str
+    by: str
+    buyer: str | None
+    seller_agreed: bool
+    """The caller was the seller, or brought the seller's signature."""
+    hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,15 +113,17 @@ class Holding:
     free: int
     earmarked: int
     earmarked_by_dvp: int
+    frozen: int = 0
+    """May be more than is owned."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transfer:
-    """Units that moved; `source` is None for units issued. Facts list them in the chain's order."""
+    """Units that moved; `source` is None for units issued, `target` for units ended. In the chain's order."""
 
     token: str
     source: str | None
-    target: str
+    target: str | None
     units: int
     transaction: str
 
@@ -198,6 +234,7 @@ class Facts:
 
     locks: Sequence[Lock] = ()
     moves: Sequence[Move] = ()
+    cancellations: Sequence[Cancellation] = ()
     epochs: Sequence[Epoch] = ()
     holdings: Sequence[Holding] = ()
     supplies: Mapping[str, int] = field(default_factory=dict)

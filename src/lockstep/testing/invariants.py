@@ -9,12 +9,15 @@ It is an oracle: it imports nothing of Lockstep but the form of the facts, and a
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 
-from lockstep.testing.facts import Facts, Lock, Mandate, Payment, Posting
+from lockstep.testing.facts import Facts, Lock, LongStop, Mandate, Move, Payment, Posting
 
 __all__ = ["INVARIANTS", "check"]
+
+GRACE, CHALLENGE = timedelta(days=5), timedelta(days=2)
+"""From the last second to pay to the proposal of a long stop, and from there to its confirmation; more than these."""
 
 
 def check(facts: Facts) -> dict[str, list[str]]:
@@ -92,11 +95,14 @@ def i2_paid_only_when_locked(facts: Facts) -> Iterator[str]:
 
 
 def i3_units_add_up(facts: Facts) -> Iterator[str]:
-    """Earmarks are at most what is owned, free is the rest, and all holdings are what was issued."""
+    """Earmarks are at most what is owned, free is the rest but what is frozen, and all holdings are what was issued."""
     replayed: defaultdict[tuple[str, str], int] = defaultdict(int)
     issued: Counter[str] = Counter()
     for transfer in facts.transfers:
-        replayed[transfer.token, transfer.target] += transfer.units
+        if transfer.target is None:
+            issued[transfer.token] -= transfer.units
+        else:
+            replayed[transfer.token, transfer.target] += transfer.units
         if transfer.source is None:
             issued[transfer.token] += transfer.units
             continue
@@ -109,8 +115,11 @@ def i3_units_add_up(facts: Facts) -> Iterator[str]:
         held[one.token] += one.balance
         if one.earmarked > one.balance:
             yield f"{where}: {one.earmarked} units earmarked, {one.balance} owned"
-        if one.free != max(0, one.balance - one.earmarked):
-            yield f"{where}: {one.free} units free, where {one.balance} are owned and {one.earmarked} earmarked"
+        if one.free != max(0, one.balance - one.earmarked - one.frozen):
+            yield (
+                f"{where}: {one.free} units free, where {one.balance} are owned, {one.earmarked} earmarked "
+                f"and {one.frozen} frozen"
+            )
         if not 0 <= one.earmarked_by_dvp <= one.earmarked:
             yield f"{where}: {one.earmarked_by_dvp} units earmarked by DvP, {one.earmarked} by all"
         if one.balance != replayed.pop((one.token, one.holder), 0):
@@ -138,9 +147,12 @@ def i4_ends_once(facts: Facts) -> Iterator[str]:
     for (seller, nonce), times in Counter((lock.seller, lock.nonce) for lock in facts.locks).items():
         if times > 1:
             yield f"nonce {nonce} of seller {seller} was locked {times} times"
-    trade_of = {lock.settlement: lock.trade for lock in facts.locks}
-    settled = Counter(trade_of.get(move.settlement) for move in facts.moves if move.name == "Settled")
-    paid = Counter(trade_of.get(one.settlement) for one in facts.postings if one.settlement)
+    yield from _parts_add_up(facts)
+    for one in facts.cancellations:
+        if locks[one.settlement]:
+            yield f"settlement {one.settlement} was cancelled and locked"
+    settled = _trades(facts, [move.settlement for move in facts.moves if move.name == "Settled"])
+    paid = _trades(facts, [one.settlement for one in facts.postings if one.settlement])
     for word, counted in (("settled", settled), ("paid", paid)):
         for trade, times in counted.items():
             if trade is not None and times > 1:
@@ -152,6 +164,32 @@ def i4_ends_once(facts: Facts) -> Iterator[str]:
         for (owner, reference), of_it in trades.items():
             if len(of_it) > 1:
                 yield f"instruction {reference} of {owner} was {word} under {len(of_it)} trades: {', '.join(of_it)}"
+
+
+def _parts_add_up(facts: Facts) -> Iterator[str]:
+    """All parts of an order that were ever locked stay within its quantity."""
+    parts: defaultdict[tuple[str, int], int] = defaultdict(int)
+    for lock in facts.locks:
+        if lock.of_order is not None:
+            parts[lock.of_order, lock.order_quantity] += lock.quantity
+    for (order, quantity), locked in parts.items():
+        if locked > quantity:
+            yield f"order {order} moves {quantity} units, and {locked} of it were locked in parts"
+
+
+def _trades(facts: Facts, settlements: Iterable[str]) -> Counter[str | None]:
+    """How often each trade stands behind these settlements: the parts of one order count once."""
+    lock_of = {lock.settlement: lock for lock in facts.locks}
+    counted: Counter[str | None] = Counter()
+    orders: set[str] = set()
+    for settlement in settlements:
+        lock = lock_of.get(settlement)
+        if lock is not None and lock.of_order is not None:
+            if lock.of_order in orders:
+                continue
+            orders.add(lock.of_order)
+        counted[lock.trade if lock is not None else None] += 1
+    return counted
 
 
 def i5_money_is_conserved(facts: Facts) -> Iterator[str]:
@@ -244,7 +282,7 @@ def _states(facts: Facts, settlement: str) -> frozenset[str]:
 
 
 def i7_endings_are_proven(facts: Facts) -> Iterator[str]:
-    """Every ending has a quorum's proof of its outcome, and the journal's chain of hashes holds."""
+    """Every ending has a quorum's proof of its outcome, or two roles' acts; the journal's chain of hashes holds."""
     epochs = {epoch.number: epoch for epoch in facts.epochs}
     locks = _locks(facts)
     recorded: set[str] = set()
@@ -253,10 +291,16 @@ def i7_endings_are_proven(facts: Facts) -> Iterator[str]:
             continue  # proven when it was recorded; the contract reads no second proof
         recorded |= {move.settlement} if move.name == "PaidRecorded" else set()
         epoch = next((epochs.get(lock.epoch) for lock in locks[move.settlement]), None)
-        valid = len(move.signers & epoch.agents) if epoch else 0
-        if epoch is None or valid < epoch.quorum:
+        signers = _kept(facts, move, epoch.number) if move.hidden and epoch else move.signers
+        valid = len(signers & epoch.agents) if epoch else 0
+        if epoch is not None and valid >= epoch.quorum:
+            continue
+        if move.long_stop is not None:
+            yield from _long_stop_faults(move, move.long_stop, locks[move.settlement])
+        else:
             needed = epoch.quorum if epoch else "a quorum of"
-            yield f"settlement {move.settlement}: {move.name} on {valid} agents' signatures, {needed} needed"
+            how = ", not provable from calldata, and kept are" if move.hidden else " on"
+            yield f"settlement {move.settlement}: {move.name}{how} {valid} agents' signatures, {needed} needed"
     previous = "0" * 64
     for place, row in enumerate(facts.journal, start=1):
         content = [previous, row.number, row.at, row.kind, row.subject, sorted(row.facts.items())]
@@ -266,6 +310,35 @@ def i7_endings_are_proven(facts: Facts) -> Iterator[str]:
         if row.hash != hashlib.sha256(text.encode()).hexdigest():
             yield f"the journal's line {place} does not have the hash of its content and of the line before"
         previous = row.hash
+
+
+def _kept(facts: Facts, move: Move, epoch: int) -> frozenset[str]:
+    """Whose signatures over a move's outcome are kept elsewhere than in its call: on boards, in registers."""
+    outcome = "NEVER" if move.name == "GivenBack" else "PAID"
+    wanted = (move.settlement, outcome, epoch)
+    return frozenset(one.agent for one in facts.votes if (one.settlement, one.outcome, one.epoch) == wanted)
+
+
+def _long_stop_faults(move: Move, stop: LongStop, locks: Sequence[Lock]) -> Iterator[str]:
+    """Two roles, one after the other, each in its time: never a clock alone, and never one of the two."""
+    where = f"settlement {move.settlement}: {move.name} by long stop"
+    if move.name != "GivenBack":
+        yield f"{where}, which only ever gives back"
+    for word, caller, role in (
+        ("proposed", stop.proposed_by, stop.officer),
+        ("confirmed", stop.confirmed_by, stop.confirmer),
+    ):
+        if caller is None:
+            yield f"{where}: who {word} it is not provable from calldata"
+        elif caller != role:
+            yield f"{where} was {word} by {caller}, not by {role}"
+    if stop.proposed_by is not None and stop.proposed_by == stop.confirmed_by:
+        yield f"{where}: one hand, {stop.proposed_by}, did both"
+    for lock in locks:
+        if stop.proposed_at <= lock.pay_by + GRACE:
+            yield f"{where} was proposed at {stop.proposed_at.isoformat()}, within the grace after the time to pay"
+    if move.at <= stop.proposed_at + CHALLENGE:
+        yield f"{where} was confirmed at {move.at.isoformat()}, within the challenge"
 
 
 def i8_paid_is_delivered(facts: Facts) -> Iterator[str]:
@@ -334,12 +407,20 @@ def i11_owners_agreed(facts: Facts) -> Iterator[str]:
     for lock in facts.locks:
         if lock.derived != lock.settlement:
             yield f"settlement {lock.settlement} was locked under an id that is not its order's, {lock.derived}"
+        if lock.hidden:
+            yield f"settlement {lock.settlement} was locked: seller's and buyer's consent not provable from calldata"
+            continue
         for role, wallet, signed in (
             ("seller", lock.seller, lock.seller_signed),
             ("buyer", lock.buyer, lock.buyer_signed),
         ):
             if not signed:
                 yield f"settlement {lock.settlement} was locked without the {role}'s signature, wallet {wallet}"
+    for one in facts.cancellations:
+        if one.hidden:
+            yield f"settlement {one.settlement} was cancelled by {one.by}: consent not provable from calldata"
+        elif not one.seller_agreed:
+            yield f"settlement {one.settlement} was cancelled by {one.by} without the seller's consent"
     technical = {account.number for account in facts.accounts if account.technical}
     payments = _booked_payments(facts)
     mandates = {mandate.number: mandate for mandate in facts.mandates}

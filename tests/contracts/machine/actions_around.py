@@ -37,7 +37,7 @@ def edges(stage: Stage) -> list[int]:
     if dvp.proposal:
         found.append(dvp.proposal[2])
     for hands in (stage.market.registry.hands, *(token.hands for token in stage.market.tokens.values())):
-        found += [expires for _, expires in list(hands.proposals.values())[-5:]]
+        found += list(hands.proposals.values())[-5:]
     if stage.odds(0.05):
         found.append(MATURITY)
     far = (MATURITY, (dvp.proposal or (0, 0, 0))[2])

@@ -116,6 +116,6 @@ def propose(stage: Stage) -> Call:
 @action(1)
 def withdraw(stage: Stage) -> Call:
     """Who proposed it."""
-    open_ = list(stage.market.registry.hands.proposals.items())
-    id_, (proposer, _) = stage.dice.choice(open_) if open_ else (keccak(b"junk"), (stage.anyone(), 0))
+    open_ = list(stage.market.registry.hands.proposals)
+    proposer, id_ = stage.dice.choice(open_) if open_ else (stage.anyone(), keccak(b"junk"))
     return send(stage, stage.rightly(proposer), "withdraw", id_)

@@ -5,7 +5,7 @@ from typing import Any
 from eth_hash.auto import keccak
 
 from .market import Call
-from .model_token import ISSUER, OFFICER, TokenModel
+from .model_token import CONFIRMER, ISSUER, OFFICER, TokenModel
 from .rules import ZERO
 from .table_of_actions import action
 from .two_hands import Drafted, two_hands
@@ -144,28 +144,39 @@ def set_rules(stage: Stage) -> Call:
     return send(token, stage.rightly(token.roles[ISSUER]), "setRules", jurisdictions, classes)
 
 
-@action(2)
-def set_paused(stage: Stage) -> Call:
-    """The officer; a paused token is most often let go on."""
-    token = ledger(stage)
-    return send(token, stage.rightly(token.roles[OFFICER]), "setPaused", stage.odds(0.07 if token.paused else 0.2))
+def restricting(token: TokenModel, lifts: bool, function: str, *arguments: Any) -> Drafted:
+    """By the officer; by the confirmer, as the officer proposed, where it lifts."""
+    sender = token.roles[CONFIRMER if lifts else OFFICER]
+    return send(token, sender, function, *arguments), token.roles[OFFICER] if lifts else None
 
 
-@action(2)
-def set_account_frozen(stage: Stage) -> Call:
-    """The officer."""
+@action(4)
+@two_hands
+def set_paused(stage: Stage) -> Drafted:
+    """The officer pauses; a paused token is most often let go on."""
+    paused = [one for one in stage.market.tokens.values() if one.paused]
+    token = stage.dice.choice(paused) if paused and stage.odds(0.8) else ledger(stage)
+    pauses = stage.odds(0.05 if token.paused else 0.08)
+    return restricting(token, not pauses, "setPaused", pauses)
+
+
+@action(4)
+@two_hands
+def set_account_frozen(stage: Stage) -> Drafted:
+    """The officer freezes; the confirmer lifts."""
     token = ledger(stage)
     account = stage.party() if not token.stopped or stage.odds(0.3) else stage.dice.choice(sorted(token.stopped))
-    frozen = stage.odds(0.1 if account in token.stopped else 0.4)
-    return send(token, stage.rightly(token.roles[OFFICER]), "setAccountFrozen", account, frozen)
+    frozen = stage.odds(0.1 if account in token.stopped else 0.3)
+    return restricting(token, not frozen, "setAccountFrozen", account, frozen)
 
 
-@action(2)
-def set_frozen_tokens(stage: Stage) -> Call:
-    """The officer; above the balance too."""
+@action(3)
+@two_hands
+def set_frozen_tokens(stage: Stage) -> Drafted:
+    """The officer, above the balance too; the confirmer where it is less than before."""
     token, account = ledger(stage), stage.party()
     value = 0 if token.frozen[account] and stage.odds(0.6) else amount(stage, token.balance[account])
-    return send(token, stage.rightly(token.roles[OFFICER]), "setFrozenTokens", account, value)
+    return restricting(token, value < token.frozen[account], "setFrozenTokens", account, value)
 
 
 @action(2)
@@ -288,6 +299,6 @@ def propose(stage: Stage) -> Call:
 def withdraw(stage: Stage) -> Call:
     """Who proposed it."""
     token = ledger(stage)
-    open_ = list(token.hands.proposals.items())
-    id_, (proposer, _) = stage.dice.choice(open_) if open_ else (keccak(b"junk"), (stage.anyone(), 0))
+    open_ = list(token.hands.proposals)
+    proposer, id_ = stage.dice.choice(open_) if open_ else (stage.anyone(), keccak(b"junk"))
     return send(token, stage.rightly(proposer), "withdraw", id_)

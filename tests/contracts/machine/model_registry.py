@@ -122,7 +122,7 @@ class RegistryModel:
             )
             | self.ineligible(at.now, successor)
         )
-        self.hands.use(at)
+        self.hands.use(at, self.registrar)
         self.successors[wallet] = successor
         self.records[wallet] = replace(self.records[wallet], status=CLOSED)
 
@@ -132,7 +132,7 @@ class RegistryModel:
             broken(NotConfirmer=at.sender not in two, ZeroAddress=next_ == ZERO, SameHands=next_ == self.registrar)
             | self.hands.against(at, *(two - {at.sender}))
         )
-        self.hands.use(at)
+        self.hands.use(at, *(two - {at.sender}))
         self.confirmer = next_
 
     # Shared

@@ -117,7 +117,7 @@ class TokenModel:
                 IssuanceLimitExceeded=self.authorised + quantity > MAX_UNITS,
             )
         )
-        self.hands.use(at)
+        self._confirm(at, ISSUER)
         self.authorised += quantity
 
     def redeem(self, at: Context, holders: Sequence[str], quantities: Sequence[int]) -> None:
@@ -129,7 +129,7 @@ class TokenModel:
         for holder, quantity in zip(holders, quantities, strict=False):
             left[holder] = left.get(holder, self.unearmarked(holder)) - quantity
         stop(against | broken(ERC20InsufficientBalance=any(one < 0 for one in left.values())))
-        self.hands.use(at)
+        self._confirm(at, ISSUER)
         for holder, quantity in zip(holders, quantities, strict=True):
             self._take_frozen_last(holder, quantity)
             self._destroy(holder, quantity)
@@ -151,16 +151,24 @@ class TokenModel:
         self.jurisdictions, self.classes = jurisdictions, classes
 
     def set_paused(self, at: Context, paused: bool) -> None:
-        stop(self._not(OFFICER, at))
+        self._restrict_or_lift(at, not paused)
         self.paused = paused
 
     def set_account_frozen(self, at: Context, account: str, frozen: bool) -> None:
-        stop(self._not(OFFICER, at))
+        self._restrict_or_lift(at, not frozen)
         (self.stopped.add if frozen else self.stopped.discard)(account)
 
     def set_frozen_tokens(self, at: Context, account: str, amount: int) -> None:
-        stop(self._not(OFFICER, at))
+        self._restrict_or_lift(at, amount < self.frozen[account])
         self.frozen[account] = amount
+
+    def _restrict_or_lift(self, at: Context, lifts: bool) -> None:
+        """The officer restricts alone; what lifts it takes two hands."""
+        if lifts:
+            stop(self._not_confirmed(at, OFFICER))
+            self._confirm(at, OFFICER)
+        else:
+            stop(self._not(OFFICER, at))
 
     def forced_transfer(self, at: Context, from_: str, to: str, amount: int) -> None:
         stop(
@@ -169,7 +177,7 @@ class TokenModel:
             | self._closed_to(to)
             | broken(ERC20InsufficientBalance=amount > self.unearmarked(from_))
         )
-        self.hands.use(at)
+        self._confirm(at, OFFICER)
         if from_ != to:
             self._take_frozen_last(from_, amount)
             self._move(from_, to, amount)
@@ -177,27 +185,24 @@ class TokenModel:
     def recover(self, at: Context, wallet: str) -> None:
         heir = self.registry.heir(wallet)
         stop(broken(NotSucceeded=heir == wallet))
+        nothing = not self.unearmarked(wallet) and not self.frozen[wallet] and wallet not in self.stopped
+        stop(broken(NothingToRecover=wallet in self.recovered and nothing))
         self.frozen[heir] = min(EVERYTHING, self.frozen[heir] + self.frozen[wallet])
         self.frozen[wallet] = 0
         if wallet in self.stopped:
+            self.stopped.remove(wallet)
             self.stopped.add(heir)
         self.recovered.add(wallet)
         self._move(wallet, heir, self.unearmarked(wallet))
 
     def assign_role(self, at: Context, role: int, next_: str) -> None:
-        holders = set(self.roles.values())
-        proposer = self.hands.proposer(at)
-        against = self.hands.against(at, *holders) - {"WrongProposer"}
+        holders = [self.roles[one] for one in sorted(self.roles)]
+        others = [one for one in holders if one != at.sender]
         stop(
-            against
-            | broken(
-                NoRole=at.sender not in holders or (proposer is not None and proposer not in holders),
-                SameHands=proposer == at.sender,
-                ZeroAddress=next_ == ZERO,
-                DuplicateRole=next_ in holders,
-            )
+            self.hands.against(at, *others)
+            | broken(NoRole=at.sender not in holders, ZeroAddress=next_ == ZERO, DuplicateRole=next_ in holders)
         )
-        self.hands.use(at)
+        self.hands.use(at, *others)
         self.roles[role] = next_
 
     # Outliving the contract
@@ -208,7 +213,7 @@ class TokenModel:
             self._not_confirmed(at, ISSUER)
             | broken(SuccessorAlreadyNamed=named, UnfitSuccessor=not named and next_ not in self.fit)
         )
-        self.hands.use(at)
+        self._confirm(at, ISSUER)
         self.successor = self.fit[next_]
 
     def migrate(self, at: Context, quantity: int) -> None:
@@ -256,11 +261,14 @@ class TokenModel:
 
     def set_document(self, at: Context, name: bytes, uri: str, hash_: bytes) -> None:
         full = name not in self.documents and len(self.documents) >= MAX_DOCUMENTS
-        stop(self._not(ISSUER, at) | broken(EmptyDocument=not any(name) or not uri, TooManyDocuments=full))
+        stop(
+            self._not(ISSUER, at)
+            | broken(ERC1643InvalidName=not any(name), EmptyDocument=not uri, TooManyDocuments=full)
+        )
         self.documents[name] = (uri, hash_, at.now)
 
     def remove_document(self, at: Context, name: bytes) -> None:
-        stop(self._not(ISSUER, at) | broken(UnknownDocument=name not in self.documents))
+        stop(self._not(ISSUER, at) | broken(ERC1643MissingDocument=name not in self.documents))
         del self.documents[name]
 
     def propose(self, at: Context, action: bytes) -> None:
@@ -277,6 +285,9 @@ class TokenModel:
 
     def _not_confirmed(self, at: Context, proposer: int) -> frozenset[str]:
         return self._not(CONFIRMER, at) | self.hands.against(at, self.roles[proposer])
+
+    def _confirm(self, at: Context, proposer: int) -> None:
+        self.hands.use(at, self.roles[proposer])
 
     def _no_lane(self, at: Context) -> frozenset[str]:
         return broken(NotEarmarker=at.sender not in self.lanes)

@@ -40,8 +40,8 @@ PLANTED = (
         "SecurityToken",
         {
             "libraries/Accounts.sol": (
-                "return earmarked(account, 0) + earmarked(account, 1) + earmarked(account, 2);",
-                "return earmarked(account, 0) + earmarked(account, 2);",
+                "return earmarked(account, LANE_0) + earmarked(account, LANE_1) + earmarked(account, LANE_2);",
+                "return earmarked(account, LANE_0) + earmarked(account, LANE_2);",
             )
         },
     ),
@@ -59,7 +59,12 @@ PLANTED = (
     Planted(
         "a registration counts one second less",
         "ParticipantRegistry",
-        {"libraries/Deadline.sol": ("block.timestamp > deadline", "block.timestamp >= deadline")},
+        {
+            "libraries/Records.sol": (
+                "iszero(lt(shr(expiryBit, record), add(active, timestamp())))",
+                "gt(shr(expiryBit, record), add(active, timestamp()))",
+            )
+        },
     ),
     Planted(
         "a batch delivers again what ended",
@@ -105,7 +110,7 @@ PLANTED = (
         "an allowance is not used up",
         "SecurityToken",
         {
-            "SecurityToken.sol": (
+            "token/Allowances.sol": (
                 "allowance[from][msg.sender] = allowed - value;",
                 "allowance[from][msg.sender] = allowed;",
             )
@@ -137,8 +142,7 @@ PLANTED = (
         "SecurityToken",
         {
             "libraries/DualControl.sol": (
-                "        if (open.expires.hasPassed()) revert "
-                "IDualControl.ProposalExpired(id, block.timestamp, open.expires);\n",
+                "        if (expires.hasPassed()) revert IDualControl.ProposalExpired(id, block.timestamp, expires);\n",
                 "",
             )
         },

@@ -33,7 +33,7 @@ class Layout:
         self.accounts = self._find(token, key, lambda word: word == chain_balance(world, token, wallet))
         world.send("officer", "SecurityToken", token, "setFrozenTokens", wallet, 987_654_321)
         self.frozen = self._find(token, key, lambda word: word == 987_654_321)
-        self.records = self._find(world.registry, key, lambda word: word >> 160 & 0xFF == 1 and word & 2**160 - 1 > 0)
+        self.records = self._find(world.registry, key, lambda word: word >> 254 == 3 and word & 2**160 - 1 > 0)
         chain.revert(mark)
         # Empty until the first order: one is cancelled to see where.
         self.lanes = self._find_lanes(world)
@@ -271,8 +271,8 @@ def record_word(market: Market, wallet: str) -> int:
     number = market.registry.numbers[record.jurisdiction]
     return (
         int.from_bytes(record.lei)
-        | record.status << 160
-        | number << 168
-        | record.investor_class << 176
-        | record.expires << 184
+        | number << 160
+        | (192 + record.investor_class) << 168
+        | record.expires << 214
+        | (4 - record.status) % 4 << 254
     )

@@ -46,31 +46,33 @@ def stop(names: frozenset[str]) -> None:
 
 @dataclass
 class Hands:
-    """Proposals: one has to propose the very call that another makes; for seven days."""
+    """Proposals: one proposes the very call that another makes, for seven days. Each proposer has its own."""
 
-    proposals: dict[bytes, tuple[str, int]] = field(default_factory=dict)
+    proposals: dict[tuple[str, bytes], int] = field(default_factory=dict)
 
     def propose(self, at: Context, action: bytes) -> None:
-        id_ = keccak(action)
-        _, expires = self.proposals.get(id_, ("", -1))
-        stop(broken(AlreadyProposed=at.now <= expires))
-        self.proposals[id_] = (at.sender, at.now + PROPOSAL_LIFETIME)
+        mine = (at.sender, keccak(action))
+        stop(broken(AlreadyProposed=at.now <= self.proposals.get(mine, -1)))
+        self.proposals[mine] = at.now + PROPOSAL_LIFETIME
 
     def withdraw(self, at: Context, id_: bytes) -> None:
-        if id_ not in self.proposals:
-            raise Broken(frozenset({"NotProposed"}))
-        stop(broken(WrongProposer=self.proposals[id_][0] != at.sender))
-        del self.proposals[id_]
+        stop(broken(NotProposed=(at.sender, id_) not in self.proposals))
+        del self.proposals[at.sender, id_]
+
+    def open_by(self, at: Context, *proposers: str) -> str | None:
+        """The first of `proposers` whose proposal of this very call counts now."""
+        id_ = keccak(at.data)
+        return next((one for one in proposers if at.now <= self.proposals.get((one, id_), -1)), None)
 
     def against(self, at: Context, *proposers: str) -> frozenset[str]:
         """What speaks against making this call, if one of `proposers` is to have proposed it."""
-        if keccak(at.data) not in self.proposals:
-            return frozenset({"NotProposed"})
-        proposer, expires = self.proposals[keccak(at.data)]
-        return broken(ProposalExpired=at.now > expires, WrongProposer=proposer not in proposers)
+        if self.open_by(at, *proposers) is not None:
+            return frozenset()
+        lapsed = any((one, keccak(at.data)) in self.proposals for one in proposers)
+        # Of several, none may be named as the one whose proposal lapsed.
+        return broken(ProposalExpired=lapsed, NotProposed=not lapsed or len(proposers) > 1)
 
-    def proposer(self, at: Context) -> str | None:
-        return self.proposals.get(keccak(at.data), (None, 0))[0]
-
-    def use(self, at: Context) -> None:
-        del self.proposals[keccak(at.data)]
+    def use(self, at: Context, *proposers: str) -> None:
+        proposer = self.open_by(at, *proposers)
+        assert proposer is not None
+        del self.proposals[proposer, keccak(at.data)]

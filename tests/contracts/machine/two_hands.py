@@ -9,8 +9,8 @@ from .world import Stage
 __all__ = ["Drafted", "two_hands"]
 
 KEPT = 30
-# The call as it is to be made, and who should propose it.
-Drafted = tuple[Call, str]
+# The call as it is to be made, and who should propose it; nobody where one hand is enough.
+Drafted = tuple[Call, str | None]
 
 
 def two_hands(draft: Callable[[Stage], Drafted]) -> Callable[[Stage], Call]:
@@ -18,6 +18,8 @@ def two_hands(draft: Callable[[Stage], Drafted]) -> Callable[[Stage], Call]:
 
     def build(stage: Stage) -> Call:
         call, proposer = draft(stage)
+        if proposer is None:
+            return replace(call, sender=stage.rightly(call.sender))
         waiting = [one for one in stage.proposed[-KEPT:] if one.function == call.function]
         if waiting and stage.odds(0.6):
             chosen = stage.dice.choice(waiting)

@@ -84,7 +84,7 @@ NEVER = replace(HELD, state=PaymentState.REJECTED)
 
 
 def evidence(cash: CashView, *history: AssetEvent, **changes: Any) -> Evidence:
-    seen = Evidence(history=history, cash=cash, market=MARKET, epoch=EPOCH)
+    seen = Evidence(history=history, cash=cash, market=MARKET, epoch=EPOCH, agents=EPOCH.agents[:1])
     return replace(seen, **changes)
 
 

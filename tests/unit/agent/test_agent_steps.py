@@ -373,6 +373,74 @@ def test_messages_of_other_kinds(desk: Desk) -> None:
     assert isinstance(desk.rtgs.mail[AGENTS[0]][0], Message)
 
 
+# --- epochs
+
+
+NEW_KEY = key("a0 of epoch 2")
+
+
+def next_epoch() -> Epoch:
+    """Epoch 2: the first agent under a new key, the second gone, a stranger in its place."""
+    agents = (NEW_KEY, key("joined"), *KEYS[2:])
+    ascending = tuple(sorted((one.address for one in agents), key=lambda one: int(one, 16)))
+    return Epoch(number=2, agents=ascending, quorum=3)
+
+
+@pytest.mark.parametrize("told", [(said(PaymentState.REJECTED),), (said(PaymentState.BOOKED), notice(HERE))])
+def test_what_was_locked_before_a_rotation_is_proved_by_the_epoch_of_then(desk: Desk, told: tuple[Any, ...]) -> None:
+    desk.lock()
+    desk.chain.rotate(next_epoch())
+    desk.chain.mine(3)
+    desk.agent = replace(desk.agent, key=NEW_KEY, other_keys=(KEYS[0],))
+    desk.tell(*told)
+    desk.agent.step()
+    (attestation,) = desk.board.attestations(HERE)
+    assert (attestation.agent, attestation.epoch) == (KEYS[0].address, 1)
+    verify(attestation, desk.chain.epochs[1], NETWORK)
+
+
+def test_what_is_locked_after_it_is_proved_under_the_new_key(desk: Desk) -> None:
+    desk.chain.rotate(next_epoch())
+    later = replace(ORDER, movement=replace(ORDER.movement, epoch=2))
+    there = settlement_id(later, NETWORK)
+    digest = bytes.fromhex(there)
+    desk.chain.lock(later, key(SELLER.bic).sign(digest), key(BUYER.bic).sign(digest))
+    desk.chain.mine(3)
+    desk.agent = replace(desk.agent, key=NEW_KEY, other_keys=(KEYS[0],))
+    desk.tell(report(PaymentState.REJECTED, there))
+    desk.agent.step()
+    (attestation,) = desk.board.attestations(there)
+    assert (attestation.agent, attestation.epoch) == (NEW_KEY.address, 2)
+    verify(attestation, desk.chain.epochs[2], NETWORK)
+
+
+def test_an_agent_that_joined_later_leaves_older_locks_alone(desk: Desk) -> None:
+    """It releases nothing that it could not prove, and says so once."""
+    desk.lock()
+    desk.rtgs.available[DEBTOR.number] = 10**9
+    desk.rtgs._pay(payment(HERE), "P")
+    desk.chain.rotate(next_epoch())
+    desk.agent = replace(desk.agent, key=key("joined"))
+    for _ in range(3):
+        desk.agent.step()
+    assert desk.cash.sent == [] and desk.signed() == []
+    ((kind, detail),) = desk.steps()
+    assert kind == "refused" and detail.startswith("NotInEpoch(") and detail.endswith("an agent of epoch 1)")
+
+
+def test_a_rotation_changes_nothing_that_was_signed(desk: Desk) -> None:
+    """The contract takes the old epoch's word for the old epoch's locks: nothing is signed twice."""
+    desk.lock()
+    desk.tell(said(PaymentState.REJECTED))
+    desk.agent.step()
+    (before,) = desk.board.attestations(HERE)
+    desk.chain.rotate(next_epoch())
+    desk.agent = replace(desk.agent, key=NEW_KEY, other_keys=(KEYS[0],))
+    for _ in range(3):
+        desk.agent.step()
+    assert desk.register.all() == [before] and desk.board.attestations(HERE) == [before]
+
+
 # --- what the review found
 
 

@@ -104,6 +104,19 @@ def test_another_epoch(judge: Judge, cash: CashView) -> None:
     assert (error.name, error.details["actual"], error.details["expected"]) == ("WrongEpoch", 1, 2)
 
 
+@pytest.mark.parametrize(("judge", "cash"), [(judge_release, HELD), (judge_outcome, BOOKED), (judge_outcome, NEVER)])
+def test_only_an_agent_of_the_orders_epoch(judge: Any, cash: CashView) -> None:
+    """Who can prove nothing releases nothing either: else it would be paid and never be proved."""
+    stranger = key("joined later").address
+    error = refusal(judge, evidence(cash, event(), agents=(stranger,)))
+    assert (error.name, error.details["actual"], error.details["expected"]) == (
+        "NotInEpoch",
+        stranger,
+        "an agent of epoch 1",
+    )
+    judge(evidence(cash, event(), agents=(stranger, EPOCH.agents[3])))  # under its key of then
+
+
 @pytest.mark.parametrize(("judge", "cash"), JUDGEMENTS)
 def test_a_contradiction(judge: Judge, cash: CashView) -> None:
     error = refusal(judge, evidence(replace(cash, contradiction="two stories"), event()))

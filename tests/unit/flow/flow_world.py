@@ -172,7 +172,7 @@ UNAVAILABLE = Unavailable("nobody answers")
 
 def check(bench: Bench) -> None:
     """The invariants that the fakes can show, read from the two ledgers and the board."""
-    epoch, network = bench.chain.current_epoch, bench.market.network
+    network = bench.market.network
     trade_of = {one.settlement_id: one.order.terms.trade_id for one in bench.chain.mined}
     orders = {one.settlement_id: one.order for one in bench.chain.mined}
     events = [(one.name, one.settlement_id) for one in bench.chain.mined]
@@ -191,6 +191,7 @@ def check(bench: Bench) -> None:
     assert not set(returned) & set(booked), "I8"
     for settlement in trade_of:
         attested = bench.board.attestations(settlement)
+        epoch = bench.chain.epochs[orders[settlement].movement.epoch]
         proofs = {result: build_proof(result, attested, epoch, network) for result in OutcomeResult}
         assert None in proofs.values(), "I9: one outcome at most"
         if proofs[OutcomeResult.NEVER] is not None:

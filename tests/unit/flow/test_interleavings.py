@@ -5,14 +5,19 @@ I1, I2, I4, I5, I8 and I9, read from the two ledgers and the board after every r
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 
 from flow_world import UNAVAILABLE, Bench, Crash, check
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
+from lockstep.agent import Agent
 from lockstep.domain.errors import LockstepError
 from lockstep.domain.instruction import Side
+from lockstep.domain.order import Epoch
 from lockstep.domain.trade import TradeState
+from lockstep.signing import Key
+from lockstep.testing.fakes import key
 
 PORTS = ("assets", "cash", "wallet")
 
@@ -22,7 +27,29 @@ class Faulty(Bench):
 
     def __init__(self) -> None:
         self._fuse: int | None = None
+        self._renewed: dict[int, tuple[Key, ...]] = {}
         super().__init__(self._committed)
+
+    def agent(self, place: int) -> Agent:
+        """With every key that it ever had."""
+        return replace(super().agent(place), other_keys=self._renewed.get(place, ()))
+
+    def rotate(self) -> None:
+        """One agent after the other gets a new key; each keeps its old ones, and goes on."""
+        number = self.chain.current_epoch.number + 1
+        place = number % len(self.agents)
+        self._renewed[place] = (*self._renewed.get(place, ()), key(f"agent {place} of epoch {number}"))
+        self.agents[place] = self.agent(place)
+        newest = [self._renewed.get(one, (self.agent_keys[one],))[-1].address for one in range(len(self.agents))]
+        ascending = tuple(sorted(newest, key=lambda one: int(one, 16)))
+        self.chain.rotate(Epoch(number=number, agents=ascending, quorum=3))
+
+    def long_stop(self) -> None:
+        """Two honest roles: only what is locked and, as the RTGS tells them, not paid."""
+        booked = {settlement for settlement, _, _ in self.rtgs.booked}
+        for trade in self.book.trades():
+            if trade.order is not None and trade.settlement_id not in booked:
+                self.chain.long_stop(trade.order)
 
     def _committed(self, _: str) -> None:
         if self._fuse is not None:
@@ -86,6 +113,9 @@ STEPS: dict[str, Callable[[Faulty], None]] = {
     "agent restarts": new_agent,
     "blocks": lambda bench: bench.chain.mine(2),
     "reorganisation": lambda bench: bench.chain.reorganise(min(2, bench.chain.head)),
+    "rotation": lambda bench: bench.rotate(),
+    "another rotation": lambda bench: bench.rotate(),
+    "long stop": lambda bench: bench.long_stop(),
     "time": time_passes(300),
     "an hour": time_passes(3_700),
     "money": lambda bench: bench.fund(60_000),

@@ -44,7 +44,7 @@ TABLE = {
     "SETTLED/PAID":          ".       .      .       .    .      .      H       H         H",
     "SETTLED/SETTLED":       ".       .      .       .    .      .      H       H         H",
     "GIVEN_BACK/LOCKED":     ".       .      .       .    .      .      .       .         H",
-    "GIVEN_BACK/GIVEN_BACK": ".       .      .       .    H      H      .       .         H",
+    "GIVEN_BACK/GIVEN_BACK": ".       .      C       C    H      H      .       .         H",
 }  # fmt: skip
 LETTERS = {
     "L": Step.LOCK,
@@ -178,8 +178,10 @@ def test_the_rules_hold_everywhere() -> None:
             assert proven or view.final is AssetStatus.PAID, case
         if paid is not None and paid.state is PaymentState.BOOKED:
             assert step in (*nothing_is_done, Step.SETTLE), case
-        if step in (Step.REQUEST_CASH, Step.CANCEL_CASH, Step.SETTLE, Step.GIVE_BACK):
+        if step in (Step.REQUEST_CASH, Step.SETTLE, Step.GIVE_BACK):
             assert view.final in (AssetStatus.LOCKED, AssetStatus.PAID), case
+        if step is Step.CANCEL_CASH:
+            assert view.final is not AssetStatus.SETTLED, case
         unlocked = (view.head, view.final) == (AssetStatus.NONE, AssetStatus.NONE)
         burnt = (view.head, view.final) == (AssetStatus.CANCELLED, AssetStatus.CANCELLED)
         if step in (Step.LOCK, Step.SIGN):
@@ -188,8 +190,38 @@ def test_the_rules_hold_everywhere() -> None:
             assert unlocked or burnt, case
         if step is Step.RENEW:
             assert burnt or view.final_time > ORDER.terms.lock_by, case
+        let_go = view.final is AssetStatus.GIVEN_BACK and paid is not None and paid.state is not None
         if view.head.is_done and not burnt:
-            assert step in nothing_is_done, case
+            assert step in (*nothing_is_done, Step.CANCEL_CASH) if let_go else step in nothing_is_done, case
+
+
+@pytest.mark.parametrize("wish", WISHES)
+def test_an_order_of_an_epoch_that_is_over_is_made_anew(wish: str) -> None:
+    """Finally over: as if its time were. Not yet finally: it waits, as it may still be locked."""
+    seen = Sight(now=LATE if wish == "late" else MORNING, asset=asset("NONE/NONE"), cash=None)
+    assert seen.asset is not None
+    trade = replace(SIGNED, **WISHES[wish])
+    over = replace(seen, asset=replace(seen.asset, epoch_over=True))
+    wants_out = wish not in ("stays", "one asked")
+    assert decide(trade, over) is (Step.CANCEL if wants_out else Step.RENEW)
+    assert decide(trade, seen) is (Step.WAIT if wants_out else Step.LOCK)
+
+
+@pytest.mark.parametrize("column", ["nothing", "silent"])
+def test_given_back_while_the_payment_may_be_on_its_way(column: str) -> None:
+    """By the long stop: a payment that was asked for is cancelled though the RTGS has not answered yet."""
+    asked = replace(SIGNED, state=TradeState.LOCKED, intents={"cash": MORNING})
+    seen = sight("GIVEN_BACK/GIVEN_BACK", column)
+    after = observed(asked, seen)
+    assert (after.state, str(after.reason)) == (
+        TradeState.LOCKED,
+        "NVER: given back by the long stop; the payment is being cancelled",
+    )
+    assert decide(after, seen) is Step.CANCEL_CASH
+    over = sight("GIVEN_BACK/GIVEN_BACK", "cancelled")
+    assert observed(after, over).state is TradeState.RELEASED
+    told = replace(asked, reason=Reason(code="CASH", text="the RTGS does not take the message"))
+    assert observed(told, seen) == told, "told once, not at each look"
 
 
 # --- what a look makes of a trade
@@ -207,7 +239,7 @@ SEEN = {
     "SETTLED/LOCKED":        "L       L      LM      E    L      P      LN      LN        B",
     "SETTLED/SETTLED":       "S       S      S       S    S      S      B       B         B",
     "GIVEN_BACK/LOCKED":     "L       L      LM      E    L      P      LN      LN        B",
-    "GIVEN_BACK/GIVEN_BACK": "RN      RN     RN      RN   B      B      RN      RN        B",
+    "GIVEN_BACK/GIVEN_BACK": "RN      RN     LN      LN   B      B      RN      RN        B",
 }  # fmt: skip
 STATES = {state.value[0]: state for state in TradeState if state.value[0] not in "MC"}
 CODES = {"M": "MONY", "N": "NVER", "B": "BREAK"}
@@ -270,7 +302,7 @@ def test_what_was_paid_is_never_seen_released() -> None:
     [
         ({"cancel_asked": BOTH_ASKED}, cash(PaymentState.CANCELLED, reason="x"), "CANI", "both parties asked"),
         ({}, cash(PaymentState.REJECTED), "NVER", "never be paid"),
-        ({}, cash(PaymentState.HELD), "NVER", "or by the long stop"),
+        ({}, cash(PaymentState.HELD), "NVER", "given back by the long stop; the payment is being cancelled"),
         ({}, cash(PaymentState.REJECTED, reason_code="TM01", reason="too late"), "TM01", "too late"),
         ({}, cash(PaymentState.REJECTED, reason="too late"), "NVER", "too late"),
         (

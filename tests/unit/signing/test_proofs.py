@@ -9,8 +9,8 @@ import pytest
 from lockstep.domain.errors import Refused
 from lockstep.domain.identifiers import SettlementId
 from lockstep.domain.market import Network
-from lockstep.domain.order import Attestation, Epoch, OutcomeResult
-from lockstep.signing import build_proof, outcome_digest, recover, verify
+from lockstep.domain.order import Attestation, Epoch, OutcomeResult, Rotation
+from lockstep.signing import build_proof, build_rotation_proof, outcome_digest, recover, rotation_digest, verify
 from lockstep.testing.fakes import key
 
 NETWORK = Network(chain_id=31_337, dvp=key("dvp").address, finality_depth=2)
@@ -126,3 +126,29 @@ def test_two_and_two_prove_nothing() -> None:
     """I9: what honest agents sign apart reaches the quorum on neither side."""
     given = [attestation(place, PAID if place < 2 else NEVER) for place in range(4)]
     assert [build_proof(result, given, EPOCH, NETWORK) for result in OutcomeResult] == [None, None]
+
+
+NEXT = Rotation(
+    number=2,
+    agents=EPOCH.agents,
+    quorum=4,
+    faulty=1,
+    officer=key("officer").address,
+    confirmer=key("confirmer").address,
+)
+
+
+@pytest.mark.parametrize("signers", [pair for size in range(5) for pair in combinations(range(4), size)])
+def test_a_quorum_of_the_present_epoch_begins_the_next(signers: tuple[int, ...]) -> None:
+    digest = rotation_digest(NEXT, NETWORK)
+    words = [KEYS[place].sign(digest) for place in signers]
+    elsewhere = rotation_digest(NEXT, replace(NETWORK, chain_id=1))
+    junk = [b"", b"\xff" * 65, key("stranger").sign(digest), KEYS[3].sign(elsewhere)]
+    proof = build_rotation_proof(NEXT, [*junk, *words, *words], EPOCH, NETWORK)
+    if len(signers) < 3:
+        assert proof is None
+        return
+    assert proof is not None
+    assert (proof.quorum, proof.signers) == (3, sum(1 << place for place in signers[:3]))
+    assert len(proof.signatures) == 3 * 64
+    assert build_rotation_proof(replace(NEXT, faulty=0), words, EPOCH, NETWORK) is None, "not what they signed"

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from lockstep.domain.identifiers import Bic, SettlementId, TradeId
 from lockstep.domain.market import Network
 from lockstep.domain.money import Money
-from lockstep.domain.order import Movement, Order, OrderTerms, OutcomeResult
+from lockstep.domain.order import Movement, Order, OrderTerms, OutcomeResult, Rotation
 from lockstep.domain.payment import CashAccount
-from lockstep.signing import cash_hash, outcome_digest, settlement_id, terms_hash
+from lockstep.signing import cash_hash, outcome_digest, rotation_digest, settlement_id, terms_hash
 from lockstep.testing.fakes import key
 
 MOVEMENT = "token:address seller:address buyer:address quantity:uint64 epoch:uint32 nonce:uint64"
@@ -28,6 +28,7 @@ TYPES = {
         "Order": "movement:Movement terms:Terms",
         "Outcome": "settlementId:bytes32 result:uint8 epoch:uint32",
         "Cash": CASH + " creditorAccount:string",
+        "Rotation": "epoch:uint32 agents:address[] quorum:uint8 faulty:uint8 officer:address confirmer:address",
     }.items()
 }
 HERE = Network(chain_id=31_337, dvp=key("dvp").address, finality_depth=2)
@@ -104,6 +105,25 @@ def test_settlement_id(order: Order, network: Network) -> None:
 def test_outcome_digest(settlement: SettlementId, result: OutcomeResult, epoch: int, network: Network) -> None:
     message = {"settlementId": bytes.fromhex(settlement), "result": int(result), "epoch": epoch}
     assert outcome_digest(settlement, result, epoch, network) == oracle("Outcome", message, network)[1]
+
+
+@settings(max_examples=40)
+@given(
+    st.builds(
+        Rotation,
+        number=uint(32),
+        agents=st.lists(addresses, max_size=8, unique=True).map(tuple),
+        quorum=uint(8),
+        faulty=uint(8),
+        officer=addresses,
+        confirmer=addresses,
+    ),
+    networks,
+)
+def test_rotation_digest(rotation: Rotation, network: Network) -> None:
+    message = {"epoch" if name == "number" else name: getattr(rotation, name) for name in Rotation.__dataclass_fields__}
+    message["agents"] = list(rotation.agents)
+    assert rotation_digest(rotation, network) == oracle("Rotation", message, network)[1]
 
 
 def test_cash_hash() -> None:

@@ -28,12 +28,32 @@ from oracle_world import (
     votes,
 )
 
-from lockstep.testing.facts import Facts, Member, Transfer
+from lockstep.testing.facts import Cancellation, Facts, LongStop, Member, Transfer
 from lockstep.testing.invariants import INVARIANTS, check
 
 CLEAN, OVER = clean(), over()
 TWO = frozenset(sorted(PAID_AGENTS)[:2])
 ALL = [f"I{number}" for number in range(1, 13)]
+
+
+def stopped(name: str = "GivenBack", after: timedelta = timedelta(seconds=1), **changes: object) -> Facts:
+    """What was given back is ended by two roles instead, `after` the challenge; the proposal in the first second."""
+    proposed = PAY_BY + timedelta(days=5, seconds=1)
+    stop = LongStop(proposed_by="0xO", proposed_at=proposed, officer="0xO", confirmed_by="0xC", confirmer="0xC")
+    stop = replace(stop, **changes)  # type: ignore[arg-type]
+    ended = stop.proposed_at + timedelta(days=2) + after
+    return but(CLEAN, "moves", 1, name=name, signers=frozenset(), at=ended, long_stop=stop)
+
+
+def in_parts(quantity: int, *trades: str) -> Facts:
+    """Two parts of one order locked, the first of them settled before, on one trade or on two."""
+    first = replace(CLEAN.locks[0], of_order="whole", order_quantity=quantity)
+    second = replace(CLEAN.locks[2], of_order="whole", order_quantity=quantity, trade=first.trade)
+    return replace(CLEAN, locks=[first, CLEAN.locks[1], second], claims={}, instructions={})
+
+
+BURNT = Cancellation(settlement="ee", by=SELLER, buyer=BUYER, seller_agreed=True)
+HIDDEN = but(CLEAN, "moves", 0, signers=frozenset(), hidden=True)
 
 
 def booked(facts: Facts, settlement: str, amount: int, block: int) -> Facts:
@@ -129,6 +149,9 @@ PLANTED = {
     "booked and not posted": ("I5", but(CLEAN, "payments", 2, state="BOOKED")),
     "posted otherwise than paid": ("I5", but(CLEAN, "payments", 0, amount=299)),
     "posted and cancelled": ("I5", but(CLEAN, "payments", 0, state="CANCELLED")),
+    "frozen units shown as free": ("I3", but(CLEAN, "holdings", 0, frozen=100)),
+    "cancelled and locked": ("I4", plus(CLEAN, "cancellations", replace(BURNT, settlement=SETTLED))),
+    "more in parts than the order": ("I4", in_parts(39)),
     # claims
     "claims ahead of the ledgers": ("I6", replace(CLEAN, claims={UNDER_WAY: "PAID"})),
     "claims another end": ("I6", replace(CLEAN, claims={SETTLED: "RELEASED"})),
@@ -139,6 +162,14 @@ PLANTED = {
     "two signatures of three": ("I7", but(CLEAN, "moves", 0, signers=TWO)),
     "a stranger's signature": ("I7", but(CLEAN, "moves", 1, signers=TWO | {"0xStranger"})),
     "signed by another epoch": ("I7", but(CLEAN, "locks", 0, epoch=2)),
+    "a long stop proposed by another": ("I7", stopped(proposed_by="0xX")),
+    "a long stop confirmed by another": ("I7", stopped(confirmed_by="0xO")),
+    "a long stop by one hand": ("I7", stopped(proposed_by="0xO", confirmed_by="0xO", confirmer="0xO")),
+    "a long stop within the grace": ("I7", stopped(proposed_at=PAY_BY + timedelta(days=5))),
+    "a long stop within the challenge": ("I7", stopped(after=timedelta())),
+    "a long stop that delivers": ("I7", stopped(name="Settled")),
+    "a long stop proposed through a contract": ("I7", stopped(proposed_by=None)),
+    "not provable from calldata, and nothing kept": ("I7", replace(HIDDEN, votes=votes(GIVEN_BACK, "NEVER"))),
     "a line of the journal changed": ("I7", but(CLEAN, "journal", 1, subject="another")),
     "a line of the journal taken out": ("I7", less(CLEAN, "journal", 1)),
     "the journal's first line taken out": ("I7", less(CLEAN, "journal", 0)),
@@ -174,6 +205,9 @@ PLANTED = {
     ),
     # leave
     "no signature of the seller": ("I11", but(CLEAN, "locks", 2, seller_signed=False)),
+    "locked through another contract": ("I11", but(CLEAN, "locks", 2, hidden=True)),
+    "cancelled without the seller": ("I11", plus(CLEAN, "cancellations", replace(BURNT, seller_agreed=False))),
+    "cancelled through another contract": ("I11", plus(CLEAN, "cancellations", replace(BURNT, hidden=True))),
     "no signature of the buyer": ("I11", but(CLEAN, "locks", 0, buyer_signed=False)),
     "locked under another id": ("I11", but(CLEAN, "locks", 2, derived="dd")),
     "no mandate": ("I11", replace(CLEAN, mandates=[])),
@@ -217,6 +251,20 @@ def test_every_invariant_has_two_planted_violations() -> None:
 
 
 BOUNDARIES = {
+    "a long stop in the first second of each wait": stopped(),
+    "part of a holding is frozen": but(CLEAN, "holdings", 0, frozen=100, free=860),
+    "more is frozen than is owned": but(CLEAN, "holdings", 1, frozen=31, free=0),
+    "units were ended": replace(
+        but(CLEAN, "holdings", 1, balance=25, free=25),
+        supplies={TOKEN: 995},
+        transfers=[
+            *CLEAN.transfers,
+            Transfer(token=TOKEN, source=BUYER, target=None, units=5, transaction="tx-90"),
+        ],
+    ),
+    "an order cancelled before its lock": plus(CLEAN, "cancellations", BURNT),
+    "all of an order in parts": in_parts(40),
+    "hidden in calldata, proved by what agents left": HIDDEN,
     "booked in the last second to pay": but(CLEAN, "locks", 0, pay_by=at(30)),
     "booked as the lock became final": but(CLEAN, "locks", 0, block=25),
     "delivered in the second of the booking": but(

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 
-from lockstep.domain.errors import ContractRefused
+from lockstep.domain.errors import ContractRefused, Refused
 from lockstep.domain.identifiers import SettlementId, TradeId
 from lockstep.domain.order import AssetEvent, AssetStatus, AssetView, Epoch, Order, OutcomeResult, Proof
 from lockstep.domain.trade import Reason
@@ -28,6 +28,7 @@ class FakeAssetLedger:
             head=chain.status(settlement_id, chain.head),
             final=chain.status(settlement_id, final),
             final_time=chain.time(final),
+            epoch_over=chain.epoch_at(final).number > order.movement.epoch,
         )
 
     def history(self, settlement_id: SettlementId) -> Sequence[AssetEvent]:
@@ -78,9 +79,17 @@ class FakeAssetLedger:
             nonce += 1
         return nonce
 
-    def epoch(self) -> Epoch:
+    def epoch(self, number: int | None = None) -> Epoch:
         self.before("epoch")
-        return self.chain.current_epoch
+        if number is None:
+            return self.chain.current_epoch
+        if number not in self.chain.epochs:
+            raise Refused("UnknownEpoch", {"actual": number, "dvp": self.chain.network.dvp})
+        return self.chain.epochs[number]
+
+    def why_not(self, token: str, source: str, target: str, units: int) -> ContractRefused | None:
+        self.before("why_not")
+        return self.chain.why_not(token, source, target, units)
 
     def lock(self, settlement_id: SettlementId, order: Order, seller: bytes, buyer: bytes) -> None:
         self.before("lock")

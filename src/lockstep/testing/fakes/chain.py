@@ -40,13 +40,28 @@ class FakeChain:
     """One network with its DvP contract, tokens and registry: a list of what happened, all else computed."""
 
     def __init__(self, clock: Clock, network: Network, epoch: Epoch) -> None:
-        self.network, self.current_epoch = network, epoch
+        self.network, self.epochs = network, {epoch.number: epoch}
+        self._rotations = [(0, epoch)]
         self.issued: dict[tuple[str, str], int] = defaultdict(int)
         """Opening units by (token, wallet)."""
         self.eligible: set[str] = set()
         self.mined: list[Mined] = []
         self._clock = clock
         self._times = [int(clock.now().timestamp())]
+
+    @property
+    def current_epoch(self) -> Epoch:
+        return self.epoch_at(self.head)
+
+    def epoch_at(self, block: int) -> Epoch:
+        """Who served at a block."""
+        return [epoch for started, epoch in self._rotations if started <= max(0, block)][-1]
+
+    def rotate(self, epoch: Epoch) -> None:
+        """The next epoch begins, in a block of its own."""
+        self.mine()
+        self.epochs[epoch.number] = epoch
+        self._rotations.append((self.head, epoch))
 
     @property
     def head(self) -> int:
@@ -63,6 +78,8 @@ class FakeChain:
     def reorganise(self, depth: int) -> None:
         """The last blocks and all in them never were; as many empty ones take their place."""
         del self._times[len(self._times) - depth :]
+        self._rotations = [(block, epoch) for block, epoch in self._rotations if block <= self.head]
+        self.epochs = {epoch.number: epoch for _, epoch in self._rotations}
         self.mined = [one for one in self.mined if one.block <= self.head]
         self.mine(depth)
 
@@ -129,6 +146,25 @@ class FakeChain:
             raise ContractRefused("InsufficientFreeUnits", details)
         self.append("Locked", identifier, order)
 
+    def why_not(self, token: str, source: str, target: str, units: int) -> ContractRefused | None:
+        """SecurityToken.whyNot."""
+        for wallet in (source, target):
+            if wallet not in self.eligible:
+                return ContractRefused("NotEligible", {"wallet": wallet})
+        free = self.free(token, source)
+        if free < units:
+            return ContractRefused("ERC20InsufficientBalance", {"sender": source, "balance": free, "needed": units})
+        return None
+
+    def long_stop(self, order: Order) -> None:
+        """Officer and confirmer ended it: confirmLongStop."""
+        identifier = settlement_id(order, self.network)
+        status = self.status(identifier, self.head)
+        if status is not AssetStatus.LOCKED:
+            details = {"settlementId": "0x" + identifier, "actual": int(status), "expected": 1}
+            raise ContractRefused("AlreadyEnded" if status.is_done else "WrongStatus", details)
+        self.append("GivenBack", identifier, order)
+
     def end(self, order: Order, result: OutcomeResult, proof: Proof, name: str) -> None:
         """DvP.settle, recordPaid and giveBack."""
         identifier = settlement_id(order, self.network)
@@ -140,11 +176,11 @@ class FakeChain:
         if status is AssetStatus.PAID and name != "Settled":
             raise ContractRefused("WrongStatus", {"settlementId": word, "actual": int(status), "expected": 1})
         if status is AssetStatus.LOCKED:
-            self._require(identifier, result, proof)
+            self._require(identifier, result, proof, self.epochs[order.movement.epoch])
         self.append(name, identifier, order)
 
-    def _require(self, identifier: SettlementId, result: OutcomeResult, proof: Proof) -> None:
-        count, epoch = len(proof.signatures) // 64, self.current_epoch
+    def _require(self, identifier: SettlementId, result: OutcomeResult, proof: Proof, epoch: Epoch) -> None:
+        count = len(proof.signatures) // 64
         if count < proof.quorum:
             details = {"settlementId": "0x" + identifier, "signed": count, "quorum": proof.quorum}
             raise ContractRefused("QuorumNotReached", details)

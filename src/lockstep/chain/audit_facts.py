@@ -1,0 +1,138 @@
+"""What the auditor says of a chain: values only, so that who judges them need not know how they were read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+__all__ = [
+    "CancelFact",
+    "ChainFacts",
+    "EpochFact",
+    "HoldingFact",
+    "LockFact",
+    "LongStopFact",
+    "MoveFact",
+    "TransferFact",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockFact:
+    """A Locked event with its whole order. `derived` is the id that the order really has."""
+
+    settlement: str
+    derived: str
+    trade: str
+    token: str
+    seller: str
+    buyer: str
+    quantity: int
+    epoch: int
+    nonce: int
+    cash_hash: str
+    pay_by: int
+    block: int
+    at: int
+    transaction: str
+    seller_proof: str
+    """How the seller's consent was verified: "key", "wallet" (ERC-1271, asked at the lock's block), "none", or
+    "hidden": the lock came by a call whose calldata does not show it."""
+    buyer_proof: str
+    call: str
+    """The function of DvP that the transaction called; "" where another contract made the call."""
+    of_order: str | None = None
+    """The id of the whole order that this is a part of (PartLocked), and its quantity."""
+    order_quantity: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoveFact:
+    """PaidRecorded, Settled or GivenBack. `signers` signed `outcome` (1 paid, 2 never) in the call's proof."""
+
+    name: str
+    settlement: str
+    block: int
+    at: int
+    transaction: str
+    outcome: int
+    epoch: int
+    signers: tuple[str, ...]
+    call: str
+    """As in LockFact."""
+    hidden: bool
+    """The calldata shows no proof: another contract made the call, or a function that is not known here."""
+    long_stop: "LongStopFact | None" = None
+    """With confirmLongStop: it ended without a proof. With a hidden GivenBack: what was proposed before it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LongStopFact:
+    """Two transactions of two roles. A sender is None where another contract made the call."""
+
+    proposed_by: str | None
+    proposed_at: int
+    officer: str
+    """Of the epoch that served at the proposal."""
+    confirmed_by: str | None
+    confirmer: str
+    """Of the epoch that served at the confirmation."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelFact:
+    """An OrderCancelled event with what its call showed. `seller_proof` as in LockFact; "caller": it was the seller."""
+
+    settlement: str
+    by: str
+    buyer: str | None
+    seller_proof: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpochFact:
+    """An EpochStarted event."""
+
+    number: int
+    agents: tuple[str, ...]
+    quorum: int
+    officer: str
+    confirmer: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferFact:
+    """A Transfer event of a token; `source` is None for units issued, `target` for units ended."""
+
+    token: str
+    source: str | None
+    target: str | None
+    units: int
+    transaction: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldingFact:
+    """One holder's units of one token, as the token says."""
+
+    token: str
+    holder: str
+    balance: int
+    free: int
+    earmarked: int
+    earmarked_by_dvp: int
+    frozen: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainFacts:
+    """All of it at block `head`; events in the chain's order, times in seconds."""
+
+    head: int
+    times: Mapping[int, int]
+    """Of each block with an event, of each that makes a lock final, and of the head."""
+    locks: tuple[LockFact, ...]
+    moves: tuple[MoveFact, ...]
+    cancellations: tuple[CancelFact, ...]
+    epochs: tuple[EpochFact, ...]
+    transfers: tuple[TransferFact, ...]
+    holdings: tuple[HoldingFact, ...]
+    supplies: Mapping[str, int]

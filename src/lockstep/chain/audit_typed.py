@@ -1,0 +1,82 @@
+"""Typed data for the auditor: hashed and recovered by eth_account, from its own list of structs."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from eth_account import Account
+from eth_account.messages import SignableMessage, encode_typed_data
+from eth_keys.exceptions import BadSignature
+from eth_utils.crypto import keccak
+from eth_utils.exceptions import ValidationError
+
+from lockstep.domain.market import Network
+
+__all__ = ["STRUCTS", "digest", "order_digest", "signer", "typed"]
+
+STRUCTS: Mapping[str, Sequence[tuple[str, str]]] = {
+    "EIP712Domain": (
+        ("name", "string"), ("version", "string"), ("chainId", "uint256"), ("verifyingContract", "address"),
+    ),
+    "Movement": (
+        ("token", "address"), ("seller", "address"), ("buyer", "address"),
+        ("quantity", "uint64"), ("epoch", "uint32"), ("nonce", "uint64"),
+    ),
+    "Terms": (
+        ("tradeId", "bytes32"), ("part", "uint32"), ("minimumLot", "uint64"), ("group", "bytes32"),
+        ("cashHash", "bytes32"), ("lockBy", "uint40"), ("payBy", "uint40"),
+    ),
+    "Order": (("movement", "Movement"), ("terms", "Terms")),
+    "Outcome": (("settlementId", "bytes32"), ("result", "uint8"), ("epoch", "uint32")),
+    "Outcomes": (("settlementIds", "bytes32[]"), ("result", "uint8"), ("epoch", "uint32")),
+    "Cash": (
+        ("salt", "bytes16"), ("currency", "string"), ("amount", "uint256"), ("debtor", "string"),
+        ("debtorAccount", "string"), ("creditor", "string"), ("creditorAccount", "string"),
+    ),
+}  # fmt: skip
+
+
+def typed(network: Network, primary: str, message: Mapping[str, Any]) -> SignableMessage:
+    used = {"EIP712Domain", primary} | ({"Movement", "Terms"} if primary == "Order" else set())
+    return encode_typed_data(
+        full_message={
+            "types": {name: [{"name": field, "type": kind} for field, kind in STRUCTS[name]] for name in sorted(used)},
+            "primaryType": primary,
+            "domain": {
+                "name": "Lockstep DvP",
+                "version": "1",
+                "chainId": network.chain_id,
+                "verifyingContract": network.dvp,
+            },
+            "message": message,
+        }
+    )
+
+
+def digest(message: SignableMessage) -> bytes:
+    return keccak(b"\x19" + message.version + message.header + message.body)
+
+
+def order_digest(network: Network, movement: Mapping[str, Any], terms_hash: bytes) -> bytes:
+    """A settlement's id where only the hash of its terms is known, as in a leg."""
+    kinds = {name: ",".join(f"{kind} {field}" for field, kind in STRUCTS[name]) for name in ("Movement", "Terms")}
+    text = f"Order(Movement movement,Terms terms)Movement({kinds['Movement']})Terms({kinds['Terms']})"
+    moved = typed(network, "Movement", movement)
+    return keccak(b"\x19\x01" + moved.header + keccak(keccak(text=text) + moved.body + terms_hash))
+
+
+def signer(message: SignableMessage, signature: bytes) -> str | None:
+    """The address behind 65 bytes (r, s, v) or 64 (EIP-2098); None if there is none."""
+    whole = _whole(signature)
+    if whole is None:
+        return None
+    try:
+        return str(Account.recover_message(message, signature=whole))
+    except (BadSignature, ValidationError, ValueError):
+        return None
+
+
+def _whole(signature: bytes) -> bytes | None:
+    if len(signature) == 64:
+        parity = signature[32] >> 7
+        signature = signature[:32] + bytes([signature[32] & 0x7F]) + signature[33:] + bytes([27 + parity])
+    return signature if len(signature) == 65 else None

@@ -1,0 +1,154 @@
+"""A deployment worked out before anything is sent, then carried out: what is there already is left as it is.
+
+Each contract's address follows from the factory, the salt, its bytecode and its arguments; the code that it will have,
+from running its constructor here.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lockstep.chain.deployment import ZERO, Deployer
+from lockstep.chain.factory import Factory, create2_address, ensure_factory
+from lockstep.chain.named import constructor_data, creation_code
+from lockstep.chain.node import Node
+from lockstep.chain.rebuilding import Rebuilt
+from lockstep.chain.roles import RoleHolders
+from lockstep.domain.errors import Misconfigured
+
+__all__ = ["DVP", "REGISTRY", "Planned", "Planner", "carry_out", "plan_market", "token_arguments", "token_id"]
+
+REGISTRY, DVP = "registry", "dvp"
+"""Ids of the two contracts that a deployment has once; a token's is `token/<ISIN>`."""
+
+# Of ISecurityToken.Terms and Setup: the kind for neither bond, share nor fund unit; the most units that an account
+# can hold; all bits of the rules' jurisdictions and investor classes.
+OTHER_KIND = 3
+MAX_UNITS = 2**60 - 1
+ANYWHERE = 2**192 - 1
+ANYONE = 2**32 - 1
+
+
+def token_id(isin: str) -> str:
+    return f"token/{isin}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """One contract to be: `arguments` by name as `chain.named` writes them, `runtime` the code it must have."""
+
+    id: str
+    contract: str
+    arguments: Mapping[str, Any]
+    init_code: bytes
+    address: str
+    runtime: bytes
+
+
+class Planner:
+    """Works out contract after contract for one chain, factory and salt."""
+
+    def __init__(self, chain_id: int, factory: str, salt: bytes) -> None:
+        self.rebuilt = Rebuilt(chain_id)
+        self._factory, self._salt = factory, salt
+
+    def add(self, name: str, contract: str, arguments: Mapping[str, Any]) -> Planned:
+        """Raises InvalidInput for arguments that do not fit, ContractRefused for those that a constructor refuses."""
+        init_code = creation_code(contract) + constructor_data(contract, arguments)
+        address = create2_address(self._factory, self._salt, init_code)
+        return Planned(
+            id=name,
+            contract=contract,
+            arguments=arguments,
+            init_code=init_code,
+            address=address,
+            runtime=self.rebuilt.create(address, init_code),
+        )
+
+
+def plan_market(planner: Planner, roles: RoleHolders) -> tuple[Planned, Planned]:
+    """Registry and DvP."""
+    registry = planner.add(
+        REGISTRY,
+        "ParticipantRegistry",
+        {"firstRegistrar": roles.registrar, "firstConfirmer": roles.registrar_confirmer},
+    )
+    epoch = {
+        "agents": sorted(roles.agents, key=lambda address: int(address, 16)),
+        "quorum": roles.quorum,
+        "faulty": roles.faulty,
+        "officer": roles.officer,
+        "confirmer": roles.confirmer,
+    }
+    return registry, planner.add(DVP, "DvP", {"first": epoch})
+
+
+def token_arguments(
+    *, name: str, symbol: str, isin: str, currency: str, decimals: int, registry: str, roles: RoleHolders, dvp: str
+) -> dict[str, Any]:
+    """What SecurityToken's constructor takes (ISecurityToken.Terms and Setup): a security that every
+    registered participant may hold, without interest or maturity, issued up to the contract's limit."""
+    return {
+        "name_": name,
+        "symbol_": symbol,
+        "terms_": {
+            "isin": "0x" + isin.encode().hex(),
+            "kind": OTHER_KIND,
+            "currency": "0x" + currency.encode().hex(),
+            "decimals": decimals,
+            "nominal": "0",
+            "issueDate": 0,
+            "maturityDate": 0,
+            "couponRate": 0,
+            "couponFrequency": 0,
+            "dayCount": 0,
+        },
+        "setup": {
+            "registry": registry,
+            "issuer": roles.issuer,
+            "officer": roles.officer,
+            "confirmer": roles.confirmer,
+            "earmarkers": [dvp, ZERO, ZERO],
+            "authorised": str(MAX_UNITS),
+            "jurisdictions": str(ANYWHERE),
+            "investorClasses": ANYONE,
+            "predecessor": ZERO,
+        },
+    }
+
+
+def carry_out(
+    node: Node,
+    deployer: Deployer,
+    factory: Factory,
+    salt: bytes,
+    contracts: Iterable[Planned],
+    told: Callable[[str], None] = lambda _: None,
+) -> set[str]:
+    """Creates what is missing; returns the ids of what was created. Run again, it finds everything and sends nothing.
+
+    Tells every address before it sends anything.
+
+    Raises Misconfigured where other code is at an address, before anything is sent and after all is.
+    """
+    contracts = tuple(contracts)
+    missing = [one for one in contracts if not _is_there(node, one)]
+    for one in contracts:
+        told(f"{one.id} at {one.address}, {'to be created' if one in missing else 'is there'}")
+    if missing:
+        ensure_factory(node, factory, deployer)
+        for one in missing:
+            deployer.create2(factory.address, salt, one.init_code)
+        deployer.flush()
+    for one in missing:
+        if not _is_there(node, one):
+            raise Misconfigured(f"{one.id}: no code came to be at {one.address}")
+    told(f"{len(missing)} of {len(contracts)} contracts created, each with the code that it must have")
+    return {one.id for one in missing}
+
+
+def _is_there(node: Node, planned: Planned) -> bool:
+    code = node.code(planned.address)
+    if code and code != planned.runtime:
+        raise Misconfigured(f"{planned.id}: {planned.address} has other code than {planned.contract}")
+    return bool(code)

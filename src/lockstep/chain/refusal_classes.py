@@ -1,0 +1,1171 @@
+"""The custom errors of the contracts as exceptions. Written by `python -m lockstep.chain.binding`: do not edit.
+
+A class has the error's name, its attributes the names of the error's fields (`from` is `from_`, `name` is `name_`), in
+the forms that `lockstep.chain.refusals` shows. Where two contracts give one name to two errors, the class
+has both forms, and only the fields of the one that was met.
+"""
+
+from typing import ClassVar
+
+from lockstep.chain.refusals import ContractRefusal, Field
+
+# ruff: noqa: N815
+
+__all__ = [
+    "REFUSALS",
+    "AgentsNotAscending",
+    "AlreadyEnded",
+    "AlreadyProposed",
+    "AlreadyRegistered",
+    "AlreadySucceeded",
+    "BadAgentCount",
+    "BadPart",
+    "DifferentEntity",
+    "DuplicateEarmarker",
+    "DuplicateRole",
+    "ERC20InsufficientAllowance",
+    "ERC20InsufficientBalance",
+    "ERC20InvalidReceiver",
+    "ERC20InvalidSpender",
+    "ERC2612ExpiredSignature",
+    "ERC2612InvalidSigner",
+    "ERC7943CannotReceive",
+    "ERC7943CannotSend",
+    "ERC7943CannotTransfer",
+    "ERC7943InsufficientUnfrozenBalance",
+    "EmptyDocument",
+    "EmptyLei",
+    "GroupMismatch",
+    "InsufficientEarmark",
+    "InsufficientFreeUnits",
+    "InvalidSignature",
+    "InvalidTerms",
+    "InvestorClassNotAllowed",
+    "InvestorClassOutOfRange",
+    "IssuanceLimitExceeded",
+    "JurisdictionNotAllowed",
+    "LengthMismatch",
+    "LockByPassed",
+    "MalformedProof",
+    "MixedEpochs",
+    "NoRole",
+    "NoSuccessor",
+    "NoToken",
+    "NonceUsed",
+    "NotConfirmer",
+    "NotCurrentEpoch",
+    "NotDivisible",
+    "NotEarmarker",
+    "NotEligible",
+    "NotInRole",
+    "NotMatured",
+    "NotParty",
+    "NotPredecessor",
+    "NotProposed",
+    "NotRegistered",
+    "NotRegistrar",
+    "NotSucceeded",
+    "OrderMismatch",
+    "PayByBeforeLockBy",
+    "PayByTooFar",
+    "ProofNotFromEpoch",
+    "ProposalExpired",
+    "QuorumNotReached",
+    "RolesNotApart",
+    "SameHands",
+    "SameParty",
+    "SecurityPaused",
+    "StarvedOfGas",
+    "StatusNotReachable",
+    "SuccessorAlreadyNamed",
+    "TooEarly",
+    "TooManyDocuments",
+    "TooManyJurisdictions",
+    "UnfitSuccessor",
+    "UnknownDocument",
+    "UnknownJurisdiction",
+    "UnsafeQuorum",
+    "WrongProposer",
+    "WrongRole",
+    "WrongStatus",
+    "ZeroAddress",
+    "ZeroQuantity",
+]
+
+
+class AgentsNotAscending(ContractRefusal):
+    """Agents must be strictly ascending, which excludes zero and doubles."""
+
+    forms: ClassVar = {
+        bytes.fromhex("ff7bd04e"): (
+            Field("index", "uint256"),
+            Field("previous", "address"),
+            Field("agent", "address"),
+        ),
+    }
+    index: int
+    previous: str
+    agent: str
+
+
+class AlreadyEnded(ContractRefusal):
+    """The settlement ended before; nothing was done, and nothing needs doing."""
+
+    forms: ClassVar = {
+        bytes.fromhex("859b201d"): (
+            Field("settlementId", "bytes32"),
+            Field("actual", "uint8"),
+            Field("expected", "uint8"),
+        ),
+    }
+    settlementId: str
+    actual: int
+    expected: int
+
+
+class AlreadyProposed(ContractRefusal):
+    """ParticipantRegistry, SecurityToken: The proposal is still open. DvP: A long stop of this settlement was
+    proposed; it may be confirmed after `from`."""
+
+    forms: ClassVar = {
+        bytes.fromhex("8e94136b"): (
+            Field("id", "bytes32"),
+            Field("proposer", "address"),
+            Field("expires", "uint40"),
+        ),
+        bytes.fromhex("056ea633"): (
+            Field("settlementId", "bytes32"),
+            Field("from", "uint40"),
+        ),
+    }
+    id: str
+    proposer: str
+    expires: int
+    settlementId: str
+    from_: int
+
+
+class AlreadyRegistered(ContractRefusal):
+    """`wallet` is registered already; a wallet keeps its entity for life."""
+
+    forms: ClassVar = {
+        bytes.fromhex("e1a7915c"): (
+            Field("wallet", "address"),
+            Field("lei", "bytes20"),
+        ),
+    }
+    wallet: str
+    lei: str
+
+
+class AlreadySucceeded(ContractRefusal):
+    """`wallet` has its successor, for good."""
+
+    forms: ClassVar = {
+        bytes.fromhex("e22c5a47"): (
+            Field("wallet", "address"),
+            Field("successor", "address"),
+        ),
+    }
+    wallet: str
+    successor: str
+
+
+class BadAgentCount(ContractRefusal):
+    """More than `limit` agents, or none."""
+
+    forms: ClassVar = {
+        bytes.fromhex("2a7f8d2a"): (
+            Field("actual", "uint256"),
+            Field("limit", "uint256"),
+        ),
+    }
+    actual: int
+    limit: int
+
+
+class BadPart(ContractRefusal):
+    """A part moves at least the minimum lot, or all that remains, and never more than that."""
+
+    forms: ClassVar = {
+        bytes.fromhex("7f79b522"): (
+            Field("settlementId", "bytes32"),
+            Field("actual", "uint64"),
+            Field("minimumLot", "uint64"),
+            Field("remaining", "uint64"),
+        ),
+    }
+    settlementId: str
+    actual: int
+    minimumLot: int
+    remaining: int
+
+
+class DifferentEntity(ContractRefusal):
+    """Only another wallet of the same entity can succeed."""
+
+    forms: ClassVar = {
+        bytes.fromhex("8baafb6b"): (
+            Field("wallet", "address"),
+            Field("lei", "bytes20"),
+            Field("successor", "address"),
+            Field("successorLei", "bytes20"),
+        ),
+    }
+    wallet: str
+    lei: str
+    successor: str
+    successorLei: str
+
+
+class DuplicateEarmarker(ContractRefusal):
+    """The same contract was given two lanes."""
+
+    forms: ClassVar = {
+        bytes.fromhex("43fa41f3"): (Field("earmarker", "address"),),
+    }
+    earmarker: str
+
+
+class DuplicateRole(ContractRefusal):
+    """No address may hold two roles."""
+
+    forms: ClassVar = {
+        bytes.fromhex("1b25a1bf"): (Field("holder", "address"),),
+    }
+    holder: str
+
+
+class ERC20InsufficientAllowance(ContractRefusal):
+    """ERC-6093."""
+
+    forms: ClassVar = {
+        bytes.fromhex("fb8f41b2"): (
+            Field("spender", "address"),
+            Field("allowance", "uint256"),
+            Field("needed", "uint256"),
+        ),
+    }
+    spender: str
+    allowance: int
+    needed: int
+
+
+class ERC20InsufficientBalance(ContractRefusal):
+    """ERC-6093. `balance` is what could move: the free units."""
+
+    forms: ClassVar = {
+        bytes.fromhex("e450d38c"): (
+            Field("sender", "address"),
+            Field("balance", "uint256"),
+            Field("needed", "uint256"),
+        ),
+    }
+    sender: str
+    balance: int
+    needed: int
+
+
+class ERC20InvalidReceiver(ContractRefusal):
+    """ERC-6093."""
+
+    forms: ClassVar = {
+        bytes.fromhex("ec442f05"): (Field("receiver", "address"),),
+    }
+    receiver: str
+
+
+class ERC20InvalidSpender(ContractRefusal):
+    """ERC-6093."""
+
+    forms: ClassVar = {
+        bytes.fromhex("94280d62"): (Field("spender", "address"),),
+    }
+    spender: str
+
+
+class ERC2612ExpiredSignature(ContractRefusal):
+    """The signature counted up to `deadline`, inclusive."""
+
+    forms: ClassVar = {
+        bytes.fromhex("62791302"): (Field("deadline", "uint256"),),
+    }
+    deadline: int
+
+
+class ERC2612InvalidSigner(ContractRefusal):
+    """`signer` signed, not `owner`; zero: nobody did."""
+
+    forms: ClassVar = {
+        bytes.fromhex("4b800e46"): (
+            Field("signer", "address"),
+            Field("owner", "address"),
+        ),
+    }
+    signer: str
+    owner: str
+
+
+class ERC7943CannotReceive(ContractRefusal):
+    """`account` may not receive."""
+
+    forms: ClassVar = {
+        bytes.fromhex("705c1eed"): (Field("account", "address"),),
+    }
+    account: str
+
+
+class ERC7943CannotSend(ContractRefusal):
+    """`account` may not send."""
+
+    forms: ClassVar = {
+        bytes.fromhex("45bae9e2"): (Field("account", "address"),),
+    }
+    account: str
+
+
+class ERC7943CannotTransfer(ContractRefusal):
+    """No transfer of `amount` from `from` to `to` is allowed."""
+
+    forms: ClassVar = {
+        bytes.fromhex("22dda4be"): (
+            Field("from", "address"),
+            Field("to", "address"),
+            Field("amount", "uint256"),
+        ),
+    }
+    from_: str
+    to: str
+    amount: int
+
+
+class ERC7943InsufficientUnfrozenBalance(ContractRefusal):
+    """`amount` is there, but more of it is frozen than can be spared."""
+
+    forms: ClassVar = {
+        bytes.fromhex("00384e71"): (
+            Field("account", "address"),
+            Field("amount", "uint256"),
+            Field("unfrozen", "uint256"),
+        ),
+    }
+    account: str
+    amount: int
+    unfrozen: int
+
+
+class EmptyDocument(ContractRefusal):
+    """A document needs a name and a place."""
+
+    forms: ClassVar = {
+        bytes.fromhex("bded4106"): (Field("name", "bytes32"),),
+    }
+    name_: str
+
+
+class EmptyLei(ContractRefusal):
+    """A registration needs an LEI."""
+
+    forms: ClassVar = {
+        bytes.fromhex("257c6607"): (Field("wallet", "address"),),
+    }
+    wallet: str
+
+
+class GroupMismatch(ContractRefusal):
+    """The order is to be locked with its group and nothing else."""
+
+    forms: ClassVar = {
+        bytes.fromhex("1e5d1415"): (
+            Field("settlementId", "bytes32"),
+            Field("actual", "bytes32"),
+            Field("expected", "bytes32"),
+        ),
+    }
+    settlementId: str
+    actual: str
+    expected: str
+
+
+class InsufficientEarmark(ContractRefusal):
+    """More units are to leave the lane than it holds."""
+
+    forms: ClassVar = {
+        bytes.fromhex("1053cf11"): (
+            Field("holder", "address"),
+            Field("earmarker", "address"),
+            Field("earmarked", "uint256"),
+            Field("needed", "uint256"),
+        ),
+    }
+    holder: str
+    earmarker: str
+    earmarked: int
+    needed: int
+
+
+class InsufficientFreeUnits(ContractRefusal):
+    """More units are to be earmarked than are free."""
+
+    forms: ClassVar = {
+        bytes.fromhex("0a095ce2"): (
+            Field("holder", "address"),
+            Field("free", "uint256"),
+            Field("needed", "uint256"),
+        ),
+    }
+    holder: str
+    free: int
+    needed: int
+
+
+class InvalidSignature(ContractRefusal):
+    """The signature is not `party`'s over this order, for this contract on this chain."""
+
+    forms: ClassVar = {
+        bytes.fromhex("78d50c7f"): (
+            Field("settlementId", "bytes32"),
+            Field("party", "address"),
+        ),
+    }
+    settlementId: str
+    party: str
+
+
+class InvalidTerms(ContractRefusal):
+    """A security needs its ISIN, and one that matures does so after its issue."""
+
+    forms: ClassVar = {
+        bytes.fromhex("0b36bb51"): (
+            Field("isin", "bytes12"),
+            Field("issueDate", "uint40"),
+            Field("maturityDate", "uint40"),
+        ),
+    }
+    isin: str
+    issueDate: int
+    maturityDate: int
+
+
+class InvestorClassNotAllowed(ContractRefusal):
+    """The security's rules leave out `wallet`'s investor class."""
+
+    forms: ClassVar = {
+        bytes.fromhex("0c0312ae"): (
+            Field("wallet", "address"),
+            Field("investorClass", "uint8"),
+        ),
+    }
+    wallet: str
+    investorClass: int
+
+
+class InvestorClassOutOfRange(ContractRefusal):
+    """Investor classes are 0 to `limit`."""
+
+    forms: ClassVar = {
+        bytes.fromhex("06f7ed4a"): (
+            Field("wallet", "address"),
+            Field("actual", "uint8"),
+            Field("limit", "uint8"),
+        ),
+    }
+    wallet: str
+    actual: int
+    limit: int
+
+
+class IssuanceLimitExceeded(ContractRefusal):
+    """The issue would exceed what is authorised, or what an account can hold."""
+
+    forms: ClassVar = {
+        bytes.fromhex("2973d6c0"): (
+            Field("issued", "uint256"),
+            Field("quantity", "uint256"),
+            Field("limit", "uint256"),
+        ),
+    }
+    issued: int
+    quantity: int
+    limit: int
+
+
+class JurisdictionNotAllowed(ContractRefusal):
+    """The security's rules leave out `wallet`'s jurisdiction."""
+
+    forms: ClassVar = {
+        bytes.fromhex("7e24ad93"): (
+            Field("wallet", "address"),
+            Field("jurisdiction", "bytes2"),
+        ),
+    }
+    wallet: str
+    jurisdiction: str
+
+
+class LengthMismatch(ContractRefusal):
+    """Each holder needs its quantity."""
+
+    forms: ClassVar = {
+        bytes.fromhex("ab8b67c6"): (
+            Field("holders", "uint256"),
+            Field("quantities", "uint256"),
+        ),
+    }
+    holders: int
+    quantities: int
+
+
+class LockByPassed(ContractRefusal):
+    """The order came too late."""
+
+    forms: ClassVar = {
+        bytes.fromhex("2cf659e6"): (
+            Field("settlementId", "bytes32"),
+            Field("time", "uint256"),
+            Field("lockBy", "uint40"),
+        ),
+    }
+    settlementId: str
+    time: int
+    lockBy: int
+
+
+class MalformedProof(ContractRefusal):
+    """The proof's length or its bitmap is not as IDvP says."""
+
+    forms: ClassVar = {
+        bytes.fromhex("1c1801ae"): (
+            Field("settlementId", "bytes32"),
+            Field("length", "uint256"),
+            Field("signers", "uint8"),
+        ),
+    }
+    settlementId: str
+    length: int
+    signers: int
+
+
+class MixedEpochs(ContractRefusal):
+    """The settlements of one proof name one epoch."""
+
+    forms: ClassVar = {
+        bytes.fromhex("23d2c7e5"): (
+            Field("settlementId", "bytes32"),
+            Field("actual", "uint32"),
+            Field("expected", "uint32"),
+        ),
+    }
+    settlementId: str
+    actual: int
+    expected: int
+
+
+class NoRole(ContractRefusal):
+    """`caller` holds no role here."""
+
+    forms: ClassVar = {
+        bytes.fromhex("8f128fdd"): (Field("caller", "address"),),
+    }
+    caller: str
+
+
+class NoSuccessor(ContractRefusal):
+    """The security has no successor to migrate to."""
+
+    forms: ClassVar = {
+        bytes.fromhex("1c778cf5"): (),
+    }
+
+
+class NoToken(ContractRefusal):
+    """No contract stands at the order's token."""
+
+    forms: ClassVar = {
+        bytes.fromhex("bf51e2b0"): (
+            Field("settlementId", "bytes32"),
+            Field("token", "address"),
+        ),
+    }
+    settlementId: str
+    token: str
+
+
+class NonceUsed(ContractRefusal):
+    """The seller's nonce was used: by this very order if `prefix` starts `settlementId`, else by another."""
+
+    forms: ClassVar = {
+        bytes.fromhex("b4b25070"): (
+            Field("settlementId", "bytes32"),
+            Field("seller", "address"),
+            Field("nonce", "uint64"),
+            Field("status", "uint8"),
+            Field("prefix", "bytes15"),
+        ),
+    }
+    settlementId: str
+    seller: str
+    nonce: int
+    status: int
+    prefix: str
+
+
+class NotConfirmer(ContractRefusal):
+    """`caller` is not the one who confirms."""
+
+    forms: ClassVar = {
+        bytes.fromhex("2b1c4e31"): (
+            Field("caller", "address"),
+            Field("expected", "address"),
+        ),
+    }
+    caller: str
+    expected: str
+
+
+class NotCurrentEpoch(ContractRefusal):
+    """The order names other agents than those who serve now."""
+
+    forms: ClassVar = {
+        bytes.fromhex("ee7374ed"): (
+            Field("settlementId", "bytes32"),
+            Field("actual", "uint32"),
+            Field("expected", "uint32"),
+        ),
+    }
+    settlementId: str
+    actual: int
+    expected: int
+
+
+class NotDivisible(ContractRefusal):
+    """The order moves as a whole, `part` is 0 or leaves the nonces' range, or the order names a group; or it is
+    itself a part, which has no minimum lot."""
+
+    forms: ClassVar = {
+        bytes.fromhex("aa62bd34"): (
+            Field("settlementId", "bytes32"),
+            Field("part", "uint32"),
+        ),
+    }
+    settlementId: str
+    part: int
+
+
+class NotEarmarker(ContractRefusal):
+    """`caller` has no lane in this security."""
+
+    forms: ClassVar = {
+        bytes.fromhex("c9ca5112"): (Field("caller", "address"),),
+    }
+    caller: str
+
+
+class NotEligible(ContractRefusal):
+    """`wallet` may not act now: its status is not Active, or `time` lies after `expires`."""
+
+    forms: ClassVar = {
+        bytes.fromhex("77297b06"): (
+            Field("wallet", "address"),
+            Field("status", "uint8"),
+            Field("time", "uint256"),
+            Field("expires", "uint40"),
+        ),
+    }
+    wallet: str
+    status: int
+    time: int
+    expires: int
+
+
+class NotInRole(ContractRefusal):
+    """`caller` is not the one who may do this."""
+
+    forms: ClassVar = {
+        bytes.fromhex("2a129417"): (
+            Field("caller", "address"),
+            Field("expected", "address"),
+        ),
+    }
+    caller: str
+    expected: str
+
+
+class NotMatured(ContractRefusal):
+    """Units are repaid from `maturityDate` on; 0: never."""
+
+    forms: ClassVar = {
+        bytes.fromhex("f028b9ca"): (
+            Field("time", "uint256"),
+            Field("maturityDate", "uint40"),
+        ),
+    }
+    time: int
+    maturityDate: int
+
+
+class NotParty(ContractRefusal):
+    """Only the two who signed an order can cancel it."""
+
+    forms: ClassVar = {
+        bytes.fromhex("723bbd35"): (
+            Field("settlementId", "bytes32"),
+            Field("caller", "address"),
+        ),
+    }
+    settlementId: str
+    caller: str
+
+
+class NotPredecessor(ContractRefusal):
+    """Only the predecessor may bring holders over."""
+
+    forms: ClassVar = {
+        bytes.fromhex("47f2cacc"): (
+            Field("caller", "address"),
+            Field("expected", "address"),
+        ),
+    }
+    caller: str
+    expected: str
+
+
+class NotProposed(ContractRefusal):
+    """ParticipantRegistry, SecurityToken: This very call was not proposed, or was withdrawn, or was made already.
+    DvP: What is confirmed is not what was proposed; zero: nothing was."""
+
+    forms: ClassVar = {
+        bytes.fromhex("506e5258"): (Field("id", "bytes32"),),
+        bytes.fromhex("895fbce0"): (
+            Field("actual", "bytes32"),
+            Field("expected", "bytes32"),
+        ),
+    }
+    id: str
+    actual: str
+    expected: str
+
+
+class NotRegistered(ContractRefusal):
+    """`wallet` was never registered."""
+
+    forms: ClassVar = {
+        bytes.fromhex("bfc6c337"): (Field("wallet", "address"),),
+    }
+    wallet: str
+
+
+class NotRegistrar(ContractRefusal):
+    """`caller` is not the one who may do this."""
+
+    forms: ClassVar = {
+        bytes.fromhex("58118d98"): (
+            Field("caller", "address"),
+            Field("expected", "address"),
+        ),
+    }
+    caller: str
+    expected: str
+
+
+class NotSucceeded(ContractRefusal):
+    """`wallet` has no successor in the registry."""
+
+    forms: ClassVar = {
+        bytes.fromhex("27796311"): (Field("wallet", "address"),),
+    }
+    wallet: str
+
+
+class OrderMismatch(ContractRefusal):
+    """The presented movement and terms are not those locked under the seller's nonce."""
+
+    forms: ClassVar = {
+        bytes.fromhex("6aca75fe"): (
+            Field("settlementId", "bytes32"),
+            Field("actual", "bytes15"),
+            Field("expected", "bytes15"),
+        ),
+    }
+    settlementId: str
+    actual: str
+    expected: str
+
+
+class PayByBeforeLockBy(ContractRefusal):
+    """The order asks for the payment before the lock."""
+
+    forms: ClassVar = {
+        bytes.fromhex("444804f7"): (
+            Field("settlementId", "bytes32"),
+            Field("payBy", "uint40"),
+            Field("lockBy", "uint40"),
+        ),
+    }
+    settlementId: str
+    payBy: int
+    lockBy: int
+
+
+class PayByTooFar(ContractRefusal):
+    """The order would stay locked longer than MAX_LOCK."""
+
+    forms: ClassVar = {
+        bytes.fromhex("c73b300e"): (
+            Field("settlementId", "bytes32"),
+            Field("payBy", "uint40"),
+            Field("limit", "uint40"),
+        ),
+    }
+    settlementId: str
+    payBy: int
+    limit: int
+
+
+class ProofNotFromEpoch(ContractRefusal):
+    """Signers, absent and quorum are not the order's epoch: a signature is forged, or made for another outcome,
+    settlement, contract, chain or epoch."""
+
+    forms: ClassVar = {
+        bytes.fromhex("3d2dac9b"): (
+            Field("settlementId", "bytes32"),
+            Field("actual", "bytes32"),
+            Field("expected", "bytes32"),
+        ),
+    }
+    settlementId: str
+    actual: str
+    expected: str
+
+
+class ProposalExpired(ContractRefusal):
+    """The proposal can no longer be confirmed."""
+
+    forms: ClassVar = {
+        bytes.fromhex("2202a202"): (
+            Field("id", "bytes32"),
+            Field("time", "uint256"),
+            Field("expires", "uint40"),
+        ),
+    }
+    id: str
+    time: int
+    expires: int
+
+
+class QuorumNotReached(ContractRefusal):
+    """Too few agents signed."""
+
+    forms: ClassVar = {
+        bytes.fromhex("367c00ba"): (
+            Field("settlementId", "bytes32"),
+            Field("signed", "uint256"),
+            Field("quorum", "uint256"),
+        ),
+    }
+    settlementId: str
+    signed: int
+    quorum: int
+
+
+class RolesNotApart(ContractRefusal):
+    """Officer and confirmer must be given, be two, and be no agents."""
+
+    forms: ClassVar = {
+        bytes.fromhex("5e8ddc28"): (Field("role", "address"),),
+    }
+    role: str
+
+
+class SameHands(ContractRefusal):
+    """Two hands are needed, and `both` would be one."""
+
+    forms: ClassVar = {
+        bytes.fromhex("6d817ac2"): (Field("both", "address"),),
+    }
+    both: str
+
+
+class SameParty(ContractRefusal):
+    """A trade with oneself delivers nothing."""
+
+    forms: ClassVar = {
+        bytes.fromhex("280c22f8"): (
+            Field("settlementId", "bytes32"),
+            Field("party", "address"),
+        ),
+    }
+    settlementId: str
+    party: str
+
+
+class SecurityPaused(ContractRefusal):
+    """The security is paused."""
+
+    forms: ClassVar = {
+        bytes.fromhex("2d291308"): (Field("isin", "bytes12"),),
+    }
+    isin: str
+
+
+class StarvedOfGas(ContractRefusal):
+    """Leg `index` might lack gas through the caller's fault: nothing of the batch was done."""
+
+    forms: ClassVar = {
+        bytes.fromhex("84426806"): (
+            Field("index", "uint256"),
+            Field("actual", "uint256"),
+            Field("expected", "uint256"),
+        ),
+    }
+    index: int
+    actual: int
+    expected: int
+
+
+class StatusNotReachable(ContractRefusal):
+    """Neither back to None, nor out of Closed."""
+
+    forms: ClassVar = {
+        bytes.fromhex("022ce2cc"): (
+            Field("wallet", "address"),
+            Field("actual", "uint8"),
+            Field("requested", "uint8"),
+        ),
+    }
+    wallet: str
+    actual: int
+    requested: int
+
+
+class SuccessorAlreadyNamed(ContractRefusal):
+    """The security has its successor: nothing is issued here, and no other can be named."""
+
+    forms: ClassVar = {
+        bytes.fromhex("9ce23668"): (Field("successor", "address"),),
+    }
+    successor: str
+
+
+class TooEarly(ContractRefusal):
+    """The wait that this needs is not over: it may be done after `from`."""
+
+    forms: ClassVar = {
+        bytes.fromhex("c8f1917b"): (
+            Field("time", "uint256"),
+            Field("from", "uint40"),
+        ),
+    }
+    time: int
+    from_: int
+
+
+class TooManyDocuments(ContractRefusal):
+    """The security has its `limit` documents."""
+
+    forms: ClassVar = {
+        bytes.fromhex("a6330cc2"): (
+            Field("name", "bytes32"),
+            Field("limit", "uint256"),
+        ),
+    }
+    name_: str
+    limit: int
+
+
+class TooManyJurisdictions(ContractRefusal):
+    """The registry has given all its `limit` numbers away."""
+
+    forms: ClassVar = {
+        bytes.fromhex("a477471c"): (
+            Field("jurisdiction", "bytes2"),
+            Field("limit", "uint256"),
+        ),
+    }
+    jurisdiction: str
+    limit: int
+
+
+class UnfitSuccessor(ContractRefusal):
+    """`successor` is not this security's: another ISIN, registry or predecessor, or no contract."""
+
+    forms: ClassVar = {
+        bytes.fromhex("062db610"): (Field("successor", "address"),),
+    }
+    successor: str
+
+
+class UnknownDocument(ContractRefusal):
+    """There is no document of that name."""
+
+    forms: ClassVar = {
+        bytes.fromhex("15d9cfda"): (Field("name", "bytes32"),),
+    }
+    name_: str
+
+
+class UnknownJurisdiction(ContractRefusal):
+    """No participant ever had this jurisdiction, nor was it numbered."""
+
+    forms: ClassVar = {
+        bytes.fromhex("8c75cc02"): (Field("jurisdiction", "bytes2"),),
+    }
+    jurisdiction: str
+
+
+class UnsafeQuorum(ContractRefusal):
+    """quorum ≤ agents and 2 * quorum - agents > faulty do not both hold: two halves could split."""
+
+    forms: ClassVar = {
+        bytes.fromhex("4d519ba0"): (
+            Field("agents", "uint256"),
+            Field("quorum", "uint8"),
+            Field("faulty", "uint8"),
+        ),
+    }
+    agents: int
+    quorum: int
+    faulty: int
+
+
+class WrongProposer(ContractRefusal):
+    """The proposal is not that of the one whose word is needed."""
+
+    forms: ClassVar = {
+        bytes.fromhex("18dd3d19"): (
+            Field("id", "bytes32"),
+            Field("actual", "address"),
+            Field("expected", "address"),
+        ),
+    }
+    id: str
+    actual: str
+    expected: str
+
+
+class WrongRole(ContractRefusal):
+    """`caller` does not hold the role."""
+
+    forms: ClassVar = {
+        bytes.fromhex("abec787c"): (
+            Field("caller", "address"),
+            Field("role", "uint8"),
+            Field("expected", "address"),
+        ),
+    }
+    caller: str
+    role: int
+    expected: str
+
+
+class WrongStatus(ContractRefusal):
+    """The settlement is not where this call needs it."""
+
+    forms: ClassVar = {
+        bytes.fromhex("a41c160e"): (
+            Field("settlementId", "bytes32"),
+            Field("actual", "uint8"),
+            Field("expected", "uint8"),
+        ),
+    }
+    settlementId: str
+    actual: int
+    expected: int
+
+
+class ZeroAddress(ContractRefusal):
+    """Registry and roles must be given."""
+
+    forms: ClassVar = {
+        bytes.fromhex("d92e233d"): (),
+    }
+
+
+class ZeroQuantity(ContractRefusal):
+    """An order moves at least one base unit."""
+
+    forms: ClassVar = {
+        bytes.fromhex("16b669f8"): (Field("settlementId", "bytes32"),),
+    }
+    settlementId: str
+
+
+REFUSALS: tuple[type[ContractRefusal], ...] = (
+    AgentsNotAscending,
+    AlreadyEnded,
+    AlreadyProposed,
+    AlreadyRegistered,
+    AlreadySucceeded,
+    BadAgentCount,
+    BadPart,
+    DifferentEntity,
+    DuplicateEarmarker,
+    DuplicateRole,
+    ERC20InsufficientAllowance,
+    ERC20InsufficientBalance,
+    ERC20InvalidReceiver,
+    ERC20InvalidSpender,
+    ERC2612ExpiredSignature,
+    ERC2612InvalidSigner,
+    ERC7943CannotReceive,
+    ERC7943CannotSend,
+    ERC7943CannotTransfer,
+    ERC7943InsufficientUnfrozenBalance,
+    EmptyDocument,
+    EmptyLei,
+    GroupMismatch,
+    InsufficientEarmark,
+    InsufficientFreeUnits,
+    InvalidSignature,
+    InvalidTerms,
+    InvestorClassNotAllowed,
+    InvestorClassOutOfRange,
+    IssuanceLimitExceeded,
+    JurisdictionNotAllowed,
+    LengthMismatch,
+    LockByPassed,
+    MalformedProof,
+    MixedEpochs,
+    NoRole,
+    NoSuccessor,
+    NoToken,
+    NonceUsed,
+    NotConfirmer,
+    NotCurrentEpoch,
+    NotDivisible,
+    NotEarmarker,
+    NotEligible,
+    NotInRole,
+    NotMatured,
+    NotParty,
+    NotPredecessor,
+    NotProposed,
+    NotRegistered,
+    NotRegistrar,
+    NotSucceeded,
+    OrderMismatch,
+    PayByBeforeLockBy,
+    PayByTooFar,
+    ProofNotFromEpoch,
+    ProposalExpired,
+    QuorumNotReached,
+    RolesNotApart,
+    SameHands,
+    SameParty,
+    SecurityPaused,
+    StarvedOfGas,
+    StatusNotReachable,
+    SuccessorAlreadyNamed,
+    TooEarly,
+    TooManyDocuments,
+    TooManyJurisdictions,
+    UnfitSuccessor,
+    UnknownDocument,
+    UnknownJurisdiction,
+    UnsafeQuorum,
+    WrongProposer,
+    WrongRole,
+    WrongStatus,
+    ZeroAddress,
+    ZeroQuantity,
+)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from .model_dvp import IN_PARTS, LOCKED, NONE, PAID, Movement, Terms
+from .model_dvp import NONE, Movement, Terms
 from .model_proofs import Epoch
 from .typed import Key, compact, high_s
 from .world import DAY, NOBODY, Order, Stage
@@ -99,7 +99,7 @@ def find(stage: Stage, *statuses: int) -> Order | None:
 # Parties
 
 
-def signatures(stage: Stage, order: Order, signed: bytes | None = None) -> tuple[bytes, bytes]:
+def signatures(stage: Stage, order: Order) -> tuple[bytes, bytes]:
     """The seller's and the buyer's over the order's id."""
     both = [_signature(stage, party, order.id) for party in (order.movement.seller, order.movement.buyer)]
     return both[0], both[1]
@@ -218,6 +218,3 @@ def next_epoch(stage: Stage) -> Epoch:
     if stage.odds(0.05):
         officer = stage.pick(confirmer, "0x" + "00" * 20, *agents)
     return Epoch(tuple(agents), quorum, faulty, officer, confirmer)
-
-
-OPEN = (LOCKED, PAID, IN_PARTS)

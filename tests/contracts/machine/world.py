@@ -1,6 +1,5 @@
 """Everyone and everything of one market, deployed once; each run begins from a snapshot of it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, NamedTuple
@@ -15,7 +14,7 @@ from .model_token import TokenModel
 from .rules import ZERO
 from .typed import Digests, Key, Keyring, compact
 
-__all__ = ["DAY", "FAR", "LEIS", "MATURITY", "NOBODY", "OPENING_GAS", "START", "Order", "Stage", "World", "named"]
+__all__ = ["DAY", "FAR", "LEIS", "MATURITY", "NOBODY", "OPENING_GAS", "START", "Order", "Stage", "World"]
 
 DAY = 86_400
 START = 1_750_000_000
@@ -230,10 +229,3 @@ class Stage:
 
     def data(self, call: Call) -> bytes:
         return self.world.codec.encode(call.contract, call.function, call.arguments)
-
-
-def named(world: World) -> Mapping[str, str]:
-    """Address to name, for reports."""
-    names = {key.address: name for name, key in world.keys.items()}
-    names |= {world.registry: "registry", world.dvp: "dvp", world.token: "token", world.other_token: "other token"}
-    return names | {world.next_token: "next token", world.hostile: "hostile token"}

@@ -70,10 +70,19 @@ def conduct_of_a_token(stage: Stage) -> Call:
     payload = b""
     if stage.odds(0.6):
         built = sent_back(stage) if stage.odds(0.5) else stage.dice.choice(REENTERED)(stage)
-        if built is not None:
+        if built is not None and not asks_a_wallet(stage, built):
             payload = stage.data(built)
             stage.market.payloads[payload] = built
     return Call(stage.world.address("stranger"), "HostileToken", token, "become", (conduct, payload))
+
+
+def asks_a_wallet(stage: Stage, call: Call) -> bool:
+    """Whether a wallet contract is asked: one that burns its gas leaves the calling token none of a batch's share to
+    end with, which the model, counting no gas, does not foresee."""
+    if call.function not in ("lock", "lockPart", "cancelOrder"):
+        return False
+    movement = call.arguments[0][0]
+    return bool({movement[1], movement[2]} & stage.world.operators.keys())
 
 
 def sent_back(stage: Stage) -> Call | None:

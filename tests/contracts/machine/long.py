@@ -1,0 +1,112 @@
+"""The long run, in parts: each part is one seed; what is done is kept, so it can be interrupted and goes on.
+
+`python -m contracts.machine.long --calls 1000000`, in `tests/`; `make deep` runs it until it has enough.
+"""
+
+import argparse
+import hashlib
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from lockstep.chain import compiler
+
+from .reading import Layout
+from .runner import Tally, Violation, run_seed
+from .world import World
+
+__all__ = ["KEPT", "Progress", "go_on", "revision"]
+
+KEPT = compiler.REPOSITORY / ".build" / "machine" / "long.json"
+STEPS = 1_000
+STRIDE = 10
+UNUSED_HERE = {"long", "page", "planted", "table"}
+
+
+@dataclass
+class Progress:
+    """What is done of one revision of contracts and machine. Seeds are taken in order: `seeds` of them are done."""
+
+    revision: str
+    seeds: int = 0
+    calls: int = 0
+    seconds: float = 0.0
+    accepted: int = 0
+    refused: int = 0
+    events: dict[str, int] = field(default_factory=dict)
+    violations: list[str] = field(default_factory=list)
+
+    @classmethod
+    def at(cls, path: Path) -> "Progress":
+        """What was kept, if it is of this revision."""
+        fresh = cls(revision())
+        if not path.exists():
+            return fresh
+        kept = cls(**json.loads(path.read_text()))
+        return kept if kept.revision == fresh.revision else fresh
+
+    def keep(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_suffix(".draft")
+        draft.write_text(json.dumps(asdict(self), indent=1))
+        draft.replace(path)
+
+    def add(self, tally: Tally, seconds: float) -> None:
+        self.seeds += 1
+        self.calls += tally.calls
+        self.seconds = round(self.seconds + seconds, 3)
+        self.accepted += sum(tally.accepted.values())
+        self.refused += sum(tally.refused.values())
+        for name, times in tally.events.items():
+            self.events[name] = self.events.get(name, 0) + times
+
+    def __str__(self) -> str:
+        rate = self.calls / self.seconds if self.seconds else 0
+        return (
+            f"{self.calls:,} calls in {self.seeds} runs, {self.accepted:,} accepted, {self.refused:,} refused, "
+            f"{rate:,.0f} calls a second of the processor, {len(self.violations)} violations"
+        )
+
+
+def revision() -> str:
+    """Changes with the shipped contracts, the mocks and the machine itself: other code begins anew."""
+    files = [*compiler.COMPILED.glob("*.json"), *(compiler.CONTRACTS / "mocks").glob("*.sol")]
+    files += [one for one in Path(__file__).parent.glob("*.py") if one.stem not in UNUSED_HERE]
+    return hashlib.sha256(b"".join(one.read_bytes() for one in sorted(files))).hexdigest()[:16]
+
+
+def go_on(path: Path, calls: int, seconds: float, say: Callable[[str], object]) -> Progress:
+    """Go on from what is kept until `calls` are made in all or `seconds` have passed; a violation is kept too."""
+    progress = Progress.at(path)
+    say(f"begins with {progress}")
+    world, began = World(), time.monotonic()
+    layout = Layout(world)
+    while progress.calls < calls and time.monotonic() - began < seconds:
+        tally, started = Tally(), time.process_time()
+        try:
+            run_seed(world, layout, progress.seeds, STEPS, tally)
+        except Violation as violation:
+            progress.violations.append(str(violation))
+            say(str(violation))
+        progress.add(tally, time.process_time() - started)
+        progress.keep(path)
+        if progress.seeds % STRIDE == 0:
+            say(str(progress))
+    say(f"ends with {progress}")
+    return progress
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--calls", type=int, default=1_000_000, help="in all, with those of earlier parts")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="of this part")
+    given = parser.parse_args()
+    done = go_on(KEPT, given.calls, given.seconds, lambda line: print(line, flush=True))  # noqa: T201
+    return 1 if done.violations else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,164 @@
+"""Bugs to plant in the contracts, to see that the machine finds them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import count
+
+from .artifacts import mutant
+from .reading import Layout
+from .runner import Tally, Violation, run_seed
+from .world import World
+
+__all__ = ["PLANTED", "Planted", "calls_until_found"]
+
+STEPS = 500
+
+
+@dataclass(frozen=True)
+class Planted:
+    """`contract` with one text replaced in each named file."""
+
+    name: str
+    contract: str
+    changes: Mapping[str, tuple[str, str]]
+
+
+PLANTED = (
+    Planted(
+        "units that were paid go back to the seller",
+        "DvP",
+        {
+            "DvP.sol": (
+                "        (slot, pair, status) = _open(id, movement);\n"
+                "        if (status != Status.Locked) revert WrongStatus(id, status, Status.Locked);\n",
+                "        (slot, pair, status) = _open(id, movement);\n",
+            )
+        },
+    ),
+    Planted(
+        "earmarks of the second lane count as free",
+        "SecurityToken",
+        {
+            "libraries/Accounts.sol": (
+                "return earmarked(account, LANE_0) + earmarked(account, LANE_1) + earmarked(account, LANE_2);",
+                "return earmarked(account, LANE_0) + earmarked(account, LANE_2);",
+            )
+        },
+    ),
+    Planted(
+        "the buyer's signature is not asked for",
+        "DvP",
+        {
+            "DvP.sol": (
+                "        if (!movement.buyer.isFrom(id, buyerSignature)) "
+                "revert InvalidSignature(id, movement.buyer);\n",
+                "        buyerSignature;\n",
+            )
+        },
+    ),
+    Planted(
+        "a registration counts one second less",
+        "ParticipantRegistry",
+        {
+            "libraries/Records.sol": (
+                "iszero(lt(shr(expiryBit, record), add(active, timestamp())))",
+                "gt(shr(expiryBit, record), add(active, timestamp()))",
+            )
+        },
+    ),
+    Planted(
+        "a batch delivers again what ended",
+        "DvP",
+        {
+            "DvP.sol": (
+                "if (prefix != Lanes.prefixOf(id) || (status != Status.Locked && status != Status.Paid)) {",
+                "if (prefix != Lanes.prefixOf(id)) {",
+            )
+        },
+    ),
+    Planted(
+        "a long stop may begin at payBy",
+        "DvP",
+        {"DvP.sol": ("uint40 from = order.terms.payBy + GRACE;", "uint40 from = order.terms.payBy;")},
+    ),
+    Planted(
+        "writing a lane wipes its neighbour",
+        "DvP",
+        {
+            "libraries/Lanes.sol": (
+                "(LanePair.unwrap(pair) & ~(LANE_MASK << shift)) | (lane << shift)",
+                "(LanePair.unwrap(pair) & 0) | (lane << shift)",
+            )
+        },
+    ),
+    Planted(
+        "an order in parts is delivered beyond its quantity",
+        "DvP",
+        {"DvP.sol": ("lockedInParts[id] = movement.quantity - remaining;", "lockedInParts[id] = locked | 1;")},
+    ),
+    Planted(
+        "units released for a lost wallet stay there",
+        "SecurityToken",
+        {
+            "SecurityToken.sol": (
+                "sender, quantity);\n        if (account.has(Accounts.RECOVERED)) {",
+                "sender, quantity);\n        if (account.has(Accounts.RECOVERED) && quantity == 0) {",
+            )
+        },
+    ),
+    Planted(
+        "an allowance is not used up",
+        "SecurityToken",
+        {
+            "token/Allowances.sol": (
+                "allowance[from][msg.sender] = allowed - value;",
+                "allowance[from][msg.sender] = allowed;",
+            )
+        },
+    ),
+    Planted(
+        "a token that calls back settles twice",
+        "DvP",
+        {
+            "DvP.sol": (
+                "        slot.pair = pair.write(movement.nonce, Status.Settled, id);\n"
+                "        emit Settled(id);\n"
+                "        ISecurityToken(movement.token)"
+                ".settleEarmark(movement.seller, movement.buyer, movement.quantity);\n",
+                "        emit Settled(id);\n"
+                "        ISecurityToken(movement.token)"
+                ".settleEarmark(movement.seller, movement.buyer, movement.quantity);\n"
+                "        slot.pair = pair.write(movement.nonce, Status.Settled, id);\n",
+            )
+        },
+    ),
+    Planted(
+        "a proof of any quorum counts",
+        "DvP",
+        {"libraries/Proofs.sol": ("epoch[1] = bytes32(quorum);", "epoch[1] = bytes32(uint256(3));")},
+    ),
+    Planted(
+        "a proposal outlives its seven days",
+        "SecurityToken",
+        {
+            "libraries/DualControl.sol": (
+                "        if (expires.hasPassed()) revert IDualControl.ProposalExpired(id, block.timestamp, expires);\n",
+                "",
+            )
+        },
+    ),
+)
+
+
+def calls_until_found(planted: Planted, limit: int, first_seed: int = 0) -> tuple[int, Violation]:
+    """How many calls it took, and what was found; raises AssertionError after `limit` calls without a violation."""
+    world = World(planted=mutant(planted.contract, planted.changes))
+    layout, tally = Layout(world), Tally()
+    for seed in count(first_seed):
+        try:
+            run_seed(world, layout, seed, STEPS, tally)
+        except Violation as found:
+            return tally.calls, found
+        if tally.calls > limit:
+            break
+    raise AssertionError(f"{planted.name}: not found in {tally.calls} calls")

@@ -1,35 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {DvPNet} from "./DvPNet.sol";
 import {IDvP} from "./interfaces/IDvP.sol";
+import {IDvPNet} from "./interfaces/IDvPNet.sol";
 import {ISecurityToken} from "./interfaces/ISecurityToken.sol";
 import {Attempts} from "./libraries/Attempts.sol";
+import {CycleRecord} from "./libraries/Cycles.sol";
 import {Deadline} from "./libraries/Deadline.sol";
+import {DvPState, Slot, State} from "./libraries/DvPState.sol";
 import {LanePair, Lanes} from "./libraries/Lanes.sol";
+import {Netting} from "./libraries/Netting.sol";
 import {Proofs} from "./libraries/Proofs.sol";
 import {Signatures} from "./libraries/Signatures.sol";
 import {TypedData} from "./libraries/TypedData.sol";
 
 /// @title Delivery versus payment, the asset's side
-contract DvP is IDvP {
+contract DvP is IDvP, IDvPNet {
     using Deadline for uint40;
     using Proofs for bytes;
     using Signatures for address;
 
-    uint8 private constant PAID = 1;
-    uint8 private constant NEVER = 2;
+    /// @inheritdoc IDvP
+    uint40 public constant MAX_LOCK = DvPState.MAX_LOCK;
 
     /// @inheritdoc IDvP
-    uint40 public constant MAX_LOCK = 30 days;
+    uint40 public constant GRACE = DvPState.GRACE;
 
     /// @inheritdoc IDvP
-    uint40 public constant GRACE = 5 days;
-
-    /// @inheritdoc IDvP
-    uint40 public constant CHALLENGE = 2 days;
+    uint40 public constant CHALLENGE = DvPState.CHALLENGE;
 
     /// @inheritdoc IDvP
     uint40 public constant ROTATION_DELAY = 45 days;
+
+    /// @inheritdoc IDvPNet
+    uint256 public constant MAX_LEGS = Netting.MAX_LEGS;
+
+    /// @inheritdoc IDvPNet
+    uint256 public constant MAX_POSITIONS = Netting.MAX_POSITIONS;
 
     /// @dev The most gas that one delivery gets in a batch. A token within it can only harm its own leg.
     uint256 private constant DELIVER_GAS = 200_000;
@@ -37,60 +45,19 @@ contract DvP is IDvP {
     /// @dev The most gas that one lock gets in a batch: two wallets' judgement, the token's, and our own.
     uint256 private constant LOCK_GAS = 2 * Signatures.WALLET_GAS + 300_000;
 
-    string private constant NAME = "Lockstep DvP";
-    string private constant VERSION = "1";
+    uint256 private immutable _chainId;
+    bytes32 private immutable _domain;
 
-    uint256 private immutable _deploymentChainId;
-    bytes32 private immutable _deploymentDomain;
+    /// @inheritdoc IDvPNet
+    address public immutable netCode;
 
-    /// @dev One slot, from the low end; a lock reads it for the epoch alone:
-    ///
-    ///   0              32        192    256
-    ///   | currentEpoch | officer | free |
-    ///
-    /// @inheritdoc IDvP
-    uint32 public currentEpoch;
-
-    /// @inheritdoc IDvP
-    address public officer;
-
-    /// @dev The proposed rotation's wait stands beside the confirmer, who ends it.
-    /// @inheritdoc IDvP
-    address public confirmer;
-    uint40 private _rotationFrom;
-    bytes32 private _proposedRotation;
-
-    /// @inheritdoc IDvP
-    mapping(uint32 epoch => bytes32) public epochHash;
-
-    /// @inheritdoc IDvP
-    mapping(bytes32 settlementId => uint40) public longStopFrom;
-
-    /// @dev The whole ids that Paid was recorded for: a prefix alone must never deliver without a proof.
-    mapping(bytes32 settlementId => bool) private _paid;
-
-    /// @inheritdoc IDvP
-    mapping(bytes32 orderId => uint64) public lockedInParts;
-
-    /// @dev Two nonces a slot; drawn in libraries/Lanes.sol. Never deleted. A struct only so that code can hold a
-    /// reference to the slot.
-    struct Slot {
-        LanePair pair;
-    }
-
-    // Written through references that _slot gives.
-    // slither-disable-next-line uninitialized-state
-    mapping(uint256 sellerAndSlot => Slot) private _lanes;
-
-    modifier only(address role) {
-        if (msg.sender != role) revert NotInRole(msg.sender, role);
-        _;
-    }
+    State private _state;
 
     /// @param first the agents and roles of epoch 1.
     constructor(Epoch memory first) {
-        _deploymentChainId = block.chainid;
-        _deploymentDomain = _domain();
+        _chainId = block.chainid;
+        _domain = TypedData.domain(address(this));
+        netCode = address(new DvPNet());
         _startEpoch(1, first);
     }
 
@@ -133,20 +100,22 @@ contract DvP is IDvP {
         uint32 part,
         uint64 quantity,
         bytes calldata sellerSignature,
-        bytes calldata buyerSignature
+        bytes calldata buyerSignature,
+        bytes calldata partSignature
     ) external returns (bytes32 id) {
         bytes32 orderId = _idOf(order);
         Terms calldata terms = order.terms;
         _validate(orderId, order.movement, terms);
-        if (terms.minimumLot == 0 || terms.group != 0 || part == 0 || part > type(uint64).max - order.movement.nonce) {
+        if (terms.minimumLot == 0 || terms.group != 0 || !Lanes.isDivisible(order.movement.nonce, part)) {
             revert NotDivisible(orderId, part);
         }
         uint64 remaining = _takeFromOrder(orderId, order.movement, terms.minimumLot, quantity);
         _requireSigned(orderId, order.movement, sellerSignature, buyerSignature);
+        _requirePartSigned(orderId, order.movement.seller, part, quantity, partSignature);
 
         Order memory child = order;
         child.movement.quantity = quantity;
-        child.movement.nonce += part;
+        child.movement.nonce = Lanes.nonceOfPart(order.movement.nonce, part);
         child.terms.part = part;
         child.terms.minimumLot = 0;
         id = _digest(
@@ -165,6 +134,7 @@ contract DvP is IDvP {
     function cancelOrder(Order calldata order, bytes calldata sellerSignature) external {
         Movement calldata movement = order.movement;
         bytes32 id = _idOf(order);
+        _requireOrdinary(id, movement.nonce);
         if (msg.sender != movement.seller) {
             if (msg.sender != movement.buyer) revert NotParty(id, msg.sender);
             if (!movement.seller.isFrom(id, sellerSignature)) revert InvalidSignature(id, movement.seller);
@@ -172,7 +142,7 @@ contract DvP is IDvP {
         Slot storage slot = _slot(movement.seller, movement.nonce);
         LanePair pair = slot.pair;
         (Status status, bytes15 prefix) = pair.read(movement.nonce);
-        bool divided = status == Status.InParts && lockedInParts[id] != 0;
+        bool divided = status == Status.InParts && _state.lockedInParts[id] != 0;
         if (status != Status.None && !divided) revert NonceUsed(id, movement.seller, movement.nonce, status, prefix);
 
         slot.pair = pair.write(movement.nonce, Status.Cancelled, id);
@@ -186,7 +156,7 @@ contract DvP is IDvP {
         Movement calldata movement = leg.movement;
         bytes32 id = _idOf(movement, leg.hashOfTerms);
         (Slot storage slot, LanePair pair, Status status) = _open(id, movement);
-        if (status == Status.Locked || !_paid[id]) _requireOutcome(id, PAID, movement.epoch, proof);
+        if (status == Status.Locked || !_state.paid[id]) _requireOutcome(id, DvPState.PAID, movement.epoch, proof);
 
         slot.pair = pair.write(movement.nonce, Status.Settled, id);
         emit Settled(id);
@@ -203,8 +173,8 @@ contract DvP is IDvP {
             ids[i] = _idOf(movement, legs[i].hashOfTerms);
             if (movement.epoch != epoch) revert MixedEpochs(ids[i], movement.epoch, epoch);
         }
-        bytes32 digest = _digest(TypedData.hashOutcomes(ids, PAID, epoch));
-        proof.requireQuorum(ids[0], digest, epoch, epochHash[epoch]);
+        bytes32 digest = _digestNow(TypedData.hashOutcomes(ids, DvPState.PAID, epoch));
+        proof.requireQuorum(ids[0], digest, epoch, _state.epochHash[epoch]);
 
         for (uint256 i = 0; i < legs.length; ++i) {
             _requireGas(i, DELIVER_GAS);
@@ -217,10 +187,10 @@ contract DvP is IDvP {
         Movement calldata movement = leg.movement;
         bytes32 id = _idOf(movement, leg.hashOfTerms);
         (Slot storage slot, LanePair pair) = _locked(id, movement);
-        _requireOutcome(id, PAID, movement.epoch, proof);
+        _requireOutcome(id, DvPState.PAID, movement.epoch, proof);
 
         slot.pair = pair.write(movement.nonce, Status.Paid, id);
-        _paid[id] = true;
+        _state.paid[id] = true;
         emit PaidRecorded(id);
     }
 
@@ -229,63 +199,144 @@ contract DvP is IDvP {
         Movement calldata movement = leg.movement;
         bytes32 id = _idOf(movement, leg.hashOfTerms);
         (Slot storage slot, LanePair pair) = _locked(id, movement);
-        _requireOutcome(id, NEVER, movement.epoch, proof);
+        _requireOutcome(id, DvPState.NEVER, movement.epoch, proof);
         _giveBack(id, movement, slot, pair);
     }
 
     // Long stop
 
     /// @inheritdoc IDvP
-    function proposeLongStop(Order calldata order) external only(officer) {
+    function proposeLongStop(Order calldata order) external {
+        _state.requireOfficer();
         bytes32 id = _idOf(order);
         _locked(id, order.movement);
-        uint40 from = order.terms.payBy + GRACE;
-        if (!from.hasPassed()) revert TooEarly(block.timestamp, from);
-        if (longStopFrom[id] != 0) revert AlreadyProposed(id, longStopFrom[id]);
-        longStopFrom[id] = CHALLENGE.fromNow();
-        emit LongStopProposed(id, longStopFrom[id]);
+        _state.proposeLongStop(id, order.terms.payBy);
     }
 
     /// @inheritdoc IDvP
-    function confirmLongStop(Leg calldata leg) external only(confirmer) {
+    function confirmLongStop(Leg calldata leg) external {
+        _state.requireConfirmer();
         Movement calldata movement = leg.movement;
         bytes32 id = _idOf(movement, leg.hashOfTerms);
         (Slot storage slot, LanePair pair) = _locked(id, movement);
-        uint40 from = longStopFrom[id];
-        if (from == 0) revert NotProposed(id, 0);
-        if (!from.hasPassed()) revert TooEarly(block.timestamp, from);
+        _state.requireLongStop(id);
         _giveBack(id, movement, slot, pair);
+    }
+
+    // Cycles: netCode's code, on this storage
+
+    /// @inheritdoc IDvPNet
+    function lockNet(Cycle calldata cycle, int256[] calldata limits, bytes[] calldata signatures)
+        external
+        returns (bytes32)
+    {
+        (cycle, limits, signatures);
+        _runNetCode();
+    }
+
+    /// @inheritdoc IDvPNet
+    function settleNet(bytes32 id, Net calldata net, bytes calldata proof) external {
+        (id, net, proof);
+        _runNetCode();
+    }
+
+    /// @inheritdoc IDvPNet
+    function recordPaidNet(bytes32 id, Net calldata net, bytes calldata proof) external {
+        (id, net, proof);
+        _runNetCode();
+    }
+
+    /// @inheritdoc IDvPNet
+    function giveBackNet(bytes32 id, Net calldata net, bytes calldata proof) external {
+        (id, net, proof);
+        _runNetCode();
+    }
+
+    /// @inheritdoc IDvPNet
+    function proposeNetLongStop(bytes32 id, Net calldata net) external {
+        (id, net);
+        _runNetCode();
+    }
+
+    /// @inheritdoc IDvPNet
+    function confirmNetLongStop(bytes32 id, Net calldata net) external {
+        (id, net);
+        _runNetCode();
     }
 
     // Epochs
 
     /// @inheritdoc IDvP
     function rotate(Epoch calldata next, bytes calldata proof) external {
-        uint32 current = currentEpoch;
+        uint32 current = _state.currentEpoch;
         bytes32 digest = rotationDigest(next);
-        proof.requireQuorum(digest, digest, current, epochHash[current]);
+        proof.requireQuorum(digest, digest, current, _state.epochHash[current]);
         _startEpoch(current + 1, next);
     }
 
     /// @inheritdoc IDvP
-    function proposeRotation(Epoch calldata next) external only(officer) {
-        uint32 number = currentEpoch + 1;
-        _proposedRotation = TypedData.hashRotation(number, next);
-        _rotationFrom = ROTATION_DELAY.fromNow();
-        emit RotationProposed(number, _proposedRotation, _rotationFrom);
+    function proposeRotation(Epoch calldata next) external {
+        _state.requireOfficer();
+        uint32 number = _state.currentEpoch + 1;
+        bytes32 rotation = TypedData.hashRotation(number, next);
+        uint40 from = ROTATION_DELAY.fromNow();
+        (_state.proposedRotation, _state.rotationFrom) = (rotation, from);
+        emit RotationProposed(number, rotation, from);
     }
 
     /// @inheritdoc IDvP
-    function confirmRotation(Epoch calldata next) external only(confirmer) {
-        uint32 number = currentEpoch + 1;
+    function confirmRotation(Epoch calldata next) external {
+        _state.requireConfirmer();
+        uint32 number = _state.currentEpoch + 1;
         // The hash names the number: a proposal dies with the epoch it was made in.
         bytes32 rotation = TypedData.hashRotation(number, next);
-        if (rotation != _proposedRotation) revert NotProposed(rotation, _proposedRotation);
-        if (!_rotationFrom.hasPassed()) revert TooEarly(block.timestamp, _rotationFrom);
+        if (rotation != _state.proposedRotation) revert NotProposed(rotation, _state.proposedRotation);
+        if (!_state.rotationFrom.hasPassed()) revert TooEarly(block.timestamp, _state.rotationFrom);
         _startEpoch(number, next);
     }
 
     // Views
+
+    /// @inheritdoc IDvP
+    function currentEpoch() external view returns (uint32) {
+        return _state.currentEpoch;
+    }
+
+    /// @inheritdoc IDvP
+    function officer() external view returns (address) {
+        return _state.officer;
+    }
+
+    /// @inheritdoc IDvP
+    function confirmer() external view returns (address) {
+        return _state.confirmer;
+    }
+
+    /// @inheritdoc IDvP
+    function epochHash(uint32 epoch) external view returns (bytes32) {
+        return _state.epochHash[epoch];
+    }
+
+    /// @inheritdoc IDvP
+    function longStopFrom(bytes32 id) external view returns (uint40) {
+        return _state.longStopFrom(id);
+    }
+
+    /// @inheritdoc IDvP
+    function lockedInParts(bytes32 orderId) external view returns (uint64) {
+        return _state.lockedInParts[orderId];
+    }
+
+    /// @inheritdoc IDvPNet
+    function statusOfNet(bytes32 id) external view returns (Status status, bytes31 netHash) {
+        CycleRecord record = _state.cycles[id];
+        return (record.status(), record.netHash());
+    }
+
+    /// @inheritdoc IDvPNet
+    function netSettlementId(Cycle calldata cycle) external view returns (bytes32) {
+        return _digest(TypedData.hashCycle(cycle));
+    }
 
     /// @inheritdoc IDvP
     function settlementId(Order calldata order) external view returns (bytes32) {
@@ -318,12 +369,12 @@ contract DvP is IDvP {
         )
     {
         // 0x0f: name, version, chain id and contract are used; salt and extensions are not.
-        return (hex"0f", NAME, VERSION, block.chainid, address(this), bytes32(0), new uint256[](0));
+        return (hex"0f", TypedData.NAME, TypedData.VERSION, block.chainid, address(this), bytes32(0), new uint256[](0));
     }
 
     /// @inheritdoc IDvP
     function outcomesDigest(bytes32[] calldata ids, uint8 result, uint32 epoch) external view returns (bytes32) {
-        return _digest(TypedData.hashOutcomes(ids, result, epoch));
+        return _digestNow(TypedData.hashOutcomes(ids, result, epoch));
     }
 
     /// @inheritdoc IDvP
@@ -342,12 +393,12 @@ contract DvP is IDvP {
 
     /// @inheritdoc IDvP
     function outcomeDigest(bytes32 id, uint8 result, uint32 epoch) public view returns (bytes32) {
-        return _digest(TypedData.hashOutcome(id, result, epoch));
+        return _digestNow(TypedData.hashOutcome(id, result, epoch));
     }
 
     /// @inheritdoc IDvP
     function rotationDigest(Epoch calldata next) public view returns (bytes32) {
-        return _digest(TypedData.hashRotation(currentEpoch + 1, next));
+        return _digestNow(TypedData.hashRotation(_state.currentEpoch + 1, next));
     }
 
     // What the calls above share
@@ -367,10 +418,8 @@ contract DvP is IDvP {
             previous = agent;
         }
         bytes32 hash = Proofs.epochHash(number, next.quorum, next.agents);
-        currentEpoch = number;
-        officer = next.officer;
-        confirmer = next.confirmer;
-        epochHash[number] = hash;
+        (_state.currentEpoch, _state.officer, _state.confirmer) = (number, next.officer, next.confirmer);
+        _state.epochHash[number] = hash;
         emit EpochStarted(
             number, hash, next.quorum, next.faulty, next.agents, next.officer, next.confirmer
         );
@@ -386,6 +435,7 @@ contract DvP is IDvP {
         Movement calldata movement = order.movement;
         id = _idOf(order);
         _validate(id, movement, order.terms);
+        _requireOrdinary(id, movement.nonce);
         if (order.terms.group != group) revert GroupMismatch(id, order.terms.group, group);
         _take(id, movement.seller, movement.nonce, Status.Locked);
         _requireSigned(id, movement, sellerSignature, buyerSignature);
@@ -400,7 +450,6 @@ contract DvP is IDvP {
     /// what fails undoes itself and nothing else.
     function _lockOrSkip(SignedOrder[] calldata legs, uint256 start, uint256 end, bytes32 group) private {
         uint256 limit = LOCK_GAS * (end - start);
-        _requireGas(start, limit);
         uint256 free = Attempts.mark();
         bytes memory data = "";
         if (group == 0) {
@@ -412,6 +461,8 @@ contract DvP is IDvP {
             }
             data = abi.encodeCall(this.lockGroup, (run));
         }
+        // Last thing before the call: how large the leg is, and so what copying it costs, the caller chooses.
+        _requireGas(start, limit);
         (bool done, bytes memory reason) = Attempts.attempt(address(this), limit, data);
         for (uint256 i = start; i < end && !done; ++i) {
             emit LegSkipped(_idOf(legs[i].order), reason);
@@ -439,12 +490,7 @@ contract DvP is IDvP {
 
     /// @dev All of an order that can be judged without signatures and storage of others.
     function _validate(bytes32 id, Movement calldata movement, Terms calldata terms) private view {
-        uint40 lockBy = terms.lockBy;
-        uint40 payBy = terms.payBy;
-        if (lockBy.hasPassed()) revert LockByPassed(id, block.timestamp, lockBy);
-        if (payBy < lockBy) revert PayByBeforeLockBy(id, payBy, lockBy);
-        if (payBy > MAX_LOCK.fromNow()) revert PayByTooFar(id, payBy, MAX_LOCK.fromNow());
-        if (movement.epoch != currentEpoch) revert NotCurrentEpoch(id, movement.epoch, currentEpoch);
+        _state.requireLockable(id, _chainId, movement.epoch, terms.lockBy, terms.payBy);
         uint32 part = terms.part;
         uint64 minimumLot = terms.minimumLot;
         if (part != 0 && minimumLot != 0) revert NotDivisible(id, part);
@@ -463,6 +509,15 @@ contract DvP is IDvP {
         if (!movement.buyer.isFrom(id, buyerSignature)) revert InvalidSignature(id, movement.buyer);
     }
 
+    function _requirePartSigned(bytes32 orderId, address seller, uint32 part, uint64 quantity, bytes calldata signature)
+        private
+        view
+    {
+        if (msg.sender == seller) return;
+        bytes32 digest = _digest(TypedData.hashPart(orderId, part, quantity));
+        if (!seller.isFrom(digest, signature)) revert InvalidSignature(orderId, seller);
+    }
+
     /// @dev Takes a lane that was never used.
     function _take(bytes32 id, address seller, uint64 nonce, Status status) private {
         Slot storage slot = _slot(seller, nonce);
@@ -477,7 +532,7 @@ contract DvP is IDvP {
         private
         returns (uint64 remaining)
     {
-        uint64 locked = lockedInParts[id];
+        uint64 locked = _state.lockedInParts[id];
         (Status status, bytes15 prefix) = _slot(movement.seller, movement.nonce).pair.read(movement.nonce);
         if (locked == 0) _take(id, movement.seller, movement.nonce, Status.InParts);
         else if (status != Status.InParts) revert NonceUsed(id, movement.seller, movement.nonce, status, prefix);
@@ -486,7 +541,7 @@ contract DvP is IDvP {
             revert BadPart(id, quantity, minimumLot, remaining);
         }
         remaining -= quantity;
-        lockedInParts[id] = movement.quantity - remaining;
+        _state.lockedInParts[id] = movement.quantity - remaining;
     }
 
     /// @dev Finds the settlement, Locked or Paid, or refuses by name.
@@ -539,9 +594,25 @@ contract DvP is IDvP {
         }
         // A failed call changed nothing, so the neighbouring lane is still as it was read.
         slot.pair = pair.write(movement.nonce, Status.Paid, id);
-        _paid[id] = true;
+        _state.paid[id] = true;
         if (status == Status.Locked) emit PaidRecorded(id);
         emit LegSkipped(id, reason);
+    }
+
+    /// @dev Runs the call that was made to this contract with netCode's code, and ends as it does.
+    function _runNetCode() private {
+        address code = netCode;
+        // Solidity's delegatecall does not hand on what it answered. The code is this contract's own, from its
+        // constructor, and never another.
+        // slither-disable-next-line assembly
+        assembly {
+            // The call does not come back here: memory is all its own.
+            calldatacopy(0, 0, calldatasize())
+            let done := delegatecall(gas(), code, 0, calldatasize(), 0, 0)
+            returndatacopy(0, 0, returndatasize())
+            if iszero(done) { revert(0, returndatasize()) }
+            return(0, returndatasize())
+        }
     }
 
     function _requireGas(uint256 index, uint256 limit) private view {
@@ -550,11 +621,11 @@ contract DvP is IDvP {
     }
 
     function _requireOutcome(bytes32 id, uint8 result, uint32 epoch, bytes calldata proof) private view {
-        proof.requireQuorum(id, outcomeDigest(id, result, epoch), epoch, epochHash[epoch]);
+        _state.requireOutcome(_domainNow(), id, result, epoch, proof);
     }
 
     function _slot(address seller, uint64 nonce) private view returns (Slot storage) {
-        return _lanes[Lanes.keyOf(seller, nonce)];
+        return _state.lanes[Lanes.keyOf(seller, nonce)];
     }
 
     function _idOf(Order calldata order) private view returns (bytes32) {
@@ -565,20 +636,21 @@ contract DvP is IDvP {
         return _digest(TypedData.hashOrder(TypedData.hashMovement(movement), hashOfTerms));
     }
 
+    /// @dev Of what parties sign: for the chain's id at the deployment, for ever.
     function _digest(bytes32 structHash) private view returns (bytes32) {
-        bytes32 domain = block.chainid == _deploymentChainId ? _deploymentDomain : _domain();
-        return TypedData.digest(domain, structHash);
+        return TypedData.digest(_domain, structHash);
     }
 
-    function _domain() private view returns (bytes32) {
-        return keccak256(
-            abi.encode(
-                TypedData.DOMAIN_TYPEHASH,
-                keccak256(bytes(NAME)),
-                keccak256(bytes(VERSION)),
-                block.chainid,
-                address(this)
-            )
-        );
+    /// @dev Of what agents sign: for the chain's id as it is.
+    function _digestNow(bytes32 structHash) private view returns (bytes32) {
+        return TypedData.digest(_domainNow(), structHash);
+    }
+
+    function _domainNow() private view returns (bytes32) {
+        return block.chainid == _chainId ? _domain : TypedData.domain(address(this));
+    }
+
+    function _requireOrdinary(bytes32 id, uint64 nonce) private pure {
+        if (nonce >= Lanes.FIRST_OF_PARTS) revert NonceReserved(id, nonce, Lanes.FIRST_OF_PARTS);
     }
 }

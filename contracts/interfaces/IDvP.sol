@@ -23,6 +23,11 @@ pragma solidity 0.8.37;
 /// Bit i of `signers` says that the epoch's agent i signed. Signers and absent agents stand in the agents' order:
 /// recovered and given, they are the whole epoch, whose hash commits to them and to the quorum.
 ///
+/// A chain that comes to go by another id, alone or as one of two halves, is another chain to signatures. Orders are
+/// hashed for the id of the deployment, for ever, so what is locked keeps its id; nothing new is locked ({ChainChanged}),
+/// so no order counts on two chains. Outcomes are hashed for the id as it is: agents say anew for which chain they mean
+/// one, and no proof counts on two.
+///
 /// Assumed for safety: fewer agents are faulty than it takes to sign two outcomes (2 * quorum - agents > faulty,
 /// enforced at deployment), and honest agents sign an outcome, PAID or NEVER, only for a settlement id that they
 /// read from a {Locked} event of this contract. Storage keeps 120 bits of the id. Where a proof is needed, it binds
@@ -193,6 +198,12 @@ interface IDvP {
     /// @notice The order names other agents than those who serve now.
     error NotCurrentEpoch(bytes32 settlementId, uint32 actual, uint32 expected);
 
+    /// @notice This chain goes by another id than at the deployment: what is locked can end, nothing new is locked.
+    error ChainChanged(bytes32 settlementId, uint256 actual, uint256 expected);
+
+    /// @notice Nonces from `limit` on are those of parts.
+    error NonceReserved(bytes32 settlementId, uint64 actual, uint64 limit);
+
     /// @notice An order moves at least one base unit.
     error ZeroQuantity(bytes32 settlementId);
 
@@ -208,8 +219,8 @@ interface IDvP {
     /// @notice The order is to be locked with its group and nothing else.
     error GroupMismatch(bytes32 settlementId, bytes32 actual, bytes32 expected);
 
-    /// @notice The order moves as a whole, `part` is 0 or leaves the nonces' range, or the order names a group; or
-    /// it is itself a part, which has no minimum lot.
+    /// @notice The order moves as a whole, names a group, or has a nonce of 2^39 or more; `part` is 0, or 2^24 or more;
+    /// or the order is itself a part, which has no minimum lot.
     error NotDivisible(bytes32 settlementId, uint32 part);
 
     /// @notice A part moves at least the minimum lot, or all that remains, and never more than that.
@@ -251,7 +262,7 @@ interface IDvP {
 
     /// @notice Earmarks the seller's units. Anyone may submit what both parties signed.
     /// @dev Emits {Locked}. Requirements: `lockBy` has not passed; `payBy` ≥ `lockBy`, at most {MAX_LOCK} away; the
-    /// epoch is current; seller ≠ buyer; quantity > 0; no group; the seller's nonce is unused; both signatures
+    /// epoch is current; seller ≠ buyer; quantity > 0; no group; the seller's nonce is below 2^63 and unused; both signatures
     /// hold; the token finds both eligible and the units free.
     /// @param sellerSignature 64 bytes (EIP-2098) or 65 (r, s, v), low s; or any, judged by the wallet (ERC-1271).
     /// @param buyerSignature as the seller's.
@@ -271,19 +282,23 @@ interface IDvP {
     /// @dev Emits {Locked} or {LegSkipped} for each. Reverts as a whole only with {StarvedOfGas}.
     function lockBatch(SignedOrder[] calldata legs) external;
 
-    /// @notice Locks a part of an order that both signed as a whole.
-    /// @dev Emits {Locked} and {PartLocked}. The part is the order with `part` and `quantity` in place of its own,
-    /// the nonce `nonce + part` and no minimum lot; its id is computed, settled and given back as if the parties had signed it so.
-    /// What was given back of an order is not locked again: it goes on under a new order. Requirements: as for
-    /// {lock}, and the order names a minimum lot; its part is 0, `part` is not; the sum of all parts stays within
-    /// the order's quantity.
+    /// @notice Locks a part of an order that both signed as a whole. The seller says which parts: the buyer agreed to
+    /// any of at least the minimum lot.
+    /// @dev Emits {Locked} and {PartLocked}. The part is the order with `part` and `quantity` in place of its own, no
+    /// minimum lot, and the nonce 2^63 + 2^24 * nonce + part, which no order can have and no other order's parts
+    /// do; its id is computed, settled and given back as if the parties had signed it so. What was given back of an
+    /// order is not locked again: it goes on under a new order. Requirements: as for {lock}, and the order names a
+    /// minimum lot; its part is 0, `part` is not; the sum of all parts stays within the order's quantity; the caller is
+    /// the seller, or `partSignature` is the seller's over Part(orderId, part, quantity).
+    /// @param partSignature as for {lock}; not read if the caller is the seller.
     /// @return id the part's settlement id.
     function lockPart(
         Order calldata order,
         uint32 part,
         uint64 quantity,
         bytes calldata sellerSignature,
-        bytes calldata buyerSignature
+        bytes calldata buyerSignature,
+        bytes calldata partSignature
     ) external returns (bytes32 id);
 
     /// @notice Burns the order's nonce before it is locked, or before its next part is. For good.
@@ -314,12 +329,12 @@ interface IDvP {
 
     /// @notice Begins the end without a proof, should the agents be silent for good.
     /// @dev Emits {LongStopProposed}. Requirements: the caller is the officer; Locked; {GRACE} has passed since
-    /// `payBy`; not proposed before.
+    /// `payBy`; not proposed before in this epoch. The proposal dies with the epoch, whose officer made it.
     function proposeLongStop(Order calldata order) external;
 
     /// @notice Ends it: frees the units for the seller. A proof of PAID of any age defeats it until then.
     /// @dev Emits {GivenBack}. Requirements: the caller is the confirmer; still Locked; {CHALLENGE} has passed since
-    /// the proposal.
+    /// the proposal, which was made in this epoch.
     function confirmLongStop(Leg calldata leg) external;
 
     /// @notice Starts the next epoch on the word of a quorum of the present one. Orders that name an older epoch are
@@ -358,7 +373,7 @@ interface IDvP {
     // slither-disable-next-line naming-convention
     function ROTATION_DELAY() external view returns (uint40);
 
-    /// @notice After which second the confirmer may end the settlement; 0 if nobody proposed it.
+    /// @notice After which second the confirmer may end the settlement or cycle; 0 if nobody of this epoch proposed it.
     function longStopFrom(bytes32 id) external view returns (uint40);
 
     /// @notice Units of an order in parts that were ever locked.
@@ -379,8 +394,8 @@ interface IDvP {
     /// @notice Who confirms it.
     function confirmer() external view returns (address);
 
-    /// @notice The id of a settlement is the EIP-712 digest that both parties sign: it covers chain id, this
-    /// contract's address and the whole order.
+    /// @notice The id of a settlement is the EIP-712 digest that both parties sign: it covers the id of the chain that
+    /// this contract was deployed on, its address and the whole order.
     function settlementId(Order calldata order) external view returns (bytes32);
 
     /// @notice EIP-712 struct hash of the terms.

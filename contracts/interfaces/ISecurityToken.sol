@@ -8,6 +8,7 @@ import {IERC2612} from "./IERC2612.sol";
 import {IERC7092Views} from "./IERC7092Views.sol";
 import {IERC7943Fungible} from "./IERC7943Fungible.sol";
 import {IParticipantRegistry} from "./IParticipantRegistry.sol";
+import {Position} from "../libraries/Positions.sol";
 
 /// @title One security, its holdings, and earmarks in place
 /// @notice An earmark sets units aside for one purpose. The units stay the holder's and earn for the holder, but
@@ -141,6 +142,9 @@ interface ISecurityToken is IERC20, IERC2612, IERC7943Fungible, IERC1643, IERC70
     /// @notice More units are to leave the lane than it holds.
     error InsufficientEarmark(address holder, address earmarker, uint256 earmarked, uint256 needed);
 
+    /// @notice Net positions must add up to zero: these would create or destroy units.
+    error UnbalancedNet(int256 sum);
+
     /// @notice `caller` has no lane in this security.
     error NotEarmarker(address caller);
 
@@ -267,6 +271,18 @@ interface ISecurityToken is IERC20, IERC2612, IERC7943Fungible, IERC1643, IERC70
     /// @dev Emits {Transfer}. Requirements: the caller's lane holds `quantity` of `holder`;
     /// `to` is not zero.
     function settleEarmark(address holder, address to, uint256 quantity) external;
+
+    /// @notice Sets aside, in the caller's lane, what each giver of a net settlement delivers.
+    /// @dev Emits {Earmarked} for each giver. Requirements: the caller is an earmarker; not paused; the positions add up
+    /// to zero; every party is allowed now, givers, takers and those whose net is zero; no giver is frozen; each
+    /// giver's units are free.
+    function earmarkNet(Position[] calldata positions) external;
+
+    /// @notice Delivers what {earmarkNet} set aside: the first giver's units to the first taker, and so on, so that
+    /// no unit passes through a third holder. Units arrive as by {settleEarmark}. Judges no rule.
+    /// @dev Emits {Transfer} for each giver and taker that meet. Requirements: the positions add up to zero; the caller's
+    /// lane holds what each giver gives.
+    function settleNet(Position[] calldata positions) external;
 
     /// @notice Passes if a transfer from `from` to `to` would, and else ends in the very error that it would.
     function requireTransferable(address from, address to, uint256 quantity) external view;

@@ -19,11 +19,27 @@ using Lanes for LanePair global;
 
 /// @title Reading and writing one lane without touching the other
 library Lanes {
+    /// @notice From here on nonces are those of parts, and no order's own.
+    uint64 internal constant FIRST_OF_PARTS = 1 << 63;
+
     uint256 private constant LANE_MASK = type(uint128).max;
+    uint64 private constant PART_BITS = 24;
+    uint64 private constant DIVISIBLE_NONCES = FIRST_OF_PARTS >> PART_BITS;
 
     /// @notice Which slot holds `nonce` of `seller`: the address, then the nonce without its last bit.
     function keyOf(address seller, uint64 nonce) internal pure returns (uint256) {
         return (uint256(uint160(seller)) << 64) | (nonce >> 1);
+    }
+
+    /// @notice Whether an order with this nonce can have this part.
+    function isDivisible(uint64 nonce, uint32 part) internal pure returns (bool) {
+        return nonce < DIVISIBLE_NONCES && part != 0 && part < 1 << PART_BITS;
+    }
+
+    /// @notice The nonce of a part: 2^63, the order's nonce, 24 bits of the part's number.
+    /// @dev The caller has shown that the order {isDivisible}.
+    function nonceOfPart(uint64 nonce, uint32 part) internal pure returns (uint64) {
+        return FIRST_OF_PARTS | (nonce << PART_BITS) | part;
     }
 
     /// @notice The first 15 bytes of an id.

@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {IDvP} from "../interfaces/IDvP.sol";
+import {IDvPNet} from "../interfaces/IDvPNet.sol";
 
 /// @title What is signed (EIP-712): type hashes and struct hashes
 library TypedData {
@@ -26,6 +27,22 @@ library TypedData {
     bytes32 internal constant ROTATION_TYPEHASH = keccak256(
         "Rotation(uint32 epoch,address[] agents,uint8 quorum,uint8 faulty,address officer,address confirmer)"
     );
+
+    bytes32 internal constant PART_TYPEHASH = keccak256("Part(bytes32 orderId,uint32 part,uint64 quantity)");
+    bytes32 internal constant CYCLE_TYPEHASH = keccak256(
+        "Cycle(address[] tokens,address[] parties,bytes legs,bytes32 cashHash,uint32 epoch,uint40 lockBy,uint40 payBy)"
+    );
+    bytes32 internal constant NET_LEG_TYPEHASH =
+        keccak256("NetLeg(address token,address seller,address buyer,uint64 quantity,bytes32 termsHash)");
+    bytes32 internal constant NET_LIMIT_TYPEHASH = keccak256("NetLimit(address token,int256 least)");
+    bytes32 internal constant NET_STATEMENT_TYPEHASH = keccak256(
+        "NetStatement(bytes32 cycleId,NetLeg[] legs,NetLimit[] limits)"
+        "NetLeg(address token,address seller,address buyer,uint64 quantity,bytes32 termsHash)"
+        "NetLimit(address token,int256 least)"
+    );
+
+    string internal constant NAME = "Lockstep DvP";
+    string internal constant VERSION = "1";
 
     /// @notice An order in calldata: 6 words of movement, 7 of terms.
     uint256 internal constant ORDER_BYTES = 13 * 32;
@@ -100,14 +117,71 @@ library TypedData {
         );
     }
 
+    function hashPart(bytes32 orderId, uint32 part, uint64 quantity) internal pure returns (bytes32) {
+        return keccak256(abi.encode(PART_TYPEHASH, orderId, part, quantity));
+    }
+
+    function hashCycle(IDvPNet.Cycle calldata cycle) internal pure returns (bytes32) {
+        return keccak256(
+            abi.encode(
+                CYCLE_TYPEHASH,
+                keccak256(abi.encodePacked(cycle.tokens)),
+                keccak256(abi.encodePacked(cycle.parties)),
+                keccak256(cycle.legs),
+                cycle.cashHash,
+                cycle.epoch,
+                cycle.lockBy,
+                cycle.payBy
+            )
+        );
+    }
+
+    /// @notice One gross leg of a cycle, as its seller and its buyer both sign it.
+    /// @dev The addresses come from lists of addresses: their high bits are clear.
+    function hashNetLeg(address token, address seller, address buyer, uint64 quantity, bytes32 termsHash)
+        internal
+        pure
+        returns (bytes32 hash)
+    {
+        bytes32 typeHash = NET_LEG_TYPEHASH;
+        // keccak256(abi.encode(…)) without allocating: a cycle would pay for its legs' memory by the square.
+        // slither-disable-next-line assembly
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            mstore(free, typeHash)
+            mstore(add(free, 0x20), token)
+            mstore(add(free, 0x40), seller)
+            mstore(add(free, 0x60), buyer)
+            mstore(add(free, 0x80), quantity)
+            mstore(add(free, 0xa0), termsHash)
+            hash := keccak256(free, 0xc0)
+        }
+    }
+
+    function hashNetLimit(address token, int256 least) internal pure returns (bytes32) {
+        return keccak256(abi.encode(NET_LIMIT_TYPEHASH, token, least));
+    }
+
+    /// @param legsHash keccak256 over the struct hashes of the legs; `limitsHash` of the limits.
+    function hashNetStatement(bytes32 cycleId, bytes32 legsHash, bytes32 limitsHash) internal pure returns (bytes32) {
+        return keccak256(abi.encode(NET_STATEMENT_TYPEHASH, cycleId, legsHash, limitsHash));
+    }
+
+    /// @notice EIP-712 domain of `verifier` on this chain, as it calls itself now.
+    function domain(address verifier) internal view returns (bytes32) {
+        return keccak256(
+            abi.encode(DOMAIN_TYPEHASH, keccak256(bytes(NAME)), keccak256(bytes(VERSION)), block.chainid, verifier)
+        );
+    }
+
     /// @notice EIP-712 digest.
-    function digest(bytes32 domain, bytes32 structHash) internal pure returns (bytes32 result) {
-        // keccak256(abi.encodePacked(hex"1901", domain, structHash)) without allocating.
+    function digest(bytes32 separator, bytes32 structHash) internal pure returns (bytes32 result) {
+        // keccak256(abi.encodePacked(hex"1901", separator, structHash)) without allocating.
         // slither-disable-next-line assembly
         assembly ("memory-safe") {
             let free := mload(0x40)
             mstore(free, hex"1901")
-            mstore(add(free, 0x02), domain)
+            mstore(add(free, 0x02), separator)
             mstore(add(free, 0x22), structHash)
             result := keccak256(free, 0x42)
         }

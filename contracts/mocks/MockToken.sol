@@ -36,6 +36,14 @@ contract MockToken {
         _misbehave();
     }
 
+    function earmarkNet(uint256[] calldata) external {
+        _misbehave();
+    }
+
+    function settleNet(uint256[] calldata) external {
+        _misbehave();
+    }
+
     function releaseEarmark(address, uint256) external {
         _misbehave();
     }

@@ -69,6 +69,11 @@ TYPES = {
         {"name": "result", "type": "uint8"},
         {"name": "epoch", "type": "uint32"},
     ],
+    "Part": [
+        {"name": "orderId", "type": "bytes32"},
+        {"name": "part", "type": "uint32"},
+        {"name": "quantity", "type": "uint64"},
+    ],
     "Rotation": [
         {"name": "epoch", "type": "uint32"},
         {"name": "agents", "type": "address[]"},
@@ -245,7 +250,7 @@ class World:
     def deploy(self, name: str, *arguments: Any) -> Contract:
         made = self.artifacts[name]
         factory = self.w3.eth.contract(abi=made["abi"], bytecode=made["bytecode"])
-        terms = {"from": self.outsider.address, "gas": 6_000_000, "gasPrice": FEE}
+        terms = {"from": self.outsider.address, "gas": 9_000_000, "gasPrice": FEE}
         receipt = self.w3.eth.get_transaction_receipt(factory.constructor(*arguments).transact(terms))
         assert receipt["status"] == 1, f"{name} was not deployed"
         return self.w3.eth.contract(receipt["contractAddress"], abi=made["abi"])
@@ -299,7 +304,7 @@ class World:
     def refusal_of_deployment(self, factory: Any, *arguments: Any) -> tuple[Any, ...]:
         """(name, argument, …) of the custom error that a constructor ends in."""
         request = factory.constructor(*arguments).build_transaction(
-            {"from": self.outsider.address, "gas": 6_000_000, "gasPrice": FEE, "nonce": 0, "chainId": self.chain_id}
+            {"from": self.outsider.address, "gas": 9_000_000, "gasPrice": FEE, "nonce": 0, "chainId": self.chain_id}
         )
         with pytest.raises(TransactionFailed) as caught:
             self.w3.eth.call({"from": request["from"], "data": request["data"], "gas": request["gas"]})
@@ -378,7 +383,16 @@ class World:
 
     def part_call(self, order: Order, part: int, quantity: int) -> Any:
         words, *signatures = self.signed(order)
-        return self.dvp.functions.lockPart(words, part, quantity, *signatures)
+        return self.dvp.functions.lockPart(words, part, quantity, *signatures, self.part_signature(order, part, quantity))
+
+    def part_signature(self, order: Order, part: int, quantity: int) -> bytes:
+        """The seller's word for this part of the order."""
+        message = {"orderId": self.id_of(order), "part": part, "quantity": quantity}
+        return compact(sign(self.seller, typed_digest("Part", message, self.chain_id, self.dvp.address)))
+
+    def part_of(self, order: Order, part: int, quantity: int) -> Order:
+        """The settlement that a part is."""
+        return order.but(part=part, minimum_lot=0, quantity=quantity, nonce=2**63 + 2**24 * order.nonce + part)
 
     def lock(self, order: Order) -> bytes:
         self.send(self.lock_call(order), self.outsider)

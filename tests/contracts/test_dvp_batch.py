@@ -289,7 +289,7 @@ def test_an_order_settles_in_parts(world: World) -> None:
     order = world.order(quantity=100, nonce=40, minimum_lot=30)
     order_id = world.id_of(order)
     receipt = world.send(world.part_call(order, 1, 30), world.outsider)
-    first = order.but(part=1, minimum_lot=0, quantity=30, nonce=41)
+    first = world.part_of(order, 1, 30)
     assert world.events(receipt)[:2] == [
         ("Locked", {"settlementId": world.id_of(first), **first.message}),
         (
@@ -302,7 +302,7 @@ def test_an_order_settles_in_parts(world: World) -> None:
             },
         ),
     ]
-    second = order.but(part=2, minimum_lot=0, quantity=45, nonce=42)
+    second = world.part_of(order, 2, 45)
     world.send(world.part_call(order, 2, 45), world.outsider)
     assert world.dvp.functions.lockedInParts(order_id).call() == 75
     world.send(world.prove("settle", first, PAID), world.outsider)
@@ -313,7 +313,7 @@ def test_an_order_settles_in_parts(world: World) -> None:
     world.send(world.part_call(order, 3, 25), world.outsider)
     for quantity in (0, 1, 30):
         assert world.refusal(world.part_call(order, 4, quantity)) == ("BadPart", order_id, quantity, 30, 0)
-    third = order.but(part=3, minimum_lot=0, quantity=25, nonce=43)
+    third = world.part_of(order, 3, 25)
     world.send(world.prove("settle", third, PAID), world.outsider)
     assert world.holding(world.buyer.address) == (55, 55)
     assert world.status(order) is Status.IN_PARTS
@@ -332,7 +332,8 @@ def test_only_an_order_that_says_so_is_divided(world: World) -> None:
         (world.order(), 1),
         (world.order(minimum_lot=10), 0),
         (world.order(minimum_lot=10, group=b"\x01" * 32), 1),
-        (world.order(minimum_lot=10, nonce=2**64 - 2), 2),
+        (world.order(minimum_lot=10, nonce=2**39), 2),
+        (world.order(minimum_lot=10), 2**24),
     ]:
         assert world.refusal(world.part_call(order, part, 50)) == ("NotDivisible", world.id_of(order), part)
 
@@ -350,7 +351,7 @@ def test_a_part_is_locked_once_and_only_as_both_signed(world: World) -> None:
     words, seller, buyer = world.signed(order)
     stranger = compact(sign(Key.named("stranger"), world.id_of(order)))
     for pair in ((stranger, buyer), (seller, stranger)):
-        call = world.dvp.functions.lockPart(words, 2, 20, *pair)
+        call = world.dvp.functions.lockPart(words, 2, 20, *pair, world.part_signature(order, 2, 20))
         assert world.refusal(call)[:2] == ("InvalidSignature", world.id_of(order))
 
 
@@ -360,7 +361,7 @@ def test_cancelling_ends_the_parts_to_come_and_leaves_the_locked_ones(world: Wor
     signature = compact(sign(world.seller, world.id_of(order)))
     world.send(world.dvp.functions.cancelOrder(order.words, signature), world.buyer)
     assert world.refusal(world.part_call(order, 2, 20))[0] == "NonceUsed"
-    part = order.but(part=1, minimum_lot=0, quantity=20, nonce=1)
+    part = world.part_of(order, 1, 20)
     world.send(world.prove("settle", part, PAID), world.outsider)
     assert world.holding(world.buyer.address) == (20, 20)
 
@@ -368,7 +369,7 @@ def test_cancelling_ends_the_parts_to_come_and_leaves_the_locked_ones(world: Wor
 def test_a_part_has_the_long_stop_of_any_settlement(world: World) -> None:
     order = world.order(quantity=100, minimum_lot=10)
     world.send(world.part_call(order, 1, 20), world.outsider)
-    part = order.but(part=1, minimum_lot=0, quantity=20, nonce=1)
+    part = world.part_of(order, 1, 20)
     world.tester.time_travel(order.pay_by + 6 * DAY)
     world.send(world.dvp.functions.proposeLongStop(part.words), world.officer)
     world.tester.time_travel(order.pay_by + 9 * DAY)

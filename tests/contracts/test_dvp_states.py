@@ -155,7 +155,7 @@ def test_every_state_and_every_call(world: World, state: Status, name: str) -> N
         receipt = world.send(call, sender)
         events = world.events(receipt)
         assert [event for event, _ in events] == EVENTS.get(name, EVENTS.get(expected))
-        part = order.but(quantity=10, part=PART, minimum_lot=0, nonce=PART)
+        part = world.part_of(order, PART, 10)
         assert events[0][1]["settlementId"] == (world.id_of(part) if name == "lockPart" else id_)
         assert world.status(order) is expected
         if state is Status.IN_PARTS:

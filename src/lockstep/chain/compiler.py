@@ -35,7 +35,7 @@ Artifact = dict[str, Any]
 COMPILED = Path(__file__).parent / "compiled"
 REPOSITORY = Path(__file__).parents[3]
 CONTRACTS = REPOSITORY / "contracts"
-SHIPPED = ("ParticipantRegistry", "SecurityToken", "DvP")
+SHIPPED = ("ParticipantRegistry", "SecurityToken", "DvP", "DvPNet")
 
 SETTINGS: dict[str, Any] = {
     "optimizer": {"enabled": True, "runs": 200},

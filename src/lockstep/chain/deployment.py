@@ -50,7 +50,7 @@ class Deployer:
         constructor = next(one for one in compiled.abi if one["type"] == "constructor")
         types = [collapse_if_tuple(item) for item in constructor["inputs"]]
         data = bytes.fromhex(compiled.bytecode.removeprefix("0x")) + encode(types, arguments)
-        nonce = self._send(None, data, 6_000_000)
+        nonce = self._send(None, data, 9_000_000)
         return str(get_create_address(HexAddress(HexStr(self._key.address)), Nonce(nonce)))
 
     def call(self, contract: str, address: str, name: str, *arguments: object) -> None:

@@ -3,7 +3,7 @@
     python bench/gas.py              writes bench/gas.json
 
 Second occurrence, balances that are not zero, quorum 3 of 4, every rule in. `lock` and `dvp` are means over
-20 consecutive settlements of one seller; a batch counts its lock and its settle together.
+20 consecutive settlements of one seller; a batch or cycle counts its lock and its settle together.
 """
 
 import json
@@ -15,9 +15,18 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))  # the harness is the tests' own, so that both measure the same calls
 
+from contracts.cycles import NetWorld, Trade  # noqa: E402
 from contracts.harness import PAID, Key, Order, Status, World, artifact, compact, keccak, sign  # noqa: E402
 
-GOALS = {"transfer": 45_000, "lock": 75_000, "settle": 67_000, "dvp": 140_000, "gross_100_per_leg": 50_000}
+GOALS = {
+    "transfer": 45_000,
+    "lock": 75_000,
+    "settle": 67_000,
+    "dvp": 140_000,
+    "gross_100_per_leg": 50_000,
+    "net_100_20_parties_per_leg": 7_000,
+    "net_5_securities_per_position": 18_500,
+}
 LEGS, PARTIES = 100, 20
 BLOCK = 16_000_000
 CONSECUTIVE = 20
@@ -68,6 +77,26 @@ def gross(world: World) -> int:
     return round((locked["gasUsed"] + settled["gasUsed"]) / LEGS)
 
 
+def net(securities: int) -> tuple[int, int]:
+    """(gas, positions) of a cycle of 100 legs among 20 parties: each sells five times, to five others, and the
+    securities take turns. Every party holds each of them already."""
+    world = World({})
+    nets = NetWorld(world)
+    tokens = [world.token, *(world.deploy_token() for _ in range(securities - 1))]
+    tokens.sort(key=lambda token: int(token.address, 16))
+    keys = nets.members(PARTIES, 1_000, tokens)
+    for day in range(2):
+        trades = []
+        for number in range(LEGS):
+            seller, turn = number // 5, number % 5
+            buyer, terms = (seller + turn + 1) % PARTIES, keccak(bytes([day, number]))
+            trades.append(Trade(seller, buyer, 1 + number % 7, turn % securities, terms))
+        cycle = nets.cycle(keys, trades, tokens=tuple(token.address for token in tokens))
+        locked = world.send(nets.lock_call(cycle), world.outsider, BLOCK)
+        settled = nets.settle(cycle)
+    return locked["gasUsed"] + settled["gasUsed"], len(cycle.nets())
+
+
 def transfer(world: World) -> int:
     """Between two eligible holders who both hold already."""
     call = world.token.functions.transfer(world.buyer.address, 5)
@@ -80,6 +109,9 @@ def measure() -> dict[str, Any]:
     figures: dict[str, Any] = {"transfer": transfer(world)}
     figures |= single(world)
     figures["gross_100_per_leg"] = gross(world)
+    figures["net_100_20_parties_per_leg"] = round(net(1)[0] / LEGS)
+    gas, positions = net(5)
+    figures["net_5_securities_per_position"] = round(gas / positions)
     alone = World({})
     alone.dvp = alone.deploy("DvP", alone.epoch(alone.agents[:1], 1, 0))
     alone.agents, alone.token = alone.agents[:1], alone.deploy_token()
@@ -88,7 +120,7 @@ def measure() -> dict[str, Any]:
     figures["one_signature"] = {name: value for name, value in single(alone, (0,), 1).items() if name != "lock"}
     figures["runtime_bytes"] = {
         name: len(artifact(name)["deployedBytecode"]) // 2 - 1
-        for name in ("ParticipantRegistry", "SecurityToken", "DvP")
+        for name in ("ParticipantRegistry", "SecurityToken", "DvP", "DvPNet")
     }
     return figures
 

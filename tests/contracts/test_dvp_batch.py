@@ -355,6 +355,47 @@ def test_a_part_is_locked_once_and_only_as_both_signed(world: World) -> None:
         assert world.refusal(call)[:2] == ("InvalidSignature", world.id_of(order))
 
 
+def test_only_the_seller_says_which_parts(world: World) -> None:
+    order = world.order(quantity=100, minimum_lot=10)
+    words, seller, buyer = world.signed(order)
+    part = world.dvp.functions.lockPart
+    theirs = world.part_signature(order, 1, 20)
+    refused = ("InvalidSignature", world.id_of(order), world.seller.address.lower())
+    for number, quantity, signature in [(1, 20, b""), (1, 21, theirs), (2, 20, theirs), (1, 20, seller), (1, 20, buyer)]:
+        for caller in (world.outsider, world.buyer):
+            assert world.refusal(part(words, number, quantity, seller, buyer, signature), caller) == refused
+    world.send(part(words, 1, 20, seller, buyer, theirs), world.outsider)
+    world.send(part(words, 2, 20, seller, buyer, b""), world.seller)
+    assert world.holding(world.seller.address) == (10_000, 9_960)
+
+
+def test_parts_use_up_no_nonce_of_another_order(world: World) -> None:
+    order = world.order(quantity=100, minimum_lot=10, nonce=3)
+    world.send(world.part_call(order, 1, 20), world.outsider)
+    world.send(world.part_call(order, 2**24 - 1, 20), world.outsider)
+    neighbour = world.order(quantity=100, minimum_lot=10, nonce=4)
+    world.send(world.part_call(neighbour, 1, 20), world.outsider)
+    world.lock(world.order(nonce=5))
+    assert world.status(world.part_of(neighbour, 1, 20)) is Status.LOCKED
+    assert world.part_of(order, 2**24 - 1, 20).nonce + 2 == world.part_of(neighbour, 1, 20).nonce
+
+
+def test_the_caller_cannot_starve_a_leg_by_its_size(world: World) -> None:
+    """What copying a large leg costs is spent before its gas is counted: it gets all of its own, or nothing is done."""
+    order = world.order()
+    wallet = world.deploy("MockWallet", world.buyer.address, 6)
+    world.register(wallet.address)
+    large = order.but(buyer=wallet.address)
+    legs = [(large.words, compact(sign(world.seller, world.id_of(large))), b"\x01" * 20_000)]
+    call = world.dvp.functions.lockBatch(legs)
+    for gas in range(1_000_000, 2_000_000, 60_000):
+        receipt = world.attempt(call, world.outsider, gas)
+        if receipt["status"]:
+            assert not skipped(world, receipt)
+            break
+    assert world.status(large) is Status.LOCKED
+
+
 def test_cancelling_ends_the_parts_to_come_and_leaves_the_locked_ones(world: World) -> None:
     order = world.order(quantity=100, minimum_lot=10)
     world.send(world.part_call(order, 1, 20), world.outsider)

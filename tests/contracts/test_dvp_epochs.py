@@ -261,6 +261,23 @@ def test_a_proof_of_never_ends_it_sooner(world: World) -> None:
     assert world.refusal(confirm, world.confirmer)[0] == "AlreadyEnded"
 
 
+def test_a_proposed_long_stop_dies_with_its_epoch(world: World) -> None:
+    order = world.brought_to(Status.LOCKED)
+    id_ = world.id_of(order)
+    propose, confirm = stop_calls(world, order)
+    long_after(world, order)
+    world.send(propose, world.officer)
+    rotated(world)
+    world.tester.time_travel(world.now() + 3 * DAY)
+    assert world.dvp.functions.longStopFrom(id_).call() == 0
+    assert world.refusal(confirm, world.confirmer) == ("NotProposed", id_, b"\x00" * 32)
+    world.send(propose, world.officer)
+    assert world.refusal(confirm, world.confirmer)[0] == "TooEarly"
+    world.tester.time_travel(world.now() + 3 * DAY)
+    world.send(confirm, world.confirmer)
+    assert world.status(order) is Status.GIVEN_BACK
+
+
 def test_the_long_stop_is_of_the_whole_order(world: World) -> None:
     order = world.brought_to(Status.LOCKED)
     long_after(world, order)

@@ -257,8 +257,16 @@ def test_neighbouring_nonces_do_not_touch_each_other(world: World, first: int, e
 
 
 def test_nonces_are_used_in_any_order_up_to_the_last(world: World) -> None:
-    for nonce in (2**64 - 1, 0, 2**63):
+    for nonce in (2**63 - 1, 0, 2**62):
         assert world.status(world.brought_to(Status.SETTLED, nonce=nonce)) is Status.SETTLED
+
+
+def test_the_nonces_of_parts_are_no_orders(world: World) -> None:
+    for nonce in (2**63, 2**64 - 1):
+        order = world.order(nonce=nonce)
+        refused = ("NonceReserved", world.id_of(order), nonce, 2**63)
+        assert world.refusal(world.lock_call(order)) == refused
+        assert world.refusal(world.dvp.functions.cancelOrder(order.words, b""), world.seller) == refused
 
 
 def test_a_used_nonce_stays_used_for_any_other_order(world: World) -> None:

@@ -12,8 +12,8 @@ _CODES = """
     UZ VA VC VE VG VI VN VU WF WS XK YE YT ZA ZM ZW ZZ
 """
 COUNTRIES = frozenset(_CODES.split())
-"""XK is no code of ISO 3166, but the one that BIC and IBAN use for Kosovo. ZZ is left to its users there: the banks
-of rehearsals and examples, which are nobody's, have it."""
+"""And two that ISO 3166-1 leaves to its users: XK, by which BIC and IBAN name Kosovo, and ZZ, by which examples name
+banks that are nowhere."""
 
 _LENGTHS = """
     AD24 AE23 AL28 AT20 AZ28 BA20 BE16 BG22 BH22 BI27 BR29 BY28 CH21 CR22 CY28 CZ24 DE22 DJ27 DK18 DO28 EE20 EG29 ES24

@@ -225,7 +225,7 @@ CHANGES = {
         f"{TRANSFER}/Cdtr/FinInstnId/BICFI", "ALDRQQFFXXX", COUNTRY.format("QQ"),
     ),
     "country of the sender": (
-        "admi.004.001.02", "RTGSBEBB", "RTGSXXBB", "AppHdr/Fr/FIId/FinInstnId/BICFI", "RTGSXXBB", COUNTRY.format("XX"),
+        "admi.004.001.02", "RTGSBEBB", "RTGSQQBB", "AppHdr/Fr/FIId/FinInstnId/BICFI", "RTGSQQBB", COUNTRY.format("QQ"),
     ),
     "IBAN check digits": (
         "pacs.008.001.08", "DE89370400440532013000", "DE98370400440532013000",

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 from banks import BOOKED, HIGH, PENDING, A, B, Banks, C, order, uetr
-from rtgs_world import AGENTS, DAY, NOON, RTGS, SERVICE, World, cancellation, euro, payment
+from rtgs_world import AGENTS, DAY, NOON, SERVICE, World, cancellation, euro, payment
 
 from lockstep.domain.errors import InvalidInput, Refused
 from lockstep.domain.identifiers import Bic
@@ -63,7 +63,8 @@ def answers(world: World, body: object, sender: Bic, message_id: str | None = No
 
 
 def of_kind(world: World, receiver: Bic, kind: type) -> list[object]:
-    return [body for body in world.bodies(receiver) if isinstance(body, kind)]
+    mail = (read(data).body for _, data in world.rtgs.mailbox(receiver, limit=1_000))
+    return [body for body in mail if isinstance(body, kind)]
 
 
 def test_a_payment_between_banks_is_told_to_both(world: World) -> None:
@@ -315,7 +316,6 @@ def test_statements_come_with_the_end_of_day_and_on_request(world: World) -> Non
     ]
     with pytest.raises(Refused, match="NotAuthorised"):
         world.raw(StatementRequest(account=A, first=DAY, last=DAY), B.owner)
+    tomorrow = DAY + timedelta(days=1)
     with pytest.raises(Refused, match="StatementUnknown"):
-        tomorrow = DAY + timedelta(days=1)
         world.raw(StatementRequest(account=A, first=tomorrow, last=tomorrow), A.owner)
-    assert world.rtgs.bic == RTGS

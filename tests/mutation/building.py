@@ -11,6 +11,7 @@ import tempfile
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from typing import Any, Self
 
@@ -25,8 +26,6 @@ TESTED = ("contracts", "contracts/libraries")
 """Folders whose source units are mutated: interfaces make no code, mocks are not shipped."""
 
 OUTPUTS = ["evm.bytecode.object", "evm.deployedBytecode.object", "evm.deployedBytecode.sourceMap"]
-ROUNDS = 100
-"""How many mutants one compiler process takes before a fresh one follows it: its memory only grows."""
 
 
 class CompilerFailedError(Exception):
@@ -130,26 +129,27 @@ class Compilers:
             process.stop()
         self._folder.cleanup()
 
+    def answer(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """The compiler's standard JSON output, with the errors that may be in it."""
+        self._processes[0].give(request)
+        return self._processes[0].take()
+
     def unchanged(self, contracts: Contracts) -> Built:
         """What the sources compile to as they are."""
-        self._processes[0].give(contracts.request())
-        return _built(self._processes[0].take())
+        return _built(self.answer(contracts.request()))
 
     def each(self, contracts: Contracts, mutants: Iterable[Mutant]) -> Iterator[tuple[Mutant, Built]]:
         """Each mutant with what it compiled to, in the order given."""
         waiting: deque[tuple[Mutant, _Process]] = deque()
-        turn = 0
-        for mutant in mutants:
+        for mutant, process in zip(mutants, cycle(self._processes), strict=False):
             if len(waiting) == self._ahead * len(self._processes):
-                done, process = waiting.popleft()
-                yield done, _built(process.take())
-            process = self._processes[turn % len(self._processes)]
+                done, oldest = waiting.popleft()
+                yield done, _built(oldest.take())
             process.give(contracts.request(mutant))
             waiting.append((mutant, process))
-            turn += 1
         while waiting:
-            done, process = waiting.popleft()
-            yield done, _built(process.take())
+            done, oldest = waiting.popleft()
+            yield done, _built(oldest.take())
 
 
 class _Process:
@@ -165,8 +165,6 @@ class _Process:
         self._given = 0
 
     def give(self, request: Mapping[str, Any]) -> None:
-        if self._given % ROUNDS == 0 and not self._queue:
-            self.stop()
         self._given += 1
         file = self._folder / f"{self._given}.json"
         file.write_text(json.dumps(request))

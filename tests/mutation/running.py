@@ -111,7 +111,7 @@ class Bench:
         straight = CodeStream.__iter__
 
         def run() -> dict[str, Any]:
-            CodeStream.__iter__ = counted
+            CodeStream.__iter__ = counted  # type: ignore[method-assign]
             visited = {}
             for item, following in self._pairs(list(self.items)):
                 for pcs in seen.values():

@@ -34,9 +34,13 @@ class Survey:
         self.results = Results(self.folder / "results.jsonl")
         self.tests = tests_digest()
 
-    def sample(self, size: int, seed: int) -> list[Mutant]:
-        """`size` mutants drawn by `seed`; the same as long as the contracts are."""
-        return random.Random(seed).sample(self.all, min(size, len(self.all)))
+    def sample(self, mutants: Sequence[Mutant], size: int | None = None, seed: str | None = None) -> list[Mutant]:
+        """`size` of the mutants, or all, in an order that `seed` draws: a run that is cut short tried a fair sample.
+
+        Without a seed the contracts' own text is it: another version, another sample, the same for everybody.
+        """
+        count = len(mutants) if size is None else min(size, len(mutants))
+        return random.Random(seed or self.contracts.digest).sample(mutants, count)
 
     def open(self, mutants: Sequence[Mutant]) -> list[Mutant]:
         """Those of which nothing is known that still holds."""

@@ -27,15 +27,14 @@ def tests_digest() -> str:
 class Ordering:
     """The lines that each test goes over, and which tests have killed before."""
 
-    def __init__(self, seconds: Mapping[str, float], lines: Mapping[str, Mapping[str, Sequence[int]]]) -> None:
+    def __init__(
+        self, seconds: Mapping[str, float], lines: Mapping[str, Mapping[str, Sequence[int]]], cpu_seconds: float
+    ) -> None:
+        self.cpu_seconds = cpu_seconds
+        """What all tests take together, traced."""
         self._seconds = seconds
         self._lines = {test: {file: set(of) for file, of in by.items()} for test, by in lines.items()}
         self._killers: dict[tuple[str, str], list[str]] = defaultdict(list)
-
-    @property
-    def seconds(self) -> float:
-        """What all tests take together."""
-        return sum(self._seconds.values())
 
     def learn(self, mutant: Mutant, test: str) -> None:
         """`test` has killed `mutant`: it goes first for the others of that function."""
@@ -65,7 +64,7 @@ def ordering_of(contracts: Contracts, bench: Bench, folder: Path) -> Ordering:
     kept = folder / f"trace-{contracts.digest}-{tests_digest()}.json"
     if not kept.exists():
         traced = bench.trace(TRACE_LIMIT_SECONDS)
-        record = {"seconds": traced.seconds, "lines": _lines(contracts, traced)}
+        record = {"seconds": traced.seconds, "lines": _lines(contracts, traced), "cpu_seconds": traced.cpu_seconds}
         for stale in folder.glob("trace-*.json"):
             stale.unlink()
         kept.write_text(json.dumps(record))

@@ -5,13 +5,14 @@ and ends at the first that fails. Nothing a mutant does can reach the next one.
 """
 
 import json
+import math
 import os
+import resource
 import selectors
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -44,6 +45,12 @@ class Traced:
     seconds: Mapping[str, float]
     visited: Mapping[str, Mapping[str, Sequence[int]]]
     """For each test and contract, the program counters of its runtime code that were executed."""
+    cpu_seconds: float
+    """All tests together, tracing included."""
+
+
+PATIENCE = 20
+"""How much longer than its CPU time a process may take by the clock."""
 
 
 class TestsFailError(Exception):
@@ -112,6 +119,7 @@ class Bench:
 
         def run() -> dict[str, Any]:
             CodeStream.__iter__ = counted  # type: ignore[method-assign]
+            started = time.process_time()
             visited = {}
             for item, following in self._pairs(list(self.items)):
                 for pcs in seen.values():
@@ -120,7 +128,7 @@ class Bench:
                 if self._failed:
                     return {"failed": self._failed}
                 visited[item.nodeid] = {name: sorted(pcs) for name, pcs in seen.items()}
-            return {"seconds": self._seconds, "visited": visited}
+            return {"seconds": self._seconds, "visited": visited, "cpu_seconds": time.process_time() - started}
 
         answer = _in_child(run, limit_seconds)
         if answer is None:
@@ -173,43 +181,44 @@ def _deploy_instead(bytecode: Mapping[str, str]) -> None:
 
 
 def _in_child(run: Callable[[], dict[str, Any]], limit_seconds: float) -> dict[str, Any] | None:
-    """What `run` answers in a forked process, or None if it takes too long.
+    """What `run` answers in a forked process, or None if it takes more than `limit_seconds` of a CPU.
 
+    Only a process that waits, which none should, is ended by the clock on the wall: a busy machine kills no mutant.
     Raises WorkerFailedError.
     """
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
+        # Counted from the fork on.
+        resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(limit_seconds), resource.RLIM_INFINITY))
         _answer_and_leave(run, writing)
     os.close(writing)
     try:
-        with _killed_at_the_end(child), selectors.DefaultSelector() as selector:
-            selector.register(reading, selectors.EVENT_READ)
-            deadline = time.monotonic() + limit_seconds
-            pieces = []
-            while (left := deadline - time.monotonic()) > 0:
-                if selector.select(left):
-                    piece = os.read(reading, 1 << 20)
-                    if not piece:
-                        break
-                    pieces.append(piece)
-            else:
-                return None
+        data = _read_until(time.monotonic() + PATIENCE * limit_seconds, reading)
     finally:
         os.close(reading)
-    if not pieces:
-        raise WorkerFailedError("a test process ended without an answer")
-    answer: dict[str, Any] = json.loads(b"".join(pieces))
-    return answer
-
-
-@contextmanager
-def _killed_at_the_end(child: int) -> Iterator[None]:
-    try:
-        yield
-    finally:
         os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
+        _, ending = os.waitpid(child, 0)
+    if data:
+        answer: dict[str, Any] = json.loads(data)
+        return answer
+    if data is None or (os.WIFSIGNALED(ending) and os.WTERMSIG(ending) == signal.SIGXCPU):
+        return None
+    raise WorkerFailedError("a test process ended without an answer")
+
+
+def _read_until(deadline: float, file: int) -> bytes | None:
+    """All that is written to a pipe, or None if it is still open at the deadline."""
+    pieces: list[bytes] = []
+    with selectors.DefaultSelector() as selector:
+        selector.register(file, selectors.EVENT_READ)
+        while (left := deadline - time.monotonic()) > 0:
+            if selector.select(left):
+                piece = os.read(file, 1 << 20)
+                if not piece:
+                    return b"".join(pieces)
+                pieces.append(piece)
+    return None
 
 
 def _answer_and_leave(run: Callable[[], dict[str, Any]], writing: int) -> NoReturn:

@@ -62,7 +62,7 @@ class Survey:
 
     def _try(self, bench: Bench, ahead: Sequence[Mutant], deadline: float | None) -> None:
         ordering = ordering_of(self.contracts, bench, self.folder)
-        limit = max(LEAST_LIMIT_SECONDS, 4 * ordering.seconds)
+        limit = max(LEAST_LIMIT_SECONDS, 4 * ordering.cpu_seconds)
         with Compilers(self.jobs) as compilers:
             usual = compilers.unchanged(self.contracts)
             started = time.monotonic()

@@ -116,7 +116,7 @@ def test_every_explanation_is_of_a_mutant_that_there_is() -> None:
 def test_tests_that_went_over_the_line_go_first_and_those_that_killed_before_them() -> None:
     seconds = {"far": 0.1, "around": 0.2, "slow": 2.0, "quick": 1.0}
     lines = {"far": {"B.sol": [2]}, "around": {"A.sol": [1]}, "slow": {"A.sol": [1, 2]}, "quick": {"A.sol": [2]}}
-    ordering = Ordering(seconds, lines)
+    ordering = Ordering(seconds, lines, 3.0)
     assert ordering.tests_for(MUTANT, (1, 3)) == ["quick", "slow", "around", "far"]
     ordering.learn(MUTANT, "slow")
     assert ordering.tests_for(MUTANT, (1, 3)) == ["slow", "quick", "around", "far"]

@@ -105,7 +105,7 @@ def test_a_token_tells_its_first_roles_and_rules(world: World) -> None:
 
 
 def test_every_term_is_kept(world: World) -> None:
-    terms = {
+    terms: dict[str, Any] = {
         "isin": b"US0378331005", "kind": 1, "currency": b"USD", "decimals": 6, "nominal": 3, "issue_date": 11,
         "maturity_date": 12, "coupon_rate": 13, "coupon_frequency": 4, "day_count": 2,
     }  # fmt: skip
@@ -415,6 +415,7 @@ def wallet(world: World, runtime: str) -> str:
     factory = world.w3.eth.contract(abi=[], bytecode=f"0x60{size:02x}600a5f3960{size:02x}5ff3{runtime}")
     sent = factory.constructor().transact({"from": world.outsider.address, "gas": 200_000, "gasPrice": 10**10})
     address = world.w3.eth.get_transaction_receipt(sent)["contractAddress"]
+    assert address is not None
     assert world.w3.eth.get_code(address).hex() == runtime
     world.register(address)
     return address

@@ -68,6 +68,7 @@ class Bench:
     use: Callable[["Bench"], None]
     items: dict[str, pytest.Item] = field(default_factory=dict)
     _failed: str = ""
+    _why: str = ""
     _seconds: dict[str, float] = field(default_factory=dict)
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
@@ -80,7 +81,7 @@ class Bench:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self._seconds[report.nodeid] = self._seconds.get(report.nodeid, 0.0) + report.duration
         if report.failed and not self._failed:
-            self._failed = report.nodeid
+            self._failed, self._why = report.nodeid, report.longreprtext
 
     def judge(self, bytecode: Mapping[str, str], order: Sequence[str], limit_seconds: float) -> Verdict:
         """Run the tests in `order` against contracts of this creation code until one fails."""
@@ -126,7 +127,7 @@ class Bench:
                     pcs.clear()
                 item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
                 if self._failed:
-                    return {"failed": self._failed}
+                    return {"failed": self._failed, "why": self._why}
                 visited[item.nodeid] = {name: sorted(pcs) for name, pcs in seen.items()}
             return {"seconds": self._seconds, "visited": visited, "cpu_seconds": time.process_time() - started}
 
@@ -134,7 +135,7 @@ class Bench:
         if answer is None:
             raise TestsFailError(f"the contract tests take more than {limit_seconds} seconds")
         if "failed" in answer:
-            raise TestsFailError(f"{answer['failed']} fails on the contracts as they are")
+            raise TestsFailError(f"{answer['failed']} fails on the contracts as they are:\n{answer['why']}")
         return Traced(**answer)
 
     def _pairs(self, order: Sequence[str]) -> Iterator[tuple[pytest.Item, pytest.Item | None]]:

@@ -455,3 +455,29 @@ def test_after_a_fork_of_the_chain_nothing_signed_before_counts(world: World, mo
     assert world.dvp.functions.settlementId(order.words).call() == forked
     assert world.refusal(call) == ("InvalidSignature", forked, low(world.seller))
     assert world.dvp.functions.eip712Domain().call()[3] == world.chain_id + 1
+
+
+# Two ids that begin alike
+
+
+def set_storage(world: World, contract: Any, slot: int, value: int) -> None:
+    """Write a contract's slot, as no transaction could."""
+    chain = world.tester.backend.chain
+    state = chain.get_vm().state
+    state.set_storage(bytes.fromhex(contract.address[2:]), slot, value)
+    state.persist()
+    chain.header = chain.header.copy(state_root=state.make_state_root())
+    world.tester.mine_block()
+
+
+def test_recorded_as_paid_is_the_whole_id_and_not_its_beginning(world: World) -> None:
+    """(I1) The lane keeps 15 bytes of an id: another order with these is settled by a proof of its own only."""
+    paid = world.brought_to(Status.PAID, nonce=4)
+    twin = paid.but(quantity=101)
+    lane = int.from_bytes(world.id_of(twin)[:15]) << 8 | Status.PAID
+    key = (int(paid.seller, 16) << 64 | paid.nonce >> 1).to_bytes(32)
+    (number,) = [n for n in range(24) if any(world.w3.eth.get_storage_at(world.dvp.address, place(key, n)))]
+    set_storage(world, world.dvp, place(key, number), lane)
+    assert world.status(twin) is Status.PAID
+    nobody = (3, 0, b"", [key.address for key in world.agents])
+    assert world.refusal(world.call("settle", twin, nobody)) == ("QuorumNotReached", world.id_of(twin), 0, 3)

@@ -134,6 +134,8 @@ class Summary:
     counts: Mapping[str, int]
     explained: tuple[Result, ...]
     unexplained: tuple[Result, ...]
+    killed_though_explained: tuple[Result, ...]
+    """Their entries can go."""
 
     @classmethod
     def of(cls, mutants: int, results: Iterable[Result], explanations: Explanations) -> "Summary":
@@ -145,6 +147,7 @@ class Summary:
             counts={status: counts[status] for status in ENDED},
             explained=tuple(one for one in living if explanations.of(one)),
             unexplained=tuple(one for one in living if not explanations.of(one)),
+            killed_though_explained=tuple(one for one in known if one.status == KILLED and explanations.of(one)),
         )
 
     @property

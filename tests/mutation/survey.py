@@ -121,8 +121,13 @@ def report(summary: Summary, explanations: Explanations) -> list[str]:
     lines += [f"  {status:<14}{count:>6,}" for status, count in summary.counts.items()]
     lines.append(f"score {_per_cent(summary.score_permyriad)}, {_per_cent(summary.judged_score_permyriad)} but for")
     lines[-1] += f" the {len(summary.explained)} survivors that are explained"
-    for title, living in (("Explained", summary.explained), ("Unexplained", summary.unexplained)):
-        for one in living:
+    sections = {
+        "Explained": summary.explained,
+        "Explained, and yet killed": summary.killed_though_explained,
+        "Unexplained": summary.unexplained,
+    }
+    for title, mutants in sections.items():
+        for one in mutants:
             lines += ["", f"{title}: {one.file}:{one.line} {one.function}, {one.kind}"]
             lines += [f"  - {one.before}", f"  + {one.after}"]
             if (found := explanations.of(one)) is not None:

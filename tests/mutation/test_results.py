@@ -90,6 +90,7 @@ def test_the_score_counts_what_was_killed_of_what_can_be(tmp_path: Path) -> None
     ]
     summary = Summary.of(7, known, explained(tmp_path, ENTRY))
     assert (summary.killed, len(summary.explained), len(summary.unexplained)) == (2, 1, 1)
+    assert summary.killed_though_explained == (known[0],)
     assert summary.score_permyriad == 5_000
     assert summary.judged_score_permyriad == 6_666
     assert summary.figures()["mutants"] == 7

@@ -10,6 +10,7 @@ unexplained. docs/explanation/mutation-testing.md tells the rest.
 
 import argparse
 import json
+import signal
 import sys
 from pathlib import Path
 
@@ -45,7 +46,13 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"{one.id} {one.function}\n  - {one.before}\n  + {one.after}")
         return 0
     if given.action == "run":
-        survey.run(chosen, given.budget)
+        # Ended either way, compilers and tests are ended too.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        try:
+            survey.run(chosen, given.budget)
+        except KeyboardInterrupt:
+            print("stopped; the next run goes on from here")
+            return 130
 
     summary = survey.summary(chosen)
     print("\n".join(report(summary, explanations)))

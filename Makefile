@@ -8,7 +8,7 @@ CONTRACTS := ParticipantRegistry SecurityToken DvP
 export SOLCX_BINARY_PATH := $(CURDIR)/.build/solcx
 
 .DELETE_ON_ERROR:
-.PHONY: demo test check bench bench-gas bench-rtgs deep contracts slither clean
+.PHONY: demo test check bench bench-gas bench-rtgs deep mutants contracts slither clean
 
 demo: .venv/.base
 	$(BIN)/lockstep demo
@@ -78,6 +78,10 @@ bench-rtgs: .venv/.dev
 # What takes longer than `make test` may: see tests/deep.
 deep: .build/.solc
 	$(BIN)/pytest -n $(WORKERS) -m deep --override-ini addopts="--strict-markers --strict-config -ra -p no:ape_test" tests/deep
+
+# Every mutant of the contracts, hours of them; goes on where it stopped. BUDGET=SECONDS ends it before.
+mutants: .build/.solc
+	nice -n 15 $(BIN)/python scripts/mutate.py run --jobs $(WORKERS) $(if $(BUDGET),--budget $(BUDGET))
 
 clean:
 	rm -rf .venv .venv-slither node_modules .build

@@ -7,12 +7,17 @@
 //   solc --version
 //   solc --standard-json [FILE] [--base-path DIR] [--include-path DIR]… [--allow-paths LIST]
 //   solc FILE… --combined-json abi,bin,… [--optimize] [--optimize-runs N] [--via-ir] [--evm-version V] [prefix=target]…
+//
+// and one of its own, for a caller with much to compile (tests/mutation): the compiler is loaded once, each line of
+// standard input names a file with a standard JSON input, whose answer goes to FILE.answer; then the line is echoed.
+//
+//   solc --serve [--base-path DIR] [--include-path DIR]…
 "use strict";
 
 const fs = require("fs");
 const path = require("path");
 
-const FLAGS = new Set(["--version", "--standard-json", "--optimize", "--via-ir", "--no-cbor-metadata"]);
+const FLAGS = new Set(["--version", "--standard-json", "--serve", "--optimize", "--via-ir", "--no-cbor-metadata"]);
 const OPTIONS = new Set([
   "--combined-json", "--base-path", "--include-path", "--allow-paths",
   "--optimize-runs", "--evm-version", "--metadata-hash",
@@ -119,10 +124,21 @@ function combinedJson(solc, given) {
   return JSON.stringify(result);
 }
 
+function serve(solc, given) {
+  const lines = require("readline").createInterface({ input: process.stdin });
+  lines.on("line", (file) => {
+    const answer = solc.compile(fs.readFileSync(file, "utf8"), { import: reader(given) });
+    fs.writeFileSync(`${file}.answer`, answer);
+    fs.writeSync(1, file + "\n");
+  });
+}
+
 const given = parseArguments(process.argv.slice(2));
 const solc = require("solc");
 let answer;
-if (given["--version"]) {
+if (given["--serve"]) {
+  serve(solc, given);
+} else if (given["--version"]) {
   answer = `solc, the solidity compiler commandline interface\nVersion: ${solc.version()}`;
 } else if (given["--standard-json"]) {
   const input = fs.readFileSync(given.files.length && given.files[0] !== "-" ? given.files[0] : 0, "utf8");
@@ -132,4 +148,4 @@ if (given["--version"]) {
 } else {
   fail("expected --version, --standard-json, or files with --combined-json");
 }
-fs.writeSync(1, answer + "\n");
+if (answer !== undefined) fs.writeSync(1, answer + "\n");

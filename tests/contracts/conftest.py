@@ -27,6 +27,15 @@ def mock_artifacts(config: pytest.Config) -> dict[str, dict[str, Any]]:
     return kept
 
 
+@pytest.fixture(scope="session", autouse=True)
+def blocks_own_time() -> Iterator[None]:
+    """A block comes a second after its parent. py-evm would take the clock on the wall once it is later, so tests of
+    a deadline would fail on a machine that takes a minute for the tests before them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("eth._utils.headers.eth_now", lambda: 0)
+        yield
+
+
 @pytest.fixture(scope="session")
 def deployed(request: pytest.FixtureRequest) -> World:
     return World(mock_artifacts(request.config))

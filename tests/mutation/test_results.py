@@ -1,0 +1,123 @@
+"""A run goes on where it stopped, tries again what may have changed, and explains only what is there."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .building import Contracts
+from .mutants import Edit, Mutant
+from .ordering import Ordering
+from .results import Explanations, Result, Results, Summary
+
+HERE = Path(__file__).parent
+MUTANT = Mutant.of("A.sol", b"one\n  a  < b\nthree\n", "f", Edit(start=9, end=10, text=">", kind="comparison"))
+
+
+def result(status: str, **changes: Any) -> Result:
+    usual = Result(
+        id=MUTANT.id,
+        source=MUTANT.source,
+        status=status,
+        function=MUTANT.function,
+        before=MUTANT.before,
+        after=MUTANT.after,
+        line=MUTANT.first_line,
+        tests="tests 1",
+    )
+    return replace(usual, **changes)
+
+
+def explained(folder: Path, text: str) -> Explanations:
+    path = folder / "survivors.toml"
+    path.write_text(text)
+    return Explanations(path)
+
+
+ENTRY = '[[survivor]]\nfile = "A.sol"\nfunction = "f"\nbefore = "a < b"\nafter = "a > b"\nreason = "No matter."\n'
+
+
+def test_a_mutant_tells_its_lines() -> None:
+    assert (MUTANT.first_line, MUTANT.last_line, MUTANT.before, MUTANT.after) == (2, 2, "a < b", "a > b")
+    assert MUTANT.applied("one\n  a  < b\nthree\n") == "one\n  a  > b\nthree\n"
+
+
+def test_results_are_found_again_and_the_last_one_counts(tmp_path: Path) -> None:
+    path = tmp_path / "results.jsonl"
+    results = Results(path)
+    assert results.of(MUTANT, "tests 1") is None
+    results.add(result("survived"))
+    results.add(result("killed", test="t"))
+    with path.open("a") as file:
+        file.write('{"id": "A.sol:9:comp')
+    found = Results(path).of(MUTANT, "tests 1")
+    assert found == result("killed", test="t")
+
+
+def test_only_a_survivor_meets_new_tests(tmp_path: Path) -> None:
+    results = Results(tmp_path / "results.jsonl")
+    for status, again in (("survived", True), ("killed", False), ("timeout", False), ("equivalent", False)):
+        results.add(result(status))
+        assert (results.of(MUTANT, "tests 2") is None) is again
+        assert results.of(MUTANT, "tests 1") is not None
+
+
+def test_a_result_says_nothing_of_another_version_of_the_file(tmp_path: Path) -> None:
+    results = Results(tmp_path / "results.jsonl")
+    results.add(result("killed", source="another"))
+    assert results.of(MUTANT, "tests 1") is None
+
+
+def test_the_very_same_code_is_tested_once(tmp_path: Path) -> None:
+    results = Results(tmp_path / "results.jsonl")
+    results.add(result("equivalent", code="c"))
+    assert results.twin("c", "tests 1") is None
+    results.add(result("survived", code="d"))
+    assert results.twin("d", "tests 2") is None
+    twin = results.twin("d", "tests 1")
+    assert twin is not None and twin.status == "survived"
+
+
+def test_the_score_counts_what_was_killed_of_what_can_be(tmp_path: Path) -> None:
+    known = [
+        result("killed"),
+        result("timeout"),
+        result("survived"),
+        result("survived", after="a >> b"),
+        result("equivalent"),
+        result("compile-error"),
+    ]
+    summary = Summary.of(7, known, explained(tmp_path, ENTRY))
+    assert (summary.killed, len(summary.explained), len(summary.unexplained)) == (2, 1, 1)
+    assert summary.killed_though_explained == (known[0],)
+    assert summary.score_permyriad == 5_000
+    assert summary.judged_score_permyriad == 6_666
+    assert summary.figures()["mutants"] == 7
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (ENTRY.replace("No matter.", " "), "survivor 1 must have"),
+        (ENTRY.replace("reason", "why"), "survivor 1 must have"),
+        (ENTRY + ENTRY.replace("No matter.", "Other."), "explained twice"),
+    ],
+)
+def test_a_bad_explanation_is_refused(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        explained(tmp_path, text)
+
+
+def test_every_explanation_is_of_a_mutant_that_there_is() -> None:
+    explanations = Explanations(HERE / "survivors.toml")
+    assert explanations.stale(Contracts().mutants()) == []
+
+
+def test_tests_that_went_over_the_line_go_first_and_those_that_killed_before_them() -> None:
+    seconds = {"far": 0.1, "around": 0.2, "slow": 2.0, "quick": 1.0}
+    lines = {"far": {"B.sol": [2]}, "around": {"A.sol": [1]}, "slow": {"A.sol": [1, 2]}, "quick": {"A.sol": [2]}}
+    ordering = Ordering(seconds, lines, 3.0)
+    assert ordering.tests_for(MUTANT, (1, 3)) == ["quick", "slow", "around", "far"]
+    ordering.learn(MUTANT, "slow")
+    assert ordering.tests_for(MUTANT, (1, 3)) == ["slow", "quick", "around", "far"]

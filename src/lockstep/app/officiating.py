@@ -182,7 +182,7 @@ class Office(Observer):
         return {**told, "done": confirm, "transaction": transaction}
 
     def succeed(self, old: str, new: str, *, confirm: bool) -> Mapping[str, Any]:
-        """The registrar proposes, the confirmer makes it: another wallet of the same LEI is the heir, for good."""
+        """The registrar proposes, the registry's confirmer makes it: another wallet of that LEI is heir for good."""
         words = (self.wallet("old", old), self.wallet("new", new))
         transaction = self._two_hands("ParticipantRegistry", self._registry(), "succeed", *words, confirm=confirm)
         return {"old": words[0], "new": words[1], "done": confirm, "transaction": transaction}

@@ -295,10 +295,10 @@ def recovery_confirm(
     old: Annotated[str, typer.Argument(help="As proposed.")],
     new: Annotated[str, typer.Argument(help="As proposed.")],
     home: HomeOption = DEFAULT_HOME,
-    key: OfficerOption = "confirmer",
+    key: OfficerOption = "registrar-confirmer",
     as_json: JsonOption = False,
 ) -> None:
-    """As the confirmer: name the heir, for good. The lost wallet is closed."""
+    """As the registry's confirmer: name the heir, for good. The lost wallet is closed."""
     _told(_office(home, key).succeed(old, new, confirm=True), as_json)
 
 

@@ -39,7 +39,15 @@ ALL = [f"I{number}" for number in range(1, 13)]
 def stopped(name: str = "GivenBack", after: timedelta = timedelta(seconds=1), **changes: object) -> Facts:
     """What was given back is ended by two roles instead, `after` the challenge; the proposal in the first second."""
     proposed = PAY_BY + timedelta(days=5, seconds=1)
-    stop = LongStop(proposed_by="0xO", proposed_at=proposed, officer="0xO", confirmed_by="0xC", confirmer="0xC")
+    stop = LongStop(
+        proposed_by="0xO",
+        proposed_at=proposed,
+        proposed_in=1,
+        confirmed_in=1,
+        officer="0xO",
+        confirmed_by="0xC",
+        confirmer="0xC",
+    )
     stop = replace(stop, **changes)  # type: ignore[arg-type]
     ended = stop.proposed_at + timedelta(days=2) + after
     return but(CLEAN, "moves", 1, name=name, signers=frozenset(), at=ended, long_stop=stop)
@@ -165,6 +173,7 @@ PLANTED = {
     "a long stop proposed by another": ("I7", stopped(proposed_by="0xX")),
     "a long stop confirmed by another": ("I7", stopped(confirmed_by="0xO")),
     "a long stop by one hand": ("I7", stopped(proposed_by="0xO", confirmed_by="0xO", confirmer="0xO")),
+    "a long stop of an epoch that is over": ("I7", stopped(confirmed_in=2)),
     "a long stop within the grace": ("I7", stopped(proposed_at=PAY_BY + timedelta(days=5))),
     "a long stop within the challenge": ("I7", stopped(after=timedelta())),
     "a long stop that delivers": ("I7", stopped(name="Settled")),

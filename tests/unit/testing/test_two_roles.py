@@ -464,8 +464,12 @@ def test_a_courts_order_takes_two_hands(city: City) -> None:
 
 
 def test_a_lost_wallet_is_recovered(city: City) -> None:
-    registrar, confirmer, new = city.office("registrar"), city.office("confirmer"), key("a new wallet").address
-    with pytest.raises(refusals.ContractRefusal):
+    registrar, confirmer = city.office("registrar"), city.office("registrar_confirmer")
+    new = key("a new wallet").address
+    with pytest.raises(refusals.NotConfirmer) as caught:
+        city.office("confirmer").succeed(SELLER, new, confirm=True)
+    assert caught.value.expected == city.roles.registrar_confirmer.address
+    with pytest.raises(refusals.NotProposed):
         confirmer.succeed(SELLER, new, confirm=True)
     admission = (new, city.member(SELLER).lei.encode(), b"ZZ", 0, 2**40 - 1)
     registrar.desk.act("ParticipantRegistry", registrar._registry(), "register", *admission)
@@ -474,6 +478,9 @@ def test_a_lost_wallet_is_recovered(city: City) -> None:
         city.office("officer").recover(BOND, SELLER)
     confirmer.succeed(SELLER, new, confirm=True)
     city.office("officer").recover(BOND, SELLER)
+    with pytest.raises(refusals.NothingToRecover) as nothing:
+        city.office("officer").recover(BOND, SELLER)
+    assert nothing.value.wallet == city.member(SELLER).wallet
     units = city.chain.node.web3.eth.contract(  # by web3's own hand
         address=city.market.security(BOND).token,
         abi=[

@@ -115,14 +115,20 @@ def test_why_not_and_what_the_officer_may(small: Installation) -> None:
     small.json("security", "freeze", BONDS, "FABLZZ2A")
     told = small.json("why-not", *words)
     assert (told["passes"], told["refusal"]["name"]) == (False, "ERC7943CannotSend")
-    small.json("security", "unfreeze", BONDS, "FABLZZ2A")
+    assert small.json("security", "unfreeze", BONDS, "FABLZZ2A")["done"] is False
+    assert small.json("security", "unfreeze", BONDS, "FABLZZ2A", "--confirm")["done"] is True
     small.json("security", "freeze", BONDS, "FABLZZ2A", "--quantity", "999999999")
     assert small.json("why-not", *words)["refusal"]["name"] == "ERC7943InsufficientUnfrozenBalance"
-    small.json("security", "unfreeze", BONDS, "FABLZZ2A", "--units")
+    lift = ("security", "unfreeze", BONDS, "FABLZZ2A", "--left", "0")
+    small.json(*lift)
+    assert small.json(*lift, "--confirm")["frozen_units_then"] == 0
     small.json("security", "pause", BONDS)
     code, said = small.run("why-not", *words)
     assert (code, said.splitlines()[:2]) == (0, ["SecurityPaused", "The security is paused."])
+    code, said = small.run("security", "unpause", BONDS, "--confirm")
+    assert (code, said.split("(")[0]) == (1, "lockstep: NotProposed")
     small.json("security", "unpause", BONDS)
+    assert small.json("security", "unpause", BONDS, "--confirm")["paused"] is False
     assert small.json("why-not", *words)["passes"]
     code, said = small.run("security", "pause", BONDS, "--key", "issuer")
     assert (code, said.split("(")[0]) == (1, "lockstep: WrongRole")

@@ -63,6 +63,7 @@ def gather(
     found = chain.collect(node, network, [security.token for security in market.securities.values()])
     return oracle.Facts(
         locks=[_lock(one) for one in found.locks],
+        cycles=[_cycle(one) for one in found.cycles],
         moves=[_move(one) for one in found.moves],
         cancellations=[
             oracle.Cancellation(
@@ -145,6 +146,32 @@ def _lock(one: chain.LockFact) -> oracle.Lock:
     )
 
 
+def _cycle(one: chain.CycleFact) -> oracle.Cycle:
+    return oracle.Cycle(
+        settlement=one.settlement,
+        derived=one.derived,
+        parties=[
+            oracle.Party(wallet=party.wallet, signed=party.proof in ("key", "wallet"), least=party.least)
+            for party in one.parties
+        ],
+        legs=[
+            oracle.Leg(
+                token=leg.token,
+                seller=leg.seller,
+                buyer=leg.buyer,
+                quantity=leg.quantity,
+                terms_hash=leg.terms_hash,
+            )
+            for leg in one.legs
+        ],
+        cash_hash=one.cash_hash,
+        epoch=one.epoch,
+        pay_by=_instant(one.pay_by),
+        block=one.block,
+        hidden=any(party.proof == "hidden" for party in one.parties),
+    )
+
+
 def _move(one: chain.MoveFact) -> oracle.Move:
     return oracle.Move(
         name=one.name,
@@ -161,6 +188,8 @@ def _long_stop(one: chain.LongStopFact) -> oracle.LongStop:
     return oracle.LongStop(
         proposed_by=one.proposed_by,
         proposed_at=_instant(one.proposed_at),
+        proposed_in=one.proposed_in,
+        confirmed_in=one.confirmed_in,
         officer=one.officer,
         confirmed_by=one.confirmed_by,
         confirmer=one.confirmer,

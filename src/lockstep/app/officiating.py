@@ -122,25 +122,46 @@ class Office(Observer):
         transaction = self.desk.act("DvP", self._dvp, "confirmLongStop", leg_words(order))
         return {**self._stop(settlement, order), "transaction": transaction}
 
-    # --- one hand
+    # --- one hand stops, two let go
 
-    def set_paused(self, isin: str, paused: bool) -> Mapping[str, Any]:
-        """By the officer: transfers, issues and new locks stop, or go on. What is locked settles all the same."""
+    def pause(self, isin: str) -> Mapping[str, Any]:
+        """By the officer: transfers, issues and new locks stop. What is locked settles all the same."""
+        transaction = self._token_act(self.security(isin).token, "setPaused", True)
+        return {"isin": isin, "paused": True, "transaction": transaction}
+
+    def unpause(self, isin: str, *, confirm: bool) -> Mapping[str, Any]:
+        """The officer proposes, the confirmer makes it: they go on."""
         token = self.security(isin).token
-        return {"isin": isin, "paused": paused, "transaction": self._token_act(token, "setPaused", paused)}
+        transaction = self._two_hands("SecurityToken", token, "setPaused", False, confirm=confirm)
+        return {"isin": isin, "paused": not confirm, "done": confirm, "transaction": transaction}
 
-    def set_frozen(self, isin: str, holder: str, frozen: bool) -> Mapping[str, Any]:
+    def freeze(self, isin: str, holder: str) -> Mapping[str, Any]:
         """By the officer: a whole account."""
         token, account = self.security(isin).token, self.wallet("holder", holder)
-        transaction = self._token_act(token, "setAccountFrozen", account, frozen)
-        return {"isin": isin, "holder": account, "frozen": frozen, "transaction": transaction}
+        transaction = self._token_act(token, "setAccountFrozen", account, True)
+        return {"isin": isin, "holder": account, "frozen": True, "transaction": transaction}
+
+    def unfreeze(self, isin: str, holder: str, *, confirm: bool) -> Mapping[str, Any]:
+        """The officer proposes, the confirmer makes it: a whole account is free again."""
+        token, account = self.security(isin).token, self.wallet("holder", holder)
+        transaction = self._two_hands("SecurityToken", token, "setAccountFrozen", account, False, confirm=confirm)
+        return {"isin": isin, "holder": account, "frozen": not confirm, "done": confirm, "transaction": transaction}
 
     def freeze_units(self, isin: str, holder: str, quantity: str) -> Mapping[str, Any]:
-        """By the officer: so many units of an account, in all; more than it has is allowed, 0 frees them."""
+        """By the officer: so many units of an account, in all, no fewer than before; more than it has is allowed."""
         security, account = self.security(isin), self.wallet("holder", holder)
-        units = Quantity.parse(quantity).units(security.decimals) if quantity != "0" else 0
+        units = Quantity.parse(quantity).units(security.decimals)
         transaction = self._token_act(security.token, "setFrozenTokens", account, units)
         return {"isin": isin, "holder": account, "frozen_units": units, "transaction": transaction}
+
+    def unfreeze_units(self, isin: str, holder: str, left: str, *, confirm: bool) -> Mapping[str, Any]:
+        """The officer proposes, the confirmer makes it: fewer units of an account are frozen, `left` in all."""
+        security, account = self.security(isin), self.wallet("holder", holder)
+        units = Quantity.parse(left).units(security.decimals) if left != "0" else 0
+        words = (account, units)
+        transaction = self._two_hands("SecurityToken", security.token, "setFrozenTokens", *words, confirm=confirm)
+        told = {"isin": isin, "holder": account, "frozen_units_then": units}
+        return {**told, "done": confirm, "transaction": transaction}
 
     def recover(self, isin: str, old: str) -> Mapping[str, Any]:
         """By anyone: what no earmark holds of a lost wallet goes to its heir, as the registry names it."""
@@ -161,7 +182,7 @@ class Office(Observer):
         return {**told, "done": confirm, "transaction": transaction}
 
     def succeed(self, old: str, new: str, *, confirm: bool) -> Mapping[str, Any]:
-        """The registrar proposes, the confirmer makes it: another wallet of the same LEI is the heir, for good."""
+        """The registrar proposes, the registry's confirmer makes it: another wallet of that LEI is heir for good."""
         words = (self.wallet("old", old), self.wallet("new", new))
         transaction = self._two_hands("ParticipantRegistry", self._registry(), "succeed", *words, confirm=confirm)
         return {"old": words[0], "new": words[1], "done": confirm, "transaction": transaction}

@@ -9,9 +9,15 @@ from typing import Any
 from eth_utils.abi import collapse_if_tuple
 from eth_utils.crypto import keccak
 
-__all__ = ["CONTRACTS", "Artifact", "artifact", "event_topic"]
+__all__ = ["CONTRACTS", "MADE_BY", "SHIPPED", "Artifact", "artifact", "event_topic"]
 
 CONTRACTS = ("ParticipantRegistry", "SecurityToken", "DvP")
+"""What is deployed. Their ABIs have every error and every event."""
+
+MADE_BY = {"DvP": ("DvPNet",)}
+"""Contracts that another one's constructor creates, in the order in which it does."""
+
+SHIPPED = (*CONTRACTS, *(made for all_made in MADE_BY.values() for made in all_made))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

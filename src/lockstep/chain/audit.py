@@ -14,15 +14,30 @@ from requests import RequestException
 
 from lockstep.chain import audit_typed
 from lockstep.chain.artifacts import artifact
-from lockstep.chain.audit_calls import NEVER, PAID, Calls, Consent, consents, proof_in, recover_outcome
+from lockstep.chain.audit_calls import (
+    CONFIRM_STOP,
+    LOCK_NET,
+    NEVER,
+    PAID,
+    PROPOSE_STOP,
+    Calls,
+    Consent,
+    consents,
+    proof_in,
+    recover_outcome,
+)
+from lockstep.chain.audit_cycles import legs_of, statements
 from lockstep.chain.audit_facts import (
     CancelFact,
     ChainFacts,
+    CycleFact,
     EpochFact,
     HoldingFact,
+    LegFact,
     LockFact,
     LongStopFact,
     MoveFact,
+    PartyFact,
     TransferFact,
 )
 from lockstep.chain.node import Node
@@ -34,11 +49,14 @@ __all__ = [
     "PAID",
     "CancelFact",
     "ChainFacts",
+    "CycleFact",
     "EpochFact",
     "HoldingFact",
+    "LegFact",
     "LockFact",
     "LongStopFact",
     "MoveFact",
+    "PartyFact",
     "TransferFact",
     "collect",
     "hash_cash",
@@ -85,21 +103,24 @@ class _Reader:
         events = self._events()
         parts = {bytes(log["args"]["settlementId"]): log["args"] for log in events if log["event"] == "PartLocked"}
         locks = [self._lock(log, parts) for log in events if log["event"] == "Locked"]
-        for lock in locks:
-            final = lock.block + self._network.finality_depth
+        cycles = [self._cycle(log) for log in events if log["event"] == "NetLocked"]
+        made: list[LockFact | CycleFact] = [*locks, *cycles]
+        for one in made:
+            final = one.block + self._network.finality_depth
             if final <= self._head:
                 self._time(final)
-        epochs = {lock.settlement: lock.epoch for lock in locks}
+        epochs = {one.settlement: one.epoch for one in made}
         transfers = [_transfer(log) for log in events if log["event"] == "Transfer"]
         self._time(self._head)
         return ChainFacts(
             head=self._head,
             locks=tuple(locks),
+            cycles=tuple(cycles),
             moves=tuple(self._move(log, epochs, events) for log in events if log["event"] in _OUTCOME_OF),
             cancellations=tuple(self._cancellation(log) for log in events if log["event"] == "OrderCancelled"),
             epochs=tuple(_epoch(log) for log in events if log["event"] == "EpochStarted"),
             transfers=tuple(transfers),
-            holdings=self._holdings(locks, transfers),
+            holdings=self._holdings(locks, cycles, transfers),
             supplies={token: self._read(contract, "totalSupply") for token, contract in self._tokens.items()},
             times=self._times,
         )
@@ -115,7 +136,15 @@ class _Reader:
         for contract, names in (
             (
                 self._dvp,
-                ("EpochStarted", "Locked", "PartLocked", "OrderCancelled", "LongStopProposed", *_OUTCOME_OF),
+                (
+                    "EpochStarted",
+                    "Locked",
+                    "PartLocked",
+                    "NetLocked",
+                    "OrderCancelled",
+                    "LongStopProposed",
+                    *_OUTCOME_OF,
+                ),
             ),
             *((token, ("Transfer",)) for token in self._tokens.values()),
         ):
@@ -167,9 +196,45 @@ class _Reader:
             typed = audit_typed.typed(self._network, "Order", one.order)
             seller, buyer = one.order["movement"]["seller"], one.order["movement"]["buyer"]
             found = (self._consent(seller, typed, one.seller, block), self._consent(buyer, typed, one.buyer, block))
+            if one.part is not None and one.part_signature is not None:
+                message = {"orderId": audit_typed.digest(typed), **one.part}
+                part = audit_typed.typed(self._network, "Part", message)
+                if self._consent(seller, part, one.part_signature, block) == "none":
+                    found = ("none", found[1])
             if "none" not in found:
                 break
         return found
+
+    def _cycle(self, log: Any) -> CycleFact:
+        cycle, transaction, block = dict(log["args"]["cycle"]), _transaction(log), int(log["blockNumber"])
+        derived, call = (
+            audit_typed.digest(audit_typed.typed(self._network, "Cycle", cycle)),
+            self._calls.of(transaction),
+        )
+        if call.name == LOCK_NET:
+            parties = tuple(
+                PartyFact(
+                    wallet=one.party,
+                    proof="none" if one.typed is None else self._consent(one.party, one.typed, one.signature, block),
+                    least=one.least,
+                )
+                for one in statements(self._network, cycle, call)
+            )
+        else:
+            parties = tuple(PartyFact(wallet=wallet, proof="hidden", least={}) for wallet in cycle["parties"])
+        return CycleFact(
+            settlement=_settlement(log),
+            derived=derived.hex(),
+            parties=parties,
+            legs=legs_of(cycle),
+            cash_hash=bytes(cycle["cashHash"]).hex(),
+            epoch=cycle["epoch"],
+            pay_by=cycle["payBy"],
+            block=block,
+            at=self._time(block),
+            transaction=transaction,
+            call=call.name,
+        )
 
     def _consent(self, party: str, typed: Any, signature: bytes, block: int) -> str:
         if audit_typed.signer(typed, signature) == party:
@@ -188,7 +253,7 @@ class _Reader:
         settlement, transaction, block = _settlement(log), _transaction(log), int(log["blockNumber"])
         outcome, epoch = _OUTCOME_OF[log["event"]], epochs.get(settlement, 0)
         call = self._calls.of(transaction)
-        stopped = call.name == "confirmLongStop"
+        stopped = call.name in CONFIRM_STOP
         may_be_stopped = stopped or (log["event"] == "GivenBack" and not call.name)
         return MoveFact(
             name=log["event"],
@@ -226,10 +291,12 @@ class _Reader:
         at_end = [one for one in before if one["event"] == "EpochStarted"]
         proposing, confirming = self._calls.of(_transaction(proposal)), self._calls.of(_transaction(log))
         return LongStopFact(
-            proposed_by=proposing.sender if proposing.name == "proposeLongStop" else None,
+            proposed_by=proposing.sender if proposing.name in PROPOSE_STOP else None,
             proposed_at=self._time(int(proposal["blockNumber"])),
+            proposed_in=at_proposal[-1]["args"]["epoch"],
+            confirmed_in=at_end[-1]["args"]["epoch"],
             officer=at_proposal[-1]["args"]["officer"],
-            confirmed_by=confirming.sender if confirming.name == "confirmLongStop" else None,
+            confirmed_by=confirming.sender if confirming.name in CONFIRM_STOP else None,
             confirmer=at_end[-1]["args"]["confirmer"],
         )
 
@@ -247,9 +314,12 @@ class _Reader:
         proof = "caller" if by == movement["seller"] else self._consent(movement["seller"], typed, signature, block)
         return CancelFact(settlement=settlement, by=by, buyer=movement["buyer"], seller_proof=proof)
 
-    def _holdings(self, locks: list[LockFact], transfers: list[TransferFact]) -> tuple[HoldingFact, ...]:
+    def _holdings(
+        self, locks: list[LockFact], cycles: list[CycleFact], transfers: list[TransferFact]
+    ) -> tuple[HoldingFact, ...]:
         holders = {(one.token, holder) for one in transfers for holder in (one.source, one.target) if holder}
-        holders |= {(lock.token, holder) for lock in locks for holder in (lock.seller, lock.buyer)}
+        traded: list[LockFact | LegFact] = [*locks, *(leg for cycle in cycles for leg in cycle.legs)]
+        holders |= {(one.token, holder) for one in traded for holder in (one.seller, one.buyer)}
         return tuple(
             HoldingFact(
                 token=token,

@@ -15,12 +15,38 @@ from lockstep.chain import audit_typed
 from lockstep.chain.node import Node
 from lockstep.domain.market import Network
 
-__all__ = ["NEVER", "PAID", "Call", "Calls", "Consent", "consents", "proof_in", "recover_outcome"]
+__all__ = [
+    "CONFIRM_STOP",
+    "LOCK_NET",
+    "NEVER",
+    "PAID",
+    "PROPOSE_STOP",
+    "Call",
+    "Calls",
+    "Consent",
+    "consents",
+    "proof_in",
+    "recover_outcome",
+]
 
 PAID, NEVER = 1, 2
-_ENDS = {"settle": PAID, "recordPaid": PAID, "settleBatch": PAID, "giveBack": NEVER}
+_ENDS = {
+    "settle": PAID,
+    "recordPaid": PAID,
+    "settleBatch": PAID,
+    "giveBack": NEVER,
+    "settleNet": PAID,
+    "recordPaidNet": PAID,
+    "giveBackNet": NEVER,
+}
 _PLAIN = ("settle", "recordPaid", "giveBack")
+_NET = ("settleNet", "recordPaidNet", "giveBackNet")
 _LOCKS = ("lock", "lockGroup", "lockBatch", "lockPart")
+LOCK_NET = "lockNet"
+PROPOSE_STOP = ("proposeLongStop", "proposeNetLongStop")
+CONFIRM_STOP = ("confirmLongStop", "confirmNetLongStop")
+
+_FIRST_NONCE_OF_PARTS, _PARTS_PER_NONCE = 2**63, 2**24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,11 +68,17 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consent:
-    """What both parties signed, and their signatures: the order itself, or the whole that a part belongs to."""
+    """What both parties signed, and their signatures: the order itself, or the whole that a part belongs to.
+
+    `part` is then what the seller signed besides, for this part alone (typed data Part without its order);
+    `part_signature` is None where the seller made the call: that is its word.
+    """
 
     order: Mapping[str, Any]
     seller: bytes
     buyer: bytes
+    part: Mapping[str, Any] | None = None
+    part_signature: bytes | None = None
 
 
 class Calls:
@@ -77,10 +109,21 @@ class Calls:
 def consents(call: Call, order: Mapping[str, Any]) -> Iterator[Consent]:
     """What the call presented for the lock of `order`. In a batch one order may stand twice: each is given."""
     given = call.arguments
-    if call.name in ("lock", "lockPart"):
+    if call.name == "lock":
         signed = _plain(given["order"])
-        if (call.name == "lock" and signed == order) or (call.name == "lockPart" and _part(signed, given) == order):
+        if signed == order:
             yield Consent(order=signed, seller=given["sellerSignature"], buyer=given["buyerSignature"])
+    elif call.name == "lockPart":
+        signed = _plain(given["order"])
+        if _part(signed, given) == order:
+            by_seller = call.sender == signed["movement"]["seller"]
+            yield Consent(
+                order=signed,
+                seller=given["sellerSignature"],
+                buyer=given["buyerSignature"],
+                part={"part": given["part"], "quantity": given["quantity"]},
+                part_signature=None if by_seller else given["partSignature"],
+            )
     elif call.name in ("lockGroup", "lockBatch"):
         for leg in given["legs"]:
             signed = _plain(leg["order"])
@@ -95,8 +138,9 @@ def _plain(order: Any) -> dict[str, Any]:
 def _part(whole: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """The order of a part, as IDvP.lockPart derives it from the whole."""
     movement, terms, part = whole["movement"], whole["terms"], given["part"]
+    nonce = _FIRST_NONCE_OF_PARTS + _PARTS_PER_NONCE * movement["nonce"] + part
     return {
-        "movement": {**movement, "quantity": given["quantity"], "nonce": movement["nonce"] + part},
+        "movement": {**movement, "quantity": given["quantity"], "nonce": nonce},
         "terms": {**terms, "part": part, "minimumLot": 0},
     }
 
@@ -108,9 +152,12 @@ def proof_in(network: Network, call: Call, outcome: int, epoch: int) -> tuple[fr
     """
     if _ENDS.get(call.name) != outcome:
         return frozenset(), ()
-    legs = [call.arguments["leg"]] if call.name in _PLAIN else call.arguments["legs"]
-    ids = [audit_typed.order_digest(network, dict(leg["movement"]), leg["hashOfTerms"]) for leg in legs]
-    if call.name in _PLAIN:
+    if call.name in _NET:
+        ids = [bytes(call.arguments["id"])]
+    else:
+        legs = [call.arguments["leg"]] if call.name in _PLAIN else call.arguments["legs"]
+        ids = [audit_typed.order_digest(network, dict(leg["movement"]), leg["hashOfTerms"]) for leg in legs]
+    if call.name in (*_PLAIN, *_NET):
         signed = audit_typed.typed(network, "Outcome", {"settlementId": ids[0], "result": outcome, "epoch": epoch})
     else:
         signed = audit_typed.typed(network, "Outcomes", {"settlementIds": ids, "result": outcome, "epoch": epoch})

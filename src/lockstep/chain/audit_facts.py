@@ -6,11 +6,14 @@ from dataclasses import dataclass
 __all__ = [
     "CancelFact",
     "ChainFacts",
+    "CycleFact",
     "EpochFact",
     "HoldingFact",
+    "LegFact",
     "LockFact",
     "LongStopFact",
     "MoveFact",
+    "PartyFact",
     "TransferFact",
 ]
 
@@ -45,6 +48,49 @@ class LockFact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LegFact:
+    """One gross trade of a cycle; `terms_hash` is the salted hash of its terms, its cash among them."""
+
+    token: str
+    seller: str
+    buyer: str
+    quantity: int
+    terms_hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartyFact:
+    """One party of a cycle. `proof` is how its consent to its own legs and limits was verified, as in LockFact.
+
+    `least` are its limits: by token the least that it wants to receive less what it delivers. Empty where hidden.
+    """
+
+    wallet: str
+    proof: str
+    least: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CycleFact:
+    """A NetLocked event with its whole cycle. `derived` is the id that the cycle really has.
+
+    `legs` are in the cycle's order; none where the packed bytes are not legs between its parties.
+    """
+
+    settlement: str
+    derived: str
+    parties: tuple[PartyFact, ...]
+    legs: tuple[LegFact, ...]
+    cash_hash: str
+    epoch: int
+    pay_by: int
+    block: int
+    at: int
+    transaction: str
+    call: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MoveFact:
     """PaidRecorded, Settled or GivenBack. `signers` signed `outcome` (1 paid, 2 never) in the call's proof."""
 
@@ -61,15 +107,20 @@ class MoveFact:
     hidden: bool
     """The calldata shows no proof: another contract made the call, or a function that is not known here."""
     long_stop: "LongStopFact | None" = None
-    """With confirmLongStop: it ended without a proof. With a hidden GivenBack: what was proposed before it."""
+    """With a long stop's confirmation: it ended without a proof. With a hidden GivenBack: what was proposed before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LongStopFact:
-    """Two transactions of two roles. A sender is None where another contract made the call."""
+    """Two transactions of two roles, in the epochs `proposed_in` and `confirmed_in`, which must be one.
+
+    A sender is None where another contract made the call.
+    """
 
     proposed_by: str | None
     proposed_at: int
+    proposed_in: int
+    confirmed_in: int
     officer: str
     """Of the epoch that served at the proposal."""
     confirmed_by: str | None
@@ -130,6 +181,7 @@ class ChainFacts:
     times: Mapping[int, int]
     """Of each block with an event, of each that makes a lock final, and of the head."""
     locks: tuple[LockFact, ...]
+    cycles: tuple[CycleFact, ...]
     moves: tuple[MoveFact, ...]
     cancellations: tuple[CancelFact, ...]
     epochs: tuple[EpochFact, ...]

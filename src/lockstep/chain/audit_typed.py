@@ -26,6 +26,17 @@ STRUCTS: Mapping[str, Sequence[tuple[str, str]]] = {
         ("cashHash", "bytes32"), ("lockBy", "uint40"), ("payBy", "uint40"),
     ),
     "Order": (("movement", "Movement"), ("terms", "Terms")),
+    "Part": (("orderId", "bytes32"), ("part", "uint32"), ("quantity", "uint64")),
+    "Cycle": (
+        ("tokens", "address[]"), ("parties", "address[]"), ("legs", "bytes"), ("cashHash", "bytes32"),
+        ("epoch", "uint32"), ("lockBy", "uint40"), ("payBy", "uint40"),
+    ),
+    "NetStatement": (("cycleId", "bytes32"), ("legs", "NetLeg[]"), ("limits", "NetLimit[]")),
+    "NetLeg": (
+        ("token", "address"), ("seller", "address"), ("buyer", "address"),
+        ("quantity", "uint64"), ("termsHash", "bytes32"),
+    ),
+    "NetLimit": (("token", "address"), ("least", "int256")),
     "Outcome": (("settlementId", "bytes32"), ("result", "uint8"), ("epoch", "uint32")),
     "Outcomes": (("settlementIds", "bytes32[]"), ("result", "uint8"), ("epoch", "uint32")),
     "Cash": (
@@ -36,7 +47,7 @@ STRUCTS: Mapping[str, Sequence[tuple[str, str]]] = {
 
 
 def typed(network: Network, primary: str, message: Mapping[str, Any]) -> SignableMessage:
-    used = {"EIP712Domain", primary} | ({"Movement", "Terms"} if primary == "Order" else set())
+    used = {"EIP712Domain", *_structs_in(primary)}
     return encode_typed_data(
         full_message={
             "types": {name: [{"name": field, "type": kind} for field, kind in STRUCTS[name]] for name in sorted(used)},
@@ -50,6 +61,12 @@ def typed(network: Network, primary: str, message: Mapping[str, Any]) -> Signabl
             "message": message,
         }
     )
+
+
+def _structs_in(primary: str) -> set[str]:
+    """A struct and those that its fields refer to."""
+    kinds = {kind.removesuffix("[]") for _, kind in STRUCTS[primary]} & STRUCTS.keys()
+    return {primary}.union(*(_structs_in(kind) for kind in kinds))
 
 
 def digest(message: SignableMessage) -> bytes:

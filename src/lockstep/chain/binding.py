@@ -98,10 +98,15 @@ def render() -> str:
     """The whole module."""
     errors, notices = _errors(), _notices()
     blocks = ["\n".join(_lines(name, forms, notices)) for name, forms in errors.items()]
-    names = "\n".join(f"    {name!r}," for name in errors)
+    names = "\n".join(f"    {name!r}," for name in sorted(errors, key=_natural))
     classes = "\n".join(f"    {name}," for name in errors)
     tail = f"REFUSALS: tuple[type[ContractRefusal], ...] = (\n{classes}\n)\n"
     return _formatted(f"{_HEAD}\n__all__ = [\n    'REFUSALS',\n{names}\n]\n\n\n" + "\n\n\n".join([*blocks, tail]))
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """Numbers in names by their value: the order that ruff asks of `__all__`."""
+    return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d+)", name)]
 
 
 def _formatted(text: str) -> str:

@@ -20,8 +20,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from lockstep.chain.artifacts import SHIPPED
+
 __all__ = [
     "COMPILED",
+    "SHIPPED",
     "CompilerMissingError",
     "compile_all",
     "compile_sources",
@@ -35,8 +38,6 @@ Artifact = dict[str, Any]
 COMPILED = Path(__file__).parent / "compiled"
 REPOSITORY = Path(__file__).parents[3]
 CONTRACTS = REPOSITORY / "contracts"
-SHIPPED = ("ParticipantRegistry", "SecurityToken", "DvP", "DvPNet")
-
 SETTINGS: dict[str, Any] = {
     "optimizer": {"enabled": True, "runs": 200},
     "viaIR": True,

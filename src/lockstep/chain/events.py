@@ -1,5 +1,8 @@
 """The event reader: DvP's events by settlement, read once per block and re-read where the chain changed.
 
+A settlement is one order here. Cycles (lockNet) end by events of the same names, under ids that no order has: they
+are read by `chain.audit` and are no settlement of this reader's, so nobody takes one for a lock that he can judge.
+
 It keeps in memory what it has read. A block that it read and that is no longer there makes it read
 everything again: what was seen above the finality depth was only ever an observation.
 """
@@ -66,18 +69,18 @@ class EventReader:
         self._forget()
 
     def _forget(self) -> None:
-        self._events: dict[SettlementId, list[SeenEvent]] = defaultdict(list)
+        self._events: defaultdict[SettlementId, list[SeenEvent]] = defaultdict(list)
         self._trades: dict[TradeId, list[SettlementId]] = defaultdict(list)
         self._read_to = -1
         self._hash = ""
 
     def events(self, settlement_id: SettlementId) -> Sequence[SeenEvent]:
-        """Oldest first, up to the head as it is now. Raises Unavailable."""
+        """Oldest first, up to the head as it is now; none for a cycle. Raises Unavailable."""
         self._refresh()
         return self._events.get(settlement_id, ())
 
     def locked(self) -> Collection[SettlementId]:
-        """Every settlement with an event, up to the head. Raises Unavailable."""
+        """Every settlement with a Locked event, up to the head. Raises Unavailable."""
         self._refresh()
         return self._events.keys()
 
@@ -96,6 +99,8 @@ class EventReader:
         # Decoded before anything is kept: an answer that fails halfway leaves the reader as it was.
         fresh = [(SettlementId(bytes(log["topics"][1]).hex()), self._event(log)) for log in logs]
         for settlement_id, event in fresh:
+            if event.order is None and settlement_id not in self._events:
+                continue  # a cycle's: DvP ends no order that it did not lock before
             self._events[settlement_id].append(event)
             if event.order is not None:
                 self._trades[event.order.terms.trade_id].append(settlement_id)

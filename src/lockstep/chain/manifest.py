@@ -12,7 +12,7 @@ from typing import Any
 from eth_utils.address import is_address
 from eth_utils.crypto import keccak
 
-from lockstep.chain.artifacts import CONTRACTS, artifact
+from lockstep.chain.artifacts import CONTRACTS, MADE_BY, artifact
 from lockstep.chain.factory import KINDS, Factory
 from lockstep.chain.history import happened
 from lockstep.chain.named import constructor_data, creation_code
@@ -23,7 +23,7 @@ from lockstep.chain.roles import RoleHolders
 from lockstep.chain.watched import watched
 from lockstep.domain.errors import InvalidInput
 
-__all__ = ["FORMAT", "DeployedContract", "Manifest", "parameters_of", "read_manifest", "recorded"]
+__all__ = ["FORMAT", "DeployedContract", "DeployedPart", "Manifest", "parameters_of", "read_manifest", "recorded"]
 
 FORMAT = "lockstep-deployment/1"
 
@@ -32,10 +32,20 @@ _FIRST_EVENTS = {"ParticipantRegistry": "RegistrarChanged", "DvP": "EpochStarted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeployedPart:
+    """A contract that another one's constructor created: DvPNet, whose code DvP runs."""
+
+    contract: str
+    address: str
+    runtime_code_hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeployedContract:
     """One contract. Hashes are keccak256, 0x-prefixed: of the artifact's creation code; of that and the arguments,
     which the address follows from; of the code on the chain, immutables in place. `parameters` are what its views
-    told when it was new. Block and transaction are None where the node tells no events.
+    told when it was new, `parts` what its constructor created. Block and transaction are None where the node tells no
+    events.
     """
 
     id: str
@@ -47,6 +57,7 @@ class DeployedContract:
     compiler: Mapping[str, Any]
     arguments: Mapping[str, Any]
     parameters: Mapping[str, Any]
+    parts: tuple[DeployedPart, ...]
     block: int | None
     transaction: str | None
 
@@ -101,6 +112,14 @@ def recorded(node: Node, planned: Planned, rebuilt: Rebuilt, first_block: int = 
         compiler=compiled.compiler,
         arguments=planned.arguments,
         parameters=parameters_of(rebuilt, planned),
+        parts=tuple(
+            DeployedPart(
+                contract=part.contract,
+                address=part.address,
+                runtime_code_hash=_hash(node.code(part.address)),
+            )
+            for part in planned.parts
+        ),
         block=first.block if first else None,
         transaction=first.transaction if first else None,
     )
@@ -158,8 +177,17 @@ def _contract(fields: "_Fields") -> DeployedContract:
         compiler=fields.object("compiler"),
         arguments=arguments,
         parameters=fields.object("parameters"),
+        parts=tuple(_part(one, MADE_BY.get(contract, ())) for one in fields.each("parts")),
         block=None if fields.absent("block") else fields.number("block"),
         transaction=None if fields.absent("transaction") else fields.hash("transaction"),
+    )
+
+
+def _part(fields: "_Fields", made: tuple[str, ...]) -> DeployedPart:
+    return DeployedPart(
+        contract=fields.one_of("contract", made),
+        address=fields.address("address"),
+        runtime_code_hash=fields.hash("runtime_code_hash"),
     )
 
 

@@ -8,6 +8,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from eth_typing import HexAddress, HexStr
+from web3.types import Nonce
+from web3.utils.address import get_create_address
+
+from lockstep.chain.artifacts import MADE_BY
 from lockstep.chain.deployment import ZERO, Deployer
 from lockstep.chain.factory import Factory, create2_address, ensure_factory
 from lockstep.chain.named import constructor_data, creation_code
@@ -16,7 +21,17 @@ from lockstep.chain.rebuilding import Rebuilt
 from lockstep.chain.roles import RoleHolders
 from lockstep.domain.errors import Misconfigured
 
-__all__ = ["DVP", "REGISTRY", "Planned", "Planner", "carry_out", "plan_market", "token_arguments", "token_id"]
+__all__ = [
+    "DVP",
+    "REGISTRY",
+    "Planned",
+    "PlannedPart",
+    "Planner",
+    "carry_out",
+    "plan_market",
+    "token_arguments",
+    "token_id",
+]
 
 REGISTRY, DVP = "registry", "dvp"
 """Ids of the two contracts that a deployment has once; a token's is `token/<ISIN>`."""
@@ -34,8 +49,18 @@ def token_id(isin: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedPart:
+    """A contract that another one's constructor will create, and the code it must have."""
+
+    contract: str
+    address: str
+    runtime: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """One contract to be: `arguments` by name as `chain.named` writes them, `runtime` the code it must have."""
+    """One contract to be: `arguments` by name as `chain.named` writes them, `runtime` the code it must have,
+    `parts` what its constructor creates."""
 
     id: str
     contract: str
@@ -43,6 +68,7 @@ class Planned:
     init_code: bytes
     address: str
     runtime: bytes
+    parts: tuple[PlannedPart, ...]
 
 
 class Planner:
@@ -63,7 +89,15 @@ class Planner:
             init_code=init_code,
             address=address,
             runtime=self.rebuilt.create(address, init_code),
+            parts=tuple(
+                self._part(address, number, made) for number, made in enumerate(MADE_BY.get(contract, ()), start=1)
+            ),
         )
+
+    def _part(self, creator: str, number: int, contract: str) -> PlannedPart:
+        """What the creator's constructor made as its `number`th; its address follows from that (CREATE, EIP-161)."""
+        address = str(get_create_address(HexAddress(HexStr(creator)), Nonce(number)))
+        return PlannedPart(contract=contract, address=address, runtime=self.rebuilt.code(address))
 
 
 def plan_market(planner: Planner, roles: RoleHolders) -> tuple[Planned, Planned]:
@@ -151,4 +185,7 @@ def _is_there(node: Node, planned: Planned) -> bool:
     code = node.code(planned.address)
     if code and code != planned.runtime:
         raise Misconfigured(f"{planned.id}: {planned.address} has other code than {planned.contract}")
+    for part in planned.parts if code else ():
+        if node.code(part.address) != part.runtime:
+            raise Misconfigured(f"{planned.id}: {part.address}, which it runs, has other code than {part.contract}")
     return bool(code)

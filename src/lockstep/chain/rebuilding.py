@@ -48,6 +48,10 @@ class Rebuilt:
             raise Misconfigured(f"the code for {address} has {len(code)} bytes, more than {_CODE_LIMIT} (EIP-170)")
         return code
 
+    def code(self, address: str) -> bytes:
+        """The runtime code at an address, also of what a constructor created; empty where nothing is."""
+        return bytes(self._state.get_code(to_canonical_address(address)))
+
     def view(self, address: str, data: bytes) -> bytes:
         """What a contract created here answers. Raises ContractRefused."""
         there = to_canonical_address(address)

@@ -117,10 +117,34 @@ class _Verification:
             return
         yield _compared(f"{one.id}/address", planned.address, one.address)
         code = self._node.code(one.address)
-        yield from _code(one, planned, code)
+        yield from _code(one.id, one.contract, planned.runtime, planned.arguments, code)
+        if code:
+            yield _compared(
+                f"{one.id}/runtime_code_hash in the manifest", _hash(planned.runtime), one.runtime_code_hash
+            )
+        yield from self._parts(one, planned)
         if code:
             yield from self._values(one, planned)
             yield self._born(one)
+
+    def _parts(self, one: DeployedContract, planned: Planned) -> Iterator[Finding]:
+        """What its constructor created, and runs as its own: code, address, and the shipped contract of that name."""
+        listed = [part.contract for part in one.parts]
+        expected = [part.contract for part in planned.parts]
+        if listed != expected:
+            yield _compared(f"{one.id}/parts", expected, listed)
+            return
+        for part, right in zip(one.parts, planned.parts, strict=True):
+            name, compiled = f"{one.id}/{part.contract}", artifact(part.contract)
+            holes = _holes(part.contract)
+            yield _compared(
+                f"{name}/shipped",
+                _hash(_masked(bytes.fromhex(compiled.deployed_bytecode.removeprefix("0x")), holes)),
+                _hash(_masked(right.runtime, holes)),
+            )
+            yield _compared(f"{name}/address", right.address, part.address)
+            yield from _code(name, part.contract, right.runtime, {}, self._node.code(right.address))
+            yield _compared(f"{name}/runtime_code_hash in the manifest", _hash(right.runtime), part.runtime_code_hash)
 
     def _born(self, one: DeployedContract) -> Finding:
         """The transaction that created it, where the manifest names one."""
@@ -272,30 +296,33 @@ class _Verification:
         yield _compared("roles now", "no key in two", "; ".join(doubles) or "no key in two")
 
 
-def _code(one: DeployedContract, planned: Planned, code: bytes) -> Iterator[Finding]:
-    """Code byte for byte: outside the immutables, then each of them, then the manifest's own hash of it."""
-    field = f"{one.id}/code"
+def _code(name: str, contract: str, runtime: bytes, arguments: Mapping[str, Any], code: bytes) -> Iterator[Finding]:
+    """Code byte for byte: outside the immutables, then each of them."""
+    field = f"{name}/code"
     if not code:
-        yield _compared(field, _hash(planned.runtime), "no code")
+        yield _compared(field, _hash(runtime), "no code")
         return
-    shown = Finding(verdict=Verdict.OK, field=field, expected=_hash(planned.runtime), found=_hash(code))
-    if code == planned.runtime:
-        yield shown
-    else:
-        holes = [(at["start"], at["start"] + at["length"]) for at in artifact(one.contract).immutables]
-        if _masked(code, holes) != _masked(planned.runtime, holes):
-            first = next(
-                (at for at, (a, b) in enumerate(zip(code, planned.runtime, strict=False)) if a != b),
-                min(len(code), len(planned.runtime)),
-            )
-            text = f"{_hash(code)}, {len(code)} bytes, other than {one.contract} from byte {first} on"
-            yield Finding(verdict=Verdict.FAIL, field=field, expected=shown.expected, found=text)
-        for start, end in holes:
-            right, there = planned.runtime[start:end], code[start:end]
-            if right != there:
-                name = _immutable(planned, right)
-                yield _compared(f"{one.id}/immutable {name} at byte {start}", "0x" + right.hex(), "0x" + there.hex())
-    yield _compared(f"{one.id}/runtime_code_hash in the manifest", _hash(planned.runtime), one.runtime_code_hash)
+    if code == runtime:
+        yield Finding(verdict=Verdict.OK, field=field, expected=_hash(runtime), found=_hash(code))
+        return
+    holes = _holes(contract)
+    if _masked(code, holes) != _masked(runtime, holes):
+        first = next(
+            (at for at, (a, b) in enumerate(zip(code, runtime, strict=False)) if a != b),
+            min(len(code), len(runtime)),
+        )
+        text = f"{_hash(code)}, {len(code)} bytes, other than {contract} from byte {first} on"
+        yield Finding(verdict=Verdict.FAIL, field=field, expected=_hash(runtime), found=text)
+    for start, end in holes:
+        right, there = runtime[start:end], code[start:end]
+        if right != there:
+            immutable = f"{name}/immutable {_immutable(arguments, right)} at byte {start}"
+            yield _compared(immutable, "0x" + right.hex(), "0x" + there.hex())
+
+
+def _holes(contract: str) -> list[tuple[int, int]]:
+    """Where a contract's immutables stand in its runtime code."""
+    return [(at["start"], at["start"] + at["length"]) for at in artifact(contract).immutables]
 
 
 def _masked(code: bytes, holes: list[tuple[int, int]]) -> bytes:
@@ -305,11 +332,9 @@ def _masked(code: bytes, holes: list[tuple[int, int]]) -> bytes:
     return bytes(masked)
 
 
-def _immutable(planned: Planned, word: bytes) -> str:
+def _immutable(arguments: Mapping[str, Any], word: bytes) -> str:
     """The constructor's argument that an immutable's word is, where one or more are."""
-    names = [
-        name for name, value in _leaves(planned.arguments) if value in (word, word.lstrip(b"\0"), word.rstrip(b"\0"))
-    ]
+    names = [name for name, value in _leaves(arguments) if value in (word, word.lstrip(b"\0"), word.rstrip(b"\0"))]
     return " or ".join(names) if names and any(word) else "value"
 
 

@@ -122,6 +122,7 @@ _KNOWN: dict[str, tuple[Watched, ...]] = {
         _dvp("currentEpoch", "epoch"),
         _dvp("officer", "officer", "officer"),
         _dvp("confirmer", "confirmer", "confirmer"),
+        Watched(name="netCode", contract="DvP", function="netCode"),
     ),
     "SecurityToken": (
         _token_role("issuer", 0),

@@ -21,12 +21,16 @@ long_stop_app = typer.Typer(
 rotation_app = typer.Typer(
     help="Give the chain new agents or roles: by a quorum, or by officer and confirmer.", no_args_is_help=True
 )
-security_app = typer.Typer(help="What the officer of a security may do alone.", no_args_is_help=True)
+security_app = typer.Typer(help="Stop a security or an account; let it go on, by two hands.", no_args_is_help=True)
 forced_transfer_app = typer.Typer(help="Carry out a court's order, by two hands.", no_args_is_help=True)
 recovery_app = typer.Typer(help="Replace a lost wallet, by two hands.", no_args_is_help=True)
 key_app = typer.Typer(help="Keystores of this installation.", no_args_is_help=True)
 
 OfficerOption = Annotated[str, typer.Option("--key", help="Whose keystore signs.")]
+HandOption = Annotated[
+    str | None, typer.Option("--key", help="Whose keystore signs; officer if absent, with --confirm confirmer.")
+]
+ConfirmOption = Annotated[bool, typer.Option("--confirm", help="As the confirmer: make it, word for word as proposed.")]
 SettlementArgument = Annotated[
     str, typer.Argument(metavar="SETTLEMENT", help="A settlement's id, or its beginning, as in `trade`.")
 ]
@@ -45,6 +49,10 @@ def _observer(home: Path) -> Any:
     from lockstep.app.officiating import open_observer
 
     return open_observer(Home(home))
+
+
+def _hand(key: str | None, confirm: bool) -> str:
+    return key or ("confirmer" if confirm else "officer")
 
 
 def _told(told: Mapping[str, Any], as_json: bool) -> None:
@@ -188,15 +196,19 @@ def security_pause(
     isin: IsinArgument, home: HomeOption = DEFAULT_HOME, key: OfficerOption = "officer", as_json: JsonOption = False
 ) -> None:
     """As the officer: stop transfers, issues and new locks. What is locked settles all the same."""
-    _told(_office(home, key).set_paused(isin, True), as_json)
+    _told(_office(home, key).pause(isin), as_json)
 
 
 @security_app.command("unpause")
 def security_unpause(
-    isin: IsinArgument, home: HomeOption = DEFAULT_HOME, key: OfficerOption = "officer", as_json: JsonOption = False
+    isin: IsinArgument,
+    confirm: ConfirmOption = False,
+    home: HomeOption = DEFAULT_HOME,
+    key: HandOption = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """As the officer: let them go on."""
-    _told(_office(home, key).set_paused(isin, False), as_json)
+    """Let them go on: the officer proposes it, the confirmer repeats the command with --confirm."""
+    _told(_office(home, _hand(key, confirm)).unpause(isin, confirm=confirm), as_json)
 
 
 @security_app.command("freeze")
@@ -210,7 +222,7 @@ def security_freeze(
 ) -> None:
     """As the officer: freeze an account, or part of what it holds."""
     office = _office(home, key)
-    told = office.set_frozen(isin, holder, True) if quantity is None else office.freeze_units(isin, holder, quantity)
+    told = office.freeze(isin, holder) if quantity is None else office.freeze_units(isin, holder, quantity)
     _told(told, as_json)
 
 
@@ -218,14 +230,21 @@ def security_freeze(
 def security_unfreeze(
     isin: IsinArgument,
     holder: HolderArgument,
-    units: Annotated[bool, typer.Option("--units", help="What was frozen by --quantity, not the account.")] = False,
+    left: Annotated[
+        str | None,
+        typer.Option(help="Of what was frozen by --quantity, so much in all stays frozen; 0: none. Not the account."),
+    ] = None,
+    confirm: ConfirmOption = False,
     home: HomeOption = DEFAULT_HOME,
-    key: OfficerOption = "officer",
+    key: HandOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """As the officer: free it again."""
-    office = _office(home, key)
-    _told(office.freeze_units(isin, holder, "0") if units else office.set_frozen(isin, holder, False), as_json)
+    """Free it again: the officer proposes it, the confirmer repeats the command with --confirm."""
+    office = _office(home, _hand(key, confirm))
+    if left is None:
+        _told(office.unfreeze(isin, holder, confirm=confirm), as_json)
+    else:
+        _told(office.unfreeze_units(isin, holder, left, confirm=confirm), as_json)
 
 
 # --- two hands
@@ -276,10 +295,10 @@ def recovery_confirm(
     old: Annotated[str, typer.Argument(help="As proposed.")],
     new: Annotated[str, typer.Argument(help="As proposed.")],
     home: HomeOption = DEFAULT_HOME,
-    key: OfficerOption = "confirmer",
+    key: OfficerOption = "registrar-confirmer",
     as_json: JsonOption = False,
 ) -> None:
-    """As the confirmer: name the heir, for good. The lost wallet is closed."""
+    """As the registry's confirmer: name the heir, for good. The lost wallet is closed."""
     _told(_office(home, key).succeed(old, new, confirm=True), as_json)
 
 

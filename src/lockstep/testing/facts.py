@@ -11,14 +11,17 @@ from datetime import date, datetime, timedelta
 __all__ = [
     "Account",
     "Cancellation",
+    "Cycle",
     "Epoch",
     "Facts",
     "Holding",
+    "Leg",
     "Lock",
     "LongStop",
     "Mandate",
     "Member",
     "Move",
+    "Party",
     "Payment",
     "Posting",
     "Release",
@@ -56,8 +59,49 @@ class Lock:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Leg:
+    """One gross trade of a cycle, with the salted hash of its terms."""
+
+    token: str
+    seller: str
+    buyer: str
+    quantity: int
+    terms_hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Party:
+    """One party of a cycle: its signature over its own legs and limits was found and verified, or not.
+
+    `least`, by token: the least that it wants to receive less what it delivers; empty where calldata hides it.
+    """
+
+    wallet: str
+    signed: bool
+    least: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cycle:
+    """The net givers' units earmarked for many trades under one settlement (event NetLocked)."""
+
+    settlement: str
+    derived: str
+    """The settlement id computed anew from the cycle."""
+    parties: Sequence[Party]
+    legs: Sequence[Leg]
+    """None where the event's bytes are no legs."""
+    cash_hash: str
+    epoch: int
+    pay_by: datetime
+    block: int
+    hidden: bool = False
+    """As in Lock."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
-    """What became of a lock: PaidRecorded, Settled or GivenBack. Facts list them in the chain's order."""
+    """What became of a lock or a cycle: PaidRecorded, Settled or GivenBack. Facts list them in the chain's order."""
 
     name: str
     settlement: str
@@ -73,10 +117,15 @@ class Move:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LongStop:
-    """The two acts of a long stop, and who held the two roles. A caller is None where calldata does not show it."""
+    """The two acts of a long stop, each with its epoch, and who held the two roles.
+
+    A caller is None where calldata does not show it.
+    """
 
     proposed_by: str | None
     proposed_at: datetime
+    proposed_in: int
+    confirmed_in: int
     officer: str
     confirmed_by: str | None
     confirmer: str
@@ -233,6 +282,7 @@ class Facts:
     """Everything that is judged. Ids, addresses and account numbers are compared as text."""
 
     locks: Sequence[Lock] = ()
+    cycles: Sequence[Cycle] = ()
     moves: Sequence[Move] = ()
     cancellations: Sequence[Cancellation] = ()
     epochs: Sequence[Epoch] = ()

@@ -11,8 +11,9 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import TypeVar
 
-from lockstep.testing.facts import Facts, Lock, LongStop, Mandate, Move, Payment, Posting
+from lockstep.testing.facts import Cycle, Facts, Leg, Lock, LongStop, Mandate, Move, Payment, Posting
 
 __all__ = ["INVARIANTS", "check"]
 
@@ -30,23 +31,41 @@ def check(facts: Facts) -> dict[str, list[str]]:
 
 def i1_delivered_only_when_paid(facts: Facts) -> Iterator[str]:
     """No unit is delivered unless its payment is final in the RTGS."""
-    debits, locks = _debits(facts), _locks(facts)
+    debits, locks, cycles = _debits(facts), _locks(facts), _cycles(facts)
     delivered = _deliveries(facts, "Settled")
     moved = Counter((one.transaction, one.token, one.source, one.target, one.units) for one in facts.transfers)
     for move in facts.moves:
         if move.name == "Settled":
             booked = debits[move.settlement]
-            if len(booked) != 1:
+            last = max((one.booked_at for one in booked), default=None)
+            if last is None or (len(booked) != 1 and not cycles[move.settlement]):
                 yield f"settlement {move.settlement} was delivered and has {len(booked)} booked payments, not one"
-            elif _whole_second(booked[0].booked_at) > move.at + facts.skew:
+            elif _whole_second(last) > move.at + facts.skew:
                 yield (
                     f"settlement {move.settlement} was delivered at {move.at.isoformat()}, "
-                    f"before its payment was booked at {booked[0].booked_at.isoformat()}"
+                    f"before its payment was booked at {last.isoformat()}"
                 )
         for lock in locks[move.settlement] if move.name == "GivenBack" else ():
             key = (move.transaction, lock.token, lock.seller, lock.buyer, lock.quantity)
             if moved[key] > delivered[key]:
                 yield f"settlement {move.settlement} was given back, yet its units went to the buyer"
+        for cycle in cycles[move.settlement] if move.name == "GivenBack" else ():
+            yield from _given_back_and_taken(facts, move, cycle)
+
+
+def _given_back_and_taken(facts: Facts, move: Move, cycle: Cycle) -> Iterator[str]:
+    """Units of a cycle's net givers that went to its takers all the same, beyond what else was delivered there."""
+    net, (owed, _) = _net(cycle), _owed(facts)
+    for (token, giver), units in net.items():
+        gone = sum(
+            one.units
+            for one in facts.transfers
+            if (one.transaction, one.token, one.source) == (move.transaction, token, giver)
+            and one.target is not None
+            and net[token, one.target] > 0
+        )
+        if units < 0 and gone > owed[move.transaction, token, giver]:
+            yield f"settlement {move.settlement} was given back, yet {gone} units of {giver} went to its takers"
 
 
 def i2_paid_only_when_locked(facts: Facts) -> Iterator[str]:
@@ -54,16 +73,16 @@ def i2_paid_only_when_locked(facts: Facts) -> Iterator[str]:
 
     Locked is a security of the market, and a quorum of agents said that they saw it.
     """
-    locks, booked = _locks(facts), _booked_payments(facts)
+    all_made, booked = _made(facts), _booked_payments(facts)
     quorums = {epoch.number: epoch.quorum for epoch in facts.epochs}
     for settlement, postings in _debits(facts).items():
-        made = locks[settlement]
+        made = all_made[settlement]
         if len(made) != 1:
             yield f"the payment for settlement {settlement} is booked and it has {len(made)} locks, not one"
             continue
         (lock,) = made
-        if lock.token not in facts.supplies:
-            yield f"the payment for settlement {settlement} is booked for units of {lock.token}, no token of the market"
+        for token in sorted(_tokens(lock) - facts.supplies.keys()):
+            yield f"the payment for settlement {settlement} is booked for units of {token}, no token of the market"
         for posting in postings:
             released = _released(facts, settlement, posting.booked_at)
             if lock.epoch not in quorums or len(released) < quorums[lock.epoch]:
@@ -85,13 +104,30 @@ def i2_paid_only_when_locked(facts: Facts) -> Iterator[str]:
         for payment in booked[settlement]:
             if payment.cash_hash != lock.cash_hash:
                 yield f"the payment booked for settlement {settlement} is not on the cash terms that were locked"
+            if isinstance(lock, Cycle):
+                yield from _strangers_cash(facts, lock, payment)
+                continue
             for role, wallet, bank, account in (
                 ("buyer", lock.buyer, payment.debtor, payment.debtor_account),
                 ("seller", lock.seller, payment.creditor, payment.creditor_account),
             ):
-                member = facts.members.get(wallet)
-                if member is None or member.bank != bank or account not in member.accounts:
+                if not _is_account_of(facts, wallet, bank, account):
                     yield f"settlement {settlement}: account {account} of {bank} is not the {role}'s, wallet {wallet}"
+
+
+def _strangers_cash(facts: Facts, cycle: Cycle, payment: Payment) -> Iterator[str]:
+    """A cycle's cash moves between accounts of its parties."""
+    for bank, account in (
+        (payment.debtor, payment.debtor_account),
+        (payment.creditor, payment.creditor_account),
+    ):
+        if not any(_is_account_of(facts, party.wallet, bank, account) for party in cycle.parties):
+            yield f"settlement {cycle.settlement}: account {account} of {bank} is no party's of the cycle"
+
+
+def _is_account_of(facts: Facts, wallet: str, bank: str, account: str) -> bool:
+    member = facts.members.get(wallet)
+    return member is not None and member.bank == bank and account in member.accounts
 
 
 def i3_units_add_up(facts: Facts) -> Iterator[str]:
@@ -134,7 +170,7 @@ def i3_units_add_up(facts: Facts) -> Iterator[str]:
 
 def i4_ends_once(facts: Facts) -> Iterator[str]:
     """A settlement ends exactly once; no trade and no instruction is settled or paid twice, no nonce used twice."""
-    locks = _locks(facts)
+    locks = _made(facts)
     endings = Counter(move.settlement for move in facts.moves if move.name in ("Settled", "GivenBack"))
     for settlement, times in endings.items():
         if times > 1:
@@ -151,6 +187,7 @@ def i4_ends_once(facts: Facts) -> Iterator[str]:
     for one in facts.cancellations:
         if locks[one.settlement]:
             yield f"settlement {one.settlement} was cancelled and locked"
+    yield from _legs_twice(facts)
     settled = _trades(facts, [move.settlement for move in facts.moves if move.name == "Settled"])
     paid = _trades(facts, [one.settlement for one in facts.postings if one.settlement])
     for word, counted in (("settled", settled), ("paid", paid)):
@@ -164,6 +201,16 @@ def i4_ends_once(facts: Facts) -> Iterator[str]:
         for (owner, reference), of_it in trades.items():
             if len(of_it) > 1:
                 yield f"instruction {reference} of {owner} was {word} under {len(of_it)} trades: {', '.join(of_it)}"
+
+
+def _legs_twice(facts: Facts) -> Iterator[str]:
+    """The same trade, its salted terms included, delivered by two cycles or twice by one."""
+    cycles = _cycles(facts)
+    delivered = [cycle for move in facts.moves if move.name == "Settled" for cycle in cycles[move.settlement][:1]]
+    times: Counter[Leg] = Counter(leg for cycle in delivered for leg in cycle.legs)
+    for leg, count in times.items():
+        if count > 1:
+            yield f"the trade with terms {leg.terms_hash}, {leg.seller} to {leg.buyer}, was settled {count} times net"
 
 
 def _parts_add_up(facts: Facts) -> Iterator[str]:
@@ -273,7 +320,7 @@ def _states(facts: Facts, settlement: str) -> frozenset[str]:
         return frozenset({"RELEASED"})
     if "PaidRecorded" in names or "BOOKED" in payments:
         return frozenset({"PAID"})
-    if not any(lock.settlement == settlement for lock in facts.locks):
+    if not any(one.settlement == settlement for one in _all(facts)):
         return frozenset({"MATCHED", "CANCELLED"})
     if "HELD" in payments:
         return frozenset({"EARMARKED"})
@@ -284,7 +331,7 @@ def _states(facts: Facts, settlement: str) -> frozenset[str]:
 def i7_endings_are_proven(facts: Facts) -> Iterator[str]:
     """Every ending has a quorum's proof of its outcome, or two roles' acts; the journal's chain of hashes holds."""
     epochs = {epoch.number: epoch for epoch in facts.epochs}
-    locks = _locks(facts)
+    locks = _made(facts)
     recorded: set[str] = set()
     for move in facts.moves:
         if move.name == "Settled" and move.settlement in recorded:
@@ -319,7 +366,7 @@ def _kept(facts: Facts, move: Move, epoch: int) -> frozenset[str]:
     return frozenset(one.agent for one in facts.votes if (one.settlement, one.outcome, one.epoch) == wanted)
 
 
-def _long_stop_faults(move: Move, stop: LongStop, locks: Sequence[Lock]) -> Iterator[str]:
+def _long_stop_faults(move: Move, stop: LongStop, locks: Sequence[Lock | Cycle]) -> Iterator[str]:
     """Two roles, one after the other, each in its time: never a clock alone, and never one of the two."""
     where = f"settlement {move.settlement}: {move.name} by long stop"
     if move.name != "GivenBack":
@@ -334,6 +381,8 @@ def _long_stop_faults(move: Move, stop: LongStop, locks: Sequence[Lock]) -> Iter
             yield f"{where} was {word} by {caller}, not by {role}"
     if stop.proposed_by is not None and stop.proposed_by == stop.confirmed_by:
         yield f"{where}: one hand, {stop.proposed_by}, did both"
+    if stop.proposed_in != stop.confirmed_in:
+        yield f"{where} was proposed in epoch {stop.proposed_in} and confirmed in {stop.confirmed_in}"
     for lock in locks:
         if stop.proposed_at <= lock.pay_by + GRACE:
             yield f"{where} was proposed at {stop.proposed_at.isoformat()}, within the grace after the time to pay"
@@ -343,7 +392,7 @@ def _long_stop_faults(move: Move, stop: LongStop, locks: Sequence[Lock]) -> Iter
 
 def i8_paid_is_delivered(facts: Facts) -> Iterator[str]:
     """Once paid, units never return to the seller: they go to the buyer, and nothing else happens."""
-    debits, locks = _debits(facts), _locks(facts)
+    debits, locks = _debits(facts), _made(facts)
     paid = set[str]()
     for move in facts.moves:
         if move.name == "GivenBack" and debits[move.settlement]:
@@ -360,8 +409,28 @@ def i8_paid_is_delivered(facts: Facts) -> Iterator[str]:
         if token in facts.supplies and moved[key] < times:
             yield f"transaction {transaction} settled, and {units} of token {token} did not go from {seller} to {buyer}"
     for move in facts.moves:
-        for lock in _foreign(facts, locks[move.settlement]) if move.name == "Settled" else ():
-            yield f"settlement {move.settlement} delivered units of {lock.token}, whose transfers nobody audits"
+        for token in _foreign(facts, locks[move.settlement]) if move.name == "Settled" else ():
+            yield f"settlement {move.settlement} delivered units of {token}, whose transfers nobody audits"
+    yield from _nets_not_delivered(facts)
+
+
+def _nets_not_delivered(facts: Facts) -> Iterator[str]:
+    """Of a cycle that settled each net giver's units left it, and each net taker's came. Who passed on to whom is the
+    token's choice."""
+    cycles, owed = _cycles(facts), _owed(facts)
+    moved: tuple[Counter[_Place], Counter[_Place]] = (Counter(), Counter())
+    for one in facts.transfers:
+        for side, holder in ((0, one.source), (1, one.target)):
+            if holder is not None:
+                moved[side][one.transaction, one.token, holder] += one.units
+    for move in facts.moves:
+        for cycle in cycles[move.settlement][:1] if move.name == "Settled" else ():
+            for (token, holder), units in _net(cycle).items():
+                side, place = int(units > 0), (move.transaction, token, holder)
+                if token in facts.supplies and units and moved[side][place] < owed[side][place]:
+                    word = "reach" if side else "leave"
+                    gone = f"{abs(units)} of token {token} did not {word} {holder}"
+                    yield f"settlement {move.settlement} settled, and {gone}"
 
 
 def i9_one_outcome(facts: Facts) -> Iterator[str]:
@@ -391,11 +460,15 @@ def i9_one_outcome(facts: Facts) -> Iterator[str]:
 def i10_locks_equal_earmarks(facts: Facts) -> Iterator[str]:
     """DvP's open locks equal its earmarks, per holder and security."""
     open_units: Counter[tuple[str, str]] = Counter()
-    for lock in _open_locks(facts):
+    for lock in _open(facts, facts.locks):
         open_units[lock.token, lock.seller] += lock.quantity
-    for lock in _foreign(facts, _open_locks(facts)):
-        yield f"settlement {lock.settlement} locks units of {lock.token}, whose earmarks nobody audits"
-    earmarked = {(one.token, one.holder): one.earmarked_by_dvp for one in facts.holdings}
+    for cycle in _open(facts, facts.cycles):
+        for (token, holder), units in _net(cycle).items():
+            open_units[token, holder] += max(0, -units)
+    for one in _open(facts, _all(facts)):
+        for token in _foreign(facts, [one]):
+            yield f"settlement {one.settlement} locks units of {token}, whose earmarks nobody audits"
+    earmarked = {(held.token, held.holder): held.earmarked_by_dvp for held in facts.holdings}
     for token, holder in sorted({*open_units, *earmarked}):
         locked, marked = open_units[token, holder], earmarked.get((token, holder), 0)
         if token in facts.supplies and locked != marked:
@@ -416,6 +489,8 @@ def i11_owners_agreed(facts: Facts) -> Iterator[str]:
         ):
             if not signed:
                 yield f"settlement {lock.settlement} was locked without the {role}'s signature, wallet {wallet}"
+    for cycle in facts.cycles:
+        yield from _parties_agreed(cycle)
     for one in facts.cancellations:
         if one.hidden:
             yield f"settlement {one.settlement} was cancelled by {one.by}: consent not provable from calldata"
@@ -431,6 +506,27 @@ def i11_owners_agreed(facts: Facts) -> Iterator[str]:
         given = [mandates.get(one.mandate) for one in of_it if one.mandate is not None]
         if not any(_covers(one, posting, of_it[0]) for one in given if one is not None):
             yield f"posting {posting.number} debits account {posting.debit} without a mandate that covers it"
+
+
+def _parties_agreed(cycle: Cycle) -> Iterator[str]:
+    """Each party signed its own trades, and gives no more and gets no less than it signed."""
+    where, net = f"settlement {cycle.settlement} was locked net", _net(cycle)
+    if cycle.derived != cycle.settlement:
+        yield f"{where} under an id that is not its cycle's, {cycle.derived}"
+    if not cycle.legs:
+        yield f"{where} and its trades cannot be read"
+    if cycle.hidden:
+        yield f"{where}: its parties' consent is not provable from calldata"
+        return
+    for party in cycle.parties:
+        if not party.signed:
+            yield f"{where} without the signature of {party.wallet} over its trades and limits"
+        for token, least in party.least.items():
+            if net[token, party.wallet] < least:
+                yield f"{where}: {party.wallet} ends with {net[token, party.wallet]} of token {token}, {least} signed"
+    for wallet in sorted({side for leg in cycle.legs for side in (leg.seller, leg.buyer)}):
+        if wallet not in {party.wallet for party in cycle.parties}:
+            yield f"{where}: {wallet} trades in it and is no party of it"
 
 
 def _covers(mandate: Mandate, posting: Posting, payment: Payment) -> bool:
@@ -449,8 +545,10 @@ def i12_everything_ends(facts: Facts) -> Iterator[str]:
     """With faults off, everything ends: no unit and no cent stays set aside."""
     if not facts.ended:
         return
-    for lock in _open_locks(facts):
+    for lock in _open(facts, facts.locks):
         yield f"settlement {lock.settlement} is still locked: {lock.quantity} units of {lock.seller}"
+    for cycle in _open(facts, facts.cycles):
+        yield f"settlement {cycle.settlement} is still locked: a cycle of {len(cycle.legs)} trades"
     for payment in facts.payments:
         if payment.state in ("HELD", "PENDING"):
             yield f"payment {payment.uetr} for settlement {payment.settlement} is still {payment.state}"
@@ -473,12 +571,63 @@ INVARIANTS: Mapping[str, Callable[[Facts], Iterator[str]]] = {
 
 # --- ways to look at the facts
 
+_Place = tuple[str, str, str]
+"""Transaction, token, holder."""
+_Made = TypeVar("_Made", Lock, Cycle, Lock | Cycle)
+
 
 def _locks(facts: Facts) -> defaultdict[str, list[Lock]]:
     found: defaultdict[str, list[Lock]] = defaultdict(list)
     for lock in facts.locks:
         found[lock.settlement].append(lock)
     return found
+
+
+def _cycles(facts: Facts) -> defaultdict[str, list[Cycle]]:
+    found: defaultdict[str, list[Cycle]] = defaultdict(list)
+    for cycle in facts.cycles:
+        found[cycle.settlement].append(cycle)
+    return found
+
+
+def _all(facts: Facts) -> list[Lock | Cycle]:
+    return [*facts.locks, *facts.cycles]
+
+
+def _made(facts: Facts) -> defaultdict[str, list[Lock | Cycle]]:
+    """Whatever was locked, by settlement."""
+    found: defaultdict[str, list[Lock | Cycle]] = defaultdict(list)
+    for one in _all(facts):
+        found[one.settlement].append(one)
+    return found
+
+
+def _net(cycle: Cycle) -> Counter[tuple[str, str]]:
+    """Received less delivered, by token and party."""
+    net: Counter[tuple[str, str]] = Counter()
+    for leg in cycle.legs:
+        net[leg.token, leg.seller] -= leg.quantity
+        net[leg.token, leg.buyer] += leg.quantity
+    return net
+
+
+def _tokens(made: Lock | Cycle) -> set[str]:
+    return {made.token} if isinstance(made, Lock) else {leg.token for leg in made.legs}
+
+
+def _owed(facts: Facts) -> tuple[Counter[_Place], Counter[_Place]]:
+    """What all settlements that one transaction delivers take from holders, and what they bring them."""
+    taken: Counter[_Place] = Counter()
+    brought: Counter[_Place] = Counter()
+    for (transaction, token, seller, buyer, units), times in _deliveries(facts, "Settled").items():
+        taken[transaction, token, str(seller)] += units * times
+        brought[transaction, token, buyer] += units * times
+    cycles = _cycles(facts)
+    for move in facts.moves:
+        for cycle in cycles[move.settlement][:1] if move.name == "Settled" else ():
+            for (token, holder), units in _net(cycle).items():
+                (taken if units < 0 else brought)[move.transaction, token, holder] += abs(units)
+    return taken, brought
 
 
 def _debits(facts: Facts) -> defaultdict[str, list[Posting]]:
@@ -504,22 +653,23 @@ def _released(facts: Facts, settlement: str, until: datetime) -> frozenset[str]:
     return facts.releasers & given
 
 
-def _foreign(facts: Facts, locks: Sequence[Lock]) -> list[Lock]:
-    """Locks of tokens outside the market that somebody paid for or that the service shows as its own.
+def _foreign(facts: Facts, made: Iterable[Lock | Cycle]) -> list[str]:
+    """Tokens outside the market, locked where somebody paid for it or the service shows it as its own.
 
     Anyone may lock a token of his own making: of that alone no promise of ours is touched.
     """
     debits = _debits(facts)
     return [
-        lock
-        for lock in locks
-        if lock.token not in facts.supplies and (debits[lock.settlement] or lock.settlement in facts.claims)
+        token
+        for one in made
+        if debits[one.settlement] or one.settlement in facts.claims
+        for token in sorted(_tokens(one) - facts.supplies.keys())
     ]
 
 
-def _open_locks(facts: Facts) -> list[Lock]:
+def _open(facts: Facts, made: Sequence[_Made]) -> list[_Made]:
     ended = {move.settlement for move in facts.moves if move.name in ("Settled", "GivenBack")}
-    return [lock for lock in facts.locks if lock.settlement not in ended]
+    return [one for one in made if one.settlement not in ended]
 
 
 def _deliveries(facts: Facts, name: str) -> Counter[tuple[str, str, str | None, str, int]]:

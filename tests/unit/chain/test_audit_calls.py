@@ -3,6 +3,9 @@
 from dataclasses import replace
 from typing import Any
 
+import pytest
+from calldata import forwarder, instead
+from eth_utils import keccak
 from ledger_venues import AGENTS, BUYER, CONFIRMER, OFFICER, SELLER, STRANGER, ChainVenue
 
 from lockstep.chain.audit import ChainFacts, LockFact, MoveFact, collect
@@ -29,6 +32,22 @@ def send(venue: ChainVenue, who: Key, name: str, *arguments: Any, to: str | None
     desk.flush()
     desk.call("DvP", to or venue.network.dvp, name, *arguments)
     desk.flush()
+
+
+def part_digest(venue: ChainVenue, whole: Order, part: int, quantity: int) -> bytes:
+    """What the seller signs for one part (EIP-712), by hand; the domain's hash out of the contract's own answer."""
+    node, dvp = venue.chain.node, venue.network.dvp
+    _, name, version, chain_id, contract, _, _ = read(node, "DvP", dvp, "eip712Domain")
+    kind = "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
+    words = [keccak(text=kind), keccak(text=name), keccak(text=version)]
+    domain = keccak(b"".join(words) + chain_id.to_bytes(32) + bytes.fromhex(contract[2:]).rjust(32, b"\0"))
+    struct = keccak(
+        keccak(text="Part(bytes32 orderId,uint32 part,uint64 quantity)")
+        + bytes.fromhex(venue.id(whole))
+        + part.to_bytes(32)
+        + quantity.to_bytes(32)
+    )
+    return keccak(b"\x19\x01" + domain + struct)
 
 
 def facts(venue: ChainVenue) -> ChainFacts:
@@ -79,16 +98,28 @@ def test_a_group(venue: ChainVenue) -> None:
 
 
 def test_parts_are_proved_by_the_whole(venue: ChainVenue) -> None:
-    whole = venue.order(minimum_lot=20)
-    for part, quantity in ((1, 60), (2, 40)):
-        send(venue, STRANGER, "lockPart", order_words(whole), part, quantity, *venue.signatures(whole))
+    """The first part is signed by the seller apart, the second is its own call."""
+    whole = venue.order(minimum_lot=20, nonce=5)
+    words, signatures = order_words(whole), venue.signatures(whole)
+    send(venue, STRANGER, "lockPart", words, 1, 60, *signatures, SELLER.sign(part_digest(venue, whole, 1, 60)))
+    send(venue, SELLER, "lockPart", words, 2, 40, *signatures, b"")
     first, second = facts(venue).locks
     assert {shown(first), shown(second)} == {("lockPart", "key", "key")}
     assert [(one.of_order, one.order_quantity, one.quantity, one.nonce) for one in (first, second)] == [
-        (venue.id(whole), 100, 60, 1),
-        (venue.id(whole), 100, 40, 2),
+        (venue.id(whole), 100, 60, 2**63 + 2**24 * 5 + 1),
+        (venue.id(whole), 100, 40, 2**63 + 2**24 * 5 + 2),
     ]
     assert (first.derived, second.derived) == (first.settlement, second.settlement)
+
+
+def test_a_part_that_the_seller_did_not_sign(venue: ChainVenue, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The whole is signed by both; shown is another part's signature than this one's."""
+    whole = venue.order(minimum_lot=20)
+    own, other = (SELLER.sign(part_digest(venue, whole, 1, quantity)) for quantity in (60, 61))
+    send(venue, STRANGER, "lockPart", order_words(whole), 1, 60, *venue.signatures(whole), own)
+    assert [shown(one) for one in facts(venue).locks] == [("lockPart", "key", "key")]
+    instead(monkeypatch, venue, lambda data: data.replace(own, other))
+    assert [shown(one) for one in facts(venue).locks] == [("lockPart", "none", "key")]
 
 
 def test_a_batch_of_deliveries(venue: ChainVenue) -> None:
@@ -135,7 +166,7 @@ def test_a_long_stop_is_two_acts(venue: ChainVenue) -> None:
 
 
 def test_the_roles_are_those_of_their_time(venue: ChainVenue) -> None:
-    """Officer and confirmer change between proposal and confirmation: each act is judged by its own epoch."""
+    """Officer and confirmer change after a proposal, which dies with its epoch: the next officer's is what counts."""
     order, officer, confirmer = venue.order(), key("next officer"), key("next confirmer")
     venue.lock(order)
     venue.clock.advance(order.terms.pay_by - venue.clock.now().timestamp() + 5 * DAY + 1)
@@ -147,12 +178,14 @@ def test_the_roles_are_those_of_their_time(venue: ChainVenue) -> None:
     compact = [one[:32] + bytes([one[32] | (one[64] - 27) << 7]) + one[33:64] for one in raw]
     proof = Proof(quorum=3, signers=0b0111, signatures=b"".join(compact), absent=(AGENTS[3].address,))
     send(venue, STRANGER, "rotate", following, packed(proof))
+    send(venue, officer, "proposeLongStop", order_words(order))
     venue.clock.advance(2 * DAY + 60)
     send(venue, confirmer, "confirmLongStop", leg_words(order))
     found = facts(venue)
     (move,) = found.moves
     assert move.long_stop is not None
-    assert (move.long_stop.proposed_by, move.long_stop.officer) == (OFFICER.address, OFFICER.address)
+    assert (move.long_stop.proposed_by, move.long_stop.officer) == (officer.address, officer.address)
+    assert (move.long_stop.proposed_in, move.long_stop.confirmed_in) == (2, 2)
     assert (move.long_stop.confirmed_by, move.long_stop.confirmer) == (confirmer.address, confirmer.address)
     assert [(one.number, one.officer) for one in found.epochs] == [(1, OFFICER.address), (2, officer.address)]
     assert Epoch(number=2, agents=tuple(agents), quorum=3) == venue.ledger.epoch()
@@ -170,15 +203,6 @@ def test_cancelled_orders(venue: ChainVenue) -> None:
         BUYER.address,
         "key",
     )
-
-
-def forwarder(venue: ChainVenue) -> str:
-    """A contract that passes on whatever it is called with to DvP, as a multi-signature wallet does."""
-    target = venue.network.dvp.removeprefix("0x")
-    runtime = f"365f5f375f5f365f5f73{target}5af13d5f5f3e602a573d5ffd5b00"
-    creation = venue.chain.node.web3.eth.contract(abi=[], bytecode=f"0x602c8060095f395ff3{runtime}").constructor()
-    made = creation.transact({"from": venue.chain.faucet, "gas": 200_000})
-    return str(venue.chain.node.web3.eth.get_transaction_receipt(made)["contractAddress"])
 
 
 def test_what_another_contract_calls_is_not_shown(venue: ChainVenue) -> None:

@@ -11,7 +11,7 @@ from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
 from lockstep.chain import binding, refusal_classes
-from lockstep.chain.artifacts import CONTRACTS, artifact
+from lockstep.chain.artifacts import CONTRACTS, MADE_BY, SHIPPED, artifact
 from lockstep.chain.events import skipped_legs
 from lockstep.chain.node import Node, _refusal
 from lockstep.chain.refusal_classes import REFUSALS
@@ -32,6 +32,7 @@ SAMPLES: dict[str, tuple[Any, Any]] = {
     "address": ("0x" + "ab" * 20, "0xABaBaBaBABabABabAbAbABAbABabababaBaBABaB"),
     "uint256": (2**256 - 1, 2**256 - 1),
     "uint40": (2**40 - 1, 2**40 - 1),
+    "int256": (-(2**255), -(2**255)),
     "bool": (True, True),
     "string": ("in words", "in words"),
 }
@@ -96,7 +97,7 @@ def test_every_attribute_is_declared_with_its_type() -> None:
     expected: dict[str, dict[str, str]] = {}
     for _, entry in ERRORS:
         for one in entry["inputs"]:
-            kind = "int" if one["type"].startswith("uint") else "bool" if one["type"] == "bool" else "str"
+            kind = "int" if one["type"].startswith(("uint", "int")) else "bool" if one["type"] == "bool" else "str"
             expected.setdefault(entry["name"], {})[called(one["name"])] = kind
         expected.setdefault(entry["name"], {})
     assert declared == expected
@@ -106,6 +107,18 @@ def test_every_attribute_is_declared_with_its_type() -> None:
 
 def test_the_classes_are_those_of_the_abi_and_the_interfaces() -> None:
     assert binding.TARGET.read_text() == binding.render(), "stale: python -m lockstep.chain.binding"
+
+
+def test_what_a_contract_creates_has_no_errors_of_its_own() -> None:
+    """DvP runs DvPNet's code as its own: whatever that refuses must be an error of DvP's ABI."""
+    selectors = {raw(entry)[:4] for _, entry in ERRORS}
+    for creator, made in MADE_BY.items():
+        assert creator in CONTRACTS
+        for name in made:
+            assert name in SHIPPED and name not in CONTRACTS
+            own = {raw(entry)[:4]: entry["name"] for entry in artifact(name).abi if entry["type"] == "error"}
+            assert own.keys() <= selectors, own
+    assert {"BelowNetLimit", "NetMismatch", "CycleTooLarge"} <= {entry["name"] for _, entry in ERRORS}
 
 
 def test_the_three_contracts_have_errors() -> None:
@@ -125,12 +138,12 @@ def test_no_two_names_share_a_selector() -> None:
 def test_one_name_for_two_errors() -> None:
     """DvP and the token both know NotProposed; each has its own fields, and one class catches both."""
     of_dvp = refusal_classes.NotProposed(actual="0x" + "11" * 32, expected="0x" + "00" * 32)
-    of_token = refusal_classes.NotProposed(id="0x" + "22" * 32)
+    of_token = refusal_classes.NotProposed(id="0x" + "22" * 32, proposer="0xABaBaBaBABabABabAbAbABAbABabababaBaBABaB")
     assert of_dvp.data[:4] != of_token.data[:4]
     assert decode_refusal(of_dvp.data).details == of_dvp.details
     assert decode_refusal(of_token.data).details == of_token.details
     assert not hasattr(of_token, "expected")
-    with pytest.raises(InvalidInput, match=r"the fields \['id'\] or \['actual', 'expected'\]"):
+    with pytest.raises(InvalidInput, match=r"the fields \['id', 'proposer'\] or \['actual', 'expected'\]"):
         refusal_classes.NotProposed(id="0x", actual="0x")
 
 

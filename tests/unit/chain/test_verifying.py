@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 from deployed import ISIN, TOKEN, Deployment, deploy, holders
-from eth_utils import keccak, to_canonical_address
+from eth_utils import keccak, to_canonical_address, to_checksum_address
 from typer.testing import CliRunner
 
 import lockstep.app.installing as installing
 from lockstep.chain.artifacts import artifact
 from lockstep.chain.embedded import EmbeddedChain
 from lockstep.chain.ledger import call_data
-from lockstep.chain.manifest import Manifest, recorded
+from lockstep.chain.manifest import Manifest, read_manifest, recorded
 from lockstep.chain.planning import Planner, carry_out
 from lockstep.chain.verifying import Verdict, verify
 from lockstep.cli.commands import app
@@ -53,7 +53,8 @@ def test_an_untouched_deployment_is_as_deployed(deployment: Deployment) -> None:
     fields = {one.field for one in found}
     assert fields >= {
         "chain_id", "factory/code", "registry/registrar", "registry/confirmer", "dvp/agents", "dvp/officer",
-        "dvp/MAX_LOCK", "dvp/GRACE", "dvp/CHALLENGE", "dvp/ROTATION_DELAY", f"{TOKEN}/issuer", f"{TOKEN}/authorised",
+        "dvp/MAX_LOCK", "dvp/GRACE", "dvp/CHALLENGE", "dvp/ROTATION_DELAY", "dvp/MAX_LEGS", "dvp/netCode",
+        "dvp/DvPNet/shipped", "dvp/DvPNet/address", "dvp/DvPNet/code", f"{TOKEN}/issuer", f"{TOKEN}/authorised",
         f"{TOKEN}/lane 0", "roles now",
     }  # fmt: skip
     grace = next(one for one in found if one.field == "dvp/GRACE")
@@ -127,6 +128,86 @@ def test_a_wrong_immutable_is_named_by_its_argument(deployment: Deployment) -> N
     assert found[f"{TOKEN}/registry"] == (deployment.address("registry"), key("x").address)
 
 
+def net_code(deployment: Deployment) -> str:
+    """Where the code is that DvP runs for cycles, by the contract's own word."""
+    answer = deployment.chain.node.call(deployment.address("dvp"), call_data("DvP", "netCode"))
+    return to_checksum_address(answer[12:])
+
+
+def set_net_code(deployment: Deployment, code: bytes) -> None:
+    there = to_canonical_address(net_code(deployment))
+    deployment.tamper(lambda state: state.set_code(there, code))
+
+
+def test_what_dvp_created_is_in_the_manifest(deployment: Deployment) -> None:
+    (part,) = deployment.manifest.contract("dvp").parts
+    code = deployment.chain.node.code(part.address)
+    assert (part.contract, part.address) == ("DvPNet", net_code(deployment))
+    assert part.runtime_code_hash == "0x" + keccak(code).hex()
+    assert deployment.manifest.contract("dvp").parameters["netCode"] == part.address
+    assert deployment.manifest.contract("registry").parts == deployment.manifest.contract(TOKEN).parts == ()
+    assert read_manifest(deployment.manifest.text()) == deployment.manifest
+
+
+def test_one_bit_of_other_code_for_cycles_is_found(deployment: Deployment) -> None:
+    honest = deployment.chain.node.code(net_code(deployment))
+    holes = {
+        at for hole in artifact("DvPNet").immutables for at in range(hole["start"], hole["start"] + hole["length"])
+    }
+    at = next(one for one in range(len(honest) - 1, 0, -1) if one not in holes)
+    set_net_code(deployment, flipped(honest, at))
+    ((field, (expected, found)),) = failed(deployment).items()
+    assert (field, expected) == ("dvp/DvPNet/code", "0x" + keccak(honest).hex())
+    assert found.endswith(f"other than DvPNet from byte {at} on")
+
+
+def test_code_for_cycles_that_is_gone_or_another_deployments_is_found(deployment: Deployment) -> None:
+    honest = deployment.chain.node.code(net_code(deployment))
+    holes = artifact("DvPNet").immutables
+    other = honest
+    for hole in holes:
+        other = flipped(other, hole["start"] + hole["length"] - 1)
+    set_net_code(deployment, other)
+    assert set(failed(deployment)) == {f"dvp/DvPNet/immutable value at byte {hole['start']}" for hole in holes}
+    set_net_code(deployment, b"")
+    assert failed(deployment) == {"dvp/DvPNet/code": ("0x" + keccak(honest).hex(), "no code")}
+
+
+def test_a_dvp_that_runs_other_code_for_cycles_is_found(deployment: Deployment) -> None:
+    """The immutable in DvP's own code: delegatecall goes where it says."""
+    there, honest = net_code(deployment), deployment.chain.node.code(deployment.address("dvp"))
+    word, thief = to_canonical_address(there).rjust(32, b"\0"), key("thief").address
+    assert word in honest
+    deployment.set_code("dvp", honest.replace(word, to_canonical_address(thief).rjust(32, b"\0")))
+    found = failed(deployment)
+    assert found.pop("dvp/netCode") == (there, thief)
+    assert found and all(field.startswith("dvp/immutable value at byte ") for field in found)
+    assert {expected for expected, _ in found.values()} == {"0x" + word.hex()}
+
+
+def test_a_manifest_that_lists_other_code_for_cycles_is_found(deployment: Deployment) -> None:
+    manifest, elsewhere = deployment.manifest, key("elsewhere").address
+    (part,) = manifest.contract("dvp").parts
+    nothing = "0x" + "00" * 32
+    false = altered(manifest, "dvp", parts=(replace(part, address=elsewhere, runtime_code_hash=nothing),))
+    assert failed(deployment, false) == {
+        "dvp/DvPNet/address": (part.address, elsewhere),
+        "dvp/DvPNet/runtime_code_hash in the manifest": (part.runtime_code_hash, nothing),
+    }
+    assert failed(deployment, altered(manifest, "dvp", parts=())) == {"dvp/parts": ('["DvPNet"]', "[]")}
+    assert failed(deployment, altered(manifest, "registry", parts=(part,))) == {"registry/parts": ("[]", '["DvPNet"]')}
+    written = json.loads(manifest.text())
+    of_dvp = next(one for one in written["contracts"] if one["id"] == "dvp")
+    of_dvp["parts"][0]["contract"] = "DvP"
+    with pytest.raises(InvalidInput) as caught:
+        read_manifest(json.dumps(written))
+    assert caught.value.field == "contracts/1/parts/0/contract"
+    del of_dvp["parts"]
+    with pytest.raises(InvalidInput) as caught:
+        read_manifest(json.dumps(written))
+    assert caught.value.field == "contracts/1/parts"
+
+
 @pytest.mark.parametrize(
     ("name", "slot", "field"),
     [("registry", 0, "registry/registrar"), ("registry", 2, "registry/confirmer"), ("dvp", 1, "dvp/confirmer")],
@@ -150,7 +231,7 @@ def test_an_empty_chain_has_nothing_of_it(deployment: Deployment) -> None:
     chain = EmbeddedChain(FakeClock(MORNING))
     found = {one.field: one for one in verify(chain.node, deployment.manifest) if one.verdict is not Verdict.OK}
     assert {field for field, one in found.items() if one.found == "no code"} == {
-        "registry/code", "dvp/code", f"{TOKEN}/code",
+        "registry/code", "dvp/code", "dvp/DvPNet/code", f"{TOKEN}/code",
     }  # fmt: skip
     assert "factory/code" in found
 

@@ -8,13 +8,16 @@ from typing import Any
 
 from lockstep.testing.facts import (
     Account,
+    Cycle,
     Epoch,
     Facts,
     Holding,
+    Leg,
     Lock,
     Mandate,
     Member,
     Move,
+    Party,
     Payment,
     Posting,
     Release,
@@ -26,7 +29,7 @@ from lockstep.testing.facts import (
 DEPTH = 5
 START = datetime(2026, 11, 20, 9, tzinfo=UTC)
 PAY_BY = datetime(2026, 11, 20, 16, tzinfo=UTC)
-SELLER, BUYER, TOKEN = "0xSeller", "0xBuyer", "0xBond"
+SELLER, BUYER, THIRD, TOKEN = "0xSeller", "0xBuyer", "0xThird", "0xBond"
 SETTLED, GIVEN_BACK, UNDER_WAY = "aa", "bb", "cc"
 PAID_AGENTS = frozenset({"0xA1", "0xA2", "0xA3"})
 
@@ -190,6 +193,51 @@ def over() -> Facts:
         claims={SETTLED: "SETTLED", GIVEN_BACK: "RELEASED"},
         ended=True,
     )
+
+
+def leg(seller: str, buyer: str, quantity: int, terms: str) -> Leg:
+    return Leg(token=TOKEN, seller=seller, buyer=buyer, quantity=quantity, terms_hash=terms)
+
+
+def netted() -> Facts:
+    """What is under way is a cycle instead: the seller gives 10 net, the buyer gets 4 and a third party 6."""
+    facts = clean()
+    cycle = Cycle(
+        settlement=UNDER_WAY,
+        derived=UNDER_WAY,
+        parties=[
+            Party(wallet=SELLER, signed=True, least={TOKEN: -10}),
+            Party(wallet=BUYER, signed=True, least={TOKEN: 0}),
+            Party(wallet=THIRD, signed=True, least={TOKEN: 6}),
+        ],
+        legs=[leg(SELLER, BUYER, 15, "t1"), leg(BUYER, THIRD, 11, "t2"), leg(THIRD, SELLER, 5, "t3")],
+        cash_hash=f"cash-{UNDER_WAY}",
+        epoch=1,
+        pay_by=PAY_BY,
+        block=60,
+    )
+    members = {**facts.members, THIRD: Member(bank="THRDBIC", accounts=frozenset())}
+    return replace(facts, locks=facts.locks[:2], cycles=[cycle], claims={}, members=members)
+
+
+def net_settled() -> Facts:
+    """The cycle paid by the buyer and delivered: the token passed on the seller's 10 units."""
+    facts = netted()
+    facts = but(facts, "payments", 2, state="BOOKED", decided_at=at(70))
+    facts = plus(facts, "releases", *released(UNDER_WAY, 69, "AGT1", "AGT2", "AGT4"))
+    facts = plus(facts, "postings", posting(3, UNDER_WAY, "BUYER-EUR", "SELLER-EUR", 100, at(70)))
+    facts = plus(facts, "moves", move("Settled", UNDER_WAY, 80))
+    passed = [
+        Transfer(token=TOKEN, source=SELLER, target=BUYER, units=4, transaction="tx-80"),
+        Transfer(token=TOKEN, source=SELLER, target=THIRD, units=6, transaction="tx-80"),
+    ]
+    holdings = [
+        Holding(token=TOKEN, holder=holder, balance=units, free=units, earmarked=0, earmarked_by_dvp=0)
+        for holder, units in ((SELLER, 960), (BUYER, 34), (THIRD, 6))
+    ]
+    accounts = [account("BUYER-EUR", 600), facts.accounts[1], account("SELLER-EUR", 400)]
+    facts = plus(facts, "transfers", *passed)
+    return replace(facts, holdings=holdings, accounts=accounts)
 
 
 def but(facts: Facts, kind: str, place: int, **changes: Any) -> Facts:

@@ -13,7 +13,9 @@ from web3.utils.address import get_create_address
 from lockstep.app.founding import found_rtgs
 from lockstep.app.home import Home
 from lockstep.app.market_file import read_market
+from lockstep.chain.audit_typed import digest, typed
 from lockstep.chain.deployment import Deployer
+from lockstep.chain.ledger import read as read_view
 from lockstep.domain.errors import Refused
 from lockstep.domain.identifiers import SettlementId, derive_message_id, derive_uetr
 from lockstep.domain.instruction import CancellationAdvice, Side
@@ -318,3 +320,47 @@ def test_secrets_of_an_installation_are_its_owners_alone(tmp_path: Path, monkeyp
     assert set(modes.values()) == {0o600}, modes
     assert (tmp_path / "home" / "keys").stat().st_mode & 0o777 == 0o700
     assert len(home.salt_key()) == 32
+
+
+# --- a cycle's id in a payment
+
+
+@pytest.mark.parametrize("said", ["a payment", "a cancellation"])
+def test_agents_leave_a_cycle_alone(town: Town, said: str) -> None:
+    """Two banks in league lock a cycle and name its id in a payment from a third: nobody releases what he cannot judge,
+    nor signs what became of it, and the trade of the day goes on."""
+    cycle = net_locked(town)
+    town.say(town.payment(cycle) if said == "a payment" else town.cancellation(cycle))
+    trade = town.locked()
+    town.end_of_day()
+    assert (town.trade.state, town.events(trade.settlement_id)) == (TradeState.SETTLED, ["Locked", "Settled"])
+    assert town.spent(BUYER) == PRICE and town.spent(THIEF) == 0
+    assert town.ledger.history(cycle) == [] and cycle not in town.ledger.locked()
+    assert [one for agent in town.agents for one in agent.register.steps() if one[2] == cycle] == []
+    assert town.board.attestations(cycle) == []
+    assert set(town.violations()) == {"I12"}, "the cycle stays its parties' affair"
+
+
+def net_locked(town: Town) -> SettlementId:
+    """One trade of one unit, seller to thief, locked as a cycle."""
+    network, (security,) = town.market.network, town.market.securities.values()
+    parties = sorted((town.roles.wallets[bic] for bic in (SELLER, THIEF)), key=lambda one: int(one.address, 16))
+    seller, thief = (town.roles.wallets[bic] for bic in (SELLER, THIEF))
+    pay_by, terms = int(town.file.pay_by_instant.timestamp()), b"\x01" * 32
+    legs = bytes([parties.index(seller), parties.index(thief), 0]) + (1).to_bytes(8) + terms
+    words = ([security.token], [one.address for one in parties], legs, b"\x02" * 32, 1, pay_by, pay_by)
+    (cycle,) = read_view(town.chain.node, "DvP", network.dvp, "netSettlementId", words)
+    leg = {
+        "token": security.token,
+        "seller": seller.address,
+        "buyer": thief.address,
+        "quantity": 1,
+        "termsHash": terms,
+    }
+    limits = [{"token": security.token, "least": -1}]
+    statement = typed(network, "NetStatement", {"cycleId": cycle, "legs": [leg], "limits": limits})
+    desk = Deployer(town.chain.node, town.roles.operator, poll=town.chain.mine)
+    signatures = [one.sign(digest(statement)) for one in parties]
+    desk.call("DvP", network.dvp, "lockNet", words, [-1, -1], signatures)
+    desk.flush()
+    return SettlementId(cycle.hex())

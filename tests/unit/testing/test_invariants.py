@@ -12,14 +12,18 @@ from oracle_world import (
     PAY_BY,
     SELLER,
     SETTLED,
+    THIRD,
     TOKEN,
     UNDER_WAY,
     at,
     but,
     clean,
+    leg,
     less,
     lock,
     move,
+    net_settled,
+    netted,
     over,
     payment,
     plus,
@@ -28,10 +32,11 @@ from oracle_world import (
     votes,
 )
 
-from lockstep.testing.facts import Cancellation, Facts, LongStop, Member, Transfer
+from lockstep.testing.facts import Cancellation, Facts, LongStop, Member, Party, Transfer
 from lockstep.testing.invariants import INVARIANTS, check
 
 CLEAN, OVER = clean(), over()
+NETTED, NET_SETTLED = netted(), net_settled()
 TWO = frozenset(sorted(PAID_AGENTS)[:2])
 ALL = [f"I{number}" for number in range(1, 13)]
 
@@ -39,7 +44,15 @@ ALL = [f"I{number}" for number in range(1, 13)]
 def stopped(name: str = "GivenBack", after: timedelta = timedelta(seconds=1), **changes: object) -> Facts:
     """What was given back is ended by two roles instead, `after` the challenge; the proposal in the first second."""
     proposed = PAY_BY + timedelta(days=5, seconds=1)
-    stop = LongStop(proposed_by="0xO", proposed_at=proposed, officer="0xO", confirmed_by="0xC", confirmer="0xC")
+    stop = LongStop(
+        proposed_by="0xO",
+        proposed_at=proposed,
+        proposed_in=1,
+        confirmed_in=1,
+        officer="0xO",
+        confirmed_by="0xC",
+        confirmer="0xC",
+    )
     stop = replace(stop, **changes)  # type: ignore[arg-type]
     ended = stop.proposed_at + timedelta(days=2) + after
     return but(CLEAN, "moves", 1, name=name, signers=frozenset(), at=ended, long_stop=stop)
@@ -165,6 +178,7 @@ PLANTED = {
     "a long stop proposed by another": ("I7", stopped(proposed_by="0xX")),
     "a long stop confirmed by another": ("I7", stopped(confirmed_by="0xO")),
     "a long stop by one hand": ("I7", stopped(proposed_by="0xO", confirmed_by="0xO", confirmer="0xO")),
+    "a long stop of an epoch that is over": ("I7", stopped(confirmed_in=2)),
     "a long stop within the grace": ("I7", stopped(proposed_at=PAY_BY + timedelta(days=5))),
     "a long stop within the challenge": ("I7", stopped(after=timedelta())),
     "a long stop that delivers": ("I7", stopped(name="Settled")),
@@ -220,6 +234,80 @@ PLANTED = {
     "a mandate that is over": ("I11", but(CLEAN, "mandates", 0, until=date(2026, 11, 19))),
     "a mandate given afterwards": ("I11", but(CLEAN, "mandates", 0, given_at=at(31))),
     "debited for no settlement": ("I11", but(CLEAN, "postings", 1, settlement=None)),
+    # cycles
+    "a cycle delivered and never paid": ("I1", plus(NETTED, "moves", move("Settled", UNDER_WAY, 80))),
+    "a cycle delivered before it was paid": ("I1", but(NET_SETTLED, "postings", 2, booked_at=at(81))),
+    "a cycle given back to its takers": (
+        "I1",
+        plus(
+            plus(NETTED, "moves", move("GivenBack", UNDER_WAY, 80)),
+            "transfers",
+            handed_over(UNDER_WAY, 6, "tx-80", target=THIRD),
+        ),
+    ),
+    "a cycle paid before its lock was final": ("I2", but(NET_SETTLED, "cycles", 0, block=66)),
+    "a cycle paid on other cash terms": ("I2", but(NET_SETTLED, "cycles", 0, cash_hash="other")),
+    "a cycle paid from a stranger's account": ("I2", but(NET_SETTLED, "payments", 2, debtor="OTHRBIC")),
+    "a cycle paid after its time": ("I2", but(NET_SETTLED, "cycles", 0, pay_by=at(69))),
+    "a cycle paid for a token of nobody's": (
+        "I2",
+        but(
+            NET_SETTLED,
+            "cycles",
+            0,
+            legs=[*NET_SETTLED.cycles[0].legs, replace(leg(SELLER, BUYER, 1, "t4"), token="0x")],
+        ),
+    ),
+    "a cycle booked by the RTGS alone": ("I2", replace(NET_SETTLED, releases=NET_SETTLED.releases[:3])),
+    "a cycle that took what nobody had": ("I3", but(NET_SETTLED, "holdings", 2, balance=7, free=7)),
+    "a cycle ended twice": ("I4", plus(NET_SETTLED, "moves", move("GivenBack", UNDER_WAY, 81))),
+    "a cycle locked twice": ("I4", plus(NETTED, "cycles", NETTED.cycles[0])),
+    "a cycle under a single lock's id": ("I4", plus(NETTED, "locks", lock(UNDER_WAY, 10, 60, 2))),
+    "a cycle ended and never locked": ("I4", replace(NET_SETTLED, cycles=())),
+    "a trade twice in a cycle": (
+        "I4",
+        but(NET_SETTLED, "cycles", 0, legs=[*NET_SETTLED.cycles[0].legs, NET_SETTLED.cycles[0].legs[0]]),
+    ),
+    "a trade in two cycles": (
+        "I4",
+        plus(
+            plus(NET_SETTLED, "cycles", replace(NET_SETTLED.cycles[0], settlement="ee", derived="ee")),
+            "moves",
+            move("Settled", "ee", 81),
+        ),
+    ),
+    "a cycle settled on two signatures": ("I7", but(NET_SETTLED, "moves", 2, signers=TWO)),
+    "a cycle settled by another epoch": ("I7", but(NET_SETTLED, "cycles", 0, epoch=2)),
+    "a cycle whose giver kept its units": ("I8", less(NET_SETTLED, "transfers", 2)),
+    "a cycle whose taker got less": ("I8", but(NET_SETTLED, "transfers", 3, units=5)),
+    "a cycle whose taker got another's": ("I8", but(NET_SETTLED, "transfers", 3, target=BUYER)),
+    "a cycle without its earmark": (
+        "I10",
+        but(NETTED, "holdings", 0, earmarked=9, free=961, earmarked_by_dvp=9),
+    ),
+    "a cycle whose taker's units are earmarked": (
+        "I10",
+        but(NETTED, "holdings", 1, earmarked=4, free=26, earmarked_by_dvp=4),
+    ),
+    "a cycle settled and still earmarked": ("I10", replace(NET_SETTLED, holdings=NETTED.holdings)),
+    "a cycle that one party did not sign": (
+        "I11",
+        but(NETTED, "cycles", 0, parties=[*NETTED.cycles[0].parties[:2], Party(wallet=THIRD, signed=False, least={})]),
+    ),
+    "a cycle beyond a party's limit": (
+        "I11",
+        but(
+            NETTED,
+            "cycles",
+            0,
+            parties=[*NETTED.cycles[0].parties[:2], Party(wallet=THIRD, signed=True, least={TOKEN: 7})],
+        ),
+    ),
+    "a cycle with a trade of somebody else": ("I11", but(NETTED, "cycles", 0, parties=NETTED.cycles[0].parties[:2])),
+    "a cycle under another id": ("I11", but(NETTED, "cycles", 0, derived="dd")),
+    "a cycle whose trades cannot be read": ("I11", but(NETTED, "cycles", 0, legs=[])),
+    "a cycle locked through another contract": ("I11", but(NETTED, "cycles", 0, hidden=True)),
+    "a cycle without end": ("I12", replace(NETTED, ended=True)),
     # the end
     "a lock without end": ("I12", plus(OVER, "locks", CLEAN.locks[2])),
     "paid, recorded and never delivered": (
@@ -231,7 +319,11 @@ PLANTED = {
 }
 
 
-@pytest.mark.parametrize("facts", [CLEAN, OVER, Facts()], ids=["under way", "over", "nothing"])
+@pytest.mark.parametrize(
+    "facts",
+    [CLEAN, OVER, Facts(), NETTED, NET_SETTLED],
+    ids=["under way", "over", "nothing", "a cycle under way", "a cycle settled"],
+)
 def test_clean_history_passes(facts: Facts) -> None:
     assert check(facts) == {name: [] for name in ALL}
 

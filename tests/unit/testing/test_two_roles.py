@@ -366,42 +366,78 @@ def test_a_mistyped_address_is_caught_by_its_case(city: City, tmp_path: Path) ->
 
 def test_why_a_transfer_would_be_refused(city: City) -> None:
     token, seller, buyer = city.market.security(BOND).token, *(city.member(one).wallet for one in (SELLER, BUYER))
-    ask, officer = city.ledger.why_not, city.office("officer")
+    ask, officer, confirmer = city.ledger.why_not, city.office("officer"), city.office("confirmer")
     assert ask(token, seller, buyer, 100) is None
     short = ask(token, buyer, seller, 5)
     assert isinstance(short, refusals.ERC20InsufficientBalance)
     assert (short.sender, short.balance, short.needed) == (buyer, 0, 5)
-    officer.set_frozen(BOND, SELLER, True)
+    assert officer.freeze(BOND, SELLER)["frozen"] is True
     assert isinstance(ask(token, seller, buyer, 100), refusals.ERC7943CannotSend)
     assert isinstance(ask(token, buyer, seller, 0), refusals.ERC7943CannotReceive)
-    officer.set_frozen(BOND, SELLER, False)
+    told = officer.unfreeze(BOND, SELLER, confirm=False)
+    assert (told["frozen"], told["done"]) == (True, False)
+    assert isinstance(ask(token, seller, buyer, 100), refusals.ERC7943CannotSend), "one hand does not let go"
+    told = confirmer.unfreeze(BOND, SELLER, confirm=True)
+    assert (told["frozen"], told["done"]) == (False, True)
     officer.freeze_units(BOND, SELLER, "999999.99")
     frozen = ask(token, seller, buyer, 100)
     assert isinstance(frozen, refusals.ERC7943InsufficientUnfrozenBalance)
     assert (frozen.amount, frozen.unfrozen) == (100, 1)
-    officer.freeze_units(BOND, SELLER, "0")
-    officer.set_paused(BOND, True)
+    for left in ("500000.00", "0"):
+        officer.unfreeze_units(BOND, SELLER, left, confirm=False)
+        told = confirmer.unfreeze_units(BOND, SELLER, left, confirm=True)
+        assert (told["frozen_units_then"], told["done"]) == (50_000_000 if left != "0" else 0, True)
+    officer.pause(BOND)
     paused = ask(token, seller, buyer, 100)
     assert isinstance(paused, refusals.SecurityPaused)
     assert bytes.fromhex(paused.isin[2:]).decode() == BOND
-    officer.set_paused(BOND, False)
+    assert officer.unpause(BOND, confirm=False)["paused"] is True
+    assert isinstance(ask(token, seller, buyer, 100), refusals.SecurityPaused)
+    assert confirmer.unpause(BOND, confirm=True)["paused"] is False
     assert ask(token, seller, buyer, 100) is None
     stranger = ask(token, seller, key("nobody").address, 100)
     assert isinstance(stranger, refusals.NotEligible)
 
 
+def test_what_one_hand_stopped_two_let_go(city: City) -> None:
+    """Neither of the two alone, nor the confirmer in other words than the officer's."""
+    officer, confirmer = city.office("officer"), city.office("confirmer")
+    officer.pause(BOND)
+    officer.freeze(BOND, SELLER)
+    officer.freeze_units(BOND, BUYER, "10.00")
+    lifts: tuple[Callable[[Office], Any], ...] = (
+        lambda office: office.unpause(BOND, confirm=True),
+        lambda office: office.unfreeze(BOND, SELLER, confirm=True),
+        lambda office: office.unfreeze_units(BOND, BUYER, "9.99", confirm=True),
+    )
+    for lift in lifts:
+        with pytest.raises(refusals.NotProposed) as unproposed:
+            lift(confirmer)
+        assert unproposed.value.proposer == city.roles.officer.address
+        with pytest.raises(refusals.WrongRole) as alone:
+            lift(officer)
+        assert alone.value.expected == city.roles.confirmer.address
+    with pytest.raises(refusals.WrongRole):
+        officer.freeze_units(BOND, BUYER, "9.99")
+    officer.unfreeze_units(BOND, BUYER, "9.99", confirm=False)
+    with pytest.raises(refusals.NotProposed):
+        confirmer.unfreeze_units(BOND, BUYER, "9.98", confirm=True)
+    with pytest.raises(refusals.AlreadyProposed):
+        officer.unfreeze_units(BOND, BUYER, "9.99", confirm=False)
+
+
 def test_an_act_is_for_its_role(city: City) -> None:
     with pytest.raises(refusals.WrongRole) as caught:
-        city.office("confirmer").set_paused(BOND, True)
+        city.office("confirmer").pause(BOND)
     assert (caught.value.caller, caught.value.expected) == (
         city.roles.confirmer.address,
         city.roles.officer.address,
     )
     with pytest.raises(InvalidInput, match="a security of this market"):
-        city.office("officer").set_paused("ZZ0000000000", True)
+        city.office("officer").pause("ZZ0000000000")
     for holder in ("NOSUCHBIC", "0x12"):
         with pytest.raises(InvalidInput, match="an address"):
-            city.office("officer").set_frozen(BOND, holder, True)
+            city.office("officer").freeze(BOND, holder)
 
 
 def test_a_courts_order_takes_two_hands(city: City) -> None:
@@ -428,8 +464,12 @@ def test_a_courts_order_takes_two_hands(city: City) -> None:
 
 
 def test_a_lost_wallet_is_recovered(city: City) -> None:
-    registrar, confirmer, new = city.office("registrar"), city.office("confirmer"), key("a new wallet").address
-    with pytest.raises(refusals.ContractRefusal):
+    registrar, confirmer = city.office("registrar"), city.office("registrar_confirmer")
+    new = key("a new wallet").address
+    with pytest.raises(refusals.NotConfirmer) as caught:
+        city.office("confirmer").succeed(SELLER, new, confirm=True)
+    assert caught.value.expected == city.roles.registrar_confirmer.address
+    with pytest.raises(refusals.NotProposed):
         confirmer.succeed(SELLER, new, confirm=True)
     admission = (new, city.member(SELLER).lei.encode(), b"ZZ", 0, 2**40 - 1)
     registrar.desk.act("ParticipantRegistry", registrar._registry(), "register", *admission)
@@ -438,6 +478,9 @@ def test_a_lost_wallet_is_recovered(city: City) -> None:
         city.office("officer").recover(BOND, SELLER)
     confirmer.succeed(SELLER, new, confirm=True)
     city.office("officer").recover(BOND, SELLER)
+    with pytest.raises(refusals.NothingToRecover) as nothing:
+        city.office("officer").recover(BOND, SELLER)
+    assert nothing.value.wallet == city.member(SELLER).wallet
     units = city.chain.node.web3.eth.contract(  # by web3's own hand
         address=city.market.security(BOND).token,
         abi=[
@@ -455,10 +498,11 @@ def test_a_lost_wallet_is_recovered(city: City) -> None:
 
 def test_the_same_act_twice_is_two_acts(city: City) -> None:
     """A desk does not take today's pause for yesterday's."""
-    officer = city.office("officer")
-    hashes = {officer.set_paused(BOND, paused)["transaction"] for paused in (True, False, True, False)}
-    assert len(hashes) == 4
-    assert len(city.logs["officer"].stored) == 4
+    officer, confirmer, acts = city.office("officer"), city.office("confirmer"), []
+    for _ in range(2):
+        acts += [officer.pause(BOND), officer.unpause(BOND, confirm=False), confirmer.unpause(BOND, confirm=True)]
+    assert len({act["transaction"] for act in acts}) == 6
+    assert (len(city.logs["officer"].stored), len(city.logs["confirmer"].stored)) == (4, 2)
 
 
 def test_what_changed_between_the_question_and_the_block(city: City) -> None:
@@ -473,7 +517,7 @@ def test_what_changed_between_the_question_and_the_block(city: City) -> None:
     confirmer.node.call = yes_at_first  # type: ignore[method-assign]
     for _ in range(2):
         with pytest.raises(refusals.WrongRole):
-            confirmer.set_paused(BOND, True)
+            confirmer.pause(BOND)
     confirmer.node.call = ask  # type: ignore[method-assign]
     assert [one.status for one in city.logs["confirmer"].stored.values()] == ["reverted"]
     assert len(asked) == 3, "asked, asked why, and asked anew"

@@ -44,8 +44,6 @@ def deployed(request: pytest.FixtureRequest) -> World:
 @pytest.fixture
 def world(deployed: World) -> Iterator[World]:
     snapshot, kept = deployed.tester.take_snapshot(), dict(vars(deployed))
-    # A new block has the machine's time; that of the snapshot's lies behind it by as long as the session lasts.
-    deployed.tester.mine_block()
     yield deployed
     deployed.tester.revert_to_snapshot(snapshot)
     vars(deployed).update(kept)

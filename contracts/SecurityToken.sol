@@ -748,8 +748,12 @@ contract SecurityToken is ISecurityToken {
     /// @dev Credits what was just debited from `from` to `to`, or to its heir if `to` was recovered.
     function _arrive(address from, address to, uint256 quantity) private {
         // Read after the write: delivery to the holder itself is exact. The sum of balances stays the supply.
-        to = _heirIfRecovered(to);
-        _accounts[to].account = _accounts[to].account.credit(quantity);
+        Holding storage holding = _accounts[to];
+        if (holding.account.has(Accounts.RECOVERED)) {
+            to = registry.heirOf(to);
+            holding = _accounts[to];
+        }
+        holding.account = holding.account.credit(quantity);
         emit Transfer(from, to, quantity);
     }
 

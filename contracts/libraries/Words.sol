@@ -40,6 +40,17 @@ library Row {
         }
     }
 
+    /// @notice Adds `units` to a word, modulo 2^256.
+    /// @return before what stood there.
+    function increase(Words row, uint256 place, uint256 units) internal pure returns (uint256 before) {
+        // slither-disable-next-line assembly
+        assembly ("memory-safe") {
+            let slot := add(row, shl(5, place))
+            before := mload(slot)
+            mstore(slot, add(before, units))
+        }
+    }
+
     /// @notice keccak256 over the words from `start` up to `end`.
     function hash(Words row, uint256 start, uint256 end) internal pure returns (bytes32 result) {
         // slither-disable-next-line assembly

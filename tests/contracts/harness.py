@@ -383,7 +383,9 @@ class World:
 
     def part_call(self, order: Order, part: int, quantity: int) -> Any:
         words, *signatures = self.signed(order)
-        return self.dvp.functions.lockPart(words, part, quantity, *signatures, self.part_signature(order, part, quantity))
+        return self.dvp.functions.lockPart(
+            words, part, quantity, *signatures, self.part_signature(order, part, quantity)
+        )
 
     def part_signature(self, order: Order, part: int, quantity: int) -> bytes:
         """The seller's word for this part of the order."""

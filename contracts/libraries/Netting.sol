@@ -125,8 +125,8 @@ library Netting {
                     uint64(quantity),
                     _terms(legs, i)
                 );
-                hashes.put(ends.increase(seller, 1), uint256(hash));
-                hashes.put(ends.increase(buyer, 1), uint256(hash));
+                hashes.put(ends.count(seller), uint256(hash));
+                hashes.put(ends.count(buyer), uint256(hash));
                 traded.put(token, traded.get(token) | (1 << seller) | (1 << buyer));
                 token *= width;
                 nets.increase(token + seller, 0 - quantity);

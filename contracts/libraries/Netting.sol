@@ -46,9 +46,7 @@ library Netting {
         sheet.hashes = Row.create(2 * count);
         // Filled leg by leg, each party's end moves from its start to its end.
         sheet.ends = _starts(id, legs, count, sheet);
-        for (uint256 i = 0; i < count; ++i) {
-            _enter(id, i, _head(legs, i), _terms(legs, i), sheet);
-        }
+        _enter(id, legs, count, sheet);
     }
 
     /// @notice What the party at place `party` signs: the id, its legs, its limits. Refuses a limit that is broken.
@@ -104,42 +102,36 @@ library Netting {
         }
     }
 
-    /// @dev Writes one leg into the sheet. Its parties were checked by {_starts}.
-    function _enter(bytes32 id, uint256 i, uint256 head, bytes32 terms, Sheet memory sheet) private pure {
-        (uint256 seller, uint256 buyer) = _partiesIn(head);
-        uint256 token = uint8(head >> 232);
-        uint256 quantity = uint64(head >> 168);
-        uint256 parties = sheet.partyCount;
-        if (token >= sheet.tokenCount) revert IDvPNet.LegOutOfRange(id, i, token, sheet.tokenCount);
-        if (quantity == 0) revert IDvPNet.LegWithoutQuantity(id, i);
-        uint256 hash = uint256(
-            TypedData.hashNetLeg(
-                sheet.tokens.addressAt(token),
-                sheet.parties.addressAt(seller),
-                sheet.parties.addressAt(buyer),
-                uint64(quantity),
-                terms
-            )
-        );
+    /// @dev Writes the legs into the sheet. Their parties were checked by {_starts}.
+    function _enter(bytes32 id, bytes calldata legs, uint256 count, Sheet memory sheet) private pure {
+        // Read once: each is used in every turn.
+        (Words ends, Words hashes) = (sheet.ends, sheet.hashes);
+        (Words tokens, Words nets, Words traded) = (sheet.tokens, sheet.nets, sheet.traded);
+        (Words parties, uint256 width, uint256 height) = (sheet.parties, sheet.partyCount, sheet.tokenCount);
         // Places were checked against the lists. MAX_LEGS quantities of 64 bits sum to less than 2^75, and a number
         // below zero wraps around as two's complement does.
         unchecked {
-            _append(sheet, seller, hash);
-            _append(sheet, buyer, hash);
-            uint256 place = token * parties + seller;
-            sheet.nets.put(place, sheet.nets.get(place) - quantity);
-            place = token * parties + buyer;
-            sheet.nets.put(place, sheet.nets.get(place) + quantity);
-            sheet.traded.put(token, sheet.traded.get(token) | (1 << seller) | (1 << buyer));
-        }
-    }
-
-    function _append(Sheet memory sheet, uint256 party, uint256 hash) private pure {
-        uint256 end = sheet.ends.get(party);
-        sheet.hashes.put(end, hash);
-        // At most 2 * MAX_LEGS.
-        unchecked {
-            sheet.ends.put(party, end + 1);
+            for (uint256 i = 0; i < count; ++i) {
+                uint256 head = _head(legs, i);
+                (uint256 seller, uint256 buyer) = _partiesIn(head);
+                uint256 token = uint8(head >> 232);
+                uint256 quantity = uint64(head >> 168);
+                if (token >= height) revert IDvPNet.LegOutOfRange(id, i, token, height);
+                if (quantity == 0) revert IDvPNet.LegWithoutQuantity(id, i);
+                bytes32 hash = TypedData.hashNetLeg(
+                    tokens.addressAt(token),
+                    parties.addressAt(seller),
+                    parties.addressAt(buyer),
+                    uint64(quantity),
+                    _terms(legs, i)
+                );
+                hashes.put(ends.count(seller), uint256(hash));
+                hashes.put(ends.count(buyer), uint256(hash));
+                traded.put(token, traded.get(token) | (1 << seller) | (1 << buyer));
+                token *= width;
+                nets.increase(token + seller, 0 - quantity);
+                nets.increase(token + buyer, quantity);
+            }
         }
     }
 
@@ -158,8 +150,8 @@ library Netting {
                 if (seller >= parties) revert IDvPNet.LegOutOfRange(id, i, seller, parties);
                 if (buyer >= parties) revert IDvPNet.LegOutOfRange(id, i, buyer, parties);
                 if (seller == buyer) revert IDvPNet.LegWithSelf(id, i, sheet.parties.addressAt(seller));
-                starts.put(seller, starts.get(seller) + 1);
-                starts.put(buyer, starts.get(buyer) + 1);
+                starts.increase(seller, 1);
+                starts.increase(buyer, 1);
             }
             uint256 start = 0;
             for (uint256 party = 0; party < parties; ++party) {

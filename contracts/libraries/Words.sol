@@ -40,6 +40,22 @@ library Row {
         }
     }
 
+    /// @notice Adds `units` to a word, modulo 2^256.
+    function increase(Words row, uint256 place, uint256 units) internal pure {
+        // slither-disable-next-line assembly
+        assembly ("memory-safe") {
+            let slot := add(row, shl(5, place))
+            mstore(slot, add(mload(slot), units))
+        }
+    }
+
+    /// @notice Counts a word up by one.
+    /// @return before what stood there.
+    function count(Words row, uint256 place) internal pure returns (uint256 before) {
+        before = row.get(place);
+        row.increase(place, 1);
+    }
+
     /// @notice keccak256 over the words from `start` up to `end`.
     function hash(Words row, uint256 start, uint256 end) internal pure returns (bytes32 result) {
         // slither-disable-next-line assembly

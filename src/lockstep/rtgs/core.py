@@ -83,7 +83,7 @@ _HANDLERS: dict[type, tuple[Collection[Role], Callable[[Step, Message[Any]], Non
     DeleteReservation: (_OWNERS, handlers_accounts.end_reservation),
     ReservationQuery: (_OWNERS, handlers_accounts.tell_reservations),
     TransactionQuery: (tuple(Role), handlers_accounts.tell_payments),
-    StatementRequest: (_OWNERS, handlers_accounts.tell_statements),
+    StatementRequest: (_PAYERS, handlers_accounts.tell_statements),
 }
 """Who may say what, and what does it."""
 

@@ -12,7 +12,7 @@ from lockstep.rtgs.faults import Fault, Plan, Rule
 from lockstep.rtgs.faults_tables import fault_uses
 
 _TYPE = re.compile(rb"<(?:[\w.-]+:)?MsgDefIdr>\s*([a-z]{4}\.\d{3})")
-_UETR = re.compile(rb"<(?:[\w.-]+:)?(?:Orgnl)?UETR>\s*([0-9a-f-]{36})")
+_UETR = re.compile(rb">\s*([0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12})\s*<")
 _STATUS = re.compile(rb"<(?:[\w.-]+:)?TxSts>\s*([A-Z]{4})")
 
 

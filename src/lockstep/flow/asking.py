@@ -19,7 +19,7 @@ from lockstep.ports import CashBody
 
 __all__ = ["due", "half_told", "is_open", "statement_request", "status_request"]
 
-AT_FIRST = timedelta(minutes=2)
+AT_FIRST = timedelta(minutes=5)
 AT_LONGEST = timedelta(hours=1)
 
 

@@ -21,7 +21,7 @@ def module(name: str) -> ModuleType:
 
 @pytest.mark.parametrize("seed", range(10))
 def test_each_is_refused_with_its_reason_or_taken(seed: int, tmp_path: Path) -> None:
-    world_of, doors_of, unit = (module(name) for name in ("rtgs_world", "mutants_at_doors", "test_mutants_at_the_doors"))
+    world_of, doors_of, unit = map(module, ("rtgs_world", "mutants_at_doors", "test_mutants_at_the_doors"))
     world = world_of.World(f"sqlite:///{tmp_path}/rtgs.db")
     world.furnish()
     doors = doors_of.Doors(world.rtgs, world_of.SERVICE, f"{world_of.SERVICE}-secret-key", tmp_path / "drop")

@@ -15,13 +15,15 @@ def own_messages(count: int = 10) -> list[bytes]:
     found = []
     for number in range(1, count + 1):
         for body in (payment(number, 100), cancellation(payment(number + 50))):
-            message = Message(sender=SERVICE, receiver=RTGS, message_id=f"{type(body).__name__}{number}", created=NOON, body=body)
-            found.append(write(message))
+            name = f"{type(body).__name__}{number}"
+            found.append(write(Message(sender=SERVICE, receiver=RTGS, message_id=name, created=NOON, body=body)))
     return found
 
 
-def test_each_is_refused_with_its_reason_or_taken(world: World, tmp_path: Path) -> None:
-    doors = Doors(world.rtgs, SERVICE, f"{SERVICE}-secret-key", tmp_path)
+def test_each_is_refused_with_its_reason_or_taken(tmp_path: Path) -> None:
+    world = World(f"sqlite:///{tmp_path}/rtgs.db")
+    world.furnish()
+    doors = Doors(world.rtgs, SERVICE, f"{SERVICE}-secret-key", tmp_path / "drop")
     batch = mutants(1, 2_000, good_messages(RTGS, SERVICE, own_messages()))
     for start in range(0, len(batch), 500):
         doors.judge(batch[start : start + 500])
@@ -35,3 +37,4 @@ def test_each_is_refused_with_its_reason_or_taken(world: World, tmp_path: Path) 
     for agent in AGENTS[:3]:
         world.say(Release(uetr=paid.uetr, settlement_id=paid.settlement_id), agent, message_id="AFTER")
     assert world.money() == (before[0] - 100, before[1])
+    world.rtgs.close()

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, select
 
 from lockstep.domain.errors import InvalidInput
+from lockstep.domain.identifiers import reference
 from lockstep.rtgs.orders import Kind
 from lockstep.rtgs.tables import days, holidays, settings
 
@@ -49,8 +50,8 @@ class Timetable:
             raise InvalidInput("phases", ", ".join(map(str, starts)), "one or more, each after the one before")
         names = [phase.name for phase in self.phases]
         for name in names:
-            if not 0 < len(name) <= 35 or name == CLOSED or names.count(name) > 1:
-                raise InvalidInput("phases/name", name, "1 to 35 characters, used once, and not CLOSED")
+            if reference(name, field="phases/name") == CLOSED or names.count(name) > 1:
+                raise InvalidInput("phases/name", name, "used once, and not CLOSED")
         if not self.weekend <= set(range(7)):
             raise InvalidInput("weekend", sorted(self.weekend), "days from 0, Monday, to 6")
 
@@ -107,7 +108,7 @@ class Timetable:
 DAYTIME = Timetable(
     zone="Europe/Berlin",
     phases=(
-        Phase(name="CUSTOMER AND INTERBANK", starts=time(2, 30), takes=EVERYTHING),
+        Phase(name="CUSTOMER-AND-INTERBANK", starts=time(2, 30), takes=EVERYTHING),
         Phase(name="INTERBANK", starts=time(17, 0), takes=EVERYTHING - {Kind.CUSTOMER}),
     ),
     closes=time(18, 0),

@@ -1,6 +1,6 @@
 """The operator's functions as JSON. Keys of the objects are the functions' parameters.
 
-GET  accounts, postings, payments, orders, queue, phase, facts
+GET  accounts, postings, payments, orders, queue, phase, facts, faults
 POST accounts  {owner, number, currency}
      funds     {account, currency, amount, reference}                    → {"posting": 1}
      mandates  {account, currency, maximum, until, payee?, instructing?}
@@ -16,6 +16,8 @@ POST accounts  {owner, number, currency}
      offset    {currency}                                                → {"settled": 0}
      statement {account, day}                                            → the statement
      tick      {}                                                        → {"expired": 0}
+     faults    {seed, rules, by}, see `faults`                           → {"number": 1}
+     faults/clear {by}
 
 Amounts are decimal text ("100.00"), days ISO 8601.
 """
@@ -24,11 +26,13 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from lockstep.domain.errors import InvalidInput
 from lockstep.domain.identifiers import bic, uetr
 from lockstep.domain.money import Money
+from lockstep.rtgs import faults
 from lockstep.rtgs.core import Rtgs
 from lockstep.rtgs.orders import Priority
 from lockstep.rtgs.parties import Role
@@ -43,7 +47,7 @@ class Form:
     @classmethod
     def parse(cls, content: bytes) -> "Form":
         try:
-            members = json.loads(content or b"{}")
+            members = json.loads(content or b"{}", parse_float=Decimal)
         except ValueError as error:
             raise InvalidInput("body", content[:40], f"JSON ({error})") from None
         if not isinstance(members, dict):
@@ -133,6 +137,30 @@ def _open_day(rtgs: Rtgs, form: Form) -> object:
     return {}
 
 
+def _faults(rtgs: Rtgs, _form: Form) -> object:
+    status = rtgs.faults.status()
+    plan = None if status.plan is None else json.loads(status.plan.to_json())
+    return {
+        "plan": plan,
+        "number": status.number,
+        "set_at": status.set_at,
+        "set_by": status.set_by,
+        "uses": status.uses,
+        "mail": {"waiting": status.mail_waiting, "lost": status.mail_lost},
+        "arrivals": {"waiting": status.arrivals_waiting, "lost": status.arrivals_lost},
+    }
+
+
+def _set_faults(rtgs: Rtgs, form: Form) -> object:
+    given = {name: value for name, value in form.members.items() if name != "by"}
+    return {"number": rtgs.faults.set(faults.parse(given), by=form.text("by"))}
+
+
+def _clear_faults(rtgs: Rtgs, form: Form) -> object:
+    rtgs.faults.clear(by=form.text("by"))
+    return {}
+
+
 def _enter_phase(rtgs: Rtgs, form: Form) -> object:
     rtgs.operator.enter_phase(form.text("phase"))
     return {}
@@ -166,6 +194,9 @@ _ACTS: dict[tuple[str, str], Callable[[Rtgs, Form], Any]] = {
     ("GET", "postings"): lambda rtgs, _: rtgs.operator.postings(),
     ("GET", "payments"): lambda rtgs, _: rtgs.operator.payments(),
     ("GET", "facts"): lambda rtgs, _: rtgs.facts(),
+    ("GET", "faults"): _faults,
+    ("POST", "faults"): _set_faults,
+    ("POST", "faults/clear"): _clear_faults,
     ("POST", "accounts"): _open_account,
     ("POST", "funds"): _fund,
     ("POST", "mandates"): _set_mandate,

@@ -5,6 +5,7 @@ from datetime import date
 
 from sqlalchemy import or_, select
 
+from lockstep.domain.identifiers import Bic
 from lockstep.domain.money import Money
 from lockstep.domain.notice import SystemEvent
 from lockstep.domain.payment import CashAccount, PaymentState
@@ -21,8 +22,10 @@ PAGE = 200
 """Entries in one camt.053."""
 
 
-def send_statement(step: Step, account: Account, day: date, query_id: str | None = None) -> None:
-    """An account's statement of a day to its owner, in pages that each add up."""
+def send_statement(
+    step: Step, account: Account, day: date, query_id: str | None = None, receiver: Bic | None = None
+) -> None:
+    """An account's statement of a day to its owner, or to another who may ask, in pages that each add up."""
     step.books.flush()
     stated = statements.statement(step.connection, account.number, day, step.now)
     orders = _orders(step, stated.entries)
@@ -44,7 +47,7 @@ def send_statement(step: Step, account: Account, day: date, query_id: str | None
             is_last=start + PAGE >= len(entries),
             query_id=query_id,
         )
-        step.send([account.owner], page)
+        step.send([receiver or account.owner], page)
 
 
 def send_statements(step: Step, day: date) -> None:

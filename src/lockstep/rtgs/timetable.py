@@ -4,6 +4,7 @@ A timetable is data. Without one the operator opens and closes days, and an open
 """
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
@@ -19,6 +20,8 @@ OPEN, CLOSED = "OPEN", "CLOSED"
 """The phases of a day without a timetable; every day ends CLOSED."""
 
 EVERYTHING = frozenset(Kind)
+
+_PHASE = re.compile(r"[A-Za-z0-9/?:().,'+-]{1,35}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +52,9 @@ class Timetable:
             raise InvalidInput("phases", ", ".join(map(str, starts)), "one or more, each after the one before")
         names = [phase.name for phase in self.phases]
         for name in names:
-            if not 0 < len(name) <= 35 or name == CLOSED or names.count(name) > 1:
-                raise InvalidInput("phases/name", name, "1 to 35 characters, used once, and not CLOSED")
+            if not _PHASE.fullmatch(name) or name == CLOSED or names.count(name) > 1:
+                rule = "1 to 35 letters, digits or /-?:().,'+ (admi.004 tells it), used once, and not CLOSED"
+                raise InvalidInput("phases/name", name, rule)
         if not self.weekend <= set(range(7)):
             raise InvalidInput("weekend", sorted(self.weekend), "days from 0, Monday, to 6")
 
@@ -107,7 +111,7 @@ class Timetable:
 DAYTIME = Timetable(
     zone="Europe/Berlin",
     phases=(
-        Phase(name="CUSTOMER AND INTERBANK", starts=time(2, 30), takes=EVERYTHING),
+        Phase(name="CUSTOMER-AND-INTERBANK", starts=time(2, 30), takes=EVERYTHING),
         Phase(name="INTERBANK", starts=time(17, 0), takes=EVERYTHING - {Kind.CUSTOMER}),
     ),
     closes=time(18, 0),

@@ -20,7 +20,9 @@ from lockstep.domain.journal import Entry, JournalRow
 from lockstep.domain.message import Message
 from lockstep.domain.order import AssetEvent, AssetView, Attestation, Epoch, Order, Proof
 from lockstep.domain.payment import BookingNotice, CancelPayment, Payment, PaymentReport, Release, Resolution
+from lockstep.domain.statement import Statement, StatementRequest
 from lockstep.domain.trade import Reason, Trade, TradeTerms
+from lockstep.domain.transfer import StatusRequest
 
 __all__ = [
     "AssetLedger",
@@ -35,13 +37,16 @@ __all__ = [
     "PartyBody",
     "Randomness",
     "SentTransaction",
+    "SettlementBody",
     "SignOnceRegister",
     "StoredInstruction",
     "TransactionLog",
     "Unreadable",
 ]
 
-CashBody = Payment | PaymentReport | CancelPayment | Resolution | BookingNotice | Release
+SettlementBody = Payment | PaymentReport | CancelPayment | Resolution | BookingNotice | Release
+"""What is said of one settlement's cash."""
+CashBody = SettlementBody | StatusRequest | StatementRequest | Statement
 PartyBody = StatusAdvice | CancellationAdvice | SettlementConfirmation
 
 

@@ -6,17 +6,19 @@ step may be repeated: a second release and a second publication change nothing.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from lockstep.agent.judging import Evidence, judge_outcome, judge_release
 from lockstep.agent.register import Register
 from lockstep.domain.cash import CashView
 from lockstep.domain.errors import Contradiction, LockstepError, Refused, Unavailable
-from lockstep.domain.identifiers import Bic, SettlementId, derive_message_id
+from lockstep.domain.identifiers import Bic, SettlementId, derive_message_id, derive_uetr
 from lockstep.domain.market import Market
 from lockstep.domain.message import Message
 from lockstep.domain.order import AssetEvent, AssetStatus, Attestation, Order
 from lockstep.domain.payment import PaymentState, Release
-from lockstep.flow.mirroring import fold, settlement_of
+from lockstep.flow.asking import due, is_open, status_request
+from lockstep.flow.mirroring import fold, said_by, settlement_of
 from lockstep.ports import AssetLedger, AttestationBoard, CashSystem, Clock, Unreadable
 from lockstep.signing import Key, outcome_digest
 
@@ -43,6 +45,10 @@ class Agent:
     _watched: set[SettlementId] = field(default_factory=set)
     _released: set[SettlementId] = field(default_factory=set)
     _unended: dict[SettlementId, Attestation] = field(default_factory=dict)
+    _asked: dict[SettlementId, tuple[datetime, datetime | None]] = field(default_factory=dict)
+    """Since when a locked settlement's payment has no end here, and when it was last asked for."""
+    _closed: set[SettlementId] = field(default_factory=set)
+    """Locked settlements that nothing more is to be asked of."""
     _started: bool = False
 
     def step(self) -> bool:
@@ -61,7 +67,39 @@ class Agent:
                 done |= self._attend(self._views[settlement])
             except Unavailable:
                 continue
+        for settlement in sorted(one for one in locked if one not in self._closed):
+            try:
+                done |= self._ask(settlement)
+            except Unavailable:
+                continue
         return done
+
+    def _ask(self, settlement: SettlementId) -> bool:
+        """Asks the RTGS for what it may have told and the line lost; a release that was lost goes out again.
+
+        The payment's first UETR follows from the settlement; of a later one only the RTGS's mail tells.
+        """
+        view, now = self._views.get(settlement), self.clock.now()
+        if not is_open(view):
+            self._closed.add(settlement)
+            return False
+        begun, last = self._asked.setdefault(settlement, (now, None))
+        if not due(begun, last, now):
+            return False
+        history = self.assets.history(settlement)
+        if any(event.final and event.name in ("Settled", "GivenBack") for event in history):
+            self._closed.add(settlement)
+            return False
+        self._asked[settlement] = begun, now
+        self._released.discard(settlement)
+        uetr = derive_uetr(settlement, 1) if view is None or view.payment is None else view.payment.uetr
+        try:
+            self.cash.send(status_request(self.bic, self.rtgs, uetr, settlement, now))
+        except Unavailable:
+            raise
+        except LockstepError as error:  # not known there, or not yet
+            self.register.note(now, "status refused", settlement, str(error))
+        return True
 
     def _publish_again(self) -> None:
         """What it signed stays on the board until the chain shows the settlement ended, whoever clears it."""
@@ -77,9 +115,9 @@ class Agent:
     def _read_mail(self) -> bool:
         mail = self.cash.receive(self._cursor)
         for sequence, item in mail:
-            if not isinstance(item, Unreadable):
-                settlement = settlement_of(item.body)
-                self._views[settlement] = fold(self._views.get(settlement), item.body)
+            for said in () if isinstance(item, Unreadable) else said_by(item.body):
+                settlement = settlement_of(said)
+                self._views[settlement] = fold(self._views.get(settlement), said)
                 if self.register.find(settlement) is None or self._views[settlement].contradiction:
                     self._watched.add(settlement)
             self._cursor = sequence

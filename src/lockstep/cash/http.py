@@ -81,7 +81,9 @@ class HttpCashSystem:
 def _refusal(status: int, answer: Mapping[str, Any]) -> Exception:
     """A refusal by name, or of the content; any other status says nothing about the message."""
     if "name" in answer:
-        return Refused(str(answer["name"]), {key: value for key, value in answer.items() if key != "name"})
+        return Refused(
+            str(answer["name"]), {key: value for key, value in answer.items() if key not in ("name", "answer")}
+        )
     if status in (413, 422) and {"field", "value", "rule"} <= answer.keys():
         return InvalidMessage(str(answer["field"]), str(answer["value"]), str(answer["rule"]))
     return Unavailable(f"status {status}: {dict(answer)}")

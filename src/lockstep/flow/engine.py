@@ -1,14 +1,16 @@
 """One pass of the settlement service: hear the cash side, match, move every open trade one step."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from lockstep.domain.cash import CashView
 from lockstep.domain.errors import Conflict, LockstepError, Unavailable
 from lockstep.domain.identifiers import SettlementId
 from lockstep.domain.journal import Entry
 from lockstep.domain.message import Message
+from lockstep.domain.statement import Statement
 from lockstep.flow.matching import match
-from lockstep.flow.mirroring import fold, settlement_of
+from lockstep.flow.mirroring import fold, said_by, settlement_of
 from lockstep.flow.stepping import Settler
 from lockstep.ports import CashBody, Change, Mailbox, PartyBody, Unreadable
 
@@ -87,16 +89,35 @@ class Engine:
             return Change(
                 entries=(Entry(at=now, kind="unreadable", subject="mail", facts=facts),), cash_cursor=sequence
             )
-        settlement: SettlementId = settlement_of(item.body)
-        before: CashView | None = self.settler.book.cash_view(settlement)
-        after = fold(before, item.body)
-        facts = {
-            "message": type(item.body).__name__,
-            "message_id": item.message_id,
-            "state": after.state.value if after.state else "",
-        }
-        return Change(
-            entries=(Entry(at=now, kind="heard", subject=settlement, facts=facts),),
-            cash=() if after == before else (after,),
-            cash_cursor=sequence,
-        )
+        views: dict[SettlementId, CashView] = {}
+        entries: list[Entry] = []
+        changed: dict[SettlementId, CashView] = {}
+        for said in said_by(item.body):
+            settlement = settlement_of(said)
+            before = views.get(settlement) or self.settler.book.cash_view(settlement)
+            if isinstance(item.body, Statement) and before is None:
+                continue  # of a settlement that is not ours
+            after = views[settlement] = fold(before, said)
+            if after != before:
+                changed[settlement] = after
+            facts = {
+                "message": type(item.body).__name__,
+                "message_id": item.message_id,
+                "state": after.state.value if after.state else "",
+            }
+            entries.append(Entry(at=now, kind="heard", subject=settlement, facts=facts))
+        if isinstance(item.body, Statement):
+            entries.extend(self._breaks(item.body, now))
+        return Change(entries=tuple(entries), cash=tuple(changed.values()), cash_cursor=sequence)
+
+    def _breaks(self, statement: Statement, now: datetime) -> list[Entry]:
+        """What is booked as far as we know, and the statement does not show: people decide."""
+        book = self.settler.book
+        settlements = [trade.settlement_id for trade in book.trades() if trade.settlement_id is not None]
+        views = [view for one in settlements if (view := book.cash_view(one)) is not None]
+        account = f"{statement.account.owner}/{statement.account.number}"
+        facts = {"statement": statement.statement_id, "account": account, "rule": "shows every booked payment"}
+        return [
+            Entry(at=now, kind="break", subject=view.settlement_id, facts=facts)
+            for view in missing_in(statement, views)
+        ]

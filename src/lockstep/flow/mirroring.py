@@ -4,26 +4,67 @@ Both the service and the agents fold; a double is a no-op, a late message change
 later state already decided, and two endings that exclude each other are a contradiction.
 """
 
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from lockstep.domain.cash import CashView
 from lockstep.domain.identifiers import SettlementId
 from lockstep.domain.payment import BookingNotice, PaymentReport, PaymentState, Resolution, ResolutionStatus
-from lockstep.ports import CashBody
+from lockstep.domain.statement import Statement
+from lockstep.ports import CashBody, SettlementBody
 
-__all__ = ["fold", "settlement_of"]
+__all__ = ["fold", "missing_in", "said_by", "settlement_of"]
 
 _RANK = {None: 0, PaymentState.PENDING: 1, PaymentState.HELD: 2}
 _END = 3
 
 
-def settlement_of(body: CashBody) -> SettlementId:
+def said_by(body: CashBody) -> Sequence[SettlementBody]:
+    """What a message says of settlements, one by one: a statement's entries are as good as their notices."""
+    if isinstance(body, SettlementBody):
+        return (body,)
+    if not isinstance(body, Statement):
+        return ()
+    return [
+        BookingNotice(
+            account=body.account,
+            amount=entry.amount,
+            credit=entry.credit,
+            booked_at=entry.booked_at,
+            posting=entry.posting,
+            uetr=entry.uetr,
+            settlement_id=entry.settlement_id,
+            salt=entry.salt,
+        )
+        for entry in body.entries
+        if entry.settlement_id is not None and entry.salt is not None and entry.uetr is not None
+    ]
+
+
+def missing_in(statement: Statement, views: Iterable[CashView]) -> list[CashView]:
+    """The bookings within a whole statement's period, on its account, that it does not show."""
+    if statement.page != 1 or not statement.is_last:
+        return []
+    shown = {entry.settlement_id for entry in statement.entries}
+    return [
+        view
+        for view in views
+        if view.is_booked
+        and view.payment is not None
+        and statement.account in (view.payment.debtor, view.payment.creditor)
+        and view.booked_at is not None
+        and statement.since <= view.booked_at <= statement.until
+        and view.settlement_id not in shown
+    ]
+
+
+def settlement_of(body: SettlementBody) -> SettlementId:
     """The settlement that a message speaks of."""
     return body.payment.settlement_id if isinstance(body, PaymentReport) else body.settlement_id
 
 
-def fold(view: CashView | None, body: CashBody) -> CashView:
+def fold(view: CashView | None, body: SettlementBody) -> CashView:
     """The view after one more message. Messages that only parties send change nothing."""
     view = view or CashView(settlement_id=settlement_of(body))
     match body:

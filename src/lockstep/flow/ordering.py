@@ -88,13 +88,17 @@ def payment_message(trade: Trade, market: Market, decided_at: datetime) -> Messa
 
 
 def cancel_message(
-    trade: Trade, market: Market, decided_at: datetime, cash: CashView | None = None
+    trade: Trade, market: Market, decided_at: datetime, cash: CashView | None = None, *, again: bool = False
 ) -> Message[CashBody]:
-    """The camt.056 for the payment that the RTGS has, or for the one that it would get."""
+    """The camt.056 for the payment that the RTGS has, or for the one that it would get.
+
+    Sent `again` it has ids of its own, by its time: then it is answered anew.
+    """
     payment = payment_for(trade, market)
 
     def identifier(what: str) -> str:
-        return derive_message_id(market.service, _subject(trade), what, trade.cash_attempt)
+        subject = f"{_subject(trade)}/{int(decided_at.timestamp())}" if again else _subject(trade)
+        return derive_message_id(market.service, subject, what, trade.cash_attempt)
 
     return Message(
         sender=market.service,

@@ -15,7 +15,8 @@ from lockstep.domain.market import Market
 from lockstep.domain.message import Message
 from lockstep.domain.order import OutcomeResult, Proof
 from lockstep.domain.trade import Reason, Trade, TradeState
-from lockstep.flow.ordering import cancel_message, order_for, payment_message
+from lockstep.flow.asking import due, half_told, is_open, statement_request, status_request
+from lockstep.flow.ordering import cancel_message, order_for, payment_message, payment_uetr
 from lockstep.flow.reporting import advise_both, answer_request, confirm_both
 from lockstep.flow.settling import Sight, Step, decide, observed
 from lockstep.ports import (
@@ -61,7 +62,8 @@ class Settler:
             seen = self._store_observation(trade, seen, sight)
         step = decide(seen, sight)
         action = self._actions().get(step)
-        return (action(seen) if action else False) or moved
+        moved = (action(seen) if action else False) or moved
+        return moved or self._ask(seen, sight)
 
     def set_apart(self, trade: Trade, error: LockstepError) -> bool:
         """Shows people a trade that cannot be stepped, once per error. It is looked at again each pass."""
@@ -243,6 +245,43 @@ class Settler:
             return self._wait_for(trade, Reason(code="CASH", text=f"the RTGS has all our ids already: {error}"))
         self._commit(replace(trade, cash_attempt=trade.cash_attempt + 1), "cash id taken", reason=str(error))
         return True
+
+    def _ask(self, trade: Trade, sight: Sight) -> bool:
+        """Asks the RTGS about a payment that it has not told the end of, after a wait. See `asking`."""
+        begun = [trade.intents[name] for name in ("cash", "cancel cash") if name in trade.intents]
+        if trade.state.is_end or not begun or not is_open(sight.cash):
+            return False
+        last = trade.intents.get("status asked")
+        if not due(min(begun), last, sight.now):
+            return False
+        now = sight.now.replace(microsecond=0)
+        asked = self._commit(
+            replace(trade, intents={**trade.intents, "status asked": now}),
+            "status asked",
+            settlement_id=str(trade.settlement_id),
+        )
+        known = sight.cash.payment if sight.cash is not None else None
+        uetr = payment_uetr(trade) if known is None else known.uetr
+        subject = str(trade.settlement_id)
+        refused = self._question(asked, status_request(self.market.service, self.market.rtgs, uetr, subject, now))
+        if refused == "PaymentUnknown" and "cancel cash" in trade.intents:
+            self._question(asked, cancel_message(asked, self.market, now, sight.cash, again=True))
+        if last is not None and half_told(sight.cash):
+            self._question(asked, statement_request(asked, self.market, now))
+        return True
+
+    def _question(self, trade: Trade, message: Message[CashBody]) -> str | None:
+        """Sends it; the name of its refusal, which concludes nothing and is journalled."""
+        try:
+            self.cash.send(message)
+        except Unavailable:
+            raise
+        except LockstepError as error:
+            facts = {"message": type(message.body).__name__, "rule": str(error)}
+            entry = Entry(at=self.clock.now(), kind="question refused", subject=trade.trade_id, facts=facts)
+            self.book.commit(Change(entries=(entry,)))
+            return error.name if isinstance(error, Refused) else "InvalidMessage"
+        return None
 
     def _end(self, trade: Trade, result: OutcomeResult) -> bool:
         """Delivers or gives back. After payment nothing is terminal: a refusal is shown and retried."""

@@ -23,7 +23,7 @@ from lockstep.rtgs.database import Step
 from lockstep.rtgs.orders import Kind, Order
 from lockstep.rtgs.parties import agents
 from lockstep.rtgs.register import StoredOrder
-from lockstep.rtgs.tables import inbox
+from lockstep.rtgs.tables import inbox, postings
 
 DEFINITIONS = {
     Kind.SETTLEMENT: MESSAGE_TYPES[BankTransfer],
@@ -114,20 +114,38 @@ def watchers(step: Step, stored: StoredOrder) -> list[Bic]:
     return [stored.instructing, *agents(step.connection)]
 
 
+def booking_again(step: Step, stored: StoredOrder, receiver: Bic) -> None:
+    """Tells one who had it before, or should have, of a settlement's postings."""
+    if stored.order.kind is not Kind.SETTLEMENT or stored.booked_at is None:
+        return
+    step.books.flush()
+    query = select(postings.c.number).where(postings.c.reference == f"payment/{stored.order.settlement_id}")
+    posting = step.connection.execute(query).scalar_one()
+    for notice in _notices(stored, posting):
+        if receiver in (notice.account.owner, *watchers(step, stored)):
+            step.send([receiver], notice)
+
+
 def _settlement_booked(step: Step, stored: StoredOrder, posting: int) -> None:
+    for notice in _notices(stored, posting):
+        step.send([notice.account.owner, *watchers(step, stored)], notice)
+
+
+def _notices(stored: StoredOrder, posting: int) -> list[BookingNotice]:
     payment = stored.order.payment()
-    for account, credit in ((payment.debtor, False), (payment.creditor, True)):
-        notice = BookingNotice(
+    return [
+        BookingNotice(
             account=account,
             amount=payment.amount,
             credit=credit,
-            booked_at=step.now,
+            booked_at=stored.booked_at or stored.decided_at,
             posting=posting,
             uetr=payment.uetr,
             settlement_id=payment.settlement_id,
             salt=payment.salt,
         )
-        step.send([account.owner, *watchers(step, stored)], notice)
+        for account, credit in ((payment.debtor, False), (payment.creditor, True))
+    ]
 
 
 def _debtors(order: Order) -> list[Bic]:

@@ -57,6 +57,7 @@ from lockstep.rtgs import (
 from lockstep.rtgs.clock import Clock
 from lockstep.rtgs.database import Database, Step
 from lockstep.rtgs.facts import Facts, collect
+from lockstep.rtgs.faults_desk import FaultDesk
 from lockstep.rtgs.operator import Operator
 from lockstep.rtgs.parties import Role, refusal
 from lockstep.rtgs.register import Reason
@@ -82,7 +83,7 @@ _HANDLERS: dict[type, tuple[Collection[Role], Callable[[Step, Message[Any]], Non
     DeleteReservation: (_OWNERS, handlers_accounts.end_reservation),
     ReservationQuery: (_OWNERS, handlers_accounts.tell_reservations),
     TransactionQuery: (tuple(Role), handlers_accounts.tell_payments),
-    StatementRequest: (_OWNERS, handlers_accounts.tell_statements),
+    StatementRequest: (_PAYERS, handlers_accounts.tell_statements),
 }
 """Who may say what, and what does it."""
 
@@ -98,13 +99,18 @@ class Rtgs:
         self._database = Database(url, clock, bic, on_commit)
         self.bic = bic
         self.operator = Operator(self._database)
+        self.faults = FaultDesk(self._database)
 
     def handle(self, data: bytes, sender: Bic) -> list[bytes]:
         """Takes one message of an authenticated sender and returns the answers meant for it.
 
         All that it does is durable before this returns. The same message again returns the same
-        answers and does nothing. Raises Refused or InvalidInput; then nothing was done.
+        answers and does nothing. Raises Refused or InvalidInput; then nothing was done. Under a plan of
+        faults it may be taken later or never, and Unavailable may be raised.
         """
+        return self.faults.receive(data, sender, lambda: self._handle(data, sender))
+
+    def _handle(self, data: bytes, sender: Bic) -> list[bytes]:
         message = self._read(data, sender)
         now = self._database.now()
         self._catch_up(now)
@@ -116,6 +122,8 @@ class Rtgs:
 
         A message that fails after it has changed something ends the transaction; then each is taken alone.
         """
+        if not self.faults.idle:
+            return [self._alone(data, sender) for data, sender in mail]
         found: list[list[bytes] | Refused | InvalidInput] = []
         now = self._database.now()
         self._catch_up(now)
@@ -136,12 +144,19 @@ class Rtgs:
         return found
 
     def mailbox(self, receiver: Bic, after: int = 0, limit: int = 200) -> list[tuple[int, bytes]]:
-        """A party's mail after a sequence number, in order. Sequences begin at 1 and have no gaps."""
+        """A party's mail after a sequence number, in order. Sequences begin at 1 and have no gaps.
+
+        Under a plan of faults: as it arrived, which may be late or changed; Unavailable may be raised.
+        """
+        limit = max(0, min(limit, LARGEST_PAGE))
+        carried = self.faults.mailbox(receiver, after, limit)
+        if carried is not None:
+            return carried
         query = (
             select(outbox.c.sequence, outbox.c.data)
             .where(outbox.c.receiver == receiver, outbox.c.sequence > after)
             .order_by(outbox.c.sequence)
-            .limit(max(0, min(limit, LARGEST_PAGE)))
+            .limit(limit)
         )
         with self._database.reading() as connection:
             return [(sequence, data) for sequence, data in connection.execute(query)]
@@ -194,6 +209,7 @@ class Rtgs:
         if due:
             with self._database.step("timetable-followed", now) as step:
                 business_day.follow(step)
+        self.faults.take_due(lambda step, data, sender: self._take(step, self._read(data, sender), data), now)
         return expired
 
     def _read(self, data: bytes, sender: Bic) -> Message[Body]:

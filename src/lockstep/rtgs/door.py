@@ -11,8 +11,10 @@
 
 A party is whom its key (`Authorization: Bearer <key>`) names. Refusals are JSON with `field`, `value`,
 `rule` and, for a refusal by name, `name`: 401 no valid key, 403 not this party's to send, 404, 405,
-409 an operator's id taken by other content, 413 over 1 MiB, 422 everything else. All requests are
-served one after another, on the event loop: the core knows no concurrency.
+409 an operator's id taken by other content, 413 over 1 MiB, 422 everything else. A refused message's
+has besides, as `answer`, the admi.002 that says the same. 503 means that nothing is known: an outage, or
+an answer lost, by the plan of faults. All requests are served one after another, on the event loop: the
+core knows no concurrency.
 
 With `Tls` the channel is encrypted and only callers with a certificate of the given authority get through
 to where their key is asked for.
@@ -33,13 +35,14 @@ from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from lockstep.domain.errors import Conflict, InvalidInput, Refused
+from lockstep.domain.errors import Conflict, InvalidInput, Refused, Unavailable
 from lockstep.domain.identifiers import Bic
 from lockstep.rtgs.core import Rtgs
 from lockstep.rtgs.door_operator import operate
 from lockstep.rtgs.facts import plain
 from lockstep.rtgs.metrics import Meter
 from lockstep.rtgs.page import page_routes
+from lockstep.rtgs.rejecting import rejection
 
 if TYPE_CHECKING:
     import uvicorn
@@ -73,6 +76,10 @@ class _Denied(Exception):
         self.status, self.content = status, {"field": field, "value": str(value), "rule": rule}
 
 
+class _TooLarge(InvalidInput):
+    """A request that is not read to its end."""
+
+
 def application(rtgs: Rtgs, operator_key: str | None = None, meter: Meter | None = None) -> "Starlette":
     """The ASGI application. Without an operator key nobody is the operator."""
     from starlette.applications import Starlette
@@ -83,20 +90,32 @@ def application(rtgs: Rtgs, operator_key: str | None = None, meter: Meter | None
 
     def answered(serve_request: "Callable[[Request, bytes], JSONResponse]") -> "Callable[[Request], object]":
         async def endpoint(request: "Request") -> "JSONResponse":
+            content = b""
             try:
-                return serve_request(request, await _content(request))
+                content = await _content(request)
+                return serve_request(request, content)
             except _Denied as denied:
                 return JSONResponse(denied.content, denied.status)
             except Refused as refused:
                 details = {name: str(value) for name, value in refused.details.items()}
-                return JSONResponse({"name": refused.name, **details}, 403 if refused.name in _FORBIDDEN else 422)
+                details |= {"name": refused.name, **refusal_of(request, content, refused)}
+                return JSONResponse(details, 403 if refused.name in _FORBIDDEN else 422)
             except InvalidInput as error:
-                return JSONResponse({"field": error.field, "value": error.value, "rule": error.rule}, 422)
+                details = {"field": error.field, "value": error.value, "rule": error.rule}
+                status = 413 if isinstance(error, _TooLarge) else 422
+                return JSONResponse(_sendable(details | refusal_of(request, content, error)), status)
             except Conflict as error:
                 rule = "not yet taken by other content"
                 return JSONResponse({"field": error.kind, "value": error.identifier, "rule": rule}, 409)
+            except Unavailable as error:
+                return JSONResponse({"field": "system", "value": rtgs.bic, "rule": str(error)}, 503)
 
         return endpoint
+
+    def refusal_of(request: "Request", content: bytes, error: Refused | InvalidInput) -> dict[str, str]:
+        """The admi.002 to a party whose message was refused."""
+        sender = rtgs.sender_of(_key(request)) if (request.method, request.url.path) == ("POST", "/messages") else None
+        return {} if sender is None else {"answer": rejection(rtgs.bic, sender, content, error, rtgs.now()).decode()}
 
     def party(request: "Request") -> Bic:
         found = rtgs.sender_of(_key(request))
@@ -210,8 +229,13 @@ async def _content(request: "Request") -> bytes:
     async for chunk in request.stream():
         content += chunk
         if len(content) > LARGEST_MESSAGE:
-            raise _Denied(413, "message", f"over {LARGEST_MESSAGE} bytes", f"at most {LARGEST_MESSAGE} bytes")
+            raise _TooLarge("message", f"over {LARGEST_MESSAGE} bytes", f"at most {LARGEST_MESSAGE} bytes")
     return bytes(content)
+
+
+def _sendable(details: dict[str, str]) -> dict[str, str]:
+    """Texts that UTF-8 can carry: what was refused may quote half a character."""
+    return {name: text.encode("utf-8", "backslashreplace").decode() for name, text in details.items()}
 
 
 def _key(request: "Request") -> str:

@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 from lockstep.domain.errors import InvalidInput
@@ -20,7 +21,7 @@ class Form:
     @classmethod
     def parse(cls, content: bytes) -> "Form":
         try:
-            members = json.loads(content or b"{}")
+            members = json.loads(content or b"{}", parse_float=Decimal)
         except ValueError as error:
             raise InvalidInput("body", content[:40], f"JSON ({error})") from None
         if not isinstance(members, dict):

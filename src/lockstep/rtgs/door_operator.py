@@ -1,6 +1,6 @@
 """The operator's functions as JSON. Keys of the objects are the functions' parameters.
 
-GET  accounts, postings, payments, facts
+GET  accounts, postings, payments, facts, faults
 POST accounts  {owner, number, currency}
      funds     {account, currency, amount, reference}                    → {"posting": 1}
      mandates  {account, currency, maximum, until, payee?, instructing?}
@@ -9,17 +9,21 @@ POST accounts  {owner, number, currency}
      day/open  {day}
      day/close {}                                                        → {"day": "2026-11-20" | null}
      tick      {}                                                        → {"expired": 0}
+     faults    {seed, rules, by}, or {plan, by}, a TOML text; see `faults` → {"number": 1}
+     faults/clear {by}
 
 What people look at and lead the day with is in `door_desk`.
 
 Amounts are decimal text ("100.00"), days ISO 8601.
 """
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 from lockstep.domain.errors import InvalidInput
 from lockstep.domain.identifiers import bic
+from lockstep.rtgs import faults
 from lockstep.rtgs.core import Rtgs
 from lockstep.rtgs.door_desk import DESK_ACTS
 from lockstep.rtgs.door_form import Form
@@ -71,11 +75,39 @@ def _open_day(rtgs: Rtgs, form: Form) -> object:
     return {}
 
 
+def _faults(rtgs: Rtgs, _form: Form) -> object:
+    status = rtgs.faults.status()
+    plan = None if status.plan is None else json.loads(status.plan.to_json())
+    return {
+        "plan": plan,
+        "number": status.number,
+        "set_at": status.set_at,
+        "set_by": status.set_by,
+        "uses": status.uses,
+        "mail": {"waiting": status.mail_waiting, "lost": status.mail_lost},
+        "arrivals": {"waiting": status.arrivals_waiting, "lost": status.arrivals_lost},
+    }
+
+
+def _set_faults(rtgs: Rtgs, form: Form) -> object:
+    given = {name: value for name, value in form.members.items() if name != "by"}
+    plan = faults.from_toml(form.text("plan")) if set(given) == {"plan"} else faults.parse(given)
+    return {"number": rtgs.faults.set(plan, by=form.text("by"))}
+
+
+def _clear_faults(rtgs: Rtgs, form: Form) -> object:
+    rtgs.faults.clear(by=form.text("by"))
+    return {}
+
+
 _ACTS: dict[tuple[str, str], Callable[[Rtgs, Form], Any]] = {
     ("GET", "accounts"): lambda rtgs, _: rtgs.operator.accounts(),
     ("GET", "postings"): lambda rtgs, _: rtgs.operator.postings(),
     ("GET", "payments"): lambda rtgs, _: rtgs.operator.payments(),
     ("GET", "facts"): lambda rtgs, _: rtgs.facts(),
+    ("GET", "faults"): _faults,
+    ("POST", "faults"): _set_faults,
+    ("POST", "faults/clear"): _clear_faults,
     ("POST", "accounts"): _open_account,
     ("POST", "funds"): _fund,
     ("POST", "mandates"): _set_mandate,

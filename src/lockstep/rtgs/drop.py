@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from lockstep.domain.errors import Conflict, InvalidInput, Misconfigured, Refused
+from lockstep.domain.errors import Conflict, InvalidInput, Misconfigured, Refused, Unavailable
 from lockstep.domain.identifiers import Bic
 from lockstep.rtgs.core import Rtgs
 from lockstep.rtgs.door import LARGEST_MESSAGE
@@ -75,6 +75,8 @@ class DirectoryDoor:
             return True
         try:
             self._meter.handle(data, party)
+        except Unavailable:  # by the plan of faults: it lies there until there is an answer
+            return False
         except (InvalidInput, Refused, Conflict) as error:
             self._refuse(party, path, data, error)
         else:
@@ -96,12 +98,18 @@ class DirectoryDoor:
         except (FileNotFoundError, ValueError):
             after = 0
         begun = after
-        while page := self._rtgs.mailbox(party, after, _PAGE):
+        while page := self._page(party, after):
             for sequence, data in page:
                 _write(folder / "out" / mail_name(sequence), data)
             after = page[-1][0]
             _write(folder / _CURSOR, str(after).encode())
         return after - begun
+
+    def _page(self, party: Bic, after: int) -> list[tuple[int, bytes]]:
+        try:
+            return self._rtgs.mailbox(party, after, _PAGE)
+        except Unavailable:  # an outage, by the plan of faults
+            return []
 
 
 def mail_name(sequence: int) -> str:

@@ -21,7 +21,7 @@ from lockstep.domain.money import Money
 from lockstep.domain.payment import CashAccount, PaymentState
 from lockstep.domain.statement import QueriedPayment, StatementRequest, TransactionQuery, TransactionReport
 from lockstep.iso20022 import MESSAGE_TYPES
-from lockstep.rtgs import entering, liquidity, register, reporting
+from lockstep.rtgs import entering, liquidity, register, reporting, rules
 from lockstep.rtgs.database import Step
 from lockstep.rtgs.handlers_payments import COMPLETED, REFUSED, acknowledge, concerns, derived_uetr
 from lockstep.rtgs.ledger import Account
@@ -147,9 +147,12 @@ def tell_payments(step: Step, message: Message[TransactionQuery]) -> None:
 
 
 def tell_statements(step: Step, message: Message[StatementRequest]) -> None:
-    """camt.060: a camt.053 for each business day of the period; of the day that is open, what there is so far."""
+    """camt.060: a camt.053 for each business day of the period; of the day that is open, what there is so far.
+
+    Whom the owner has given a mandate may ask too: it sees what it moved.
+    """
     wish = message.body
-    account = _own(step, message.sender, wish.account)
+    account = _own(step, message.sender, wish.account, or_mandated=True)
     asked = select(days.c.date).where(days.c.date >= wish.first, days.c.date <= wish.last).order_by(days.c.date)
     found: list[date] = list(step.connection.scalars(asked))
     if not found:
@@ -157,11 +160,15 @@ def tell_statements(step: Step, message: Message[StatementRequest]) -> None:
         raise refusal("StatementUnknown", "RptgPrd/FrToDt", f"{wish.first} to {wish.last}", rule)
     step.name = "statement-told"
     for day in found:
-        reporting.send_statement(step, account, day, query_id=message.message_id)
+        reporting.send_statement(step, account, day, query_id=message.message_id, receiver=message.sender)
 
 
-def _own(step: Step, sender: Bic, said: CashAccount) -> Account:
+def _own(step: Step, sender: Bic, said: CashAccount, *, or_mandated: bool = False) -> Account:
     found = step.books.account(said.number)
+    if found is not None and not found.technical and found.owner == said.owner:
+        if found.owner == sender or (or_mandated and rules.has_mandate(step.connection, found.number, sender)):
+            return found
+        found = None
     if found is None or found.technical or found.owner != sender or said.owner != sender:
         raise refusal("NotAuthorised", "Acct", said.number, f"an account of {sender}")
     return found

@@ -151,13 +151,14 @@ def modify(step: Step, message: Message[ModifyPayment]) -> None:
 
 
 def status(step: Step, message: Message[StatusRequest]) -> None:
-    """pacs.028: answered with the payment's status, to whom it concerns."""
+    """pacs.028: answered with the payment's status, to whom it concerns, and with its booking notices again."""
     wish = message.body
     stored = register.by_uetr(step.connection, wish.uetr)
     if stored is None or not concerns(step, stored, message.sender):
         raise refusal("PaymentUnknown", "OrgnlUETR", wish.uetr, "the UETR of a payment that concerns the sender")
     step.name = "status-told"
     step.send([message.sender], announcing.report(stored))
+    announcing.booking_again(step, stored, message.sender)
 
 
 def concerns(step: Step, stored: StoredOrder, party: Bic) -> bool:

@@ -16,6 +16,9 @@ INVALID = "InvalidMessage"
 UNREAD = "NOTPROVIDED"
 """Stands for the id of a message whose own could not be read."""
 
+LONGEST_OPERAND = 1000
+"""Characters of an operand that AddtlData carries; written as escapes they are six times as many."""
+
 _MESSAGE_ID = re.compile(rb"<(?:\w+:)?BizMsgIdr>\s*([A-Za-z0-9/?:().,'+ -]{1,35}?)\s*</")
 
 
@@ -23,22 +26,27 @@ def rejection(
     system: Bic, receiver: Bic, data: bytes, error: InvalidInput | Refused | Conflict, now: datetime
 ) -> bytes:
     """The admi.002 that answers `data`, which was refused with `error`."""
+    body = rejection_of(data, error, now)
+    identity = derive_message_id(system, f"{receiver}/{body.related_message_id}/{body.additional}", "admi.002")
+    return write(Message(sender=system, receiver=receiver, message_id=identity, created=now, body=body))
+
+
+def rejection_of(data: bytes, error: InvalidInput | Refused | Conflict, now: datetime) -> Rejection:
+    """Why `data` was refused, as a message's body."""
     if isinstance(error, Refused):
         name, details = error.name, {key: str(value) for key, value in error.details.items()}
     else:
         name = INVALID
         details = {"field": error.field, "value": error.value, "rule": error.rule}
     found = _MESSAGE_ID.search(data[:4096])
-    body = Rejection(
+    return Rejection(
         related_message_id=found.group(1).decode() if found else UNREAD,
         code=name,
         rejected_at=now,
         location=_text(details.get("field", "")) or None,
         description=_text(details.get("rule", "")) or None,
-        additional=json.dumps(details, ensure_ascii=True),
+        additional=json.dumps({key: value[:LONGEST_OPERAND] for key, value in details.items()}, ensure_ascii=True),
     )
-    identity = derive_message_id(system, f"{receiver}/{body.related_message_id}/{body.additional}", "admi.002")
-    return write(Message(sender=system, receiver=receiver, message_id=identity, created=now, body=body))
 
 
 def _text(value: str) -> str:

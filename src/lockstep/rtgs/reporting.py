@@ -5,6 +5,7 @@ from datetime import date, datetime
 
 from sqlalchemy import Connection, or_, select
 
+from lockstep.domain.identifiers import Bic
 from lockstep.domain.money import Money
 from lockstep.domain.notice import SystemEvent
 from lockstep.domain.payment import CashAccount, PaymentState
@@ -21,11 +22,13 @@ PAGE = 200
 """Entries in one camt.053."""
 
 
-def send_statement(step: Step, account: Account, day: date, query_id: str | None = None) -> None:
-    """An account's statement of a day to its owner, in pages that each add up."""
+def send_statement(
+    step: Step, account: Account, day: date, query_id: str | None = None, receiver: Bic | None = None
+) -> None:
+    """An account's statement of a day to its owner, or to another who may ask, in pages that each add up."""
     step.books.flush()
     for page in statement_pages(step.connection, account, day, step.now, query_id):
-        step.send([account.owner], page)
+        step.send([receiver or account.owner], page)
 
 
 def statement_pages(

@@ -72,6 +72,14 @@ def mandates_in_force(connection: Connection, account: str | None = None) -> Seq
     return list({(row["account"], row["instructing"], row["payee"]): row for row in rows}.values())
 
 
+def has_mandate(connection: Connection, account: str, instructing: Bic) -> bool:
+    """Whether a party may debit an account at all."""
+    return any(
+        row["maximum"] > 0 and row["instructing"] in (ANY, instructing)
+        for row in mandates_in_force(connection, account)
+    )
+
+
 def _accounts(step: Step, order: Order) -> Reason | None:
     sides: list[tuple[str, str, str, Bic | None]]
     if order.kind is Kind.BATCH:

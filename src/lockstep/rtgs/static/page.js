@@ -185,6 +185,28 @@ function showMessages() {
   );
 }
 
+function showFaults(faults) {
+  const section = at("faults-section");
+  section.hidden = !(faults && faults.plan);
+  if (section.hidden) return;
+  const { plan, mail, arrivals } = faults;
+  at("faults-state").textContent =
+    `Set by ${faults.set_by} at ${faults.set_at}, seed ${plan.seed}. Out: ${mail.waiting} waiting, ${mail.lost} lost. ` +
+    `In: ${arrivals.waiting} waiting, ${arrivals.lost} lost.`;
+  draw("faults", faults, () =>
+    plan.rules.map((rule, index) => {
+      const { kind, ...terms } = rule;
+      const uses = faults.uses.filter((one) => one.rule === index + 1);
+      const sum = (name) => String(uses.reduce((total, one) => total + one[name], 0));
+      const said = Object.entries(terms).filter(([, value]) => value !== null).map(([name, value]) => `${name} ${value}`);
+      return line(
+        cell(String(index + 1), "n"), cell(kind, "", "th"), cell(said.join(", ") || "everything"),
+        cell(sum("seen"), "n"), cell(sum("struck"), "n"),
+      );
+    }),
+  );
+}
+
 // --- one message
 
 function indented(xml) {
@@ -204,7 +226,7 @@ function indented(xml) {
 async function showMessage(one) {
   const answer = await ask(`message?${new URLSearchParams({ reference: one.reference })}`);
   if (!answer) return;
-  at("message-title").textContent = `${one.type || "unknown type"} from ${one.from} to ${one.to}, ${one.at}`;
+  at("message-title").textContent = `${one.type || "unknown type"} from ${one.from} to ${one.to}, ${when(one.at)}`;
   at("xml").textContent = indented(answer.message);
   at("message").showModal();
 }
@@ -248,10 +270,6 @@ async function askFaults() {
   }
 }
 
-const isEmpty = (plan) =>
-  plan === null || plan === undefined || (typeof plan === "object" && Object.values(plan).every((one) =>
-    one === null || one === "" || one === 0 || one === false || (typeof one === "object" && Object.keys(one).length === 0)));
-
 async function poll() {
   clearTimeout(timer);
   const mine = ++asked;
@@ -267,9 +285,7 @@ async function poll() {
     showQueue(desk.queue, today);
     showHeld(desk.held, today);
     showMessages();
-    at("faults-section").hidden = isEmpty(faults);
-    const plan = JSON.stringify(faults, null, 2);
-    if (at("faults").textContent !== plan) at("faults").textContent = plan;
+    showFaults(faults);
     say(paused ? "paused" : "live");
     document.title = `RTGS desk ${desk.bic}`;
   }
@@ -291,7 +307,7 @@ function lock(why) {
     at(id).replaceChildren();
   }
   last = { messages: [] };
-  at("xml").textContent = at("faults").textContent = "";
+  at("xml").textContent = at("faults-state").textContent = "";
   if (at("message").open) at("message").close();
   at("now").hidden = at("desk").hidden = at("controls").hidden = true;
   at("door").hidden = false;

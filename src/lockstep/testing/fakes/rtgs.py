@@ -18,6 +18,8 @@ from lockstep.domain.payment import (
     Resolution,
     ResolutionStatus,
 )
+from lockstep.domain.statement import StatementRequest
+from lockstep.domain.transfer import StatusRequest
 from lockstep.ports import CashBody, Clock, Unreadable
 from lockstep.testing.fakes.simple import no_fault
 
@@ -65,6 +67,10 @@ class FakeRtgs:
                 self._cancel(wish)
             case Release() as release:
                 self._release(release, message.sender)
+            case StatusRequest() as request:
+                self._tell_status(request, message.sender)
+            case StatementRequest():
+                raise Refused("NotAuthorised", {"field": "Acct"})
 
     def expire(self) -> None:
         """What is not booked by its time never will be."""
@@ -134,23 +140,36 @@ class FakeRtgs:
             self._book(held)
         return None
 
+    def _tell_status(self, request: StatusRequest, asker: Bic) -> None:
+        held = next((one for one in self.payments.values() if one.payment.uetr == request.uetr), None)
+        if held is None:
+            raise Refused("PaymentUnknown", {"uetr": request.uetr})
+        self._tell([asker], self._reported(held))
+        if held.state is PaymentState.BOOKED:
+            self._notify(held, [asker])
+
     def _book(self, held: _Held) -> None:
         payment, now = held.payment, self._clock.now()
         self.booked.append((payment.settlement_id, payment, now))
         self._enter(held, PaymentState.BOOKED)
+        self._notify(held, [self._service, *self._agents])
+        self.fund(payment.creditor.number, payment.amount.amount)
+
+    def _notify(self, held: _Held, receivers: Sequence[Bic]) -> None:
+        payment = held.payment
+        posting = next(number for number, one in enumerate(self.booked, 1) if one[0] == payment.settlement_id)
         for account, credit in ((payment.debtor, False), (payment.creditor, True)):
             notice = BookingNotice(
                 account=account,
                 amount=payment.amount,
                 credit=credit,
-                booked_at=now,
-                posting=len(self.booked),
+                booked_at=held.decided_at,
+                posting=posting,
                 uetr=payment.uetr,
                 settlement_id=payment.settlement_id,
                 salt=payment.salt,
             )
-            self._tell([self._service, *self._agents], notice)
-        self.fund(payment.creditor.number, payment.amount.amount)
+            self._tell(receivers, notice)
 
     def _never(self, held: _Held, state: PaymentState, code: str, reason: str) -> None:
         if held.state is PaymentState.HELD:

@@ -1,0 +1,63 @@
+"""When the RTGS is silent: whom to ask, and when. Unknown means held, never failed.
+
+Silence is no answer, so it is asked: by pacs.028 for the payment's UETR, and where a payment is told as booked
+by one of the RTGS's two messages only, by camt.060 for the day's statement. Each wait is as long as all
+before it together, so that a day of silence costs a handful of questions. Both the service and the agents ask.
+"""
+
+from datetime import datetime, timedelta
+
+from lockstep.domain.cash import CashView
+from lockstep.domain.identifiers import Bic, derive_message_id
+from lockstep.domain.market import Market
+from lockstep.domain.message import Message
+from lockstep.domain.statement import StatementRequest
+from lockstep.domain.trade import Trade
+from lockstep.domain.transfer import StatusRequest
+from lockstep.flow.ordering import payment_for
+from lockstep.ports import CashBody
+
+__all__ = ["due", "half_told", "is_open", "statement_request", "status_request"]
+
+AT_FIRST = timedelta(minutes=2)
+AT_LONGEST = timedelta(hours=1)
+
+
+def due(begun: datetime, last: datetime | None, now: datetime) -> bool:
+    """Whether it is time to ask, after so long a silence; `last` is when it was asked before."""
+    if last is None:
+        return now >= begun + AT_FIRST
+    return now >= last + min(max(last - begun, AT_FIRST), AT_LONGEST)
+
+
+def is_open(view: CashView | None) -> bool:
+    """Whether the RTGS has an ending to tell yet."""
+    return view is None or not (view.is_booked or view.is_never or view.contradiction is not None)
+
+
+def half_told(view: CashView | None) -> bool:
+    """Booked by one of the two messages that say so."""
+    return view is not None and (view.booked_at is None) is not (view.noticed_at is None)
+
+
+def status_request(sender: Bic, rtgs: Bic, uetr: str, subject: str, now: datetime) -> Message[CashBody]:
+    """The pacs.028; each question has an id of its own."""
+    return Message(
+        sender=sender,
+        receiver=rtgs,
+        message_id=derive_message_id(sender, subject, "pacs.028", int(now.timestamp())),
+        created=now,
+        body=StatusRequest(uetr=uetr),  # type: ignore[arg-type]
+    )
+
+
+def statement_request(trade: Trade, market: Market, now: datetime) -> Message[CashBody]:
+    """The camt.060 for the day of a trade's payment, on the account that pays."""
+    payment = payment_for(trade, market)
+    return Message(
+        sender=market.service,
+        receiver=market.rtgs,
+        message_id=derive_message_id(market.service, payment.settlement_id, "camt.060", int(now.timestamp())),
+        created=now,
+        body=StatementRequest(account=payment.debtor, first=payment.settlement_date, last=payment.settlement_date),
+    )

@@ -1,0 +1,155 @@
+"""What parties send, before it reaches the core: late, lost, doubled, overtaken, or with its answer lost.
+
+What waits is durable with its sender, and taken by the core at the first tick or message at or after its
+time, in a step that also ends its waiting. Its sender was told *accepted* when it came: what the core then
+refuses, an admi.002 in the mailbox says.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from sqlalchemy import and_, func, or_, select
+
+from lockstep.domain.errors import InvalidInput, Refused, Unavailable
+from lockstep.domain.identifiers import Bic
+from lockstep.rtgs.database import Database, Step
+from lockstep.rtgs.faults import Fault
+from lockstep.rtgs.faults_choosing import Chosen, InForce, Shape
+from lockstep.rtgs.faults_tables import arrivals
+from lockstep.rtgs.rejecting import rejection_of
+
+Handle = Callable[[], list[bytes]]
+"""Has the core take the message now."""
+Take = Callable[[Step, bytes, Bic], object]
+"""What the core does with a message within a step; raises Refused or InvalidInput."""
+
+
+def let_go(step: Step) -> None:
+    """What waits is due now; what is lost stays lost."""
+    waiting = arrivals.c.done_at.is_(None)
+    step.connection.execute(arrivals.update().where(waiting).values(due_at=step.now, behind=0))
+
+
+def receive(database: Database, force: InForce, data: bytes, sender: Bic, handle: Handle) -> list[bytes]:
+    """One message under a plan. Raises as the core does, and Unavailable where the plan has no answer come."""
+    now, shape = database.now(), Shape.of(data)
+    chosen: list[Chosen] = []
+    if force.speaks_of("in", sender, now, shape):
+        with database.step("arrival-judged", now, sender) as step:
+            chosen = force.choose(step, "in", sender, now, shape)
+            waits = _hold(step, chosen, data, sender, shape)
+        if waits:
+            return []
+    try:
+        answers = handle()
+    finally:
+        _pass(database, shape)
+    if any(one.rule.kind is Fault.ANSWER_LOST for one in chosen):
+        raise Unavailable("the RTGS restarted after it had stored the message and before it answered")
+    return answers
+
+
+def take_due(database: Database, take: Take, now: datetime) -> int:
+    """Has the core take what is due, in order; how many."""
+    done = 0
+    while True:
+        due = and_(arrivals.c.done_at.is_(None), arrivals.c.due_at <= now)
+        query = select(arrivals).where(due).order_by(arrivals.c.due_at, arrivals.c.number).limit(1)
+        with database.reading() as connection:
+            row = connection.execute(query).first()
+        if row is None:
+            return done
+        done += 1
+        sender = Bic(row.sender)
+        try:
+            with database.step("message", now, sender) as step:
+                take(step, row.data, sender)
+                _done(step, row.number, "taken")
+        except (Refused, InvalidInput) as error:
+            with database.step("message-refused", now, sender) as step:
+                step.send([sender], rejection_of(row.data, error, now))
+                _done(step, row.number, error.name if isinstance(error, Refused) else "InvalidMessage")
+
+
+def _hold(step: Step, chosen: list[Chosen], data: bytes, sender: Bic, shape: Shape) -> bool:
+    """Stores what comes later or never; whether the message itself is among it."""
+    names = " ".join(f"{one.rule.kind.value}/{one.number + 1}" for one in chosen)
+    due, behind, behind_type = step.now, 0, None
+    copies: list[int] = []
+    for one in chosen:
+        rule = one.rule
+        match rule.kind:
+            case Fault.LOSS:
+                _store(step, data, sender, shape, names, due=None, result="lost")
+                return True
+            case Fault.DELAY | Fault.SLOW_LIQUIDITY:
+                due += timedelta(seconds=rule.seconds)
+            case Fault.DUPLICATE:
+                copies += [rule.seconds] * rule.copies
+            case Fault.REORDER if not _one_waits(step):
+                due, behind = due + timedelta(seconds=rule.seconds), rule.behind
+            case Fault.RECALL_RACE:
+                due, behind = due + timedelta(seconds=rule.seconds), rule.behind
+                behind_type = "camt.056" if rule.winner == "recall" else "camt.007"
+    for seconds in copies:
+        _store(step, data, sender, shape, names, due=due + timedelta(seconds=seconds))
+    if due == step.now and not behind:
+        return False
+    _store(step, data, sender, shape, names, due=due, behind=behind, behind_type=behind_type)
+    return True
+
+
+def _store(
+    step: Step,
+    data: bytes,
+    sender: Bic,
+    shape: Shape,
+    faults: str,
+    *,
+    due: datetime | None,
+    behind: int = 0,
+    behind_type: str | None = None,
+    result: str | None = None,
+) -> None:
+    last = step.connection.scalar(select(func.max(arrivals.c.number))) or 0
+    step.connection.execute(
+        arrivals.insert().values(
+            number=last + 1,
+            sender=sender,
+            data=data,
+            arrived_at=step.now,
+            due_at=due,
+            behind=behind,
+            behind_type=behind_type,
+            uetr=shape.uetr,
+            faults=faults,
+            done_at=None if result is None else step.now,
+            result=result,
+        )
+    )
+
+
+def _one_waits(step: Step) -> bool:
+    waits = and_(arrivals.c.done_at.is_(None), arrivals.c.behind > 0, arrivals.c.behind_type.is_(None))
+    return step.connection.execute(select(arrivals.c.number).where(waits).limit(1)).first() is not None
+
+
+def _pass(database: Database, shape: Shape) -> None:
+    """A message that reached the core passes those that wait for it; whom enough have passed, is due."""
+    for_it = or_(
+        arrivals.c.behind_type.is_(None),
+        and_(arrivals.c.behind_type == shape.message, arrivals.c.uetr == shape.uetr),
+    )
+    waits = and_(arrivals.c.done_at.is_(None), arrivals.c.behind > 0, for_it)
+    with database.reading() as connection:
+        if connection.execute(select(arrivals.c.number).where(waits).limit(1)).first() is None:
+            return
+    with database.step("arrival-passed", database.now()) as step:
+        for row in step.connection.execute(select(arrivals).where(waits)).all():
+            values = {"behind": row.behind - 1} | ({"due_at": min(row.due_at, step.now)} if row.behind == 1 else {})
+            step.connection.execute(arrivals.update().where(arrivals.c.number == row.number).values(values))
+
+
+def _done(step: Step, number: int, result: str) -> None:
+    one = arrivals.c.number == number
+    step.connection.execute(arrivals.update().where(one).values(done_at=step.now, result=result))

@@ -161,7 +161,7 @@ def test_a_url_names_the_door() -> None:
     ],
 )
 def test_a_url_that_names_no_door(ask: Callable[[], object]) -> None:
-    with pytest.raises(Misconfigured, match="rtgs_(operator_)?url: '.*' breaks the rule: "):
+    with pytest.raises(Misconfigured, match=r"rtgs_(operator_)?url: '.*' breaks the rule: "):
         ask()
 
 

@@ -97,7 +97,7 @@ def test_a_message_opens_as_text_and_the_list_can_be_searched(desk: str, tab: Pa
     tab.wait("document.getElementById('message').open")
     shown = words(tab, "xml")
     assert shown.splitlines()[1].startswith('<BizMsg xmlns="urn:lockstep:bizmsg:1">')
-    assert "        <Ntfctn>\n" in shown
+    assert "      <Ntfctn>\n" in shown
 
 
 def test_hostile_names_and_xml_stay_text(world: World, desk: str, tab: Page) -> None:

@@ -8,7 +8,7 @@ CONTRACTS := ParticipantRegistry SecurityToken DvP
 export SOLCX_BINARY_PATH := $(CURDIR)/.build/solcx
 
 .DELETE_ON_ERROR:
-.PHONY: demo test check bench bench-gas deep contracts slither clean
+.PHONY: demo test check bench bench-gas bench-rtgs deep contracts slither clean
 
 demo: .venv/.base
 	$(BIN)/lockstep demo
@@ -69,6 +69,11 @@ bench: .venv/.dev
 # Gas of every call that has a goal, into bench/gas.json.
 bench-gas: .venv/.dev
 	$(BIN)/python bench/gas.py
+
+# Messages, postings and offsetting of the simulated RTGS, into bench/rtgs.json.
+bench-rtgs: .venv/.dev
+	$(BIN)/python bench/messages.py
+	$(BIN)/python bench/rtgs.py
 
 # What takes longer than `make test` may: see tests/deep.
 deep: .build/.solc

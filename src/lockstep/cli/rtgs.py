@@ -86,7 +86,7 @@ def rtgs_serve(
 @rtgs_app.command("accounts")
 def rtgs_accounts(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None:
     """Show all accounts: posted, earmarked, available, credit limit and reservations."""
-    answer = _operate(home, "balances")
+    answer = _operate(home, "desk/accounts")
     _tell(answer, as_json, showing.accounts)
 
 
@@ -98,7 +98,7 @@ def rtgs_payments(
     as_json: JsonOption = False,
 ) -> None:
     """Show the newest payments of every kind, newest first."""
-    _tell(_operate(home, "orders", state=state, limit=str(limit)), as_json, showing.payments)
+    _tell(_operate(home, "desk/payments", state=state, limit=str(limit)), as_json, showing.payments)
 
 
 @rtgs_app.command("queue")
@@ -108,9 +108,9 @@ def rtgs_queue(
     as_json: JsonOption = False,
 ) -> None:
     """Show what waits, by debtor and in order of service, and what is held, with its releases."""
-    answer = _operate(home, "queue", account=account)
+    answer = _operate(home, "desk/queue", account=account)
     if account is None:
-        answer = {**answer, "held": _operate(home, "held")}
+        answer = {**answer, "held": _operate(home, "desk/held")}
     _tell(answer, as_json, showing.queue)
 
 
@@ -136,7 +136,7 @@ def rtgs_day(
         _operate(home, "day/phase", {"phase": value})
     elif act is DayAct.ADVANCE:
         _operate(home, "clock/advance", {"seconds": _seconds(value or "")})
-    _tell(_operate(home, "day"), as_json, showing.day)
+    _tell(_operate(home, "desk/day"), as_json, showing.day)
 
 
 def _seconds(text: str) -> int:
@@ -167,10 +167,10 @@ def rtgs_statement(
     as_json: JsonOption = False,
 ) -> None:
     """Show an account's day, entry by entry; of the day that is open, what there is so far."""
-    answer = _operate(home, "statement", account=account, day=day)
+    answer = _operate(home, "desk/statement", account=account, day=day)
     if write is not None:
         write.mkdir(parents=True, exist_ok=True)
-        pages = _operate(home, "statement/messages", account=account, day=answer["day"])["messages"]
+        pages = _operate(home, "desk/statement/messages", account=account, day=answer["day"])["messages"]
         answer["files"] = []
         for number, page in enumerate(pages, 1):
             path = write / f"camt.053-{answer['account']}-{answer['day']}-{number}.xml"
@@ -187,7 +187,7 @@ def rtgs_messages(
     as_json: JsonOption = False,
 ) -> None:
     """Show the newest messages in and out, newest first, by their headers."""
-    _tell(_operate(home, "messages", party=party, limit=str(limit)), as_json, showing.messages)
+    _tell(_operate(home, "desk/messages", party=party, limit=str(limit)), as_json, showing.messages)
 
 
 @rtgs_app.command("message")
@@ -197,7 +197,7 @@ def rtgs_message(
     as_json: JsonOption = False,
 ) -> None:
     """Print one message's XML, as it came or went."""
-    answer = _operate(home, "message", reference=reference)
+    answer = _operate(home, "desk/message", reference=reference)
     if as_json:
         print_json(answer)
     else:

@@ -19,8 +19,8 @@ from lockstep.ports import CashBody
 
 __all__ = ["due", "half_told", "is_open", "statement_request", "status_request"]
 
-AT_FIRST = timedelta(minutes=2)
-AT_LONGEST = timedelta(hours=1)
+AT_FIRST = timedelta(minutes=5)
+AT_LONGEST = timedelta(minutes=15)
 
 
 def due(begun: datetime, last: datetime | None, now: datetime) -> bool:

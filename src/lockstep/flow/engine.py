@@ -10,7 +10,7 @@ from lockstep.domain.journal import Entry
 from lockstep.domain.message import Message
 from lockstep.domain.statement import Statement
 from lockstep.flow.matching import match
-from lockstep.flow.mirroring import fold, said_by, settlement_of
+from lockstep.flow.mirroring import fold, missing_in, said_by, settlement_of
 from lockstep.flow.stepping import Settler
 from lockstep.ports import CashBody, Change, Mailbox, PartyBody, Unreadable
 

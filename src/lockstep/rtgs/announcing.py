@@ -92,10 +92,12 @@ def booking(step: Step, stored: StoredOrder, posting: int) -> None:
         step.send([order.creditor.owner], forwarded)
 
 
-def entry_of(stored: StoredOrder, posting: int, debit: bool, amount: int) -> Entry:
-    """One posting of a payment, as its account's owner is told of it."""
+def entry_of(stored: StoredOrder, posting: int, debit: bool, amount: int, *, stated: bool = False) -> Entry:
+    """One posting of a payment, as its account's owner is told of it. A statement names the settlement
+    too; a camt.054 that does is a settlement's own payment.
+    """
     order = stored.order
-    told = order.settlement_id is not None and order.salt is not None
+    told = stated and order.settlement_id is not None and order.salt is not None
     return Entry(
         posting=posting,
         amount=Money(currency=order.amount.currency, amount=amount),

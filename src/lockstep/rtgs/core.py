@@ -17,6 +17,8 @@ name and *not* by RJCT.
 | SettlementConflict | the settlement has a payment that is open or booked |
 | PaymentUnknown, PaymentMismatch | a release or cancellation that fits no payment |
 | PaymentPending, PaymentEnded | a release for a payment not yet, or no longer, held |
+| PaymentNotQueued | a change of a payment that does not wait |
+| StatementUnknown | statements of a period without a business day |
 """
 
 import hashlib

@@ -1,18 +1,17 @@
 """What the desk looks at, and how it leads the day, as JSON. A GET's parameters stand in its query.
 
-GET  desk                                     → all that the page shows, at one moment
-     day                                      → date, phase, cut-offs, the clock
-     balances                                 → accounts, amounts as decimal text
-     queue     account?, limit?               → what waits, by debtor's account
-     held      limit?                         → payments held, with their releases
-     orders    state?, limit?                 → payments of every kind, newest first, and counts by state
-     messages  party?, limit?                 → headers of messages in and out, newest first
-     message   reference                      → {"reference": …, "message": "<xml>"}
-     statement account, day?                  → an account's day; of the day that is open, what there is so far
-     statement/messages  account, day?        → {"messages": [{"id": …, "message": "<xml>"}, …]}, camt.053
-POST day/phase      {phase}                   → day
-     clock/advance  {seconds}                 → day, once what became due is done
-     clock/set      {instant, running?}       → day, the same
+GET  desk                                          → all that the page shows, at one moment
+     desk/day                                      → date, phase, cut-offs, the clock
+     desk/accounts                                 → accounts, amounts as decimal text
+     desk/queue     account?, limit?               → what waits, by debtor's account
+     desk/held      limit?                         → payments held, with their releases
+     desk/payments  state?, limit?                 → payments of every kind, newest first, and counts by state
+     desk/messages  party?, limit?                 → headers of messages in and out, newest first
+     desk/message   reference                      → {"reference": …, "message": "<xml>"}
+     desk/statement account, day?                  → an account's day; of the day that is open, what there is so far
+     desk/statement/messages  account, day?        → {"messages": [{"id": …, "message": "<xml>"}, …]}, camt.053
+POST clock/advance  {seconds}                      → desk/day, once what became due is done
+     clock/set      {instant, running?}            → desk/day, the same
 """
 
 from collections.abc import Callable, Mapping
@@ -114,11 +113,6 @@ def _stated_day(rtgs: Rtgs, form: Form) -> date:
     return days[-1]
 
 
-def _enter_phase(rtgs: Rtgs, form: Form) -> object:
-    rtgs.operator.enter_phase(form.text("phase"))
-    return _day(rtgs, form)
-
-
 def _advance(rtgs: Rtgs, form: Form) -> object:
     seconds = form.whole("seconds")
     if not 0 < seconds <= LONGEST_ADVANCE_SECONDS:
@@ -136,16 +130,15 @@ def _set_clock(rtgs: Rtgs, form: Form) -> object:
 
 DESK_ACTS: dict[tuple[str, str], Callable[[Rtgs, Form], Any]] = {
     ("GET", "desk"): _desk,
-    ("GET", "day"): _day,
-    ("GET", "balances"): lambda rtgs, _: {"accounts": rtgs.operator.look(page_views.accounts)},
-    ("GET", "queue"): _queue,
-    ("GET", "held"): lambda rtgs, form: rtgs.operator.look(lambda books: page_views.held(books, _limit(form))),
-    ("GET", "orders"): _orders,
-    ("GET", "messages"): _messages,
-    ("GET", "message"): _message,
-    ("GET", "statement"): _statement,
-    ("GET", "statement/messages"): _statement_messages,
-    ("POST", "day/phase"): _enter_phase,
+    ("GET", "desk/day"): _day,
+    ("GET", "desk/accounts"): lambda rtgs, _: {"accounts": rtgs.operator.look(page_views.accounts)},
+    ("GET", "desk/queue"): _queue,
+    ("GET", "desk/held"): lambda rtgs, form: rtgs.operator.look(lambda books: page_views.held(books, _limit(form))),
+    ("GET", "desk/payments"): _orders,
+    ("GET", "desk/messages"): _messages,
+    ("GET", "desk/message"): _message,
+    ("GET", "desk/statement"): _statement,
+    ("GET", "desk/statement/messages"): _statement_messages,
     ("POST", "clock/advance"): _advance,
     ("POST", "clock/set"): _set_clock,
 }

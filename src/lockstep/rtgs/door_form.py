@@ -9,6 +9,7 @@ from typing import Any
 
 from lockstep.domain.errors import InvalidInput
 from lockstep.domain.money import Money
+from lockstep.rtgs.orders import Priority
 from lockstep.rtgs.parties import Role
 
 
@@ -76,6 +77,12 @@ class Form:
 
     def money(self, name: str) -> Money:
         return Money.parse(self.text(name), self.text("currency"), field=name)
+
+    def priority(self, name: str) -> Priority:
+        try:
+            return Priority[self.text(name)]
+        except KeyError:
+            raise InvalidInput(name, self.text(name), f"one of {', '.join(one.name for one in Priority)}") from None
 
     def role(self, name: str) -> Role:
         try:

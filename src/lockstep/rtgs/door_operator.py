@@ -1,6 +1,6 @@
 """The operator's functions as JSON. Keys of the objects are the functions' parameters.
 
-GET  accounts, postings, payments, facts, faults
+GET  accounts, postings, payments, orders, queue, phase, facts, faults
 POST accounts  {owner, number, currency}
      funds     {account, currency, amount, reference}                    → {"posting": 1}
      mandates  {account, currency, maximum, until, payee?, instructing?}
@@ -8,6 +8,13 @@ POST accounts  {owner, number, currency}
      quorum    {agents}
      day/open  {day}
      day/close {}                                                        → {"day": "2026-11-20" | null}
+     day/phase {phase}
+     credit-limits {account, currency, amount}
+     reservations  {account, currency, amount, priority, standing?}
+     limits    {account, currency, amount, counterparty?}                counterparty: an account
+     priority  {uetr, priority}
+     offset    {currency}                                                → {"settled": 0}
+     statement {account, day}                                            → the statement
      tick      {}                                                        → {"expired": 0}
      faults    {seed, rules, by}, or {plan, by}, a TOML text; see `faults` → {"number": 1}
      faults/clear {by}
@@ -22,7 +29,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lockstep.domain.errors import InvalidInput
-from lockstep.domain.identifiers import bic
+from lockstep.domain.identifiers import bic, uetr
 from lockstep.rtgs import faults
 from lockstep.rtgs.core import Rtgs
 from lockstep.rtgs.door_desk import DESK_ACTS
@@ -100,6 +107,34 @@ def _clear_faults(rtgs: Rtgs, form: Form) -> object:
     return {}
 
 
+def _enter_phase(rtgs: Rtgs, form: Form) -> object:
+    rtgs.operator.enter_phase(form.text("phase"))
+    return {}
+
+
+def _set_credit_limit(rtgs: Rtgs, form: Form) -> object:
+    rtgs.operator.set_credit_limit(form.text("account"), form.money("amount"))
+    return {}
+
+
+def _reserve(rtgs: Rtgs, form: Form) -> object:
+    standing = form.members.get("standing", False)
+    if not isinstance(standing, bool):
+        raise InvalidInput("standing", standing, "true or false")
+    rtgs.operator.reserve(form.text("account"), form.priority("priority"), form.money("amount"), standing=standing)
+    return {}
+
+
+def _set_limit(rtgs: Rtgs, form: Form) -> object:
+    rtgs.operator.set_limit(form.text("account"), form.optional("counterparty"), form.money("amount"))
+    return {}
+
+
+def _set_priority(rtgs: Rtgs, form: Form) -> object:
+    rtgs.operator.set_priority(uetr(form.text("uetr")), form.priority("priority"))
+    return {}
+
+
 _ACTS: dict[tuple[str, str], Callable[[Rtgs, Form], Any]] = {
     ("GET", "accounts"): lambda rtgs, _: rtgs.operator.accounts(),
     ("GET", "postings"): lambda rtgs, _: rtgs.operator.postings(),
@@ -115,6 +150,16 @@ _ACTS: dict[tuple[str, str], Callable[[Rtgs, Form], Any]] = {
     ("POST", "quorum"): _set_quorum,
     ("POST", "day/open"): _open_day,
     ("POST", "day/close"): lambda rtgs, _: {"day": rtgs.operator.close_day()},
+    ("GET", "orders"): lambda rtgs, _: rtgs.operator.orders(),
+    ("GET", "queue"): lambda rtgs, _: rtgs.operator.queue(),
+    ("GET", "phase"): lambda rtgs, _: {"day": rtgs.operator.business_day(), "phase": rtgs.operator.phase()},
+    ("POST", "day/phase"): _enter_phase,
+    ("POST", "credit-limits"): _set_credit_limit,
+    ("POST", "reservations"): _reserve,
+    ("POST", "limits"): _set_limit,
+    ("POST", "priority"): _set_priority,
+    ("POST", "offset"): lambda rtgs, form: {"settled": rtgs.operator.offset(form.text("currency"))},
+    ("POST", "statement"): lambda rtgs, form: rtgs.operator.statement(form.text("account"), form.day("day")),
     ("POST", "tick"): lambda rtgs, _: {"expired": rtgs.tick()},
     **DESK_ACTS,
 }

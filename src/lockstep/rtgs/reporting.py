@@ -87,7 +87,7 @@ def _orders(connection: Connection, entries: Sequence[StatementEntry]) -> dict[i
 
 def _entry(one: StatementEntry, stored: StoredOrder | None, currency: str) -> Entry:
     if stored is not None:
-        return announcing.entry_of(stored, one.posting, one.amount < 0, abs(one.amount))
+        return announcing.entry_of(stored, one.posting, one.amount < 0, abs(one.amount), stated=True)
     return Entry(
         posting=one.posting,
         amount=Money(currency=currency, amount=abs(one.amount)),

@@ -4,7 +4,6 @@ A timetable is data. Without one the operator opens and closes days, and an open
 """
 
 import json
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
@@ -13,6 +12,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, select
 
 from lockstep.domain.errors import InvalidInput
+from lockstep.domain.identifiers import reference
 from lockstep.rtgs.orders import Kind
 from lockstep.rtgs.tables import days, holidays, settings
 
@@ -20,8 +20,6 @@ OPEN, CLOSED = "OPEN", "CLOSED"
 """The phases of a day without a timetable; every day ends CLOSED."""
 
 EVERYTHING = frozenset(Kind)
-
-_PHASE = re.compile(r"[A-Za-z0-9/?:().,'+-]{1,35}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,9 +50,8 @@ class Timetable:
             raise InvalidInput("phases", ", ".join(map(str, starts)), "one or more, each after the one before")
         names = [phase.name for phase in self.phases]
         for name in names:
-            if not _PHASE.fullmatch(name) or name == CLOSED or names.count(name) > 1:
-                rule = "1 to 35 letters, digits or /-?:().,'+ (admi.004 tells it), used once, and not CLOSED"
-                raise InvalidInput("phases/name", name, rule)
+            if reference(name, field="phases/name") == CLOSED or names.count(name) > 1:
+                raise InvalidInput("phases/name", name, "used once, and not CLOSED")
         if not self.weekend <= set(range(7)):
             raise InvalidInput("weekend", sorted(self.weekend), "days from 0, Monday, to 6")
 

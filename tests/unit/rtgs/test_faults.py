@@ -4,7 +4,6 @@ import dataclasses
 import json
 from collections.abc import Callable
 from datetime import timedelta
-from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -14,8 +13,6 @@ from rtgs_world import (
     BUYER_ACCOUNT,
     NOON,
     RTGS,
-    SELLER,
-    SELLER_ACCOUNT,
     SERVICE,
     World,
     cancellation,
@@ -24,12 +21,12 @@ from rtgs_world import (
     payment,
 )
 
-from lockstep.domain.errors import Conflict, InvalidInput, Unavailable
+from lockstep.domain.errors import InvalidInput, Unavailable
 from lockstep.domain.identifiers import Bic
 from lockstep.domain.liquidity import LiquidityTransfer, Receipt
 from lockstep.domain.message import Message
 from lockstep.domain.notice import Rejection
-from lockstep.domain.payment import BookingNotice, CashAccount, PaymentReport, PaymentState, Release
+from lockstep.domain.payment import CashAccount, PaymentReport, PaymentState, Release
 from lockstep.domain.statement import Statement, StatementRequest
 from lockstep.iso20022 import read, write
 from lockstep.rtgs import Rtgs

@@ -167,3 +167,30 @@ def test_sigterm_stops_it_cleanly(tmp_path: Path) -> None:
             assert (process.returncode, output, errors) == (0, "stopped\n", "")
         finally:
             process.kill()
+
+
+def test_the_operator_keeps_queues_and_liquidity_over_http(call: Caller) -> None:
+    def post(act: str, **form: object) -> dict[str, object]:
+        status, answer = call("POST", f"/operator/{act}", OPERATOR_KEY, json=form)
+        assert status == 200, answer
+        return answer
+
+    buyer = {"account": "BUYER-EUR", "currency": "EUR"}
+    post("credit-limits", **buyer, amount="10.00")
+    post("reservations", **buyer, amount="5.00", priority="HIGH")
+    post("limits", **buyer, amount="1.00", counterparty="SELLER-EUR")
+    call("POST", "/messages", key(SERVICE), data=xml(payment()))
+    status, queue = call("GET", "/operator/queue", OPERATOR_KEY)
+    assert (status, len(queue)) == (200, 1)
+    post("priority", uetr=payment().uetr, priority="URGENT")  # whom no limit binds
+    assert call("GET", "/operator/queue", OPERATOR_KEY) == (200, [])
+    assert post("offset", currency="EUR") == {"settled": 0}
+    assert post("statement", account="BUYER-EUR", day=DAY.isoformat())["closing"] == 15_000
+    assert call("GET", "/operator/phase", OPERATOR_KEY) == (200, {"day": DAY.isoformat(), "phase": "OPEN"})
+    for act, form, field in (
+        ("priority", {"uetr": payment().uetr, "priority": "SOON"}, "priority"),
+        ("reservations", {**buyer, "amount": "1.00", "priority": "HIGH", "standing": 1}, "standing"),
+        ("day/phase", {"phase": "LUNCH"}, "phase"),
+    ):
+        status, refused = call("POST", f"/operator/{act}", OPERATOR_KEY, json=form)
+        assert (status, refused["field"]) == (422, field)

@@ -214,7 +214,7 @@ def test_the_header_is_checked(world: World, header: dict[str, object], error: t
 
 def test_only_what_it_takes_and_can_read(world: World) -> None:
     world.say(P)
-    with pytest.raises(InvalidInput, match=r"pacs\.009, camt\.056 or camt\.007"):
+    with pytest.raises(InvalidInput, match=r"pacs\.009, camt\.056, camt\.007"):
         world.raw(world.bodies(SERVICE)[0])
     before, commits = world.rtgs.facts(), len(world.commits)
     for data in (b"", b"<", b"<a/>", b'<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>', b"\xff\xfe"):

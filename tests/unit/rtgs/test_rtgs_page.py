@@ -14,7 +14,7 @@ from lockstep.domain.statement import Statement
 from lockstep.iso20022 import read
 from lockstep.rtgs import DAYTIME
 
-LATER = DAY.replace(day=23)
+NAMES = ("day", "accounts", "queue", "held", "payments", "messages", "message", "statement", "statement/messages")
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_one_look_at_the_whole_desk(world: World, url: str) -> None:
     out = [one for one in desk["messages"] if one["direction"] == "out"]
     assert {one["status"] for one in out if one["type"] == "pacs.002.001.10"} == {"ACSP", "ACSC", "PDNG"}
     assert {one["status"] for one in out if one["type"] == "camt.054.001.08"} == {"CRDT", "DBIT"}
-    given = get(f"{url}/operator/message", reference=first["reference"]).json()["message"]
+    given = get(f"{url}/operator/desk/message", reference=first["reference"]).json()["message"]
     assert read(given.encode()).body == booked
 
 
@@ -63,14 +63,14 @@ def test_messages_are_listed_newest_first_and_by_party(world: World, url: str) -
     world.say(payment(1))
     world.later(minutes=1)
     world.say(payment(2, 1_000))
-    lines = get(f"{url}/operator/messages").json()["messages"]
+    lines = get(f"{url}/operator/desk/messages").json()["messages"]
     times = [datetime.fromisoformat(one["at"]) for one in lines]
     assert len(lines) == 2 + 2 * (1 + len(AGENTS)) and times == sorted(times, reverse=True)
-    mine = get(f"{url}/operator/messages", party=AGENTS[1]).json()["messages"]
+    mine = get(f"{url}/operator/desk/messages", party=AGENTS[1]).json()["messages"]
     assert {one["to"] for one in mine} == {AGENTS[1]} and len(mine) == 2
-    assert get(f"{url}/operator/messages", limit="3").json()["messages"] == lines[:3]
+    assert get(f"{url}/operator/desk/messages", limit="3").json()["messages"] == lines[:3]
     for one in lines:
-        data = get(f"{url}/operator/message", reference=one["reference"]).json()["message"]
+        data = get(f"{url}/operator/desk/message", reference=one["reference"]).json()["message"]
         message = read(data.encode())
         assert (message.message_id, message.sender, message.receiver) == (one["id"], one["from"], one["to"])
 
@@ -82,8 +82,8 @@ def test_the_day_is_led_from_the_desk(world: World, url: str) -> None:
     taken = {one["kind"]: (one["taken"], one["until"]) for one in day["cut_offs"]}
     assert taken["CUSTOMER"] == (False, "2026-11-20T16:00:00+00:00")
     assert taken["INTERBANK"] == (True, "2026-11-20T17:00:00+00:00")
-    back = post(f"{url}/operator/day/phase", phase="CUSTOMER-AND-INTERBANK")
-    assert back.json()["phase"] == "CUSTOMER-AND-INTERBANK"
+    assert post(f"{url}/operator/day/phase", phase="CUSTOMER-AND-INTERBANK").status_code == 200
+    assert get(f"{url}/operator/desk/day").json()["phase"] == "CUSTOMER-AND-INTERBANK"
     closed = post(f"{url}/operator/clock/set", instant="2026-11-20T17:00:00Z").json()
     assert (closed["date"], closed["phase"], closed["last_closed"]) == (None, "CLOSED", "2026-11-20")
     news = [read(data).body for _, data in world.rtgs.mailbox(BUYER)]
@@ -95,14 +95,16 @@ def test_the_day_is_led_from_the_desk(world: World, url: str) -> None:
 def test_a_statement_by_hand_says_what_the_mail_said(world: World, url: str) -> None:
     world.say(payment(1, 4_000))
     world.release(payment(1, 4_000), 0, 1, 2)
-    so_far = get(f"{url}/operator/statement", account="BUYER-EUR").json()
+    so_far = get(f"{url}/operator/desk/statement", account="BUYER-EUR").json()
     assert (so_far["number"], so_far["opening"], so_far["closing"]) == (None, "0.00", "110.00")
     assert [(one["amount"], one["counterparty"]) for one in so_far["entries"]] == [
         ("150.00", "CENTRAL-BANK-EUR"), ("-40.00", "SELLER-EUR"),
     ]  # fmt: skip
     world.rtgs.operator.close_day()
     (sent,) = [body for body in world.bodies(BUYER) if isinstance(body, Statement)]
-    (copy,) = get(f"{url}/operator/statement/messages", account="BUYER-EUR", day=DAY.isoformat()).json()["messages"]
+    (copy,) = get(f"{url}/operator/desk/statement/messages", account="BUYER-EUR", day=DAY.isoformat()).json()[
+        "messages"
+    ]
     message = read(copy["message"].encode())
     assert (message.body, message.message_id, message.receiver) == (sent, copy["id"], BUYER)
     assert sent.closing == euro(11_000)
@@ -111,14 +113,14 @@ def test_a_statement_by_hand_says_what_the_mail_said(world: World, url: str) -> 
 @pytest.mark.parametrize(
     ("act", "query", "field"),
     [
-        ("queue", {"account": "NONE"}, "account"),
-        ("queue", {"limit": "0"}, "limit"),
-        ("orders", {"state": "LOST"}, "state"),
-        ("message", {"reference": "in/999"}, "reference"),
-        ("message", {"reference": "out/../1"}, "reference"),
-        ("message", {}, "reference"),
-        ("statement", {"account": "BUYER-EUR", "day": "2026-11-19"}, "day"),
-        ("statement/messages", {"account": "CENTRAL-BANK-EUR"}, "account"),
+        ("desk/queue", {"account": "NONE"}, "account"),
+        ("desk/queue", {"limit": "0"}, "limit"),
+        ("desk/payments", {"state": "LOST"}, "state"),
+        ("desk/message", {"reference": "in/999"}, "reference"),
+        ("desk/message", {"reference": "out/../1"}, "reference"),
+        ("desk/message", {}, "reference"),
+        ("desk/statement", {"account": "BUYER-EUR", "day": "2026-11-19"}, "day"),
+        ("desk/statement/messages", {"account": "CENTRAL-BANK-EUR"}, "account"),
     ],
 )
 def test_bad_questions_are_refused(url: str, act: str, query: dict[str, str], field: str) -> None:
@@ -143,7 +145,7 @@ def test_bad_acts_change_nothing(world: World, url: str, act: str, members: dict
     assert world.rtgs.operator.now() == world.clock.instant
 
 
-@pytest.mark.parametrize("act", ["desk", "balances", "queue", "held", "orders", "messages", "message", "statement"])
+@pytest.mark.parametrize("act", ["desk", *(f"desk/{name}" for name in NAMES)])
 def test_nobody_but_the_operator_sees_the_books(url: str, act: str) -> None:
     for key in (None, f"{SERVICE}-secret-key", OPERATOR_KEY[:-1]):
         answer = get(f"{url}/operator/{act}", key=key)

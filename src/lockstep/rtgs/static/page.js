@@ -224,7 +224,7 @@ function indented(xml) {
 }
 
 async function showMessage(one) {
-  const answer = await ask(`message?${new URLSearchParams({ reference: one.reference })}`);
+  const answer = await ask(`desk/message?${new URLSearchParams({ reference: one.reference })}`);
   if (!answer) return;
   at("message-title").textContent = `${one.type || "unknown type"} from ${one.from} to ${one.to}, ${when(one.at)}`;
   at("xml").textContent = indented(answer.message);

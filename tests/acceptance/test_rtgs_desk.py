@@ -9,6 +9,7 @@ from unittest import mock
 
 import pytest
 import requests
+import trustme
 
 from lockstep.app import home as home_module
 from lockstep.app.home import Home, Settings
@@ -17,7 +18,7 @@ from lockstep.domain.errors import Misconfigured
 from lockstep.domain.statement import Statement
 from lockstep.iso20022 import read
 
-from .running import EVERYBODY, Forks, Installation, free_port
+from .running import EVERYBODY, Forks, Installation, free_port, wait_until
 from .story import Writer, seller_reference
 
 
@@ -80,7 +81,7 @@ def test_a_day_by_files(day: DropInstallation, tmp_path: Path) -> None:
         (("faults",), ("no misbehaviour is in force",)),
     ):
         code, shown = day.run("rtgs", *command, environment=wide)
-        assert code == 0, shown
+        assert code == 0, (command, shown)
         assert not [word for word in words if word not in shown], shown
 
     stated = day.json("rtgs", "statement", booked["debtor_account"], "--write", str(tmp_path / "statements"))
@@ -92,7 +93,7 @@ def test_a_day_by_files(day: DropInstallation, tmp_path: Path) -> None:
 
     plan = tmp_path / "plan.toml"
     plan.write_text('seed = 7\n\n[[rules]]\nkind = "delay"\nmessage = "camt.053"\nseconds = 1\n')
-    told = day.json("rtgs", "faults", "--set", str(plan), "--by", "a tester")
+    told = day.json("rtgs", "faults", "--plan", str(plan), "--by", "a tester")
     assert (told["plan"]["seed"], told["plan"]["rules"][0]["kind"], told["set_by"]) == (7, "delay", "a tester")
     assert "delay" in day.run("rtgs", "faults", environment=wide)[1]
     assert day.json("rtgs", "faults", "--clear", "--by", "a tester")["plan"] is None
@@ -121,7 +122,7 @@ def test_what_the_operator_may_not_say(day: DropInstallation, tmp_path: Path) ->
         ("message", "in/0"): "field=reference, value=in/0",
         ("payments", "--state", "lost"): "field=state, value=lost",
         ("queue", "NONE"): "field=account, value=NONE",
-        ("faults", "--set", str(tmp_path / "none.toml")): "none.toml' breaks the rule: a file of UTF-8 text",
+        ("faults", "--plan", str(tmp_path / "none.toml")): "none.toml' breaks the rule: a file of UTF-8 text",
         ("serve", "--tls-key", str(tmp_path / "none.pem")): "--tls-certificate: '' breaks the rule: a PEM file",
     }
     for command, why in refused.items():
@@ -129,8 +130,8 @@ def test_what_the_operator_may_not_say(day: DropInstallation, tmp_path: Path) ->
         assert (code, said.count("\n")) == (1, 1), said
         assert why in said
     plan = tmp_path / "plan.toml"
-    plan.write_text('[[rules]]\nkind = "gossip"\n')
-    code, said = day.run("rtgs", "faults", "--set", str(plan))
+    plan.write_text('seed = 1\n\n[[rules]]\nkind = "gossip"\n')
+    code, said = day.run("rtgs", "faults", "--plan", str(plan))
     assert code == 1 and "gossip" in said
     day.stop("rtgs")
     code, said = day.run("rtgs", "accounts")
@@ -189,6 +190,45 @@ def test_a_database_that_is_not_there_is_told_without_its_password(day: DropInst
         code, said = day.run("rtgs", "serve", environment={"LOCKSTEP_RTGS_DATABASE": url})
         assert code == 1 and said.count("\n") == 1, said
         assert "very-secret" not in said
+
+
+def test_the_operator_comes_by_mutual_tls(day: DropInstallation, tmp_path: Path) -> None:
+    """Also: a party's certificates by `network.json`, and that plain http is refused beside certificates."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(day.home.root / "ca.pem")
+    issued = authority.issue_cert("127.0.0.1")
+    own, key = day.home.root / "own.pem", day.home.root / "own.key"
+    issued.cert_chain_pems[0].write_to_path(own)
+    issued.private_key_pem.write_to_path(key)
+    tls = [
+        "--tls-certificate",
+        str(own),
+        "--tls-key",
+        str(key),
+        "--tls-callers-authority",
+        str(day.home.root / "ca.pem"),
+    ]
+    code, said = day.run("rtgs", "serve", *tls)
+    assert code == 1 and "breaks the rule: https, as there are certificates" in said
+    network = day.home.root / "network.json"
+    before = network.read_text()
+    secured = json.loads(before) | {
+        "rtgs_operator_url": day.desk.replace("http:", "https:"),
+        "rtgs_tls": {"certificate": "own.pem", "key": "own.key", "authority": "ca.pem"},
+    }
+    network.write_text(json.dumps(secured))
+    try:
+        code, said = day.run("rtgs", "serve")
+        assert code == 1 and "breaks the rule: http, or certificates for https" in said
+        serving = day.forks.start(["rtgs", "serve", *tls, *day.place], day.logs / "tls.log", {})
+        day.running["rtgs"] = serving
+        wait_until(lambda: "RTGS on https://" in serving.output.read_text(), 20, "it serves TLS")
+        assert day.json("rtgs", "accounts")["accounts"]
+        with pytest.raises(requests.exceptions.SSLError):
+            requests.get(secured["rtgs_operator_url"], verify=str(day.home.root / "ca.pem"), timeout=5)
+        assert day.stop("rtgs") == {"rtgs": 0}
+    finally:
+        network.write_text(before)
 
 
 def test_network_json_says_which(day: DropInstallation) -> None:

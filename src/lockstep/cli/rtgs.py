@@ -207,7 +207,7 @@ def rtgs_message(
 @rtgs_app.command("faults")
 def rtgs_faults(
     plan: Annotated[
-        Path | None, typer.Option("--set", help="Put this plan in force, a TOML file, in place of any other.")
+        Path | None, typer.Option("--plan", help="Put this plan in force, a TOML file, in place of any other.")
     ] = None,
     clear: Annotated[bool, typer.Option("--clear", help="End all misbehaviour.")] = False,
     by: Annotated[str | None, typer.Option("--by", help="Who says so; the system's user if absent.")] = None,
@@ -216,13 +216,13 @@ def rtgs_faults(
 ) -> None:
     """Show which misbehaviour is in force and what it has done; set a plan of it, or clear it."""
     if plan is not None and clear:
-        raise InvalidInput("--clear", "with --set", "one of the two")
+        raise InvalidInput("--clear", "with --plan", "one of the two")
     who = by or getpass.getuser()
     if plan is not None:
         try:
             text = plan.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise InvalidInput("--set", plan, f"a file of UTF-8 text that can be read ({error})") from error
+            raise InvalidInput("--plan", plan, f"a file of UTF-8 text that can be read ({error})") from error
         _operate(home, "faults", {"plan": text, "by": who})
     elif clear:
         _operate(home, "faults/clear", {"by": who})

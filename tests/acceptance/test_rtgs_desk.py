@@ -2,6 +2,7 @@
 operator's commands beside them."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -101,7 +102,8 @@ def test_a_day_by_files(day: DropInstallation, tmp_path: Path) -> None:
     page = requests.get(f"{day.desk}/", timeout=5)
     assert page.status_code == 200 and "RTGS desk" in page.text
     figures = requests.get(f"{day.desk}/metrics", timeout=5).text
-    assert 'lockstep_rtgs_messages_in_total{type="pacs.009"} 2.0' in figures, "the drop is measured too"
+    (taken,) = re.findall(r'^lockstep_rtgs_messages_in_total\{type="pacs.009"\} (\d+)', figures, re.MULTILINE)
+    assert int(taken) >= 2, "the drop is measured too"  # each is sent again while its answer is awaited
 
     ended = day.json("rtgs", "day", "close")
     assert (ended["date"], ended["phase"], ended["last_closed"]) == (None, "CLOSED", "2026-11-23")
@@ -224,7 +226,7 @@ def test_the_operator_comes_by_mutual_tls(day: DropInstallation, tmp_path: Path)
         day.running["rtgs"] = serving
         wait_until(lambda: "RTGS on https://" in serving.output.read_text(), 20, "it serves TLS")
         assert day.json("rtgs", "accounts")["accounts"]
-        with pytest.raises(requests.exceptions.SSLError):
+        with pytest.raises(requests.ConnectionError):  # an SSLError, or cut off
             requests.get(secured["rtgs_operator_url"], verify=str(day.home.root / "ca.pem"), timeout=5)
         assert day.stop("rtgs") == {"rtgs": 0}
     finally:

@@ -22,7 +22,8 @@ def main() -> None:
     parser.add_argument("--rpc", default="http://127.0.0.1:8545", help="the chain's node")
     parser.add_argument("--market", type=Path, default=Path("examples/first-day/market.toml"))
     parser.add_argument("--home", type=Path, default=default_home(), help="a new folder, or that of a run cut off")
-    parser.add_argument("--rtgs", default="http://127.0.0.1:8020", help="where the RTGS will listen")
+    parser.add_argument("--rtgs", default="http://127.0.0.1:8020", help="where the RTGS will listen, or file:///FOLDER")
+    parser.add_argument("--rtgs-operator", help="where the RTGS serves its operator, beside a directory drop: http://…")
     parser.add_argument("--finality-depth", type=int, default=2, help="blocks")
     parser.add_argument("--salt", default=DEFAULT_SALT, help="0x and 64 hex digits, or a text to hash")
     parser.add_argument("--factory", choices=KINDS, help="if absent: the one that is there, else what the chain takes")
@@ -39,6 +40,7 @@ def main() -> None:
         given.market,
         given.rpc,
         rtgs_url=given.rtgs,
+        rtgs_operator_url=given.rtgs_operator,
         finality_depth=given.finality_depth,
         real_time=given.real_time,
         salt=given.salt,

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+import browser
+
 VARIABLE = "LOCKSTEP_ISO20022_XSD"
 
 
@@ -14,10 +16,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests that need the published schemas are deselected, not skipped, where there are none."""
-    if os.environ.get(VARIABLE):
-        return
-    out = [item for item in items if item.get_closest_marker("published_schemas")]
+    """Tests that need the published schemas, or a browser, are deselected, not skipped, where there are none."""
+    lacking = [] if os.environ.get(VARIABLE) else ["published_schemas"]
+    lacking += [] if browser.find() else ["chromium"]
+    out = [item for item in items if any(item.get_closest_marker(name) for name in lacking)]
     if out:
         config.hook.pytest_deselected(items=out)
         items[:] = [item for item in items if item not in set(out)]
@@ -36,6 +38,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if not os.environ.get(VARIABLE):
         terminalreporter.write_line(
             f"published_schemas: deselected, as {VARIABLE} names no folder of ISO 20022 schemas"
+        )
+    if not browser.find():
+        terminalreporter.write_line(
+            f"chromium: deselected, as no {' or '.join(browser.NAMES)} is on the PATH and {browser.VARIABLE} names none"
         )
 
 

@@ -21,6 +21,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from lockstep.app.clocks import OffsetClock
 from lockstep.app.founding import AGENTS, Roles, agent_bic
@@ -31,7 +32,7 @@ from lockstep.domain.instruction import QuantityType
 from lockstep.domain.market import Market, Network, Participant, Security
 from lockstep.signing import Key, read_keystore, write_keystore
 
-__all__ = ["EMBEDDED", "Home", "Settings"]
+__all__ = ["EMBEDDED", "Home", "RtgsCertificates", "Settings"]
 
 EMBEDDED = "embedded"
 """In place of URLs, where chain and RTGS live inside the one process of `lockstep up`."""
@@ -43,7 +44,46 @@ class Settings:
 
     rpc: str
     rtgs_url: str
+    """How service and agents reach the RTGS: http(s)://HOST:PORT, or file:///FOLDER, a directory drop."""
     clock_offset_seconds: int = 0
+    rtgs_operator_url: str | None = None
+    """Where the RTGS serves HTTP to its operator, if that is not `rtgs_url`."""
+
+    @property
+    def rtgs_http_url(self) -> str:
+        """Where the simulated RTGS listens, and its operator finds it. Raises Misconfigured."""
+        url = self.rtgs_operator_url or self.rtgs_url
+        if urlsplit(url).scheme not in ("http", "https"):
+            field = "rtgs_url" if self.rtgs_operator_url is None else "rtgs_operator_url"
+            rule = "http or https; beside a directory drop set rtgs_operator_url"
+            raise Misconfigured(f"network.json, {field}: {url!r} breaks the rule: {rule}")
+        return url
+
+    @property
+    def rtgs_drop(self) -> Path | None:
+        """The directory drop's root, if the RTGS is reached by one. Raises Misconfigured."""
+        parts = urlsplit(self.rtgs_url)
+        if parts.scheme != "file":
+            return None
+        if parts.netloc not in ("", "localhost") or not parts.path.startswith("/"):
+            raise Misconfigured(f"network.json, rtgs_url: {self.rtgs_url!r} breaks the rule: file:///FOLDER, absolute")
+        return Path(unquote(parts.path))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RtgsCertificates:
+    """PEM files of a party: what it shows to the RTGS, and whose word it takes for the RTGS."""
+
+    certificate: Path
+    key: Path
+    authority: Path
+
+
+CERTIFICATE_VARIABLES = {
+    "certificate": "LOCKSTEP_RTGS_CERTIFICATE",
+    "key": "LOCKSTEP_RTGS_CERTIFICATE_KEY",
+    "authority": "LOCKSTEP_RTGS_AUTHORITY",
+}
 
 
 class Home:
@@ -160,6 +200,7 @@ class Home:
             "rpc": settings.rpc,
             "rtgs_url": settings.rtgs_url,
             "clock_offset_seconds": settings.clock_offset_seconds,
+            **({} if settings.rtgs_operator_url is None else {"rtgs_operator_url": settings.rtgs_operator_url}),
             "chain_id": market.network.chain_id,
             "dvp": market.network.dvp,
             "finality_depth": market.network.finality_depth,
@@ -191,7 +232,26 @@ class Home:
             rpc=content["rpc"],
             rtgs_url=content["rtgs_url"],
             clock_offset_seconds=content["clock_offset_seconds"],
+            rtgs_operator_url=content.get("rtgs_operator_url"),
         )
+
+    def rtgs_certificates(self) -> RtgsCertificates | None:
+        """For an RTGS on https: by the environment, else `rtgs_tls` in network.json; None if neither names any.
+
+        Paths are relative to the installation's folder. Raises Misconfigured for some without the others.
+        """
+        named = self._facts().get("rtgs_tls", {})
+        found = {name: os.environ.get(variable) or named.get(name) for name, variable in CERTIFICATE_VARIABLES.items()}
+        if not any(found.values()):
+            return None
+        paths = {name: self.root / str(path) for name, path in found.items() if path}
+        for name, variable in CERTIFICATE_VARIABLES.items():
+            if name not in paths or not paths[name].is_file():
+                value = paths.get(name, "")
+                raise Misconfigured(
+                    f"rtgs_tls/{name} (or {variable}): '{value}' breaks the rule: a PEM file, all three"
+                )
+        return RtgsCertificates(**paths)
 
     def clock(self) -> OffsetClock:
         return OffsetClock.of_seconds(self.settings().clock_offset_seconds)

@@ -35,6 +35,7 @@ def found(
     rpc: str,
     *,
     rtgs_url: str,
+    rtgs_operator_url: str | None = None,
     finality_depth: int = 2,
     real_time: bool = False,
     salt: str = DEFAULT_SALT,
@@ -53,6 +54,9 @@ def found(
     if home.is_founded:
         return _compared(home, rpc, told)
     file = read_market(market)
+    probed = Settings(rpc=rpc, rtgs_url=rtgs_url, rtgs_operator_url=rtgs_operator_url)
+    if probed.rtgs_drop is None or rtgs_operator_url is not None:  # a drop alone is a gateway that is not ours
+        _ = probed.rtgs_http_url
     _take_folder(home, market)
     node = Node(rpc)
     offset = 0 if real_time else _move_time(node, file)
@@ -68,7 +72,8 @@ def found(
         told=told,
     )
     home.write_manifest(founded.manifest.text())
-    home.write(founded.market, Settings(rpc=rpc, rtgs_url=rtgs_url, clock_offset_seconds=offset))
+    settings = Settings(rpc=rpc, rtgs_url=rtgs_url, clock_offset_seconds=offset, rtgs_operator_url=rtgs_operator_url)
+    home.write(founded.market, settings)
     return founded.market
 
 

@@ -9,13 +9,16 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from lockstep.agent import Agent, DirectoryBoard, Register
 from lockstep.app.adapters import DirectoryMailbox, LocalWallets
 from lockstep.app.founding import AGENTS, agent_bic, found_rtgs
-from lockstep.app.home import EMBEDDED, Home
-from lockstep.cash import HttpCashSystem
+from lockstep.app.home import EMBEDDED, Home, RtgsCertificates
+from lockstep.cash import Certificates, DirectoryCashSystem, HttpCashSystem
 from lockstep.chain.ledger import EvmAssetLedger
 from lockstep.chain.node import Node
 from lockstep.chain.sender import Sender
@@ -24,12 +27,22 @@ from lockstep.domain.identifiers import Bic
 from lockstep.flow.engine import Engine
 from lockstep.flow.receiving import Reception
 from lockstep.flow.stepping import Settler
+from lockstep.ports import CashSystem
 from lockstep.rtgs import Rtgs
 from lockstep.store import SqlBook, SqlTransactionLog, open_database
 
 Opened = TypeVar("Opened")
 
-__all__ = ["open_book", "open_engine", "open_ledger", "open_reception", "run_agent", "run_rtgs", "run_service"]
+__all__ = [
+    "RtgsDoors",
+    "open_book",
+    "open_engine",
+    "open_ledger",
+    "open_reception",
+    "run_agent",
+    "run_rtgs",
+    "run_service",
+]
 
 PAUSE_SECONDS = 0.25
 """Between two looks at ledgers that did not move."""
@@ -128,8 +141,21 @@ def open_engine(home: Home, on_commit: Callable[[str], None] = lambda _: None) -
     )
 
 
-def _cash(home: Home, party: Bic) -> HttpCashSystem:
-    return HttpCashSystem(home.settings().rtgs_url, party, home.rtgs_key(party))
+def _cash(home: Home, party: Bic) -> CashSystem:
+    """The RTGS as a party sees it, through the door that `rtgs_url` names. Raises Misconfigured."""
+    settings = home.settings()
+    drop = settings.rtgs_drop
+    if drop is not None:
+        return DirectoryCashSystem(drop / party, party)
+    url, named = settings.rtgs_url, None
+    if url.startswith("https://"):
+        named = home.rtgs_certificates()
+    elif not url.startswith("http://"):
+        raise Misconfigured(f"network.json, rtgs_url: {url!r} breaks the rule: http, https or file")
+    shown = None
+    if named is not None:
+        shown = Certificates(certificate=named.certificate, key=named.key, authority=named.authority)
+    return HttpCashSystem(url, party, home.rtgs_key(party), certificates=shown)
 
 
 def run_service(home: Home, *, quiet_seconds: float | None = None) -> None:
@@ -160,20 +186,53 @@ def run_agent(home: Home, number: int, *, rpc: str | None = None) -> None:
         _until_stopped(agent.step)
 
 
-def run_rtgs(home: Home, *, ready: Callable[[str], None] = lambda _: None) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RtgsDoors:
+    """How the simulated RTGS is served besides plain HTTP, and where it keeps its books."""
+
+    drop: Path | None = None
+    """A directory drop beside HTTP; if None, the one that `rtgs_url` names, if it names one."""
+    tls: RtgsCertificates | None = None
+    """The RTGS's own certificate and key, and the authority whose certificates its callers must show."""
+    database: str | None = None
+    """A SQLAlchemy URL; `rtgs.db` of the installation if None."""
+
+
+def run_rtgs(home: Home, doors: RtgsDoors = RtgsDoors(), *, ready: Callable[[str], None] = lambda _: None) -> None:
     """The simulated RTGS on HTTP, set up from the market file; again, the set-up changes nothing."""
-    from lockstep.rtgs.door import serve
+    from lockstep.rtgs.door import Tls, serve
+    from lockstep.rtgs.drop import DirectoryDoor
+    from lockstep.rtgs.metrics import Meter
 
     file = home.market_file()
     agents = [agent_bic(file.service, number) for number in range(1, AGENTS + 1)]
     parties = [file.service, *agents, *(member.bic for member in file.members)]
-    host, _, port = home.settings().rtgs_url.rpartition("/")[2].partition(":")
+    settings = home.settings()
+    place = urlsplit(settings.rtgs_http_url)
+    host, port = place.hostname or "127.0.0.1", place.port or (443 if place.scheme == "https" else 80)
+    drop, database = doors.drop or settings.rtgs_drop, doors.database or home.rtgs_database
+    if (place.scheme == "https") != (doors.tls is not None):
+        wanted = "https, as there are certificates" if doors.tls else "http, or certificates for https"
+        raise Misconfigured(f"network.json: {settings.rtgs_http_url!r} breaks the rule: {wanted}")
+    tls = None
+    if doors.tls is not None:
+        own = doors.tls
+        tls = Tls(certificate=own.certificate, key=own.key, callers_authority=own.authority)
     with _alone(home, "rtgs"):
-        rtgs = Rtgs(home.rtgs_database, home.clock(), bic=file.rtgs)
+        rtgs = Rtgs(database, home.clock(), bic=file.rtgs)
         found_rtgs(rtgs, file, {party: home.rtgs_key(party) for party in parties})
         rtgs.close()
-        rtgs = Rtgs(home.rtgs_database, home.clock(), bic=file.rtgs, on_commit=crash_hook())
-        serve(rtgs, host, int(port), operator_key=home.rtgs_key("operator"), ready=ready)
+        rtgs = Rtgs(database, home.clock(), bic=file.rtgs, on_commit=crash_hook())
+        meter = Meter(rtgs)
+        door = None if drop is None else DirectoryDoor(rtgs, drop.absolute(), parties, meter)
+        try:
+            key = home.rtgs_key("operator")
+            besides = None if door is None else door.sweep
+            serve(rtgs, host, port, operator_key=key, tls=tls, ready=ready, besides=besides, meter=meter)
+        finally:
+            if door is not None:
+                door.close()
+            rtgs.close()
 
 
 def _patiently(opened: Callable[[], Opened]) -> Opened:

@@ -35,11 +35,12 @@ def find_anvil() -> str | None:
     return shutil.which("anvil")
 
 
-def bring_up(home: Home, market: Path, *, rpc: str | None, rtgs_port: int, told: Told) -> None:
+def bring_up(home: Home, market: Path, *, rpc: str | None, rtgs_port: int, told: Told, by_drop: bool = False) -> None:
     """Runs until SIGINT or SIGTERM. Founds the installation first where there is none.
 
     With `rpc` on that chain; else on an anvil of its own, kept beside the folder in `<name>.anvil.json`;
-    else, where there is no anvil, all in this process on an embedded chain that ends with it.
+    else, where there is no anvil, all in this process on an embedded chain that ends with it. `by_drop`:
+    service and agents speak to the RTGS through the folder `drop` of a new installation, not by HTTP.
     """
     stopping: list[int] = []
     for wanted in (signal.SIGTERM, signal.SIGINT):
@@ -58,7 +59,9 @@ def bring_up(home: Home, market: Path, *, rpc: str | None, rtgs_port: int, told:
         if not home.is_founded:
             port = rtgs_port or _free_port()
             _wait_for(rpc)
-            found(home, market, rpc, rtgs_url=f"http://127.0.0.1:{port}", told=lambda line: told("founded", line))
+            http, drop = f"http://127.0.0.1:{port}", (home.root / "drop").as_uri()
+            url, desk = (drop, http) if by_drop else (http, None)
+            found(home, market, rpc, rtgs_url=url, rtgs_operator_url=desk, told=lambda line: told("founded", line))
         lockstep = [sys.executable, "-m", "lockstep.cli"]
         place = ["--home", str(home.root)]
         children["rtgs"] = [*lockstep, "rtgs", "serve", *place]

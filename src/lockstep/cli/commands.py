@@ -10,7 +10,7 @@ from rich.status import Status
 
 from lockstep.app.founding import AGENTS
 from lockstep.app.home import Home
-from lockstep.cli import roles, showing
+from lockstep.cli import roles, rtgs, showing
 from lockstep.cli.options import DEFAULT_HOME, HomeOption, JsonOption, print_json
 
 __all__ = ["app"]
@@ -21,9 +21,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-rtgs_app = typer.Typer(help="The simulated RTGS.", no_args_is_help=True)
 agent_app = typer.Typer(help="A synchronisation agent.", no_args_is_help=True)
-app.add_typer(rtgs_app, name="rtgs")
+app.add_typer(rtgs.rtgs_app, name="rtgs")
 app.add_typer(agent_app, name="agent")
 app.add_typer(roles.long_stop_app, name="long-stop")
 app.add_typer(roles.rotation_app, name="rotation")
@@ -102,6 +101,9 @@ def up(
     ] = None,
     rpc: Annotated[str | None, typer.Option(help="A test chain that runs already; else anvil, else embedded.")] = None,
     rtgs_port: Annotated[int, typer.Option(help="Loopback port of the RTGS; 0 takes a free one.")] = 8020,
+    rtgs_drop: Annotated[
+        bool, typer.Option("--rtgs-drop", help="Found it with a directory drop between service, agents and RTGS.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Run chain, RTGS, four agents and the service together, until interrupted."""
@@ -113,7 +115,8 @@ def up(
         else:
             typer.echo(f"{event:<10} {detail}")
 
-    bring_up(Home(home), market or _first_day() / "market.toml", rpc=rpc, rtgs_port=rtgs_port, told=told)
+    founded = market or _first_day() / "market.toml"
+    bring_up(Home(home), founded, rpc=rpc, rtgs_port=rtgs_port, told=told, by_drop=rtgs_drop)
 
 
 @app.command()
@@ -265,32 +268,6 @@ def explain_refusal(
         print_json(told)
     else:
         typer.echo("\n".join(told["lines"]))
-
-
-@rtgs_app.command("serve")
-def rtgs_serve(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None:
-    """Serve the RTGS on HTTP until stopped; its ledger is its own file."""
-    from lockstep.app.processes import run_rtgs
-
-    def ready(url: str) -> None:
-        if as_json:
-            print_json({"url": url})
-        else:
-            typer.echo(f"RTGS on {url}")
-
-    run_rtgs(Home(home), ready=ready)
-
-
-@rtgs_app.command("close-day")
-def rtgs_close_day(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None:
-    """End the RTGS's business day: all that is held or pending is refused for good."""
-    from lockstep.app.operating import operate_rtgs
-
-    answer = operate_rtgs(Home(home), "day/close", {})
-    if as_json:
-        print_json(answer)
-    else:
-        typer.echo(f"closed {answer['day']}" if answer["day"] else "no day is open")
 
 
 @agent_app.command("run")

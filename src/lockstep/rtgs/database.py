@@ -1,5 +1,6 @@
 """One step is one transaction: what it changes and what it says are durable together, or not at all."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -7,13 +8,14 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Engine, StaticPool, create_engine, event, func, select
+from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 
 from lockstep.domain.errors import Misconfigured
 from lockstep.domain.identifiers import Bic, Uetr, derive_message_id
 from lockstep.domain.message import Message
 from lockstep.domain.payment import PaymentReport
 from lockstep.domain.transfer import TransferReport
-from lockstep.iso20022 import Body, write
+from lockstep.iso20022 import MESSAGE_TYPES, Body, write
 from lockstep.rtgs import schema
 from lockstep.rtgs.clock import BusinessClock, Clock
 from lockstep.rtgs.ledger import Books
@@ -38,6 +40,8 @@ class Step:
     """Sequences in the sender's mailbox."""
     books: Books = field(init=False)
     """The ledger, as this step has left it so far."""
+    sent: Counter[str] = field(default_factory=Counter)
+    """How many messages of which definition it puts into mailboxes."""
     _last: dict[Bic, int] = field(default_factory=dict)
     _last_payment: tuple[int, int] | None = None
 
@@ -80,6 +84,7 @@ class Step:
                 self.answers.append(sequence)
         if rows:
             self.connection.execute(outbox.insert(), rows)
+            self.sent[MESSAGE_TYPES[type(body)]] += len(rows)
 
     def repeat_report(self, uetr: Uetr) -> None:
         """Answers with the newest report on a payment that the sender already has."""
@@ -104,8 +109,15 @@ class Database:
 
     def __init__(self, url: str, clock: Clock, bic: Bic, on_commit: Callable[[str], None] | None) -> None:
         self._engine, self.clock, self.bic, self._on_commit = _open(url), BusinessClock(clock), bic, on_commit
+        self.sent: Counter[str] = Counter()
+        """Messages put into mailboxes since this was opened, by definition, durably."""
+        self.errors = 0
+        """How often the database failed since then."""
         try:
             schema.found(self._engine, self._engine.url.render_as_string())
+        except OperationalError as error:
+            self.close()
+            raise Misconfigured(f"{self._engine.url.render_as_string()}: {_first_line(error)}") from error
         except Misconfigured:
             self.close()
             raise
@@ -128,24 +140,33 @@ class Database:
     @contextmanager
     def step(self, name: str, now: datetime, sender: Bic | None = None) -> Iterator[Step]:
         """A writing transaction; the crash hook hears of it once it is durable."""
-        with self._engine.begin() as connection:
+        with self._counting(), self._engine.begin() as connection:
             if connection.dialect.name != "sqlite":  # there BEGIN IMMEDIATE lets one in at a time
                 connection.execute(select(settings.c.one).with_for_update())
             step = Step(connection=connection, bic=self.bic, now=now, name=name, sender=sender)
             yield step
             step.books.flush()
+        self.sent.update(step.sent)
         if self._on_commit is not None:
             self._on_commit(step.name)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A consistent view that blocks nobody."""
-        with self._engine.connect() as connection:
+        with self._counting(), self._engine.connect() as connection:
             options: dict[str, Any] = {"reading": True}
             if connection.dialect.name != "sqlite":
                 options |= {"isolation_level": "REPEATABLE READ"}
             with connection.execution_options(**options).begin():
                 yield connection
+
+    @contextmanager
+    def _counting(self) -> Iterator[None]:
+        try:
+            yield
+        except SQLAlchemyError:
+            self.errors += 1
+            raise
 
     def close(self) -> None:
         self._engine.dispose()
@@ -153,11 +174,20 @@ class Database:
 
 def _open(url: str) -> Engine:
     in_memory = url in ("sqlite://", "sqlite:///:memory:")
-    engine = create_engine(url, poolclass=StaticPool) if in_memory else create_engine(url)
+    try:
+        engine = create_engine(url, poolclass=StaticPool) if in_memory else create_engine(url)
+    except (ArgumentError, ImportError) as error:  # the URL may hold a password: it is not told
+        raise Misconfigured(f"the RTGS's database URL: {_first_line(error)}") from None
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _sqlite_connect)
         event.listen(engine, "begin", _sqlite_begin)
     return engine
+
+
+def _first_line(error: Exception) -> str:
+    """What a driver says, without its statements and links."""
+    reason = getattr(error, "orig", None) or error
+    return next(iter(str(reason).strip().splitlines()), type(reason).__name__)
 
 
 def _sqlite_connect(connection: Any, _record: object) -> None:

@@ -5,7 +5,9 @@
 | POST /messages, an XML message | 202 `{"answers": ["<xml>", …]}` once it is durable |
 | GET /messages?after=N&limit=M | 200 `{"items": [{"sequence": 1, "message": "<xml>"}, …]}` |
 | GET /health | 200 `{"status": "up", "bic": …, "business_day": …}` |
-| GET, POST /operator/… | 200, see `door_operator` |
+| GET, POST /operator/… | 200, see `door_operator` and `door_desk`; a GET's parameters stand in its query |
+| GET / | the operator's page, see `page`: it shows nothing until it is given the operator's key |
+| GET /metrics | figures for Prometheus, see `metrics`: of no party in particular, so without a key |
 
 A party is whom its key (`Authorization: Bearer <key>`) names. Refusals are JSON with `field`, `value`,
 `rule` and, for a refusal by name, `name`: 401 no valid key, 403 not this party's to send, 404, 405,
@@ -20,6 +22,7 @@ to where their key is asked for.
 
 import asyncio
 import hmac
+import json
 import signal
 import socket
 import ssl
@@ -30,11 +33,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from prometheus_client import CONTENT_TYPE_LATEST
+
 from lockstep.domain.errors import Conflict, InvalidInput, Refused, Unavailable
 from lockstep.domain.identifiers import Bic
 from lockstep.rtgs.core import Rtgs
 from lockstep.rtgs.door_operator import operate
 from lockstep.rtgs.facts import plain
+from lockstep.rtgs.metrics import Meter
+from lockstep.rtgs.page import page_routes
 from lockstep.rtgs.rejecting import rejection
 
 if TYPE_CHECKING:
@@ -73,11 +80,13 @@ class _TooLarge(InvalidInput):
     """A request that is not read to its end."""
 
 
-def application(rtgs: Rtgs, operator_key: str | None = None) -> "Starlette":
+def application(rtgs: Rtgs, operator_key: str | None = None, meter: Meter | None = None) -> "Starlette":
     """The ASGI application. Without an operator key nobody is the operator."""
     from starlette.applications import Starlette
-    from starlette.responses import JSONResponse
+    from starlette.responses import JSONResponse, Response
     from starlette.routing import Route
+
+    meter = meter or Meter(rtgs)
 
     def answered(serve_request: "Callable[[Request, bytes], JSONResponse]") -> "Callable[[Request], object]":
         async def endpoint(request: "Request") -> "JSONResponse":
@@ -117,7 +126,7 @@ def application(rtgs: Rtgs, operator_key: str | None = None) -> "Starlette":
     def messages(request: "Request", content: bytes) -> "JSONResponse":
         caller = party(request)
         if request.method == "POST":
-            return JSONResponse({"answers": [answer.decode() for answer in rtgs.handle(content, caller)]}, 202)
+            return JSONResponse({"answers": [answer.decode() for answer in meter.handle(content, caller)]}, 202)
         rtgs.tick()  # whoever looks sees no payment that has run out
         page = rtgs.mailbox(caller, _whole(request, "after", 0), _whole(request, "limit", 200))
         return JSONResponse({"items": [{"sequence": number, "message": data.decode()} for number, data in page]})
@@ -128,13 +137,21 @@ def application(rtgs: Rtgs, operator_key: str | None = None) -> "Starlette":
     def operator(request: "Request", content: bytes) -> "JSONResponse":
         if operator_key is None or not hmac.compare_digest(_key(request).encode(), operator_key.encode()):
             raise _Denied(401, "Authorization", "***", "Bearer and the operator's key")
-        return JSONResponse(plain(operate(rtgs, request.method, request.path_params["act"], content)))
+        if request.method == "GET":
+            content = json.dumps(dict(request.query_params)).encode()
+        answer = plain(operate(rtgs, request.method, request.path_params["act"], content))
+        return JSONResponse(answer, headers={"Cache-Control": "no-store"})
+
+    async def metrics(_request: "Request") -> "Response":
+        return Response(meter.exposition(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     return Starlette(
         routes=[
             Route("/messages", answered(messages), methods=["GET", "POST"]),
             Route("/health", answered(health), methods=["GET"]),
             Route("/operator/{act:path}", answered(operator), methods=["GET", "POST"]),
+            Route("/metrics", metrics, methods=["GET"]),
+            *page_routes(),
         ]
     )
 
@@ -144,7 +161,9 @@ def listen(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
     return socket.create_server((host, port), backlog=128)
 
 
-def server(rtgs: Rtgs, operator_key: str | None = None, tls: Tls | None = None) -> "uvicorn.Server":
+def server(
+    rtgs: Rtgs, operator_key: str | None = None, tls: Tls | None = None, meter: Meter | None = None
+) -> "uvicorn.Server":
     """A uvicorn server, for `run(sockets=[listen(…)])`; it stops once `should_exit` is set."""
     import uvicorn
 
@@ -156,7 +175,7 @@ def server(rtgs: Rtgs, operator_key: str | None = None, tls: Tls | None = None) 
             "ssl_ca_certs": str(tls.callers_authority),
             "ssl_cert_reqs": ssl.CERT_REQUIRED,
         }
-    application_ = application(rtgs, operator_key)
+    application_ = application(rtgs, operator_key, meter)
     return uvicorn.Server(
         uvicorn.Config(application_, log_level="warning", access_log=False, lifespan="off", ws="none", **secured)
     )
@@ -171,6 +190,7 @@ def serve(
     tls: Tls | None = None,
     ready: Callable[[str], None] | None = None,
     besides: Callable[[], object] | None = None,
+    meter: Meter | None = None,
 ) -> None:
     """Serves until SIGTERM or SIGINT, then finishes what it has begun and returns.
 
@@ -184,7 +204,7 @@ def serve(
         if ready is not None:
             address = listening.getsockname()
             ready(f"{'http' if tls is None else 'https'}://{address[0]}:{address[1]}")
-        asyncio.run(_serve(server(rtgs, operator_key, tls), listening, besides))
+        asyncio.run(_serve(server(rtgs, operator_key, tls, meter), listening, besides))
 
 
 async def _serve(server: "uvicorn.Server", listening: socket.socket, besides: Callable[[], object] | None) -> None:

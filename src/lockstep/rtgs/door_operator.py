@@ -16,79 +16,24 @@ POST accounts  {owner, number, currency}
      offset    {currency}                                                → {"settled": 0}
      statement {account, day}                                            → the statement
      tick      {}                                                        → {"expired": 0}
-     faults    {seed, rules, by}, see `faults`                           → {"number": 1}
+     faults    {seed, rules, by}, or {plan, by}, a TOML text; see `faults` → {"number": 1}
      faults/clear {by}
+
+What people look at and lead the day with is in `door_desk`.
 
 Amounts are decimal text ("100.00"), days ISO 8601.
 """
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import date
-from decimal import Decimal
 from typing import Any
 
 from lockstep.domain.errors import InvalidInput
 from lockstep.domain.identifiers import bic, uetr
-from lockstep.domain.money import Money
 from lockstep.rtgs import faults
 from lockstep.rtgs.core import Rtgs
-from lockstep.rtgs.orders import Priority
-from lockstep.rtgs.parties import Role
-
-
-@dataclass(frozen=True, slots=True)
-class Form:
-    """A JSON object whose members are all of the right type, or named in an InvalidInput."""
-
-    members: dict[str, Any]
-
-    @classmethod
-    def parse(cls, content: bytes) -> "Form":
-        try:
-            members = json.loads(content or b"{}", parse_float=Decimal)
-        except ValueError as error:
-            raise InvalidInput("body", content[:40], f"JSON ({error})") from None
-        if not isinstance(members, dict):
-            raise InvalidInput("body", content[:40], "a JSON object")
-        return cls(members)
-
-    def text(self, name: str) -> str:
-        value = self.members.get(name)
-        if not isinstance(value, str) or not value:
-            raise InvalidInput(name, value, "text")
-        return value
-
-    def optional(self, name: str) -> str | None:
-        return None if self.members.get(name) is None else self.text(name)
-
-    def whole(self, name: str) -> int:
-        value = self.members.get(name)
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise InvalidInput(name, value, "a whole number")
-        return value
-
-    def day(self, name: str) -> date:
-        try:
-            return date.fromisoformat(self.text(name))
-        except ValueError:
-            raise InvalidInput(name, self.text(name), "a day as ISO 8601 writes it: 2026-11-20") from None
-
-    def money(self, name: str) -> Money:
-        return Money.parse(self.text(name), self.text("currency"), field=name)
-
-    def priority(self, name: str) -> Priority:
-        try:
-            return Priority[self.text(name)]
-        except KeyError:
-            raise InvalidInput(name, self.text(name), f"one of {', '.join(one.name for one in Priority)}") from None
-
-    def role(self, name: str) -> Role:
-        try:
-            return Role(self.text(name))
-        except ValueError:
-            raise InvalidInput(name, self.text(name), f"one of {', '.join(role.value for role in Role)}") from None
+from lockstep.rtgs.door_desk import DESK_ACTS
+from lockstep.rtgs.door_form import Form
 
 
 def operate(rtgs: Rtgs, method: str, act: str, content: bytes) -> Any:
@@ -153,7 +98,8 @@ def _faults(rtgs: Rtgs, _form: Form) -> object:
 
 def _set_faults(rtgs: Rtgs, form: Form) -> object:
     given = {name: value for name, value in form.members.items() if name != "by"}
-    return {"number": rtgs.faults.set(faults.parse(given), by=form.text("by"))}
+    plan = faults.from_toml(form.text("plan")) if set(given) == {"plan"} else faults.parse(given)
+    return {"number": rtgs.faults.set(plan, by=form.text("by"))}
 
 
 def _clear_faults(rtgs: Rtgs, form: Form) -> object:
@@ -215,4 +161,5 @@ _ACTS: dict[tuple[str, str], Callable[[Rtgs, Form], Any]] = {
     ("POST", "offset"): lambda rtgs, form: {"settled": rtgs.operator.offset(form.text("currency"))},
     ("POST", "statement"): lambda rtgs, form: rtgs.operator.statement(form.text("account"), form.day("day")),
     ("POST", "tick"): lambda rtgs, _: {"expired": rtgs.tick()},
+    **DESK_ACTS,
 }

@@ -23,6 +23,7 @@ from lockstep.domain.errors import Conflict, InvalidInput, Misconfigured, Refuse
 from lockstep.domain.identifiers import Bic
 from lockstep.rtgs.core import Rtgs
 from lockstep.rtgs.door import LARGEST_MESSAGE
+from lockstep.rtgs.metrics import Meter
 from lockstep.rtgs.rejecting import rejection
 
 FOLDERS = ("in", "archive", "error", "out")
@@ -36,8 +37,9 @@ class DirectoryDoor:
     Raises Misconfigured if another process keeps this root.
     """
 
-    def __init__(self, rtgs: Rtgs, root: Path, parties: Sequence[Bic]) -> None:
+    def __init__(self, rtgs: Rtgs, root: Path, parties: Sequence[Bic], meter: Meter | None = None) -> None:
         self._rtgs, self._root, self._parties = rtgs, root, tuple(parties)
+        self._meter = meter or Meter(rtgs)
         for party in parties:
             for folder in FOLDERS:
                 (root / party / folder).mkdir(parents=True, exist_ok=True)
@@ -72,7 +74,7 @@ class DirectoryDoor:
             self._refuse(party, path, b"", error)
             return True
         try:
-            self._rtgs.handle(data, party)
+            self._meter.handle(data, party)
         except Unavailable:  # by the plan of faults: it lies there until there is an answer
             return False
         except (InvalidInput, Refused, Conflict) as error:

@@ -4,11 +4,13 @@ Every act may be repeated: the same again changes nothing, the same id with othe
 """
 
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from datetime import date, datetime, timedelta
+from typing import TypeVar
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from lockstep.domain.errors import Conflict, InvalidInput
 from lockstep.domain.identifiers import Bic, Uetr, bic
@@ -37,6 +39,8 @@ from lockstep.rtgs.register import Reason, StoredOrder, StoredPayment
 from lockstep.rtgs.statements import AccountStatement
 from lockstep.rtgs.tables import days, mandates, parties, postings, settings
 from lockstep.rtgs.timetable import Timetable
+
+Seen = TypeVar("Seen")
 
 _ACCOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,33}")
 _REFERENCE = re.compile(r"[!-~]{1,100}")
@@ -310,6 +314,16 @@ class Operator:
         minor_units(currency)
         with self._step("queues-offset") as step:
             return offsetting.multilateral(step, currency)
+
+    def look(self, view: Callable[[Connection], Seen]) -> Seen:
+        """What a view (see `page_views`) reads off the books at one moment."""
+        with self._database.reading() as connection:
+            return view(connection)
+
+    def since_opened(self) -> tuple[Counter[str], int]:
+        """Since this process opened the books: messages put into mailboxes, by definition, and the database's
+        failures."""
+        return self._database.sent, self._database.errors
 
     def _step(self, name: str) -> AbstractContextManager[Step]:
         return self._database.step(name, self._database.now())

@@ -259,10 +259,13 @@ def insert(step: Step, stored: StoredOrder, mandates: Mapping[str, int]) -> None
         )
 
 
-def where(connection: Connection, *conditions: ColumnElement[bool], by_priority: bool = False) -> list[StoredOrder]:
-    """Payments in order of arrival, or of service."""
+def where(
+    connection: Connection, *conditions: ColumnElement[bool], by_priority: bool = False, at_most: int | None = None
+) -> list[StoredOrder]:
+    """Payments in order of arrival, or of service; the first `at_most` of them."""
     first = (payments.c.priority, payments.c.position) if by_priority else ()
-    rows = connection.execute(select(payments).where(*conditions).order_by(*first, payments.c.number)).mappings().all()
+    query = select(payments).where(*conditions).order_by(*first, payments.c.number).limit(at_most)
+    rows = connection.execute(query).mappings().all()
     return [_stored(row, _legs(connection, row) if row["kind"] == Kind.BATCH.value else ()) for row in rows]
 
 

@@ -1,9 +1,9 @@
 """Statements as messages (camt.053), and what is told of the business day (admi.004)."""
 
-from collections.abc import Sequence
-from datetime import date
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
 
-from sqlalchemy import or_, select
+from sqlalchemy import Connection, or_, select
 
 from lockstep.domain.identifiers import Bic
 from lockstep.domain.money import Money
@@ -27,16 +27,24 @@ def send_statement(
 ) -> None:
     """An account's statement of a day to its owner, or to another who may ask, in pages that each add up."""
     step.books.flush()
-    stated = statements.statement(step.connection, account.number, day, step.now)
-    orders = _orders(step, stated.entries)
+    for page in statement_pages(step.connection, account, day, step.now, query_id):
+        step.send([receiver or account.owner], page)
+
+
+def statement_pages(
+    connection: Connection, account: Account, day: date, now: datetime, query_id: str | None = None
+) -> Iterator[Statement]:
+    """An account's statement of a day, in pages that each add up. Raises InvalidInput for a day that never was."""
+    stated = statements.statement(connection, account.number, day, now)
+    orders = _orders(connection, stated.entries)
     entries = [_entry(one, orders.get(one.posting), account.currency) for one in stated.entries]
     balance = stated.opening
     for start in range(0, max(1, len(entries)), PAGE):
         part = tuple(entries[start : start + PAGE])
         opening, balance = balance, balance + sum(one.signed for one in part)
-        page = Statement(
+        yield Statement(
             statement_id=f"{account.number[:20]}/{day:%Y%m%d}",
-            sequence=stated.number or statements.last_number(step.connection, account.number) + 1,
+            sequence=stated.number or statements.last_number(connection, account.number) + 1,
             account=CashAccount(owner=account.owner, number=account.number),
             since=min([stated.since, *(one.booked_at for one in part)]),
             until=stated.issued_at,
@@ -47,7 +55,6 @@ def send_statement(
             is_last=start + PAGE >= len(entries),
             query_id=query_id,
         )
-        step.send([receiver or account.owner], page)
 
 
 def send_statements(step: Step, day: date) -> None:
@@ -65,7 +72,7 @@ def tell_phase(step: Step, day: date, phase: str) -> None:
     step.send(list(step.connection.scalars(everybody)), event)
 
 
-def _orders(step: Step, entries: Sequence[StatementEntry]) -> dict[int, StoredOrder]:
+def _orders(connection: Connection, entries: Sequence[StatementEntry]) -> dict[int, StoredOrder]:
     """The payment of each posting that is one's, by the posting's number: references name it."""
     named = {one.posting: one.reference.split("/")[1] for one in entries if not one.reference.startswith("funding/")}
     found: dict[str, StoredOrder] = {}
@@ -73,7 +80,7 @@ def _orders(step: Step, entries: Sequence[StatementEntry]) -> dict[int, StoredOr
     for start in range(0, len(names), PAGE):
         part = names[start : start + PAGE]
         either = or_(payments.c.settlement_id.in_(part), payments.c.uetr.in_(part))
-        for stored in register.where(step.connection, either, payments.c.state == PaymentState.BOOKED.name):
+        for stored in register.where(connection, either, payments.c.state == PaymentState.BOOKED.name):
             found[stored.order.settlement_id or stored.order.uetr] = stored
     return {posting: found[name] for posting, name in named.items() if name in found}
 

@@ -1,14 +1,19 @@
 """The agent's step: read the mailbox, look at the node, release what is locked, sign what is decided.
 
 Its memory is the mailbox itself, re-read from the start after a restart, and the register. Every
-step may be repeated: a second release and a second publication change nothing.
+step may be repeated: a second release and a second publication change nothing. Before its first act,
+and while anything speaks against its register, it is silent.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from lockstep.agent.judging import Evidence, judge_outcome, judge_release
+from lockstep.agent.keeping import keep_logs
+from lockstep.agent.reconciling import reconcile
 from lockstep.agent.register import Register
+from lockstep.agent.signature_log import SignatureLog
 from lockstep.domain.cash import CashView
 from lockstep.domain.errors import Contradiction, LockstepError, Refused, Unavailable
 from lockstep.domain.identifiers import Bic, SettlementId, derive_message_id
@@ -21,6 +26,13 @@ from lockstep.ports import AssetLedger, AttestationBoard, CashSystem, Clock, Unr
 from lockstep.signing import Key, outcome_digest
 
 __all__ = ["Agent"]
+
+NO_SETTLEMENT = SettlementId("")
+"""In the register's steps, where one is about the agent itself."""
+RECONCILE_EVERY = timedelta(seconds=20)
+"""While it is silent; what keeps it silent is rarely mended sooner."""
+KEEP_LOGS_EVERY = 10
+"""Steps from one look at the other agents' signature logs to the next."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -43,13 +55,22 @@ class Agent:
     _watched: set[SettlementId] = field(default_factory=set)
     _released: set[SettlementId] = field(default_factory=set)
     _unended: dict[SettlementId, Attestation] = field(default_factory=dict)
-    _started: bool = False
+    _logs: tuple[SignatureLog, ...] = ()
+    _reconciled: bool = False
+    _silent_until: datetime | None = None
+    _steps: int = 0
 
     def step(self) -> bool:
         """One pass; True if anything was done. What a ledger does not answer for waits."""
-        if not self._started:
-            self._unended = {one.settlement_id: one for one in self.register.all()}
-            self._started = True
+        if not self._is_reconciled():
+            return False
+        self._steps += 1
+        try:
+            self._write_logs()
+        except Contradiction:
+            return True
+        except Unavailable:
+            return False
         self._publish_again()
         try:
             done = self._read_mail()
@@ -62,6 +83,58 @@ class Agent:
             except Unavailable:
                 continue
         return done
+
+    def _is_reconciled(self) -> bool:
+        """Whether the register is known to be complete. Until then nothing leaves, not even what it has."""
+        if self._reconciled:
+            return True
+        now = self.clock.now()
+        if self._silent_until is not None and now < self._silent_until:
+            return False
+        self._logs = tuple(
+            SignatureLog(key=key, register=self.register, board=self.board, network=self.market.network)
+            for key in self._keys
+        )
+        try:
+            forgotten = reconcile(self.register, self._logs, self.assets, self.board)
+        except Unavailable:
+            return False
+        except LockstepError as error:
+            self._be_silent(error)
+            return False
+        if forgotten:
+            self.register.note(now, "reconciled", NO_SETTLEMENT, f"{forgotten} signatures taken from the board")
+        self._unended = {one.settlement_id: one for one in self.register.all()}
+        self._reconciled = True
+        return True
+
+    def _be_silent(self, error: LockstepError) -> None:
+        self._reconciled = False
+        self._silent_until = self.clock.now() + RECONCILE_EVERY
+        self.register.note(self.clock.now(), "silent", NO_SETTLEMENT, str(error))
+
+    def _write_logs(self) -> None:
+        """The signature logs first: what they do not have does not leave. Raises Contradiction, Unavailable."""
+        look = self._steps % KEEP_LOGS_EVERY == 1
+        try:
+            for log in self._logs:
+                if look:
+                    log.mend()
+                log.write()
+        except Contradiction as error:
+            self._be_silent(error)
+            raise
+        if look:
+            self._keep_logs()
+
+    def _keep_logs(self) -> None:
+        try:
+            others = set(self.assets.epoch().agents).difference(key.address for key in self._keys)
+            doubts = keep_logs(self.register, self.board, sorted(others), self.market.network)
+        except LockstepError:
+            return
+        for settlement, doubt in doubts:
+            self.register.note(self.clock.now(), "contradiction", settlement, doubt)
 
     def _publish_again(self) -> None:
         """What it signed stays on the board until the chain shows the settlement ended, whoever clears it."""
@@ -80,7 +153,8 @@ class Agent:
             if not isinstance(item, Unreadable):
                 settlement = settlement_of(item.body)
                 self._views[settlement] = fold(self._views.get(settlement), item.body)
-                if self.register.find(settlement) is None or self._views[settlement].contradiction:
+                signed = self.register.find(settlement) is not None
+                if (not signed and not self.register.is_forgone(settlement)) or self._views[settlement].contradiction:
                     self._watched.add(settlement)
             self._cursor = sequence
         return bool(mail)
@@ -178,6 +252,10 @@ class Agent:
         )
         stored = self.register.record(attestation, (view.payment.uetr if view.payment else "camt.029",))
         self._unended[view.settlement_id] = stored
+        try:
+            self._write_logs()
+        except Contradiction:
+            return True
         self.board.publish(stored)
         self.register.note(self.clock.now(), "published", view.settlement_id, stored.result.name)
         self._watched.discard(view.settlement_id)

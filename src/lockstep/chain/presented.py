@@ -33,7 +33,10 @@ _RESULTS = {
 def _calls() -> Mapping[bytes, tuple[str, list[str]]]:
     """Name and argument types of the calls that take a proof, by selector."""
     return {
-        bytes(function_abi_to_4byte_selector(one)): (one["name"], [collapse_if_tuple(item) for item in one["inputs"]])
+        bytes(function_abi_to_4byte_selector(one)): (  # type: ignore[arg-type]
+            one["name"],
+            [collapse_if_tuple(item) for item in one["inputs"]],
+        )
         for one in artifact("DvP").abi
         if one["type"] == "function" and one["name"] in _RESULTS
     }
@@ -71,9 +74,7 @@ def attestations_in(
                 agent = recover(digest, signature)
             except InvalidInput:
                 continue
-            yield Attestation(
-                settlement_id=identifier, result=result, epoch=epoch, agent=agent, signature=signature
-            )
+            yield Attestation(settlement_id=identifier, result=result, epoch=epoch, agent=agent, signature=signature)
 
 
 def _id(network: Network, movement: Any, hash_of_terms: bytes) -> SettlementId:

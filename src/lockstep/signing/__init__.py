@@ -2,7 +2,7 @@
 
 from lockstep.signing.consent import check_order
 from lockstep.signing.keys import Key, read_keystore, recover, write_keystore
-from lockstep.signing.proof import build_proof, build_rotation_proof, is_of, verify
+from lockstep.signing.proof import build_proof, build_rotation_proof, is_by, is_of, verify
 from lockstep.signing.typed_data import (
     cash_hash,
     leg_id,
@@ -20,6 +20,7 @@ __all__ = [
     "build_rotation_proof",
     "cash_hash",
     "check_order",
+    "is_by",
     "is_of",
     "leg_id",
     "log_digest",

@@ -10,7 +10,7 @@ from lockstep.domain.order import Attestation, Epoch, LogEntry, OutcomeResult, P
 from lockstep.signing.keys import recover
 from lockstep.signing.typed_data import log_digest, outcome_digest, rotation_digest
 
-__all__ = ["build_proof", "build_rotation_proof", "is_of", "verify"]
+__all__ = ["build_proof", "build_rotation_proof", "is_by", "is_of", "verify"]
 
 
 def verify(attestation: Attestation, epoch: Epoch, network: Network) -> None:
@@ -32,13 +32,20 @@ def verify(attestation: Attestation, epoch: Epoch, network: Network) -> None:
         raise Refused("SignatureMismatch", {**subject, "actual": signer, "expected": attestation.agent})
 
 
+def is_by(attestation: Attestation, network: Network) -> bool:
+    """Whether the agent that an attestation names signed it, for this chain and contract, whatever its epoch."""
+    one = attestation
+    try:
+        return recover(outcome_digest(one.settlement_id, one.result, one.epoch, network), one.signature) == one.agent
+    except (InvalidInput, ValueError, EncodingError):
+        return False
+
+
 def is_of(entry: LogEntry, network: Network) -> bool:
     """Whether a line of a signature log is by the agent that it names, with its signature over the outcome."""
-    one = entry.attestation
     try:
-        digest = outcome_digest(one.settlement_id, one.result, one.epoch, network)
-        line = log_digest(entry.number, entry.previous, one, network)
-        return recover(digest, one.signature) == recover(line, entry.signature) == one.agent
+        line = log_digest(entry.number, entry.previous, entry.attestation, network)
+        return recover(line, entry.signature) == entry.attestation.agent and is_by(entry.attestation, network)
     except (InvalidInput, ValueError, EncodingError):
         return False
 

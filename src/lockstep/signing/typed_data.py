@@ -118,9 +118,7 @@ def outcome_digest(settlement: SettlementId, result: OutcomeResult, epoch: int, 
     )
 
 
-def outcomes_digest(
-    settlements: Sequence[SettlementId], result: OutcomeResult, epoch: int, network: Network
-) -> bytes:
+def outcomes_digest(settlements: Sequence[SettlementId], result: OutcomeResult, epoch: int, network: Network) -> bytes:
     """The 32 bytes that an agent signs for one outcome of a whole batch (IDvP.outcomesDigest)."""
     ids = keccak(b"".join(bytes.fromhex(one) for one in settlements))
     kinds = ["bytes32", "bytes32", "uint8", "uint32"]

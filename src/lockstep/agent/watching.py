@@ -19,7 +19,7 @@ from lockstep.domain.errors import Contradiction, LockstepError, Refused, Unavai
 from lockstep.domain.identifiers import Bic, SettlementId, derive_message_id
 from lockstep.domain.market import Market
 from lockstep.domain.message import Message
-from lockstep.domain.order import AssetEvent, AssetStatus, Attestation, Order
+from lockstep.domain.order import AssetEvent, AssetStatus, Attestation, Order, OutcomeResult
 from lockstep.domain.payment import PaymentState, Release
 from lockstep.flow.mirroring import fold, settlement_of
 from lockstep.ports import AssetLedger, AttestationBoard, CashSystem, Clock, Unreadable
@@ -153,11 +153,19 @@ class Agent:
             if not isinstance(item, Unreadable):
                 settlement = settlement_of(item.body)
                 self._views[settlement] = fold(self._views.get(settlement), item.body)
-                signed = self.register.find(settlement) is not None
-                if (not signed and not self.register.is_forgone(settlement)) or self._views[settlement].contradiction:
-                    self._watched.add(settlement)
+                self._watch(self._views[settlement])
             self._cursor = sequence
         return bool(mail)
+
+    def _watch(self, view: CashView) -> None:
+        """Puts a settlement on the list of those to attend to, unless it is signed, or left to the others."""
+        settlement, stored = view.settlement_id, self.register.find(view.settlement_id)
+        if view.contradiction or (stored is None and not self.register.is_forgone(settlement)):
+            self._watched.add(settlement)
+        told = view.is_never if stored and stored.result is OutcomeResult.PAID else view.is_booked
+        if stored is not None and told:
+            doubt = f"settlement {settlement}: {stored.result.name} is signed, and the mail tells the opposite"
+            self.register.note(self.clock.now(), "contradiction", settlement, doubt)
 
     def _attend(self, view: CashView) -> bool:
         settlement = view.settlement_id

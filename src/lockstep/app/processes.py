@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from lockstep.agent import Agent, DirectoryBoard, Register
+from lockstep.agent import Agent, DirectoryBoard, Register, SignatureLog, forgo, reconcile
 from lockstep.app.adapters import DirectoryMailbox, LocalWallets
 from lockstep.app.founding import AGENTS, agent_bic, found_rtgs
 from lockstep.app.home import EMBEDDED, Home
@@ -29,7 +29,16 @@ from lockstep.store import SqlBook, SqlTransactionLog, open_database
 
 Opened = TypeVar("Opened")
 
-__all__ = ["open_book", "open_engine", "open_ledger", "open_reception", "run_agent", "run_rtgs", "run_service"]
+__all__ = [
+    "open_book",
+    "open_engine",
+    "open_ledger",
+    "open_reception",
+    "reconcile_agent",
+    "run_agent",
+    "run_rtgs",
+    "run_service",
+]
 
 PAUSE_SECONDS = 0.25
 """Between two looks at ledgers that did not move."""
@@ -158,6 +167,29 @@ def run_agent(home: Home, number: int, *, rpc: str | None = None) -> None:
             clock=home.clock(),
         )
         _until_stopped(agent.step)
+
+
+def reconcile_agent(home: Home, number: int, *, rpc: str | None = None, forgo_open: bool = False) -> dict[str, int]:
+    """What an agent's register lacked, in numbers, after the agent's own check at its start; it must not run.
+
+    With `forgo_open` an agent that lost signatures goes on, and leaves what is locked now to the others. Raises
+    GapError where it would be silent for want of them, Contradiction where it stays silent for good, Unavailable.
+    """
+    market, endpoint = home.market(), rpc or home.settings().rpc
+    with _alone(home, f"agent-{number}"):
+        register, board = Register(home.register(number)), DirectoryBoard(home.attestations)
+        try:
+            assets = EvmAssetLedger(Node(endpoint), market.network)
+            logs = [
+                SignatureLog(key=key, register=register, board=board, network=market.network)
+                for key in home.agent_keys(number)
+            ]
+            if forgo_open:
+                forgone = forgo(register, logs, assets, board)
+                return {"signatures_found": len(forgone.found), "settlements_forgone": len(forgone.settlements)}
+            return {"signatures_found": reconcile(register, logs, assets, board)}
+        finally:
+            register.close()
 
 
 def run_rtgs(home: Home, *, ready: Callable[[str], None] = lambda _: None) -> None:

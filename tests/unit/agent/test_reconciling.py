@@ -278,7 +278,7 @@ def test_two_copies_of_one_register(desk: Desk, tmp_path: Path) -> None:
     other.agent.step()
     assert desk.signed() == [PAID]
     why = f"line 4 of the signature log of {US.address} is settlement {HERE} PAID"
-    assert [detail for kind, detail in other.steps() if kind == "silent"][0].startswith(why)
+    assert next(detail for kind, detail in other.steps() if kind == "silent").startswith(why)
     other.start()
     assert silence(other).startswith(why)
     with pytest.raises(Contradiction):

@@ -7,14 +7,13 @@ from lockstep.agent.board import DirectoryBoard
 from lockstep.agent.judging import judge_outcome, judge_release
 from lockstep.agent.reconciling import Forgone, forgo, reconcile
 from lockstep.agent.register import Register
-from lockstep.agent.signature_log import GapError, SignatureLog
+from lockstep.agent.signature_log import SignatureLog
 from lockstep.agent.watching import Agent
 
 __all__ = [
     "Agent",
     "DirectoryBoard",
     "Forgone",
-    "GapError",
     "Register",
     "SignatureLog",
     "forgo",

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from lockstep.agent.register import Register
-from lockstep.agent.signature_log import GapError, SignatureLog
-from lockstep.domain.errors import Contradiction
+from lockstep.agent.signature_log import SignatureLog
+from lockstep.domain.errors import Contradiction, SignaturesLost
 from lockstep.domain.identifiers import SettlementId
 from lockstep.domain.order import Attestation
 from lockstep.ports import AssetLedger, AttestationBoard
@@ -34,13 +34,13 @@ def reconcile(register: Register, logs: Sequence[SignatureLog], assets: AssetLed
     """Completes the register from the board; returns how many signatures it had forgotten.
 
     Raises Contradiction if another copy of the register signed, or the keys signed both outcomes of a settlement;
-    GapError if there are signatures that neither register nor log explains; Unavailable if a source gave no answer.
+    SignaturesLost if there are signatures that neither register nor log explains; Unavailable if a source is silent.
     """
     recovered = sum(log.recover() for log in logs)
     for attestation in _own(register, logs, assets, board):
         stored = register.find(attestation.settlement_id)
         if stored is None:
-            raise GapError(
+            raise SignaturesLost(
                 f"{attestation.agent} signed {attestation.result.name} for settlement {attestation.settlement_id}, "
                 "and neither the register nor the signature log has it: more may be forgotten"
             )
@@ -59,7 +59,7 @@ def forgo(register: Register, logs: Sequence[SignatureLog], assets: AssetLedger,
     """
     try:
         reconcile(register, logs, assets, board)
-    except GapError:
+    except SignaturesLost:
         pass
     else:
         return Forgone(found=(), settlements=())

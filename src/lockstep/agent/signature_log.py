@@ -8,17 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from lockstep.agent.register import Register
-from lockstep.domain.errors import Contradiction
+from lockstep.domain.errors import Contradiction, SignaturesLost
 from lockstep.domain.market import Network
 from lockstep.domain.order import Attestation, LogEntry
 from lockstep.ports import AttestationBoard
 from lockstep.signing import Key, is_of, log_digest
 
-__all__ = ["GapError", "SignatureLog"]
-
-
-class GapError(Contradiction):
-    """The signature log shows that signatures are forgotten, and not which."""
+__all__ = ["SignatureLog"]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -39,7 +35,7 @@ class SignatureLog:
     def recover(self) -> int:
         """Takes into the register what only the board knows; returns how many lines that were.
 
-        Raises Contradiction if another copy of this register signed, GapError if lines are missing, Unavailable.
+        Raises Contradiction if another copy of this register signed, SignaturesLost if lines are missing, Unavailable.
         """
         self._row, self._number, self._head = self.register.beginning(self.key.address)
         own = [(self._row, self._number, self._head), *self._places()]
@@ -56,7 +52,7 @@ class SignatureLog:
         for place, line in enumerate(beyond, 1):
             before = self._digest(beyond[place - 2]) if place > 1 else own[-1][2]
             if line.number != last + place:
-                raise GapError(
+                raise SignaturesLost(
                     f"the signature log of {self.key.address} has line {line.number} on the board; line "
                     f"{last + place} is neither there nor in the register, which has {last}"
                 )

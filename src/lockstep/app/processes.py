@@ -173,7 +173,7 @@ def reconcile_agent(home: Home, number: int, *, rpc: str | None = None, forgo_op
     """What an agent's register lacked, in numbers, after the agent's own check at its start; it must not run.
 
     With `forgo_open` an agent that lost signatures goes on, and leaves what is locked now to the others. Raises
-    GapError where it would be silent for want of them, Contradiction where it stays silent for good, Unavailable.
+    SignaturesLost where it would be silent for want of them, Contradiction where it stays silent for good, Unavailable.
     """
     market, endpoint = home.market(), rpc or home.settings().rpc
     with _alone(home, f"agent-{number}"):

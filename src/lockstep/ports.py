@@ -1,6 +1,6 @@
 """What the settlement logic needs of the world, as small protocols. Adapters are wired in `app`."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -18,7 +18,7 @@ from lockstep.domain.instruction import (
 )
 from lockstep.domain.journal import Entry, JournalRow
 from lockstep.domain.message import Message
-from lockstep.domain.order import AssetEvent, AssetView, Attestation, Epoch, Order, Proof
+from lockstep.domain.order import AssetEvent, AssetView, Attestation, Epoch, LogEntry, Order, OutcomeResult, Proof
 from lockstep.domain.payment import BookingNotice, CancelPayment, Payment, PaymentReport, Release, Resolution
 from lockstep.domain.statement import Statement, StatementRequest
 from lockstep.domain.trade import Reason, Trade, TradeTerms
@@ -118,6 +118,13 @@ class AssetLedger(Protocol):
         order names, whoever serves now. Raises Refused UnknownEpoch for one that never began.
         """
 
+    def presented(self, known: Mapping[SettlementId, OutcomeResult]) -> Sequence[Attestation]:
+        """The agents' signatures with which settlements were ended, as the calls to the contract carried them.
+
+        Settlements that ended as `known` says are left out. What another contract called shows no signature. Of a
+        batch each settlement has the signature over all of it. Raises Unavailable.
+        """
+
     def why_not(self, token: str, source: str, target: str, units: int) -> ContractRefused | None:
         """What a transfer would be refused for now; None: it would pass. Anyone may ask, nothing is sent."""
 
@@ -149,6 +156,22 @@ class AttestationBoard(Protocol):
 
     def attestations(self, settlement_id: SettlementId) -> Sequence[Attestation]:
         """All that is there for a settlement, unverified."""
+
+    def signed_by(self, agent: str) -> Sequence[Attestation]:
+        """All that is there under an agent's name, for whatever settlement, unverified. Raises Unavailable."""
+
+    def enter(self, entry: LogEntry, *, replace: bool = False) -> LogEntry:
+        """Leaves a line of an agent's signature log and returns what stands in its place.
+
+        Of two who enter the same number at the same moment one prevails, and both are told which, unless it is to
+        `replace`. Raises Unavailable.
+        """
+
+    def log_entry(self, agent: str, number: int) -> LogEntry | None:
+        """A line of an agent's signature log, unverified."""
+
+    def log_numbers(self, agent: str) -> Sequence[int]:
+        """Which lines of an agent's signature log are there, ascending. Raises Unavailable."""
 
 
 class SignOnceRegister(Protocol):

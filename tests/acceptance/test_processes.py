@@ -2,12 +2,16 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+
+from lockstep.agent import Register
+from lockstep.domain.order import Attestation
 
 from .running import AGENTS, COMMAND, EVERYBODY, Installation, wait_until
 from .story import EXPECTED, FIRST_DAY, WAVES, Writer, seller_reference
@@ -166,6 +170,38 @@ def test_trades_are_shown(small: Installation, tmp_path: Path) -> None:
     assert code == 1
     assert shown.count("\n") == 1
     assert "trade: 'no such trade' breaks the rule: the beginning of one trade's id or its reference; 0 fit" in shown
+
+
+def test_an_agent_that_lost_its_register(small: Installation, tmp_path: Path) -> None:
+    """It takes back from the board what it signed; where the board lost it too, it is silent until told to go on."""
+    if not small.book.trades():
+        test_a_day_with_restarts_of_everything(small, tmp_path)
+    signed = {number: signatures(small, number) for number in range(1, 5)}
+    number = next(one for one, rows in signed.items() if rows)
+    (there,) = signed[number]
+    register = small.home.register(number)
+    for file in register.parent.glob(f"{number}.db*"):
+        file.unlink()
+    assert small.json("agent", "reconcile", str(number)) == {"signatures_found": 1}
+    assert signatures(small, number) == [there]
+    for file in register.parent.glob(f"{number}.db*"):
+        file.unlink()
+    shutil.rmtree(small.home.attestations / "logs" / there.agent)
+    code, said = small.run("agent", "reconcile", str(number))
+    assert code == 1 and f"{there.agent} signed PAID for settlement {there.settlement_id}" in said
+    assert "more may be forgotten" in said
+    found = small.json("agent", "reconcile", str(number), "--forgo-open")
+    assert found == {"signatures_found": 1, "settlements_forgone": 1}, "and the trade that waits for money is left"
+    assert small.json("agent", "reconcile", str(number)) == {"signatures_found": 0}
+    assert signatures(small, number) == [there]
+
+
+def signatures(installation: Installation, number: int) -> list[Attestation]:
+    register = Register(installation.home.register(number))
+    try:
+        return list(register.all())
+    finally:
+        register.close()
 
 
 @pytest.mark.parametrize("role", ["service", "agent-1", "rtgs"])

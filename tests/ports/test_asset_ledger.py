@@ -10,7 +10,7 @@ from ledger_venues import AGENTS, BUYER, SELLER, STRANGER, UNITS, ChainVenue, Fa
 from lockstep.domain.errors import ContractRefused, Refused
 from lockstep.domain.identifiers import SettlementId, TradeId
 from lockstep.domain.order import AssetStatus, OutcomeResult, Proof
-from lockstep.signing import settlement_id
+from lockstep.signing import settlement_id, verify
 from lockstep.testing.fakes import MORNING, FakeTransactionLog, key
 
 PAID, NEVER = OutcomeResult.PAID, OutcomeResult.NEVER
@@ -322,6 +322,28 @@ def test_why_not(venue: Venue) -> None:
     venue.suspend(BUYER)
     stopped = ask(venue.token, SELLER.address, BUYER.address, 1)
     assert stopped is not None and (stopped.name, stopped.details["wallet"]) == ("NotEligible", BUYER.address)
+
+
+def test_what_was_presented(venue: Venue) -> None:
+    """Each agent's own signature comes back from the calls that ended settlements, as it left."""
+    kept, paid, given, recorded = (venue.order(nonce=number) for number in range(4))
+    for order in (kept, paid, given, recorded):
+        venue.lock(order)
+    assert venue.ledger.presented({}) == []
+    venue.settle(paid, venue.proof(paid, PAID, (0, 1, 3)))
+    venue.ledger.give_back(venue.id(given), given, venue.proof(given, NEVER, (1, 2, 3)))
+    venue.record_paid(recorded, venue.proof(recorded, PAID, (0, 2, 3)))
+    venue.mine()
+    found = {(one.settlement_id, one.result, one.agent): one for one in venue.ledger.presented({})}
+    assert set(found) == {
+        (venue.id(order), result, AGENTS[place].address)
+        for order, result, places in ((paid, PAID, (0, 1, 3)), (given, NEVER, (1, 2, 3)), (recorded, PAID, (0, 2, 3)))
+        for place in places
+    }
+    for one in found.values():
+        verify(one, venue.ledger.epoch(), venue.network)
+    known = {venue.id(paid): PAID, venue.id(given): PAID}
+    assert {one.settlement_id for one in venue.ledger.presented(known)} == {venue.id(given), venue.id(recorded)}
 
 
 def test_gas(venue: Venue) -> None:

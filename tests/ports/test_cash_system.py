@@ -1,215 +1,199 @@
-"""One suite for every `ports.CashSystem`: in the same process, over HTTP, and through a directory drop."""
+"""The conformance suite of `ports.CashSystem` on our own, and what its doors have besides."""
 
-import dataclasses
-import hashlib
+import json
+import os
 import socket
+import subprocess
+import sys
 import threading
-from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime
+from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+from cash_venues import AGENTS, BANK, DOORS, NOW, RTGS, SERVICE, FakeBench, SimulatorBench, secret
 from sqlalchemy import create_engine, text
 
-from lockstep.cash import DirectCashSystem, DirectoryCashSystem, HttpCashSystem
-from lockstep.domain.errors import InvalidInput, Refused, Unavailable
-from lockstep.domain.identifiers import Bic, SettlementId, derive_uetr
+from lockstep.cash import HttpCashSystem
+from lockstep.domain.errors import InvalidInput, LockstepError, Refused, Unavailable
+from lockstep.domain.identifiers import SettlementId
 from lockstep.domain.message import Message
-from lockstep.domain.money import Money
-from lockstep.domain.payment import (
-    CancelPayment,
-    CashAccount,
-    Payment,
-    PaymentReport,
-    PaymentState,
-    Release,
-    Resolution,
-)
-from lockstep.ports import CashBody, CashSystem, Unreadable
-from lockstep.rtgs import Role, Rtgs, door
-from lockstep.rtgs.drop import DirectoryDoor
+from lockstep.domain.notice import Rejection
+from lockstep.domain.payment import Release
+from lockstep.iso20022 import read
+from lockstep.ports import CashBody, Unreadable
+from lockstep.testing.cash_bench import configured
+from lockstep.testing.cash_conformance import VARIABLE, Bench, CashSystemConformance
 
-RTGS, SERVICE, AGENT, BANK = (Bic(f"{name}DEFFXXX") for name in ("CBNK", "LSTP", "AGNT", "BANK"))
-NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
-SETTLEMENT = SettlementId(hashlib.sha256(b"settlement").hexdigest())
-PAYMENT = Payment(
-    uetr=derive_uetr(SETTLEMENT, 1),
-    instruction_id="I1",
-    end_to_end_id="E1",
-    amount=Money(currency="EUR", amount=10_000),
-    settlement_date=date(2026, 11, 20),
-    debtor=CashAccount(owner=BANK, number="PAYER"),
-    creditor=CashAccount(owner=BANK, number="PAYEE"),
-    settlement_id=SETTLEMENT,
-    salt="0" * 32,
-    pay_by=datetime(2026, 11, 20, 16, tzinfo=UTC),
-)
+SETTLEMENT = SettlementId("5e" * 32)
+HOW_TO = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "replace-the-rtgs.md"
 
 
-class Noon:
-    def now(self) -> datetime:
-        return NOW
+class TestFake(CashSystemConformance):
+    @pytest.fixture
+    def bench(self) -> Bench:
+        return FakeBench.open()
 
 
-def secret(party: Bic) -> str:
-    return f"{party}-secret-key"
+class TestSimulator(CashSystemConformance):
+    @pytest.fixture(params=DOORS)
+    def bench(self, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
+        bench = SimulatorBench.open(tmp_path, request.param)
+        yield bench
+        bench.close()
 
 
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/rtgs.db"
+# --- the suite itself, as a bank runs it
 
 
-@pytest.fixture
-def rtgs(url: str) -> Iterator[Rtgs]:
-    rtgs = Rtgs(url, Noon(), bic=RTGS)
-    desk = rtgs.operator
-    for party, role in ((SERVICE, Role.INSTRUCTING), (AGENT, Role.AGENT), (BANK, Role.PARTICIPANT)):
-        desk.register_party(party, role, secret(party))
-    desk.set_quorum(1)
-    desk.open_day(NOW.date())
-    for number in ("PAYER", "PAYEE"):
-        desk.open_account(BANK, number, "EUR")
-    desk.fund("PAYER", Money(currency="EUR", amount=10_000), "opening")
-    desk.set_mandate("PAYER", Money(currency="EUR", amount=10_000), NOW.date())
-    yield rtgs
-    rtgs.close()
-
-
-Connect = Callable[[Bic], CashSystem]
-
-
-@pytest.fixture(params=["direct", "http", "directory"])
-def connect(request: pytest.FixtureRequest, rtgs: Rtgs, tmp_path: Path) -> Iterator[Connect]:
-    """Gives any party its view of the same RTGS."""
-    if request.param == "direct":
-        yield lambda party: DirectCashSystem(rtgs.handle, rtgs.mailbox, party)
-        return
-    if request.param == "directory":
-        drop = DirectoryDoor(rtgs, tmp_path / "drop", (SERVICE, AGENT, BANK))
-        yield lambda party: DirectoryCashSystem(tmp_path / "drop" / party, party, 5, drop.sweep)
-        drop.close()
-        return
-    opened: list[HttpCashSystem] = []
-
-    def over_http(party: Bic) -> CashSystem:
-        opened.append(HttpCashSystem("http://{}:{}".format(*listening.getsockname()), party, secret(party), 5))
-        return opened[-1]
-
-    with door.listen() as listening:
-        server = door.server(rtgs)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        yield over_http
-        for system in opened:
-            system.close()
-        server.should_exit = True
-        thread.join(5)
-        assert not thread.is_alive()
-
-
-def message(body: CashBody, sender: Bic = SERVICE, message_id: str = "M1") -> Message[CashBody]:
-    return Message(sender=sender, receiver=RTGS, message_id=message_id, created=NOW, body=body)
-
-
-def bodies(system: CashSystem) -> list[object]:
-    mail = [item for _, item in system.receive(0)]
-    assert all(isinstance(item, Message) for item in mail)
-    return [item.body for item in mail if isinstance(item, Message)]
-
-
-def test_a_payment_from_both_sides(connect: Connect) -> None:
-    service, agent = connect(SERVICE), connect(AGENT)
-    assert service.receive(0) == []
-    service.send(message(PAYMENT))
-    (held,) = bodies(agent)
-    assert isinstance(held, PaymentReport)
-    assert (held.state, held.payment) == (PaymentState.HELD, PAYMENT)
-    agent.send(message(Release(uetr=PAYMENT.uetr, settlement_id=SETTLEMENT), AGENT))
-    states = [body.state for body in bodies(service) if isinstance(body, PaymentReport)]
-    assert states == [PaymentState.HELD, PaymentState.BOOKED]
-    assert len(bodies(agent)) == len(bodies(service)) == 4
-
-
-def test_mail_is_paged_and_read_again(connect: Connect) -> None:
-    service = connect(SERVICE)
-    service.send(message(PAYMENT))
-    connect(AGENT).send(message(Release(uetr=PAYMENT.uetr, settlement_id=SETTLEMENT), AGENT))
-    whole = service.receive(0)
-    assert [sequence for sequence, _ in whole] == [1, 2, 3, 4]
-    assert [*service.receive(0, 3), *service.receive(3, 3)] == whole == service.receive(0)
-    assert service.receive(4) == []
-
-
-def test_sending_twice_is_harmless(connect: Connect) -> None:
-    service = connect(SERVICE)
-    for _ in range(2):
-        service.send(message(PAYMENT))
-    service.send(dataclasses.replace(message(PAYMENT), possible_duplicate=True))
-    assert len(bodies(service)) == 1
-
-
-def test_a_cancellation_is_answered(connect: Connect) -> None:
-    service = connect(SERVICE)
-    cancel = CancelPayment(
-        case_id="C1",
-        uetr=PAYMENT.uetr,
-        original_message_id="M1",
-        original_amount=PAYMENT.amount,
-        original_settlement_date=PAYMENT.settlement_date,
-        settlement_id=SETTLEMENT,
-        salt=PAYMENT.salt,
+def run_suite(folder: Path, named: str, *arguments: str) -> tuple[int, str]:
+    environment = {**os.environ, VARIABLE: named, "PYTHONPATH": os.pathsep.join([str(folder), *sys.path])}
+    command = [sys.executable, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", "-p", "no:ape_test", "--pyargs"]
+    done = subprocess.run(
+        [*command, "lockstep.testing.cash_conformance", *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
-    service.send(message(cancel))
-    for system in (service, connect(AGENT)):
-        (resolution,) = bodies(system)
-        assert isinstance(resolution, Resolution)
-        assert resolution.settlement_id == SETTLEMENT
+    return done.returncode, done.stdout + done.stderr
 
 
-def test_a_refusal_by_name_carries_its_operands(connect: Connect) -> None:
-    with pytest.raises(Refused) as refused:
-        connect(AGENT).send(message(Release(uetr=PAYMENT.uetr, settlement_id=SETTLEMENT), AGENT))
-    assert refused.value.name == "PaymentUnknown"
-    assert refused.value.details == {
+def test_the_how_tos_example_runs(tmp_path: Path) -> None:
+    """As the page has it, word for word: what its bench cannot do is skipped with what stays untested."""
+    (example,) = [part.partition("```")[0] for part in HOW_TO.read_text().split("```python\n")[1:]]
+    (tmp_path / "our_bench.py").write_text(example)
+    code, said = run_suite(tmp_path, "our_bench:open_bench")
+    assert code == 0, said
+    assert "passed" in said and "the bench has no restart" in said and "the bench has no close_day" in said
+
+
+def test_a_system_that_books_without_the_agents_fails_it(tmp_path: Path) -> None:
+    """The suite is worth something: a gateway that counts one release as the quorum is found out."""
+    (example,) = [part.partition("```")[0] for part in HOW_TO.read_text().split("```python\n")[1:]]
+    (tmp_path / "our_bench.py").write_text(example.replace("quorum=2)  # the gateway's", "quorum=1)"))
+    code, said = run_suite(tmp_path, "our_bench:open_bench", "-k", "held_then_booked")
+    assert code == 1 and "one agent counts once" in said, said
+
+
+@pytest.mark.parametrize(
+    ("named", "rule"),
+    [
+        ("our_bench", "module:factory"),
+        ("nowhere_to_be_found:open_bench", "importable: No module named"),
+        ("builtins:dict", "a factory of a lockstep.testing.cash_conformance.Bench"),
+    ],
+)
+def test_a_variable_that_names_no_bench(monkeypatch: pytest.MonkeyPatch, named: str, rule: str) -> None:
+    monkeypatch.setenv(VARIABLE, named)
+    with pytest.raises(InvalidInput) as caught:
+        configured()
+    assert caught.value.field == VARIABLE and rule in caught.value.rule
+
+
+# --- the same words at every door
+
+PAYMENT = CashSystemConformance.payment(FakeBench.open(), SETTLEMENT, salt="0" * 32)
+MESSAGE: Message[CashBody] = Message(sender=SERVICE, receiver=RTGS, message_id="M1", created=NOW, body=PAYMENT)
+RELEASE = Message(
+    sender=AGENTS[0],
+    receiver=RTGS,
+    message_id="R1",
+    created=NOW,
+    body=Release(uetr=PAYMENT.uetr, settlement_id=SETTLEMENT),
+)
+
+
+def refusals(bench: SimulatorBench) -> list[tuple[str, dict[str, str]]]:
+    """Name and operands of each refusal that a door can bring."""
+    found = []
+
+    def send(party: object, message: Message[CashBody]) -> None:
+        with pytest.raises(LockstepError) as caught:
+            bench.system(party).send(message)  # type: ignore[arg-type]
+        error = caught.value
+        if isinstance(error, Refused):
+            found.append((error.name, {key: str(value) for key, value in error.details.items()}))
+        else:
+            assert isinstance(error, InvalidInput)
+            found.append(("", {"field": error.field, "value": str(error.value), "rule": error.rule}))
+
+    send(AGENTS[0], RELEASE)
+    bench.system(SERVICE).send(MESSAGE)
+    send(SERVICE, replace(MESSAGE, receiver=BANK))
+    send(BANK, MESSAGE)
+    send(BANK, replace(MESSAGE, sender=BANK))
+    send(SERVICE, replace(MESSAGE, body=replace(PAYMENT, end_to_end_id="other")))
+    send(SERVICE, replace(MESSAGE, message_id="M2", body=replace(PAYMENT, end_to_end_id="other")))
+    second = CashSystemConformance.payment(bench, SETTLEMENT, 2, salt="0" * 32)
+    send(SERVICE, replace(MESSAGE, message_id="M3", body=second))
+    send(AGENTS[0], replace(RELEASE, body=replace(RELEASE.body, settlement_id=SettlementId("cd" * 32))))
+    cancellation = CashSystemConformance.cancellation(PAYMENT, "C1")
+    send(SERVICE, replace(MESSAGE, message_id="M4", body=replace(cancellation, salt="1" * 32)))
+    bench.system(SERVICE).send(replace(MESSAGE, message_id="M5", body=cancellation))
+    send(AGENTS[0], RELEASE)
+    return found
+
+
+def test_every_door_refuses_in_the_same_words(tmp_path: Path) -> None:
+    told = {}
+    for name in DOORS:
+        (tmp_path / name).mkdir()
+        bench = SimulatorBench.open(tmp_path / name, name)
+        told[name] = refusals(bench)
+        bench.close()
+    assert [name for name, _ in told["direct"]] == [
+        "PaymentUnknown", "", "SenderMismatch", "NotAuthorised", "MessageConflict", "UetrConflict",
+        "SettlementConflict", "PaymentMismatch", "PaymentMismatch", "PaymentEnded",
+    ]  # fmt: skip
+    assert all(set(details) == {"field", "value", "rule"} for _, details in told["direct"])
+    assert told["direct"][0][1] == {
         "field": "UETR",
         "value": PAYMENT.uetr,
         "rule": "the UETR of a payment that is held",
     }
+    for name in DOORS[1:]:
+        assert told[name] == told["direct"], name
 
 
-@pytest.mark.parametrize(
-    ("party", "sender", "name"), [(BANK, BANK, "NotAuthorised"), (BANK, SERVICE, "SenderMismatch")]
-)
-def test_who_may_not_is_refused(connect: Connect, party: Bic, sender: Bic, name: str) -> None:
-    with pytest.raises(Refused) as refused:
-        connect(party).send(message(PAYMENT, sender))
-    assert refused.value.name == name
+def test_what_an_admi_002_says(tmp_path: Path) -> None:
+    """The directory's answer, for people and for programs."""
+    bench = SimulatorBench.open(tmp_path, "directory")
+    with pytest.raises(Refused):
+        bench.system(AGENTS[0]).send(RELEASE)
+    (answer,) = (tmp_path / "drop" / AGENTS[0] / "error").glob("*.admi.002.xml")
+    message = read(answer.read_bytes())
+    assert (message.sender, message.receiver, message.created) == (RTGS, AGENTS[0], NOW)
+    body = message.body
+    assert isinstance(body, Rejection)
+    rule = "the UETR of a payment that is held"
+    assert (body.related_message_id, body.code, body.rejected_at) == ("R1", "PaymentUnknown", NOW)
+    assert (body.location, body.description) == ("UETR", rule)
+    assert json.loads(body.additional or "") == {"field": "UETR", "value": PAYMENT.uetr, "rule": rule}
+    assert (answer.parent / "R1-1.xml").exists() and list((tmp_path / "drop" / AGENTS[0] / "archive").iterdir()) == []
+    bench.close()
 
 
-def test_bad_content_names_field_value_and_rule(connect: Connect) -> None:
-    elsewhere = dataclasses.replace(message(PAYMENT), receiver=BANK)
-    with pytest.raises(InvalidInput) as invalid:
-        connect(SERVICE).send(elsewhere)
-    assert (invalid.value.field, invalid.value.value) == ("AppHdr/To", BANK)
-    assert RTGS in invalid.value.rule
-
-
-def test_unreadable_mail_is_set_apart_and_blocks_nothing(connect: Connect, url: str) -> None:
+@pytest.mark.parametrize("name", DOORS)
+def test_unreadable_mail_is_set_apart_and_blocks_nothing(name: str, tmp_path: Path) -> None:
     """Broken XML, and a message that was meant for somebody else."""
-    service = connect(SERVICE)
-    service.send(message(PAYMENT))
-    engine = create_engine(url)
+    bench = SimulatorBench.open(tmp_path, name)
+    service = bench.system(SERVICE)
+    service.send(MESSAGE)
+    engine = create_engine(f"sqlite:///{tmp_path}/rtgs.db")
     with engine.begin() as connection:
         for sequence, data in ((2, "'<broken>'"), (3, "(SELECT data FROM outbox WHERE receiver = :agent)")):
             connection.execute(
                 text(f"INSERT INTO outbox VALUES (:service, {sequence}, '', FALSE, CAST({data} AS BLOB), 0)"),
-                {"service": SERVICE, **({"agent": AGENT} if sequence == 3 else {})},
+                {"service": SERVICE, **({"agent": AGENTS[0]} if sequence == 3 else {})},
             )
     engine.dispose()
-    service.send(message(PAYMENT, message_id="M2"))
-    connect(AGENT).send(message(Release(uetr=PAYMENT.uetr, settlement_id=SETTLEMENT), AGENT))
+    service.send(replace(MESSAGE, message_id="M2"))
+    for place, agent in enumerate(AGENTS[:2]):
+        bench.system(agent).send(replace(RELEASE, sender=agent, message_id=f"R{place}"))
     mail = service.receive(0)
     assert [sequence for sequence, _ in mail] == [1, 2, 3, 4, 5, 6]
     assert [type(item) for _, item in mail] == [Message, Unreadable, Unreadable, Message, Message, Message]
@@ -219,6 +203,10 @@ def test_unreadable_mail_is_set_apart_and_blocks_nothing(connect: Connect, url: 
     assert broken.data == b"<broken>"
     assert isinstance(broken.error, InvalidInput)
     assert "AppHdr/To" in str(anothers.error)
+    bench.close()
+
+
+# --- strange answers over HTTP
 
 
 @pytest.fixture
@@ -268,7 +256,7 @@ def test_no_answer_means_that_nothing_is_known(odd_server: tuple[str, dict[str, 
         with pytest.raises(Unavailable):
             system.receive(0)
         with pytest.raises(Unavailable):
-            system.send(message(PAYMENT))
+            system.send(MESSAGE)
     system.close()
 
 
@@ -277,7 +265,7 @@ def test_silence_and_absence_are_unavailable() -> None:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         system = HttpCashSystem(url, SERVICE, secret(SERVICE), 0.05)
         with pytest.raises(Unavailable):
-            system.send(message(PAYMENT))
+            system.send(MESSAGE)
         with pytest.raises(Unavailable):
             system.receive(0)
     with pytest.raises(Unavailable):

@@ -6,22 +6,14 @@ from pathlib import Path
 
 import pytest
 import trustme
-from test_cash_system import RTGS, SERVICE, Noon, secret
+from cash_venues import NOW, RTGS, SERVICE, pem, secret
 
 from lockstep.cash import Certificates, HttpCashSystem
 from lockstep.domain.errors import Unavailable
 from lockstep.rtgs import Role, Rtgs, door
+from lockstep.testing.fakes import FakeClock
 
 System = Callable[[Certificates | None], HttpCashSystem]
-
-
-def pem(folder: Path, authority: trustme.CA, name: str) -> tuple[Path, Path]:
-    """A certificate of `name` and its key, as files."""
-    issued = authority.issue_cert(name)
-    paths = folder / f"{name}.pem", folder / f"{name}.key"
-    issued.cert_chain_pems[0].write_to_path(paths[0])
-    issued.private_key_pem.write_to_path(paths[1])
-    return paths
 
 
 @pytest.fixture
@@ -37,7 +29,7 @@ def root(authority: trustme.CA, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def connect(authority: trustme.CA, root: Path, tmp_path: Path) -> Iterator[System]:
-    rtgs = Rtgs(f"sqlite:///{tmp_path}/rtgs.db", Noon(), bic=RTGS)
+    rtgs = Rtgs(f"sqlite:///{tmp_path}/rtgs.db", FakeClock(NOW), bic=RTGS)
     rtgs.operator.register_party(SERVICE, Role.INSTRUCTING, secret(SERVICE))
     certificate, key = pem(tmp_path, authority, "127.0.0.1")
     tls = door.Tls(certificate=certificate, key=key, callers_authority=root)

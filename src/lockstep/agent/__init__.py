@@ -5,7 +5,19 @@ It trusts nobody's word but those two: not the operator's, not the other agents'
 
 from lockstep.agent.board import DirectoryBoard
 from lockstep.agent.judging import judge_outcome, judge_release
+from lockstep.agent.reconciling import Forgone, forgo, reconcile
 from lockstep.agent.register import Register
+from lockstep.agent.signature_log import SignatureLog
 from lockstep.agent.watching import Agent
 
-__all__ = ["Agent", "DirectoryBoard", "Register", "judge_outcome", "judge_release"]
+__all__ = [
+    "Agent",
+    "DirectoryBoard",
+    "Forgone",
+    "Register",
+    "SignatureLog",
+    "forgo",
+    "judge_outcome",
+    "judge_release",
+    "reconcile",
+]

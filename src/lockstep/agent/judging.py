@@ -66,6 +66,9 @@ def judge_outcome(evidence: Evidence) -> OutcomeResult | None:
         return OutcomeResult.PAID
     if cash.is_never:
         _final_order(evidence)
+        paid = [event.name for event in evidence.history if event.name in ("PaidRecorded", "Settled")]
+        if paid:
+            raise _refused(evidence, "EndedOtherwise", actual=paid[-1], expected="no proof of PAID on the chain")
         return OutcomeResult.NEVER
     return None
 

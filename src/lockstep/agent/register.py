@@ -1,16 +1,17 @@
 """The sign-once register: one file, one outcome per settlement, on disk before a signature leaves.
 
-SQLite with FULL synchronisation. Rows are never changed; the primary key is the rule.
+SQLite with FULL synchronisation. Rows are never changed; the primary key is the rule. Beside what this
+agent signed it keeps the lines of the other agents' signature logs, for when they lose them.
 """
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
 from lockstep.domain.errors import Contradiction
 from lockstep.domain.identifiers import SettlementId
-from lockstep.domain.order import Attestation, OutcomeResult
+from lockstep.domain.order import Attestation, LogEntry, OutcomeResult
 
 __all__ = ["Register"]
 
@@ -18,6 +19,15 @@ _TABLES = """
 CREATE TABLE IF NOT EXISTS outcome (
     settlement_id TEXT PRIMARY KEY, result INTEGER NOT NULL, epoch INTEGER NOT NULL,
     agent TEXT NOT NULL, signature BLOB NOT NULL, sources TEXT NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS forgone (settlement_id TEXT PRIMARY KEY) STRICT;
+CREATE TABLE IF NOT EXISTS anew (
+    agent TEXT PRIMARY KEY, after_row INTEGER NOT NULL, number INTEGER NOT NULL, previous TEXT NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS peer_log (
+    agent TEXT NOT NULL, number INTEGER NOT NULL, previous TEXT NOT NULL,
+    settlement_id TEXT NOT NULL, result INTEGER NOT NULL, epoch INTEGER NOT NULL, signature BLOB NOT NULL,
+    log_signature BLOB NOT NULL, PRIMARY KEY (agent, number)
 ) STRICT;
 CREATE TABLE IF NOT EXISTS step (
     number INTEGER PRIMARY KEY, at TEXT NOT NULL, kind TEXT NOT NULL,
@@ -42,6 +52,11 @@ class Register:
 
     def record(self, attestation: Attestation, sources: Sequence[str]) -> Attestation:
         """Stores it, or finds it stored. Raises Contradiction if the other outcome was signed before."""
+        stored = self._insert(attestation, sources)
+        self._on_commit("signed")
+        return stored
+
+    def _insert(self, attestation: Attestation, sources: Sequence[str]) -> Attestation:
         self._database.execute(
             "INSERT OR IGNORE INTO outcome VALUES (?, ?, ?, ?, ?, ?)",
             (
@@ -60,7 +75,6 @@ class Register:
                 f"settlement {attestation.settlement_id}: {stored.result.name} is signed, "
                 f"{attestation.result.name} never can be"
             )
-        self._on_commit("signed")
         return stored
 
     def find(self, settlement_id: SettlementId) -> Attestation | None:
@@ -71,6 +85,87 @@ class Register:
     def all(self) -> Sequence[Attestation]:
         """Everything ever signed, in the order of signing."""
         return self._select("ORDER BY rowid")
+
+    def signed_as(self, agent: str, after: int) -> Sequence[tuple[int, Attestation]]:
+        """What was signed under one key, in the order of signing: (row, attestation), rows above `after`."""
+        rows = self._database.execute(
+            "SELECT rowid, settlement_id, result, epoch, agent, signature FROM outcome "
+            "WHERE agent = ? AND rowid > ? ORDER BY rowid",
+            (agent, after),
+        )
+        return [(int(row[0]), _attestation(*row[1:])) for row in rows]
+
+    def beginning(self, agent: str) -> tuple[int, int, str]:
+        """Where a key's signature log begins here: after which row, after which number, and that line's digest."""
+        found = self._database.execute("SELECT after_row, number, previous FROM anew WHERE agent = ?", (agent,))
+        row = found.fetchone()
+        return (0, 0, "0" * 64) if row is None else (int(row[0]), int(row[1]), str(row[2]))
+
+    def begin_anew(
+        self,
+        beginnings: Mapping[str, tuple[int, str]],
+        forgone: Collection[SettlementId],
+        found: Collection[Attestation],
+    ) -> None:
+        """Goes on after a loss: `found` is what is known to have been signed, `forgone` is never signed by this agent.
+
+        Each key's log goes on after the number and digest in `beginnings`. In one transaction, by hand of the
+        agent's keeper. Raises Contradiction, and stores nothing, if both outcomes of a settlement were signed.
+        """
+        self._database.execute("BEGIN IMMEDIATE")
+        try:
+            for one in found:
+                self._insert(one, ("found",))
+            self._database.executemany("INSERT OR IGNORE INTO forgone VALUES (?)", [(one,) for one in forgone])
+            for agent, (number, previous) in beginnings.items():
+                self._database.execute(
+                    "INSERT OR REPLACE INTO anew SELECT ?, COALESCE(MAX(rowid), 0), ?, ? FROM outcome",
+                    (agent, number, previous),
+                )
+            self._database.execute("COMMIT")
+        except BaseException:
+            self._database.execute("ROLLBACK")
+            raise
+        self._on_commit("begun anew")
+
+    def is_forgone(self, settlement_id: SettlementId) -> bool:
+        """Whether this agent leaves a settlement to the others, as it may have forgotten what it signed for it."""
+        found = self._database.execute("SELECT 1 FROM forgone WHERE settlement_id = ?", (settlement_id,))
+        return found.fetchone() is not None
+
+    def keep(self, entry: LogEntry) -> None:
+        """Stores a line of another agent's signature log, verified; one per number."""
+        one = entry.attestation
+        self._database.execute(
+            "INSERT OR IGNORE INTO peer_log VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                one.agent,
+                entry.number,
+                entry.previous,
+                one.settlement_id,
+                int(one.result),
+                one.epoch,
+                one.signature,
+                entry.signature,
+            ),
+        )
+
+    def kept(self, agent: str, after: int = 0) -> Sequence[LogEntry]:
+        """The lines of another agent's signature log that are kept here, by number, those above `after`."""
+        rows = self._database.execute(
+            "SELECT number, previous, log_signature, settlement_id, result, epoch, agent, signature FROM peer_log "
+            "WHERE agent = ? AND number > ? ORDER BY number",
+            (agent, after),
+        )
+        return [
+            LogEntry(number=row[0], previous=row[1], signature=row[2], attestation=_attestation(*row[3:]))
+            for row in rows
+        ]
+
+    def last_kept(self, agent: str) -> int:
+        """The highest number of another agent's signature log that is kept here; 0: none."""
+        found = self._database.execute("SELECT MAX(number) FROM peer_log WHERE agent = ?", (agent,)).fetchone()
+        return int(found[0] or 0)
 
     def note(self, at: datetime, kind: str, settlement_id: SettlementId, detail: str = "") -> None:
         """Writes down a step; once per (kind, settlement, detail)."""
@@ -94,13 +189,14 @@ class Register:
         rows = self._database.execute(
             f"SELECT settlement_id, result, epoch, agent, signature FROM outcome {clause}", parameters
         )
-        return [
-            Attestation(
-                settlement_id=SettlementId(settlement),
-                result=OutcomeResult(result),
-                epoch=epoch,
-                agent=agent,
-                signature=signature,
-            )
-            for settlement, result, epoch, agent, signature in rows
-        ]
+        return [_attestation(*row) for row in rows]
+
+
+def _attestation(settlement: str, result: int, epoch: int, agent: str, signature: bytes) -> Attestation:
+    return Attestation(
+        settlement_id=SettlementId(settlement),
+        result=OutcomeResult(result),
+        epoch=epoch,
+        agent=agent,
+        signature=signature,
+    )

@@ -1,21 +1,25 @@
 """The agent's step: read the mailbox, look at the node, release what is locked, sign what is decided.
 
 Its memory is the mailbox itself, re-read from the start after a restart, and the register. Every
-step may be repeated: a second release and a second publication change nothing.
+step may be repeated: a second release and a second publication change nothing. Before its first act,
+and while anything speaks against its register, it is silent.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from lockstep.agent.judging import Evidence, judge_outcome, judge_release
+from lockstep.agent.keeping import keep_logs
+from lockstep.agent.reconciling import reconcile
 from lockstep.agent.register import Register
+from lockstep.agent.signature_log import SignatureLog
 from lockstep.domain.cash import CashView
 from lockstep.domain.errors import Contradiction, LockstepError, Refused, Unavailable
 from lockstep.domain.identifiers import Bic, SettlementId, derive_message_id, derive_uetr
 from lockstep.domain.market import Market
 from lockstep.domain.message import Message
-from lockstep.domain.order import AssetEvent, AssetStatus, Attestation, Order
+from lockstep.domain.order import AssetEvent, AssetStatus, Attestation, Order, OutcomeResult
 from lockstep.domain.payment import PaymentState, Release
 from lockstep.flow.asking import due, is_open, status_request
 from lockstep.flow.mirroring import fold, said_by, settlement_of
@@ -23,6 +27,13 @@ from lockstep.ports import AssetLedger, AttestationBoard, CashSystem, Clock, Unr
 from lockstep.signing import Key, outcome_digest
 
 __all__ = ["Agent"]
+
+NO_SETTLEMENT = SettlementId("")
+"""In the register's steps, where one is about the agent itself."""
+RECONCILE_EVERY = timedelta(seconds=20)
+"""While it is silent; what keeps it silent is rarely mended sooner."""
+KEEP_LOGS_EVERY = 10
+"""Steps from one look at the other agents' signature logs to the next."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -49,13 +60,22 @@ class Agent:
     """Since when a locked settlement's payment has no end here, and when it was last asked for."""
     _closed: set[SettlementId] = field(default_factory=set)
     """Locked settlements that nothing more is to be asked of."""
-    _started: bool = False
+    _logs: tuple[SignatureLog, ...] = ()
+    _reconciled: bool = False
+    _silent_until: datetime | None = None
+    _steps: int = 0
 
     def step(self) -> bool:
         """One pass; True if anything was done. What a ledger does not answer for waits."""
-        if not self._started:
-            self._unended = {one.settlement_id: one for one in self.register.all()}
-            self._started = True
+        if not self._is_reconciled():
+            return False
+        self._steps += 1
+        try:
+            self._write_logs()
+        except Contradiction:
+            return True
+        except Unavailable:
+            return False
         self._publish_again()
         try:
             done = self._read_mail()
@@ -101,6 +121,58 @@ class Agent:
             self.register.note(now, "status refused", settlement, str(error))
         return True
 
+    def _is_reconciled(self) -> bool:
+        """Whether the register is known to be complete. Until then nothing leaves, not even what it has."""
+        if self._reconciled:
+            return True
+        now = self.clock.now()
+        if self._silent_until is not None and now < self._silent_until:
+            return False
+        self._logs = tuple(
+            SignatureLog(key=key, register=self.register, board=self.board, network=self.market.network)
+            for key in self._keys
+        )
+        try:
+            forgotten = reconcile(self.register, self._logs, self.assets, self.board)
+        except Unavailable:
+            return False
+        except LockstepError as error:
+            self._be_silent(error)
+            return False
+        if forgotten:
+            self.register.note(now, "reconciled", NO_SETTLEMENT, f"{forgotten} signatures taken from the board")
+        self._unended = {one.settlement_id: one for one in self.register.all()}
+        self._reconciled = True
+        return True
+
+    def _be_silent(self, error: LockstepError) -> None:
+        self._reconciled = False
+        self._silent_until = self.clock.now() + RECONCILE_EVERY
+        self.register.note(self.clock.now(), "silent", NO_SETTLEMENT, str(error))
+
+    def _write_logs(self) -> None:
+        """The signature logs first: what they do not have does not leave. Raises Contradiction, Unavailable."""
+        look = self._steps % KEEP_LOGS_EVERY == 1
+        try:
+            for log in self._logs:
+                if look:
+                    log.mend()
+                log.write()
+        except Contradiction as error:
+            self._be_silent(error)
+            raise
+        if look:
+            self._keep_logs()
+
+    def _keep_logs(self) -> None:
+        try:
+            others = set(self.assets.epoch().agents).difference(key.address for key in self._keys)
+            doubts = keep_logs(self.register, self.board, sorted(others), self.market.network)
+        except LockstepError:
+            return
+        for settlement, doubt in doubts:
+            self.register.note(self.clock.now(), "contradiction", settlement, doubt)
+
     def _publish_again(self) -> None:
         """What it signed stays on the board until the chain shows the settlement ended, whoever clears it."""
         for settlement, attestation in list(self._unended.items()):
@@ -118,10 +190,19 @@ class Agent:
             for said in () if isinstance(item, Unreadable) else said_by(item.body):
                 settlement = settlement_of(said)
                 self._views[settlement] = fold(self._views.get(settlement), said)
-                if self.register.find(settlement) is None or self._views[settlement].contradiction:
-                    self._watched.add(settlement)
+                self._watch(self._views[settlement])
             self._cursor = sequence
         return bool(mail)
+
+    def _watch(self, view: CashView) -> None:
+        """Puts a settlement on the list of those to attend to, unless it is signed, or left to the others."""
+        settlement, stored = view.settlement_id, self.register.find(view.settlement_id)
+        if view.contradiction or (stored is None and not self.register.is_forgone(settlement)):
+            self._watched.add(settlement)
+        told = view.is_never if stored and stored.result is OutcomeResult.PAID else view.is_booked
+        if stored is not None and told:
+            doubt = f"settlement {settlement}: {stored.result.name} is signed, and the mail tells the opposite"
+            self.register.note(self.clock.now(), "contradiction", settlement, doubt)
 
     def _attend(self, view: CashView) -> bool:
         settlement = view.settlement_id
@@ -216,6 +297,10 @@ class Agent:
         )
         stored = self.register.record(attestation, (view.payment.uetr if view.payment else "camt.029",))
         self._unended[view.settlement_id] = stored
+        try:
+            self._write_logs()
+        except Contradiction:
+            return True
         self.board.publish(stored)
         self.register.note(self.clock.now(), "published", view.settlement_id, stored.result.name)
         self._watched.discard(view.settlement_id)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from lockstep.agent import Agent, DirectoryBoard, Register
+from lockstep.agent import Agent, DirectoryBoard, Register, SignatureLog, forgo, reconcile
 from lockstep.app.adapters import DirectoryMailbox, LocalWallets
 from lockstep.app.founding import AGENTS, agent_bic, found_rtgs
 from lockstep.app.home import EMBEDDED, Home, RtgsCertificates
@@ -39,6 +39,7 @@ __all__ = [
     "open_engine",
     "open_ledger",
     "open_reception",
+    "reconcile_agent",
     "run_agent",
     "run_rtgs",
     "run_service",
@@ -184,6 +185,29 @@ def run_agent(home: Home, number: int, *, rpc: str | None = None) -> None:
             clock=home.clock(),
         )
         _until_stopped(agent.step)
+
+
+def reconcile_agent(home: Home, number: int, *, rpc: str | None = None, forgo_open: bool = False) -> dict[str, int]:
+    """What an agent's register lacked, in numbers, after the agent's own check at its start; it must not run.
+
+    With `forgo_open` an agent that lost signatures goes on, and leaves what is locked now to the others. Raises
+    SignaturesLost where it would be silent for want of them, Contradiction where it stays silent for good, Unavailable.
+    """
+    market, endpoint = home.market(), rpc or home.settings().rpc
+    with _alone(home, f"agent-{number}"):
+        register, board = Register(home.register(number)), DirectoryBoard(home.attestations)
+        try:
+            assets = EvmAssetLedger(Node(endpoint), market.network)
+            logs = [
+                SignatureLog(key=key, register=register, board=board, network=market.network)
+                for key in home.agent_keys(number)
+            ]
+            if forgo_open:
+                forgone = forgo(register, logs, assets, board)
+                return {"signatures_found": len(forgone.found), "settlements_forgone": len(forgone.settlements)}
+            return {"signatures_found": reconcile(register, logs, assets, board)}
+        finally:
+            register.close()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """The AssetLedger port on the DvP contract: calls encoded, events decoded, refusals by name."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -11,6 +11,7 @@ from eth_utils.address import to_checksum_address
 from lockstep.chain.artifacts import artifact, event_topic
 from lockstep.chain.events import EventReader
 from lockstep.chain.node import Node
+from lockstep.chain.presented import ENDS, attestations_in
 from lockstep.chain.refusals import decode_refusal
 from lockstep.chain.sender import Sender
 from lockstep.domain.errors import ContractRefused, Misconfigured, Refused
@@ -20,9 +21,11 @@ from lockstep.domain.order import (
     AssetEvent,
     AssetStatus,
     AssetView,
+    Attestation,
     Epoch,
     Movement,
     Order,
+    OutcomeResult,
     Proof,
     Rotation,
 )
@@ -184,6 +187,22 @@ class EvmAssetLedger:
         if block <= self._node.head().number - self._network.finality_depth:
             self._epochs[epoch.number] = epoch  # an epoch keeps its agents for ever; its event may yet go
         return epoch
+
+    def presented(self, known: Mapping[SettlementId, OutcomeResult]) -> Sequence[Attestation]:
+        epochs: dict[SettlementId, int] = {}
+        transactions: dict[str, None] = {}
+        for settlement in self._reader.locked():
+            for event in self._reader.events(settlement):
+                if event.order is not None:
+                    epochs[settlement] = event.order.movement.epoch
+                elif event.name in ENDS and known.get(settlement) is not ENDS[event.name]:
+                    transactions[event.transaction] = None
+        return [
+            one
+            for transaction in transactions
+            for one in attestations_in(self._network, self._node.transaction(transaction), epochs)
+            if known.get(one.settlement_id) is not one.result
+        ]
 
     def why_not(self, token: str, source: str, target: str, units: int) -> ContractRefused | None:
         (refusal,) = self._read("SecurityToken", token, "whyNot", source, target, units)

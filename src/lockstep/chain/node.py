@@ -80,6 +80,13 @@ class Node:
         except TransactionNotFound:
             return None
 
+    def transaction(self, hash_: str) -> Mapping[str, Any]:
+        """A transaction that is in a block: `to`, `input`. Raises Unavailable if the node does not know it."""
+        try:
+            return self._ask(lambda: self.web3.eth.get_transaction(hash_))  # type: ignore[arg-type]
+        except TransactionNotFound as error:
+            raise Unavailable(f"the node does not know {hash_}") from error
+
     def transaction_count(self, address: str) -> int:
         """How many transactions of an account are in blocks."""
         return self._ask(lambda: int(self.web3.eth.get_transaction_count(address, "latest")))  # type: ignore[arg-type]

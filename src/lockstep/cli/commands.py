@@ -280,3 +280,24 @@ def agent_run(
     from lockstep.app.processes import run_agent
 
     run_agent(Home(home), number, rpc=rpc)
+
+
+@agent_app.command("reconcile")
+def agent_reconcile(
+    number: Annotated[int, typer.Argument(min=1, max=AGENTS, help="Which of the four agents.")],
+    home: HomeOption = DEFAULT_HOME,
+    rpc: Annotated[str | None, typer.Option(help="A node of its own; the installation's if absent.")] = None,
+    forgo_open: Annotated[
+        bool,
+        typer.Option("--forgo-open", help="Where signatures are lost: go on, and never sign for what is locked now."),
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare a stopped agent's register with board and chain: may it sign, and if not, why."""
+    from lockstep.app.processes import reconcile_agent
+
+    found = reconcile_agent(Home(home), number, rpc=rpc, forgo_open=forgo_open)
+    if as_json:
+        print_json(found)
+    else:
+        typer.echo("\n".join(f"{name.replace('_', ' ')}: {value}" for name, value in found.items()))

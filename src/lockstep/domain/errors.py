@@ -7,6 +7,7 @@ LockstepError
 ├── Refused                 a ledger or an agent said no, by name
 │   └── ContractRefused     a contract's custom error, decoded
 ├── Contradiction           a source said two things that cannot both be true
+│   └── SignaturesLost      an agent signed more than it knows
 ├── Unavailable             no answer: nothing is known, nothing may be concluded
 └── Misconfigured           the installation itself is wrong
 """
@@ -23,6 +24,7 @@ __all__ = [
     "LockstepError",
     "Misconfigured",
     "Refused",
+    "SignaturesLost",
     "Unavailable",
 ]
 
@@ -83,6 +85,10 @@ class ContractRefused(Refused):
 
 class Contradiction(LockstepError):
     """A source said two things that cannot both be true; people decide."""
+
+
+class SignaturesLost(Contradiction):
+    """An agent signed more than its register knows, and what is missing cannot be found."""
 
 
 class Unavailable(LockstepError):

@@ -17,6 +17,7 @@ __all__ = [
     "AssetView",
     "Attestation",
     "Epoch",
+    "LogEntry",
     "Movement",
     "Order",
     "OrderTerms",
@@ -149,6 +150,22 @@ class Attestation:
     agent: str
     signature: bytes
     """65 bytes: r, s, v (27 or 28), s in the lower half."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogEntry:
+    """One line of an agent's signature log: what its key signed as the `number`-th, from 1.
+
+    The log is a memory of the register outside it: each line is signed and names the one before, so a line that is
+    missing, or that another copy of the register wrote, shows.
+    """
+
+    number: int
+    previous: str
+    """64 hex digits: the digest of the line before, zeros for the first."""
+    attestation: Attestation
+    signature: bytes
+    """65 bytes, by the attestation's agent, over `signing.log_digest`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

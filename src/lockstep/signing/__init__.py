@@ -2,8 +2,17 @@
 
 from lockstep.signing.consent import check_order
 from lockstep.signing.keys import Key, read_keystore, recover, write_keystore
-from lockstep.signing.proof import build_proof, build_rotation_proof, verify
-from lockstep.signing.typed_data import cash_hash, outcome_digest, rotation_digest, settlement_id, terms_hash
+from lockstep.signing.proof import build_proof, build_rotation_proof, is_by, is_of, verify
+from lockstep.signing.typed_data import (
+    cash_hash,
+    leg_id,
+    log_digest,
+    outcome_digest,
+    outcomes_digest,
+    rotation_digest,
+    settlement_id,
+    terms_hash,
+)
 
 __all__ = [
     "Key",
@@ -11,7 +20,12 @@ __all__ = [
     "build_rotation_proof",
     "cash_hash",
     "check_order",
+    "is_by",
+    "is_of",
+    "leg_id",
+    "log_digest",
     "outcome_digest",
+    "outcomes_digest",
     "read_keystore",
     "recover",
     "rotation_digest",

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable, Mapping
 
+from eth_abi.exceptions import EncodingError
+
 from lockstep.domain.errors import InvalidInput, Refused
 from lockstep.domain.market import Network
-from lockstep.domain.order import Attestation, Epoch, OutcomeResult, Proof, Rotation
+from lockstep.domain.order import Attestation, Epoch, LogEntry, OutcomeResult, Proof, Rotation
 from lockstep.signing.keys import recover
-from lockstep.signing.typed_data import outcome_digest, rotation_digest
+from lockstep.signing.typed_data import log_digest, outcome_digest, rotation_digest
 
-__all__ = ["build_proof", "build_rotation_proof", "verify"]
+__all__ = ["build_proof", "build_rotation_proof", "is_by", "is_of", "verify"]
 
 
 def verify(attestation: Attestation, epoch: Epoch, network: Network) -> None:
@@ -28,6 +30,24 @@ def verify(attestation: Attestation, epoch: Epoch, network: Network) -> None:
         raise Refused("InvalidSignature", {**subject, "rule": error.rule}) from error
     if signer != attestation.agent:
         raise Refused("SignatureMismatch", {**subject, "actual": signer, "expected": attestation.agent})
+
+
+def is_by(attestation: Attestation, network: Network) -> bool:
+    """Whether the agent that an attestation names signed it, for this chain and contract, whatever its epoch."""
+    one = attestation
+    try:
+        return recover(outcome_digest(one.settlement_id, one.result, one.epoch, network), one.signature) == one.agent
+    except (InvalidInput, ValueError, EncodingError):
+        return False
+
+
+def is_of(entry: LogEntry, network: Network) -> bool:
+    """Whether a line of a signature log is by the agent that it names, with its signature over the outcome."""
+    try:
+        line = log_digest(entry.number, entry.previous, entry.attestation, network)
+        return recover(line, entry.signature) == entry.attestation.agent and is_by(entry.attestation, network)
+    except (InvalidInput, ValueError, EncodingError):
+        return False
 
 
 def build_proof(

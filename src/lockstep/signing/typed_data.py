@@ -1,15 +1,26 @@
 """The typed data that wallets and agents sign (EIP-712), hashed as `contracts/DvP.sol` hashes it."""
 
+from collections.abc import Sequence
+
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
 from lockstep.domain.identifiers import SettlementId
 from lockstep.domain.market import Network
 from lockstep.domain.money import Money
-from lockstep.domain.order import Movement, Order, OrderTerms, OutcomeResult, Rotation
+from lockstep.domain.order import Attestation, Movement, Order, OrderTerms, OutcomeResult, Rotation
 from lockstep.domain.payment import CashAccount
 
-__all__ = ["cash_hash", "outcome_digest", "rotation_digest", "settlement_id", "terms_hash"]
+__all__ = [
+    "cash_hash",
+    "leg_id",
+    "log_digest",
+    "outcome_digest",
+    "outcomes_digest",
+    "rotation_digest",
+    "settlement_id",
+    "terms_hash",
+]
 
 _MOVEMENT = "Movement(address token,address seller,address buyer,uint64 quantity,uint32 epoch,uint64 nonce)"
 _TERMS = (
@@ -20,6 +31,10 @@ _MOVEMENT_TYPE = keccak(text=_MOVEMENT)
 _TERMS_TYPE = keccak(text=_TERMS)
 _ORDER_TYPE = keccak(text=f"Order(Movement movement,Terms terms){_MOVEMENT}{_TERMS}")
 _OUTCOME_TYPE = keccak(text="Outcome(bytes32 settlementId,uint8 result,uint32 epoch)")
+_OUTCOMES_TYPE = keccak(text="Outcomes(bytes32[] settlementIds,uint8 result,uint32 epoch)")
+_LOG_TYPE = keccak(
+    text="LogEntry(address agent,uint64 number,bytes32 previous,bytes32 settlementId,uint8 result,uint32 epoch)"
+)
 _ROTATION_TYPE = keccak(
     text="Rotation(uint32 epoch,address[] agents,uint8 quorum,uint8 faulty,address officer,address confirmer)"
 )
@@ -81,13 +96,13 @@ def terms_hash(terms: OrderTerms) -> bytes:
 
 def settlement_id(order: Order, network: Network) -> SettlementId:
     """The digest that both wallets sign; it covers chain id, DvP address and the whole order."""
-    struct_hash = keccak(
-        encode(
-            ["bytes32", "bytes32", "bytes32"],
-            [_ORDER_TYPE, _movement_hash(order.movement), terms_hash(order.terms)],
-        )
-    )
-    return SettlementId(_digest(network, struct_hash).hex())
+    return leg_id(order.movement, terms_hash(order.terms), network)
+
+
+def leg_id(movement: Movement, hash_of_terms: bytes, network: Network) -> SettlementId:
+    """The same from a leg (IDvP.Leg), which has the terms as their hash only."""
+    words = [_ORDER_TYPE, _movement_hash(movement), hash_of_terms]
+    return SettlementId(_digest(network, keccak(encode(["bytes32", "bytes32", "bytes32"], words))).hex())
 
 
 def outcome_digest(settlement: SettlementId, result: OutcomeResult, epoch: int, network: Network) -> bytes:
@@ -101,6 +116,24 @@ def outcome_digest(settlement: SettlementId, result: OutcomeResult, epoch: int, 
             )
         ),
     )
+
+
+def outcomes_digest(settlements: Sequence[SettlementId], result: OutcomeResult, epoch: int, network: Network) -> bytes:
+    """The 32 bytes that an agent signs for one outcome of a whole batch (IDvP.outcomesDigest)."""
+    ids = keccak(b"".join(bytes.fromhex(one) for one in settlements))
+    kinds = ["bytes32", "bytes32", "uint8", "uint32"]
+    return _digest(network, keccak(encode(kinds, [_OUTCOMES_TYPE, ids, int(result), epoch])))
+
+
+def log_digest(number: int, previous: str, attestation: Attestation, network: Network) -> bytes:
+    """The 32 bytes that an agent signs for one line of its signature log; the next line names them.
+
+    No contract takes it: it has a type of its own, so that it can never pass for an outcome.
+    """
+    one = attestation
+    values = [one.agent, number, bytes.fromhex(previous), bytes.fromhex(one.settlement_id), int(one.result), one.epoch]
+    kinds = ["bytes32", "address", "uint64", "bytes32", "bytes32", "uint8", "uint32"]
+    return _digest(network, keccak(encode(kinds, [_LOG_TYPE, *values])))
 
 
 def rotation_digest(rotation: Rotation, network: Network) -> bytes:

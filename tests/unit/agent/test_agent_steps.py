@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from agent_cases import AT, CREDITOR, DEBTOR, MARKET, NETWORK, SETTLEMENT, notice, order, payment, report
+from agent_cases import AT, CREDITOR, DEBTOR, NETWORK, SETTLEMENT, notice, order, payment, report
+from agent_desk import HERE, KEYS, NEVER, ORDER, PAID, Desk, said
 
-from lockstep.agent import Agent, DirectoryBoard, Register
+from lockstep.agent import DirectoryBoard
 from lockstep.domain.errors import ContractRefused, InvalidInput, Misconfigured, Refused, Unavailable
 from lockstep.domain.identifiers import derive_message_id
 from lockstep.domain.message import Message
@@ -23,68 +24,8 @@ from lockstep.testing.fakes import (
     BUYER,
     RTGS,
     SELLER,
-    SERVICE,
-    FakeAssetLedger,
-    FakeCashSystem,
-    FakeChain,
-    FakeClock,
-    FakeRtgs,
     key,
 )
-
-PAID, NEVER = OutcomeResult.PAID, OutcomeResult.NEVER
-ORDER = replace(order(), terms=replace(order().terms, lock_by=int(AT.timestamp()) + 3_600))
-HERE = settlement_id(ORDER, NETWORK)
-KEYS = sorted((key(f"a{number}") for number in range(4)), key=lambda one: int(one.address, 16))
-
-
-class Desk:
-    """One agent, its ledgers, and what survives it."""
-
-    def __init__(self, root: Path) -> None:
-        self.clock = FakeClock(AT)
-        epoch = Epoch(number=1, agents=tuple(one.address for one in KEYS), quorum=3)
-        self.chain = FakeChain(self.clock, NETWORK, epoch)
-        self.chain.eligible |= {ORDER.movement.seller, ORDER.movement.buyer}
-        self.chain.issued[ORDER.movement.token, ORDER.movement.seller] = 1_000
-        self.rtgs = FakeRtgs(self.clock, bic=RTGS, service=SERVICE, agents=AGENTS, quorum=3)
-        self.board = DirectoryBoard(root / "board")
-        self.path = root / "register.db"
-        self.register = Register(self.path)
-        self.start()
-
-    def start(self) -> Agent:
-        """The agent after a crash."""
-        self.register.close()
-        self.register = Register(self.path)
-        self.assets, self.cash = FakeAssetLedger(self.chain), FakeCashSystem(self.rtgs, AGENTS[0])
-        self.agent = Agent(
-            bic=AGENTS[0],
-            rtgs=RTGS,
-            key=KEYS[0],
-            market=MARKET,
-            assets=self.assets,
-            cash=self.cash,
-            board=self.board,
-            register=self.register,
-            clock=self.clock,
-        )
-        return self.agent
-
-    def lock(self, blocks: int = 2) -> None:
-        digest = bytes.fromhex(HERE)
-        self.chain.lock(ORDER, key(SELLER.bic).sign(digest), key(BUYER.bic).sign(digest))
-        self.chain.mine(blocks)
-
-    def tell(self, *bodies: Any) -> None:
-        for body in bodies:
-            self.rtgs._tell([AGENTS[0]], body)
-
-    def steps(self) -> list[tuple[str, str]]:
-        return [(kind, detail) for _, kind, _, detail in self.register.steps()]
-
-    def signed(self) -> list[OutcomeResult]:
-        return [one.result for one in self.board.attestations(HERE)]
 
 
 @pytest.fixture
@@ -92,10 +33,6 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     desk = Desk(tmp_path)
     yield desk
     desk.register.close()
-
-
-def said(state: PaymentState, **changes: Any) -> Any:
-    return report(state, HERE, **changes)
 
 
 def test_release_once_the_lock_is_final(desk: Desk) -> None:
@@ -510,7 +447,7 @@ def test_what_clears_the_board_is_made_good_at_the_next_step(desk: Desk) -> None
     desk.lock()
     desk.tell(said(PaymentState.REJECTED))
     desk.agent.step()
-    (file,) = (desk.path.parent / "board").rglob("*.json")
+    (file,) = (desk.path.parent / "board" / HERE).glob("*.json")
     for _ in range(2):
         file.unlink()
         desk.agent.step()

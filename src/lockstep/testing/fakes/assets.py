@@ -1,11 +1,11 @@
 """The asset leg as one party sees it: AssetLedger over a FakeChain."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
 from lockstep.domain.errors import ContractRefused, Refused
 from lockstep.domain.identifiers import SettlementId, TradeId
-from lockstep.domain.order import AssetEvent, AssetStatus, AssetView, Epoch, Order, OutcomeResult, Proof
+from lockstep.domain.order import AssetEvent, AssetStatus, AssetView, Attestation, Epoch, Order, OutcomeResult, Proof
 from lockstep.domain.trade import Reason
 from lockstep.testing.fakes.chain import FakeChain
 from lockstep.testing.fakes.simple import no_fault
@@ -86,6 +86,15 @@ class FakeAssetLedger:
         if number not in self.chain.epochs:
             raise Refused("UnknownEpoch", {"actual": number, "dvp": self.chain.network.dvp})
         return self.chain.epochs[number]
+
+    def presented(self, known: Mapping[SettlementId, OutcomeResult]) -> Sequence[Attestation]:
+        self.before("presented")
+        return [
+            attestation
+            for one in self.chain.mined
+            for attestation in one.presented
+            if known.get(one.settlement_id) is not attestation.result
+        ]
 
     def why_not(self, token: str, source: str, target: str, units: int) -> ContractRefused | None:
         self.before("why_not")

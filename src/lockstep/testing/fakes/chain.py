@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from lockstep.domain.errors import ContractRefused, InvalidInput
 from lockstep.domain.identifiers import SettlementId
 from lockstep.domain.market import Network
-from lockstep.domain.order import AssetStatus, Epoch, Order, OutcomeResult, Proof
+from lockstep.domain.order import AssetStatus, Attestation, Epoch, Order, OutcomeResult, Proof
 from lockstep.ports import Clock
 from lockstep.signing import outcome_digest, recover, settlement_id
 
@@ -22,6 +22,8 @@ class Mined:
     block: int
     settlement_id: SettlementId
     order: Order
+    presented: tuple[Attestation, ...] = ()
+    """The signatures that the call carried."""
 
     @property
     def transaction(self) -> str:
@@ -113,10 +115,13 @@ class FakeChain:
                 return one.settlement_id
         return None
 
-    def append(self, name: str, settlement: SettlementId, order: Order) -> None:
+    def append(
+        self, name: str, settlement: SettlementId, order: Order, presented: tuple[Attestation, ...] = ()
+    ) -> None:
         """What one successful transaction did, in a block of its own."""
         self.mine()
-        self.mined.append(Mined(name=name, block=self.head, settlement_id=settlement, order=order))
+        one = Mined(name=name, block=self.head, settlement_id=settlement, order=order, presented=presented)
+        self.mined.append(one)
 
     def lock(self, order: Order, seller: bytes, buyer: bytes) -> None:
         """DvP.lock, with the contract's refusals in its order."""
@@ -175,11 +180,14 @@ class FakeChain:
             raise ContractRefused("AlreadyEnded", {"settlementId": word, "actual": int(status), "expected": 1})
         if status is AssetStatus.PAID and name != "Settled":
             raise ContractRefused("WrongStatus", {"settlementId": word, "actual": int(status), "expected": 1})
+        presented: tuple[Attestation, ...] = ()
         if status is AssetStatus.LOCKED:
-            self._require(identifier, result, proof, self.epochs[order.movement.epoch])
-        self.append(name, identifier, order)
+            presented = self._require(identifier, result, proof, self.epochs[order.movement.epoch])
+        self.append(name, identifier, order, presented)
 
-    def _require(self, identifier: SettlementId, result: OutcomeResult, proof: Proof, epoch: Epoch) -> None:
+    def _require(
+        self, identifier: SettlementId, result: OutcomeResult, proof: Proof, epoch: Epoch
+    ) -> tuple[Attestation, ...]:
         count = len(proof.signatures) // 64
         if count < proof.quorum:
             details = {"settlementId": "0x" + identifier, "signed": count, "quorum": proof.quorum}
@@ -195,6 +203,17 @@ class FakeChain:
         ]
         if (tuple(agents), proof.quorum) != (epoch.agents, epoch.quorum):
             raise ContractRefused("ProofNotFromEpoch", {"settlementId": "0x" + identifier})
+        each = [_expanded(proof.signatures[64 * place : 64 * place + 64]) for place in range(count)]
+        return tuple(
+            Attestation(
+                settlement_id=identifier,
+                result=result,
+                epoch=epoch.number,
+                agent=recover(digest, one),
+                signature=one,
+            )
+            for one in each
+        )
 
 
 def _is_from(party: str, digest: bytes, signature: bytes) -> bool:

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from lockstep.domain.errors import Refused
-from lockstep.domain.identifiers import Bic, SettlementId
+from lockstep.domain.errors import InvalidInput, Refused
+from lockstep.domain.identifiers import Bic, SettlementId, Uetr
 from lockstep.domain.message import Message
 from lockstep.domain.payment import (
     BookingNotice,
@@ -40,14 +40,16 @@ class _Held:
 
 
 class FakeRtgs:
-    """Payments by settlement, each party's mail, accounts by number. Obeys the real one's rules on
-    idempotency, release by a quorum, tombstones and `pay_by`; knows no mandates and no roles.
+    """Payments by settlement, each party's mail, accounts by number. Obeys the real one's rules on who may
+    what, idempotency, release by a quorum, tombstones and `pay_by`; knows no mandates, no queues and no schemas.
     """
 
     def __init__(self, clock: Clock, *, bic: Bic, service: Bic, agents: Sequence[Bic], quorum: int) -> None:
         self._clock, self._bic, self._service, self._agents, self._quorum = clock, bic, service, agents, quorum
         self.available: dict[str, int] = defaultdict(int)
         self.payments: dict[SettlementId, _Held] = {}
+        self._ended: list[_Held] = []
+        """Payments that ended as never, and in whose settlement another came."""
         self.tombstones: dict[SettlementId, datetime] = {}
         self.booked: list[tuple[SettlementId, Payment, datetime]] = []
         """Every debit, with its settlement and time."""
@@ -55,10 +57,15 @@ class FakeRtgs:
         self._taken: dict[tuple[Bic, str], CashBody] = {}
 
     def handle(self, message: Message[CashBody]) -> None:
-        """Takes a message once. Raises Refused."""
-        known = self._taken.setdefault((message.sender, message.message_id), message.body)
+        """Takes a message once; a refused one leaves no trace. Raises Refused, InvalidInput."""
+        if message.receiver != self._bic:
+            raise InvalidInput("AppHdr/To", message.receiver, f"this system, {self._bic}")
+        known = self._taken.get((message.sender, message.message_id), message.body)
         if known != message.body:
             raise Refused("MessageConflict", {"message_id": message.message_id})
+        allowed = self._agents if isinstance(message.body, Release) else (self._service,)
+        if message.sender not in allowed:
+            raise Refused("NotAuthorised", {"sender": message.sender})
         self.expire()
         match message.body:
             case Payment() as payment:
@@ -71,6 +78,7 @@ class FakeRtgs:
                 self._tell_status(request, message.sender)
             case StatementRequest():
                 raise Refused("NotAuthorised", {"field": "Acct"})
+        self._taken[message.sender, message.message_id] = message.body
 
     def expire(self) -> None:
         """What is not booked by its time never will be."""
@@ -93,11 +101,16 @@ class FakeRtgs:
         return [one for one in self.payments.values() if one.state in (PaymentState.HELD, PaymentState.PENDING)]
 
     def _pay(self, payment: Payment, message_id: str) -> None:
+        same = self._by_uetr(payment.uetr)
+        if same is not None and same.payment != payment:
+            raise Refused("UetrConflict", {"uetr": payment.uetr})
+        if same is not None:
+            return self._report(same)
         known = self.payments.get(payment.settlement_id)
-        if known is not None and known.payment != payment:
+        if known is not None and not known.state.is_never:
             raise Refused("SettlementConflict", {"settlement_id": payment.settlement_id})
         if known is not None:
-            return self._report(known)
+            self._ended.append(known)
         held = _Held(payment=payment, message_id=message_id, state=PaymentState.PENDING, decided_at=self._clock.now())
         self.payments[payment.settlement_id] = held
         if payment.settlement_id in self.tombstones:
@@ -109,6 +122,9 @@ class FakeRtgs:
             self._tell([self._service], self._reported(held))
         return None
 
+    def _by_uetr(self, uetr: Uetr) -> _Held | None:
+        return next((one for one in (*self.payments.values(), *self._ended) if one.payment.uetr == uetr), None)
+
     def _hold(self, held: _Held) -> bool:
         amount, account = held.payment.amount.amount, held.payment.debtor.number
         if self.available[account] < amount:
@@ -119,6 +135,10 @@ class FakeRtgs:
 
     def _cancel(self, wish: CancelPayment) -> None:
         held = self.payments.get(wish.settlement_id)
+        if held is not None and not held.state.is_never:
+            known = (held.payment.uetr, held.payment.amount, held.payment.salt)
+            if known != (wish.uetr, wish.original_amount, wish.salt):
+                raise Refused("PaymentMismatch", {"settlement_id": wish.settlement_id})
         status, at = ResolutionStatus.CANCELLED, self._clock.now()
         if held is not None and held.state is PaymentState.BOOKED:
             return self._tell([self._service], self._resolution(wish, ResolutionStatus.REFUSED, at))
@@ -128,9 +148,13 @@ class FakeRtgs:
         return self._tell([self._service, *self._agents], self._resolution(wish, status, at))
 
     def _release(self, release: Release, agent: Bic) -> None:
-        held = self.payments.get(release.settlement_id)
-        if held is None or held.payment.uetr != release.uetr:
+        held = self._by_uetr(release.uetr)
+        if held is None:
             raise Refused("PaymentUnknown", {"uetr": release.uetr})
+        if held.payment.settlement_id != release.settlement_id:
+            raise Refused("PaymentMismatch", {"settlement_id": release.settlement_id})
+        if held.state is PaymentState.PENDING:
+            raise Refused("PaymentPending", {"uetr": release.uetr})
         if held.state is PaymentState.BOOKED:
             return self._report(held)
         if held.state is not PaymentState.HELD:
@@ -229,6 +253,8 @@ class FakeCashSystem:
     def send(self, message: Message[CashBody]) -> None:
         self.before("send")
         self.sent.append(message)
+        if message.sender != self._party:
+            raise Refused("SenderMismatch", {"sender": message.sender, "party": self._party})
         self._rtgs.handle(message)
         self.after("send")
 

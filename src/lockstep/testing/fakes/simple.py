@@ -9,7 +9,7 @@ from lockstep.domain.identifiers import Bic, SettlementId
 from lockstep.domain.instruction import Side
 from lockstep.domain.market import Market
 from lockstep.domain.message import Message
-from lockstep.domain.order import Attestation, Order
+from lockstep.domain.order import Attestation, LogEntry, Order
 from lockstep.domain.trade import TradeTerms
 from lockstep.ports import PartyBody, SentTransaction
 from lockstep.signing import Key, check_order, settlement_id
@@ -81,10 +81,12 @@ class FakeMailbox:
 
 
 class FakeBoard:
-    """Attestations in the order in which they came."""
+    """Attestations in the order in which they came, and signature logs."""
 
     def __init__(self) -> None:
         self._left: list[Attestation] = []
+        self.logs: dict[tuple[str, int], LogEntry] = {}
+        """Lines of signature logs by agent and number."""
 
     def publish(self, attestation: Attestation) -> None:
         if attestation not in self._left:
@@ -92,6 +94,21 @@ class FakeBoard:
 
     def attestations(self, settlement_id: SettlementId) -> Sequence[Attestation]:
         return [one for one in self._left if one.settlement_id == settlement_id]
+
+    def signed_by(self, agent: str) -> Sequence[Attestation]:
+        return [one for one in self._left if one.agent == agent]
+
+    def enter(self, entry: LogEntry, *, replace: bool = False) -> LogEntry:
+        place = (entry.attestation.agent, entry.number)
+        if replace:
+            self.logs[place] = entry
+        return self.logs.setdefault(place, entry)
+
+    def log_entry(self, agent: str, number: int) -> LogEntry | None:
+        return self.logs.get((agent, number))
+
+    def log_numbers(self, agent: str) -> Sequence[int]:
+        return sorted(number for whose, number in self.logs if whose == agent)
 
 
 class FakeTransactionLog:

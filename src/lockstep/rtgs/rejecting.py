@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from datetime import datetime
 
 from lockstep.domain.errors import Conflict, InvalidInput, Refused
@@ -19,7 +20,7 @@ UNREAD = "NOTPROVIDED"
 LONGEST_OPERAND = 1000
 """Characters of an operand that AddtlData carries; written as escapes they are six times as many."""
 
-_MESSAGE_ID = re.compile(rb"<(?:\w+:)?BizMsgIdr>\s*([A-Za-z0-9/?:().,'+ -]{1,35}?)\s*</")
+_MESSAGE_ID = re.compile(rb"<(?:\w+:)?BizMsgIdr>\s*([A-Za-z0-9/?:().,'+-]{1,35})\s*</")
 
 
 def rejection(
@@ -28,7 +29,11 @@ def rejection(
     """The admi.002 that answers `data`, which was refused with `error`."""
     body = rejection_of(data, error, now)
     identity = derive_message_id(system, f"{receiver}/{body.related_message_id}/{body.additional}", "admi.002")
-    return write(Message(sender=system, receiver=receiver, message_id=identity, created=now, body=body))
+    message = Message(sender=system, receiver=receiver, message_id=identity, created=now, body=body)
+    try:
+        return write(message)
+    except InvalidInput:  # an id that looks like one and is none: the reason is told all the same
+        return write(replace(message, body=replace(body, related_message_id=UNREAD)))
 
 
 def rejection_of(data: bytes, error: InvalidInput | Refused | Conflict, now: datetime) -> Rejection:

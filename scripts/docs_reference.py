@@ -56,9 +56,9 @@ A *row* has `id`, `state`, `reason` (null where there is none), `deliverer`, `re
 `isin`, `quantity`, `cash`, `currency`, `settlement_id`, `uetr`, `lock_tx`, `settle_tx` (what ended the lock: delivery
 or give-back), `gas` (of all its transactions) and `times`. Amounts are decimal text, times ISO 8601 in UTC.
 
-A *payment* has `number`, `uetr`, `kind`, `priority`, `state`, `reason`, `amount`, `currency`, both sides' BIC and account,
-`instructing`, `message_id`, `settlement_id`, `settlement_date` and its moments; one that is held, in `queue`, also
-`releases`, the agents that gave one.
+A *payment* has `number`, `uetr`, `kind`, `priority`, `state`, `reason`, `amount`, `currency`, both sides' BIC and
+account, `instructing`, `message_id`, `settlement_id`, `settlement_date` and its moments; one that is held, in `queue`,
+also `releases`, the agents that gave one.
 
 A *stop* has `settlement_id`, `status`, `seller`, `token`, `units`, `proposable_after`, `confirmable_after` (null where
 nothing was proposed) and, where something was sent, `transaction`.

@@ -132,9 +132,9 @@ def test_the_order_does_not_depend_on_who_looks_when(store: Any, world: World) -
             {"kind": "duplicate", "probability": "0.3", "seconds": 3},
             {"kind": "loss", "probability": "0.1"},
         )
-        for number in range(1, 13):
+        for number in range(1, 9):
             pay(other, number)
-            for _ in range(5):
+            for _ in range(3):
                 other.later(seconds=1)
                 if often:
                     mail(other)
@@ -144,7 +144,7 @@ def test_the_order_does_not_depend_on_who_looks_when(store: Any, world: World) -
         true(other)
         rtgs.close()
     assert seen[0] == seen[1]
-    assert len(seen[0]) > 40
+    assert len(seen[0]) > 25
     assert [read(data).message_id for _, data in seen[0]] != sorted(read(data).message_id for _, data in seen[0])
 
 
@@ -381,9 +381,9 @@ def test_a_death_at_every_step_loses_nothing(world: World) -> None:
     rules = {"kind": "delay", "direction": "in", "seconds": 1}, {"kind": "reorder", "seconds": 5}
     expected: list[tuple[str, ...]] = []
     steps = 1
-    for dies_after in range(40):
+    for dies_after in range(1, 40):
         world.rtgs.close()
-        number = dies_after + 1
+        number = dies_after
         world.on_commit = lambda _: None
         world.restart()
         plan(world, *rules)
@@ -394,7 +394,7 @@ def test_a_death_at_every_step_loses_nothing(world: World) -> None:
         done = 0
         for _ in range(4):
             try:
-                if done == 2:
+                if done == 1:
                     break
                 world.say(payment(number, 100), message_id=f"P{number}")
                 for agent in AGENTS[:3]:
@@ -415,7 +415,7 @@ def test_a_death_at_every_step_loses_nothing(world: World) -> None:
         if left[0] > 0:
             break
     else:
-        raise AssertionError("forty deaths were not enough to come through")
+        raise AssertionError("so many deaths were not enough to come through")
     assert steps > 5
     true(world)
 

@@ -58,11 +58,11 @@ or give-back), `gas` (of all its transactions) and `times`. Amounts are decimal 
 
 An *account* has `number`, `owner`, `currency`, `technical`, `posted`, `earmarked`, `available`, `credit_limit`,
 `reserved_urgent`, `reserved_high`, `standing_urgent` and `standing_high`; a *queue* `account`, `owner`, `currency`,
-`waiting`, `value` and `payments`; *held* `held` (how many), `quorum`, `agents` and `payments`. A *day* has `now`, `date`
-(null while none is open), `phase`, `phase_since`, `opened_at`, `last_closed`, `zone`, `phases`, `closes` and `cut_offs`
-(`kind`, `taken`, `until`); a *statement* `account`, `currency`, `number` (null while its day is open), `day`, `opening`,
-`entries`, `closing`, `since`, `issued_at` and, after `--write`, `files`; a *message* `reference`, `at`, `direction`, `from`,
-`to`, `type`, `id` and `status`.
+`waiting`, `value` and `payments`; *held* `held` (how many), `quorum`, `agents` and `payments`. A *day* has `now`,
+`date` (null while none is open), `phase`, `phase_since`, `opened_at`, `last_closed`, `zone`, `phases`, `closes` and
+`cut_offs` (`kind`, `taken`, `until`); a *statement* `account`, `currency`, `number` (null while its day is open),
+`day`, `opening`, `entries`, `closing`, `since`, `issued_at` and, after `--write`, `files`; a *message* `reference`,
+`at`, `direction`, `from`, `to`, `type`, `id` and `status`.
 
 A *payment* has `number`, `uetr`, `kind`, `priority`, `state`, `reason`, `amount`, `currency`, both sides' BIC and
 account, `instructing`, `message_id`, `settlement_id`, `settlement_date` and its moments; one that is held, in `queue`,

@@ -40,14 +40,14 @@ TAIL = """\
 | `why-not` | `{"passes": true, "refusal": refusal or null}` |
 | `explain-refusal` | a refusal |
 | `rtgs close-day` | `{"day"}`, null where none was open |
-| `rtgs accounts` | `{"accounts": [{"number", "owner", "currency", "technical", "posted", "earmarked", "available", "credit_limit", …}…]}` |
+| `rtgs accounts` | `{"accounts": [account…]}` |
 | `rtgs payments` | `{"payments": [payment…], "counts": {"BOOKED": n, …}}` |
-| `rtgs queue` | `{"waiting": n, "queues": [{"account", "owner", "currency", "waiting", "value", "payments"}…], "held": {"held", "quorum", "agents", "payments"}}`; `held` only without an account |
-| `rtgs day` | `{"now", "date", "phase", "phase_since", "opened_at", "last_closed", "zone", "phases", "closes", "cut_offs": [{"kind", "taken", "until"}…]}` |
-| `rtgs statement` | `{"account", "currency", "number", "day", "opening", "entries", "closing", "since", "issued_at"}`, with `files` after `--write`; `number` null while the day is open |
-| `rtgs messages` | `{"messages": [{"reference", "at", "direction", "from", "to", "type", "id", "status"}…]}` |
+| `rtgs queue` | `{"waiting": n, "queues": [queue…], "held": held}`; `held` only without an account |
+| `rtgs day` | a day |
+| `rtgs statement` | a statement |
+| `rtgs messages` | `{"messages": [message…]}` |
 | `rtgs message` | `{"reference", "message"}` |
-| `rtgs faults` | `{"plan", "number", "set_at", "set_by", "uses", "mail", "arrivals"}`; `plan` null where none is in force |
+| `rtgs faults` | `{"plan", "number", "set_at", "set_by", "uses", "mail", "arrivals"}`; `plan` null: none in force |
 | `long-stop …` | a stop |
 | `rotation …` | a rotation |
 | `security …`, `forced-transfer …`, `recovery …` | what was done to what, `done` (false: proposed), `transaction` |
@@ -57,9 +57,17 @@ A *row* has `id`, `state`, `reason` (null where there is none), `deliverer`, `re
 `isin`, `quantity`, `cash`, `currency`, `settlement_id`, `uetr`, `lock_tx`, `settle_tx` (what ended the lock: delivery
 or give-back), `gas` (of all its transactions) and `times`. Amounts are decimal text, times ISO 8601 in UTC.
 
-A *payment* has `number`, `uetr`, `kind`, `priority`, `state`, `reason`, `amount`, `currency`, both sides' BIC and account,
-`instructing`, `message_id`, `settlement_id`, `settlement_date` and its moments; one that is held, in `queue`, also
-`releases`, the agents that gave one.
+An *account* has `number`, `owner`, `currency`, `technical`, `posted`, `earmarked`, `available`, `credit_limit`,
+`reserved_urgent`, `reserved_high`, `standing_urgent` and `standing_high`; a *queue* `account`, `owner`, `currency`,
+`waiting`, `value` and `payments`; *held* `held` (how many), `quorum`, `agents` and `payments`. A *day* has `now`,
+`date` (null while none is open), `phase`, `phase_since`, `opened_at`, `last_closed`, `zone`, `phases`, `closes` and
+`cut_offs` (`kind`, `taken`, `until`); a *statement* `account`, `currency`, `number` (null while its day is open),
+`day`, `opening`, `entries`, `closing`, `since`, `issued_at` and, after `--write`, `files`; a *message* `reference`,
+`at`, `direction`, `from`, `to`, `type`, `id` and `status`.
+
+A *payment* has `number`, `uetr`, `kind`, `priority`, `state`, `reason`, `amount`, `currency`, both sides' BIC and
+account, `instructing`, `message_id`, `settlement_id`, `settlement_date` and its moments; one that is held, in `queue`,
+also `releases`, the agents that gave one.
 
 A *stop* has `settlement_id`, `status`, `seller`, `token`, `units`, `proposable_after`, `confirmable_after` (null where
 nothing was proposed) and, where something was sent, `transaction`.

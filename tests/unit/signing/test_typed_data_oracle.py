@@ -12,9 +12,17 @@ from hypothesis import strategies as st
 from lockstep.domain.identifiers import Bic, SettlementId, TradeId
 from lockstep.domain.market import Network
 from lockstep.domain.money import Money
-from lockstep.domain.order import Movement, Order, OrderTerms, OutcomeResult, Rotation
+from lockstep.domain.order import Attestation, Movement, Order, OrderTerms, OutcomeResult, Rotation
 from lockstep.domain.payment import CashAccount
-from lockstep.signing import cash_hash, outcome_digest, rotation_digest, settlement_id, terms_hash
+from lockstep.signing import (
+    cash_hash,
+    log_digest,
+    outcome_digest,
+    outcomes_digest,
+    rotation_digest,
+    settlement_id,
+    terms_hash,
+)
 from lockstep.testing.fakes import key
 
 MOVEMENT = "token:address seller:address buyer:address quantity:uint64 epoch:uint32 nonce:uint64"
@@ -27,6 +35,8 @@ TYPES = {
         "Terms": TERMS,
         "Order": "movement:Movement terms:Terms",
         "Outcome": "settlementId:bytes32 result:uint8 epoch:uint32",
+        "Outcomes": "settlementIds:bytes32[] result:uint8 epoch:uint32",
+        "LogEntry": "agent:address number:uint64 previous:bytes32 settlementId:bytes32 result:uint8 epoch:uint32",
         "Cash": CASH + " creditorAccount:string",
         "Rotation": "epoch:uint32 agents:address[] quorum:uint8 faulty:uint8 officer:address confirmer:address",
     }.items()
@@ -124,6 +134,36 @@ def test_rotation_digest(rotation: Rotation, network: Network) -> None:
     message = {"epoch" if name == "number" else name: getattr(rotation, name) for name in Rotation.__dataclass_fields__}
     message["agents"] = list(rotation.agents)
     assert rotation_digest(rotation, network) == oracle("Rotation", message, network)[1]
+
+
+@given(st.lists(hex32.map(SettlementId), max_size=5), st.sampled_from(OutcomeResult), uint(32), networks)
+@settings(max_examples=50, deadline=None)
+def test_outcomes_digest(ids: list[SettlementId], result: OutcomeResult, epoch: int, network: Network) -> None:
+    message = {"settlementIds": [bytes.fromhex(one) for one in ids], "result": int(result), "epoch": epoch}
+    assert outcomes_digest(ids, result, epoch, network) == oracle("Outcomes", message, network)[1]
+
+
+@given(hex32.map(SettlementId), st.sampled_from(OutcomeResult), uint(32), uint(64), hex32, addresses, networks)
+@settings(max_examples=50, deadline=None)
+def test_log_digest(
+    settlement: SettlementId,
+    result: OutcomeResult,
+    epoch: int,
+    number: int,
+    previous: str,
+    agent: str,
+    network: Network,
+) -> None:
+    one = Attestation(settlement_id=settlement, result=result, epoch=epoch, agent=agent, signature=b"")
+    message = {
+        "agent": agent,
+        "number": number,
+        "previous": bytes.fromhex(previous),
+        "settlementId": bytes.fromhex(settlement),
+        "result": int(result),
+        "epoch": epoch,
+    }
+    assert log_digest(number, previous, one, network) == oracle("LogEntry", message, network)[1]
 
 
 def test_cash_hash() -> None:

@@ -33,7 +33,7 @@ def edges(stage: Stage) -> list[int]:
         found.append(order.terms.lock_by)
         if dvp.lanes.get((order.movement.seller, order.movement.nonce)) == (LOCKED, order.id):
             found += [order.terms.pay_by, order.terms.pay_by + GRACE]
-            found += [dvp.long_stop[order.id]] if order.id in dvp.long_stop else []
+            found.append(dvp.long_stop_from(order.id))
     if dvp.proposal:
         found.append(dvp.proposal[2])
     for hands in (stage.market.registry.hands, *(token.hands for token in stage.market.tokens.values())):

@@ -15,7 +15,9 @@ __all__ = [
     "known_truth",
     "new_order",
     "next_epoch",
+    "part_signature",
     "proof_by",
+    "signature_of",
     "signatures",
     "signed",
 ]
@@ -59,7 +61,7 @@ def _spoilt(stage: Stage, movement: Movement, terms: Terms) -> tuple[Movement, T
         {"buyer": stage.pick(world.address("stranger"), NOBODY)},
         {"quantity": stage.pick(0, free, free + 1, 2**64 - 1, 2**60)},
         {"epoch": stage.pick(0, dvp.current + 1, max(dvp.current - 1, 0), 2**32 - 1)},
-        {"nonce": stage.pick(0, 1, 2**64 - 1, 2**64 - 3, max(movement.nonce - 1, 0))},
+        {"nonce": stage.pick(0, 1, 2**64 - 1, 2**63, 2**63 - 1, 2**39 - 1, 2**39, max(movement.nonce - 1, 0))},
     ]
     on_terms: list[dict[str, Any]] = [
         {"lock_by": stage.pick(stage.now, stage.now - 1, terms.pay_by + 1, 2**40 - 1)},
@@ -101,7 +103,7 @@ def find(stage: Stage, *statuses: int) -> Order | None:
 
 def signatures(stage: Stage, order: Order) -> tuple[bytes, bytes]:
     """The seller's and the buyer's over the order's id."""
-    both = [_signature(stage, party, order.id) for party in (order.movement.seller, order.movement.buyer)]
+    both = [signature_of(stage, party, order.id) for party in (order.movement.seller, order.movement.buyer)]
     return both[0], both[1]
 
 
@@ -110,7 +112,13 @@ def signed(stage: Stage, order: Order) -> tuple[Any, bytes, bytes]:
     return (order.words, *signatures(stage, order))
 
 
-def _signature(stage: Stage, party: str, digest: bytes) -> bytes:
+def part_signature(stage: Stage, order: Order, part: int, quantity: int) -> bytes:
+    """The seller's word that this much is to go now; now and then of another part."""
+    told = quantity + 1 if stage.odds(0.03) else quantity
+    return signature_of(stage, order.movement.seller, stage.market.dvp.digests.part(order.id, part, told))
+
+
+def signature_of(stage: Stage, party: str, digest: bytes) -> bytes:
     if party == NOBODY:
         return bytes(65)
     good = stage.sign(party, digest)

@@ -157,6 +157,9 @@ class Codec:
 def _unindexed(event: Mapping[str, Any]) -> Any:
     """How to read an event's data: names to values; structs of words are read word by word."""
     plain = [one for one in event["inputs"] if not one["indexed"]]
+    if any(part["type"].endswith("[]") for one in plain for part in one.get("components", ())):
+        whole, titles = [collapse_if_tuple(one) for one in plain], [one["name"] for one in plain]
+        return lambda data: dict(zip(titles, default_codec.decode(whole, data), strict=True))
     flat = [(one["name"], part["type"]) for one in plain for part in one.get("components", [one])]
     decode, names = decoder([type_ for _, type_ in flat]), [one["name"] for one in plain]
     if not any(one["type"] == "tuple" for one in plain):

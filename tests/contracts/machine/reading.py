@@ -219,7 +219,7 @@ class Reading:
             id_ = market.dvp.digests.order(*given[0])
             asked = [
                 ("lockedInParts", market.dvp.in_parts.get(id_, 0), (id_,)),
-                ("longStopFrom", market.dvp.long_stop.get(id_, 0), (id_,)),
+                ("longStopFrom", market.dvp.long_stop_from(id_), (id_,)),
             ]
         for function, expected, arguments in asked:
             actual = self.ask(call.contract, call.target, function, *arguments)
@@ -255,7 +255,7 @@ class Reading:
             expected["settlementId"] = (order.id, order.words)
             expected["statusOf"] = (status, *lane)
             expected["statusOfSettlement"] = (status if kept == order.id else 0, order.id, *lane)
-            expected["longStopFrom"] = (model.long_stop.get(order.id, 0), order.id)
+            expected["longStopFrom"] = (model.long_stop_from(order.id), order.id)
             expected["lockedInParts"] = (model.in_parts.get(order.id, 0), order.id)
         for function, (value, *arguments) in expected.items():
             actual = self.ask("DvP", dvp, function, *arguments)

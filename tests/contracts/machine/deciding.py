@@ -17,6 +17,7 @@ __all__ = [
     "next_epoch",
     "part_signature",
     "proof_by",
+    "proof_of",
     "signature_of",
     "signatures",
     "signed",
@@ -194,12 +195,15 @@ def forged(stage: Stage, digest: bytes, epoch: Epoch) -> bytes:
 
 
 def any_proof(stage: Stage, order: Order, result: int) -> bytes:
+    return proof_of(stage, order.id, order.movement.epoch, result)
+
+
+def proof_of(stage: Stage, id_: bytes, number: int, result: int) -> bytes:
     """A quorum's proof if `result` is the truth, else what liars can make."""
     dvp = stage.market.dvp
-    number = order.movement.epoch
     epoch = dvp.epochs.get(number, dvp.epochs[dvp.current])
-    digest = dvp.digests.outcome(order.id, result, number)
-    true = known_truth(stage, order.id) == result and number in dvp.epochs
+    digest = dvp.digests.outcome(id_, result, number)
+    true = known_truth(stage, id_) == result and number in dvp.epochs
     return honest(stage, digest, epoch) if true and stage.odds(0.95) else forged(stage, digest, epoch)
 
 

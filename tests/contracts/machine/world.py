@@ -7,14 +7,15 @@ from typing import Any, NamedTuple
 from .artifacts import Artifacts, mocks, shipped
 from .evm import CHAIN_ID, Chain, Codec
 from .market import Call, Market
-from .model_dvp import DvPModel, Movement, Terms
+from .model_dvp import Movement, Terms
+from .model_net import DvPNetModel, Gross, position
 from .model_proofs import Epoch, HostileTokenModel, WalletModel
 from .model_registry import Record, RegistryModel
 from .model_token import TokenModel
 from .rules import ZERO
 from .typed import Digests, Key, Keyring, compact
 
-__all__ = ["DAY", "FAR", "LEIS", "MATURITY", "NOBODY", "OPENING_GAS", "START", "Order", "Stage", "World"]
+__all__ = ["DAY", "FAR", "LEIS", "MATURITY", "NOBODY", "OPENING_GAS", "START", "Cycle", "Order", "Stage", "World"]
 
 DAY = 86_400
 START = 1_750_000_000
@@ -134,7 +135,7 @@ class World:
         wallets = {one: WalletModel(self.operators[one]) for one in self.contract_wallets}
         hostile = {self.hostile: HostileTokenModel()}
         digests = Digests("Lockstep DvP", CHAIN_ID, self.dvp)
-        dvp = DvPModel(self.dvp, digests, keyring, wallets, tokens, hostile, {1: self.first_epoch})
+        dvp = DvPNetModel(self.dvp, digests, keyring, wallets, tokens, hostile, {1: self.first_epoch})
         return Market(registry, tokens, dvp, wallets, hostile), keyring
 
 
@@ -154,6 +155,19 @@ class Order(NamedTuple):
         return (self.movement, Digests.terms(self.terms))
 
 
+class Cycle(NamedTuple):
+    """What the parties of a cycle agreed, and its settlement id."""
+
+    gross: Gross
+    id: bytes
+
+    @property
+    def net(self) -> tuple[Any, ...]:
+        """The struct Net, as the contract takes it."""
+        epoch, pay_by, movements = self.gross.net()
+        return (epoch, pay_by, [(token, [position(*one) for one in positions]) for token, positions in movements])
+
+
 @dataclass
 class Stage:
     """One run in a world: the model, what the actors know and have signed, and their dice."""
@@ -164,7 +178,7 @@ class Stage:
     keyring: Keyring
     now: int = START
     orders: list[Order] = field(default_factory=list)
-    groups: list[list[Order]] = field(default_factory=list)
+    cycles: list[Cycle] = field(default_factory=list)
     history: list[Call] = field(default_factory=list)
     proposed: list[Call] = field(default_factory=list)
     truth: dict[bytes, int] = field(default_factory=dict)
@@ -225,6 +239,12 @@ class Stage:
         """The order, kept for later."""
         made = Order(movement, terms, self.market.dvp.digests.order(movement, terms))
         self.orders.append(made)
+        return made
+
+    def cycle(self, gross: Gross) -> Cycle:
+        """The cycle, kept for later."""
+        made = Cycle(gross, self.market.dvp.digests.cycle(*gross))
+        self.cycles.append(made)
         return made
 
     def data(self, call: Call) -> bytes:

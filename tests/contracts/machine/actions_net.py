@@ -9,7 +9,7 @@ from .table_of_actions import action
 from .world import Cycle, Stage
 
 
-@action(9, "dvp")
+@action(12, "dvp")
 def lock_net(stage: Stage) -> Call:
     """Anyone, with all parties' signatures."""
     cycle = (find_cycle(stage, NONE) if stage.odds(0.2) else None) or new_cycle(stage)
@@ -50,7 +50,7 @@ def give_back_net(stage: Stage) -> Call | None:
     return cycle and proved(stage, "giveBackNet", cycle, RESULT_NEVER)
 
 
-@action(3, "dvp")
+@action(5, "dvp")
 def propose_net_long_stop(stage: Stage) -> Call | None:
     """The officer, long after `payBy`."""
     model = stage.market.dvp
@@ -63,7 +63,7 @@ def propose_net_long_stop(stage: Stage) -> Call | None:
     return cycle and dvp(stage, sender, "proposeNetLongStop", cycle.id, presented_net(stage, cycle))
 
 
-@action(3, "dvp")
+@action(5, "dvp")
 def confirm_net_long_stop(stage: Stage) -> Call | None:
     """The confirmer, after the challenge."""
     model = stage.market.dvp

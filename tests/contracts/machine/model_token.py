@@ -282,11 +282,12 @@ class TokenModel:
             UnbalancedNet=sum(units for _, units in positions) != 0,
             ERC20InvalidReceiver=any(party == ZERO for party, _ in takers),
         )
-        stop(against | (self._no_lane(at) if given else frozenset()))
         if not given:
-            return
+            return stop(against)
+        stop(self._no_lane(at) and self._no_lane(at) | against)
         lane = self.lanes.index(at.sender)
-        stop(broken(InsufficientEarmark=any(units > self.earmarks[one, lane] for one, units in given.items())))
+        short = any(units > self.earmarks[one, lane] for one, units in given.items())
+        stop(against | broken(InsufficientEarmark=short))
         for giver, units in given.items():
             self.earmarks[giver, lane] -= units
             self.balance[giver] -= units

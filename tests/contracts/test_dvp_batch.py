@@ -361,7 +361,13 @@ def test_only_the_seller_says_which_parts(world: World) -> None:
     part = world.dvp.functions.lockPart
     theirs = world.part_signature(order, 1, 20)
     refused = ("InvalidSignature", world.id_of(order), world.seller.address.lower())
-    for number, quantity, signature in [(1, 20, b""), (1, 21, theirs), (2, 20, theirs), (1, 20, seller), (1, 20, buyer)]:
+    for number, quantity, signature in [
+        (1, 20, b""),
+        (1, 21, theirs),
+        (2, 20, theirs),
+        (1, 20, seller),
+        (1, 20, buyer),
+    ]:
         for caller in (world.outsider, world.buyer):
             assert world.refusal(part(words, number, quantity, seller, buyer, signature), caller) == refused
     world.send(part(words, 1, 20, seller, buyer, theirs), world.outsider)

@@ -198,7 +198,10 @@ def test_units_arrive_at_the_heirs_of_recovered_wallets(world: World, nets: NetW
     lost = {1: "heir of the taker", 0: "heir of the giver"}
     heirs = {}
     for place, name in lost.items():
-        wallet, heir = cycle.parties[place], nets.world.w3.to_checksum_address("0x" + bytes(name[-20:].zfill(20), "ascii").hex())
+        wallet, heir = (
+            cycle.parties[place],
+            nets.world.w3.to_checksum_address("0x" + bytes(name[-20:].zfill(20), "ascii").hex()),
+        )
         lei = world.registry.functions.participantOf(wallet).call()[0]
         world.send(world.registry.functions.register(heir, lei, b"DE", 1, 2**40 - 1), world.registrar)
         succeed = world.registry.functions.succeed(wallet, heir)

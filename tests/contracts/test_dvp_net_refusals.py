@@ -98,7 +98,11 @@ def test_signatures_of_others_or_for_other_chains_do_not_count(world: World, net
 def test_limits_hold_per_party_and_security(world: World, nets: NetWorld) -> None:
     cycle = pair(nets)
     id_, token = nets.id_of(cycle), cycle.tokens[0].lower()
-    for limits, party, actual, expected in [([-6, 7], 0, -7, -6), ([-7, 8], 1, 7, 8), ([2**255 - 1, 7], 0, -7, 2**255 - 1)]:
+    for limits, party, actual, expected in [
+        ([-6, 7], 0, -7, -6),
+        ([-7, 8], 1, 7, 8),
+        ([2**255 - 1, 7], 0, -7, 2**255 - 1),
+    ]:
         refused = refusal(world, nets.lock_call(cycle, limits))
         assert refused == ("BelowNetLimit", id_, cycle.parties[party].lower(), token, actual, expected)
     world.send(nets.lock_call(cycle, [-(2**255), -(2**255)]), world.outsider, AMPLE)

@@ -95,7 +95,9 @@ def lock_part(stage: Stage) -> Call:
     order = order or new_order(stage, divisible=0.93)
     left = order.movement.quantity - stage.market.dvp.in_parts.get(order.id, 0)
     lot = order.terms.minimum_lot
-    part = 1 + stage.below(6) + 1_000 * stage.below(4) if stage.odds(0.94) else stage.pick(0, 2**24 - 1, 2**24, 2**32 - 1)
+    part = (
+        1 + stage.below(6) + 1_000 * stage.below(4) if stage.odds(0.94) else stage.pick(0, 2**24 - 1, 2**24, 2**32 - 1)
+    )
     quantity = stage.pick(lot, left, min(left, lot + stage.below(max(1, left - lot + 1))))
     if stage.odds(0.12):
         quantity = stage.pick(0, max(lot - 1, 0), min(left + 1, 2**64 - 1), 2**64 - 1)

@@ -5,6 +5,7 @@ from typing import Any
 from .deciding import signature_of
 from .model_dvp import NONE
 from .model_net import Gross, Leg
+from .model_proofs import HONEST
 from .world import DAY, NOBODY, Cycle, Stage
 
 __all__ = ["find_cycle", "limits_of", "new_cycle", "presented_net", "signatures_net", "standing"]
@@ -20,6 +21,9 @@ def new_cycle(stage: Stage) -> Cycle:
     """Most often a cycle that can be locked now; one in seven breaks a rule."""
     world, dice = stage.world, stage.dice
     able = [one for one in world.wallets if stage.market.registry.may_act(one, stage.now)]
+    if stage.odds(0.8):
+        conduct = stage.market.wallets
+        able = [one for one in able if one not in conduct or conduct[one].conduct == HONEST]
     wallets = able if len(able) > 1 and stage.odds(0.92) else world.wallets
     parties = sorted(dice.sample(wallets, min(len(wallets), 2 + stage.below(4))), key=lambda one: int(one, 16))
     tokens = [one for one in _securities(stage) if stage.odds(0.55)] or [world.token]
@@ -77,7 +81,11 @@ def _spoilt(stage: Stage, gross: Gross, legs: list[Leg]) -> Gross:
         {"tokens": gross.tokens[::-1]},
         {"tokens": (*gross.tokens, gross.tokens[-1])},
         {"tokens": gross.tokens[:-1]},
-        {"tokens": tuple(sorted({*gross.tokens[:-1], stage.pick(NOBODY, world.address("collateral"), "0x" + "00" * 20)}))},
+        {
+            "tokens": tuple(
+                sorted({*gross.tokens[:-1], stage.pick(NOBODY, world.address("collateral"), "0x" + "00" * 20)})
+            )
+        },
         {"parties": gross.parties[::-1]},
         {"parties": gross.parties[1:]},
         {"parties": (stage.pick("0x" + "00" * 20, "0x" + "00" * 19 + "01"), *gross.parties)},
@@ -101,11 +109,12 @@ def _spoilt(stage: Stage, gross: Gross, legs: list[Leg]) -> Gross:
 def _too_large(stage: Stage, gross: Gross, legs: list[Leg]) -> Gross:
     """One more trade, party or place than a cycle may have."""
     many = tuple(f"0x{i:040x}" for i in range(1, 258))
-    return stage.pick(
-        gross._replace(legs=gross.legs * (2_000 // len(legs) + 1)),
-        gross._replace(parties=many),
-        gross._replace(parties=many[:21], tokens=many[:20]),
-    )
+    changes: list[dict[str, Any]] = [
+        {"legs": gross.legs * (2_000 // len(legs) + 1)},
+        {"parties": many},
+        {"parties": many[:21], "tokens": many[:20]},
+    ]
+    return gross._replace(**stage.dice.choice(changes))
 
 
 def limits_of(stage: Stage, cycle: Cycle) -> list[int]:
@@ -118,7 +127,7 @@ def limits_of(stage: Stage, cycle: Cycle) -> list[int]:
             slack = 0 if roll < 0.6 else stage.below(50) if roll < 0.97 else stage.pick(-1, -1_000, 2**255 + net)
             limits.append(net - slack)
     if stage.odds(0.02):
-        return stage.pick(limits[:-1], [*limits, 0])
+        return stage.dice.choice([limits[:-1], [*limits, 0]])
     return limits
 
 
@@ -135,7 +144,7 @@ def signatures_net(stage: Stage, cycle: Cycle, limits: list[int]) -> list[bytes]
         digest = dvp.digests.statement(cycle.id, own, list(zip(gross.tokens, least, strict=True)))
         made.append(signature_of(stage, party, digest))
     if stage.odds(0.02):
-        return stage.pick(made[:-1], [*made, made[-1]], made[::-1])
+        return stage.dice.choice([made[:-1], [*made, made[-1]], made[::-1]])
     return made
 
 

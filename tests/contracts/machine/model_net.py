@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from .model_dvp import (
@@ -260,4 +261,4 @@ class DvPNetModel(DvPModel):
 def ascending(addresses: Sequence[str]) -> bool:
     """Strictly, and none is zero."""
     numbers = [int(one, 16) for one in (ZERO, *addresses)]
-    return all(one < other for one, other in zip(numbers, numbers[1:], strict=False))
+    return all(one < other for one, other in pairwise(numbers))

@@ -283,8 +283,10 @@ class TokenModel:
             ERC20InvalidReceiver=any(party == ZERO for party, _ in takers),
         )
         if not given:
-            return stop(against)
-        stop(self._no_lane(at) and self._no_lane(at) | against)
+            stop(against)
+            return
+        if no_lane := self._no_lane(at):
+            raise Broken(against | no_lane)
         lane = self.lanes.index(at.sender)
         short = any(units > self.earmarks[one, lane] for one, units in given.items())
         stop(against | broken(InsufficientEarmark=short))

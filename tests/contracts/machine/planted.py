@@ -76,7 +76,7 @@ PLANTED = (
         {
             "SecurityToken.sol": (
                 "if (i % 2 == 0) _judge(party, positions[i + 1 < last ? i + 1 : i].party());",
-                "if (i % 2 == 0 && positions[i].net() != 0) _judge(party, positions[i + 1 < last ? i + 1 : i].party());",
+                "if (positions[i].net() != 0) _judge(party, positions[i + 1 < last ? i + 1 : i].party());",
             )
         },
     ),

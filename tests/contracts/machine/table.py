@@ -13,7 +13,20 @@ from .reading import Layout, Reading
 from .typed import Digests, Keyring, compact
 from .world import DAY, START, Order, World
 
-__all__ = ["CALLS", "ENDS", "GAS", "LOCK_BY", "PAY_BY", "PROPOSED_BEFORE", "STATES", "TIMES", "Cell", "Row", "StateTable", "proofs"]
+__all__ = [
+    "CALLS",
+    "ENDS",
+    "GAS",
+    "LOCK_BY",
+    "PAY_BY",
+    "PROPOSED_BEFORE",
+    "STATES",
+    "TIMES",
+    "Cell",
+    "Row",
+    "StateTable",
+    "proofs",
+]
 
 STATES = ("None", "Locked", "Paid", "Settled", "GivenBack", "Cancelled", "InParts")
 ENDS = ("Settled", "GivenBack", "Cancelled")

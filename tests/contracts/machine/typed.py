@@ -22,9 +22,7 @@ OUTCOMES = "Outcomes(bytes32[] settlementIds,uint8 result,uint32 epoch)"
 ROTATION = "Rotation(uint32 epoch,address[] agents,uint8 quorum,uint8 faulty,address officer,address confirmer)"
 PERMIT = "Permit(address owner,address spender,uint256 value,uint256 nonce,uint256 deadline)"
 PART = "Part(bytes32 orderId,uint32 part,uint64 quantity)"
-CYCLE = (
-    "Cycle(address[] tokens,address[] parties,bytes legs,bytes32 cashHash,uint32 epoch,uint40 lockBy,uint40 payBy)"
-)
+CYCLE = "Cycle(address[] tokens,address[] parties,bytes legs,bytes32 cashHash,uint32 epoch,uint40 lockBy,uint40 payBy)"
 NET_LEG = "NetLeg(address token,address seller,address buyer,uint64 quantity,bytes32 termsHash)"
 NET_LIMIT = "NetLimit(address token,int256 least)"
 STATEMENT = "NetStatement(bytes32 cycleId,NetLeg[] legs,NetLimit[] limits)" + NET_LEG + NET_LIMIT

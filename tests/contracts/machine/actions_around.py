@@ -4,9 +4,11 @@ from dataclasses import replace
 
 from . import actions_dvp, actions_net
 from .deciding import RESULT_NEVER, any_proof, known_truth, proof_of
+from .evm import CHAIN_ID
 from .market import Call
 from .model_dvp import GRACE, LOCKED, PAID
 from .table_of_actions import action
+from .typed import Digests
 from .world import DAY, MATURITY, Cycle, Stage
 
 REPLAYED = 150
@@ -49,6 +51,15 @@ def edges(stage: Stage) -> list[int]:
     far = (MATURITY, (dvp.proposal or (0, 0, 0))[2])
     near = [one for one in found if stage.now < one and (one < stage.now + 12 * DAY or one in far)]
     return near or [stage.now]
+
+
+@action(1)
+def rename_chain(stage: Stage) -> None:
+    """The chain changes its id, for good: where the run's world can, and seldom."""
+    dvp = stage.market.dvp
+    if stage.world.renames and not dvp.renamed and stage.odds(0.3):
+        stage.world.name_chain(renamed=True)
+        dvp.renamed, dvp.said = True, Digests("Lockstep DvP", CHAIN_ID, stage.world.dvp)
 
 
 @action(8)

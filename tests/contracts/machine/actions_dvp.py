@@ -203,7 +203,7 @@ def rotate(stage: Stage) -> Call:
     model = stage.market.dvp
     next_ = next_epoch(stage)
     number = model.current + 1 if stage.odds(0.95) else model.current
-    digest = model.digests.rotation(number, *astuple(next_))
+    digest = model.said.rotation(number, *astuple(next_))
     agents = model.epochs[model.current]
     if stage.odds(0.1):
         agents = model.epochs[1 + stage.below(model.current)]

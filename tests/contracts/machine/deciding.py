@@ -202,7 +202,7 @@ def proof_of(stage: Stage, id_: bytes, number: int, result: int) -> bytes:
     """A quorum's proof if `result` is the truth, else what liars can make."""
     dvp = stage.market.dvp
     epoch = dvp.epochs.get(number, dvp.epochs[dvp.current])
-    digest = dvp.digests.outcome(id_, result, number)
+    digest = dvp.said.outcome(id_, result, number)
     true = known_truth(stage, id_) == result and number in dvp.epochs
     return honest(stage, digest, epoch) if true and stage.odds(0.95) else forged(stage, digest, epoch)
 
@@ -212,7 +212,7 @@ def batch_proof(stage: Stage, orders: list[Order], of: list[Order]) -> bytes:
     dvp = stage.market.dvp
     number = orders[0].movement.epoch
     epoch = dvp.epochs.get(number, dvp.epochs[dvp.current])
-    digest = dvp.digests.outcomes([one.id for one in of], RESULT_PAID, number)
+    digest = dvp.said.outcomes([one.id for one in of], RESULT_PAID, number)
     true = number in dvp.epochs and all(known_truth(stage, one.id) == RESULT_PAID for one in of)
     return honest(stage, digest, epoch) if true else forged(stage, digest, epoch)
 

@@ -52,7 +52,9 @@ class DvPModel:
     """
 
     address: str
+    # What parties sign, for the chain's id at the deployment; and what agents sign, for its id as it is.
     digests: Digests
+    said: Digests
     keyring: Keyring
     wallets: dict[str, WalletModel]
     tokens: dict[str, TokenModel]
@@ -69,6 +71,7 @@ class DvPModel:
     # Since when the confirmer may, and whose officer proposed it.
     long_stop: dict[bytes, tuple[int, int]] = field(default_factory=dict)
     proposal: tuple[int, Epoch, int] | None = None
+    renamed: bool = False
 
     # Locks
 
@@ -173,7 +176,7 @@ class DvPModel:
             return []
         known = [self._leg(leg) for leg in legs]
         number = known[0][0].epoch
-        digest = self.digests.outcomes([id_ for _, id_ in known], RESULT_PAID, number)
+        digest = self.said.outcomes([id_ for _, id_ in known], RESULT_PAID, number)
         stop(
             broken(MixedEpochs=any(movement.epoch != number for movement, _ in known))
             | unproved(self.keyring, proof, digest, self.epochs.get(number))
@@ -236,7 +239,7 @@ class DvPModel:
 
     def rotate(self, at: Context, next_: Any, proof: bytes) -> None:
         epoch, number = _epoch(next_), self.current + 1
-        digest = self.digests.rotation(number, *next_)
+        digest = self.said.rotation(number, *next_)
         stop(unproved(self.keyring, proof, digest, self.epochs[self.current]) | misfit(epoch))
         self._start(number, epoch)
 
@@ -293,6 +296,7 @@ class DvPModel:
             PayByBeforeLockBy=pay_by < lock_by,
             PayByTooFar=pay_by > at.now + MAX_LOCK,
             NotCurrentEpoch=epoch != self.current,
+            ChainChanged=self.renamed,
         )
 
     def _unlockable(self, at: Context, movement: Movement, terms: Terms) -> frozenset[str]:
@@ -342,7 +346,7 @@ class DvPModel:
         return self._ended(movement, id_) or broken(WrongStatus=status != LOCKED)
 
     def _unproved(self, id_: bytes, result: int, number: int, proof: bytes) -> frozenset[str]:
-        digest = self.digests.outcome(id_, result, number)
+        digest = self.said.outcome(id_, result, number)
         return unproved(self.keyring, proof, digest, self.epochs.get(number))
 
     def _deliver(self, at: Context, movement: Movement) -> None:

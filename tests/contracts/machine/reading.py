@@ -273,6 +273,7 @@ class Reading:
             expected["settlementId"] = (order.id, order.words)
             expected["statusOf"] = (status, *lane)
             expected["statusOfSettlement"] = (status if kept == order.id else 0, order.id, *lane)
+            expected["outcomeDigest"] = (model.said.outcome(order.id, 2, 1), order.id, 2, 1)
             expected["longStopFrom"] = (model.long_stop_from(order.id), order.id)
             expected["lockedInParts"] = (model.in_parts.get(order.id, 0), order.id)
         for function, (value, *arguments) in expected.items():

@@ -54,7 +54,8 @@ class Digests:
 
     def __init__(self, name: str, chain_id: int, contract: str) -> None:
         parts = (keccak(DOMAIN.encode()), keccak(name.encode()), keccak(b"1"), word(chain_id), word(contract))
-        self._head = b"\x19\x01" + keccak(b"".join(parts))
+        self.domain = keccak(b"".join(parts))
+        self._head = b"\x19\x01" + self.domain
 
     def of(self, struct_hash: bytes) -> bytes:
         return keccak(self._head + struct_hash)

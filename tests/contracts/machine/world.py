@@ -25,6 +25,7 @@ ISIN = b"DE0001102580"
 GERMANY, FRANCE, ITALY = b"DE", b"FR", b"IT"
 NOBODY = "0x" + "0d" * 20
 OPENING_GAS = 8_000_000
+EARLIER_CHAIN_ID = 77_001
 ISSUED = 100_000
 SPARES = tuple(f"spare {i}" for i in range(4))
 ROLES = ("registrar", "registry_confirmer", "issuer", "officer", "token_confirmer", "dvp_officer", "dvp_confirmer")
@@ -36,6 +37,7 @@ class World:
     """Contracts on a chain, the keys of all actors, and what was deployed where."""
 
     planted: Artifacts = field(default_factory=dict)
+    renames: bool = False
 
     def __post_init__(self) -> None:
         self.made: Artifacts = shipped() | mocks() | self.planted
@@ -51,6 +53,7 @@ class World:
         # What the opening sent: who, to whom (nobody: a deployment), calldata or code.
         self.opening: list[tuple[str, str, bytes]] = []
         self._deploy_all()
+        self.name_chain(renamed=False)
         self._open()
         self.opened = len(self.opening)
         self.mark = self.chain.snapshot()
@@ -91,6 +94,28 @@ class World:
         self.wallets = [at(f"wallet {i}") for i in range(4)] + self.contract_wallets
         self.operators = {one: at(f"owner {i}") for i, one in enumerate(self.contract_wallets)}
         self.operators[self.hostile] = at("stranger")
+
+    def digests_at_birth(self) -> Digests:
+        """Of DvP, for the chain's id at its deployment."""
+        return Digests("Lockstep DvP", EARLIER_CHAIN_ID if self.renames else CHAIN_ID, self.dvp)
+
+    def name_chain(self, renamed: bool) -> None:
+        """In a world whose chain is to change its id. The EVM's cannot change, so DvP's memory of it does: it is made
+        to have been deployed on another chain, which until then it takes for this one."""
+        if not self.renames:
+            return
+        codes = self.chain.codes([self.dvp, self._net_code()])
+        self.born = getattr(self, "born", codes)
+        now, then = Digests("Lockstep DvP", CHAIN_ID, self.dvp).domain, self.digests_at_birth().domain
+        for address, code in self.born.items():
+            made = code.replace(now, then)
+            if renamed:
+                made = made.replace(CHAIN_ID.to_bytes(32), EARLIER_CHAIN_ID.to_bytes(32))
+            self.chain.put_code(address, made)
+
+    def _net_code(self) -> str:
+        data = self.codec.encode("DvP", "netCode", ())
+        return "0x" + self.chain.call(self.address("stranger"), self.dvp, data, OPENING_GAS).data[12:].hex()
 
     def _token(self, isin: bytes, authorised: int, predecessor: str) -> str:
         at = self.address
@@ -134,8 +159,8 @@ class World:
         tokens[self.token].fit[self.next_token] = tokens[self.next_token]
         wallets = {one: WalletModel(self.operators[one]) for one in self.contract_wallets}
         hostile = {self.hostile: HostileTokenModel()}
-        digests = Digests("Lockstep DvP", CHAIN_ID, self.dvp)
-        dvp = DvPNetModel(self.dvp, digests, keyring, wallets, tokens, hostile, {1: self.first_epoch})
+        digests = self.digests_at_birth()
+        dvp = DvPNetModel(self.dvp, digests, digests, keyring, wallets, tokens, hostile, {1: self.first_epoch})
         return Market(registry, tokens, dvp, wallets, hostile), keyring
 
 
@@ -190,6 +215,7 @@ class Stage:
         world.chain.revert(world.mark)
         world.mark = world.chain.snapshot()
         world.chain.now = START
+        world.name_chain(renamed=False)
         market, keyring = world.market()
         return cls(world, dice, market, keyring)
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from .deciding import (
     any_proof,
+    awaited,
     batch_proof,
     find,
     forged,
@@ -135,8 +136,9 @@ def presented(stage: Stage, order: Order) -> Any:
 
 @action(12)
 def settle(stage: Stage) -> Call | None:
-    """Anyone, with a proof of PAID, or none where it is recorded."""
-    order = find(stage, LOCKED, PAID)
+    """Anyone, with a proof of PAID, or none where it is recorded; often just what a hostile token waits for."""
+    leg = awaited(stage, "settle") if stage.odds(0.5) else None
+    order = next((one for one in reversed(stage.orders) if one.leg == leg), None) or find(stage, LOCKED, PAID)
     if order is None:
         return None
     recorded = status_of(stage, order) == PAID

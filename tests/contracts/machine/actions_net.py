@@ -1,7 +1,7 @@
 """What actors send to DvP for cycles. One function a call of the contract; the docstring says who sends it."""
 
 from .actions_dvp import BATCH_GAS, dvp, operator
-from .deciding import proof_of
+from .deciding import awaited, proof_of
 from .deciding_net import find_cycle, limits_of, new_cycle, presented_net, signatures_net, standing
 from .market import Call
 from .model_dvp import GRACE, LOCKED, NONE, PAID, RESULT_NEVER, RESULT_PAID
@@ -26,8 +26,9 @@ def proved(stage: Stage, function: str, cycle: Cycle, result: int) -> Call:
 
 @action(7, "dvp")
 def settle_net(stage: Stage) -> Call | None:
-    """Anyone, with a proof of PAID, or none where it is recorded."""
-    cycle = find_cycle(stage, LOCKED, PAID)
+    """Anyone, with a proof of PAID, or none where it is recorded; often just what a hostile token waits for."""
+    id_ = awaited(stage, "settleNet") if stage.odds(0.5) else None
+    cycle = next((one for one in reversed(stage.cycles) if one.id == id_), None) or find_cycle(stage, LOCKED, PAID)
     if cycle is None:
         return None
     if standing(stage, cycle) == PAID and stage.odds(0.7):

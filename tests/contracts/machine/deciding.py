@@ -10,6 +10,7 @@ from .world import DAY, NOBODY, Order, Stage
 
 __all__ = [
     "any_proof",
+    "awaited",
     "batch_proof",
     "find",
     "known_truth",
@@ -97,6 +98,15 @@ def find(stage: Stage, *statuses: int) -> Order | None:
             return None
         recent = fitting or recent
     return recent[stage.below(len(recent))]
+
+
+def awaited(stage: Stage, function: str) -> Any:
+    """What the hostile token waits for: the first argument of the call that it would send back, if it is this one."""
+    for hostile in stage.market.hostile.values():
+        call = stage.market.payloads.get(hostile.payload)
+        if call is not None and call.function == function:
+            return call.arguments[0]
+    return None
 
 
 # Parties

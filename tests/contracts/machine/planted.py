@@ -12,6 +12,14 @@ from .world import World
 __all__ = ["PLANTED", "Planted", "calls_until_found"]
 
 STEPS = 500
+DELIVERS_ALL = """\
+        emit IDvP.Settled(id);
+        for (uint256 i = 0; i < net.movements.length; ++i) {
+            // All or none: one refusal is meant to undo the rest.
+            // slither-disable-next-line calls-loop
+            ISecurityToken(net.movements[i].token).settleNet(net.movements[i].positions);
+        }
+"""
 
 
 @dataclass(frozen=True)
@@ -54,6 +62,16 @@ PLANTED = (
         "a delivered cycle is not written down",
         "DvP",
         {"DvPNet.sol": ("Cycles.from(IDvP.Status.Settled, hash);", "Cycles.from(status, hash);")},
+    ),
+    Planted(
+        "a token that calls back delivers a cycle twice",
+        "DvP",
+        {
+            "DvPNet.sol": (
+                "        _state.cycles[id] = Cycles.from(IDvP.Status.Settled, hash);\n" + DELIVERS_ALL,
+                f"{DELIVERS_ALL}        _state.cycles[id] = Cycles.from(IDvP.Status.Settled, hash);\n",
+            )
+        },
     ),
     Planted(
         "net positions need not balance",

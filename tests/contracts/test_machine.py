@@ -92,7 +92,7 @@ def test_a_run_depends_on_its_seed_alone(world: World, layout: Layout) -> None:
     assert sent[0] == sent[1]
 
 
-@pytest.mark.parametrize("planted", PLANTED[:3], ids=lambda one: one.name)
+@pytest.mark.parametrize("planted", PLANTED[:2], ids=lambda one: one.name)
 def test_it_finds_what_is_planted(planted: Planted) -> None:
     """The deep test plants them all."""
     calls, found = calls_until_found(planted, MOST_CALLS)

@@ -44,6 +44,16 @@ PLANTED = (
         },
     ),
     Planted(
+        "net positions need not balance",
+        "SecurityToken",
+        {
+            "libraries/Positions.sol": (
+                "        if (sum != 0) revert ISecurityToken.UnbalancedNet(sum);\n",
+                "        if (sum > 2 ** 94) revert ISecurityToken.UnbalancedNet(sum);\n",
+            )
+        },
+    ),
+    Planted(
         "earmarks of the second lane count as free",
         "SecurityToken",
         {
@@ -70,16 +80,6 @@ PLANTED = (
             "DvPNet.sol": (
                 "        _state.cycles[id] = Cycles.from(IDvP.Status.Settled, hash);\n" + DELIVERS_ALL,
                 f"{DELIVERS_ALL}        _state.cycles[id] = Cycles.from(IDvP.Status.Settled, hash);\n",
-            )
-        },
-    ),
-    Planted(
-        "net positions need not balance",
-        "SecurityToken",
-        {
-            "libraries/Positions.sol": (
-                "        if (sum != 0) revert ISecurityToken.UnbalancedNet(sum);\n",
-                "        if (sum > 2 ** 94) revert ISecurityToken.UnbalancedNet(sum);\n",
             )
         },
     ),

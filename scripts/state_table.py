@@ -15,9 +15,9 @@ def page() -> str:
     """The whole page as text."""
     sys.path.insert(0, str(ROOT / "tests"))
     from contracts.machine.page import page as written
-    from contracts.machine.table import fresh
+    from contracts.machine.world import World
 
-    return written(fresh())
+    return written(World())
 
 
 def main() -> int:

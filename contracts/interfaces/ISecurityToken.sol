@@ -290,7 +290,7 @@ interface ISecurityToken is IERC20, IERC2612, IERC7943Fungible, IERC1643, IERC70
     /// @notice Delivers what {earmarkNet} set aside: the first giver's units to the first taker, and so on, so that
     /// no unit passes through a third holder. Units arrive as by {settleEarmark}. Judges no rule.
     /// @dev Emits {Transfer} for each giver and taker that meet. Requirements: the positions add up to zero; the caller's
-    /// lane holds what each giver gives.
+    /// lane holds what each giver gives; no taker is zero.
     function settleNet(Position[] calldata positions) external;
 
     /// @notice Passes if a transfer from `from` to `to` would, and else ends in the very error that it would.

@@ -59,7 +59,7 @@ def _encoder(type_: str) -> Encode:
         return lambda value: bytes(12) + bytes.fromhex(value[2:])
     if type_.startswith("bytes"):
         return lambda value: bytes(value.ljust(32, b"\0"))
-    return lambda value: int(value).to_bytes(32)
+    return lambda value: (int(value) % 2**256).to_bytes(32)
 
 
 def _list_encoder(item: str) -> Encode:

@@ -2,15 +2,19 @@
 
 from dataclasses import replace
 
-from . import actions_dvp
-from .deciding import RESULT_NEVER, any_proof, known_truth
+from . import actions_dvp, actions_net
+from .deciding import RESULT_NEVER, any_proof, known_truth, proof_of
+from .evm import CHAIN_ID
 from .market import Call
 from .model_dvp import GRACE, LOCKED, PAID
 from .table_of_actions import action
-from .world import DAY, MATURITY, Stage
+from .typed import Digests
+from .world import DAY, MATURITY, Cycle, Stage
 
 REPLAYED = 150
 SILENT = 0
+# Bytes of calldata that a token can keep within the gas of a call.
+LONGEST = 3_000
 
 
 @action(8)
@@ -33,7 +37,11 @@ def edges(stage: Stage) -> list[int]:
         found.append(order.terms.lock_by)
         if dvp.lanes.get((order.movement.seller, order.movement.nonce)) == (LOCKED, order.id):
             found += [order.terms.pay_by, order.terms.pay_by + GRACE]
-            found += [dvp.long_stop[order.id]] if order.id in dvp.long_stop else []
+            found.append(dvp.long_stop_from(order.id))
+    for cycle in stage.cycles[-20:]:
+        found.append(cycle.gross.lock_by)
+        if dvp.cycles.get(cycle.id, (0,))[0] == LOCKED:
+            found += [cycle.gross.pay_by, cycle.gross.pay_by + GRACE, dvp.long_stop_from(cycle.id)]
     if dvp.proposal:
         found.append(dvp.proposal[2])
     for hands in (stage.market.registry.hands, *(token.hands for token in stage.market.tokens.values())):
@@ -43,6 +51,15 @@ def edges(stage: Stage) -> list[int]:
     far = (MATURITY, (dvp.proposal or (0, 0, 0))[2])
     near = [one for one in found if stage.now < one and (one < stage.now + 12 * DAY or one in far)]
     return near or [stage.now]
+
+
+@action(1)
+def rename_chain(stage: Stage) -> None:
+    """The chain changes its id, for good: where the run's world can, and seldom."""
+    dvp = stage.market.dvp
+    if stage.world.renames and not dvp.renamed and stage.odds(0.3):
+        stage.world.name_chain(renamed=True)
+        dvp.renamed, dvp.said = True, Digests("Lockstep DvP", CHAIN_ID, stage.world.dvp)
 
 
 @action(8)
@@ -72,6 +89,7 @@ def conduct_of_a_token(stage: Stage) -> Call:
         built = sent_back(stage) if stage.odds(0.5) else stage.dice.choice(REENTERED)(stage)
         if built is not None and not asks_a_wallet(stage, built):
             payload = stage.data(built)
+            payload = payload if len(payload) <= LONGEST else b""
             stage.market.payloads[payload] = built
     return Call(stage.world.address("stranger"), "HostileToken", token, "become", (conduct, payload))
 
@@ -79,6 +97,8 @@ def conduct_of_a_token(stage: Stage) -> Call:
 def asks_a_wallet(stage: Stage, call: Call) -> bool:
     """Whether a wallet contract is asked: one that burns its gas leaves the calling token none of a batch's share to
     end with, which the model, counting no gas, does not foresee."""
+    if call.function == "lockNet":
+        return bool(set(call.arguments[0].parties) & stage.world.operators.keys())
     if call.function not in ("lock", "lockPart", "cancelOrder"):
         return False
     movement = call.arguments[0][0]
@@ -88,6 +108,9 @@ def asks_a_wallet(stage: Stage, call: Call) -> bool:
 def sent_back(stage: Stage) -> Call | None:
     """Ends a settlement of the token itself, with what is the truth of it: when it comes back, once too often."""
     token, lanes = stage.world.hostile, stage.market.dvp.lanes
+    cycles = [one for one in stage.cycles[-20:] if token in one.gross.tokens and one.id in stage.market.dvp.cycles]
+    if cycles and stage.odds(0.5):
+        return cycle_sent_back(stage, stage.dice.choice(cycles))
     open_ = [
         one
         for one in stage.orders[-60:]
@@ -103,6 +126,22 @@ def sent_back(stage: Stage) -> Call | None:
     return Call(stage.world.address("stranger"), "DvP", stage.world.dvp, function, arguments)
 
 
+def cycle_sent_back(stage: Stage, cycle: Cycle) -> Call:
+    result = known_truth(stage, cycle.id)
+    function = "giveBackNet" if result == RESULT_NEVER else stage.pick("settleNet", "settleNet", "recordPaidNet")
+    arguments = (cycle.id, cycle.net, proof_of(stage, cycle.id, cycle.gross.epoch, result))
+    return Call(stage.world.address("stranger"), "DvP", stage.world.dvp, function, arguments)
+
+
+def overfills(stage: Stage, call: Call) -> bool:
+    """Whether a batch gives a leg's token less gas than the cycle needs that the token would send back: the model
+    counts no gas. Not sent then."""
+    if call.function not in ("lockBatch", "settleBatch"):
+        return False
+    payloads = [stage.market.payloads.get(one.payload) for one in stage.market.hostile.values()]
+    return any(one is not None and one.function.endswith("Net") for one in payloads)
+
+
 REENTERED = (
     actions_dvp.lock,
     actions_dvp.settle,
@@ -113,4 +152,9 @@ REENTERED = (
     actions_dvp.cancel_order,
     actions_dvp.lock_part,
     actions_dvp.confirm_long_stop,
+    actions_net.lock_net,
+    actions_net.lock_net,
+    actions_net.settle_net,
+    actions_net.give_back_net,
+    actions_net.record_paid_net,
 )

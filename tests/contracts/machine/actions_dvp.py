@@ -5,6 +5,7 @@ from typing import Any
 
 from .deciding import (
     any_proof,
+    awaited,
     batch_proof,
     find,
     forged,
@@ -12,12 +13,13 @@ from .deciding import (
     known_truth,
     new_order,
     next_epoch,
+    part_signature,
     signatures,
     signed,
     status_of,
 )
 from .market import Call
-from .model_dvp import GRACE, IN_PARTS, LOCKED, NONE, PAID
+from .model_dvp import GRACE, IN_PARTS, LOCKED, NONE, PAID, nonce_of_part
 from .table_of_actions import action
 from .typed import Digests
 from .world import Order, Stage
@@ -89,17 +91,21 @@ def lock_batch(stage: Stage) -> Call:
 
 @action(7)
 def lock_part(stage: Stage) -> Call:
-    """Anyone, with the signatures over the whole order."""
+    """Anyone, with the signatures over the whole order and the seller's over the part; the seller without the last."""
     order = find(stage, IN_PARTS) if stage.odds(0.55) else None
     order = order or new_order(stage, divisible=0.93)
     left = order.movement.quantity - stage.market.dvp.in_parts.get(order.id, 0)
     lot = order.terms.minimum_lot
-    part = 1 + stage.below(6) + 1_000 * stage.below(4) if stage.odds(0.94) else stage.pick(0, 2**32 - 1)
+    part = (
+        1 + stage.below(6) + 1_000 * stage.below(4) if stage.odds(0.94) else stage.pick(0, 2**24 - 1, 2**24, 2**32 - 1)
+    )
     quantity = stage.pick(lot, left, min(left, lot + stage.below(max(1, left - lot + 1))))
     if stage.odds(0.12):
         quantity = stage.pick(0, max(lot - 1, 0), min(left + 1, 2**64 - 1), 2**64 - 1)
-    child = order.movement._replace(quantity=quantity, nonce=min(order.movement.nonce + part, 2**64 - 1))
-    call = dvp(stage, operator(stage), "lockPart", order.words, part, quantity, *signatures(stage, order))
+    child = order.movement._replace(quantity=quantity, nonce=nonce_of_part(order.movement.nonce, part) % 2**64)
+    sender = order.movement.seller if stage.odds(0.3) else operator(stage)
+    told = part_signature(stage, order, part, quantity) if sender != order.movement.seller or stage.odds(0.3) else b""
+    call = dvp(stage, sender, "lockPart", order.words, part, quantity, *signatures(stage, order), told)
     stage.order(child, order.terms._replace(part=part, minimum_lot=0))
     return call
 
@@ -130,8 +136,9 @@ def presented(stage: Stage, order: Order) -> Any:
 
 @action(12)
 def settle(stage: Stage) -> Call | None:
-    """Anyone, with a proof of PAID, or none where it is recorded."""
-    order = find(stage, LOCKED, PAID)
+    """Anyone, with a proof of PAID, or none where it is recorded; often just what a hostile token waits for."""
+    leg = awaited(stage, "settle") if stage.odds(0.5) else None
+    order = next((one for one in reversed(stage.orders) if one.leg == leg), None) or find(stage, LOCKED, PAID)
     if order is None:
         return None
     recorded = status_of(stage, order) == PAID
@@ -175,7 +182,7 @@ def propose_long_stop(stage: Stage) -> Call | None:
     """The officer, long after `payBy`."""
     dvp_ = stage.market.dvp
     late = [one for one in stage.orders if one.terms.pay_by + GRACE < stage.now and status_of(stage, one) == LOCKED]
-    late = [one for one in late if one.id not in dvp_.long_stop or stage.odds(0.2)]
+    late = [one for one in late if not dvp_.long_stop_from(one.id) or stage.odds(0.2)]
     order = stage.dice.choice(late) if late and stage.odds(0.9) else find(stage, LOCKED)
     officer = stage.market.dvp.epochs[stage.market.dvp.current].officer
     return order and dvp(stage, stage.rightly(officer), "proposeLongStop", order.words)
@@ -184,9 +191,9 @@ def propose_long_stop(stage: Stage) -> Call | None:
 @action(4)
 def confirm_long_stop(stage: Stage) -> Call | None:
     """The confirmer, after the challenge."""
-    long_stop = stage.market.dvp.long_stop
+    long_stop, from_ = stage.market.dvp.long_stop, stage.market.dvp.long_stop_from
     proposed = [one for one in stage.orders if one.id in long_stop and status_of(stage, one) == LOCKED]
-    ripe = [one for one in proposed if long_stop[one.id] < stage.now] or proposed
+    ripe = [one for one in proposed if 0 < from_(one.id) < stage.now] or proposed
     order = stage.dice.choice(ripe) if ripe and stage.odds(0.9) else find(stage, LOCKED)
     confirmer = stage.market.dvp.epochs[stage.market.dvp.current].confirmer
     return order and dvp(stage, stage.rightly(confirmer), "confirmLongStop", presented(stage, order))
@@ -198,7 +205,7 @@ def rotate(stage: Stage) -> Call:
     model = stage.market.dvp
     next_ = next_epoch(stage)
     number = model.current + 1 if stage.odds(0.95) else model.current
-    digest = model.digests.rotation(number, *astuple(next_))
+    digest = model.said.rotation(number, *astuple(next_))
     agents = model.epochs[model.current]
     if stage.odds(0.1):
         agents = model.epochs[1 + stage.below(model.current)]

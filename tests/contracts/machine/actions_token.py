@@ -5,6 +5,7 @@ from typing import Any
 from eth_hash.auto import keccak
 
 from .market import Call
+from .model_net import position
 from .model_token import CONFIRMER, ISSUER, OFFICER, TokenModel
 from .rules import ZERO
 from .table_of_actions import action
@@ -269,6 +270,42 @@ def settle_earmark(stage: Stage) -> Call:
     holder, units = earmarked(stage, token)
     to = stage.party() if stage.odds(0.95) else ZERO
     return send(token, lane_owner(stage), "settleEarmark", holder, to, stage.pick(units, amount(stage, units)))
+
+
+def positions_of(stage: Stage, token: TokenModel, givers: list[tuple[str, int]]) -> list[int]:
+    """The words of these givers and of takers who get as much; now and then not as much, or in the wrong order."""
+    owed = sum(units for _, units in givers)
+    found = [(giver, -units) for giver, units in givers]
+    for _ in range(stage.below(3)):
+        part = stage.below(owed + 1)
+        found.append((stage.party(), part))
+        owed -= part
+    found.append((stage.party() if stage.odds(0.94) else stage.pick(ZERO, givers[0][0] if givers else ZERO), owed))
+    stage.dice.shuffle(found)
+    if stage.odds(0.06):
+        party, units = found[0]
+        found[0] = (party, stage.pick(units + 1, units - 1, -units, 2**95 - 1, -(2**95)))
+    if stage.odds(0.03):
+        del found[stage.below(len(found))]
+    return [position(*one) for one in found]
+
+
+@action(2)
+def earmark_net(stage: Stage) -> Call:
+    """An earmarker."""
+    token = ledger(stage)
+    holders = dict.fromkeys(holder_with_units(stage, token) for _ in range(stage.below(4)))
+    givers = [(one, amount(stage, min(300, token.free(one))) % 2**95) for one in holders]
+    return send(token, lane_owner(stage), "earmarkNet", positions_of(stage, token, givers))
+
+
+@action(2)
+def settle_net(stage: Stage) -> Call:
+    """An earmarker."""
+    token = ledger(stage)
+    given = dict(earmarked(stage, token) for _ in range(stage.below(4)))
+    givers = [(one, stage.pick(units, amount(stage, units)) % 2**95) for one, units in given.items()]
+    return send(token, lane_owner(stage), "settleNet", positions_of(stage, token, givers))
 
 
 @action(1)

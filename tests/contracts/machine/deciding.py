@@ -10,12 +10,16 @@ from .world import DAY, NOBODY, Order, Stage
 
 __all__ = [
     "any_proof",
+    "awaited",
     "batch_proof",
     "find",
     "known_truth",
     "new_order",
     "next_epoch",
+    "part_signature",
     "proof_by",
+    "proof_of",
+    "signature_of",
     "signatures",
     "signed",
 ]
@@ -59,7 +63,7 @@ def _spoilt(stage: Stage, movement: Movement, terms: Terms) -> tuple[Movement, T
         {"buyer": stage.pick(world.address("stranger"), NOBODY)},
         {"quantity": stage.pick(0, free, free + 1, 2**64 - 1, 2**60)},
         {"epoch": stage.pick(0, dvp.current + 1, max(dvp.current - 1, 0), 2**32 - 1)},
-        {"nonce": stage.pick(0, 1, 2**64 - 1, 2**64 - 3, max(movement.nonce - 1, 0))},
+        {"nonce": stage.pick(0, 1, 2**64 - 1, 2**63, 2**63 - 1, 2**39 - 1, 2**39, max(movement.nonce - 1, 0))},
     ]
     on_terms: list[dict[str, Any]] = [
         {"lock_by": stage.pick(stage.now, stage.now - 1, terms.pay_by + 1, 2**40 - 1)},
@@ -96,12 +100,21 @@ def find(stage: Stage, *statuses: int) -> Order | None:
     return recent[stage.below(len(recent))]
 
 
+def awaited(stage: Stage, function: str) -> Any:
+    """What the hostile token waits for: the first argument of the call that it would send back, if it is this one."""
+    for hostile in stage.market.hostile.values():
+        call = stage.market.payloads.get(hostile.payload)
+        if call is not None and call.function == function:
+            return call.arguments[0]
+    return None
+
+
 # Parties
 
 
 def signatures(stage: Stage, order: Order) -> tuple[bytes, bytes]:
     """The seller's and the buyer's over the order's id."""
-    both = [_signature(stage, party, order.id) for party in (order.movement.seller, order.movement.buyer)]
+    both = [signature_of(stage, party, order.id) for party in (order.movement.seller, order.movement.buyer)]
     return both[0], both[1]
 
 
@@ -110,7 +123,13 @@ def signed(stage: Stage, order: Order) -> tuple[Any, bytes, bytes]:
     return (order.words, *signatures(stage, order))
 
 
-def _signature(stage: Stage, party: str, digest: bytes) -> bytes:
+def part_signature(stage: Stage, order: Order, part: int, quantity: int) -> bytes:
+    """The seller's word that this much is to go now; now and then of another part."""
+    told = quantity + 1 if stage.odds(0.03) else quantity
+    return signature_of(stage, order.movement.seller, stage.market.dvp.digests.part(order.id, part, told))
+
+
+def signature_of(stage: Stage, party: str, digest: bytes) -> bytes:
     if party == NOBODY:
         return bytes(65)
     good = stage.sign(party, digest)
@@ -186,12 +205,15 @@ def forged(stage: Stage, digest: bytes, epoch: Epoch) -> bytes:
 
 
 def any_proof(stage: Stage, order: Order, result: int) -> bytes:
+    return proof_of(stage, order.id, order.movement.epoch, result)
+
+
+def proof_of(stage: Stage, id_: bytes, number: int, result: int) -> bytes:
     """A quorum's proof if `result` is the truth, else what liars can make."""
     dvp = stage.market.dvp
-    number = order.movement.epoch
     epoch = dvp.epochs.get(number, dvp.epochs[dvp.current])
-    digest = dvp.digests.outcome(order.id, result, number)
-    true = known_truth(stage, order.id) == result and number in dvp.epochs
+    digest = dvp.said.outcome(id_, result, number)
+    true = known_truth(stage, id_) == result and number in dvp.epochs
     return honest(stage, digest, epoch) if true and stage.odds(0.95) else forged(stage, digest, epoch)
 
 
@@ -200,7 +222,7 @@ def batch_proof(stage: Stage, orders: list[Order], of: list[Order]) -> bytes:
     dvp = stage.market.dvp
     number = orders[0].movement.epoch
     epoch = dvp.epochs.get(number, dvp.epochs[dvp.current])
-    digest = dvp.digests.outcomes([one.id for one in of], RESULT_PAID, number)
+    digest = dvp.said.outcomes([one.id for one in of], RESULT_PAID, number)
     true = number in dvp.epochs and all(known_truth(stage, one.id) == RESULT_PAID for one in of)
     return honest(stage, digest, epoch) if true else forged(stage, digest, epoch)
 

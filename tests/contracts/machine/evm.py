@@ -14,7 +14,7 @@ from eth_abi.abi import default_codec
 from eth_abi.exceptions import DecodingError
 from eth_hash.auto import keccak
 from eth_utils.abi import collapse_if_tuple, event_abi_to_log_topic, function_abi_to_4byte_selector
-from pyrevm import EVM, BlockEnv, CfgEnv, Env
+from pyrevm import EVM, AccountInfo, BlockEnv, CfgEnv, Env
 
 from .abi import decoder, encoder
 
@@ -78,6 +78,13 @@ class Chain:
         if result is None:
             raise RuntimeError("a call without a result")
         return Outcome(True, answer, result.gas_used, tuple(_log(log) for log in result.logs))
+
+    def codes(self, addresses: Sequence[str]) -> dict[str, bytes]:
+        return {one: bytes(self.evm.get_code(one) or b"") for one in addresses}
+
+    def put_code(self, address: str, code: bytes) -> None:
+        """In the place of the contract's own, for good: no {revert} takes it back. Storage stays."""
+        self.evm.insert_account_info(address, AccountInfo(nonce=1, code=code))
 
     def storage(self, address: str, slot: int) -> int:
         return int(self.evm.storage(address, slot))
@@ -157,6 +164,9 @@ class Codec:
 def _unindexed(event: Mapping[str, Any]) -> Any:
     """How to read an event's data: names to values; structs of words are read word by word."""
     plain = [one for one in event["inputs"] if not one["indexed"]]
+    if any(part["type"].endswith("[]") for one in plain for part in one.get("components", ())):
+        whole, titles = [collapse_if_tuple(one) for one in plain], [one["name"] for one in plain]
+        return lambda data: dict(zip(titles, default_codec.decode(whole, data), strict=True))
     flat = [(one["name"], part["type"]) for one in plain for part in one.get("components", [one])]
     decode, names = decoder([type_ for _, type_ in flat]), [one["name"] for one in plain]
     if not any(one["type"] == "tuple" for one in plain):

@@ -5,7 +5,7 @@ Numbers are those of `docs/reference/invariants.md`.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,7 +22,9 @@ STEPS = {
     PAID: {SETTLED},
     IN_PARTS: {CANCELLED},
 }
+LAST = {"Locked": LOCKED, "PaidRecorded": PAID, "Settled": SETTLED, "GivenBack": GIVEN_BACK}
 RESULT_PAID, RESULT_NEVER = 1, 2
+LEG_BYTES = 43
 
 
 @dataclass(slots=True)
@@ -41,12 +43,25 @@ class Settlement:
         return "Settled" not in self.events and "GivenBack" not in self.events
 
 
+@dataclass(slots=True)
+class Netted:
+    """A cycle, as told by the logs: who gives how much of what, and what became of it."""
+
+    giving: dict[tuple[str, str], int]
+    events: list[str] = field(default_factory=lambda: ["Locked"])
+
+    @property
+    def is_open(self) -> bool:
+        return "Settled" not in self.events and "GivenBack" not in self.events
+
+
 class Watch:
     """Follows one run by its logs."""
 
     def __init__(self, reading: Reading, opening: dict[str, dict[str, int]]) -> None:
         self.reading, self.world = reading, reading.world
         self.settlements: dict[bytes, Settlement] = {}
+        self.cycles: dict[bytes, Netted] = {}
         self.events: Counter[str] = Counter()
         self._held: dict[str, Counter[str]] = {token: Counter(held) for token, held in opening.items()}
         self._supply = {token: sum(held.values()) for token, held in opening.items()}
@@ -71,6 +86,7 @@ class Watch:
                     self._transfer(log[0], values)
         yield from self._holdings(touched, words)
         yield from self.lanes(ids & self.settlements.keys())
+        yield from self.records(ids & self.cycles.keys())
 
     def _of_dvp(self, name: str, values: dict[str, Any], truth: dict[bytes, int]) -> Iterator[str]:
         id_ = values.get("settlementId", b"")
@@ -80,6 +96,12 @@ class Watch:
             token, seller, buyer, quantity, _, nonce = values["movement"]
             self.settlements[id_] = Settlement(token, seller, buyer, quantity, nonce)
             self._open[token, seller] += quantity
+        elif name == "NetLocked":
+            if id_ in self.cycles or id_ in self.settlements:
+                yield f"I4: the cycle {id_.hex()} was locked twice"
+            self.cycles[id_] = Netted(giving(*values["cycle"][:3]))
+            for place, units in self.cycles[id_].giving.items():
+                self._open[place] += units
         elif name == "PartLocked":
             whole, before = self._orders.get(values["orderId"], (values["orderQuantity"], 0))
             self._orders[values["orderId"]] = (whole, values["lockedQuantity"])
@@ -92,7 +114,7 @@ class Watch:
             yield from self._ending(name, id_, truth)
 
     def _ending(self, name: str, id_: bytes, truth: dict[bytes, int]) -> Iterator[str]:
-        settlement = self.settlements.get(id_)
+        settlement = self.settlements.get(id_) or self.cycles.get(id_)
         if settlement is None:
             yield f"I4: {name} of {id_.hex()}, which was never locked"
             return
@@ -106,7 +128,12 @@ class Watch:
         if name != "GivenBack" and said != RESULT_PAID:
             yield f"I9: {name} of {id_.hex()}, and the outcome is {said}"
         settlement.events.append(name)
-        if name != "PaidRecorded":
+        if name == "PaidRecorded":
+            return
+        if isinstance(settlement, Netted):
+            for place, units in settlement.giving.items():
+                self._open[place] -= units
+        else:
             self._open[settlement.token, settlement.seller] -= settlement.quantity
 
     def _transfer(self, token: str, values: dict[str, Any]) -> None:
@@ -155,10 +182,17 @@ class Watch:
                 yield f"I4: lane {lane} went from {before[0]} to {status}"
             if prefix != id_[:15] or prefix != before[1]:
                 yield f"I4: lane {lane} belongs to {prefix.hex()}, not to {id_.hex()}"
-            last = {"Locked": LOCKED, "PaidRecorded": PAID, "Settled": SETTLED, "GivenBack": GIVEN_BACK}
-            if status != last[settlement.events[-1]]:
+            if status != LAST[settlement.events[-1]]:
                 yield f"I4: lane {lane} stands at {status}, its logs end with {settlement.events[-1]}"
             self._seen[lane] = (status, prefix)
+
+    def records(self, ids: Iterable[bytes]) -> Iterator[str]:
+        """I4: a cycle stands where its logs say."""
+        for id_ in ids:
+            status = self.reading.ask("DvP", self.world.dvp, "statusOfNet", id_)
+            last = self.cycles[id_].events[-1]
+            if status != LAST[last]:
+                yield f"I4: cycle {id_.hex()} stands at {status}, its logs end with {last}"
 
     def free_units(self, token: str, holder: str) -> Iterator[str]:
         """I3: what the token calls free is owned less earmarked less frozen, never below 0."""
@@ -167,3 +201,14 @@ class Watch:
         free = self.reading.ask("SecurityToken", token, "freeOf", holder)
         if free != expected:
             yield f"I3: {free} units of {holder} in {token} are free, not {expected}"
+
+
+def giving(tokens: Sequence[str], parties: Sequence[str], legs: bytes) -> dict[tuple[str, str], int]:
+    """By security and party, what a cycle's parties give of its gross trades, net."""
+    sums: Counter[tuple[str, str]] = Counter()
+    for start in range(0, len(legs), LEG_BYTES):
+        seller, buyer, token = legs[start : start + 3]
+        units = int.from_bytes(legs[start + 3 : start + 11])
+        sums[tokens[token], parties[seller]] += units
+        sums[tokens[token], parties[buyer]] -= units
+    return {place: units for place, units in sums.items() if units > 0}

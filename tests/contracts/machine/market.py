@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from .model_dvp import DvPModel
+from .model_net import DvPNetModel
 from .model_proofs import HostileTokenModel, WalletModel
 from .model_registry import RegistryModel
 from .model_token import TokenModel
@@ -47,7 +47,7 @@ class Market:
 
     registry: RegistryModel
     tokens: dict[str, TokenModel]
-    dvp: DvPModel
+    dvp: DvPNetModel
     wallets: dict[str, WalletModel]
     hostile: dict[str, HostileTokenModel]
     # Calls that hostile tokens may send back, by calldata.
@@ -82,7 +82,7 @@ class Market:
 
     def _checkpoint(self) -> Callable[[], None]:
         """Takes back, once called, all that DvP and what it reaches kept since."""
-        mine = ("lanes", "paid", "in_parts", "long_stop")
+        mine = ("lanes", "paid", "in_parts", "long_stop", "cycles")
         dvp = copy.deepcopy({name: vars(self.dvp)[name] for name in mine})
         tokens = {
             address: copy.deepcopy({name: vars(one)[name] for name in ("balance", "earmarks")})

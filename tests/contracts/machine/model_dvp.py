@@ -9,13 +9,14 @@ from .model_token import TokenModel
 from .rules import Broken, Context, broken, stop
 from .typed import Digests, Keyring
 
-__all__ = ["DvPModel", "Movement", "Terms"]
+__all__ = ["DvPModel", "Movement", "Terms", "nonce_of_part"]
 
 DAY = 86_400
 MAX_LOCK, GRACE, CHALLENGE, ROTATION_DELAY = 30 * DAY, 5 * DAY, 2 * DAY, 45 * DAY
 NONE, LOCKED, PAID, SETTLED, GIVEN_BACK, CANCELLED, IN_PARTS = range(7)
 RESULT_PAID, RESULT_NEVER = 1, 2
-LAST_NONCE = 2**64 - 1
+FIRST_OF_PARTS = 2**63
+PART_BITS = 24
 NOTHING: frozenset[str] = frozenset()
 FREE = b"\0" * 32
 
@@ -51,7 +52,9 @@ class DvPModel:
     """
 
     address: str
+    # What parties sign, for the chain's id at the deployment; and what agents sign, for its id as it is.
     digests: Digests
+    said: Digests
     keyring: Keyring
     wallets: dict[str, WalletModel]
     tokens: dict[str, TokenModel]
@@ -65,8 +68,10 @@ class DvPModel:
     lanes: dict[tuple[str, int], tuple[int, bytes]] = field(default_factory=dict)
     paid: set[bytes] = field(default_factory=set)
     in_parts: dict[bytes, int] = field(default_factory=dict)
-    long_stop: dict[bytes, int] = field(default_factory=dict)
+    # Since when the confirmer may, and whose officer proposed it.
+    long_stop: dict[bytes, tuple[int, int]] = field(default_factory=dict)
     proposal: tuple[int, Epoch, int] | None = None
+    renamed: bool = False
 
     # Locks
 
@@ -109,28 +114,36 @@ class DvPModel:
         return skipped
 
     def lock_part(
-        self, at: Context, order: Any, part: int, quantity: int, seller_signature: bytes, buyer_signature: bytes
+        self,
+        at: Context,
+        order: Any,
+        part: int,
+        quantity: int,
+        seller_signature: bytes,
+        buyer_signature: bytes,
+        part_signature: bytes,
     ) -> None:
         movement, terms = Movement(*order[0]), Terms(*order[1])
         id_ = self.digests.order(movement, terms)
         whole, locked = (movement.seller, movement.nonce), self.in_parts.get(id_, 0)
         remaining = movement.quantity - locked
-        lane = (movement.seller, movement.nonce + part)
+        nonce = nonce_of_part(movement.nonce, part)
         status = self.lanes.get(whole, (NONE, b""))[0]
         stop(
             self._unlockable(at, movement, terms)
             | broken(
                 NotDivisible=terms.minimum_lot == 0
                 or any(terms.group)
-                or part == 0
-                or part > LAST_NONCE - movement.nonce,
-                NonceUsed=status != (IN_PARTS if locked else NONE) or (part > 0 and lane in self.lanes),
+                or not 0 < part < 2**PART_BITS
+                or nonce >= 2**64,
+                NonceUsed=status != (IN_PARTS if locked else NONE) or (movement.seller, nonce) in self.lanes,
                 BadPart=not min(max(1, terms.minimum_lot), max(remaining, 1)) <= quantity <= remaining,
             )
             | self._unagreed(id_, movement, seller_signature, buyer_signature)
+            | self._unagreed_part(at, movement, self.digests.part(id_, part, quantity), part_signature)
             | self._unearmarkable(at, movement, quantity)
         )
-        child = movement._replace(quantity=quantity, nonce=movement.nonce + part)
+        child = movement._replace(quantity=quantity, nonce=nonce)
         self.lanes[whole] = (IN_PARTS, id_)
         self.in_parts[id_] = locked + quantity
         self._locked(at, child, self.digests.order(child, terms._replace(part=part, minimum_lot=0)))
@@ -144,7 +157,7 @@ class DvPModel:
             against |= unsigned(self.keyring, self.wallets, movement.seller, id_, seller_signature)
         status, kept = self.lanes.get(lane, (NONE, id_))
         open_ = status == NONE or (status == IN_PARTS and kept == id_)
-        stop(against | broken(NonceUsed=not open_))
+        stop(against | broken(NonceUsed=not open_) | reserved(movement))
         self.lanes[lane] = (CANCELLED, id_)
 
     # Endings
@@ -163,7 +176,7 @@ class DvPModel:
             return []
         known = [self._leg(leg) for leg in legs]
         number = known[0][0].epoch
-        digest = self.digests.outcomes([id_ for _, id_ in known], RESULT_PAID, number)
+        digest = self.said.outcomes([id_ for _, id_ in known], RESULT_PAID, number)
         stop(
             broken(MixedEpochs=any(movement.epoch != number for movement, _ in known))
             | unproved(self.keyring, proof, digest, self.epochs.get(number))
@@ -204,21 +217,29 @@ class DvPModel:
         against = broken(NotInRole=at.sender != self.epochs[self.current].officer)
         ended = self._not_locked(movement, id_)
         stop(
-            against | (ended or broken(TooEarly=at.now <= terms.pay_by + GRACE, AlreadyProposed=id_ in self.long_stop))
+            against
+            | (ended or broken(TooEarly=at.now <= terms.pay_by + GRACE, AlreadyProposed=self.long_stop_from(id_) > 0))
         )
-        self.long_stop[id_] = at.now + CHALLENGE
+        self.long_stop[id_] = (at.now + CHALLENGE, self.current)
 
     def confirm_long_stop(self, at: Context, leg: Any) -> None:
         movement, id_ = self._leg(leg)
         against = broken(NotInRole=at.sender != self.epochs[self.current].confirmer)
-        from_ = self.long_stop.get(id_)
-        waits = broken(NotProposed=from_ is None, TooEarly=from_ is not None and at.now <= from_)
-        stop(against | (self._not_locked(movement, id_) or waits | self._misbehaviour(movement)))
+        stop(against | (self._not_locked(movement, id_) or self._not_ripe(at, id_) | self._misbehaviour(movement)))
         self._give_back(at, movement, id_)
+
+    def long_stop_from(self, id_: bytes) -> int:
+        """Since when the confirmer may; 0 if the officer of this epoch did not propose it."""
+        from_, epoch = self.long_stop.get(id_, (0, 0))
+        return from_ if epoch == self.current else 0
+
+    def _not_ripe(self, at: Context, id_: bytes) -> frozenset[str]:
+        from_ = self.long_stop_from(id_)
+        return broken(NotProposed=from_ == 0, TooEarly=from_ > 0 and at.now <= from_)
 
     def rotate(self, at: Context, next_: Any, proof: bytes) -> None:
         epoch, number = _epoch(next_), self.current + 1
-        digest = self.digests.rotation(number, *next_)
+        digest = self.said.rotation(number, *next_)
         stop(unproved(self.keyring, proof, digest, self.epochs[self.current]) | misfit(epoch))
         self._start(number, epoch)
 
@@ -251,6 +272,7 @@ class DvPModel:
                 GroupMismatch=terms.group != group,
                 NonceUsed=(movement.seller, movement.nonce) in self.lanes,
             )
+            | reserved(movement)
             | self._unagreed(id_, movement, seller_signature, buyer_signature)
             | self._unearmarkable(at, movement, movement.quantity)
         )
@@ -268,12 +290,17 @@ class DvPModel:
         if movement.token in self.tokens:
             self.tokens[movement.token].earmarks[movement.seller, 0] -= movement.quantity
 
-    def _unlockable(self, at: Context, movement: Movement, terms: Terms) -> frozenset[str]:
+    def _untimely(self, at: Context, epoch: int, lock_by: int, pay_by: int) -> frozenset[str]:
         return broken(
-            LockByPassed=at.now > terms.lock_by,
-            PayByBeforeLockBy=terms.pay_by < terms.lock_by,
-            PayByTooFar=terms.pay_by > at.now + MAX_LOCK,
-            NotCurrentEpoch=movement.epoch != self.current,
+            LockByPassed=at.now > lock_by,
+            PayByBeforeLockBy=pay_by < lock_by,
+            PayByTooFar=pay_by > at.now + MAX_LOCK,
+            NotCurrentEpoch=epoch != self.current,
+            ChainChanged=self.renamed,
+        )
+
+    def _unlockable(self, at: Context, movement: Movement, terms: Terms) -> frozenset[str]:
+        return self._untimely(at, movement.epoch, terms.lock_by, terms.pay_by) | broken(
             NotDivisible=terms.part != 0 and terms.minimum_lot != 0,
             ZeroQuantity=movement.quantity == 0,
             SameParty=movement.seller == movement.buyer,
@@ -284,6 +311,12 @@ class DvPModel:
         return unsigned(self.keyring, self.wallets, movement.seller, id_, seller) | unsigned(
             self.keyring, self.wallets, movement.buyer, id_, buyer
         )
+
+    def _unagreed_part(self, at: Context, movement: Movement, digest: bytes, signature: bytes) -> frozenset[str]:
+        """The seller says how much is to go now: by its call or by its signature."""
+        if at.sender == movement.seller:
+            return NOTHING
+        return unsigned(self.keyring, self.wallets, movement.seller, digest, signature)
 
     def _unearmarkable(self, at: Context, movement: Movement, quantity: int) -> frozenset[str]:
         token = self.tokens.get(movement.token)
@@ -313,7 +346,7 @@ class DvPModel:
         return self._ended(movement, id_) or broken(WrongStatus=status != LOCKED)
 
     def _unproved(self, id_: bytes, result: int, number: int, proof: bytes) -> frozenset[str]:
-        digest = self.digests.outcome(id_, result, number)
+        digest = self.said.outcome(id_, result, number)
         return unproved(self.keyring, proof, digest, self.epochs.get(number))
 
     def _deliver(self, at: Context, movement: Movement) -> None:
@@ -341,6 +374,15 @@ class DvPModel:
             self.reenter(token, hostile.payload, at.now)
         finally:
             hostile.busy = False
+
+
+def nonce_of_part(nonce: int, part: int) -> int:
+    """2^63, the order's nonce, 24 bits of the part's number."""
+    return FIRST_OF_PARTS + (nonce << PART_BITS) + part
+
+
+def reserved(movement: Movement) -> frozenset[str]:
+    return broken(NonceReserved=movement.nonce >= FIRST_OF_PARTS)
 
 
 def _epoch(words: Any) -> Epoch:

@@ -257,6 +257,45 @@ class TokenModel:
         self._leave_lane(at, holder, quantity)
         self._move(holder, self.registry.heir(to) if to in self.recovered else to, quantity)
 
+    # Net: words of a party and 96 bits, signed
+
+    def unearmarkable_net(self, at: Context, words: Sequence[int]) -> frozenset[str]:
+        positions = [_position(one) for one in words]
+        against = self._no_lane(at) | broken(UnbalancedNet=sum(units for _, units in positions) != 0)
+        if positions:
+            against |= self.judged(at.now, *(party for party, _ in positions))
+        for giver, given in _given(positions).items():
+            against |= broken(ERC7943CannotSend=giver in self.stopped, InsufficientFreeUnits=given > self.free(giver))
+        return against
+
+    def earmark_net(self, at: Context, words: Sequence[int]) -> None:
+        stop(self.unearmarkable_net(at, words))
+        for giver, given in _given([_position(one) for one in words]).items():
+            self.earmarks[giver, self.lanes.index(at.sender)] += given
+
+    def settle_net(self, at: Context, words: Sequence[int]) -> None:
+        """Asks for the lane only where something is to leave one."""
+        positions = [_position(one) for one in words]
+        given = _given(positions)
+        takers = [(party, units) for party, units in positions if units > 0]
+        against = broken(
+            UnbalancedNet=sum(units for _, units in positions) != 0,
+            ERC20InvalidReceiver=any(party == ZERO for party, _ in takers),
+        )
+        if not given:
+            stop(against)
+            return
+        if no_lane := self._no_lane(at):
+            raise Broken(against | no_lane)
+        lane = self.lanes.index(at.sender)
+        short = any(units > self.earmarks[one, lane] for one, units in given.items())
+        stop(against | broken(InsufficientEarmark=short))
+        for giver, units in given.items():
+            self.earmarks[giver, lane] -= units
+            self.balance[giver] -= units
+        for taker, units in takers:
+            self.balance[self.registry.heir(taker) if taker in self.recovered else taker] += units
+
     # Documents and proposals
 
     def set_document(self, at: Context, name: bytes, uri: str, hash_: bytes) -> None:
@@ -335,3 +374,17 @@ class TokenModel:
         self.supply -= quantity
         self.authorised -= quantity
         self.balance[holder] -= quantity
+
+
+def _position(word: int) -> tuple[str, int]:
+    units = word % 2**96
+    return f"0x{word >> 96:040x}", units - 2**96 if units >= 2**95 else units
+
+
+def _given(positions: Sequence[tuple[str, int]]) -> dict[str, int]:
+    """What each giver gives in all."""
+    found: dict[str, int] = {}
+    for party, units in positions:
+        if units < 0:
+            found[party] = found.get(party, 0) - units
+    return found

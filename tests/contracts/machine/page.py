@@ -1,6 +1,8 @@
-"""The state table as a page of documentation."""
+"""The state tables as a page of documentation."""
 
-from .table import CALLS, ENDS, STATES, TIMES, Row, StateTable
+from .table import ENDS, TIMES, Row, StateTable
+from .table_net import NetTable
+from .world import World
 
 __all__ = ["page"]
 
@@ -20,13 +22,29 @@ assertions](../explanation/state-machine.md).
 """
 
 WAYS = """\
+Cycles have a section of their own, [below](#cycles): one with three trades among three parties in two securities.
+
 ## The way out of each state
 
 Every way found in the tables below, and whose will it needs. No lock needs its seller's, buyer's, operator's or
 issuer's consent to end (I12): a quorum of agents ends it, or officer and confirmer do when the agents are silent. From
 Paid anyone can deliver. None and InParts hold no units: each part is a settlement of its own. The same cells, but for
 new locks, come out with the security paused, both wallets closed in the registry and frozen, rules that allow nobody,
-and other agents serving; a test makes all of them again so.
+and other agents serving; a test makes all of them again so. Only a long stop that was proposed under the earlier epoch
+must be proposed again: the proposal dies with its epoch.
+"""
+
+CYCLES = """\
+## Cycles
+
+The same for a cycle: two trades of 100 units in one security, which leave its middle party with nothing to give or
+get, and one of 40 in another. *Of other positions*: the cycle's id is presented with positions twice as large as those
+that were locked. A cycle has no nonce to cancel: what was not locked by `lockBy` never will be.
+
+### The way out of each state of a cycle
+
+As above: no cycle needs a party's, the operator's or an issuer's consent to end, and what others decide changes no cell
+but those of `lockNet`.
 """
 
 WHO = {
@@ -38,18 +56,25 @@ WHO = {
 }
 
 
-def page(table: StateTable) -> str:
+Cells = dict[str, dict[Row, list[str]]]
+
+
+def page(world: World) -> str:
     """The whole page as text."""
-    cells = {state: table.cells(state) for state in STATES}
-    sections = [HEAD, WAYS, _ways(table, cells)]
-    for state in STATES:
-        sections.append(f"## From {state}\n\n{_grid(cells[state])}")
+    table, net_table = StateTable(world), NetTable(world)
+    cells, net_cells = (one.all_cells() for one in (table, net_table))
+    sections = [HEAD, WAYS, _ways(table, cells), *_grids(cells, "## From {}")]
+    sections += [CYCLES, _ways(net_table, net_cells), *_grids(net_cells, "### A cycle from {}")]
     return "\n".join(sections)
 
 
-def _ways(table: StateTable, cells: dict[str, dict[Row, list[str]]]) -> str:
+def _grids(cells: Cells, title: str) -> list[str]:
+    return [f"{title.format(state)}\n\n{_grid(found)}" for state, found in cells.items()]
+
+
+def _ways(table: StateTable, cells: Cells) -> str:
     lines = ["| from | to | by | sent by | needs | when |", "|---|---|---|---|---|---|"]
-    for state in STATES:
+    for state in table.states:
         ways = list(table.exits(state, cells[state]))
         if not ways:
             reason = "final" if state in ENDS else "none"
@@ -64,6 +89,6 @@ def _ways(table: StateTable, cells: dict[str, dict[Row, list[str]]]) -> str:
 
 def _grid(cells: dict[Row, list[str]]) -> str:
     lines = ["| call | sent by | " + " | ".join(TIMES) + " |", "|---|---|" + "---|" * len(TIMES)]
-    for row in CALLS:
+    for row in cells:
         lines.append(f"| {row.title} | {WHO[row.sender]} | " + " | ".join(cells[row]) + " |")
     return "\n".join(lines) + "\n"

@@ -12,6 +12,14 @@ from .world import World
 __all__ = ["PLANTED", "Planted", "calls_until_found"]
 
 STEPS = 500
+DELIVERS_ALL = """\
+        emit IDvP.Settled(id);
+        for (uint256 i = 0; i < net.movements.length; ++i) {
+            // All or none: one refusal is meant to undo the rest.
+            // slither-disable-next-line calls-loop
+            ISecurityToken(net.movements[i].token).settleNet(net.movements[i].positions);
+        }
+"""
 
 
 @dataclass(frozen=True)
@@ -36,6 +44,16 @@ PLANTED = (
         },
     ),
     Planted(
+        "net positions need not balance",
+        "SecurityToken",
+        {
+            "libraries/Positions.sol": (
+                "        if (sum != 0) revert ISecurityToken.UnbalancedNet(sum);\n",
+                "        if (sum > 2 ** 94) revert ISecurityToken.UnbalancedNet(sum);\n",
+            )
+        },
+    ),
+    Planted(
         "earmarks of the second lane count as free",
         "SecurityToken",
         {
@@ -44,6 +62,51 @@ PLANTED = (
                 "return earmarked(account, LANE_0) + earmarked(account, LANE_2);",
             )
         },
+    ),
+    Planted(
+        "a party of a cycle gives more than it signed",
+        "DvP",
+        {"libraries/Netting.sol": ("if (net < limit) revert", "if (net + 100 < limit) revert")},
+    ),
+    Planted(
+        "a delivered cycle is not written down",
+        "DvP",
+        {"DvPNet.sol": ("Cycles.from(IDvP.Status.Settled, hash);", "Cycles.from(status, hash);")},
+    ),
+    Planted(
+        "a token that calls back delivers a cycle twice",
+        "DvP",
+        {
+            "DvPNet.sol": (
+                "        _state.cycles[id] = Cycles.from(IDvP.Status.Settled, hash);\n" + DELIVERS_ALL,
+                f"{DELIVERS_ALL}        _state.cycles[id] = Cycles.from(IDvP.Status.Settled, hash);\n",
+            )
+        },
+    ),
+    Planted(
+        "net positions may be presented that were never locked",
+        "DvP",
+        {"DvPNet.sol": ("if (hash != presented) revert", "if (hash != presented && net.movements.length == 0) revert")},
+    ),
+    Planted(
+        "who trades but moves nothing is not judged",
+        "SecurityToken",
+        {
+            "SecurityToken.sol": (
+                "if (i % 2 == 0) _judge(party, positions[i + 1 < last ? i + 1 : i].party());",
+                "if (positions[i].net() != 0) _judge(party, positions[i + 1 < last ? i + 1 : i].party());",
+            )
+        },
+    ),
+    Planted(
+        "a cycle's long stop outlives its epoch",
+        "DvP",
+        {"libraries/DvPState.sol": ("return stop.epoch == state.currentEpoch ? stop.from : 0;", "return stop.from;")},
+    ),
+    Planted(
+        "the seller is not asked which part goes",
+        "DvP",
+        {"DvP.sol": ("if (msg.sender == seller) return;", "if (msg.sender == seller || part > 1) return;")},
     ),
     Planted(
         "the buyer's signature is not asked for",
@@ -79,7 +142,7 @@ PLANTED = (
     Planted(
         "a long stop may begin at payBy",
         "DvP",
-        {"DvP.sol": ("uint40 from = order.terms.payBy + GRACE;", "uint40 from = order.terms.payBy;")},
+        {"libraries/DvPState.sol": ("uint40 from = payBy + GRACE;", "uint40 from = payBy;")},
     ),
     Planted(
         "writing a lane wipes its neighbour",

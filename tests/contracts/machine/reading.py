@@ -5,10 +5,15 @@ that the opening is known to have written, so no slot number stands here.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from typing import Any
+
+from eth_abi.abi import default_codec
+from eth_hash.auto import keccak
 
 from .evm import mapped
 from .market import Call, Market
+from .model_net import Net, position
 from .model_token import TokenModel
 from .world import NOBODY, Stage, World
 
@@ -167,6 +172,14 @@ class Reading:
             if actual != (status, id_[:15]):
                 yield f"lane {lane}: chain {actual}, model {(status, id_[:15])}"
 
+    def different_cycles(self, market: Market, ids: Iterable[bytes]) -> Iterator[str]:
+        """Where what is kept of cycles is not the model's."""
+        for id_ in ids:
+            status, net = market.dvp.cycles[id_]
+            actual = self.ask_all("DvP", self.world.dvp, "statusOfNet", id_)
+            if actual != (status, hash_of(net)[:31]):
+                yield f"cycle {id_.hex()}: chain {actual}, model {status} and {net}"
+
     def contradictions(self, stage: Stage) -> Iterator[str]:
         """Where the contracts' own answers are not the model's: one draw of what there is to ask."""
         market, dice = stage.market, stage.dice
@@ -215,11 +228,13 @@ class Reading:
                 asked.append(("allowance", token.allowance[owner, spender], (owner, spender)))
             if call.function == "setDocument":
                 asked.append(("getDocument", token.documents[given[0]][0], (given[0],)))
+        elif call.function == "proposeNetLongStop":
+            asked = [("longStopFrom", market.dvp.long_stop_from(given[0]), (given[0],))]
         elif call.function in ("lockPart", "proposeLongStop"):
             id_ = market.dvp.digests.order(*given[0])
             asked = [
                 ("lockedInParts", market.dvp.in_parts.get(id_, 0), (id_,)),
-                ("longStopFrom", market.dvp.long_stop.get(id_, 0), (id_,)),
+                ("longStopFrom", market.dvp.long_stop_from(id_), (id_,)),
             ]
         for function, expected, arguments in asked:
             actual = self.ask(call.contract, call.target, function, *arguments)
@@ -248,6 +263,9 @@ class Reading:
             "officer": (epoch.officer,),
             "confirmer": (epoch.confirmer,),
         }
+        if stage.cycles:
+            cycle = stage.dice.choice(stage.cycles)
+            expected["netSettlementId"] = (cycle.id, cycle.gross)
         if stage.orders:
             order = stage.dice.choice(stage.orders)
             lane = (order.movement.seller, order.movement.nonce)
@@ -255,12 +273,20 @@ class Reading:
             expected["settlementId"] = (order.id, order.words)
             expected["statusOf"] = (status, *lane)
             expected["statusOfSettlement"] = (status if kept == order.id else 0, order.id, *lane)
-            expected["longStopFrom"] = (model.long_stop.get(order.id, 0), order.id)
+            expected["outcomeDigest"] = (model.said.outcome(order.id, 2, 1), order.id, 2, 1)
+            expected["longStopFrom"] = (model.long_stop_from(order.id), order.id)
             expected["lockedInParts"] = (model.in_parts.get(order.id, 0), order.id)
         for function, (value, *arguments) in expected.items():
             actual = self.ask("DvP", dvp, function, *arguments)
             if actual != value:
                 yield f"{function}: chain {actual}, model {value}"
+
+
+@cache
+def hash_of(net: Net) -> bytes:
+    """keccak256 over the ABI encoding of the struct."""
+    words = (*net[:2], [(token, [position(*one) for one in positions]) for token, positions in net[2]])
+    return bytes(keccak(default_codec.encode(["(uint32,uint40,(address,uint256[])[])"], [words])))
 
 
 def record_word(market: Market, wallet: str) -> int:

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from random import Random
 
-from .actions import Action, draw
+from .actions import Action, actions_around, draw
 from .evm import Outcome
 from .invariants import Watch
 from .market import Call, Verdict
@@ -17,6 +17,7 @@ __all__ = ["Run", "Tally", "Violation", "run_seed"]
 SCARCE = 0.02
 ASKED_EVERY = 16
 RECENT = 40
+FEW = 6
 
 
 class Violation(AssertionError):
@@ -53,7 +54,7 @@ class Run:
         """One action; raises Violation."""
         chosen = action or draw(self.stage)
         call = chosen.build(self.stage)
-        if call is not None:
+        if call is not None and not actions_around.overfills(self.stage, call):
             self.send(call)
 
     def send(self, call: Call) -> None:
@@ -103,6 +104,7 @@ class Run:
             found += reading.consequences(market, call)
             if call.contract == "DvP":
                 found += reading.different_lanes(market, list(market.dvp.lanes)[-RECENT:])
+                found += reading.different_cycles(market, list(market.dvp.cycles)[-FEW:])
         self._words = words
         if len(self.sent) % ASKED_EVERY == 0:
             found += self.thorough()
@@ -113,6 +115,8 @@ class Run:
         market, reading = self.stage.market, self.reading
         found = [*reading.differences(market, self._words), *reading.different_lanes(market, market.dvp.lanes)]
         found += self.watch.lanes(self.watch.settlements)
+        found += self.watch.records(self.watch.cycles)
+        found += reading.different_cycles(market, market.dvp.cycles)
         found += reading.contradictions(self.stage)
         for token in market.tokens:
             found += self.watch.free_units(token, self.stage.wallet())

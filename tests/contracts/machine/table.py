@@ -1,4 +1,4 @@
-"""Every state of a settlement × every call × time × who calls, by really making each call.
+"""Every state of a single settlement × every call × time × who calls, by really making each call; cycles: table_net.
 
 The page `docs/reference/state-table.md` is written from it by `scripts/state_table.py`.
 """
@@ -6,14 +6,27 @@ The page `docs/reference/state-table.md` is written from it by `scripts/state_ta
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any
+from typing import Any, ClassVar
 
 from .model_dvp import CHALLENGE, GRACE, Movement, Terms
 from .reading import Layout, Reading
 from .typed import Digests, Keyring, compact
 from .world import DAY, START, Order, World
 
-__all__ = ["CALLS", "ENDS", "STATES", "TIMES", "Cell", "Row", "StateTable"]
+__all__ = [
+    "CALLS",
+    "ENDS",
+    "GAS",
+    "LOCK_BY",
+    "PAY_BY",
+    "PROPOSED_BEFORE",
+    "STATES",
+    "TIMES",
+    "Cell",
+    "Row",
+    "StateTable",
+    "proofs",
+]
 
 STATES = ("None", "Locked", "Paid", "Settled", "GivenBack", "Cancelled", "InParts")
 ENDS = ("Settled", "GivenBack", "Cancelled")
@@ -29,6 +42,7 @@ TIMES = {
 }
 PROPOSED_BEFORE = PAY_BY + GRACE + 1
 LOT, QUANTITY = 10, 100
+GAS = 3_000_000
 Cell = str
 
 
@@ -48,11 +62,12 @@ class Row:
         return f"`{self.function}`" + (f" {self.given}" if self.given else "")
 
 
-def _proofs(function: str, right: int, wrong: int) -> list[Row]:
+def proofs(function: str, right: int, wrong: int) -> list[Row]:
+    """With each of four proofs, of what `presented` gives."""
     said = {1: "PAID", 2: "NEVER"}
 
     def row(given: str, by: str, proof: Callable[["StateTable"], bytes]) -> Row:
-        return Row(function, given, "anyone", by, lambda t: (t.order.leg, proof(t)))
+        return Row(function, given, "anyone", by, lambda t: (*t.presented, proof(t)))
 
     return [
         row(f"with a quorum's {said[right]}", "a quorum of agents", lambda t: t.proof(right, (0, 1, 2))),
@@ -80,9 +95,33 @@ CALLS: tuple[Row, ...] = (
         "both parties",
         lambda t: ([(t.order.words, *t.signed())],),
     ),
-    Row("lockPart", "with both signatures", "anyone", "both parties", lambda t: (t.order.words, 2, LOT, *t.signed())),
     Row(
-        "lockPart", "without the seller's", "anyone", "the buyer", lambda t: (t.order.words, 2, LOT, b"", t.signed()[1])
+        "lockPart",
+        "with both signatures and the seller's over the part",
+        "anyone",
+        "both parties",
+        lambda t: (t.order.words, 2, LOT, *t.signed(), t.part_signed(2)),
+    ),
+    Row(
+        "lockPart",
+        "with both signatures",
+        "seller",
+        "both parties",
+        lambda t: (t.order.words, 2, LOT, *t.signed(), b""),
+    ),
+    Row(
+        "lockPart",
+        "with both signatures",
+        "anyone",
+        "both parties",
+        lambda t: (t.order.words, 2, LOT, *t.signed(), b""),
+    ),
+    Row(
+        "lockPart",
+        "without the seller's",
+        "anyone",
+        "the buyer",
+        lambda t: (t.order.words, 2, LOT, b"", t.signed()[1], b""),
     ),
     Row("cancelOrder", "", "seller", "the seller", lambda t: (t.order.words, b"")),
     Row(
@@ -90,7 +129,7 @@ CALLS: tuple[Row, ...] = (
     ),
     Row("cancelOrder", "without it", "buyer", "the buyer", lambda t: (t.order.words, b"")),
     Row("cancelOrder", "with the seller's signature", "anyone", "the seller", lambda t: (t.order.words, t.signed()[0])),
-    *_proofs("settle", 1, 2),
+    *proofs("settle", 1, 2),
     Row(
         "settleBatch",
         "of one, with a quorum's PAID",
@@ -105,8 +144,8 @@ CALLS: tuple[Row, ...] = (
         "a quorum of agents",
         lambda t: ([t.order.leg], t.batch_proof(2, (0, 1, 2))),
     ),
-    *_proofs("recordPaid", 1, 2),
-    *_proofs("giveBack", 2, 1),
+    *proofs("recordPaid", 1, 2),
+    *proofs("giveBack", 2, 1),
     Row("proposeLongStop", "", "officer", "the officer", lambda t: (t.order.words,)),
     Row("proposeLongStop", "", "confirmer", "the confirmer", lambda t: (t.order.words,)),
     Row("proposeLongStop", "", "anyone", "anyone", lambda t: (t.order.words,)),
@@ -120,6 +159,8 @@ class StateTable:
     """One world; each cell begins from its opening."""
 
     order: Order
+    calls: ClassVar[tuple[Row, ...]] = CALLS
+    states: ClassVar[tuple[str, ...]] = STATES
 
     def __init__(self, world: World, siege: bool = False) -> None:
         self.world, self.siege = world, siege
@@ -133,6 +174,8 @@ class StateTable:
             "confirmer": at("dvp_confirmer"),
             "anyone": at("stranger"),
         }
+        self.wallets = [self.senders["seller"], self.senders["buyer"]]
+        self.tokens = [world.token]
         self.order = self.order_of(grouped=False)
 
     def order_of(self, grouped: bool) -> Order:
@@ -141,13 +184,25 @@ class StateTable:
         terms = Terms(b"\1" * 32, 0, 0 if grouped else LOT, group, b"\2" * 32, LOCK_BY, PAY_BY)
         return Order(movement, terms, self.digests.order(movement, terms))
 
+    @property
+    def presented(self) -> tuple[Any, ...]:
+        """What ends it, but for the proof."""
+        return (self.order.leg,)
+
+    @property
+    def id(self) -> bytes:
+        return self.order.id
+
     def signed(self) -> tuple[bytes, bytes]:
         keys = self.world.keys["wallet 0"], self.world.keys["wallet 2"]
         first, second = (compact(self.keyring.sign(key, self.order.id)) for key in keys)
         return first, second
 
+    def part_signed(self, part: int) -> bytes:
+        return compact(self.keyring.sign(self.world.keys["wallet 0"], self.digests.part(self.order.id, part, LOT)))
+
     def proof(self, result: int, signers: tuple[int, ...]) -> bytes:
-        return self._proof(self.digests.outcome(self.order.id, result, 1), signers)
+        return self._proof(self.digests.outcome(self.id, result, 1), signers)
 
     def batch_proof(self, result: int, signers: tuple[int, ...]) -> bytes:
         return self._proof(self.digests.outcomes([self.order.id], result, 1), signers)
@@ -165,15 +220,17 @@ class StateTable:
         chain = self.world.chain
         chain.revert(self.world.mark)
         self.world.mark = chain.snapshot()
-        # A group's order is never divided: in parts, the divisible one is presented.
-        self.order = self.order_of(row.grouped and state != "InParts")
-        self._bring(state, row.grouped and state != "InParts", TIMES[time] > PROPOSED_BEFORE)
+        proposed = TIMES[time] > PROPOSED_BEFORE
+        self._bring(state, row, proposed)
         if self.siege:
             self._besiege()
+            if proposed and state == "Locked":
+                # A proposal dies with its epoch: the new one's officer makes it again.
+                self._propose()
         chain.now = TIMES[time]
         before = self.status()
         data = self.world.codec.encode("DvP", row.function, row.arguments(self))
-        outcome = chain.call(self.senders[row.sender], self.world.dvp, data, 3_000_000)
+        outcome = chain.call(self.senders[row.sender], self.world.dvp, data, GAS)
         if not outcome.done:
             return f"`{self.world.codec.name_of(outcome.data)}`"
         for log in outcome.logs:
@@ -186,7 +243,10 @@ class StateTable:
     def status(self) -> str:
         return STATES[self.reading.lane(self.order.movement.seller, self.order.movement.nonce)[0]]
 
-    def _bring(self, state: str, grouped: bool, proposed: bool) -> None:
+    def _bring(self, state: str, row: Row, proposed: bool) -> None:
+        # A group's order is never divided: in parts, the divisible one is presented.
+        grouped = row.grouped and state != "InParts"
+        self.order = self.order_of(grouped)
         chain = self.world.chain
         chain.now = START
         if state in ("Locked", "Paid", "Settled", "GivenBack"):
@@ -196,7 +256,7 @@ class StateTable:
                 self._send("anyone", "lock", self.order.words, *self.signed())
             if proposed:
                 chain.now = PROPOSED_BEFORE
-                self._send("officer", "proposeLongStop", self.order.words)
+                self._propose()
         if state in ("Paid", "Settled", "GivenBack"):
             function = {"Paid": "recordPaid", "Settled": "settle", "GivenBack": "giveBack"}[state]
             result = 2 if state == "GivenBack" else 1
@@ -204,17 +264,22 @@ class StateTable:
         elif state == "Cancelled":
             self._send("seller", "cancelOrder", self.order.words, b"")
         elif state == "InParts":
-            self._send("anyone", "lockPart", self.order.words, 1, LOT, *self.signed())
+            self._send("seller", "lockPart", self.order.words, 1, LOT, *self.signed(), b"")
+
+    def _propose(self) -> None:
+        self._send("officer", "proposeLongStop", self.order.words)
 
     def _besiege(self) -> None:
         """All that registrar, issuer and officer can do, and other agents that serve."""
-        world, token = self.world, self.world.token
-        for party in ("seller", "buyer"):
-            world.send("registrar", "ParticipantRegistry", world.registry, "setStatus", self.senders[party], 3)
-            world.send("officer", "SecurityToken", token, "setAccountFrozen", self.senders[party], True)
-            world.send("officer", "SecurityToken", token, "setFrozenTokens", self.senders[party], 2**256 - 1)
-        world.send("issuer", "SecurityToken", token, "setRules", 0, 0)
-        world.send("officer", "SecurityToken", token, "setPaused", True)
+        world = self.world
+        for wallet in self.wallets:
+            world.send("registrar", "ParticipantRegistry", world.registry, "setStatus", wallet, 3)
+        for token in self.tokens:
+            for wallet in self.wallets:
+                world.send("officer", "SecurityToken", token, "setAccountFrozen", wallet, True)
+                world.send("officer", "SecurityToken", token, "setFrozenTokens", wallet, 2**256 - 1)
+            world.send("issuer", "SecurityToken", token, "setRules", 0, 0)
+            world.send("officer", "SecurityToken", token, "setPaused", True)
         agents = tuple(key.address for key in world.agents[5:9])
         next_ = (agents, 3, 1, self.senders["officer"], self.senders["confirmer"])
         proof = self._proof(self.digests.rotation(2, *next_), (0, 1, 2))
@@ -222,14 +287,17 @@ class StateTable:
 
     def _send(self, sender: str, function: str, *arguments: Any) -> None:
         data = self.world.codec.encode("DvP", function, arguments)
-        outcome = self.world.chain.call(self.senders[sender], self.world.dvp, data, 3_000_000)
+        outcome = self.world.chain.call(self.senders[sender], self.world.dvp, data, GAS)
         if not outcome.done:
             raise RuntimeError(f"{function}: {self.world.codec.refusal(outcome.data)}")
 
     # The whole
 
     def cells(self, state: str) -> dict[Row, list[Cell]]:
-        return {row: [self.cell(state, time, row) for time in TIMES] for row in CALLS}
+        return {row: [self.cell(state, time, row) for time in TIMES] for row in self.calls}
+
+    def all_cells(self) -> dict[str, dict[Row, list[Cell]]]:
+        return {state: self.cells(state) for state in self.states}
 
     def exits(self, state: str, cells: dict[Row, list[Cell]]) -> Iterator[tuple[str, Row, str]]:
         """What leads on from a state: the new state, the call, and when."""
@@ -248,7 +316,3 @@ def _span(times: list[str], places: list[int]) -> str:
     if last == len(times) - 1:
         return f"from then on: {times[first]}" if not times[first].startswith("after") else times[first]
     return times[last]
-
-
-def fresh() -> StateTable:
-    return StateTable(World())

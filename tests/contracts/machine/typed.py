@@ -21,14 +21,20 @@ OUTCOME = "Outcome(bytes32 settlementId,uint8 result,uint32 epoch)"
 OUTCOMES = "Outcomes(bytes32[] settlementIds,uint8 result,uint32 epoch)"
 ROTATION = "Rotation(uint32 epoch,address[] agents,uint8 quorum,uint8 faulty,address officer,address confirmer)"
 PERMIT = "Permit(address owner,address spender,uint256 value,uint256 nonce,uint256 deadline)"
-HASHES = {name: keccak(name.encode()) for name in (MOVEMENT, TERMS, ORDER, OUTCOME, OUTCOMES, ROTATION, PERMIT)}
+PART = "Part(bytes32 orderId,uint32 part,uint64 quantity)"
+CYCLE = "Cycle(address[] tokens,address[] parties,bytes legs,bytes32 cashHash,uint32 epoch,uint40 lockBy,uint40 payBy)"
+NET_LEG = "NetLeg(address token,address seller,address buyer,uint64 quantity,bytes32 termsHash)"
+NET_LIMIT = "NetLimit(address token,int256 least)"
+STATEMENT = "NetStatement(bytes32 cycleId,NetLeg[] legs,NetLimit[] limits)" + NET_LEG + NET_LIMIT
+SINGLE = (MOVEMENT, TERMS, ORDER, OUTCOME, OUTCOMES, ROTATION, PERMIT, PART)
+HASHES = {name: keccak(name.encode()) for name in (*SINGLE, CYCLE, NET_LEG, NET_LIMIT, STATEMENT)}
 ORDER_OF_CURVE = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 
 
 def word(value: Any) -> bytes:
     """A value type as EIP-712 encodes it; bytes are padded on the right, addresses are hexadecimal."""
     if isinstance(value, int):
-        return value.to_bytes(32)
+        return (value % 2**256).to_bytes(32)
     if isinstance(value, str):
         return int(value, 16).to_bytes(32)
     return bytes(value.ljust(32, b"\0"))
@@ -38,12 +44,18 @@ def struct(kind: str, values: Iterable[Any]) -> bytes:
     return keccak(HASHES[kind] + b"".join(map(word, values)))
 
 
+def joined(addresses: Iterable[str]) -> bytes:
+    """EIP-712's hash of an array of addresses."""
+    return keccak(b"".join(map(word, addresses)))
+
+
 class Digests:
     """What is signed for one contract of one name on one chain."""
 
     def __init__(self, name: str, chain_id: int, contract: str) -> None:
         parts = (keccak(DOMAIN.encode()), keccak(name.encode()), keccak(b"1"), word(chain_id), word(contract))
-        self._head = b"\x19\x01" + keccak(b"".join(parts))
+        self.domain = keccak(b"".join(parts))
+        self._head = b"\x19\x01" + self.domain
 
     def of(self, struct_hash: bytes) -> bytes:
         return keccak(self._head + struct_hash)
@@ -62,6 +74,19 @@ class Digests:
     def group(movements: Iterable[Sequence[Any]]) -> bytes:
         return keccak(b"".join(struct(MOVEMENT, one) for one in movements))
 
+    def part(self, order: bytes, part: int, quantity: int) -> bytes:
+        return self.of(struct(PART, (order, part, quantity)))
+
+    def cycle(self, tokens: Sequence[str], parties: Sequence[str], legs: bytes, *rest: Any) -> bytes:
+        return self.of(struct(CYCLE, (joined(tokens), joined(parties), keccak(legs), *rest)))
+
+    def statement(self, cycle: bytes, legs: Iterable[Sequence[Any]], limits: Iterable[Sequence[Any]]) -> bytes:
+        """What one party of a cycle signs: `legs` are (token, seller, buyer, quantity, hash of terms), its own;
+        `limits` are (token, least)."""
+        own = keccak(b"".join(struct(NET_LEG, one) for one in legs))
+        least = keccak(b"".join(struct(NET_LIMIT, one) for one in limits))
+        return self.of(struct(STATEMENT, (cycle, own, least)))
+
     def outcome(self, settlement: bytes, result: int, epoch: int) -> bytes:
         return self.of(struct(OUTCOME, (settlement, result, epoch)))
 
@@ -69,7 +94,7 @@ class Digests:
         return self.of(struct(OUTCOMES, (keccak(b"".join(settlements)), result, epoch)))
 
     def rotation(self, number: int, agents: Sequence[str], *rest: Any) -> bytes:
-        return self.of(struct(ROTATION, (number, keccak(b"".join(map(word, agents))), *rest)))
+        return self.of(struct(ROTATION, (number, joined(agents), *rest)))
 
     def permit(self, owner: str, spender: str, value: int, nonce: int, deadline: int) -> bytes:
         return self.of(struct(PERMIT, (owner, spender, value, nonce, deadline)))

@@ -7,14 +7,15 @@ from typing import Any, NamedTuple
 from .artifacts import Artifacts, mocks, shipped
 from .evm import CHAIN_ID, Chain, Codec
 from .market import Call, Market
-from .model_dvp import DvPModel, Movement, Terms
+from .model_dvp import Movement, Terms
+from .model_net import DvPNetModel, Gross, position
 from .model_proofs import Epoch, HostileTokenModel, WalletModel
 from .model_registry import Record, RegistryModel
 from .model_token import TokenModel
 from .rules import ZERO
 from .typed import Digests, Key, Keyring, compact
 
-__all__ = ["DAY", "FAR", "LEIS", "MATURITY", "NOBODY", "OPENING_GAS", "START", "Order", "Stage", "World"]
+__all__ = ["DAY", "FAR", "LEIS", "MATURITY", "NOBODY", "OPENING_GAS", "START", "Cycle", "Order", "Stage", "World"]
 
 DAY = 86_400
 START = 1_750_000_000
@@ -24,6 +25,7 @@ ISIN = b"DE0001102580"
 GERMANY, FRANCE, ITALY = b"DE", b"FR", b"IT"
 NOBODY = "0x" + "0d" * 20
 OPENING_GAS = 8_000_000
+EARLIER_CHAIN_ID = 77_001
 ISSUED = 100_000
 SPARES = tuple(f"spare {i}" for i in range(4))
 ROLES = ("registrar", "registry_confirmer", "issuer", "officer", "token_confirmer", "dvp_officer", "dvp_confirmer")
@@ -35,6 +37,7 @@ class World:
     """Contracts on a chain, the keys of all actors, and what was deployed where."""
 
     planted: Artifacts = field(default_factory=dict)
+    renames: bool = False
 
     def __post_init__(self) -> None:
         self.made: Artifacts = shipped() | mocks() | self.planted
@@ -50,6 +53,7 @@ class World:
         # What the opening sent: who, to whom (nobody: a deployment), calldata or code.
         self.opening: list[tuple[str, str, bytes]] = []
         self._deploy_all()
+        self.name_chain(renamed=False)
         self._open()
         self.opened = len(self.opening)
         self.mark = self.chain.snapshot()
@@ -90,6 +94,28 @@ class World:
         self.wallets = [at(f"wallet {i}") for i in range(4)] + self.contract_wallets
         self.operators = {one: at(f"owner {i}") for i, one in enumerate(self.contract_wallets)}
         self.operators[self.hostile] = at("stranger")
+
+    def digests_at_birth(self) -> Digests:
+        """Of DvP, for the chain's id at its deployment."""
+        return Digests("Lockstep DvP", EARLIER_CHAIN_ID if self.renames else CHAIN_ID, self.dvp)
+
+    def name_chain(self, renamed: bool) -> None:
+        """In a world whose chain is to change its id. The EVM's cannot change, so DvP's memory of it does: it is made
+        to have been deployed on another chain, which until then it takes for this one."""
+        if not self.renames:
+            return
+        codes = self.chain.codes([self.dvp, self._net_code()])
+        self.born = getattr(self, "born", codes)
+        now, then = Digests("Lockstep DvP", CHAIN_ID, self.dvp).domain, self.digests_at_birth().domain
+        for address, code in self.born.items():
+            made = code.replace(now, then)
+            if renamed:
+                made = made.replace(CHAIN_ID.to_bytes(32), EARLIER_CHAIN_ID.to_bytes(32))
+            self.chain.put_code(address, made)
+
+    def _net_code(self) -> str:
+        data = self.codec.encode("DvP", "netCode", ())
+        return "0x" + self.chain.call(self.address("stranger"), self.dvp, data, OPENING_GAS).data[12:].hex()
 
     def _token(self, isin: bytes, authorised: int, predecessor: str) -> str:
         at = self.address
@@ -133,8 +159,8 @@ class World:
         tokens[self.token].fit[self.next_token] = tokens[self.next_token]
         wallets = {one: WalletModel(self.operators[one]) for one in self.contract_wallets}
         hostile = {self.hostile: HostileTokenModel()}
-        digests = Digests("Lockstep DvP", CHAIN_ID, self.dvp)
-        dvp = DvPModel(self.dvp, digests, keyring, wallets, tokens, hostile, {1: self.first_epoch})
+        digests = self.digests_at_birth()
+        dvp = DvPNetModel(self.dvp, digests, digests, keyring, wallets, tokens, hostile, {1: self.first_epoch})
         return Market(registry, tokens, dvp, wallets, hostile), keyring
 
 
@@ -154,6 +180,19 @@ class Order(NamedTuple):
         return (self.movement, Digests.terms(self.terms))
 
 
+class Cycle(NamedTuple):
+    """What the parties of a cycle agreed, and its settlement id."""
+
+    gross: Gross
+    id: bytes
+
+    @property
+    def net(self) -> tuple[Any, ...]:
+        """The struct Net, as the contract takes it."""
+        epoch, pay_by, movements = self.gross.net()
+        return (epoch, pay_by, [(token, [position(*one) for one in positions]) for token, positions in movements])
+
+
 @dataclass
 class Stage:
     """One run in a world: the model, what the actors know and have signed, and their dice."""
@@ -164,7 +203,7 @@ class Stage:
     keyring: Keyring
     now: int = START
     orders: list[Order] = field(default_factory=list)
-    groups: list[list[Order]] = field(default_factory=list)
+    cycles: list[Cycle] = field(default_factory=list)
     history: list[Call] = field(default_factory=list)
     proposed: list[Call] = field(default_factory=list)
     truth: dict[bytes, int] = field(default_factory=dict)
@@ -176,6 +215,7 @@ class Stage:
         world.chain.revert(world.mark)
         world.mark = world.chain.snapshot()
         world.chain.now = START
+        world.name_chain(renamed=False)
         market, keyring = world.market()
         return cls(world, dice, market, keyring)
 
@@ -225,6 +265,12 @@ class Stage:
         """The order, kept for later."""
         made = Order(movement, terms, self.market.dvp.digests.order(movement, terms))
         self.orders.append(made)
+        return made
+
+    def cycle(self, gross: Gross) -> Cycle:
+        """The cycle, kept for later."""
+        made = Cycle(gross, self.market.dvp.digests.cycle(*gross))
+        self.cycles.append(made)
         return made
 
     def data(self, call: Call) -> bytes:

@@ -114,6 +114,7 @@ contract SecurityToken is Exceptions, Issuance, Prospectus {
             uint256 taken = positions[i].taken();
             if (taken == 0) continue;
             address to = _heirIfRecovered(positions[i].party());
+            if (to == address(0)) revert ERC20InvalidReceiver(to);
             // Balanced: while something is due, something is owed, or a giver follows.
             for (uint256 due = taken; due != 0;) {
                 for (; owed == 0; ++giver) {

@@ -74,7 +74,7 @@ def test_each_security_is_given_back_once(world: World, trap: Trap) -> None:
     ended = ("AlreadyEnded", trap.id, Status.GIVEN_BACK, Status.LOCKED)
     for place in (2, 255, 256, 2**256 - 1):
         refused = world.refusal(trap.give_back(place, trap.proof(NEVER)))
-        assert refused == ended[:2] + (Status.LOCKED, Status.LOCKED)
+        assert refused == (*ended[:2], Status.LOCKED, Status.LOCKED)
     world.send(trap.give_back(trap.good, trap.proof(NEVER)), world.outsider)
     assert world.refusal(trap.give_back(trap.good, trap.proof(NEVER))) == ended
     assert world.refusal(trap.nets.prove("giveBackNet", trap.cycle, NEVER)) == ended
@@ -97,7 +97,6 @@ def test_each_security_is_given_back_once(world: World, trap: Trap) -> None:
 
 def test_one_security_is_given_back_on_a_proof_of_never_only(world: World, trap: Trap) -> None:
     """I1, I8: by no other outcome, not without one, and not what is paid."""
-    world.refusal(trap.give_back(trap.good, trap.proof(PAID)))
     assert world.refusal(trap.give_back(trap.good, trap.proof(PAID)))[0] == "ProofNotFromEpoch"
     assert world.refusal(trap.give_back(trap.good))[0] == "NotInRole"
     assert world.refusal(trap.give_back(trap.good), world.confirmer)[0] == "NotProposed"

@@ -253,6 +253,18 @@ contract DvP is IDvP, IDvPNet {
     }
 
     /// @inheritdoc IDvPNet
+    function settleNetOf(bytes32 id, Net calldata net, uint256 place) external {
+        (id, net, place);
+        _runNetCode();
+    }
+
+    /// @inheritdoc IDvPNet
+    function giveBackNetOf(bytes32 id, Net calldata net, uint256 place, bytes calldata proof) external {
+        (id, net, place, proof);
+        _runNetCode();
+    }
+
+    /// @inheritdoc IDvPNet
     function proposeNetLongStop(bytes32 id, Net calldata net) external {
         (id, net);
         _runNetCode();
@@ -331,6 +343,11 @@ contract DvP is IDvP, IDvPNet {
     function statusOfNet(bytes32 id) external view returns (Status status, bytes31 netHash) {
         CycleRecord record = _state.cycles[id];
         return (record.status(), record.netHash());
+    }
+
+    /// @inheritdoc IDvPNet
+    function leftOfNet(bytes32 id) external view returns (uint256) {
+        return _state.netLeft[id];
     }
 
     /// @inheritdoc IDvPNet

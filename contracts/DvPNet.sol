@@ -5,6 +5,7 @@ import {IDvP} from "./interfaces/IDvP.sol";
 import {IDvPNet} from "./interfaces/IDvPNet.sol";
 import {ISecurityToken} from "./interfaces/ISecurityToken.sol";
 import {CycleRecord, Cycles} from "./libraries/Cycles.sol";
+import {Deadline} from "./libraries/Deadline.sol";
 import {DvPState, State} from "./libraries/DvPState.sol";
 import {Netting} from "./libraries/Netting.sol";
 import {Position} from "./libraries/Positions.sol";
@@ -16,6 +17,7 @@ import {TypedData} from "./libraries/TypedData.sol";
 /// on DvP's storage and as DvP. Apart only because both together are larger than a contract of ours may be.
 /// @dev Called directly it works on its own empty storage: no epoch has begun there, so nothing can be locked.
 contract DvPNet {
+    using Deadline for uint40;
     using Signatures for address;
 
     uint256 private immutable _chainId;
@@ -102,19 +104,69 @@ contract DvPNet {
         _giveBack(id, net, hash);
     }
 
+    /// @notice See {IDvPNet-settleNetOf}.
+    function settleNetOf(bytes32 id, IDvPNet.Net calldata net, uint256 place) external {
+        (IDvP.Status status, bytes31 hash) = _found(id, net);
+        if (status == IDvP.Status.Paid) {
+            uint40 from = net.payBy + DvPState.GRACE;
+            if (!from.hasPassed()) revert IDvP.TooEarly(block.timestamp, from);
+            _state.cycles[id] = Cycles.from(IDvP.Status.Settled, hash);
+            _state.netLeft[id] = _all(net);
+            emit IDvP.Settled(id);
+        } else if (status != IDvP.Status.Settled) {
+            revert IDvP.WrongStatus(id, status, IDvP.Status.Paid);
+        }
+        _takeOff(id, status, place);
+        ISecurityToken(net.movements[place].token).settleNet(net.movements[place].positions);
+    }
+
+    /// @notice See {IDvPNet-giveBackNetOf}.
+    function giveBackNetOf(bytes32 id, IDvPNet.Net calldata net, uint256 place, bytes calldata proof) external {
+        (IDvP.Status status, bytes31 hash) = _found(id, net);
+        if (status == IDvP.Status.Locked) {
+            if (proof.length == 0) {
+                _state.requireConfirmer();
+                _state.requireLongStop(id);
+            } else {
+                _requireOutcome(id, DvPState.NEVER, net.epoch, proof);
+            }
+            _state.cycles[id] = Cycles.from(IDvP.Status.GivenBack, hash);
+            _state.netLeft[id] = _all(net);
+            emit IDvP.GivenBack(id);
+        } else if (status != IDvP.Status.GivenBack) {
+            revert IDvP.WrongStatus(id, status, IDvP.Status.Locked);
+        }
+        _takeOff(id, status, place);
+        _release(net.movements[place]);
+    }
+
     function _giveBack(bytes32 id, IDvPNet.Net calldata net, bytes31 hash) private {
         _state.cycles[id] = Cycles.from(IDvP.Status.GivenBack, hash);
         emit IDvP.GivenBack(id);
         for (uint256 i = 0; i < net.movements.length; ++i) {
-            ISecurityToken token = ISecurityToken(net.movements[i].token);
-            Position[] calldata positions = net.movements[i].positions;
-            for (uint256 j = 0; j < positions.length; ++j) {
-                uint256 given = positions[j].given();
-                // All or none: one refusal is meant to undo the rest.
-                // slither-disable-next-line calls-loop
-                if (given != 0) token.releaseEarmark(positions[j].party(), given);
-            }
+            _release(net.movements[i]);
         }
+    }
+
+    function _release(IDvPNet.NetMovement calldata movement) private {
+        ISecurityToken token = ISecurityToken(movement.token);
+        Position[] calldata positions = movement.positions;
+        for (uint256 i = 0; i < positions.length; ++i) {
+            uint256 given = positions[i].given();
+            // All or none: one refusal is meant to undo the rest.
+            // slither-disable-next-line calls-loop
+            if (given != 0) token.releaseEarmark(positions[i].party(), given);
+        }
+    }
+
+    /// @dev Before the call: a token that comes back finds its security ended.
+    function _takeOff(bytes32 id, IDvP.Status status, uint256 place) private {
+        uint256 left = _state.netLeft[id];
+        // Ended whole, nothing is left; a place beyond the cycle's securities never was.
+        if ((left >> place) & 1 == 0) revert IDvP.AlreadyEnded(id, status, IDvP.Status.Locked);
+        left &= ~(1 << place);
+        _state.netLeft[id] = left;
+        emit IDvPNet.NetSecurityEnded(id, place, left);
     }
 
     function _requireOutcome(bytes32 id, uint8 result, uint32 epoch, bytes calldata proof) private view {
@@ -124,13 +176,18 @@ contract DvPNet {
 
     /// @dev Finds the cycle, Locked or Paid, or refuses by name.
     function _open(bytes32 id, IDvPNet.Net calldata net) private view returns (IDvP.Status status, bytes31 hash) {
+        (status, hash) = _found(id, net);
+        if (status > IDvP.Status.Paid) revert IDvP.AlreadyEnded(id, status, IDvP.Status.Locked);
+    }
+
+    /// @dev Finds the cycle, in any state, or refuses by name.
+    function _found(bytes32 id, IDvPNet.Net calldata net) private view returns (IDvP.Status status, bytes31 hash) {
         CycleRecord record = _state.cycles[id];
         status = record.status();
         hash = record.netHash();
         if (status == IDvP.Status.None) revert IDvP.WrongStatus(id, status, IDvP.Status.Locked);
         bytes31 presented = Cycles.hashOf(net);
         if (hash != presented) revert IDvPNet.NetMismatch(id, presented, hash);
-        if (status > IDvP.Status.Paid) revert IDvP.AlreadyEnded(id, status, IDvP.Status.Locked);
     }
 
     /// @dev Finds the cycle, Locked, or refuses by name.
@@ -138,5 +195,11 @@ contract DvPNet {
         IDvP.Status status = IDvP.Status.None;
         (status, hash) = _open(id, net);
         if (status != IDvP.Status.Locked) revert IDvP.WrongStatus(id, status, IDvP.Status.Locked);
+    }
+
+    /// @dev A bit for each of the cycle's securities: at most half of {Netting-MAX_POSITIONS}, as a cycle has two
+    /// parties or more.
+    function _all(IDvPNet.Net calldata net) private pure returns (uint256) {
+        return (1 << net.movements.length) - 1;
     }
 }

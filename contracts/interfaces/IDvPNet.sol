@@ -19,8 +19,9 @@ import {Position} from "../libraries/Positions.sol";
 ///    cancel out: it trades, although nothing of it moves.
 /// 5. Status moves as {IDvP} says: None → Locked → Paid → Settled, Locked → Settled, Locked → GivenBack.
 ///
-/// Assumed as by {IDvP}. Of a token: nothing for other cycles and locks. A hostile token of this cycle can stop this
-/// cycle, hence each party signs the addresses of all its tokens, with its limit in each.
+/// Assumed as by {IDvP}. Of a token: nothing for other cycles and locks. A hostile token of this cycle can keep
+/// it from ending in one call; then each other security ends by itself, {settleNetOf} and {giveBackNetOf}. Each party
+/// signs the addresses of all its tokens, with its limit in each.
 /// What parties' and agents' cash is, the contract does not know: the terms of each trade, the cash of the cycle
 /// with them, are salted hashes. Agents who pay a cycle check that its cash is the sum of its trades'.
 interface IDvPNet {
@@ -62,6 +63,10 @@ interface IDvPNet {
     /// @notice The net givers' units are earmarked. The cycle is here, whole: agents, auditors and a rebuild need
     /// nothing else. Its {Net} follows from it by adding up.
     event NetLocked(bytes32 indexed settlementId, Cycle cycle);
+
+    /// @notice Of a cycle that ends security by security, the one at `place` of its list is delivered or given back;
+    /// bit i of `left` says that the one at place i is not yet.
+    event NetSecurityEnded(bytes32 indexed settlementId, uint256 place, uint256 left);
 
     /// @notice A list has another length than the others make necessary; `actual` and `expected` in entries, for the
     /// legs in bytes: a multiple of 43, not 0.
@@ -117,6 +122,22 @@ interface IDvPNet {
     /// @dev Emits {IDvP-GivenBack}. Requirements: Locked; `proof` is of NEVER; `net` is as locked.
     function giveBackNet(bytes32 id, Net calldata net, bytes calldata proof) external;
 
+    /// @notice Delivers one security of a cycle whose others' tokens refuse: each is owed by itself once PAID is
+    /// recorded. Anyone may call, for one security after the other, in any order.
+    /// @dev Emits {IDvP-Settled} the first time, and {NetSecurityEnded}. Requirements: Paid, and `payBy` and GRACE have
+    /// passed, so that nobody chooses to split a cycle that can be delivered whole; or begun so and this security is
+    /// left; `net` is as locked.
+    /// @param place of the security in `net`.
+    function settleNetOf(bytes32 id, Net calldata net, uint256 place) external;
+
+    /// @notice Frees the units of one security of a cycle whose others' tokens refuse. Anyone may call, for one
+    /// security after the other, in any order.
+    /// @dev Emits {IDvP-GivenBack} the first time, and {NetSecurityEnded}. Requirements: Locked and `proof` is of NEVER,
+    /// or is empty and the caller and the time are those of {confirmNetLongStop}; or begun so and this security is left,
+    /// when `proof` is not read; `net` is as locked.
+    /// @param place of the security in `net`.
+    function giveBackNetOf(bytes32 id, Net calldata net, uint256 place, bytes calldata proof) external;
+
     /// @notice Begins the end without a proof, as {IDvP-proposeLongStop} for a single settlement.
     /// @dev Emits {IDvP-LongStopProposed}. Requirements as there; `net` is as locked.
     function proposeNetLongStop(bytes32 id, Net calldata net) external;
@@ -138,6 +159,9 @@ interface IDvPNet {
 
     /// @notice Where the cycle stands, and the first 31 bytes of the hash of its {Net}.
     function statusOfNet(bytes32 id) external view returns (IDvP.Status status, bytes31 netHash);
+
+    /// @notice Of a cycle that ends security by security: bit i says that the one at place i is not ended yet.
+    function leftOfNet(bytes32 id) external view returns (uint256);
 
     /// @notice The id of a cycle: what its parties and agents sign names it.
     function netSettlementId(Cycle calldata cycle) external view returns (bytes32);

@@ -31,6 +31,7 @@ struct Slot {
 /// @param paid the whole ids that PAID was recorded for: a prefix alone must never deliver without a proof.
 /// @param lanes by seller and nonce, two a slot. Never deleted.
 /// @param cycles by id. Never deleted.
+/// @param netLeft of cycles that end security by security: bit i says that its security at place i is not ended yet.
 struct State {
     uint32 currentEpoch;
     address officer;
@@ -43,6 +44,7 @@ struct State {
     mapping(bytes32 orderId => uint64) lockedInParts;
     mapping(uint256 sellerAndNonce => Slot) lanes;
     mapping(bytes32 settlementId => CycleRecord) cycles;
+    mapping(bytes32 settlementId => uint256) netLeft;
 }
 
 using DvPState for State global;

@@ -84,12 +84,11 @@ class Deployer:
         self._send(address, call_data(contract, name, *arguments), 500_000)
 
     def flush(self) -> None:
-        """Waits until all that was sent is in blocks. Raises ContractRefused for what reverted."""
-        for transaction in self._sent:
-            receipt = self._receipt(transaction)
-            if not receipt["status"]:
-                raise self._reason(transaction)
+        """Waits until all that was sent is in blocks. Raises ContractRefused for the first that reverted, once."""
+        reverted = [one for one in self._sent if not self._receipt(one)["status"]]
         self._sent.clear()
+        if reverted:
+            raise self._reason(reverted[0])
 
     def _reason(self, transaction: str) -> ContractRefused:
         """Why a transaction reverted: the same call again, on the state as it is now."""

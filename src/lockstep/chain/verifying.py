@@ -271,7 +271,7 @@ class _Verification:
             )
 
     def _lanes(self, one: DeployedContract) -> Iterator[Finding]:
-        """Only contracts of this deployment may earmark."""
+        """Only contracts of this deployment may earmark, judge, and hand units over."""
         ours = {other.address.lower() for other in self._manifest.contracts}
         for number, earmarker in enumerate(one.arguments["setup"]["earmarkers"]):
             known = earmarker == ZERO or earmarker.lower() in ours
@@ -283,6 +283,17 @@ class _Verification:
             )
         registry = next((other.address for other in self._manifest.contracts if other.id == REGISTRY), "none")
         yield _compared(f"{one.id}/registry is this deployment's", registry, one.arguments["setup"]["registry"])
+        # A predecessor creates units without limit, by acceptMigration: it must be a token that was compared as well.
+        predecessor = one.arguments["setup"]["predecessor"]
+        tokens = {other.address.lower() for other in self._manifest.contracts if other.contract == "SecurityToken"}
+        none = predecessor == ZERO
+        known = none or predecessor.lower() in tokens - {one.address.lower()}
+        yield Finding(
+            verdict=Verdict.OK if known else Verdict.FAIL,
+            field=f"{one.id}/predecessor is this deployment's",
+            expected="nobody" if none else "a token of this manifest",
+            found="nobody" if none else predecessor,
+        )
 
     def _separation(self) -> Iterator[Finding]:
         """No key has two roles now, whatever changed since."""

@@ -21,9 +21,9 @@ from lockstep.chain.embedded import EmbeddedChain
 from lockstep.chain.factory import create2_address, find_factory, salt_of
 from lockstep.chain.manifest import read_manifest
 from lockstep.chain.named import constructor_data, constructor_values
-from lockstep.chain.planning import Planner
+from lockstep.chain.planning import Planner, carry_out, plan_market
 from lockstep.chain.verifying import Verdict, verify
-from lockstep.domain.errors import InvalidInput, Misconfigured
+from lockstep.domain.errors import ContractRefused, InvalidInput, Misconfigured
 from lockstep.signing import write_keystore
 from lockstep.testing.fakes import MORNING, FakeClock, FakeRandomness, key
 
@@ -360,3 +360,35 @@ def test_arguments_by_name_are_the_constructors(chain: EmbeddedChain) -> None:
     assert manifest.contract(TOKEN).arguments["setup"]["authorised"] == str(2**60 - 1)
     with pytest.raises(InvalidInput):
         constructor_values("DvP", b"\1")
+
+
+class Overtaken(Deployer):
+    """A deployer whose transactions a stranger saw in time: the same bytes, sent by another key, come first."""
+
+    stranger: Deployer
+
+    def create2(self, factory: str, salt: bytes, init_code: bytes) -> None:
+        self.stranger.create2(factory, salt, init_code)
+        self.stranger.flush()
+        super().create2(factory, salt, init_code)
+
+
+def test_who_sends_the_same_bytes_first_changes_nothing(chain: EmbeddedChain) -> None:
+    """An attack: each creation is front-run. What comes to be is what was planned, and the deployer goes on."""
+    node, salt = chain.node, salt_of("test")
+    stranger = Deployer(node, key("stranger"), poll=chain.mine)
+    stranger.fund(chain.faucet, key("stranger").address)
+    deployer = Overtaken(node, key("deployer"), poll=chain.mine)
+    deployer.stranger = stranger
+    deployer.fund(chain.faucet, holders().deployer)
+    factory = find_factory(node, holders().deployer)
+    planner = Planner(node.chain_id(), factory.address, salt)
+    planned = plan_market(planner, holders())
+    assert carry_out(node, deployer, factory, salt, planned) == {"registry", "dvp"}
+    registry = planned[0].address
+    assert node.code(registry) == planned[0].runtime
+    deployer.flush()
+    deployer.call("ParticipantRegistry", registry, "addJurisdiction", b"DE")  # the registrar's: refused by name
+    with pytest.raises(ContractRefused, match="NotRegistrar"):
+        deployer.flush()
+    deployer.flush()

@@ -410,6 +410,26 @@ def test_a_lane_for_a_stranger_is_found() -> None:
     assert found["contracts/dvp"].found == "0"
 
 
+def test_a_predecessor_that_is_no_token_of_the_manifest_is_found(deployment: Deployment) -> None:
+    """An attack: a deployer who names its own account as predecessor makes units without limit, and nothing but the
+    arguments shows it."""
+    manifest, node = deployment.manifest, deployment.chain.node
+    old, thief = manifest.contract(TOKEN), key("x").address
+    planner = Planner(manifest.chain_id, manifest.factory.address, manifest.salt)
+    setup = {**old.arguments["setup"], "predecessor": thief, "authorised": "0"}
+    backdoor = planner.add("token/backdoor", "SecurityToken", {**old.arguments, "setup": setup})
+    carry_out(node, deployment.desk("deployer"), manifest.factory, manifest.salt, [backdoor])
+    both = manifest.with_contract(recorded(node, backdoor, planner.rebuilt))
+    found = {"token/backdoor/predecessor is this deployment's": ("a token of this manifest", thief)}
+    assert failed(deployment, both) == found
+    desk = deployment.desk("x")
+    desk.fund(deployment.chain.faucet, thief)
+    desk.call("SecurityToken", backdoor.address, "acceptMigration", thief, 10**15)
+    desk.flush()
+    assert int.from_bytes(node.call(backdoor.address, call_data("SecurityToken", "balanceOf", thief))) == 10**15
+    assert deployment.as_found(both).keys() == {*found, "token/backdoor/authorised"}
+
+
 # --- the command
 
 

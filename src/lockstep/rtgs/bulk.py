@@ -43,28 +43,41 @@ def next_numbers(connection: Connection) -> tuple[int, int, int]:
 
     What is booked while no day is open belongs to the next one.
     """
-    number, day, entry = connection.exec_driver_sql(_NEXT).one()
+    number, day, entry = _driven(connection, _NEXT).fetchall()[0]
     return int(number), int(day), int(entry)
+
+
+def _driven(connection: Connection, statement: str, parameters: Any = None, *, many: bool = False) -> Any:
+    """The driver's own cursor after a statement, in the connection's transaction."""
+    cursor = connection.connection.cursor()
+    if many:
+        cursor.executemany(statement, parameters)
+    elif parameters is None:
+        cursor.execute(statement)
+    else:
+        cursor.execute(statement, parameters)
+    return cursor
 
 
 def read_accounts(connection: Connection, numbers: Collection[str]) -> Sequence[AccountRow]:
     """Those of these accounts that exist, in any order."""
     if connection.dialect.name == "sqlite":
-        found = connection.exec_driver_sql(f"{_SELECT}IN (SELECT value FROM json_each(?))", (json.dumps([*numbers]),))
+        found = _driven(connection, f"{_SELECT}IN (SELECT value FROM json_each(?))", (json.dumps([*numbers]),))
     else:
-        found = connection.exec_driver_sql(f"{_SELECT}= ANY(%s)", ([*numbers],))
-    return cast(Sequence[AccountRow], found.all())
+        found = _driven(connection, f"{_SELECT}= ANY(%s)", ([*numbers],))
+    return cast(Sequence[AccountRow], found.fetchall())
 
 
 def write_balances(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
     """Sets the columns of `BALANCES` of accounts; each row ends with the account's number."""
     if connection.dialect.name == "sqlite":
         columns = ", ".join(f"{name} = ?" for name in BALANCES)
-        connection.exec_driver_sql(f"UPDATE accounts SET {columns} WHERE account = ?", list(rows))
+        _driven(connection, f"UPDATE accounts SET {columns} WHERE account = ?", rows, many=True)
         return
     columns = ", ".join(f"{name} = new.{name}" for name in BALANCES)
     lists = ", ".join(["%s::bigint[]"] * len(BALANCES))
-    connection.exec_driver_sql(
+    _driven(
+        connection,
         f"UPDATE accounts SET {columns} FROM unnest({lists}, %s::text[]) AS new({', '.join(BALANCES)}, number) "
         "WHERE account = new.number",
         tuple(map(list, zip(*rows, strict=True))),
@@ -76,9 +89,8 @@ def write_postings(connection: Connection, rows: Sequence[PostingRow]) -> None:
     names = ", ".join(POSTING)
     if connection.dialect.name == "sqlite":
         marks = ", ".join("?" * len(POSTING))
-        connection.exec_driver_sql(f"INSERT INTO postings ({names}) VALUES ({marks})", list(rows))
+        _driven(connection, f"INSERT INTO postings ({names}) VALUES ({marks})", rows, many=True)
         return
     lists = ", ".join(f"%s::{kind}[]" for kind in _POSTING_TYPES)
-    connection.exec_driver_sql(
-        f"INSERT INTO postings ({names}) SELECT * FROM unnest({lists})", tuple(map(list, zip(*rows, strict=True)))
-    )
+    columns = tuple(map(list, zip(*rows, strict=True)))
+    _driven(connection, f"INSERT INTO postings ({names}) SELECT * FROM unnest({lists})", columns)

@@ -8,7 +8,8 @@
   balances (each account once per batch), with the same statements in the same batches, as durable, into
   tables with their primary keys and nothing else: no reading, no numbering, no judging, no further index,
   reference, check or trigger. `share` is of the one in the other, and at least 0.5 is the goal;
-  `share_of_inserts` is the same beside the posting rows alone, without any balance.
+  `share_of_inserts` is the same beside the posting rows alone, without any balance; `share_of_guarded`
+  beside postings and balances with the unique keys, references and checks that postings have.
 * `payments_per_second`: whole interbank payments: judged by all rules, entered, booked, registered, announced
   to who gave it and to both owners, 100 in a transaction.
 * `cycles_per_second`: settlements' payments through `Rtgs.handle_all`, 100 at a time: a pacs.009 that is held,
@@ -122,17 +123,27 @@ def postings(url: str) -> dict[str, dict[str, float]]:
         balances = ", ".join(f"{name} BIGINT NOT NULL" for name in BALANCES)
         connection.execute(text(f"CREATE TABLE balances (account VARCHAR(34) PRIMARY KEY, {balances})"))
         connection.execute(text(f"INSERT INTO balances SELECT account, {', '.join(BALANCES)} FROM accounts"))
-        for table in ("plain", "alone"):
+        for table, unique, account, rules in (
+            ("plain", "", "", ""),
+            ("alone", "", "", ""),
+            (
+                "guarded",
+                "UNIQUE",
+                "REFERENCES accounts",
+                ", CHECK (amount > 0 AND debit <> credit), UNIQUE (day, entry)",
+            ),
+        ):
             connection.execute(
                 text(
                     f"CREATE TABLE {table} (number INTEGER PRIMARY KEY, day INTEGER NOT NULL, entry INTEGER NOT NULL, "
-                    "reference VARCHAR(128) NOT NULL, debit VARCHAR(34) NOT NULL, credit VARCHAR(34) NOT NULL, "
-                    "currency VARCHAR(3) NOT NULL, amount BIGINT NOT NULL, booked_at BIGINT NOT NULL)"
+                    f"reference VARCHAR(128) NOT NULL {unique}, debit VARCHAR(34) NOT NULL {account}, "
+                    f"credit VARCHAR(34) NOT NULL {account}, "
+                    f"currency VARCHAR(3) NOT NULL, amount BIGINT NOT NULL, booked_at BIGINT NOT NULL{rules})"
                 )
             )
     made, found = 0, {}
     for size, count in BATCHES.items():
-        shares, ledger_rates, store_rates, of_inserts = [], [], [], []
+        shares, ledger_rates, store_rates, of_inserts, of_guarded = [], [], [], [], []
         for _ in range(ROUNDS):
             entries = []
             for _ in range(count):
@@ -142,15 +153,18 @@ def postings(url: str) -> dict[str, dict[str, float]]:
             batches = [entries[start : start + size] for start in range(0, count, size)]
             plain = seconds(partial(write_rows, database, rows_of(batches, made - count), "plain"))
             alone = seconds(partial(write_rows, database, rows_of(batches, made - count), "alone"))
+            guarded = seconds(partial(write_rows, database, rows_of(batches, made - count), "guarded"))
             booked = seconds(partial(book, database, batches))
             ledger_rates.append(count / booked)
             store_rates.append(count / plain)
             shares.append(plain / booked)
             of_inserts.append(alone / booked)
+            of_guarded.append(guarded / booked)
         found[str(size)] = {
             "ledger_per_second": round(median(ledger_rates)),
             "store_per_second": round(median(store_rates)),
             "share": round(median(shares), 2),
+            "share_of_guarded": round(median(of_guarded), 2),
             "share_of_inserts": round(median(of_inserts), 2),
         }
     assert sum(account.posted for account in rtgs.operator.accounts()) == 0
@@ -210,7 +224,8 @@ def payments(url: str, count: int = 2_000, size: int = 100, banks: int = 50) -> 
     """Whole payments per second, this many in a transaction."""
     rtgs = furnished(url, banks)
     dice = random.Random(2)
-    orders = [payment(at, *dice.sample(range(banks), 2), cents=at % 900 + 1) for at in range(count)]
+    pairs = [dice.sample(range(banks), 2) for _ in range(count)]
+    orders = [payment(at, debtor, creditor, cents=at % 900 + 1) for at, (debtor, creditor) in enumerate(pairs)]
 
     def taken() -> None:
         for start in range(0, count, size):
@@ -224,7 +239,7 @@ def payments(url: str, count: int = 2_000, size: int = 100, banks: int = 50) -> 
     return round(found)
 
 
-def payment(at: int, debtor: int, creditor: int, cents: int) -> Order:
+def payment(at: int, debtor: int, creditor: int, *, cents: int) -> Order:
     return Order(
         uetr=Uetr(str(uuid.UUID(int=at, version=4))),
         kind=Kind.INTERBANK,
@@ -273,9 +288,10 @@ def cycle(at: int) -> list[tuple[Bic, Message[CashBody]]]:
         pay_by=NOON.replace(hour=16),
     )
     release = Release(uetr=order.uetr, settlement_id=settlement)
+    bodies: tuple[CashBody, ...] = (order, release, release, release)
     return [
         (party, Message(sender=party, receiver=RTGS, message_id=f"M{at}", created=NOON, body=body))
-        for party, body in zip(PARTIES, (order, release, release, release), strict=True)
+        for party, body in zip(PARTIES, bodies, strict=True)
     ]
 
 

@@ -27,7 +27,9 @@ BALANCES = (
 POSTING = ("number", "day", "entry", "reference", "debit", "credit", "currency", "amount", "booked_at")
 _POSTING_TYPES = ("int", "int", "int", "text", "text", "text", "text", "bigint", "bigint")
 
-_SELECT = f"SELECT account, owner, currency, technical, {', '.join(BALANCES)} FROM accounts WHERE account "
+_SELECT = f"SELECT account, owner, currency, technical, {', '.join(BALANCES)} FROM "
+_SELECT_SQLITE = f"{_SELECT} json_each(?) CROSS JOIN accounts ON account = value"
+_SELECT_POSTGRESQL = f"{_SELECT} accounts WHERE account = ANY(%s)"
 _NEXT = """
 WITH newest AS (
   SELECT number + CASE WHEN closed_at IS NULL THEN 0 ELSE 1 END AS day FROM days ORDER BY number DESC LIMIT 1
@@ -62,9 +64,9 @@ def _driven(connection: Connection, statement: str, parameters: Any = None, *, m
 def read_accounts(connection: Connection, numbers: Collection[str]) -> Sequence[AccountRow]:
     """Those of these accounts that exist, in any order."""
     if connection.dialect.name == "sqlite":
-        found = _driven(connection, f"{_SELECT}IN (SELECT value FROM json_each(?))", (json.dumps([*numbers]),))
+        found = _driven(connection, _SELECT_SQLITE, (json.dumps([*numbers]),))
     else:
-        found = _driven(connection, f"{_SELECT}= ANY(%s)", ([*numbers],))
+        found = _driven(connection, _SELECT_POSTGRESQL, ([*numbers],))
     return cast(Sequence[AccountRow], found.fetchall())
 
 

@@ -28,7 +28,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Integer, bindparam, select
 
 from lockstep.domain.errors import InvalidInput, Refused
 from lockstep.domain.identifiers import Bic, bic
@@ -61,10 +61,18 @@ from lockstep.rtgs.database import Database, Step
 from lockstep.rtgs.facts import Facts, collect
 from lockstep.rtgs.operator import Operator
 from lockstep.rtgs.parties import Role, refusal
+from lockstep.rtgs.prepared import Prepared
 from lockstep.rtgs.register import Reason
 from lockstep.rtgs.tables import outbox
 
 LARGEST_PAGE = 1000
+
+_MAILBOX = Prepared(
+    select(outbox.c.sequence, outbox.c.data)
+    .where(outbox.c.receiver == bindparam("receiver"), outbox.c.sequence > bindparam("after"))
+    .order_by(outbox.c.sequence)
+    .limit(bindparam("most", type_=Integer))
+)
 
 _PAYERS = (Role.PARTICIPANT, Role.INSTRUCTING)
 _OWNERS = (Role.PARTICIPANT,)
@@ -139,14 +147,10 @@ class Rtgs:
 
     def mailbox(self, receiver: Bic, after: int = 0, limit: int = 200) -> list[tuple[int, bytes]]:
         """A party's mail after a sequence number, in order. Sequences begin at 1 and have no gaps."""
-        query = (
-            select(outbox.c.sequence, outbox.c.data)
-            .where(outbox.c.receiver == receiver, outbox.c.sequence > after)
-            .order_by(outbox.c.sequence)
-            .limit(max(0, min(limit, LARGEST_PAGE)))
-        )
+        most = max(0, min(limit, LARGEST_PAGE))
         with self._database.reading() as connection:
-            return [(sequence, data) for sequence, data in connection.execute(query)]
+            rows = _MAILBOX.all(connection, receiver=receiver, after=after, most=most)
+            return [(sequence, data) for sequence, data in rows]
 
     def tick(self) -> int:
         """Does what time has made due: rejects what was not booked by its `pay_by`, follows the timetable,

@@ -32,6 +32,14 @@ _LATE = Prepared(
     .where(or_(*(payments.c.state == state.name for state in OPEN)), payments.c.pay_by < bindparam("now"))
     .limit(1)
 )
+_HELPED = Prepared(
+    select(payments.c.number)
+    .where(
+        payments.c.state == PaymentState.PENDING.name,
+        or_(payments.c.kind != Kind.SETTLEMENT.value, payments.c.not_before.is_not(None)),
+    )
+    .limit(1)
+)
 _TOMBSTONE = Prepared(
     select(endings.c.ended_at).where(endings.c.settlement_id == bindparam("of"), endings.c.ending == "NEVER")
 )
@@ -177,9 +185,7 @@ def queued(connection: Connection, account: str | None = None) -> list[StoredOrd
 
 def anything_queued(connection: Connection) -> bool:
     """Whether a payment waits that time or others' payments could help, and not funds alone."""
-    helped = or_(payments.c.kind != Kind.SETTLEMENT.value, payments.c.not_before.is_not(None))
-    query = select(payments.c.number).where(payments.c.state == "PENDING", helped)
-    return connection.execute(query.limit(1)).first() is not None
+    return _HELPED.first(connection) is not None
 
 
 def tombstone(connection: Connection, settlement_id: SettlementId) -> datetime | None:

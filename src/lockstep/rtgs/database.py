@@ -1,14 +1,22 @@
 """One step is one transaction: what it changes and what it says are durable together, or not at all."""
 
+<<<<<<< HEAD
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+=======
+from collections.abc import Callable, Iterable, Iterator, Mapping
+>>>>>>> 39c421d3ca29b7c7e69a6439e74f6be2d978b9b4
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
+<<<<<<< HEAD
 from sqlalchemy import Connection, Engine, StaticPool, create_engine, event, func, select
 from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
+=======
+from sqlalchemy import Connection, Engine, StaticPool, bindparam, create_engine, event, func, select
+>>>>>>> 39c421d3ca29b7c7e69a6439e74f6be2d978b9b4
 
 from lockstep.domain.errors import Misconfigured
 from lockstep.domain.identifiers import Bic, Uetr, derive_message_id
@@ -19,9 +27,33 @@ from lockstep.iso20022 import MESSAGE_TYPES, Body, write
 from lockstep.rtgs import schema
 from lockstep.rtgs.clock import BusinessClock, Clock
 from lockstep.rtgs.ledger import Books
-from lockstep.rtgs.tables import outbox, payments, settings
+from lockstep.rtgs.prepared import Prepared
+from lockstep.rtgs.tables import inbox, outbox, payments, settings
 
 BUSY_TIMEOUT_MILLISECONDS = 10_000
+
+Asked = ParamSpec("Asked")
+Found = TypeVar("Found")
+
+_LAST_PAYMENT = Prepared(select(func.max(payments.c.number), func.max(payments.c.position)))
+_LAST_MAIL = Prepared(select(func.max(outbox.c.sequence)).where(outbox.c.receiver == bindparam("to")))
+_LAST_REPORT = Prepared(
+    select(func.max(outbox.c.sequence)).where(
+        outbox.c.receiver == bindparam("to"), outbox.c.uetr == bindparam("of"), outbox.c.report
+    )
+)
+_MAIL = Prepared(
+    select(outbox.c.data).where(outbox.c.receiver == bindparam("to"), outbox.c.sequence == bindparam("at"))
+)
+_SEND = Prepared(outbox.insert())
+_RECEIVED = Prepared(
+    select(inbox.c.content, inbox.c.answers, inbox.c.data).where(
+        inbox.c.sender == bindparam("by"), inbox.c.message_id == bindparam("named")
+    )
+)
+_RECEIVE = Prepared(
+    inbox.insert().inline(), columns=[column.name for column in inbox.columns if column is not inbox.c.number]
+)
 
 
 @dataclass(slots=True)
@@ -40,10 +72,18 @@ class Step:
     """Sequences in the sender's mailbox."""
     books: Books = field(init=False)
     """The ledger, as this step has left it so far."""
+<<<<<<< HEAD
     sent: Counter[str] = field(default_factory=Counter)
     """How many messages of which definition it puts into mailboxes."""
+=======
+    reads_once: bool = False
+    """Whether it takes messages only, which change no party, mandate, limit or business day."""
+>>>>>>> 39c421d3ca29b7c7e69a6439e74f6be2d978b9b4
     _last: dict[Bic, int] = field(default_factory=dict)
     _last_payment: tuple[int, int] | None = None
+    _mail: dict[tuple[Bic, int], dict[str, Any]] = field(default_factory=dict)
+    _received: dict[tuple[Bic, str], dict[str, Any]] = field(default_factory=dict)
+    _known: dict[Any, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.books = Books(self.connection, self.now)
@@ -51,7 +91,7 @@ class Step:
     def next_payment(self) -> tuple[int, int]:
         """Number and place of the next payment to arrive: behind all others."""
         if self._last_payment is None:
-            last = self.connection.execute(select(func.max(payments.c.number), func.max(payments.c.position))).one()
+            last = _LAST_PAYMENT.all(self.connection)[0]
             self._last_payment = last[0] or 0, last[1] or 0
         number, place = self._last_payment
         self._last_payment = number + 1, place + 1
@@ -60,7 +100,7 @@ class Step:
     def send(self, receivers: Iterable[Bic], body: Body) -> None:
         """Puts a message into the mailbox of each receiver, once."""
         self.books.changes += 1
-        rows = []
+        told = {"uetr": getattr(body, "uetr", ""), "report": isinstance(body, PaymentReport | TransferReport)}
         for receiver in dict.fromkeys(receivers):
             sequence = self._next_sequence(receiver)
             message = Message(
@@ -70,36 +110,72 @@ class Step:
                 created=self.now,
                 body=body,
             )
-            rows.append(
-                {
-                    "receiver": receiver,
-                    "sequence": sequence,
-                    "uetr": getattr(body, "uetr", ""),
-                    "report": isinstance(body, PaymentReport | TransferReport),
-                    "data": write(message),
-                    "created_at": self.now,
-                }
-            )
+            self._mail[receiver, sequence] = told | {
+                "receiver": receiver,
+                "sequence": sequence,
+                "data": write(message),
+                "created_at": self.now,
+            }
             if receiver == self.sender:
                 self.answers.append(sequence)
+<<<<<<< HEAD
         if rows:
             self.connection.execute(outbox.insert(), rows)
             self.sent[MESSAGE_TYPES[type(body)]] += len(rows)
+=======
+>>>>>>> 39c421d3ca29b7c7e69a6439e74f6be2d978b9b4
 
     def repeat_report(self, uetr: Uetr) -> None:
         """Answers with the newest report on a payment that the sender already has."""
-        newest = self.connection.scalar(
-            select(func.max(outbox.c.sequence)).where(
-                outbox.c.receiver == self.sender, outbox.c.uetr == uetr, outbox.c.report
-            )
-        )
+        new = [
+            sequence
+            for (receiver, sequence), row in self._mail.items()
+            if receiver == self.sender and row["uetr"] == uetr and row["report"]
+        ]
+        newest = new[-1] if new else _LAST_REPORT.scalar(self.connection, to=self.sender, of=uetr)
         if newest is not None:
             self.answers.append(newest)
 
+    def mail(self, receiver: Bic, sequence: int) -> bytes:
+        """One message of a mailbox, sent now or before."""
+        new = self._mail.get((receiver, sequence))
+        data: bytes = _MAIL.scalar(self.connection, to=receiver, at=sequence) if new is None else new["data"]
+        return data
+
+    def receive(self, sender: Bic, message_id: str, **kept: Any) -> None:
+        """Keeps a message that was accepted: the columns of `inbox`, but for its number."""
+        self._received[sender, message_id] = {"sender": sender, "message_id": message_id, **kept}
+
+    def received(self, sender: Bic, message_id: str) -> Mapping[str, Any] | None:
+        """Content, answers and data of a message accepted now or before."""
+        new = self._received.get((sender, message_id))
+        if new is not None:
+            return new
+        found = _RECEIVED.first(self.connection, by=sender, named=message_id)
+        return None if found is None else dict(zip(("content", "answers", "data"), found, strict=True))
+
+    def once(
+        self, read: Callable[Concatenate[Connection, Asked], Found], *asked: Asked.args, **also: Asked.kwargs
+    ) -> Found:
+        """Reads what messages never change: once for all of them, in a step that `reads_once`."""
+        if not self.reads_once:
+            return read(self.connection, *asked, **also)
+        key = (read, *asked, *also.items())
+        if key not in self._known:
+            self._known[key] = read(self.connection, *asked, **also)
+        found: Found = self._known[key]
+        return found
+
+    def flush(self) -> None:
+        """Writes what was gathered; the tables' constraints judge it once more."""
+        self.books.flush()
+        mail, received, self._mail, self._received = self._mail, self._received, {}, {}
+        _SEND.run(self.connection, list(mail.values()))
+        _RECEIVE.run(self.connection, list(received.values()))
+
     def _next_sequence(self, receiver: Bic) -> int:
         if receiver not in self._last:
-            newest = select(func.max(outbox.c.sequence)).where(outbox.c.receiver == receiver)
-            self._last[receiver] = self.connection.scalar(newest) or 0
+            self._last[receiver] = _LAST_MAIL.scalar(self.connection, to=receiver) or 0
         self._last[receiver] += 1
         return self._last[receiver]
 
@@ -138,15 +214,19 @@ class Database:
         return self.clock.now()
 
     @contextmanager
-    def step(self, name: str, now: datetime, sender: Bic | None = None) -> Iterator[Step]:
+    def step(self, name: str, now: datetime, sender: Bic | None = None, *, reads_once: bool = False) -> Iterator[Step]:
         """A writing transaction; the crash hook hears of it once it is durable."""
         with self._counting(), self._engine.begin() as connection:
             if connection.dialect.name != "sqlite":  # there BEGIN IMMEDIATE lets one in at a time
                 connection.execute(select(settings.c.one).with_for_update())
-            step = Step(connection=connection, bic=self.bic, now=now, name=name, sender=sender)
+            step = Step(connection=connection, bic=self.bic, now=now, name=name, sender=sender, reads_once=reads_once)
             yield step
+<<<<<<< HEAD
             step.books.flush()
         self.sent.update(step.sent)
+=======
+            step.flush()
+>>>>>>> 39c421d3ca29b7c7e69a6439e74f6be2d978b9b4
         if self._on_commit is not None:
             self._on_commit(step.name)
 

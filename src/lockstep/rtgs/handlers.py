@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from lockstep.domain.message import Message
 from lockstep.domain.payment import CancelPayment, Payment, PaymentState, Release, Resolution, ResolutionStatus
@@ -10,8 +10,16 @@ from lockstep.rtgs import entering, payments, recalls, register
 from lockstep.rtgs.database import Step
 from lockstep.rtgs.orders import Order
 from lockstep.rtgs.parties import agents, refusal
+from lockstep.rtgs.prepared import Prepared
 from lockstep.rtgs.register import Reason, StoredOrder
 from lockstep.rtgs.tables import releases
+
+_RELEASED = Prepared(
+    select(releases.c.uetr).where(
+        releases.c.settlement_id == bindparam("settlement_id"), releases.c.agent == bindparam("agent")
+    )
+)
+_RELEASE = Prepared(releases.insert())
 
 
 def pay(step: Step, message: Message[Payment]) -> None:
@@ -43,7 +51,7 @@ def cancel(step: Step, message: Message[CancelPayment]) -> None:
         step.send([message.sender], resolution)
     else:
         resolution = _resolution(wish, ResolutionStatus.CANCELLED, recalled.decided_at)
-        step.send([message.sender, *agents(step.connection)], resolution)
+        step.send([message.sender, *step.once(agents)], resolution)
 
 
 def release(step: Step, message: Message[Release]) -> None:
@@ -63,14 +71,10 @@ def release(step: Step, message: Message[Release]) -> None:
         step.repeat_report(wish.uetr)
         return
     step.name = "release-recorded"
-    key = (releases.c.settlement_id == wish.settlement_id, releases.c.agent == message.sender)
-    if step.connection.execute(select(releases).where(*key)).first() is None:
+    key = {"settlement_id": wish.settlement_id, "agent": message.sender}
+    if _RELEASED.first(step.connection, **key) is None:
         step.books.changes += 1
-        step.connection.execute(
-            releases.insert().values(
-                settlement_id=wish.settlement_id, agent=message.sender, uetr=wish.uetr, released_at=step.now
-            )
-        )
+        _RELEASE.run(step.connection, [{**key, "uetr": wish.uetr, "released_at": step.now}])
     if payments.book_if_released(step, stored):
         step.name = "payment-booked"
 

@@ -165,7 +165,7 @@ def concerns(step: Step, stored: StoredOrder, party: Bic) -> bool:
     """Whether a party may know of a payment: who gave it, whose accounts it moves, agents of a settlement's."""
     order = stored.order
     banks = (stored.instructing, order.debtor.owner, order.creditor.owner)
-    return party in banks or (order.held and party in agents(step.connection))
+    return party in banks or (order.held and party in step.once(agents))
 
 
 def acknowledge(step: Step, message: Message[object], definition: str, code: str, description: str | None) -> None:

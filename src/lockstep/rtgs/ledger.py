@@ -71,9 +71,19 @@ class _Working:
     __slots__ = tuple(field.name for field in fields(Account))
 
     def __init__(self, row: AccountRow) -> None:
-        self.number, self.owner, self.currency, self.technical = row[:4]
-        self.posted, self.earmarked, self.credit_limit = row[4:7]
-        self.reserved_urgent, self.reserved_high, self.standing_urgent, self.standing_high = row[7:]
+        (
+            self.number,
+            self.owner,
+            self.currency,
+            self.technical,
+            self.posted,
+            self.earmarked,
+            self.credit_limit,
+            self.reserved_urgent,
+            self.reserved_high,
+            self.standing_urgent,
+            self.standing_high,
+        ) = row
 
     def available(self) -> int:
         return self.posted + self.credit_limit - self.earmarked

@@ -5,17 +5,21 @@ The position counts what was paid today in normal payments (or is set aside for 
 was received today; urgent and high payments pass limits by, as does a batch.
 """
 
-from sqlalchemy import ColumnElement, Connection, and_, func, select
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from lockstep.domain.errors import InvalidInput
 from lockstep.rtgs.database import Step
 from lockstep.rtgs.orders import LARGEST_AMOUNT, Kind, Order, Priority
+from lockstep.rtgs.prepared import Prepared
 from lockstep.rtgs.tables import days, limits, payments
 
 EVERYBODY = "*"
 KINDS = (Kind.SETTLEMENT, Kind.INTERBANK, Kind.CUSTOMER)
 """For which limits hold: what an account owner gives back or moves itself is not limited."""
+
+
+_LIMITS = Prepared(select(limits.c.counterparty, limits.c.amount).where(limits.c.account == bindparam("account")))
 
 
 def set_limit(step: Step, account: str, counterparty: str, amount: int | None) -> None:
@@ -38,8 +42,7 @@ def set_limit(step: Step, account: str, counterparty: str, amount: int | None) -
 
 def of_account(connection: Connection, account: str) -> dict[str, int]:
     """An account's limits by counterparty, `EVERYBODY` for the multilateral one."""
-    rows = connection.execute(select(limits.c.counterparty, limits.c.amount).where(limits.c.account == account))
-    return {row.counterparty: row.amount for row in rows}
+    return {str(name): int(amount) for name, amount in _LIMITS.all(connection, account=account)}
 
 
 def applies(order: Order) -> bool:

@@ -45,7 +45,7 @@ def bilateral(step: Step, stored: StoredOrder) -> int:
         return 0
     caps = {}
     for account in queues:
-        known = limits.of_account(step.connection, account)
+        known = step.once(limits.of_account, account)
         name = limits.name_of(known, pair[account])
         if name is not None:
             caps[account] = limits.room(step.connection, account, name, known)
@@ -169,7 +169,7 @@ def _towards(queue: Sequence[Waiting], creditor: str) -> list[Waiting]:
 
 def _within_limits(step: Step, account: str, queue: Sequence[Waiting]) -> list[Waiting]:
     """A queue without the normal payments for which a limit leaves no room, whatever comes in."""
-    known = limits.of_account(step.connection, account)
+    known = step.once(limits.of_account, account)
     if not known:
         return list(queue)
     room: dict[str, int] = {}

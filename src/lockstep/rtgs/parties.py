@@ -4,10 +4,11 @@ import hashlib
 from collections.abc import Collection
 from enum import Enum
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from lockstep.domain.errors import InvalidInput, Refused
 from lockstep.domain.identifiers import Bic
+from lockstep.rtgs.prepared import Prepared
 from lockstep.rtgs.tables import parties, settings
 
 MINIMUM_KEY_LENGTH = 16
@@ -20,6 +21,12 @@ class Role(Enum):
     PARTICIPANT = "participant"  # owns accounts
     INSTRUCTING = "instructing"  # gives and cancels payments under the debtors' mandates
     AGENT = "agent"  # releases held payments
+
+
+_ROLE = Prepared(select(parties.c.role).where(parties.c.bic == bindparam("party")))
+_OWNER = Prepared(select(parties.c.bic).where(parties.c.key_hash == bindparam("hashed")))
+_AGENTS = Prepared(select(parties.c.bic).where(parties.c.role == Role.AGENT.value).order_by(parties.c.bic))
+_QUORUM = Prepared(select(settings.c.quorum))
 
 
 def refusal(name: str, field: str, value: object, rule: str) -> Refused:
@@ -37,23 +44,28 @@ def hashed(key: str) -> str:
 def owner_of(connection: Connection, key: str) -> Bic | None:
     """Whose key it is."""
     digest = hashlib.sha256(key.encode()).hexdigest()
-    found = connection.scalar(select(parties.c.bic).where(parties.c.key_hash == digest))
+    found = _OWNER.scalar(connection, hashed=digest)
     return None if found is None else Bic(found)
 
 
-def require(connection: Connection, bic: Bic, roles: Collection[Role], message: str) -> None:
-    """Raises Refused(NotAuthorised) unless the party has one of the roles."""
-    if connection.scalar(select(parties.c.role).where(parties.c.bic == bic)) not in {role.value for role in roles}:
+def role_of(connection: Connection, bic: Bic) -> Role | None:
+    """What a party is registered as, or None."""
+    found = _ROLE.scalar(connection, party=bic)
+    return None if found is None else Role(found)
+
+
+def require(role: Role | None, bic: Bic, roles: Collection[Role], message: str) -> None:
+    """Raises Refused(NotAuthorised) unless the party's role is one of the roles."""
+    if role not in roles:
         allowed = " or ".join(role.value for role in roles)
         raise refusal("NotAuthorised", "AppHdr/Fr", bic, f"{message} comes from a party of role {allowed}")
 
 
 def agents(connection: Connection) -> list[Bic]:
     """The synchronisation agents, by BIC."""
-    rows = connection.scalars(select(parties.c.bic).where(parties.c.role == Role.AGENT.value).order_by(parties.c.bic))
-    return [Bic(row) for row in rows]
+    return [Bic(row[0]) for row in _AGENTS.all(connection)]
 
 
 def quorum(connection: Connection) -> int:
     """How many agents must release a payment."""
-    return int(connection.execute(select(settings.c.quorum)).scalar_one())
+    return int(_QUORUM.scalar(connection))

@@ -9,7 +9,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 
 from lockstep.domain.identifiers import Bic
 from lockstep.domain.payment import PaymentState
@@ -18,8 +18,20 @@ from lockstep.rtgs.database import Step
 from lockstep.rtgs.ledger import Entry
 from lockstep.rtgs.orders import Kind, Order, Priority
 from lockstep.rtgs.parties import Role, quorum
+from lockstep.rtgs.prepared import Prepared
 from lockstep.rtgs.register import Reason, StoredOrder
 from lockstep.rtgs.tables import earmarks, parties, releases
+
+_GIVEN = Prepared(
+    select(func.count())
+    .select_from(releases.join(parties, releases.c.agent == parties.c.bic))
+    .where(releases.c.uetr == bindparam("of"), parties.c.role == Role.AGENT.value)
+)
+_EARMARK = Prepared(earmarks.insert())
+_EARMARKED = Prepared(
+    select(earmarks.c.account, earmarks.c.amount, earmarks.c.from_reservation).where(earmarks.c.uetr == bindparam("of"))
+)
+_TAKE_EARMARKS = Prepared(earmarks.delete().where(earmarks.c.uetr == bindparam("of")))
 
 
 def take(
@@ -69,7 +81,7 @@ def obstacle(step: Step, order: Order) -> Reason | None:
         return Reason.of("TM01", "SttlmTmReq/FrTm", begins.isoformat(), "not settled before")
     if queueing.blocked(step, order):
         return Reason.of("AM04", "IntrBkSttlmAmt", order.amount, "waits behind payments queued before it")
-    return _lacking(step, order, limits.of_account(step.connection, order.debtor.number))
+    return _lacking(step, order, step.once(limits.of_account, order.debtor.number))
 
 
 def book(step: Step, stored: StoredOrder) -> StoredOrder:
@@ -81,9 +93,7 @@ def book(step: Step, stored: StoredOrder) -> StoredOrder:
 
 def book_if_released(step: Step, stored: StoredOrder) -> bool:
     """Books a held payment that a quorum of those who are agents now has released."""
-    given = select(func.count()).select_from(releases.join(parties, releases.c.agent == parties.c.bic))
-    given = given.where(releases.c.uetr == stored.order.uetr, parties.c.role == Role.AGENT.value)
-    if step.connection.execute(given).scalar_one() < quorum(step.connection):
+    if _GIVEN.scalar(step.connection, of=stored.order.uetr) < step.once(quorum):
         return False
     book(step, stored)
     return True
@@ -144,7 +154,7 @@ def _ready(step: Step, account: str) -> Iterable[StoredOrder]:
     for batch in queueing.batches_of(step, account):
         if _lacking(step, batch.order, {}) is None:
             yield batch
-    known = limits.of_account(step.connection, account)
+    known = step.once(limits.of_account, account)
     room = step.books.room(account, Priority.NORMAL)
     for stored in queueing.waiting(step, account, at_most=room):
         if _lacking(step, stored.order, known) is None:
@@ -182,7 +192,7 @@ def _hold(step: Step, stored: StoredOrder) -> StoredOrder:
         }
         for account, amount in stored.order.debits().items()
     ]
-    step.connection.execute(earmarks.insert(), rows)
+    _EARMARK.run(step.connection, rows)
     held = _with(step, stored, PaymentState.HELD, None)
     register.update(step, held)
     announcing.status(step, held)
@@ -237,10 +247,9 @@ def _entries(order: Order) -> list[Entry]:
 
 def _take_earmarks(step: Step, stored: StoredOrder) -> list[tuple[str, int, int]]:
     """Account, amount and part out of the reservation of each earmark of a payment, which then are none."""
-    of_payment = earmarks.c.uetr == stored.order.uetr
-    query = select(earmarks.c.account, earmarks.c.amount, earmarks.c.from_reservation).where(of_payment)
-    found = [(str(row[0]), int(row[1]), int(row[2])) for row in step.connection.execute(query)]
-    step.connection.execute(earmarks.delete().where(of_payment))
+    of_payment = {"of": stored.order.uetr}
+    found = [(str(row[0]), int(row[1]), int(row[2])) for row in _EARMARKED.all(step.connection, **of_payment)]
+    _TAKE_EARMARKS.run(step.connection, [of_payment])
     return found
 
 

@@ -9,17 +9,44 @@
 
 from datetime import datetime
 
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import Connection, bindparam, func, or_, select
 
 from lockstep.domain.errors import InvalidInput
 from lockstep.domain.identifiers import Uetr
 from lockstep.domain.payment import PaymentState, Timing, require_timing
 from lockstep.rtgs import register
 from lockstep.rtgs.database import Step
-from lockstep.rtgs.orders import Kind, Order, Priority
+from lockstep.rtgs.orders import LARGEST_AMOUNT, Kind, Order, Priority
 from lockstep.rtgs.parties import refusal
+from lockstep.rtgs.prepared import Prepared
 from lockstep.rtgs.register import StoredOrder
 from lockstep.rtgs.tables import batch_legs, payments
+
+_IN_TIME = or_(payments.c.pay_by.is_(None), payments.c.pay_by >= bindparam("now"))
+_QUEUED = (
+    payments.c.state == PaymentState.PENDING.name,
+    payments.c.debtor_account == bindparam("account"),
+    payments.c.kind != Kind.BATCH.value,
+    _IN_TIME,
+    or_(payments.c.not_before.is_(None), payments.c.not_before <= bindparam("now")),
+)
+_WAITING = Prepared(
+    select(payments)
+    .where(*_QUEUED, or_(payments.c.priority < int(Priority.NORMAL), payments.c.amount <= bindparam("at_most")))
+    .order_by(payments.c.priority, payments.c.position, payments.c.number)
+)
+_BEFORE = Prepared(select(payments.c.number).where(*_QUEUED, payments.c.priority <= bindparam("last")).limit(1))
+_BATCHES = Prepared(
+    select(payments)
+    .where(
+        payments.c.state == PaymentState.PENDING.name,
+        payments.c.uetr.in_(
+            select(batch_legs.c.uetr).where(batch_legs.c.account == bindparam("account"), batch_legs.c.debit)
+        ),
+        _IN_TIME,
+    )
+    .order_by(payments.c.number)
+)
 
 
 def waiting(step: Step, account: str, *, at_most: int | None = None) -> list[StoredOrder]:
@@ -27,16 +54,8 @@ def waiting(step: Step, account: str, *, at_most: int | None = None) -> list[Sto
 
     `at_most` leaves out normal payments of more than this (minor units).
     """
-    conditions = [
-        payments.c.state == PaymentState.PENDING.name,
-        payments.c.debtor_account == account,
-        payments.c.kind != Kind.BATCH.value,
-        or_(payments.c.pay_by.is_(None), payments.c.pay_by >= step.now),
-        or_(payments.c.not_before.is_(None), payments.c.not_before <= step.now),
-    ]
-    if at_most is not None:
-        conditions.append(or_(payments.c.priority < int(Priority.NORMAL), payments.c.amount <= at_most))
-    return register.where(step.connection, *conditions, by_priority=True)
+    largest = LARGEST_AMOUNT if at_most is None else at_most
+    return register.found_by(step.connection, _WAITING, account=account, now=step.now, at_most=largest)
 
 
 def begun(step: Step) -> list[str]:
@@ -49,31 +68,15 @@ def begun(step: Step) -> list[str]:
 
 def batches_of(step: Step, account: str) -> list[StoredOrder]:
     """The batches that wait and that this account pays into, in order of arrival."""
-    of_account = select(batch_legs.c.uetr).where(batch_legs.c.account == account, batch_legs.c.debit)
-    return register.where(
-        step.connection,
-        payments.c.state == PaymentState.PENDING.name,
-        payments.c.uetr.in_(of_account),
-        or_(payments.c.pay_by.is_(None), payments.c.pay_by >= step.now),
-    )
+    return register.found_by(step.connection, _BATCHES, account=account, now=step.now)
 
 
 def blocked(step: Step, order: Order) -> bool:
     """Whether a new order must wait behind those that are queued already."""
     if order.kind in (Kind.BATCH, Kind.TRANSFER):
         return False
-    classes = payments.c.priority < int(order.priority)
-    if order.priority is not Priority.NORMAL:
-        classes = payments.c.priority <= int(order.priority)
-    before = select(payments.c.number).where(
-        payments.c.state == PaymentState.PENDING.name,
-        payments.c.debtor_account == order.debtor.number,
-        payments.c.kind != Kind.BATCH.value,
-        or_(payments.c.pay_by.is_(None), payments.c.pay_by >= step.now),
-        or_(payments.c.not_before.is_(None), payments.c.not_before <= step.now),
-        classes,
-    )
-    return step.connection.execute(before.limit(1)).first() is not None
+    last = int(order.priority) - (order.priority is Priority.NORMAL)  # a normal payment may pass normal ones
+    return _BEFORE.first(step.connection, account=order.debtor.number, now=step.now, last=last) is not None
 
 
 def queued(step: Step, uetr: Uetr) -> StoredOrder:

@@ -1,20 +1,62 @@
 """The register of payments and of how settlements ended: what is kept, without what happens."""
 
+from collections import namedtuple
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, func, or_, select
+from sqlalchemy import ColumnElement, Connection, bindparam, func, or_, select
 
 from lockstep.domain.identifiers import Bic, SettlementId, Uetr
 from lockstep.domain.money import Money
 from lockstep.domain.payment import CashAccount, Payment, PaymentReport, PaymentState, Timing
 from lockstep.rtgs.database import Step
 from lockstep.rtgs.orders import Kind, Leg, Order, Priority
+from lockstep.rtgs.prepared import Prepared
 from lockstep.rtgs.tables import barred, batch_legs, endings, payments
 
 OPEN = (PaymentState.HELD, PaymentState.PENDING)
 _CHUNK = 500
+_CHANGING = ("state", "decided_at", "reason_code", "reason", "irrevocable_at", "booked_at")
+_ALL = select(payments).order_by(payments.c.number)
+_BY_UETR = Prepared(_ALL.where(payments.c.uetr == bindparam("of")))
+_LIVE = Prepared(
+    _ALL.where(
+        payments.c.settlement_id == bindparam("of"),
+        or_(*(payments.c.state == state.name for state in (*OPEN, PaymentState.BOOKED))),
+    )
+)
+_LATE = Prepared(
+    select(payments.c.number)
+    .where(or_(*(payments.c.state == state.name for state in OPEN)), payments.c.pay_by < bindparam("now"))
+    .limit(1)
+)
+_HELPED = Prepared(
+    select(payments.c.number)
+    .where(
+        payments.c.state == PaymentState.PENDING.name,
+        or_(payments.c.kind != Kind.SETTLEMENT.value, payments.c.not_before.is_not(None)),
+    )
+    .limit(1)
+)
+_TOMBSTONE = Prepared(
+    select(endings.c.ended_at).where(endings.c.settlement_id == bindparam("of"), endings.c.ending == "NEVER")
+)
+_BARRED = Prepared(select(barred.c.barred_at).where(barred.c.uetr == bindparam("of")))
+_END = Prepared(endings.insert())
+_INSERT = Prepared(payments.insert())
+_UPDATE = Prepared(
+    payments.update()
+    .where(payments.c.number == bindparam("of"))
+    .values({name: bindparam(f"new_{name}", type_=payments.c[name].type) for name in _CHANGING})
+)
+_Row = namedtuple("_Row", payments.columns.keys())  # type: ignore[misc]
+_LEGS = Prepared(
+    select(batch_legs.c.account, batch_legs.c.debit, batch_legs.c.amount)
+    .where(batch_legs.c.uetr == bindparam("of"))
+    .order_by(batch_legs.c.leg)
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +147,7 @@ def settlements(orders: Iterable[StoredOrder]) -> list[StoredPayment]:
 
 
 def by_uetr(connection: Connection, uetr: Uetr) -> StoredOrder | None:
-    return next(iter(where(connection, payments.c.uetr == uetr)), None)
+    return next(iter(found_by(connection, _BY_UETR, of=uetr)), None)
 
 
 def by_uetrs(connection: Connection, uetrs: Iterable[Uetr]) -> list[StoredOrder]:
@@ -117,9 +159,12 @@ def by_uetrs(connection: Connection, uetrs: Iterable[Uetr]) -> list[StoredOrder]
 
 def live(connection: Connection, settlement_id: SettlementId) -> StoredOrder | None:
     """The settlement's payment that is open or booked; there is at most one."""
-    states = [PaymentState.HELD.name, PaymentState.PENDING.name, PaymentState.BOOKED.name]
-    found = where(connection, payments.c.settlement_id == settlement_id, payments.c.state.in_(states))
-    return next(iter(found), None)
+    return next(iter(found_by(connection, _LIVE, of=settlement_id)), None)
+
+
+def anything_late(connection: Connection, now: datetime) -> bool:
+    """Whether a payment is held or pending whose `pay_by` has passed."""
+    return _LATE.first(connection, now=now) is not None
 
 
 def still_open(connection: Connection, due_before: datetime | None = None) -> list[StoredOrder]:
@@ -140,21 +185,19 @@ def queued(connection: Connection, account: str | None = None) -> list[StoredOrd
 
 def anything_queued(connection: Connection) -> bool:
     """Whether a payment waits that time or others' payments could help, and not funds alone."""
-    helped = or_(payments.c.kind != Kind.SETTLEMENT.value, payments.c.not_before.is_not(None))
-    query = select(payments.c.number).where(payments.c.state == "PENDING", helped)
-    return connection.execute(query.limit(1)).first() is not None
+    return _HELPED.first(connection) is not None
 
 
 def tombstone(connection: Connection, settlement_id: SettlementId) -> datetime | None:
     """Since when a settlement can never be paid, or None."""
-    return connection.scalar(
-        select(endings.c.ended_at).where(endings.c.settlement_id == settlement_id, endings.c.ending == "NEVER")
-    )
+    since: datetime | None = _TOMBSTONE.scalar(connection, of=settlement_id)
+    return since
 
 
 def barred_since(connection: Connection, uetr: Uetr) -> datetime | None:
     """Since when a UETR that no payment had come under can never be used, or None."""
-    return connection.scalar(select(barred.c.barred_at).where(barred.c.uetr == uetr))
+    since: datetime | None = _BARRED.scalar(connection, of=uetr)
+    return since
 
 
 def bar(step: Step, uetr: Uetr, reason_code: str) -> datetime:
@@ -170,11 +213,8 @@ def bar(step: Step, uetr: Uetr, reason_code: str) -> datetime:
 def end(step: Step, settlement_id: SettlementId, ending: str, uetr: Uetr, reason_code: str | None = None) -> None:
     """Writes a settlement's one ending, BOOKED or NEVER; the table refuses a second."""
     step.books.changes += 1
-    step.connection.execute(
-        endings.insert().values(
-            settlement_id=settlement_id, ending=ending, uetr=uetr, ended_at=step.now, reason_code=reason_code
-        )
-    )
+    row = {"settlement_id": settlement_id, "ending": ending, "uetr": uetr, "ended_at": step.now}
+    _END.run(step.connection, [row | {"reason_code": reason_code}])
 
 
 def returned(connection: Connection, original: Uetr) -> int:
@@ -185,20 +225,23 @@ def returned(connection: Connection, original: Uetr) -> int:
     return int(connection.execute(given).scalar_one())
 
 
-def update(step: Step, stored: StoredOrder) -> None:
-    """Stores a payment's new state and moments."""
+def update(step: Step, *changed: StoredOrder) -> None:
+    """Stores payments' new states and moments."""
     step.books.changes += 1
-    step.connection.execute(
-        payments.update()
-        .where(payments.c.number == stored.number)
-        .values(
-            state=stored.state.name,
-            decided_at=stored.decided_at,
-            reason_code=stored.reason_code,
-            reason=stored.reason,
-            irrevocable_at=stored.irrevocable_at,
-            booked_at=stored.booked_at,
-        )
+    _UPDATE.run(
+        step.connection,
+        [
+            {
+                "of": stored.number,
+                "new_state": stored.state.name,
+                "new_decided_at": stored.decided_at,
+                "new_reason_code": stored.reason_code,
+                "new_reason": stored.reason,
+                "new_irrevocable_at": stored.irrevocable_at,
+                "new_booked_at": stored.booked_at,
+            }
+            for stored in changed
+        ],
     )
 
 
@@ -206,41 +249,44 @@ def insert(step: Step, stored: StoredOrder, mandates: Mapping[str, int]) -> None
     """Stores a new payment, and a batch's legs with the mandates of those who pay in."""
     order = stored.order
     step.books.changes += 1
-    step.connection.execute(
-        payments.insert().values(
-            number=stored.number,
-            uetr=order.uetr,
-            kind=order.kind.value,
-            priority=int(order.priority),
-            position=stored.position,
-            held=order.held,
-            settlement_id=order.settlement_id,
-            salt=order.salt,
-            original=order.original,
-            instructing=stored.instructing,
-            message_id=stored.message_id,
-            instruction_id=order.instruction_id,
-            end_to_end_id=order.end_to_end_id,
-            currency=order.amount.currency,
-            amount=order.amount.amount,
-            settlement_date=order.settlement_date,
-            debtor=order.debtor.owner,
-            debtor_account=order.debtor.number,
-            creditor=order.creditor.owner,
-            creditor_account=order.creditor.number,
-            pay_by=order.pay_by,
-            not_before=order.timing.not_before,
-            debit_at=order.timing.debit_at,
-            credit_at=order.timing.credit_at,
-            mandate=stored.mandate,
-            state=stored.state.name,
-            decided_at=stored.decided_at,
-            reason_code=stored.reason_code,
-            reason=stored.reason,
-            entered_at=stored.entered_at,
-            irrevocable_at=stored.irrevocable_at,
-            booked_at=stored.booked_at,
-        )
+    _INSERT.run(
+        step.connection,
+        [
+            {
+                "number": stored.number,
+                "uetr": order.uetr,
+                "kind": order.kind.value,
+                "priority": int(order.priority),
+                "position": stored.position,
+                "held": order.held,
+                "settlement_id": order.settlement_id,
+                "salt": order.salt,
+                "original": order.original,
+                "instructing": stored.instructing,
+                "message_id": stored.message_id,
+                "instruction_id": order.instruction_id,
+                "end_to_end_id": order.end_to_end_id,
+                "currency": order.amount.currency,
+                "amount": order.amount.amount,
+                "settlement_date": order.settlement_date,
+                "debtor": order.debtor.owner,
+                "debtor_account": order.debtor.number,
+                "creditor": order.creditor.owner,
+                "creditor_account": order.creditor.number,
+                "pay_by": order.pay_by,
+                "not_before": order.timing.not_before,
+                "debit_at": order.timing.debit_at,
+                "credit_at": order.timing.credit_at,
+                "mandate": stored.mandate,
+                "state": stored.state.name,
+                "decided_at": stored.decided_at,
+                "reason_code": stored.reason_code,
+                "reason": stored.reason,
+                "entered_at": stored.entered_at,
+                "irrevocable_at": stored.irrevocable_at,
+                "booked_at": stored.booked_at,
+            }
+        ],
     )
     if order.legs:
         step.connection.execute(
@@ -264,47 +310,57 @@ def where(
 ) -> list[StoredOrder]:
     """Payments in order of arrival, or of service; the first `at_most` of them."""
     first = (payments.c.priority, payments.c.position) if by_priority else ()
+<<<<<<< HEAD
     query = select(payments).where(*conditions).order_by(*first, payments.c.number).limit(at_most)
     rows = connection.execute(query).mappings().all()
     return [_stored(row, _legs(connection, row) if row["kind"] == Kind.BATCH.value else ()) for row in rows]
+=======
+    rows = connection.execute(select(payments).where(*conditions).order_by(*first, payments.c.number)).all()
+    return [_stored(row, _legs(connection, row.uetr) if row.kind == Kind.BATCH.value else ()) for row in rows]
+>>>>>>> 39c421d3ca29b7c7e69a6439e74f6be2d978b9b4
 
 
-def _legs(connection: Connection, row: RowMapping) -> tuple[Leg, ...]:
-    query = select(batch_legs).where(batch_legs.c.uetr == row["uetr"]).order_by(batch_legs.c.leg)
-    found = connection.execute(query).mappings()
-    return tuple(Leg(account=leg["account"], debit=leg["debit"], amount=leg["amount"]) for leg in found)
+def found_by(connection: Connection, query: Prepared, **given: object) -> list[StoredOrder]:
+    """Payments by a prepared query, which selects all columns."""
+    rows: list[Any] = [_Row._make(row) for row in query.all(connection, **given)]
+    return [_stored(row, _legs(connection, row.uetr) if row.kind == Kind.BATCH.value else ()) for row in rows]
 
 
-def _stored(row: RowMapping, legs: tuple[Leg, ...]) -> StoredOrder:
+def _legs(connection: Connection, uetr: str) -> tuple[Leg, ...]:
+    found = _LEGS.all(connection, of=uetr)
+    return tuple(Leg(account=account, debit=debit, amount=amount) for account, debit, amount in found)
+
+
+def _stored(row: Any, legs: tuple[Leg, ...]) -> StoredOrder:
     return StoredOrder(
-        number=row["number"],
+        number=row.number,
         order=Order(
-            uetr=Uetr(row["uetr"]),
-            kind=Kind(row["kind"]),
-            priority=Priority(row["priority"]),
-            held=row["held"],
-            instruction_id=row["instruction_id"],
-            end_to_end_id=row["end_to_end_id"],
-            amount=Money(currency=row["currency"], amount=row["amount"]),
-            settlement_date=row["settlement_date"],
-            debtor=CashAccount(owner=Bic(row["debtor"]), number=row["debtor_account"]),
-            creditor=CashAccount(owner=Bic(row["creditor"]), number=row["creditor_account"]),
-            settlement_id=None if row["settlement_id"] is None else SettlementId(row["settlement_id"]),
-            salt=row["salt"],
-            pay_by=row["pay_by"],
-            timing=Timing(debit_at=row["debit_at"], credit_at=row["credit_at"], not_before=row["not_before"]),
-            original=None if row["original"] is None else Uetr(row["original"]),
+            uetr=Uetr(row.uetr),
+            kind=Kind(row.kind),
+            priority=Priority(row.priority),
+            held=row.held,
+            instruction_id=row.instruction_id,
+            end_to_end_id=row.end_to_end_id,
+            amount=Money(currency=row.currency, amount=row.amount),
+            settlement_date=row.settlement_date,
+            debtor=CashAccount(owner=Bic(row.debtor), number=row.debtor_account),
+            creditor=CashAccount(owner=Bic(row.creditor), number=row.creditor_account),
+            settlement_id=None if row.settlement_id is None else SettlementId(row.settlement_id),
+            salt=row.salt,
+            pay_by=row.pay_by,
+            timing=Timing(debit_at=row.debit_at, credit_at=row.credit_at, not_before=row.not_before),
+            original=None if row.original is None else Uetr(row.original),
             legs=legs,
         ),
-        position=row["position"],
-        instructing=Bic(row["instructing"]),
-        message_id=row["message_id"],
-        mandate=row["mandate"],
-        state=PaymentState[row["state"]],
-        decided_at=row["decided_at"],
-        reason_code=row["reason_code"],
-        reason=row["reason"],
-        entered_at=row["entered_at"],
-        irrevocable_at=row["irrevocable_at"],
-        booked_at=row["booked_at"],
+        position=row.position,
+        instructing=Bic(row.instructing),
+        message_id=row.message_id,
+        mandate=row.mandate,
+        state=PaymentState[row.state],
+        decided_at=row.decided_at,
+        reason_code=row.reason_code,
+        reason=row.reason,
+        entered_at=row.entered_at,
+        irrevocable_at=row.irrevocable_at,
+        booked_at=row.booked_at,
     )

@@ -27,8 +27,11 @@ from lockstep.domain.payment import PaymentState
 from lockstep.rtgs import register, timetable
 from lockstep.rtgs.database import Step
 from lockstep.rtgs.orders import Kind, Order
+from lockstep.rtgs.prepared import Prepared
 from lockstep.rtgs.register import Reason
 from lockstep.rtgs.tables import days, mandates
+
+_DAY = Prepared(select(days.c.date).where(days.c.closed_at.is_(None)))
 
 ANY = "*"
 """A mandate for any payee, or for any instructing party."""
@@ -51,7 +54,7 @@ def judge(step: Step, order: Order, instructing: Bic) -> Mapping[str, int] | Rea
         owner = _owner(step, account)
         if owner == instructing:
             continue
-        under = _mandate(step.connection, order, account, amount, instructing)
+        under = _mandate(step, order, account, amount, instructing)
         if isinstance(under, Reason):
             return under
         given[account] = under
@@ -60,7 +63,8 @@ def judge(step: Step, order: Order, instructing: Bic) -> Mapping[str, int] | Rea
 
 def business_day(connection: Connection) -> date | None:
     """The day that is open, or None."""
-    return connection.scalar(select(days.c.date).where(days.c.closed_at.is_(None)))
+    day: date | None = _DAY.scalar(connection)
+    return day
 
 
 def mandates_in_force(connection: Connection, account: str | None = None) -> Sequence[RowMapping]:
@@ -129,11 +133,11 @@ def _returned(connection: Connection, order: Order) -> Reason | None:
     return None
 
 
-def _mandate(connection: Connection, order: Order, account: str, amount: int, instructing: Bic) -> Reason | int:
+def _mandate(step: Step, order: Order, account: str, amount: int, instructing: Bic) -> Reason | int:
     payee = order.creditor.number
     given = [
         row
-        for row in mandates_in_force(connection, account)
+        for row in step.once(mandates_in_force, account)
         if row["instructing"] in (ANY, instructing) and row["payee"] in (ANY, payee)
     ]
     if not given:
@@ -151,14 +155,14 @@ def _mandate(connection: Connection, order: Order, account: str, amount: int, in
 
 
 def _time(step: Step, order: Order) -> Reason | None:
-    day = business_day(step.connection)
+    day = step.once(business_day)
     if day is None:
         return Reason.of("ED06", "IntrBkSttlmDt", order.settlement_date, "a business day that is open")
     if order.settlement_date != day:
         return Reason.of("DT01", "IntrBkSttlmDt", order.settlement_date, f"the business day {day}")
     if order.pay_by is not None and step.now > order.pay_by:
         return Reason.of("TM01", "SttlmTmReq/RjctTm", order.pay_by.isoformat(), f"not before {step.now.isoformat()}")
-    phase = timetable.phase(step.connection)
-    if order.kind not in timetable.taken_in(step.connection, phase):
+    phase = step.once(timetable.phase)
+    if order.kind not in step.once(timetable.taken_in, phase):
         return Reason.of("TM01", order.kind.value, step.now.isoformat(), f"before its cut-off; now it is {phase}")
     return None

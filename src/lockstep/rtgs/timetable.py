@@ -14,6 +14,7 @@ from sqlalchemy import Connection, select
 from lockstep.domain.errors import InvalidInput
 from lockstep.domain.identifiers import reference
 from lockstep.rtgs.orders import Kind
+from lockstep.rtgs.prepared import Prepared
 from lockstep.rtgs.tables import days, holidays, settings
 
 OPEN, CLOSED = "OPEN", "CLOSED"
@@ -116,15 +117,19 @@ DAYTIME = Timetable(
 """A day after T2's: customer payments are taken until 17:00, payments between banks until 18:00."""
 
 
+_TIMETABLE = Prepared(select(settings.c.timetable))
+_PHASE = Prepared(select(days.c.phase).where(days.c.closed_at.is_(None)))
+
+
 def timetable(connection: Connection) -> Timetable | None:
     """The timetable in force, if there is one."""
-    stored = connection.scalar(select(settings.c.timetable))
+    stored = _TIMETABLE.scalar(connection)
     return None if stored is None else Timetable.from_json(stored)
 
 
 def phase(connection: Connection) -> str:
     """The phase of the day that is open; CLOSED if none is."""
-    return connection.scalar(select(days.c.phase).where(days.c.closed_at.is_(None))) or CLOSED
+    return _PHASE.scalar(connection) or CLOSED
 
 
 def taken_in(connection: Connection, name: str) -> frozenset[Kind]:

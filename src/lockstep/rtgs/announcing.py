@@ -10,6 +10,8 @@
 The creditor's bank is sent the payment itself once it is booked: pacs.009, pacs.008 or pacs.004.
 """
 
+from sqlalchemy import select
+
 from lockstep.domain.identifiers import Bic
 from lockstep.domain.message import Message
 from lockstep.domain.money import Money
@@ -21,10 +23,7 @@ from lockstep.rtgs.database import Step
 from lockstep.rtgs.orders import Kind, Order
 from lockstep.rtgs.parties import agents
 from lockstep.rtgs.register import StoredOrder
-<<<<<<< HEAD
-from lockstep.rtgs.tables import inbox, postings
-=======
->>>>>>> 39c421d3ca29b7c7e69a6439e74f6be2d978b9b4
+from lockstep.rtgs.tables import postings
 
 DEFINITIONS = {
     Kind.SETTLEMENT: MESSAGE_TYPES[BankTransfer],

@@ -154,25 +154,14 @@ class Rtgs:
         return found
 
     def mailbox(self, receiver: Bic, after: int = 0, limit: int = 200) -> list[tuple[int, bytes]]:
-<<<<<<< HEAD
         """A party's mail after a sequence number, in order. Sequences begin at 1 and have no gaps.
 
         Under a plan of faults: as it arrived, which may be late or changed; Unavailable may be raised.
         """
-        limit = max(0, min(limit, LARGEST_PAGE))
-        carried = self.faults.mailbox(receiver, after, limit)
+        most = max(0, min(limit, LARGEST_PAGE))
+        carried = self.faults.mailbox(receiver, after, most)
         if carried is not None:
             return carried
-        query = (
-            select(outbox.c.sequence, outbox.c.data)
-            .where(outbox.c.receiver == receiver, outbox.c.sequence > after)
-            .order_by(outbox.c.sequence)
-            .limit(limit)
-        )
-=======
-        """A party's mail after a sequence number, in order. Sequences begin at 1 and have no gaps."""
-        most = max(0, min(limit, LARGEST_PAGE))
->>>>>>> 39c421d3ca29b7c7e69a6439e74f6be2d978b9b4
         with self._database.reading() as connection:
             rows = _MAILBOX.all(connection, receiver=receiver, after=after, most=most)
             return [(sequence, data) for sequence, data in rows]

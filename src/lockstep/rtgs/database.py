@@ -1,22 +1,14 @@
 """One step is one transaction: what it changes and what it says are durable together, or not at all."""
 
-<<<<<<< HEAD
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-=======
 from collections.abc import Callable, Iterable, Iterator, Mapping
->>>>>>> 39c421d3ca29b7c7e69a6439e74f6be2d978b9b4
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-<<<<<<< HEAD
-from sqlalchemy import Connection, Engine, StaticPool, create_engine, event, func, select
-from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
-=======
 from sqlalchemy import Connection, Engine, StaticPool, bindparam, create_engine, event, func, select
->>>>>>> 39c421d3ca29b7c7e69a6439e74f6be2d978b9b4
+from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 
 from lockstep.domain.errors import Misconfigured
 from lockstep.domain.identifiers import Bic, Uetr, derive_message_id
@@ -72,13 +64,10 @@ class Step:
     """Sequences in the sender's mailbox."""
     books: Books = field(init=False)
     """The ledger, as this step has left it so far."""
-<<<<<<< HEAD
     sent: Counter[str] = field(default_factory=Counter)
     """How many messages of which definition it puts into mailboxes."""
-=======
     reads_once: bool = False
     """Whether it takes messages only, which change no party, mandate, limit or business day."""
->>>>>>> 39c421d3ca29b7c7e69a6439e74f6be2d978b9b4
     _last: dict[Bic, int] = field(default_factory=dict)
     _last_payment: tuple[int, int] | None = None
     _mail: dict[tuple[Bic, int], dict[str, Any]] = field(default_factory=dict)
@@ -116,14 +105,9 @@ class Step:
                 "data": write(message),
                 "created_at": self.now,
             }
+            self.sent[MESSAGE_TYPES[type(body)]] += 1
             if receiver == self.sender:
                 self.answers.append(sequence)
-<<<<<<< HEAD
-        if rows:
-            self.connection.execute(outbox.insert(), rows)
-            self.sent[MESSAGE_TYPES[type(body)]] += len(rows)
-=======
->>>>>>> 39c421d3ca29b7c7e69a6439e74f6be2d978b9b4
 
     def repeat_report(self, uetr: Uetr) -> None:
         """Answers with the newest report on a payment that the sender already has."""
@@ -221,12 +205,8 @@ class Database:
                 connection.execute(select(settings.c.one).with_for_update())
             step = Step(connection=connection, bic=self.bic, now=now, name=name, sender=sender, reads_once=reads_once)
             yield step
-<<<<<<< HEAD
-            step.books.flush()
-        self.sent.update(step.sent)
-=======
             step.flush()
->>>>>>> 39c421d3ca29b7c7e69a6439e74f6be2d978b9b4
+        self.sent.update(step.sent)
         if self._on_commit is not None:
             self._on_commit(step.name)
 

@@ -310,14 +310,9 @@ def where(
 ) -> list[StoredOrder]:
     """Payments in order of arrival, or of service; the first `at_most` of them."""
     first = (payments.c.priority, payments.c.position) if by_priority else ()
-<<<<<<< HEAD
     query = select(payments).where(*conditions).order_by(*first, payments.c.number).limit(at_most)
-    rows = connection.execute(query).mappings().all()
-    return [_stored(row, _legs(connection, row) if row["kind"] == Kind.BATCH.value else ()) for row in rows]
-=======
-    rows = connection.execute(select(payments).where(*conditions).order_by(*first, payments.c.number)).all()
+    rows = connection.execute(query).all()
     return [_stored(row, _legs(connection, row.uetr) if row.kind == Kind.BATCH.value else ()) for row in rows]
->>>>>>> 39c421d3ca29b7c7e69a6439e74f6be2d978b9b4
 
 
 def found_by(connection: Connection, query: Prepared, **given: object) -> list[StoredOrder]:

@@ -8,6 +8,7 @@ import {CycleRecord, Cycles} from "./libraries/Cycles.sol";
 import {DvPState, State} from "./libraries/DvPState.sol";
 import {Netting} from "./libraries/Netting.sol";
 import {Position} from "./libraries/Positions.sol";
+import {Sheets} from "./libraries/Sheets.sol";
 import {Signatures} from "./libraries/Signatures.sol";
 import {TypedData} from "./libraries/TypedData.sol";
 
@@ -44,7 +45,7 @@ contract DvPNet {
         Netting.requireLength(id, limits.length, cycle.parties.length * cycle.tokens.length);
         for (uint256 i = 0; i < signatures.length; ++i) {
             bytes32 digest = TypedData.digest(_domain, Netting.statementOf(id, sheet, limits, i));
-            address party = sheet.parties.addressAt(i);
+            address party = Sheets.party(sheet.parties, sheet.tokenCount, i).addressAt(0);
             if (!party.isFrom(digest, signatures[i])) revert IDvP.InvalidSignature(id, party);
         }
         IDvPNet.Net memory net = IDvPNet.Net(cycle.epoch, cycle.payBy, Netting.movementsOf(id, sheet));

@@ -4,30 +4,25 @@ pragma solidity 0.8.37;
 import {IDvP} from "../interfaces/IDvP.sol";
 import {IDvPNet} from "../interfaces/IDvPNet.sol";
 import {Position, Positions} from "./Positions.sol";
+import {Sheets} from "./Sheets.sol";
 import {TypedData} from "./TypedData.sol";
 import {Row, Words} from "./Words.sol";
 
 /// @title From gross legs to net positions
 library Netting {
-    uint256 internal constant LEG_BYTES = 43;
+    uint256 internal constant LEG_BYTES = Sheets.LEG_BYTES;
     uint256 internal constant MAX_LEGS = 2_000;
     uint256 internal constant MAX_POSITIONS = 400;
 
     uint256 private constant MAX_PARTIES = 256;
 
     /// @notice A cycle, worked out.
-    /// @param parties their addresses.
-    /// @param tokens the securities' addresses.
-    /// @param nets by token, then by party: received less delivered, base units, signed.
-    /// @param traded by token: bit p says that party p has a leg in it.
-    /// @param ends by party: where in `hashes` its legs end and the next party's begin.
+    /// @param parties its parties, drawn in Sheets.sol.
+    /// @param tokens its securities, drawn there too.
     /// @param hashes struct hashes of the parties' own legs, party after party, each in the cycle's order.
     struct Sheet {
         Words parties;
         Words tokens;
-        Words nets;
-        Words traded;
-        Words ends;
         Words hashes;
         uint256 partyCount;
         uint256 tokenCount;
@@ -35,18 +30,19 @@ library Netting {
 
     /// @notice Refuses a cycle that is not well-formed, leg by leg, and adds it up.
     function workOut(bytes32 id, IDvPNet.Cycle calldata cycle) internal view returns (Sheet memory sheet) {
-        bytes calldata legs = cycle.legs;
         uint256 count = _requireShape(id, cycle);
         sheet.partyCount = cycle.parties.length;
         sheet.tokenCount = cycle.tokens.length;
-        sheet.parties = Row.copyOf(cycle.parties);
-        sheet.tokens = Row.copyOf(cycle.tokens);
-        sheet.nets = Row.create(sheet.partyCount * sheet.tokenCount);
-        sheet.traded = Row.create(sheet.tokenCount);
+        sheet.parties = Row.spread(cycle.parties, Sheets.partyWords(sheet.tokenCount));
+        sheet.tokens = Row.spread(cycle.tokens, Sheets.TOKEN_WORDS);
         sheet.hashes = Row.create(2 * count);
-        // Filled leg by leg, each party's end moves from its start to its end.
-        sheet.ends = _starts(id, legs, count, sheet);
-        _enter(id, legs, count, sheet);
+
+        bytes calldata legs = cycle.legs;
+        uint256 good = Sheets.count(legs, sheet.parties, sheet.partyCount, sheet.tokenCount);
+        if (good != count) _refuseParties(id, legs, good, sheet);
+        _place(id, sheet);
+        good = Sheets.enter(legs, sheet.parties, sheet.tokens, sheet.tokenCount);
+        if (good != count) _refuseLeg(id, legs, good, sheet.tokenCount);
     }
 
     /// @notice What the party at place `party` signs: the id, its legs, its limits. Refuses a limit that is broken.
@@ -57,19 +53,18 @@ library Netting {
         returns (bytes32)
     {
         uint256 tokens = sheet.tokenCount;
-        Words hashes = Row.create(tokens);
+        Words record = Sheets.party(sheet.parties, tokens, party);
         // Places within lists that are bounded.
         unchecked {
-            for (uint256 i = 0; i < tokens; ++i) {
-                address token = sheet.tokens.addressAt(i);
-                int256 limit = limits[party * tokens + i];
-                int256 net = int256(sheet.nets.get(i * sheet.partyCount + party));
-                if (net < limit) revert IDvPNet.BelowNetLimit(id, sheet.parties.addressAt(party), token, net, limit);
-                hashes.put(i, uint256(TypedData.hashNetLimit(token, limit)));
+            uint256 first = party * tokens;
+            (uint256 good, bytes32 limitsHash) = Sheets.hashLimits(record, sheet.tokens, tokens, limits, first);
+            if (good != tokens) {
+                address token = Sheets.token(sheet.tokens, good).addressAt(0);
+                int256 net = Sheets.netOf(record, good);
+                revert IDvPNet.BelowNetLimit(id, record.addressAt(0), token, net, limits[first + good]);
             }
-            uint256 start = party == 0 ? 0 : sheet.ends.get(party - 1);
-            bytes32 legs = sheet.hashes.hash(start, sheet.ends.get(party));
-            return TypedData.hashNetStatement(id, legs, hashes.hash(0, tokens));
+            Words start = party == 0 ? sheet.hashes : Sheets.endOf(Sheets.party(sheet.parties, tokens, party - 1));
+            return TypedData.hashNetStatement(id, start.hashTo(Sheets.endOf(record)), limitsHash);
         }
     }
 
@@ -77,7 +72,7 @@ library Netting {
     function movementsOf(bytes32 id, Sheet memory sheet) internal pure returns (IDvPNet.NetMovement[] memory movements) {
         movements = new IDvPNet.NetMovement[](sheet.tokenCount);
         for (uint256 i = 0; i < movements.length; ++i) {
-            movements[i] = IDvPNet.NetMovement(sheet.tokens.addressAt(i), _positionsOf(id, sheet, i));
+            movements[i] = IDvPNet.NetMovement(Sheets.token(sheet.tokens, i).addressAt(0), _positionsOf(id, sheet, i));
         }
     }
 
@@ -102,64 +97,15 @@ library Netting {
         }
     }
 
-    /// @dev Writes the legs into the sheet. Their parties were checked by {_starts}.
-    function _enter(bytes32 id, bytes calldata legs, uint256 count, Sheet memory sheet) private pure {
-        // Read once: each is used in every turn.
-        (Words ends, Words hashes) = (sheet.ends, sheet.hashes);
-        (Words tokens, Words nets, Words traded) = (sheet.tokens, sheet.nets, sheet.traded);
-        (Words parties, uint256 width, uint256 height) = (sheet.parties, sheet.partyCount, sheet.tokenCount);
-        // Places were checked against the lists. MAX_LEGS quantities of 64 bits sum to less than 2^75, and a number
-        // below zero wraps around as two's complement does.
-        unchecked {
-            for (uint256 i = 0; i < count; ++i) {
-                uint256 head = _head(legs, i);
-                (uint256 seller, uint256 buyer) = _partiesIn(head);
-                uint256 token = uint8(head >> 232);
-                uint256 quantity = uint64(head >> 168);
-                if (token >= height) revert IDvPNet.LegOutOfRange(id, i, token, height);
-                if (quantity == 0) revert IDvPNet.LegWithoutQuantity(id, i);
-                bytes32 hash = TypedData.hashNetLeg(
-                    tokens.addressAt(token),
-                    parties.addressAt(seller),
-                    parties.addressAt(buyer),
-                    uint64(quantity),
-                    _terms(legs, i)
-                );
-                hashes.put(ends.count(seller), uint256(hash));
-                hashes.put(ends.count(buyer), uint256(hash));
-                traded.put(token, traded.get(token) | (1 << seller) | (1 << buyer));
-                token *= width;
-                nets.increase(token + seller, 0 - quantity);
-                nets.increase(token + buyer, quantity);
-            }
-        }
-    }
-
-    /// @dev Where each party's legs start among all parties'.
-    function _starts(bytes32 id, bytes calldata legs, uint256 count, Sheet memory sheet)
-        private
-        pure
-        returns (Words starts)
-    {
-        uint256 parties = sheet.partyCount;
-        starts = Row.create(parties);
-        // At most MAX_LEGS legs.
-        unchecked {
-            for (uint256 i = 0; i < count; ++i) {
-                (uint256 seller, uint256 buyer) = _partiesIn(_head(legs, i));
-                if (seller >= parties) revert IDvPNet.LegOutOfRange(id, i, seller, parties);
-                if (buyer >= parties) revert IDvPNet.LegOutOfRange(id, i, buyer, parties);
-                if (seller == buyer) revert IDvPNet.LegWithSelf(id, i, sheet.parties.addressAt(seller));
-                starts.increase(seller, 1);
-                starts.increase(buyer, 1);
-            }
-            uint256 start = 0;
-            for (uint256 party = 0; party < parties; ++party) {
-                uint256 own = starts.get(party);
-                if (own == 0) revert IDvPNet.WithoutLegs(id, sheet.parties.addressAt(party));
-                starts.put(party, start);
-                start += own;
-            }
+    /// @dev Gives each party its place among the hashes: where its legs start, once {Sheets-enter} ran, where they end.
+    function _place(bytes32 id, Sheet memory sheet) private pure {
+        Words next = sheet.hashes;
+        for (uint256 i = 0; i < sheet.partyCount; ++i) {
+            Words record = Sheets.party(sheet.parties, sheet.tokenCount, i);
+            uint256 own = Sheets.legsOf(record);
+            if (own == 0) revert IDvPNet.WithoutLegs(id, record.addressAt(0));
+            Sheets.setEnd(record, next);
+            next = next.from(own);
         }
     }
 
@@ -169,18 +115,20 @@ library Netting {
         pure
         returns (Position[] memory positions)
     {
-        uint256 traded = sheet.traded.get(token);
-        if (traded == 0) revert IDvPNet.WithoutLegs(id, sheet.tokens.addressAt(token));
+        Words record = Sheets.token(sheet.tokens, token);
+        uint256 traded = Sheets.tradersOf(record);
+        if (traded == 0) revert IDvPNet.WithoutLegs(id, record.addressAt(0));
         uint256 count = 0;
         // Places and counts within lists that are bounded; each turn clears the lowest set bit.
         unchecked {
             for (uint256 rest = traded; rest != 0; rest &= rest - 1) ++count;
             positions = new Position[](count);
+            Words row = Row.within(positions);
             uint256 next = 0;
-            for (uint256 party = 0; next < count; ++party) {
-                if ((traded >> party) & 1 == 0) continue;
-                int256 net = int256(sheet.nets.get(token * sheet.partyCount + party));
-                positions[next] = Positions.from(sheet.parties.addressAt(party), net);
+            for (uint256 i = 0; next < count; ++i) {
+                if ((traded >> i) & 1 == 0) continue;
+                Words trader = Sheets.party(sheet.parties, sheet.tokenCount, i);
+                row.put(next, Position.unwrap(Positions.from(trader.addressAt(0), Sheets.netOf(trader, token))));
                 ++next;
             }
         }
@@ -194,25 +142,19 @@ library Netting {
         }
     }
 
-    function _partiesIn(uint256 head) private pure returns (uint256 seller, uint256 buyer) {
-        return (head >> 248, uint8(head >> 240));
+    /// @dev Names what is wrong with the parties of leg `i`, of which something is.
+    function _refuseParties(bytes32 id, bytes calldata legs, uint256 i, Sheet memory sheet) private pure {
+        (uint256 seller, uint256 buyer) = (uint8(legs[i * LEG_BYTES]), uint8(legs[i * LEG_BYTES + 1]));
+        uint256 parties = sheet.partyCount;
+        if (seller >= parties) revert IDvPNet.LegOutOfRange(id, i, seller, parties);
+        if (buyer >= parties) revert IDvPNet.LegOutOfRange(id, i, buyer, parties);
+        revert IDvPNet.LegWithSelf(id, i, Sheets.party(sheet.parties, sheet.tokenCount, seller).addressAt(0));
     }
 
-    /// @dev The caller has shown that leg `i` lies within `legs`.
-    function _head(bytes calldata legs, uint256 i) private pure returns (uint256 head) {
-        // A slice would check its bounds again.
-        // slither-disable-next-line assembly
-        assembly ("memory-safe") {
-            head := calldataload(add(legs.offset, mul(i, LEG_BYTES)))
-        }
-    }
-
-    /// @dev The caller has shown that leg `i` lies within `legs`.
-    function _terms(bytes calldata legs, uint256 i) private pure returns (bytes32 terms) {
-        // A slice would check its bounds again.
-        // slither-disable-next-line assembly
-        assembly ("memory-safe") {
-            terms := calldataload(add(add(legs.offset, mul(i, LEG_BYTES)), 11))
-        }
+    /// @dev Names what is wrong with the token or the quantity of leg `i`, of which something is.
+    function _refuseLeg(bytes32 id, bytes calldata legs, uint256 i, uint256 tokens) private pure {
+        uint256 token = uint8(legs[i * LEG_BYTES + 2]);
+        if (token >= tokens) revert IDvPNet.LegOutOfRange(id, i, token, tokens);
+        revert IDvPNet.LegWithoutQuantity(id, i);
     }
 }

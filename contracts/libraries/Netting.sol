@@ -3,7 +3,7 @@ pragma solidity 0.8.37;
 
 import {IDvP} from "../interfaces/IDvP.sol";
 import {IDvPNet} from "../interfaces/IDvPNet.sol";
-import {Position, Positions} from "./Positions.sol";
+import {ISecurityToken} from "../interfaces/ISecurityToken.sol";
 import {Sheets} from "./Sheets.sol";
 import {TypedData} from "./TypedData.sol";
 import {Row, Words} from "./Words.sol";
@@ -15,6 +15,12 @@ library Netting {
     uint256 internal constant MAX_POSITIONS = 400;
 
     uint256 private constant MAX_PARTIES = 256;
+
+    /// @dev Words: the offset of the Net, its two numbers, the offset and the length of its movements.
+    uint256 private constant NET_HEAD = 5;
+
+    /// @dev Words: the token, the offset and the length of its positions.
+    uint256 private constant MOVEMENT_HEAD = 3;
 
     /// @notice A cycle, worked out.
     /// @param parties its parties, drawn in Sheets.sol.
@@ -68,11 +74,65 @@ library Netting {
         }
     }
 
-    /// @notice The net positions in each security, of all parties that trade it.
-    function movementsOf(bytes32 id, Sheet memory sheet) internal pure returns (IDvPNet.NetMovement[] memory movements) {
-        movements = new IDvPNet.NetMovement[](sheet.tokenCount);
-        for (uint256 i = 0; i < movements.length; ++i) {
-            movements[i] = IDvPNet.NetMovement(Sheets.token(sheet.tokens, i).addressAt(0), _positionsOf(id, sheet, i));
+    /// @notice abi.encode(net) of the cycle's {IDvPNet-Net}, in words.
+    /// @return net the encoding.
+    /// @return length how many words it has.
+    function encode(bytes32 id, Sheet memory sheet, uint32 epoch, uint40 payBy)
+        internal
+        pure
+        returns (Words net, uint256 length)
+    {
+        uint256 tokens = sheet.tokenCount;
+        // Lengths are bounded by MAX_POSITIONS.
+        unchecked {
+            net = Row.create(NET_HEAD + tokens * (1 + MOVEMENT_HEAD + sheet.partyCount));
+            net.put(0, 32);
+            net.put(1, epoch);
+            net.put(2, payBy);
+            net.put(3, 3 * 32);
+            net.put(4, tokens);
+            length = tokens;
+            Words movements = net.from(NET_HEAD);
+            for (uint256 i = 0; i < tokens; ++i) {
+                Words record = Sheets.token(sheet.tokens, i);
+                if (Sheets.tradersOf(record) == 0) revert IDvPNet.WithoutLegs(id, record.addressAt(0));
+                movements.put(i, 32 * length);
+                Words movement = movements.from(length);
+                movement.put(0, record.get(0));
+                movement.put(1, 2 * 32);
+                uint256 count = Sheets.writePositions(record, sheet.parties, tokens, i, movement.from(MOVEMENT_HEAD));
+                movement.put(2, count);
+                length += MOVEMENT_HEAD + count;
+            }
+            length += NET_HEAD;
+        }
+    }
+
+    /// @notice The movement of the security at place `token` within what {encode} made.
+    function movementIn(Words net, uint256 token) internal pure returns (Words) {
+        // As {encode} wrote it.
+        unchecked {
+            return net.from(NET_HEAD + (net.get(NET_HEAD + token) >> 5));
+        }
+    }
+
+    /// @notice {ISecurityToken-earmarkNet} of one movement, which is not a movement any more afterwards.
+    /// @dev {workOut} has shown that there is code at the token. Ends in the token's own error if it refuses.
+    function earmark(Words movement) internal {
+        uint256 selector = uint32(ISecurityToken.earmarkNet.selector);
+        // Encoding the positions once more would cost 100 gas each: the selector and the list's offset take the place
+        // of the two words before the list, and the call's data lie there as the ABI has them.
+        // slither-disable-next-line assembly
+        assembly ("memory-safe") {
+            let token := mload(movement)
+            mstore(movement, selector)
+            mstore(add(movement, 0x20), 0x20)
+            let length := add(0x44, shl(5, mload(add(movement, 0x40))))
+            if iszero(call(gas(), token, 0, add(movement, 0x1c), length, 0, 0)) {
+                let free := mload(0x40)
+                returndatacopy(free, 0, returndatasize())
+                revert(free, returndatasize())
+            }
         }
     }
 
@@ -106,31 +166,6 @@ library Netting {
             if (own == 0) revert IDvPNet.WithoutLegs(id, record.addressAt(0));
             Sheets.setEnd(record, next);
             next = next.from(own);
-        }
-    }
-
-    /// @dev The positions in the cycle's security at place `token`.
-    function _positionsOf(bytes32 id, Sheet memory sheet, uint256 token)
-        private
-        pure
-        returns (Position[] memory positions)
-    {
-        Words record = Sheets.token(sheet.tokens, token);
-        uint256 traded = Sheets.tradersOf(record);
-        if (traded == 0) revert IDvPNet.WithoutLegs(id, record.addressAt(0));
-        uint256 count = 0;
-        // Places and counts within lists that are bounded; each turn clears the lowest set bit.
-        unchecked {
-            for (uint256 rest = traded; rest != 0; rest &= rest - 1) ++count;
-            positions = new Position[](count);
-            Words row = Row.within(positions);
-            uint256 next = 0;
-            for (uint256 i = 0; next < count; ++i) {
-                if ((traded >> i) & 1 == 0) continue;
-                Words trader = Sheets.party(sheet.parties, sheet.tokenCount, i);
-                row.put(next, Position.unwrap(Positions.from(trader.addressAt(0), Sheets.netOf(trader, token))));
-                ++next;
-            }
         }
     }
 

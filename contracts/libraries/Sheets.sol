@@ -151,7 +151,8 @@ library Sheets {
 
     /// @notice EIP-712's hash of one party's `NetLimit[]`, up to the first limit that its net is below.
     /// @dev The caller has shown that `limits` has `tokenCount` entries from `first` on.
-    /// @return good how many limits hold; the hash counts if all do.
+    /// @return good how many limits hold.
+    /// @return hash counts if all do.
     function hashLimits(Words record, Words tokens, uint256 tokenCount, int256[] calldata limits, uint256 first)
         internal
         pure
@@ -174,6 +175,30 @@ library Sheets {
                 mstore(add(list, offset), keccak256(limit, 0x60))
             }
             hash := keccak256(list, shl(5, tokenCount))
+        }
+    }
+
+    /// @notice Writes the positions in one security, of all parties that trade it, as {Positions} draws them.
+    /// @dev The caller has shown that there is room for one position a party.
+    /// @return written how many.
+    function writePositions(Words record, Words parties, uint256 tokenCount, uint256 place, Words to)
+        internal
+        pure
+        returns (uint256 written)
+    {
+        // slither-disable-next-line assembly
+        assembly ("memory-safe") {
+            let width := shl(5, add(tokenCount, 2))
+            let net := shl(5, add(place, 2))
+            let next := to
+            for { let traders := mload(add(record, 0x20)) } traders { traders := shr(1, traders) } {
+                if and(traders, 1) {
+                    mstore(next, or(shl(96, mload(parties)), shr(160, shl(160, mload(add(parties, net))))))
+                    next := add(next, 0x20)
+                }
+                parties := add(parties, width)
+            }
+            written := shr(5, sub(next, to))
         }
     }
 }

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {Position} from "./Positions.sol";
-
 /// @notice A row of words in memory, of a length that its maker knows.
 type Words is uint256;
 
@@ -15,14 +13,6 @@ library Row {
     /// @notice A row of `length` zeros.
     function create(uint256 length) internal pure returns (Words row) {
         return _start(new bytes32[](length));
-    }
-
-    /// @notice The entries of an array.
-    function within(Position[] memory list) internal pure returns (Words row) {
-        // slither-disable-next-line assembly
-        assembly ("memory-safe") {
-            row := add(list, 0x20)
-        }
     }
 
     /// @notice Zeros, but every `width`-th word, from the first on, an entry of `list`.

@@ -118,6 +118,7 @@ contract SecurityToken is Exceptions, Issuance, Prospectus {
             uint256 taken = positions[i].taken();
             if (taken == 0) continue;
             address to = _heirIfRecovered(positions[i].party());
+            Holding storage receiving = _accounts[to];
             // Balanced: while something is due, something is owed, or a giver follows.
             for (uint256 due = taken; due != 0;) {
                 for (; owed == 0; ++giver) {
@@ -133,7 +134,7 @@ contract SecurityToken is Exceptions, Issuance, Prospectus {
                 emit Transfer(from, to, quantity);
             }
             // After the debits: no balance ever holds units twice.
-            _accounts[to].account = _accounts[to].account.credit(taken);
+            receiving.account = receiving.account.credit(taken);
         }
     }
 

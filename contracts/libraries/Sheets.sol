@@ -127,6 +127,8 @@ library Sheets {
                 let hash := keccak256(leg, 0xc0)
 
                 security := add(security, 0x20)
+                // Each shifts 1 up by a party's place, as meant.
+                // slither-disable-next-line incorrect-shift
                 mstore(security, or(mload(security), or(shl(byte(0, head), 1), shl(byte(1, head), 1))))
 
                 // The record's second word, then, `place` words on, the net.

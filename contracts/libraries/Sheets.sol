@@ -118,7 +118,6 @@ library Sheets {
                 let security := add(tokens, shl(6, place))
                 let seller := add(parties, mul(byte(0, head), width))
                 let buyer := add(parties, mul(byte(1, head), width))
-
                 mstore(add(leg, 0x20), mload(security))
                 mstore(add(leg, 0x40), mload(seller))
                 mstore(add(leg, 0x60), mload(buyer))
@@ -127,7 +126,6 @@ library Sheets {
                 let hash := keccak256(leg, 0xc0)
 
                 security := add(security, 0x20)
-                // Each shifts 1 up by a party's place, as meant.
                 // slither-disable-next-line incorrect-shift
                 mstore(security, or(mload(security), or(shl(byte(0, head), 1), shl(byte(1, head), 1))))
 
@@ -139,7 +137,6 @@ library Sheets {
                 mstore(seller, add(next, 0x20))
                 seller := add(seller, place)
                 mstore(seller, sub(mload(seller), quantity))
-
                 buyer := add(buyer, 0x20)
                 next := mload(buyer)
                 mstore(next, hash)

@@ -9,8 +9,10 @@ import {Deadline} from "./libraries/Deadline.sol";
 import {DvPState, State} from "./libraries/DvPState.sol";
 import {Netting} from "./libraries/Netting.sol";
 import {Position} from "./libraries/Positions.sol";
+import {Sheets} from "./libraries/Sheets.sol";
 import {Signatures} from "./libraries/Signatures.sol";
 import {TypedData} from "./libraries/TypedData.sol";
+import {Words} from "./libraries/Words.sol";
 
 /// @title The code that DvP runs for cycles
 /// @notice Holds nothing and can do nothing by itself: DvP's constructor makes it, and DvP calls it by delegatecall,
@@ -46,16 +48,16 @@ contract DvPNet {
         Netting.requireLength(id, limits.length, cycle.parties.length * cycle.tokens.length);
         for (uint256 i = 0; i < signatures.length; ++i) {
             bytes32 digest = TypedData.digest(_domain, Netting.statementOf(id, sheet, limits, i));
-            address party = sheet.parties.addressAt(i);
+            address party = Sheets.party(sheet.parties, sheet.tokenCount, i).addressAt(0);
             if (!party.isFrom(digest, signatures[i])) revert IDvP.InvalidSignature(id, party);
         }
-        IDvPNet.Net memory net = IDvPNet.Net(cycle.epoch, cycle.payBy, Netting.movementsOf(id, sheet));
-        _state.cycles[id] = Cycles.from(IDvP.Status.Locked, Cycles.hashOf(net));
+        (Words net, uint256 length) = Netting.encode(id, sheet, cycle.epoch, cycle.payBy);
+        _state.cycles[id] = Cycles.from(IDvP.Status.Locked, bytes31(net.hashTo(net.from(length))));
         emit IDvPNet.NetLocked(id, cycle);
-        for (uint256 i = 0; i < net.movements.length; ++i) {
+        for (uint256 i = 0; i < sheet.tokenCount; ++i) {
             // A cycle is locked as a whole or not at all: one refusal is meant to undo the rest.
             // slither-disable-next-line calls-loop
-            ISecurityToken(net.movements[i].token).earmarkNet(net.movements[i].positions);
+            Netting.earmark(Netting.movementIn(net, i));
         }
     }
 

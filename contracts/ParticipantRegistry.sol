@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {IDualControl} from "./interfaces/IDualControl.sol";
 import {IParticipantRegistry} from "./interfaces/IParticipantRegistry.sol";
 import {DualControl} from "./libraries/DualControl.sol";
+import {Position} from "./libraries/Positions.sol";
 import {Record, Records} from "./libraries/Records.sol";
 import {RuleBits, Rules} from "./libraries/Rules.sol";
 
@@ -204,6 +205,15 @@ contract ParticipantRegistry is IParticipantRegistry {
     function judgePair(address first, address second, Rules rules) external view returns (bool) {
         if (!_records[first].mayHold(rules)) _refuse(first, rules);
         if (!_records[second].mayHold(rules)) _refuse(second, rules);
+        return true;
+    }
+
+    /// @inheritdoc IParticipantRegistry
+    function judgePositions(Position[] calldata positions, Rules rules) external view returns (bool) {
+        for (uint256 i = 0; i < positions.length; ++i) {
+            address wallet = positions[i].party();
+            if (!_records[wallet].mayHold(rules)) _refuse(wallet, rules);
+        }
         return true;
     }
 

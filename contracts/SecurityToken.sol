@@ -5,9 +5,12 @@ import {IERC165} from "./interfaces/IERC165.sol";
 import {IERC1643} from "./interfaces/IERC1643.sol";
 import {IERC20} from "./interfaces/IERC20.sol";
 import {IERC7943Fungible} from "./interfaces/IERC7943Fungible.sol";
+import {IParticipantRegistry} from "./interfaces/IParticipantRegistry.sol";
 import {ISecurityToken} from "./interfaces/ISecurityToken.sol";
 import {Account, Accounts} from "./libraries/Accounts.sol";
+import {Judgement} from "./libraries/Judgement.sol";
 import {Position, Positions} from "./libraries/Positions.sol";
+import {Rules} from "./libraries/Rules.sol";
 import {Allowances} from "./token/Allowances.sol";
 import {BondTerms} from "./token/BondTerms.sol";
 import {Exceptions} from "./token/Exceptions.sol";
@@ -20,6 +23,7 @@ import {Roles} from "./token/Roles.sol";
 /// @dev Read in this order: token/Holdings.sol, what a holding is and how it moves; here, transfers and earmarks, the
 /// everyday acts; then what is rare, one file each.
 contract SecurityToken is Exceptions, Issuance, Prospectus {
+    using Judgement for IParticipantRegistry;
     using Positions for Position[];
 
     address private immutable _lane0;
@@ -75,13 +79,13 @@ contract SecurityToken is Exceptions, Issuance, Prospectus {
     function earmarkNet(Position[] calldata positions) external {
         uint256 lane = _laneOf(msg.sender);
         positions.requireBalanced();
-        uint256 last = positions.length;
-        for (uint256 i = 0; i < last; ++i) {
-            address party = positions[i].party();
-            // Two by two, which spares every other call; the last of an odd number is judged with itself.
-            if (i % 2 == 0) _judge(party, positions[i + 1 < last ? i + 1 : i].party());
-            uint256 quantity = positions[i].given();
-            if (quantity != 0) _earmark(lane, party, quantity);
+        Rules current = _rules;
+        if (current.isPaused()) revert SecurityPaused(_isin);
+        registry.judgeAll(positions, current);
+        for (uint256 i = 0; i < positions.length; ++i) {
+            Position position = positions[i];
+            uint256 quantity = position.given();
+            if (quantity != 0) _earmark(lane, position.party(), quantity);
         }
     }
 
@@ -115,6 +119,7 @@ contract SecurityToken is Exceptions, Issuance, Prospectus {
             if (taken == 0) continue;
             address to = _heirIfRecovered(positions[i].party());
             if (to == address(0)) revert ERC20InvalidReceiver(to);
+            Holding storage receiving = _accounts[to];
             // Balanced: while something is due, something is owed, or a giver follows.
             for (uint256 due = taken; due != 0;) {
                 for (; owed == 0; ++giver) {
@@ -130,7 +135,7 @@ contract SecurityToken is Exceptions, Issuance, Prospectus {
                 emit Transfer(from, to, quantity);
             }
             // After the debits: no balance ever holds units twice.
-            _accounts[to].account = _accounts[to].account.credit(taken);
+            receiving.account = receiving.account.credit(taken);
         }
     }
 

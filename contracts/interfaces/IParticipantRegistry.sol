@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {Position} from "../libraries/Positions.sol";
 import {Rules} from "../libraries/Rules.sol";
 import {IDualControl} from "./IDualControl.sol";
 
@@ -173,6 +174,9 @@ interface IParticipantRegistry is IDualControl {
     /// the two that is refused.
     /// @return always true: an answer spares the caller a look at whether there is code here.
     function judgePair(address first, address second, Rules rules) external view returns (bool);
+
+    /// @notice {judgePair} for all parties of a cycle's net positions in a security; names the first that is refused.
+    function judgePositions(Position[] calldata positions, Rules rules) external view returns (bool);
 
     /// @notice Who may register, amend and change status.
     function registrar() external view returns (address);

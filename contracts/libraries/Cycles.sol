@@ -28,7 +28,7 @@ library Cycles {
         return bytes31(bytes32(CycleRecord.unwrap(record)));
     }
 
-    function hashOf(IDvPNet.Net memory net) internal pure returns (bytes31) {
+    function hashOf(IDvPNet.Net calldata net) internal pure returns (bytes31) {
         return bytes31(keccak256(abi.encode(net)));
     }
 }

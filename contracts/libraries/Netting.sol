@@ -3,31 +3,32 @@ pragma solidity 0.8.37;
 
 import {IDvP} from "../interfaces/IDvP.sol";
 import {IDvPNet} from "../interfaces/IDvPNet.sol";
-import {Position, Positions} from "./Positions.sol";
+import {ISecurityToken} from "../interfaces/ISecurityToken.sol";
+import {Sheets} from "./Sheets.sol";
 import {TypedData} from "./TypedData.sol";
 import {Row, Words} from "./Words.sol";
 
 /// @title From gross legs to net positions
 library Netting {
-    uint256 internal constant LEG_BYTES = 43;
+    uint256 internal constant LEG_BYTES = Sheets.LEG_BYTES;
     uint256 internal constant MAX_LEGS = 2_000;
     uint256 internal constant MAX_POSITIONS = 400;
 
     uint256 private constant MAX_PARTIES = 256;
 
+    /// @dev Words: the offset of the Net, its two numbers, the offset and the length of its movements.
+    uint256 private constant NET_HEAD = 5;
+
+    /// @dev Words: the token, the offset and the length of its positions.
+    uint256 private constant MOVEMENT_HEAD = 3;
+
     /// @notice A cycle, worked out.
-    /// @param parties their addresses.
-    /// @param tokens the securities' addresses.
-    /// @param nets by token, then by party: received less delivered, base units, signed.
-    /// @param traded by token: bit p says that party p has a leg in it.
-    /// @param ends by party: where in `hashes` its legs end and the next party's begin.
+    /// @param parties its parties, drawn in Sheets.sol.
+    /// @param tokens its securities, drawn there too.
     /// @param hashes struct hashes of the parties' own legs, party after party, each in the cycle's order.
     struct Sheet {
         Words parties;
         Words tokens;
-        Words nets;
-        Words traded;
-        Words ends;
         Words hashes;
         uint256 partyCount;
         uint256 tokenCount;
@@ -35,18 +36,19 @@ library Netting {
 
     /// @notice Refuses a cycle that is not well-formed, leg by leg, and adds it up.
     function workOut(bytes32 id, IDvPNet.Cycle calldata cycle) internal view returns (Sheet memory sheet) {
-        bytes calldata legs = cycle.legs;
         uint256 count = _requireShape(id, cycle);
         sheet.partyCount = cycle.parties.length;
         sheet.tokenCount = cycle.tokens.length;
-        sheet.parties = Row.copyOf(cycle.parties);
-        sheet.tokens = Row.copyOf(cycle.tokens);
-        sheet.nets = Row.create(sheet.partyCount * sheet.tokenCount);
-        sheet.traded = Row.create(sheet.tokenCount);
+        sheet.parties = Row.spread(cycle.parties, Sheets.partyWords(sheet.tokenCount));
+        sheet.tokens = Row.spread(cycle.tokens, Sheets.TOKEN_WORDS);
         sheet.hashes = Row.create(2 * count);
-        // Filled leg by leg, each party's end moves from its start to its end.
-        sheet.ends = _starts(id, legs, count, sheet);
-        _enter(id, legs, count, sheet);
+
+        bytes calldata legs = cycle.legs;
+        uint256 good = Sheets.count(legs, sheet.parties, sheet.partyCount, sheet.tokenCount);
+        if (good != count) _refuseParties(id, legs, good, sheet);
+        _place(id, sheet);
+        good = Sheets.enter(legs, sheet.parties, sheet.tokens, sheet.tokenCount);
+        if (good != count) _refuseLeg(id, legs, good, sheet.tokenCount);
     }
 
     /// @notice What the party at place `party` signs: the id, its legs, its limits. Refuses a limit that is broken.
@@ -57,27 +59,80 @@ library Netting {
         returns (bytes32)
     {
         uint256 tokens = sheet.tokenCount;
-        Words hashes = Row.create(tokens);
+        Words record = Sheets.party(sheet.parties, tokens, party);
         // Places within lists that are bounded.
         unchecked {
-            for (uint256 i = 0; i < tokens; ++i) {
-                address token = sheet.tokens.addressAt(i);
-                int256 limit = limits[party * tokens + i];
-                int256 net = int256(sheet.nets.get(i * sheet.partyCount + party));
-                if (net < limit) revert IDvPNet.BelowNetLimit(id, sheet.parties.addressAt(party), token, net, limit);
-                hashes.put(i, uint256(TypedData.hashNetLimit(token, limit)));
+            uint256 first = party * tokens;
+            (uint256 good, bytes32 limitsHash) = Sheets.hashLimits(record, sheet.tokens, tokens, limits, first);
+            if (good != tokens) {
+                address token = Sheets.token(sheet.tokens, good).addressAt(0);
+                int256 net = Sheets.netOf(record, good);
+                revert IDvPNet.BelowNetLimit(id, record.addressAt(0), token, net, limits[first + good]);
             }
-            uint256 start = party == 0 ? 0 : sheet.ends.get(party - 1);
-            bytes32 legs = sheet.hashes.hash(start, sheet.ends.get(party));
-            return TypedData.hashNetStatement(id, legs, hashes.hash(0, tokens));
+            Words start = party == 0 ? sheet.hashes : Sheets.endOf(Sheets.party(sheet.parties, tokens, party - 1));
+            return TypedData.hashNetStatement(id, start.hashTo(Sheets.endOf(record)), limitsHash);
         }
     }
 
-    /// @notice The net positions in each security, of all parties that trade it.
-    function movementsOf(bytes32 id, Sheet memory sheet) internal pure returns (IDvPNet.NetMovement[] memory movements) {
-        movements = new IDvPNet.NetMovement[](sheet.tokenCount);
-        for (uint256 i = 0; i < movements.length; ++i) {
-            movements[i] = IDvPNet.NetMovement(sheet.tokens.addressAt(i), _positionsOf(id, sheet, i));
+    /// @notice abi.encode(net) of the cycle's {IDvPNet-Net}, in words.
+    /// @return net the encoding.
+    /// @return length how many words it has.
+    function encode(bytes32 id, Sheet memory sheet, uint32 epoch, uint40 payBy)
+        internal
+        pure
+        returns (Words net, uint256 length)
+    {
+        uint256 tokens = sheet.tokenCount;
+        // Lengths are bounded by MAX_POSITIONS.
+        unchecked {
+            net = Row.create(NET_HEAD + tokens * (1 + MOVEMENT_HEAD + sheet.partyCount));
+            net.put(0, 32);
+            net.put(1, epoch);
+            net.put(2, payBy);
+            net.put(3, 3 * 32);
+            net.put(4, tokens);
+            length = tokens;
+            Words movements = net.from(NET_HEAD);
+            for (uint256 i = 0; i < tokens; ++i) {
+                Words record = Sheets.token(sheet.tokens, i);
+                if (Sheets.tradersOf(record) == 0) revert IDvPNet.WithoutLegs(id, record.addressAt(0));
+                movements.put(i, 32 * length);
+                Words movement = movements.from(length);
+                movement.put(0, record.get(0));
+                movement.put(1, 2 * 32);
+                uint256 count = Sheets.writePositions(record, sheet.parties, tokens, i, movement.from(MOVEMENT_HEAD));
+                movement.put(2, count);
+                length += MOVEMENT_HEAD + count;
+            }
+            length += NET_HEAD;
+        }
+    }
+
+    /// @notice The movement of the security at place `token` within what {encode} made.
+    function movementIn(Words net, uint256 token) internal pure returns (Words) {
+        // As {encode} wrote it.
+        unchecked {
+            return net.from(NET_HEAD + (net.get(NET_HEAD + token) >> 5));
+        }
+    }
+
+    /// @notice {ISecurityToken-earmarkNet} of one movement, which is not a movement any more afterwards.
+    /// @dev {workOut} has shown that there is code at the token. Ends in the token's own error if it refuses.
+    function earmark(Words movement) internal {
+        uint256 selector = uint32(ISecurityToken.earmarkNet.selector);
+        // Encoding the positions once more would cost 100 gas each: the selector and the list's offset take the place
+        // of the two words before the list, and the call's data lie there as the ABI has them.
+        // slither-disable-next-line assembly
+        assembly ("memory-safe") {
+            let token := mload(movement)
+            mstore(movement, selector)
+            mstore(add(movement, 0x20), 0x20)
+            let length := add(0x44, shl(5, mload(add(movement, 0x40))))
+            if iszero(call(gas(), token, 0, add(movement, 0x1c), length, 0, 0)) {
+                let free := mload(0x40)
+                returndatacopy(free, 0, returndatasize())
+                revert(free, returndatasize())
+            }
         }
     }
 
@@ -102,87 +157,15 @@ library Netting {
         }
     }
 
-    /// @dev Writes the legs into the sheet. Their parties were checked by {_starts}.
-    function _enter(bytes32 id, bytes calldata legs, uint256 count, Sheet memory sheet) private pure {
-        // Read once: each is used in every turn.
-        (Words ends, Words hashes) = (sheet.ends, sheet.hashes);
-        (Words tokens, Words nets, Words traded) = (sheet.tokens, sheet.nets, sheet.traded);
-        (Words parties, uint256 width, uint256 height) = (sheet.parties, sheet.partyCount, sheet.tokenCount);
-        // Places were checked against the lists. MAX_LEGS quantities of 64 bits sum to less than 2^75, and a number
-        // below zero wraps around as two's complement does.
-        unchecked {
-            for (uint256 i = 0; i < count; ++i) {
-                uint256 head = _head(legs, i);
-                (uint256 seller, uint256 buyer) = _partiesIn(head);
-                uint256 token = uint8(head >> 232);
-                uint256 quantity = uint64(head >> 168);
-                if (token >= height) revert IDvPNet.LegOutOfRange(id, i, token, height);
-                if (quantity == 0) revert IDvPNet.LegWithoutQuantity(id, i);
-                bytes32 hash = TypedData.hashNetLeg(
-                    tokens.addressAt(token),
-                    parties.addressAt(seller),
-                    parties.addressAt(buyer),
-                    uint64(quantity),
-                    _terms(legs, i)
-                );
-                hashes.put(ends.count(seller), uint256(hash));
-                hashes.put(ends.count(buyer), uint256(hash));
-                traded.put(token, traded.get(token) | (1 << seller) | (1 << buyer));
-                token *= width;
-                nets.increase(token + seller, 0 - quantity);
-                nets.increase(token + buyer, quantity);
-            }
-        }
-    }
-
-    /// @dev Where each party's legs start among all parties'.
-    function _starts(bytes32 id, bytes calldata legs, uint256 count, Sheet memory sheet)
-        private
-        pure
-        returns (Words starts)
-    {
-        uint256 parties = sheet.partyCount;
-        starts = Row.create(parties);
-        // At most MAX_LEGS legs.
-        unchecked {
-            for (uint256 i = 0; i < count; ++i) {
-                (uint256 seller, uint256 buyer) = _partiesIn(_head(legs, i));
-                if (seller >= parties) revert IDvPNet.LegOutOfRange(id, i, seller, parties);
-                if (buyer >= parties) revert IDvPNet.LegOutOfRange(id, i, buyer, parties);
-                if (seller == buyer) revert IDvPNet.LegWithSelf(id, i, sheet.parties.addressAt(seller));
-                starts.increase(seller, 1);
-                starts.increase(buyer, 1);
-            }
-            uint256 start = 0;
-            for (uint256 party = 0; party < parties; ++party) {
-                uint256 own = starts.get(party);
-                if (own == 0) revert IDvPNet.WithoutLegs(id, sheet.parties.addressAt(party));
-                starts.put(party, start);
-                start += own;
-            }
-        }
-    }
-
-    /// @dev The positions in the cycle's security at place `token`.
-    function _positionsOf(bytes32 id, Sheet memory sheet, uint256 token)
-        private
-        pure
-        returns (Position[] memory positions)
-    {
-        uint256 traded = sheet.traded.get(token);
-        if (traded == 0) revert IDvPNet.WithoutLegs(id, sheet.tokens.addressAt(token));
-        uint256 count = 0;
-        // Places and counts within lists that are bounded; each turn clears the lowest set bit.
-        unchecked {
-            for (uint256 rest = traded; rest != 0; rest &= rest - 1) ++count;
-            positions = new Position[](count);
-            uint256 next = 0;
-            for (uint256 party = 0; next < count; ++party) {
-                if ((traded >> party) & 1 == 0) continue;
-                int256 net = int256(sheet.nets.get(token * sheet.partyCount + party));
-                positions[next] = Positions.from(sheet.parties.addressAt(party), net);
-                ++next;
-            }
+    /// @dev Gives each party its place among the hashes: where its legs start, once {Sheets-enter} ran, where they end.
+    function _place(bytes32 id, Sheet memory sheet) private pure {
+        Words next = sheet.hashes;
+        for (uint256 i = 0; i < sheet.partyCount; ++i) {
+            Words record = Sheets.party(sheet.parties, sheet.tokenCount, i);
+            uint256 own = Sheets.legsOf(record);
+            if (own == 0) revert IDvPNet.WithoutLegs(id, record.addressAt(0));
+            Sheets.setEnd(record, next);
+            next = next.from(own);
         }
     }
 
@@ -194,25 +177,19 @@ library Netting {
         }
     }
 
-    function _partiesIn(uint256 head) private pure returns (uint256 seller, uint256 buyer) {
-        return (head >> 248, uint8(head >> 240));
+    /// @dev Names what is wrong with the parties of leg `i`, of which something is.
+    function _refuseParties(bytes32 id, bytes calldata legs, uint256 i, Sheet memory sheet) private pure {
+        (uint256 seller, uint256 buyer) = (uint8(legs[i * LEG_BYTES]), uint8(legs[i * LEG_BYTES + 1]));
+        uint256 parties = sheet.partyCount;
+        if (seller >= parties) revert IDvPNet.LegOutOfRange(id, i, seller, parties);
+        if (buyer >= parties) revert IDvPNet.LegOutOfRange(id, i, buyer, parties);
+        revert IDvPNet.LegWithSelf(id, i, Sheets.party(sheet.parties, sheet.tokenCount, seller).addressAt(0));
     }
 
-    /// @dev The caller has shown that leg `i` lies within `legs`.
-    function _head(bytes calldata legs, uint256 i) private pure returns (uint256 head) {
-        // A slice would check its bounds again.
-        // slither-disable-next-line assembly
-        assembly ("memory-safe") {
-            head := calldataload(add(legs.offset, mul(i, LEG_BYTES)))
-        }
-    }
-
-    /// @dev The caller has shown that leg `i` lies within `legs`.
-    function _terms(bytes calldata legs, uint256 i) private pure returns (bytes32 terms) {
-        // A slice would check its bounds again.
-        // slither-disable-next-line assembly
-        assembly ("memory-safe") {
-            terms := calldataload(add(add(legs.offset, mul(i, LEG_BYTES)), 11))
-        }
+    /// @dev Names what is wrong with the token or the quantity of leg `i`, of which something is.
+    function _refuseLeg(bytes32 id, bytes calldata legs, uint256 i, uint256 tokens) private pure {
+        uint256 token = uint8(legs[i * LEG_BYTES + 2]);
+        if (token >= tokens) revert IDvPNet.LegOutOfRange(id, i, token, tokens);
+        revert IDvPNet.LegWithoutQuantity(id, i);
     }
 }

@@ -136,35 +136,23 @@ library TypedData {
         );
     }
 
-    /// @notice One gross leg of a cycle, as its seller and its buyer both sign it.
-    /// @dev The addresses come from lists of addresses: their high bits are clear.
-    function hashNetLeg(address token, address seller, address buyer, uint64 quantity, bytes32 termsHash)
+    /// @param legsHash keccak256 over the struct hashes of the legs; `limitsHash` of the limits.
+    function hashNetStatement(bytes32 cycleId, bytes32 legsHash, bytes32 limitsHash)
         internal
         pure
         returns (bytes32 hash)
     {
-        bytes32 typeHash = NET_LEG_TYPEHASH;
-        // keccak256(abi.encode(…)) without allocating: a cycle would pay for its legs' memory by the square.
+        bytes32 typeHash = NET_STATEMENT_TYPEHASH;
+        // keccak256(abi.encode(…)) without allocating, once a party.
         // slither-disable-next-line assembly
         assembly ("memory-safe") {
             let free := mload(0x40)
             mstore(free, typeHash)
-            mstore(add(free, 0x20), token)
-            mstore(add(free, 0x40), seller)
-            mstore(add(free, 0x60), buyer)
-            mstore(add(free, 0x80), quantity)
-            mstore(add(free, 0xa0), termsHash)
-            hash := keccak256(free, 0xc0)
+            mstore(add(free, 0x20), cycleId)
+            mstore(add(free, 0x40), legsHash)
+            mstore(add(free, 0x60), limitsHash)
+            hash := keccak256(free, 0x80)
         }
-    }
-
-    function hashNetLimit(address token, int256 least) internal pure returns (bytes32) {
-        return keccak256(abi.encode(NET_LIMIT_TYPEHASH, token, least));
-    }
-
-    /// @param legsHash keccak256 over the struct hashes of the legs; `limitsHash` of the limits.
-    function hashNetStatement(bytes32 cycleId, bytes32 legsHash, bytes32 limitsHash) internal pure returns (bytes32) {
-        return keccak256(abi.encode(NET_STATEMENT_TYPEHASH, cycleId, legsHash, limitsHash));
     }
 
     /// @notice EIP-712 domain of `verifier` on this chain, as it calls itself now.

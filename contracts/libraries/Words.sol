@@ -7,18 +7,27 @@ type Words is uint256;
 using Row for Words global;
 
 /// @title Words in memory without a check of each place
-/// @notice For the inner loop of a cycle, where the compiler's arrays would cost more than what is done with them. The
-/// caller has shown that every place is within the row.
+/// @notice For what a cycle does with each leg and position, where the compiler's arrays would cost more than what is
+/// done with them. The caller has shown that every place is within the row.
 library Row {
     /// @notice A row of `length` zeros.
     function create(uint256 length) internal pure returns (Words row) {
-        return Words.wrap(_start(new bytes32[](length)));
+        return _start(new bytes32[](length));
     }
 
-    function copyOf(address[] calldata list) internal pure returns (Words row) {
-        row = create(list.length);
+    /// @notice Zeros, but every `width`-th word, from the first on, an entry of `list`.
+    function spread(address[] calldata list, uint256 width) internal pure returns (Words row) {
+        row = create(list.length * width);
         for (uint256 i = 0; i < list.length; ++i) {
-            row.put(i, uint160(list[i]));
+            row.put(i * width, uint160(list[i]));
+        }
+    }
+
+    /// @notice The row from `place` on.
+    function from(Words row, uint256 place) internal pure returns (Words) {
+        // Both are within memory.
+        unchecked {
+            return Words.wrap(Words.unwrap(row) + 32 * place);
         }
     }
 
@@ -40,34 +49,18 @@ library Row {
         }
     }
 
-    /// @notice Adds `units` to a word, modulo 2^256.
-    function increase(Words row, uint256 place, uint256 units) internal pure {
+    /// @notice keccak256 over the words from the start of `row` up to that of `end`.
+    function hashTo(Words row, Words end) internal pure returns (bytes32 result) {
         // slither-disable-next-line assembly
         assembly ("memory-safe") {
-            let slot := add(row, shl(5, place))
-            mstore(slot, add(mload(slot), units))
+            result := keccak256(row, sub(end, row))
         }
     }
 
-    /// @notice Counts a word up by one.
-    /// @return before what stood there.
-    function count(Words row, uint256 place) internal pure returns (uint256 before) {
-        before = row.get(place);
-        row.increase(place, 1);
-    }
-
-    /// @notice keccak256 over the words from `start` up to `end`.
-    function hash(Words row, uint256 start, uint256 end) internal pure returns (bytes32 result) {
+    function _start(bytes32[] memory list) private pure returns (Words row) {
         // slither-disable-next-line assembly
         assembly ("memory-safe") {
-            result := keccak256(add(row, shl(5, start)), shl(5, sub(end, start)))
-        }
-    }
-
-    function _start(bytes32[] memory list) private pure returns (uint256 start) {
-        // slither-disable-next-line assembly
-        assembly ("memory-safe") {
-            start := add(list, 0x20)
+            row := add(list, 0x20)
         }
     }
 }

@@ -8,6 +8,7 @@ import {ISecurityToken} from "./interfaces/ISecurityToken.sol";
 import {Attempts} from "./libraries/Attempts.sol";
 import {CycleRecord} from "./libraries/Cycles.sol";
 import {Deadline} from "./libraries/Deadline.sol";
+import {Deliveries} from "./libraries/Deliveries.sol";
 import {DvPState, Slot, State} from "./libraries/DvPState.sol";
 import {LanePair, Lanes} from "./libraries/Lanes.sol";
 import {Netting} from "./libraries/Netting.sol";
@@ -18,6 +19,7 @@ import {TypedData} from "./libraries/TypedData.sol";
 /// @title Delivery versus payment, the asset's side
 contract DvP is IDvP, IDvPNet {
     using Deadline for uint40;
+    using Deliveries for address;
     using Proofs for bytes;
     using Signatures for address;
 
@@ -127,7 +129,7 @@ contract DvP is IDvP, IDvPNet {
         _take(id, child.movement.seller, child.movement.nonce, Status.Locked);
         emit Locked(id, child.movement, child.terms);
         emit PartLocked(id, orderId, order.movement.quantity, order.movement.quantity - remaining);
-        ISecurityToken(order.movement.token).makeEarmark(order.movement.seller, order.movement.buyer, quantity);
+        order.movement.token.makeEarmark(order.movement.seller, order.movement.buyer, quantity);
     }
 
     /// @inheritdoc IDvP
@@ -160,7 +162,7 @@ contract DvP is IDvP, IDvPNet {
 
         slot.pair = pair.write(movement.nonce, Status.Settled, id);
         emit Settled(id);
-        ISecurityToken(movement.token).settleEarmark(movement.seller, movement.buyer, movement.quantity);
+        movement.token.settleEarmark(movement.seller, movement.buyer, movement.quantity);
     }
 
     /// @inheritdoc IDvP
@@ -460,7 +462,7 @@ contract DvP is IDvP, IDvPNet {
         TypedData.emitLocked(id, order);
         // A group is locked as a whole or not at all: one refusal is meant to undo the rest.
         // slither-disable-next-line calls-loop
-        ISecurityToken(movement.token).makeEarmark(movement.seller, movement.buyer, movement.quantity);
+        movement.token.makeEarmark(movement.seller, movement.buyer, movement.quantity);
     }
 
     /// @dev Locks legs `start` to `end` - 1, which are one order or one group, by a call to this contract, so that

@@ -74,7 +74,12 @@ PLANTED = (
     Planted(
         "a delivered cycle is not written down",
         "DvP",
-        {"DvPNet.sol": ("Cycles.from(IDvP.Status.Settled, hash);", "Cycles.from(status, hash);")},
+        {
+            "DvPNet.sol": (
+                "Cycles.from(IDvP.Status.Settled, hash);\n        emit",
+                "Cycles.from(status, hash);\n        emit",
+            )
+        },
     ),
     Planted(
         "a token that calls back delivers a cycle twice",
@@ -89,7 +94,7 @@ PLANTED = (
     Planted(
         "a security of a cycle ends again and again",
         "DvP",
-        {"DvPNet.sol": ("left &= ~(1 << place);", "left &= ~(1 << 255);")},
+        {"DvPNet.sol": ("left &= ~(1 << place);", "left &= ~(1 << (place + 200));")},
     ),
     Planted(
         "a cycle may be split before it had its time",

@@ -78,6 +78,7 @@ def test_random_runs_keep_the_invariants(world: World, layout: Layout) -> None:
     ended += ("NetLocked",)
     assert tally.refused["lock: ChainChanged"] and tally.refused["lockNet: ChainChanged"]
     assert tally.accepted["settleNet"] and tally.accepted["giveBackNet"]
+    assert tally.accepted["settleNetOf"] and tally.accepted["giveBackNetOf"]
     assert all(tally.events[name] for name in ended), tally.events
     assert len(tally.refused) > 100 and len(tally.accepted) > 45
 

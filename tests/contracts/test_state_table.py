@@ -11,7 +11,7 @@ from .machine.artifacts import mutant
 from .machine.page import page
 from .machine.planted import PLANTED
 from .machine.table import CALLS, ENDS, Row, StateTable
-from .machine.table_net import NET_CALLS, NetTable
+from .machine.table_net import NET_CALLS, ONE_LEFT, NetTable
 from .machine.world import World
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,13 +60,25 @@ def test_every_lock_has_a_way_out_without_its_parties(
     table: StateTable, cells: dict[str, dict[Row, list[str]]], state: str
 ) -> None:
     """I12; and from Paid anyone can take it, at any time (I8)."""
-    ways = [way for way in table.exits(state, cells[state]) if not any(one in way[1].by for one in PARTIES)]
+    found = [(to.removesuffix(ONE_LEFT), row, when) for to, row, when in table.exits(state, cells[state])]
+    ways = [way for way in found if not any(one in way[1].by for one in PARTIES)]
     assert {to for to, _, _ in ways} >= ({"Settled"} if state == "Paid" else {"Settled", "GivenBack"})
     if state == "Paid":
-        assert {to for to, _, _ in table.exits(state, cells[state])} == {"Settled"}
+        assert {to for to, _, _ in found} == {"Settled"}
         assert any(row.by == "anyone" and when == "at any time" for _, row, when in ways)
     else:
         assert ("GivenBack", "officer and confirmer") in {(to, row.by) for to, row, _ in ways}
+
+
+def test_what_is_left_of_a_cycle_ends_as_the_cycle_did(world: World) -> None:
+    """Once, by anyone, as soon as the cycle is ended (I8, I12)."""
+    table = NetTable(world)
+    for end in ("Settled", "GivenBack"):
+        ways = list(table.exits(end + ONE_LEFT, table.cells(end + ONE_LEFT)))
+        assert {to for to, _, _ in ways} == {end}
+        since = "after the grace" if end == "Settled" else "at any time"
+        assert any(row.by == "anyone" and when == since for _, row, when in ways)
+        assert not any("of the first" in row.given for _, row, _ in ways)
 
 
 def test_an_end_is_final(table: StateTable, cells: dict[str, dict[Row, list[str]]]) -> None:
@@ -87,10 +99,11 @@ def test_nothing_that_others_decide_changes_how_a_lock_ends(
 ) -> None:
     """Paused, frozen, closed, forbidden, and other agents serving: the same cells, but for new locks; a long stop
     that was proposed under the earlier epoch is proposed again."""
-    siege = type(table)(table.world, siege=True).cells(state)
-    for row, found in siege.items():
-        if row.function not in LOCKS:
-            assert found == cells[state][row], row.title
+    besieged = type(table)(table.world, siege=True)
+    for one in {state, state + ONE_LEFT} & cells.keys():
+        for row, found in besieged.cells(one).items():
+            if row.function not in LOCKS:
+                assert found == cells[one][row], row.title
 
 
 def test_a_changed_contract_changes_the_page() -> None:

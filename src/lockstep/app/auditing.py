@@ -169,6 +169,7 @@ def _cycle(one: chain.CycleFact) -> oracle.Cycle:
         pay_by=_instant(one.pay_by),
         block=one.block,
         hidden=any(party.proof == "hidden" for party in one.parties),
+        apart=one.apart,
     )
 
 

@@ -15,7 +15,6 @@ from requests import RequestException
 from lockstep.chain import audit_typed
 from lockstep.chain.artifacts import artifact
 from lockstep.chain.audit_calls import (
-    CONFIRM_STOP,
     LOCK_NET,
     NEVER,
     PAID,
@@ -103,7 +102,7 @@ class _Reader:
         events = self._events()
         parts = {bytes(log["args"]["settlementId"]): log["args"] for log in events if log["event"] == "PartLocked"}
         locks = [self._lock(log, parts) for log in events if log["event"] == "Locked"]
-        cycles = [self._cycle(log) for log in events if log["event"] == "NetLocked"]
+        cycles = [self._cycle(log, events) for log in events if log["event"] == "NetLocked"]
         made: list[LockFact | CycleFact] = [*locks, *cycles]
         for one in made:
             final = one.block + self._network.finality_depth
@@ -143,6 +142,7 @@ class _Reader:
                     "NetLocked",
                     "OrderCancelled",
                     "LongStopProposed",
+                    "NetSecurityEnded",
                     *_OUTCOME_OF,
                 ),
             ),
@@ -205,7 +205,7 @@ class _Reader:
                 break
         return found
 
-    def _cycle(self, log: Any) -> CycleFact:
+    def _cycle(self, log: Any, events: Sequence[Any]) -> CycleFact:
         cycle, transaction, block = dict(log["args"]["cycle"]), _transaction(log), int(log["blockNumber"])
         derived, call = (
             audit_typed.digest(audit_typed.typed(self._network, "Cycle", cycle)),
@@ -222,6 +222,11 @@ class _Reader:
             )
         else:
             parties = tuple(PartyFact(wallet=wallet, proof="hidden", least={}) for wallet in cycle["parties"])
+        apart = {
+            cycle["tokens"][one["args"]["place"]]: _transaction(one)
+            for one in events
+            if one["event"] == "NetSecurityEnded" and _settlement(one) == _settlement(log)
+        }
         return CycleFact(
             settlement=_settlement(log),
             derived=derived.hex(),
@@ -234,6 +239,7 @@ class _Reader:
             at=self._time(block),
             transaction=transaction,
             call=call.name,
+            apart=apart or None,
         )
 
     def _consent(self, party: str, typed: Any, signature: bytes, block: int) -> str:
@@ -253,7 +259,7 @@ class _Reader:
         settlement, transaction, block = _settlement(log), _transaction(log), int(log["blockNumber"])
         outcome, epoch = _OUTCOME_OF[log["event"]], epochs.get(settlement, 0)
         call = self._calls.of(transaction)
-        stopped = call.name in CONFIRM_STOP
+        stopped = call.confirms_stop
         may_be_stopped = stopped or (log["event"] == "GivenBack" and not call.name)
         return MoveFact(
             name=log["event"],
@@ -296,7 +302,7 @@ class _Reader:
             proposed_in=at_proposal[-1]["args"]["epoch"],
             confirmed_in=at_end[-1]["args"]["epoch"],
             officer=at_proposal[-1]["args"]["officer"],
-            confirmed_by=confirming.sender if confirming.name in CONFIRM_STOP else None,
+            confirmed_by=confirming.sender if confirming.confirms_stop else None,
             confirmer=at_end[-1]["args"]["confirmer"],
         )
 

@@ -16,7 +16,6 @@ from lockstep.chain.node import Node
 from lockstep.domain.market import Network
 
 __all__ = [
-    "CONFIRM_STOP",
     "LOCK_NET",
     "NEVER",
     "PAID",
@@ -38,13 +37,15 @@ _ENDS = {
     "settleNet": PAID,
     "recordPaidNet": PAID,
     "giveBackNet": NEVER,
+    "settleNetOf": PAID,
+    "giveBackNetOf": NEVER,
 }
 _PLAIN = ("settle", "recordPaid", "giveBack")
-_NET = ("settleNet", "recordPaidNet", "giveBackNet")
+_NET = ("settleNet", "recordPaidNet", "giveBackNet", "settleNetOf", "giveBackNetOf")
 _LOCKS = ("lock", "lockGroup", "lockBatch", "lockPart")
 LOCK_NET = "lockNet"
 PROPOSE_STOP = ("proposeLongStop", "proposeNetLongStop")
-CONFIRM_STOP = ("confirmLongStop", "confirmNetLongStop")
+_CONFIRM_STOP = ("confirmLongStop", "confirmNetLongStop")
 
 _FIRST_NONCE_OF_PARTS, _PARTS_PER_NONCE = 2**63, 2**24
 
@@ -64,6 +65,11 @@ class Call:
     @property
     def shows_proof(self) -> bool:
         return self.name in _ENDS
+
+    @property
+    def confirms_stop(self) -> bool:
+        """Of one security of a cycle, where its give-back brings no proof."""
+        return self.name in _CONFIRM_STOP or (self.name == "giveBackNetOf" and not self.arguments["proof"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +167,7 @@ def proof_in(network: Network, call: Call, outcome: int, epoch: int) -> tuple[fr
         signed = audit_typed.typed(network, "Outcome", {"settlementId": ids[0], "result": outcome, "epoch": epoch})
     else:
         signed = audit_typed.typed(network, "Outcomes", {"settlementIds": ids, "result": outcome, "epoch": epoch})
-    return frozenset(one.hex() for one in ids), tuple(_signers(signed, bytes(call.arguments["proof"])))
+    return frozenset(one.hex() for one in ids), tuple(_signers(signed, bytes(call.arguments.get("proof", b""))))
 
 
 def _signers(signed: SignableMessage, proof: bytes) -> Iterator[str]:

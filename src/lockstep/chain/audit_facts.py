@@ -88,6 +88,8 @@ class CycleFact:
     at: int
     transaction: str
     call: str
+    apart: Mapping[str, str] | None = None
+    """Where it ends security by security: the transaction that ended each one, by token."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -97,6 +97,9 @@ class Cycle:
     block: int
     hidden: bool = False
     """As in Lock."""
+    apart: Mapping[str, str] | None = None
+    """Where it ends security by security: the transaction that ended each one, by token; the others' units are still
+    earmarked. None: it ends whole."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

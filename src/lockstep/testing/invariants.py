@@ -60,11 +60,11 @@ def _given_back_and_taken(facts: Facts, move: Move, cycle: Cycle) -> Iterator[st
         gone = sum(
             one.units
             for one in facts.transfers
-            if (one.transaction, one.token, one.source) == (move.transaction, token, giver)
+            if (one.transaction, one.token, one.source) == (_ended_in(cycle, move, token), token, giver)
             and one.target is not None
             and net[token, one.target] > 0
         )
-        if units < 0 and gone > owed[move.transaction, token, giver]:
+        if units < 0 and gone > owed[_ended_in(cycle, move, token), token, giver]:
             yield f"settlement {move.settlement} was given back, yet {gone} units of {giver} went to its takers"
 
 
@@ -426,8 +426,8 @@ def _nets_not_delivered(facts: Facts) -> Iterator[str]:
     for move in facts.moves:
         for cycle in cycles[move.settlement][:1] if move.name == "Settled" else ():
             for (token, holder), units in _net(cycle).items():
-                side, place = int(units > 0), (move.transaction, token, holder)
-                if token in facts.supplies and units and moved[side][place] < owed[side][place]:
+                side, place = int(units > 0), (_ended_in(cycle, move, token), token, holder)
+                if place[0] and token in facts.supplies and units and moved[side][place] < owed[side][place]:
                     word = "reach" if side else "leave"
                     gone = f"{abs(units)} of token {token} did not {word} {holder}"
                     yield f"settlement {move.settlement} settled, and {gone}"
@@ -462,9 +462,9 @@ def i10_locks_equal_earmarks(facts: Facts) -> Iterator[str]:
     open_units: Counter[tuple[str, str]] = Counter()
     for lock in _open(facts, facts.locks):
         open_units[lock.token, lock.seller] += lock.quantity
-    for cycle in _open(facts, facts.cycles):
+    for cycle, left in _unended(facts):
         for (token, holder), units in _net(cycle).items():
-            open_units[token, holder] += max(0, -units)
+            open_units[token, holder] += max(0, -units) if token in left else 0
     for one in _open(facts, _all(facts)):
         for token in _foreign(facts, [one]):
             yield f"settlement {one.settlement} locks units of {token}, whose earmarks nobody audits"
@@ -549,6 +549,9 @@ def i12_everything_ends(facts: Facts) -> Iterator[str]:
         yield f"settlement {lock.settlement} is still locked: {lock.quantity} units of {lock.seller}"
     for cycle in _open(facts, facts.cycles):
         yield f"settlement {cycle.settlement} is still locked: a cycle of {len(cycle.legs)} trades"
+    for cycle, left in _unended(facts):
+        for token in sorted(left) if cycle.apart is not None else ():
+            yield f"settlement {cycle.settlement} ended, and its units of token {token} did not"
     for payment in facts.payments:
         if payment.state in ("HELD", "PENDING"):
             yield f"payment {payment.uetr} for settlement {payment.settlement} is still {payment.state}"
@@ -626,8 +629,23 @@ def _owed(facts: Facts) -> tuple[Counter[_Place], Counter[_Place]]:
     for move in facts.moves:
         for cycle in cycles[move.settlement][:1] if move.name == "Settled" else ():
             for (token, holder), units in _net(cycle).items():
-                (taken if units < 0 else brought)[move.transaction, token, holder] += abs(units)
+                (taken if units < 0 else brought)[_ended_in(cycle, move, token), token, holder] += abs(units)
     return taken, brought
+
+
+def _ended_in(cycle: Cycle, move: Move, token: str) -> str:
+    """The transaction in which the units of one security were to move; empty: in none yet."""
+    return move.transaction if cycle.apart is None else cycle.apart.get(token, "")
+
+
+def _unended(facts: Facts) -> Iterator[tuple[Cycle, set[str]]]:
+    """Cycles with the securities whose units are still earmarked: all of an open one, the rest of one taken apart."""
+    still_open = {cycle.settlement for cycle in _open(facts, facts.cycles)}
+    for cycle in facts.cycles:
+        if cycle.settlement in still_open:
+            yield cycle, _tokens(cycle)
+        elif cycle.apart is not None:
+            yield cycle, _tokens(cycle) - cycle.apart.keys()
 
 
 def _debits(facts: Facts) -> defaultdict[str, list[Posting]]:

@@ -1,9 +1,11 @@
 """What happens around the contracts: time, replays, and hostile contracts that change their conduct."""
 
 from dataclasses import replace
+from typing import Any
 
 from . import actions_dvp, actions_net
 from .deciding import RESULT_NEVER, any_proof, known_truth, proof_of
+from .deciding_net import place_of
 from .evm import CHAIN_ID
 from .market import Call
 from .model_dvp import GRACE, LOCKED, PAID
@@ -40,7 +42,7 @@ def edges(stage: Stage) -> list[int]:
             found.append(dvp.long_stop_from(order.id))
     for cycle in stage.cycles[-20:]:
         found.append(cycle.gross.lock_by)
-        if dvp.cycles.get(cycle.id, (0,))[0] == LOCKED:
+        if dvp.cycles.get(cycle.id, (0,))[0] in (LOCKED, PAID):
             found += [cycle.gross.pay_by, cycle.gross.pay_by + GRACE, dvp.long_stop_from(cycle.id)]
     if dvp.proposal:
         found.append(dvp.proposal[2])
@@ -129,7 +131,11 @@ def sent_back(stage: Stage) -> Call | None:
 def cycle_sent_back(stage: Stage, cycle: Cycle) -> Call:
     result = known_truth(stage, cycle.id)
     function = "giveBackNet" if result == RESULT_NEVER else stage.pick("settleNet", "settleNet", "recordPaidNet")
-    arguments = (cycle.id, cycle.net, proof_of(stage, cycle.id, cycle.gross.epoch, result))
+    arguments: tuple[Any, ...] = (cycle.id, cycle.net, proof_of(stage, cycle.id, cycle.gross.epoch, result))
+    if function != "recordPaidNet" and stage.odds(0.4):
+        # Of its own security, once more, or of another one of the cycle.
+        place, function = place_of(stage, cycle), f"{function}Of"
+        arguments = (*arguments[:2], place, *(arguments[2:] if result == RESULT_NEVER else ()))
     return Call(stage.world.address("stranger"), "DvP", stage.world.dvp, function, arguments)
 
 
@@ -139,7 +145,7 @@ def overfills(stage: Stage, call: Call) -> bool:
     if call.function not in ("lockBatch", "settleBatch"):
         return False
     payloads = [stage.market.payloads.get(one.payload) for one in stage.market.hostile.values()]
-    return any(one is not None and one.function.endswith("Net") for one in payloads)
+    return any(one is not None and "Net" in one.function for one in payloads)
 
 
 REENTERED = (
@@ -157,4 +163,6 @@ REENTERED = (
     actions_net.settle_net,
     actions_net.give_back_net,
     actions_net.record_paid_net,
+    actions_net.settle_net_of,
+    actions_net.give_back_net_of,
 )

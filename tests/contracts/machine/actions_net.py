@@ -2,9 +2,9 @@
 
 from .actions_dvp import BATCH_GAS, dvp, operator
 from .deciding import awaited, proof_of
-from .deciding_net import find_cycle, limits_of, new_cycle, presented_net, signatures_net, standing
+from .deciding_net import find_cycle, limits_of, new_cycle, place_of, presented_net, signatures_net, standing
 from .market import Call
-from .model_dvp import GRACE, LOCKED, NONE, PAID, RESULT_NEVER, RESULT_PAID
+from .model_dvp import GIVEN_BACK, GRACE, LOCKED, NONE, PAID, RESULT_NEVER, RESULT_PAID, SETTLED
 from .table_of_actions import action
 from .world import Cycle, Stage
 
@@ -31,13 +31,16 @@ def settle_net(stage: Stage) -> Call | None:
     cycle = next((one for one in reversed(stage.cycles) if one.id == id_), None) or find_cycle(stage, LOCKED, PAID)
     if cycle is None:
         return None
+    if standing(stage, cycle) == PAID and cycle.id[0] % 2 and stage.odds(0.97):
+        # Forgotten, until it may be delivered security by security.
+        return None
     if standing(stage, cycle) == PAID and stage.odds(0.7):
         net = presented_net(stage, cycle)
         return dvp(stage, operator(stage), "settleNet", cycle.id, net, b"", gas=BATCH_GAS)
     return proved(stage, "settleNet", cycle, RESULT_PAID)
 
 
-@action(3, "dvp")
+@action(5, "dvp")
 def record_paid_net(stage: Stage) -> Call | None:
     """Anyone, with a proof of PAID."""
     cycle = find_cycle(stage, LOCKED)
@@ -49,6 +52,42 @@ def give_back_net(stage: Stage) -> Call | None:
     """Anyone, with a proof of NEVER; liars try it on what was paid."""
     cycle = find_cycle(stage, LOCKED) if stage.odds(0.85) else find_cycle(stage, PAID)
     return cycle and proved(stage, "giveBackNet", cycle, RESULT_NEVER)
+
+
+def in_part(stage: Stage, function: str, status: int) -> Cycle | None:
+    """One that stands so with securities left; often the one that a hostile token waits for."""
+    left, id_ = stage.market.dvp.left, awaited(stage, function)
+    found = [one for one in stage.cycles if one.id == id_]
+    found = found or [one for one in stage.cycles if left.get(one.id) and standing(stage, one) == status]
+    return stage.dice.choice(found) if found and stage.odds(0.6) else None
+
+
+@action(6, "dvp")
+def settle_net_of(stage: Stage) -> Call | None:
+    """Anyone, long after `payBy` of a cycle whose PAID is recorded; or where it is begun."""
+    late = [one for one in stage.cycles if standing(stage, one) == PAID and one.gross.pay_by + GRACE < stage.now]
+    cycle = in_part(stage, "settleNetOf", SETTLED) or (stage.dice.choice(late) if late else None)
+    cycle = cycle or find_cycle(stage, PAID if stage.odds(0.7) else SETTLED)
+    if cycle is None:
+        return None
+    net = presented_net(stage, cycle)
+    return dvp(stage, operator(stage), "settleNetOf", cycle.id, net, place_of(stage, cycle), gas=BATCH_GAS)
+
+
+@action(4, "dvp")
+def give_back_net_of(stage: Stage) -> Call | None:
+    """Anyone, with a proof of NEVER, or the confirmer, after the challenge; the rest anyone, without."""
+    model = stage.market.dvp
+    cycle = in_part(stage, "giveBackNetOf", GIVEN_BACK) or find_cycle(stage, LOCKED if stage.odds(0.8) else GIVEN_BACK)
+    if cycle is None:
+        return None
+    sender, proof = operator(stage), b""
+    if standing(stage, cycle) == LOCKED and cycle.id in model.long_stop and stage.odds(0.8):
+        sender = stage.rightly(model.epochs[model.current].confirmer)
+    elif standing(stage, cycle) != GIVEN_BACK or stage.odds(0.2):
+        proof = proof_of(stage, cycle.id, cycle.gross.epoch, RESULT_NEVER)
+    net, place = presented_net(stage, cycle), place_of(stage, cycle)
+    return dvp(stage, sender, "giveBackNetOf", cycle.id, net, place, proof, gas=BATCH_GAS)
 
 
 @action(5, "dvp")

@@ -8,7 +8,7 @@ from .model_net import Gross, Leg
 from .model_proofs import HONEST
 from .world import DAY, NOBODY, Cycle, Stage
 
-__all__ = ["find_cycle", "limits_of", "new_cycle", "presented_net", "signatures_net", "standing"]
+__all__ = ["find_cycle", "limits_of", "new_cycle", "place_of", "presented_net", "signatures_net", "standing"]
 
 REMEMBERED = 40
 
@@ -150,6 +150,15 @@ def signatures_net(stage: Stage, cycle: Cycle, limits: list[int]) -> list[bytes]
 
 def standing(stage: Stage, cycle: Cycle) -> int:
     return stage.market.dvp.cycles.get(cycle.id, (NONE,))[0]
+
+
+def place_of(stage: Stage, cycle: Cycle) -> int:
+    """Of one of its securities, most often of one that is not ended."""
+    left = stage.market.dvp.left.get(cycle.id)
+    if left and stage.odds(0.8):
+        return stage.dice.choice(sorted(left))
+    count = len(cycle.gross.tokens)
+    return stage.below(count) if count and stage.odds(0.95) else stage.pick(count, 255, 256, 2**256 - 1)
 
 
 def find_cycle(stage: Stage, *statuses: int) -> Cycle | None:

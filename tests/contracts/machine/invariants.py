@@ -47,8 +47,11 @@ class Settlement:
 class Netted:
     """A cycle, as told by the logs: who gives how much of what, and what became of it."""
 
+    tokens: tuple[str, ...]
     giving: dict[tuple[str, str], int]
     events: list[str] = field(default_factory=lambda: ["Locked"])
+    # The places of its securities that are not ended, once it ends security by security.
+    left: set[int] = field(default_factory=set)
 
     @property
     def is_open(self) -> bool:
@@ -69,6 +72,8 @@ class Watch:
         self._seen: dict[tuple[str, int], tuple[int, bytes]] = {}
         self._long_stops: set[bytes] = set()
         self._orders: dict[bytes, tuple[int, int]] = {}
+        # What DvP said last, and of what.
+        self._said: tuple[str, bytes] = ("", b"")
 
     def after(self, logs: Iterable[Log], words: list[int], truth: dict[bytes, int]) -> Iterator[str]:
         """What the last call broke; nothing, if all holds. `words` are those of {Reading.words}."""
@@ -78,8 +83,10 @@ class Watch:
             name, values = self.world.codec.event(log)
             self.events[name] += 1
             if log[0] == self.world.dvp:
+                id_ = values.get("settlementId", b"")
                 yield from self._of_dvp(name, values, truth)
-                ids.add(values.get("settlementId", b""))
+                self._said = (name, id_)
+                ids.add(id_)
             elif log[0] in self._held:
                 touched.add(log[0])
                 if name == "Transfer":
@@ -99,7 +106,7 @@ class Watch:
         elif name == "NetLocked":
             if id_ in self.cycles or id_ in self.settlements:
                 yield f"I4: the cycle {id_.hex()} was locked twice"
-            self.cycles[id_] = Netted(giving(*values["cycle"][:3]))
+            self.cycles[id_] = Netted(tuple(values["cycle"][0]), giving(*values["cycle"][:3]))
             for place, units in self.cycles[id_].giving.items():
                 self._open[place] += units
         elif name == "PartLocked":
@@ -112,6 +119,8 @@ class Watch:
             self._long_stops.add(id_)
         elif name in ("PaidRecorded", "Settled", "GivenBack"):
             yield from self._ending(name, id_, truth)
+        elif name == "NetSecurityEnded":
+            yield from self._security_ended(id_, values["place"], values["left"])
 
     def _ending(self, name: str, id_: bytes, truth: dict[bytes, int]) -> Iterator[str]:
         settlement = self.settlements.get(id_) or self.cycles.get(id_)
@@ -131,10 +140,35 @@ class Watch:
         if name == "PaidRecorded":
             return
         if isinstance(settlement, Netted):
-            for place, units in settlement.giving.items():
-                self._open[place] -= units
+            for place in range(len(settlement.tokens)):
+                self._let_go(settlement, place)
         else:
             self._open[settlement.token, settlement.seller] -= settlement.quantity
+
+    def _let_go(self, cycle: Netted, place: int, sign: int = 1) -> None:
+        for (token, giver), units in cycle.giving.items():
+            if token == cycle.tokens[place]:
+                self._open[token, giver] -= sign * units
+
+    def _security_ended(self, id_: bytes, place: int, left: int) -> Iterator[str]:
+        """The first one follows the cycle's own end at once; where none follows, the cycle ended whole."""
+        cycle = self.cycles.get(id_)
+        if cycle is None or cycle.is_open:
+            yield f"I4: a security of {id_.hex()} ended, and the cycle did not"
+            return
+        if self._said in (("Settled", id_), ("GivenBack", id_)):
+            if cycle.events[-1] == "Settled" and "PaidRecorded" not in cycle.events:
+                yield f"I8: {id_.hex()} is delivered security by security, and PAID is not recorded"
+            cycle.left = set(range(len(cycle.tokens)))
+            for one in cycle.left:
+                self._let_go(cycle, one, sign=-1)
+        if place not in cycle.left:
+            yield f"I4: security {place} of {id_.hex()} ended twice"
+            return
+        cycle.left.remove(place)
+        self._let_go(cycle, place)
+        if left != sum(1 << one for one in cycle.left):
+            yield f"I4: {left:#b} is said to be left of {id_.hex()}, and {cycle.left} are"
 
     def _transfer(self, token: str, values: dict[str, Any]) -> None:
         from_, to, units = values["from"], values["to"], values["value"]
@@ -193,6 +227,9 @@ class Watch:
             last = self.cycles[id_].events[-1]
             if status != LAST[last]:
                 yield f"I4: cycle {id_.hex()} stands at {status}, its logs end with {last}"
+            left = self.reading.left(id_)
+            if left != self.cycles[id_].left:
+                yield f"I4: {left} are left of cycle {id_.hex()}, by its logs {self.cycles[id_].left}"
 
     def free_units(self, token: str, holder: str) -> Iterator[str]:
         """I3: what the token calls free is owned less earmarked less frozen, never below 0."""

@@ -82,7 +82,7 @@ class Market:
 
     def _checkpoint(self) -> Callable[[], None]:
         """Takes back, once called, all that DvP and what it reaches kept since."""
-        mine = ("lanes", "paid", "in_parts", "long_stop", "cycles")
+        mine = ("lanes", "paid", "in_parts", "long_stop", "cycles", "left")
         dvp = copy.deepcopy({name: vars(self.dvp)[name] for name in mine})
         tokens = {
             address: copy.deepcopy({name: vars(one)[name] for name in ("balance", "earmarks")})

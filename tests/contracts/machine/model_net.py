@@ -111,6 +111,8 @@ class DvPNetModel(DvPModel):
     """DvP with its cycles: by id, where each stands and its net positions."""
 
     cycles: dict[bytes, tuple[int, Net]] = field(default_factory=dict)
+    # Of a cycle that ends security by security, the places of those that are not ended yet.
+    left: dict[bytes, set[int]] = field(default_factory=dict)
 
     def lock_net(self, at: Context, words: Any, limits: Sequence[int], signatures: Sequence[bytes]) -> None:
         cycle = Gross(tuple(words[0]), tuple(words[1]), *words[2:])
@@ -158,6 +160,37 @@ class DvPNetModel(DvPModel):
         against = self._not_locked_net(id_, net)
         stop(against or self._unproved(id_, RESULT_NEVER, net[0], proof) | self._misbehaviour_net(net, giving=True))
         self._give_back_net(at, id_, net)
+
+    def settle_net_of(self, at: Context, id_: bytes, words: Any, place: int) -> None:
+        net = net_of(words)
+        stop(self._unknown_net(id_, net))
+        begins = self.cycles[id_][0] == PAID
+        stop(
+            broken(
+                WrongStatus=self.cycles[id_][0] not in (PAID, SETTLED),
+                TooEarly=begins and at.now <= net[1] + GRACE,
+            )
+            | self._not_left(id_, net, place, begins)
+        )
+        self._take_off(id_, net, place, SETTLED if begins else None)
+        token, positions = net[2][place]
+        if token in self.tokens:
+            self.tokens[token].settle_net(self._mine(at), [position(*one) for one in positions])
+        else:
+            self._let_reenter(at, token)
+
+    def give_back_net_of(self, at: Context, id_: bytes, words: Any, place: int, proof: bytes) -> None:
+        net = net_of(words)
+        stop(self._unknown_net(id_, net))
+        begins = self.cycles[id_][0] == LOCKED
+        against = broken(WrongStatus=self.cycles[id_][0] not in (LOCKED, GIVEN_BACK))
+        if begins and proof:
+            against |= self._unproved(id_, RESULT_NEVER, net[0], proof)
+        elif begins:
+            against |= broken(NotInRole=at.sender != self.epochs[self.current].confirmer) | self._not_ripe(at, id_)
+        stop(against | self._not_left(id_, net, place, begins, giving=True))
+        self._take_off(id_, net, place, GIVEN_BACK if begins else None)
+        self._release_net(at, *net[2][place])
 
     def propose_net_long_stop(self, at: Context, id_: bytes, words: Any) -> None:
         net = net_of(words)
@@ -237,25 +270,44 @@ class DvPNetModel(DvPModel):
             )
         )
 
-    def _ended_net(self, id_: bytes, net: Net) -> frozenset[str]:
+    def _unknown_net(self, id_: bytes, net: Net) -> frozenset[str]:
         status, kept = self.cycles.get(id_, (NONE, None))
         if status == NONE:
             return frozenset({"WrongStatus"})
-        return broken(NetMismatch=kept != net) or broken(AlreadyEnded=status in (SETTLED, GIVEN_BACK))
+        return broken(NetMismatch=kept != net)
+
+    def _ended_net(self, id_: bytes, net: Net) -> frozenset[str]:
+        return self._unknown_net(id_, net) or broken(AlreadyEnded=self.cycles[id_][0] in (SETTLED, GIVEN_BACK))
+
+    def _not_left(self, id_: bytes, net: Net, place: int, begins: bool, giving: bool = False) -> frozenset[str]:
+        """A cycle that ended whole left nothing; what was never in it is not left either."""
+        left = set(range(len(net[2]))) if begins else self.left.get(id_, set())
+        if place not in left:
+            return frozenset({"AlreadyEnded"})
+        return self._misbehaviour_net((*net[:2], (net[2][place],)), giving)
+
+    def _take_off(self, id_: bytes, net: Net, place: int, end: int | None) -> None:
+        if end is not None:
+            self.cycles[id_] = (end, net)
+            self.left[id_] = set(range(len(net[2])))
+        self.left[id_].remove(place)
 
     def _not_locked_net(self, id_: bytes, net: Net) -> frozenset[str]:
         return self._ended_net(id_, net) or broken(WrongStatus=self.cycles[id_][0] != LOCKED)
 
     def _give_back_net(self, at: Context, id_: bytes, net: Net) -> None:
         self.cycles[id_] = (GIVEN_BACK, net)
-        for token, positions in net[2]:
-            for party, units in positions:
-                if units >= 0:
-                    continue
-                if token in self.tokens:
-                    self.tokens[token].release_earmark(self._mine(at), party, -units)
-                else:
-                    self._let_reenter(at, token)
+        for movement in net[2]:
+            self._release_net(at, *movement)
+
+    def _release_net(self, at: Context, token: str, positions: Sequence[Position]) -> None:
+        for party, units in positions:
+            if units >= 0:
+                continue
+            if token in self.tokens:
+                self.tokens[token].release_earmark(self._mine(at), party, -units)
+            else:
+                self._let_reenter(at, token)
 
 
 def ascending(addresses: Sequence[str]) -> bool:

@@ -41,6 +41,9 @@ The same for a cycle: two trades of 100 units in one security, which leave its m
 get, and one of 40 in another. *Of other positions*: the cycle's id is presented with positions twice as large as those
 that were locked. A cycle has no nonce to cancel: what was not locked by `lockBy` never will be.
 
+A cycle whose securities do not all end at once ends security by security: the first one's end is the cycle's, for good,
+and *one left* is the cycle with its second security not yet ended. A dash: the state cannot have been reached by then.
+
 ### The way out of each state of a cycle
 
 As above: no cycle needs a party's, the operator's or an issuer's consent to end, and what others decide changes no cell

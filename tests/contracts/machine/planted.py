@@ -20,6 +20,9 @@ DELIVERS_ALL = """\
             ISecurityToken(net.movements[i].token).settleNet(net.movements[i].positions);
         }
 """
+DELIVERS_ONE = """\
+        ISecurityToken(net.movements[place].token).settleNet(net.movements[place].positions);
+"""
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,12 @@ PLANTED = (
     Planted(
         "a delivered cycle is not written down",
         "DvP",
-        {"DvPNet.sol": ("Cycles.from(IDvP.Status.Settled, hash);", "Cycles.from(status, hash);")},
+        {
+            "DvPNet.sol": (
+                "Cycles.from(IDvP.Status.Settled, hash);\n        emit",
+                "Cycles.from(status, hash);\n        emit",
+            )
+        },
     ),
     Planted(
         "a token that calls back delivers a cycle twice",
@@ -80,6 +88,36 @@ PLANTED = (
             "DvPNet.sol": (
                 "        _state.cycles[id] = Cycles.from(IDvP.Status.Settled, hash);\n" + DELIVERS_ALL,
                 f"{DELIVERS_ALL}        _state.cycles[id] = Cycles.from(IDvP.Status.Settled, hash);\n",
+            )
+        },
+    ),
+    Planted(
+        "a security of a cycle ends again and again",
+        "DvP",
+        {"DvPNet.sol": ("left &= ~(1 << place);", "left &= ~(1 << (place + 200));")},
+    ),
+    Planted(
+        "a cycle may be split before it had its time",
+        "DvP",
+        {"DvPNet.sol": ("if (!from.hasPassed()) revert", "if (from == 0) revert")},
+    ),
+    Planted(
+        "anyone gives a security back after the challenge",
+        "DvP",
+        {
+            "DvPNet.sol": (
+                "            if (proof.length == 0) {\n                _state.requireConfirmer();\n",
+                "            if (proof.length == 0) {\n",
+            )
+        },
+    ),
+    Planted(
+        "a token that calls back finds its security not ended",
+        "DvP",
+        {
+            "DvPNet.sol": (
+                "        _takeOff(id, status, place);\n" + DELIVERS_ONE,
+                f"{DELIVERS_ONE}        _takeOff(id, status, place);\n",
             )
         },
     ),

@@ -109,6 +109,11 @@ class Reading:
         key = int(seller, 16) << 64 | nonce >> 1
         return lane_of(self.chain.storage(self.world.dvp, self.at(key, self.layout.lanes)), nonce)
 
+    def left(self, cycle_id: bytes) -> set[int]:
+        """Of a cycle that ends security by security, the places that are not ended."""
+        word = self.ask("DvP", self.world.dvp, "leftOfNet", cycle_id)
+        return {place for place in range(256) if word >> place & 1} if word else set()
+
     def ask(self, contract: str, target: str, function: str, *arguments: Any) -> Any:
         """A view's only answer, or the first of several; raises RuntimeError if it refuses."""
         answers = self.ask_all(contract, target, function, *arguments)
@@ -179,6 +184,9 @@ class Reading:
             actual = self.ask_all("DvP", self.world.dvp, "statusOfNet", id_)
             if actual != (status, hash_of(net)[:31]):
                 yield f"cycle {id_.hex()}: chain {actual}, model {status} and {net}"
+            left, expected = self.left(id_), market.dvp.left.get(id_, set())
+            if left != expected:
+                yield f"cycle {id_.hex()}: chain has {left} left, model {expected}"
 
     def contradictions(self, stage: Stage) -> Iterator[str]:
         """Where the contracts' own answers are not the model's: one draw of what there is to ask."""

@@ -62,12 +62,12 @@ class Row:
         return f"`{self.function}`" + (f" {self.given}" if self.given else "")
 
 
-def proofs(function: str, right: int, wrong: int) -> list[Row]:
-    """With each of four proofs, of what `presented` gives."""
+def proofs(function: str, right: int, wrong: int, of: str = "", place: tuple[int, ...] = ()) -> list[Row]:
+    """With each of four proofs, of what `presented` gives, and of its security at `place`."""
     said = {1: "PAID", 2: "NEVER"}
 
     def row(given: str, by: str, proof: Callable[["StateTable"], bytes]) -> Row:
-        return Row(function, given, "anyone", by, lambda t: (*t.presented, proof(t)))
+        return Row(function, of + given, "anyone", by, lambda t: (*t.presented, *place, proof(t)))
 
     return [
         row(f"with a quorum's {said[right]}", "a quorum of agents", lambda t: t.proof(right, (0, 1, 2))),

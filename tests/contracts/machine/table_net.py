@@ -1,15 +1,19 @@
 """Every state of a cycle × every call × time × who calls, by really making each call."""
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
+from .model_dvp import GRACE
 from .model_net import Gross, Leg
-from .table import LOCK_BY, PAY_BY, PROPOSED_BEFORE, STATES, Row, StateTable, proofs
+from .table import LOCK_BY, PAY_BY, PROPOSED_BEFORE, STATES, TIMES, Cell, Row, StateTable, proofs
 from .typed import compact
 from .world import START, Cycle, World
 
-__all__ = ["NET_CALLS", "NET_STATES", "NetTable"]
+__all__ = ["NET_CALLS", "NET_STATES", "ONE_LEFT", "NetTable"]
 
-NET_STATES = ("None", "Locked", "Paid", "Settled", "GivenBack")
+ONE_LEFT = ", one left"
+NET_STATES = ("None", "Locked", "Paid", f"Settled{ONE_LEFT}", f"GivenBack{ONE_LEFT}", "Settled", "GivenBack")
+FIRST, SECOND, THIRD = range(3)
 # Three parties in two securities; the second one's positions in the first cancel out.
 TRADES = (Leg(0, 1, 0, 100, b"\3" * 32), Leg(1, 2, 0, 100, b"\4" * 32), Leg(2, 0, 1, 40, b"\5" * 32))
 
@@ -24,6 +28,10 @@ def other(t: StateTable) -> tuple[Any, ...]:
     gross = t.cycle.gross
     double = gross._replace(legs=packed([leg._replace(quantity=2 * leg.quantity) for leg in TRADES]))
     return (t.cycle.id, Cycle(double, t.cycle.id).net)
+
+
+def net_of(place: int, *proof: bytes) -> Callable[[StateTable], tuple[Any, ...]]:
+    return lambda t: (*t.presented, place, *proof)
 
 
 def locking(t: StateTable, by_all: bool = True, slack: int = 0) -> tuple[Any, ...]:
@@ -54,6 +62,35 @@ NET_CALLS: tuple[Row, ...] = (
         "a quorum of agents",
         lambda t: (*other(t), t.proof(2, (0, 1, 2))),
     ),
+    Row("settleNetOf", "of the first", "anyone", "anyone", net_of(FIRST)),
+    Row("settleNetOf", "of the second", "anyone", "anyone", net_of(SECOND)),
+    Row("settleNetOf", "of a third, which is not in it", "anyone", "anyone", net_of(THIRD)),
+    Row("settleNetOf", "of other positions", "anyone", "anyone", lambda t: (*other(t), SECOND)),
+    Row(
+        "giveBackNetOf",
+        "of the first, with a quorum's NEVER",
+        "anyone",
+        "a quorum of agents",
+        lambda t: (*t.presented, FIRST, t.proof(2, (0, 1, 2))),
+    ),
+    *proofs("giveBackNetOf", 2, 1, "of the second, ", (SECOND,)),
+    Row(
+        "giveBackNetOf",
+        "of a third, with a quorum's NEVER",
+        "anyone",
+        "a quorum of agents",
+        lambda t: (*t.presented, THIRD, t.proof(2, (0, 1, 2))),
+    ),
+    Row(
+        "giveBackNetOf",
+        "of other positions, with a quorum's NEVER",
+        "anyone",
+        "a quorum of agents",
+        lambda t: (*other(t), SECOND, t.proof(2, (0, 1, 2))),
+    ),
+    Row("giveBackNetOf", "of the second, no proof", "confirmer", "officer and confirmer", net_of(SECOND, b"")),
+    Row("giveBackNetOf", "of the second, no proof", "officer", "the officer", net_of(SECOND, b"")),
+    Row("giveBackNetOf", "of the second, no proof", "anyone", "anyone", net_of(SECOND, b"")),
     Row("proposeNetLongStop", "", "officer", "the officer", net),
     Row("proposeNetLongStop", "", "confirmer", "the confirmer", net),
     Row("proposeNetLongStop", "", "anyone", "anyone", net),
@@ -101,7 +138,14 @@ class NetTable(StateTable):
         return made
 
     def status(self) -> str:
-        return STATES[self.reading.ask("DvP", self.world.dvp, "statusOfNet", self.cycle.id)]
+        status = STATES[self.reading.ask("DvP", self.world.dvp, "statusOfNet", self.cycle.id)]
+        return status + ONE_LEFT if self.reading.left(self.cycle.id) else status
+
+    def cell(self, state: str, time: str, row: Row) -> Cell:
+        """As every cell; "–" where the state cannot have been reached by then."""
+        if state == f"Settled{ONE_LEFT}" and TIMES[time] <= PAY_BY + GRACE:
+            return "–"
+        return super().cell(state, time, row)
 
     def _bring(self, state: str, row: Row, proposed: bool) -> None:
         chain = self.world.chain
@@ -112,7 +156,13 @@ class NetTable(StateTable):
         if proposed:
             chain.now = PROPOSED_BEFORE
             self._propose()
-        if state != "Locked":
+        if state == f"Settled{ONE_LEFT}":
+            self._send("anyone", "recordPaidNet", *self.presented, self.proof(1, (0, 1, 2)))
+            chain.now = PAY_BY + GRACE + 1
+            self._send("anyone", "settleNetOf", *self.presented, FIRST)
+        elif state == f"GivenBack{ONE_LEFT}":
+            self._send("anyone", "giveBackNetOf", *self.presented, FIRST, self.proof(2, (0, 1, 2)))
+        elif state != "Locked":
             function = {"Paid": "recordPaidNet", "Settled": "settleNet", "GivenBack": "giveBackNet"}[state]
             self._send("anyone", function, *self.presented, self.proof(2 if state == "GivenBack" else 1, (0, 1, 2)))
 

@@ -145,24 +145,25 @@ class Cycle:
         self.venue.mine(2)
 
     def end(self, name: str, result: OutcomeResult | None, to: str | None = None) -> None:
-        proof = b""
-        if result is not None:
-            digest = outcome_digest(self.id, result, 1, self.venue.network)
-            given = [
-                Attestation(
-                    settlement_id=self.id,
-                    result=result,
-                    epoch=1,
-                    agent=AGENTS[place].address,
-                    signature=AGENTS[place].sign(digest),
-                )
-                for place in (0, 1, 3)
-            ]
-            epoch = Epoch(number=1, agents=tuple(one.address for one in AGENTS), quorum=3)
-            made = build_proof(result, given, epoch, self.venue.network)
-            assert made is not None
-            proof = packed(made)
+        proof = b"" if result is None else self.proof(result)
         send(self.venue, STRANGER, name, bytes.fromhex(self.id), self.net, proof, to=to)
+
+    def proof(self, result: OutcomeResult) -> bytes:
+        digest = outcome_digest(self.id, result, 1, self.venue.network)
+        given = [
+            Attestation(
+                settlement_id=self.id,
+                result=result,
+                epoch=1,
+                agent=AGENTS[place].address,
+                signature=AGENTS[place].sign(digest),
+            )
+            for place in (0, 1, 3)
+        ]
+        epoch = Epoch(number=1, agents=tuple(one.address for one in AGENTS), quorum=3)
+        made = build_proof(result, given, epoch, self.venue.network)
+        assert made is not None
+        return packed(made)
 
 
 @pytest.fixture
@@ -270,7 +271,16 @@ def ledger_of_cash(cycle: Cycle, paid_at: datetime | None, never: bool) -> rtgs.
         )
 
     def posting(number: int, reference: str, debit: str, credit: str, at: datetime) -> rtgs.Posting:
-        return rtgs.Posting(number=number, reference=reference, debit=debit, credit=credit, amount=CASH, booked_at=at)
+        return rtgs.Posting(
+            number=number,
+            day=1,
+            entry=number,
+            reference=reference,
+            debit=debit,
+            credit=credit,
+            amount=CASH,
+            booked_at=at,
+        )
 
     began = now - timedelta(days=30)
     postings = [posting(1, "funding/1", "CENTRAL-EUR", "BUYER-EUR", began)]
@@ -397,6 +407,42 @@ def test_a_cycle_ended_by_long_stop(cycle: Cycle) -> None:
     assert (stop.proposed_by, stop.officer, stop.proposed_in) == (OFFICER.address, OFFICER.address, 1)
     assert (stop.confirmed_by, stop.confirmer, stop.confirmed_in) == (CONFIRMER.address, CONFIRMER.address, 1)
     assert judged(cycle) == CLEAN
+
+
+def test_a_cycle_delivered_security_by_security(cycle: Cycle) -> None:
+    """Ended with its first security, and yet not over until the last: units still earmarked are no surplus."""
+    cycle.lock()
+    paid_at = booked(cycle)
+    cycle.end("recordPaidNet", PAID)
+    cycle.venue.clock.advance(cycle.due - cycle.venue.clock.now().timestamp() + 5 * DAY + 1)
+    raw = bytes.fromhex(cycle.id)
+    send(cycle.venue, STRANGER, "settleNetOf", raw, cycle.net, 1)
+    assert [(one.name, one.call, one.hidden) for one in facts(cycle).moves][1:] == [("Settled", "settleNetOf", False)]
+    assert judged(cycle, paid_at=paid_at, ended=False) == CLEAN
+    (left,) = judged(cycle, paid_at=paid_at)["I12"]
+    assert left == f"settlement {cycle.id} ended, and its units of token {cycle.tokens[0]} did not"
+    send(cycle.venue, STRANGER, "settleNetOf", raw, cycle.net, 0)
+    assert judged(cycle, paid_at=paid_at) == CLEAN
+
+
+@pytest.mark.parametrize("proved", [True, False], ids=["on a proof", "by long stop"])
+def test_a_cycle_given_back_security_by_security(cycle: Cycle, proved: bool) -> None:
+    cycle.lock()
+    raw, proof = bytes.fromhex(cycle.id), b""
+    if proved:
+        proof = cycle.proof(NEVER)
+    else:
+        cycle.venue.clock.advance(cycle.due - cycle.venue.clock.now().timestamp() + 5 * DAY + 1)
+        send(cycle.venue, OFFICER, "proposeNetLongStop", raw, cycle.net)
+        cycle.venue.clock.advance(2 * DAY + 60)
+    send(cycle.venue, STRANGER if proved else CONFIRMER, "giveBackNetOf", raw, cycle.net, 0, proof)
+    (move,) = facts(cycle).moves
+    assert (move.name, move.call, move.hidden) == ("GivenBack", "giveBackNetOf", False)
+    assert (set(move.signers), move.long_stop is None) == (SIGNERS if proved else set(), proved)
+    assert judged(cycle, never=proved, ended=False) == CLEAN
+    assert found_by(judged(cycle, never=proved)) == {"I12"}
+    send(cycle.venue, STRANGER, "giveBackNetOf", raw, cycle.net, 1, b"")
+    assert judged(cycle, never=proved) == CLEAN
 
 
 def other_signature(cycle: Cycle) -> Callable[[bytes], bytes]:

@@ -6,9 +6,8 @@ import pytest
 from eth_keys import keys
 from eth_utils import keccak
 
-from .harness import DAY, EMPTY_PROOF, FAR, HALF_ORDER, PAID, ZERO, Key, Status, World, sign
-from .test_registry_rules import low, propose
-from .test_security_token_exceptions import confirmed, frozen, moved, refused_confirmation
+from .hands import confirmed, frozen, low, moved, propose, refused_confirmation
+from .harness import DAY, EMPTY_PROOF, FAR, HALF_ORDER, PAID, ZERO, Key, Standing, Status, World, sign
 
 AMPLE = 15_000_000
 MAX_UNITS, ENDLESS = 2**60 - 1, 2**256 - 1
@@ -47,7 +46,7 @@ def wide(address: str) -> bytes:
 
 def test_a_lane_lies_where_it_is_drawn(world: World) -> None:
     """The neighbour's lane is the other half; the key is the seller, then the nonce without its last bit."""
-    nonce = 2**63 + 6
+    nonce = 2**63 - 2  # with its neighbour, the last two that are no part's
     even = world.brought_to(Status.LOCKED, nonce=nonce)
     odd = world.brought_to(Status.GIVEN_BACK, nonce=nonce + 1)
     key = (int(even.seller, 16) << 64 | nonce >> 1).to_bytes(32)
@@ -62,8 +61,11 @@ def test_a_record_lies_where_it_is_drawn(world: World) -> None:
     lei, wallet, expires = b"529900T8BM49AURSDO55", Key.named("drawn").address, FAR - 2
     world.send(world.registry.functions.addJurisdiction(b"FR"), world.registrar)
     world.send(world.registry.functions.register(wallet, lei, b"FR", 31, expires), world.registrar)
-    drawn = int.from_bytes(lei) | 1 << 160 | 1 << 168 | 31 << 176 | expires << 184
+    drawn = int.from_bytes(lei) | 1 << 160 | (192 + 31) << 168 | expires << 214 | 3 << 254
     assert slot_of(world, world.registry, wide(wallet)) == drawn
+    for standing, counted in ((Standing.SUSPENDED, 2), (Standing.CLOSED, 1)):
+        world.set_standing(wallet, standing)
+        assert slot_of(world, world.registry, wide(wallet)) == drawn & (2**254 - 1) | counted << 254
 
 
 def test_an_account_lies_where_it_is_drawn(world: World) -> None:
@@ -77,11 +79,11 @@ def test_an_account_lies_where_it_is_drawn(world: World) -> None:
     assert slot_of(world, world.token, wide(holder)) == plain
     world.send(functions.setAccountFrozen(holder, True), world.officer)
     assert slot_of(world, world.token, wide(holder)) == plain | 1 << 241
-    world.send(functions.setAccountFrozen(holder, False), world.officer)
+    confirmed(world, functions.setAccountFrozen(holder, False), world.officer)
     world.send(functions.setFrozenTokens(holder, 7), world.officer)
     kept = [world.w3.eth.get_storage_at(world.token.address, place(wide(holder), number)) for number in range(24)]
     assert sorted(value for one in kept if (value := int.from_bytes(one))) == [7, plain | 1 << 240]
-    world.send(functions.setFrozenTokens(holder, 0), world.officer)
+    confirmed(world, functions.setFrozenTokens(holder, 0), world.officer)
     assert slot_of(world, world.token, wide(holder)) == plain
 
 
@@ -99,7 +101,7 @@ def test_a_token_tells_its_first_roles_and_rules(world: World) -> None:
     token = world.deploy_token(jurisdictions=5, investor_classes=9)
     first = [world.issuer.address, world.officer.address, world.confirmer.address]
     roles = [("RoleAssigned", {"role": n, "previous": ZERO, "current": one}) for n, one in enumerate(first)]
-    assert made_by(world, token) == [*roles, ("RulesChanged", {"jurisdictions": 5, "investorClasses": 9})]
+    assert made_by(world, token) == [("RulesChanged", {"jurisdictions": 5, "investorClasses": 9}), *roles]
     assert token.functions.rules().call() == [5, 9, False]
     assert [token.functions.holderOf(role).call() for role in range(3)] == first
 
@@ -156,7 +158,7 @@ def test_a_proposal_is_open_through_its_last_second(world: World) -> None:
     functions = world.registry.functions
     call = functions.changeConfirmer(world.other.address)
     id_ = propose(world, world.registry, call, world.registrar)
-    expires = functions.proposalOf(id_).call()[1]
+    expires = functions.proposalOf(world.registrar.address, id_).call()
     world.tester.time_travel(expires)
     assert world.attempt(call, world.confirmer)["status"] == 1
     assert world.now() == expires
@@ -228,13 +230,14 @@ def test_recovery_of_a_plain_account_freezes_nothing(world: World) -> None:
     assert functions.canSend(heir).call()
 
 
-def test_recovery_between_frozen_accounts_tells_only_what_changed(world: World) -> None:
+def test_recovery_between_frozen_accounts_tells_what_it_carries(world: World) -> None:
     functions, seller, heir = world.token.functions, world.seller.address, succeeded(world)
     for wallet in (seller, heir):
         world.send(functions.setAccountFrozen(wallet, True), world.officer)
     world.send(functions.setFrozenTokens(seller, 1), world.officer)
     receipt = world.send(functions.recover(seller), world.outsider)
-    told = [frozen(seller, 0), frozen(heir, 1), moved(seller, heir, 10_000)]
+    whole = [("AccountFrozen", {"account": who, "frozen": is_}) for who, is_ in ((seller, False), (heir, True))]
+    told = [frozen(seller, 0), frozen(heir, 1), *whole, moved(seller, heir, 10_000)]
     assert world.events(receipt) == [*told, ("Recovered", {"from": seller, "heir": heir, "quantity": 10_000})]
     assert functions.isAccountFrozen(heir).call()
 
@@ -288,11 +291,14 @@ def test_a_part_that_says_it_is_divisible_is_refused(world: World) -> None:
     assert world.refusal(world.lock_call(order)) == ("NotDivisible", world.id_of(order), 3)
 
 
-def test_the_last_nonce_is_a_parts_too(world: World) -> None:
-    order = world.order(nonce=2**64 - 3, minimum_lot=10)
-    world.send(world.part_call(order, 2, 10), world.outsider)
-    part = order.but(part=2, minimum_lot=0, quantity=10, nonce=2**64 - 1)
+def test_the_last_nonce_is_a_parts(world: World) -> None:
+    order = world.order(nonce=2**39 - 1, minimum_lot=10)
+    world.send(world.part_call(order, 2**24 - 1, 10), world.outsider)
+    part = order.but(part=2**24 - 1, minimum_lot=0, quantity=10, nonce=2**64 - 1)
     assert world.status(part) is Status.LOCKED
+    for nonce, number in ((2**39 - 1, 2**24), (2**39, 2**24 - 1), (2**39 - 1, 0)):
+        beyond = order.but(nonce=nonce)
+        assert world.refusal(world.part_call(beyond, number, 10)) == ("NotDivisible", world.id_of(beyond), number)
 
 
 def test_another_order_of_a_locked_lane_is_skipped_in_a_batch(world: World) -> None:
@@ -445,16 +451,21 @@ def test_a_wallet_agrees_by_the_whole_word_of_its_answer(world: World) -> None:
 # A chain that forks
 
 
-def test_after_a_fork_of_the_chain_nothing_signed_before_counts(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two chains with one history: what was signed for the one is no word on the other (I11)."""
-    order = world.order()
-    call = world.lock_call(order)
+def test_after_a_fork_a_lock_ends_by_the_word_on_this_chain_and_none_begins(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two chains with one history: what the agents said of the one is no word on the other (I11)."""
+    locked, order = world.brought_to(Status.LOCKED), world.order(nonce=1)
+    call, id_ = world.lock_call(order), world.id_of(locked)
+    forked = world.chain_id + 1
     chain = world.tester.backend.chain
-    monkeypatch.setattr(type(chain), "chain_id", world.chain_id + 1)
-    forked = world.id_of(order, chain_id=world.chain_id + 1)
-    assert world.dvp.functions.settlementId(order.words).call() == forked
-    assert world.refusal(call) == ("InvalidSignature", forked, low(world.seller))
-    assert world.dvp.functions.eip712Domain().call()[3] == world.chain_id + 1
+    monkeypatch.setattr(type(chain), "chain_id", forked)
+    assert world.dvp.functions.settlementId(locked.words).call() == id_
+    assert world.refusal(call) == ("ChainChanged", world.id_of(order), forked, world.chain_id)
+    assert world.refusal(world.prove("settle", locked, PAID))[:2] == ("ProofNotFromEpoch", id_)
+    assert world.dvp.functions.eip712Domain().call()[3] == forked
+    meant = world.call("settle", locked, world.proof(world.outcome(id_, PAID, chain_id=forked)))
+    meant.call({"from": world.outsider.address})
 
 
 # Two ids that begin alike

@@ -231,7 +231,7 @@ def test_after_a_fork_a_lock_ends_by_the_word_on_this_chain_and_none_begins(
     call, id_ = world.lock_call(order), world.id_of(locked)
     forked = world.chain_id + 1
     chain = world.tester.backend.chain
-    monkeypatch.setattr(type(chain), "chain_id", forked)
+    monkeypatch.setattr(chain, "chain_id", forked)
     assert world.dvp.functions.settlementId(locked.words).call() == id_
     assert world.refusal(call) == ("ChainChanged", world.id_of(order), forked, world.chain_id)
     assert world.refusal(world.prove("settle", locked, PAID))[:2] == ("ProofNotFromEpoch", id_)

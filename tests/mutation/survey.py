@@ -121,6 +121,9 @@ def report(summary: Summary, explanations: Explanations) -> list[str]:
     lines += [f"  {status:<14}{count:>6,}" for status, count in summary.counts.items()]
     lines.append(f"score {_per_cent(summary.score_permyriad)}, {_per_cent(summary.judged_score_permyriad)} but for")
     lines[-1] += f" the {len(summary.explained)} survivors that are explained"
+    if known < summary.mutants:
+        low, high = summary.judged_interval_permyriad
+        lines.append(f"of all, if these are a fair sample: {_per_cent(low)} to {_per_cent(high)} with 95 % confidence")
     sections = {
         "Explained": summary.explained,
         "Explained, and yet killed": summary.killed_though_explained,

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+import pytest
+
+from .cycles import position
 from .hands import confirmed, frozen, low, moved, propose, refused_confirmation
 from .harness import DAY, FAR, ZERO, Key, Standing, World
 from .storage import place, slot_of, wide
@@ -213,3 +216,29 @@ def test_a_tap_after_redemption_starts_from_what_is_left(world: World) -> None:
     functions = world.token.functions
     refused = refused_confirmation(world, functions.tap(1), world.issuer)
     assert refused == ("IssuanceLimitExceeded", MAX_UNITS, 1, MAX_UNITS)
+
+
+# Token: net earmarks
+
+
+def test_one_unit_is_moved_net_as_any_other(world: World, lane: Key) -> None:
+    functions, seller, buyer = world.token.functions, world.seller.address, world.buyer.address
+    positions = [position(seller, -1), position(buyer, 1)]
+    world.send(functions.earmarkNet(positions), lane)
+    assert functions.earmarkedOf(seller, lane.address).call() == 1
+    assert world.events(world.send(functions.settleNet(positions), lane)) == [moved(seller, buyer, 1)]
+    assert [functions.balanceOf(one).call() for one in (seller, buyer)] == [999, 1]
+    assert functions.earmarkedTotalOf(seller).call() == 0
+
+
+@pytest.mark.parametrize("count", range(1, 6))
+def test_each_of_any_number_of_parties_is_judged_the_first_first(world: World, lane: Key, count: int) -> None:
+    parties = [Key.named(f"one of {count}: {number}").address for number in range(count)]
+    for party in parties:
+        world.register(party)
+    positions = [position(party, 0) for party in parties]
+    world.send(world.token.functions.earmarkNet(positions), lane)
+    for party in reversed(parties):
+        world.set_standing(party, Standing.SUSPENDED)
+        refused = world.refusal(world.token.functions.earmarkNet(positions), lane)
+        assert refused[:3] == ("NotEligible", party.lower(), Standing.SUSPENDED)

@@ -47,11 +47,12 @@ class Survey:
         return [one for one in mutants if self.results.of(one, self.tests) is None]
 
     def run(self, mutants: Sequence[Mutant], budget_seconds: float | None = None) -> None:
-        """Try the open ones of `mutants` until all are tried or the budget is spent.
+        """Try the open ones of `mutants` until all are tried or the budget is spent, the explained ones last.
 
-        Raises what running.py and building.py raise.
+        They take every test each, and the score that a run is judged by leaves them out. Raises what running.py and
+        building.py raise.
         """
-        ahead = self.open(mutants)
+        ahead = sorted(self.open(mutants), key=lambda one: self.explanations.of(one) is not None)
         if ahead:
             deadline = None if budget_seconds is None else time.monotonic() + budget_seconds
             at_the_bench(lambda bench: self._try(bench, ahead, deadline))

@@ -1,8 +1,8 @@
 """Mutation testing of the contracts: changes them in small ways and shows which changes no test notices.
 
-    python scripts/mutate.py run [--budget SECONDS] [--sample N --seed S] [--file UNIT] [--jobs N]
-    python scripts/mutate.py report [--sample N --seed S] [--file UNIT] [--write FILE]
-    python scripts/mutate.py list [--file UNIT]
+    python scripts/mutate.py run [--budget SECONDS] [--sample N --seed S] [--file UNIT ...] [--jobs N]
+    python scripts/mutate.py report [--sample N --seed S] [--file UNIT ...] [--write FILE]
+    python scripts/mutate.py list [--file UNIT ...]
 
 `run` goes on where an earlier one stopped; results are in .build/mutants. It ends with 1 if a survivor is
 unexplained. docs/explanation/mutation-testing.md tells the rest.
@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("action", choices=("run", "report", "list"))
     parser.add_argument("--sample", type=int, metavar="N", help="only N mutants, drawn by the seed")
     parser.add_argument("--seed", metavar="S", help="what draws the sample; else the contracts themselves do")
-    parser.add_argument("--file", metavar="UNIT", help="only mutants of this source unit")
+    parser.add_argument("--file", action="append", metavar="UNIT", help="only mutants of this source unit; repeatable")
     parser.add_argument("--budget", type=float, metavar="SECONDS", help="stop then; the next run goes on")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="compilers beside the tests")
     parser.add_argument("--folder", type=Path, default=ROOT / ".build" / "mutants", help="where results are kept")
@@ -39,8 +39,10 @@ def main(arguments: list[str] | None = None) -> int:
     survey = Survey(
         folder=given.folder, explanations=explanations, jobs=given.jobs, say=lambda line: print(line, flush=True)
     )
-    of_file = [one for one in survey.all if given.file in (None, one.file)]
-    chosen = survey.sample(of_file, given.sample, given.seed)
+    if unknown := sorted(set(given.file or ()) - survey.contracts.sources.keys()):
+        parser.error(f"--file: {', '.join(unknown)} is no source unit")
+    wanted = [one for one in survey.all if given.file is None or one.file in given.file]
+    chosen = survey.sample(wanted, given.sample, given.seed)
     if given.action == "list":
         for one in chosen:
             print(f"{one.id} {one.function}\n  - {one.before}\n  + {one.after}")

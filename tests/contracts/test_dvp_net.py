@@ -5,6 +5,7 @@ from itertools import pairwise
 import pytest
 
 from .cycles import Cycle, NetWorld, Trade, position
+from .hands import confirmed
 from .harness import DAY, NEVER, PAID, Standing, Status, World, packed, sign
 
 AMPLE = 15_000_000
@@ -163,17 +164,17 @@ def test_every_party_is_judged_at_the_lock(world: World, nets: NetWorld, who: in
 
 
 def test_paused_frozen_or_short_nothing_is_locked(world: World, nets: NetWorld) -> None:
-    cycle = ring(nets)
+    cycle, functions = ring(nets), world.token.functions
     giver = cycle.parties[0]
-    world.send(world.token.functions.setPaused(True), world.officer)
+    world.send(functions.setPaused(True), world.officer)
     assert world.refusal(nets.lock_call(cycle), gas=AMPLE)[0] == "SecurityPaused"
-    world.send(world.token.functions.setPaused(False), world.officer)
-    world.send(world.token.functions.setAccountFrozen(giver, True), world.officer)
+    confirmed(world, functions.setPaused(False), world.officer)
+    world.send(functions.setAccountFrozen(giver, True), world.officer)
     assert world.refusal(nets.lock_call(cycle), gas=AMPLE) == ("ERC7943CannotSend", giver.lower())
-    world.send(world.token.functions.setAccountFrozen(giver, False), world.officer)
-    world.send(world.token.functions.setFrozenTokens(giver, 941), world.officer)
+    confirmed(world, functions.setAccountFrozen(giver, False), world.officer)
+    world.send(functions.setFrozenTokens(giver, 941), world.officer)
     assert world.refusal(nets.lock_call(cycle), gas=AMPLE) == ("InsufficientFreeUnits", giver.lower(), 59, 60)
-    world.send(world.token.functions.setFrozenTokens(giver, 940), world.officer)
+    confirmed(world, functions.setFrozenTokens(giver, 940), world.officer)
     nets.lock(cycle)
 
 

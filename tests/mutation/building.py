@@ -22,7 +22,7 @@ from .operators import Node, mutants_of, walk
 
 __all__ = ["Built", "Compilers", "Contracts"]
 
-TESTED = ("contracts", "contracts/libraries")
+TESTED = ("contracts", "contracts/libraries", "contracts/token")
 """Folders whose source units are mutated: interfaces make no code, mocks are not shipped."""
 
 OUTPUTS = ["evm.bytecode.object", "evm.deployedBytecode.object", "evm.deployedBytecode.sourceMap"]

@@ -5,6 +5,7 @@ replaces the earlier one.
 """
 
 import json
+import math
 import tomllib
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -13,10 +14,12 @@ from pathlib import Path
 
 from .mutants import Mutant
 
-__all__ = ["ENDED", "Explained", "Explanations", "Result", "Results", "Summary"]
+__all__ = ["ENDED", "Explained", "Explanations", "Result", "Results", "Summary", "wilson_interval"]
 
 KILLED, SURVIVED, TIMEOUT, EQUIVALENT, COMPILE_ERROR = "killed", "survived", "timeout", "equivalent", "compile-error"
 ENDED = (KILLED, TIMEOUT, SURVIVED, EQUIVALENT, COMPILE_ERROR)
+TWO_SIDED_95 = 1.959964
+"""Standard deviations of a normal distribution about its mean that 95 % lie within."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +166,7 @@ class Summary:
             "unexplained": len(self.unexplained),
             "score_permyriad": self.score_permyriad,
             "score_but_for_explained_permyriad": self.judged_score_permyriad,
+            "score_but_for_explained_interval_permyriad": self.judged_interval_permyriad,
         }
 
     @property
@@ -174,6 +178,22 @@ class Summary:
     def judged_score_permyriad(self) -> int:
         """The same without the explained survivors."""
         return _share(self.killed, self.killed + len(self.unexplained))
+
+    @property
+    def judged_interval_permyriad(self) -> tuple[int, int]:
+        """Where that score of all mutants lies with 95 % confidence, if the tried ones are a fair sample."""
+        return wilson_interval(self.killed, self.killed + len(self.unexplained))
+
+
+def wilson_interval(part: int, whole: int) -> tuple[int, int]:
+    """95 % confidence interval of a share, in hundredths of a per cent, rounded outwards (Wilson 1927)."""
+    if whole == 0:
+        return 0, 10_000
+    share, square = part / whole, TWO_SIDED_95**2
+    middle = share + square / (2 * whole)
+    width = TWO_SIDED_95 * math.sqrt(share * (1 - share) / whole + square / (4 * whole * whole))
+    low, high = ((middle + side) / (1 + square / whole) for side in (-width, width))
+    return max(0, math.floor(10_000 * low)), min(10_000, math.ceil(10_000 * high))
 
 
 def _share(part: int, whole: int) -> int:

@@ -47,11 +47,12 @@ class Survey:
         return [one for one in mutants if self.results.of(one, self.tests) is None]
 
     def run(self, mutants: Sequence[Mutant], budget_seconds: float | None = None) -> None:
-        """Try the open ones of `mutants` until all are tried or the budget is spent.
+        """Try the open ones of `mutants` until all are tried or the budget is spent, the explained ones last.
 
-        Raises what running.py and building.py raise.
+        They take every test each, and the score that a run is judged by leaves them out. Raises what running.py and
+        building.py raise.
         """
-        ahead = self.open(mutants)
+        ahead = sorted(self.open(mutants), key=lambda one: self.explanations.of(one) is not None)
         if ahead:
             deadline = None if budget_seconds is None else time.monotonic() + budget_seconds
             at_the_bench(lambda bench: self._try(bench, ahead, deadline))
@@ -121,6 +122,9 @@ def report(summary: Summary, explanations: Explanations) -> list[str]:
     lines += [f"  {status:<14}{count:>6,}" for status, count in summary.counts.items()]
     lines.append(f"score {_per_cent(summary.score_permyriad)}, {_per_cent(summary.judged_score_permyriad)} but for")
     lines[-1] += f" the {len(summary.explained)} survivors that are explained"
+    if known < summary.mutants:
+        low, high = summary.judged_interval_permyriad
+        lines.append(f"of all, if these are a fair sample: {_per_cent(low)} to {_per_cent(high)} with 95 % confidence")
     sections = {
         "Explained": summary.explained,
         "Explained, and yet killed": summary.killed_though_explained,

@@ -9,7 +9,7 @@ import pytest
 from .building import Contracts
 from .mutants import Edit, Mutant
 from .ordering import Ordering
-from .results import Explanations, Result, Results, Summary
+from .results import Explanations, Result, Results, Summary, wilson_interval
 
 HERE = Path(__file__).parent
 MUTANT = Mutant.of("A.sol", b"one\n  a  < b\nthree\n", "f", Edit(start=9, end=10, text=">", kind="comparison"))
@@ -94,6 +94,28 @@ def test_the_score_counts_what_was_killed_of_what_can_be(tmp_path: Path) -> None
     assert summary.score_permyriad == 5_000
     assert summary.judged_score_permyriad == 6_666
     assert summary.figures()["mutants"] == 7
+
+
+def test_the_interval_is_wilsons() -> None:
+    """Newcombe, Statistics in Medicine 17 (1998), table I: 81 of 263, 15 of 148, 0 of 20, 1 of 29."""
+    for part, whole, low, high in (
+        (81, 263, 2553, 3662), (15, 148, 624, 1605), (0, 20, 0, 1611), (1, 29, 61, 1718),
+    ):  # fmt: skip
+        found = wilson_interval(part, whole)
+        assert low - 1 <= found[0] <= low
+        assert high <= found[1] <= high + 1
+    assert wilson_interval(0, 0) == (0, 10_000)
+    assert wilson_interval(10, 10)[1] == 10_000
+
+
+def test_code_that_a_constructor_creates_is_tested_in_its_creator() -> None:
+    contracts = Contracts()
+    for file in ("contracts/DvPNet.sol", "contracts/libraries/Words.sol"):
+        assert "DvP" in contracts.users(file)
+        assert "SecurityToken" not in contracts.users(file)
+    assert contracts.users("contracts/token/Holdings.sol") == ["SecurityToken"]
+    tried = {mutant.file for mutant in contracts.mutants()}
+    assert tried >= {"contracts/DvPNet.sol", "contracts/libraries/Words.sol", "contracts/token/Holdings.sol"}
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,8 @@ import json, sys
 from pathlib import Path
 from mutation.running import at_the_bench
 
-usual, harmful, dead, sees_it, does_not, answers = *map(json.loads, sys.argv[1:4]), *sys.argv[4:]
+codes, sees_it, does_not, answers = sys.argv[1:]
+usual, harmful, dead = json.loads(Path(codes).read_text())
 
 def use(bench):
     verdicts = [
@@ -66,9 +67,10 @@ def test_verdicts(tmp_path: Path) -> None:
 
     answers = tmp_path / "answers.json"
     # Code that reverts at once: the world cannot be deployed.
-    codes = [json.dumps(dict(one)) for one in (usual, built.bytecode, {"DvP": "0x5f5ffd"})]
+    codes = tmp_path / "codes.json"
+    codes.write_text(json.dumps([dict(one) for one in (usual, built.bytecode, {"DvP": "0x5f5ffd"})]))
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(compiler.REPOSITORY / "tests"), *sys.path])}
-    command = [sys.executable, "-c", PROGRAM, *codes, SEES_IT, DOES_NOT, str(answers)]
+    command = [sys.executable, "-c", PROGRAM, str(codes), SEES_IT, DOES_NOT, str(answers)]
     done = subprocess.run(
         command, env=environment, cwd=compiler.REPOSITORY, capture_output=True, text=True, timeout=240, check=False
     )

@@ -20,9 +20,6 @@ DELIVERS_ALL = """\
             ISecurityToken(net.movements[i].token).settleNet(net.movements[i].positions);
         }
 """
-DELIVERS_ONE = """\
-        ISecurityToken(net.movements[place].token).settleNet(net.movements[place].positions);
-"""
 
 
 @dataclass(frozen=True)
@@ -100,26 +97,6 @@ PLANTED = (
         "a cycle may be split before it had its time",
         "DvP",
         {"DvPNet.sol": ("if (!from.hasPassed()) revert", "if (from == 0) revert")},
-    ),
-    Planted(
-        "anyone gives a security back after the challenge",
-        "DvP",
-        {
-            "DvPNet.sol": (
-                "            if (proof.length == 0) {\n                _state.requireConfirmer();\n",
-                "            if (proof.length == 0) {\n",
-            )
-        },
-    ),
-    Planted(
-        "a token that calls back finds its security not ended",
-        "DvP",
-        {
-            "DvPNet.sol": (
-                "        _takeOff(id, status, place);\n" + DELIVERS_ONE,
-                f"{DELIVERS_ONE}        _takeOff(id, status, place);\n",
-            )
-        },
     ),
     Planted(
         "net positions may be presented that were never locked",

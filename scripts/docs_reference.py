@@ -1,4 +1,3 @@
-# ruff: noqa: E501 (rows of a table in Markdown cannot be broken)
 """Write docs/reference/cli.md from the `lockstep` command itself; --check only compares.
 
 python scripts/docs_reference.py

@@ -39,15 +39,15 @@ def test_a_folder_is_rehearsed_founded_and_only_compared_from_then_on(folder: Ho
     for name in ("deployer", "registrar", "issuer", "operator"):
         if name == "operator":  # the last
             with pytest.raises(InvalidInput, match=f"balance of the {name} {rehearsed[name]}"):
-                installing.found(folder, FIRST_DAY, "http://there", rtgs_url="", real_time=True)
+                installing.found(folder, FIRST_DAY, "http://there", rtgs_url="http://rtgs", real_time=True)
         Deployer(chain.node, key("x"), poll=chain.mine).fund(chain.faucet, rehearsed[name])
-    market = installing.found(folder, FIRST_DAY, "http://there", rtgs_url="", real_time=True)
+    market = installing.found(folder, FIRST_DAY, "http://there", rtgs_url="http://rtgs", real_time=True)
     manifest = read_manifest(folder.manifest())
     assert {one.id: one.address for one in manifest.contracts}.items() <= rehearsed.items()
     assert folder.settings().clock_offset_seconds == 0
 
     before, told = sent(chain), []
-    assert installing.found(folder, FIRST_DAY, "http://there", rtgs_url="", told=told.append) == market
+    assert installing.found(folder, FIRST_DAY, "http://there", rtgs_url="http://rtgs", told=told.append) == market
     assert sent(chain) == before
     assert told == [f"{one.id} at {one.address}, founded before" for one in manifest.contracts]
     with pytest.raises(Misconfigured, match="founded already"):
@@ -69,10 +69,10 @@ def test_a_founded_folder_refuses_another_chain(
     for name, address in installing.rehearse(folder, FIRST_DAY, "http://there")[:4]:
         assert name
         Deployer(chain.node, key("x"), poll=chain.mine).fund(chain.faucet, address)
-    installing.found(folder, FIRST_DAY, "http://there", rtgs_url="", real_time=True)
+    installing.found(folder, FIRST_DAY, "http://there", rtgs_url="http://rtgs", real_time=True)
     monkeypatch.setattr(installing, "Node", lambda _: EmbeddedChain(FakeClock(MORNING)).node)
     with pytest.raises(Misconfigured, match=r"is not as .* was founded: factory/code"):
-        installing.found(folder, FIRST_DAY, "http://elsewhere", rtgs_url="")
+        installing.found(folder, FIRST_DAY, "http://elsewhere", rtgs_url="http://rtgs")
 
 
 def test_a_folder_of_another_market_or_of_something_else_is_refused(folder: Home, tmp_path: Path) -> None:
@@ -80,11 +80,11 @@ def test_a_folder_of_another_market_or_of_something_else_is_refused(folder: Home
     other = tmp_path / "other.toml"
     other.write_text(FIRST_DAY.read_text() + "\n# another\n")
     with pytest.raises(Misconfigured, match="another market was begun in this folder"):
-        installing.found(folder, other, "http://there", rtgs_url="")
+        installing.found(folder, other, "http://there", rtgs_url="http://rtgs")
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "diary.txt").write_text("mine")
     with pytest.raises(Misconfigured, match="is not empty"):
-        installing.found(Home(tmp_path / "full"), FIRST_DAY, "http://there", rtgs_url="")
+        installing.found(Home(tmp_path / "full"), FIRST_DAY, "http://there", rtgs_url="http://rtgs")
 
 
 def test_keys_that_were_half_made_are_made_anew(folder: Home) -> None:

@@ -200,7 +200,7 @@ def messages(connection: Connection, system: Bic, at_most: int, party: str | Non
         (row.received_at, 0, row.number, _line(f"in/{row.number}", row.sender, system, row.received_at, row.data))
         for row in connection.execute(came.order_by(inbox.c.number.desc()).limit(at_most))
     ]
-    went = went.order_by(outbox.c.created_at.desc(), outbox.c.sequence.desc()).limit(at_most)
+    went = went.order_by(outbox.c.created_at.desc(), outbox.c.sequence.desc(), outbox.c.receiver).limit(at_most)
     found += [
         (
             row.created_at,

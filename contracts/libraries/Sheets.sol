@@ -126,6 +126,7 @@ library Sheets {
                 let hash := keccak256(leg, 0xc0)
 
                 security := add(security, 0x20)
+                // Meant as it stands: one bit, at the place of each party, of which there are at most 256.
                 // slither-disable-next-line incorrect-shift
                 mstore(security, or(mload(security), or(shl(byte(0, head), 1), shl(byte(1, head), 1))))
 

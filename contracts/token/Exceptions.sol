@@ -37,6 +37,7 @@ abstract contract Exceptions is Holdings, Roles {
         onlyConfirming(Role.Officer)
         returns (bool)
     {
+        // It ends in the registry's error or answers true, nothing else.
         // slither-disable-next-line unused-return
         registry.judgePair(to, to, _rules);
         if (_accounts[to].account.has(Accounts.FROZEN)) revert ERC7943CannotReceive(to);

@@ -11,6 +11,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
+from lockstep.chain import compiler
+
 from .machine.actions import ACTIONS, Action
 from .machine.planted import PLANTED, Planted, calls_until_found
 from .machine.reading import Layout
@@ -98,3 +100,10 @@ def test_it_finds_what_is_planted(planted: Planted) -> None:
     """The deep test plants them all."""
     calls, found = calls_until_found(planted, MOST_CALLS)
     assert calls <= MOST_CALLS and isinstance(found, Violation)
+
+
+@pytest.mark.parametrize("planted", PLANTED, ids=lambda one: one.name)
+def test_what_is_planted_quotes_its_source(planted: Planted) -> None:
+    """The deep test compiles them all; a quote that went stale shows here."""
+    for file, (text, _) in planted.changes.items():
+        assert (compiler.CONTRACTS / file).read_text().count(text) == 1, f"{file}: {text!r}"

@@ -66,7 +66,12 @@ PLANTED = (
     Planted(
         "a party of a cycle gives more than it signed",
         "DvP",
-        {"libraries/Netting.sol": ("if (net < limit) revert", "if (net + 100 < limit) revert")},
+        {
+            "libraries/Sheets.sol": (
+                "if slt(mload(add(net, offset)), least) { break }",
+                "if slt(add(mload(add(net, offset)), 100), least) { break }",
+            )
+        },
     ),
     Planted(
         "a delivered cycle is not written down",
@@ -105,11 +110,13 @@ PLANTED = (
     ),
     Planted(
         "who trades but moves nothing is not judged",
-        "SecurityToken",
+        "ParticipantRegistry",
         {
-            "SecurityToken.sol": (
-                "if (i % 2 == 0) _judge(party, positions[i + 1 < last ? i + 1 : i].party());",
-                "if (positions[i].net() != 0) _judge(party, positions[i + 1 < last ? i + 1 : i].party());",
+            "ParticipantRegistry.sol": (
+                "            if (!_records[wallet].mayHold(rules)) _refuse(wallet, rules);\n"
+                "        }\n        return true;",
+                "            if (positions[i].net() != 0 && !_records[wallet].mayHold(rules)) _refuse(wallet, rules);\n"
+                "        }\n        return true;",
             )
         },
     ),
@@ -201,11 +208,9 @@ PLANTED = (
             "DvP.sol": (
                 "        slot.pair = pair.write(movement.nonce, Status.Settled, id);\n"
                 "        emit Settled(id);\n"
-                "        ISecurityToken(movement.token)"
-                ".settleEarmark(movement.seller, movement.buyer, movement.quantity);\n",
+                "        movement.token.settleEarmark(movement.seller, movement.buyer, movement.quantity);\n",
                 "        emit Settled(id);\n"
-                "        ISecurityToken(movement.token)"
-                ".settleEarmark(movement.seller, movement.buyer, movement.quantity);\n"
+                "        movement.token.settleEarmark(movement.seller, movement.buyer, movement.quantity);\n"
                 "        slot.pair = pair.write(movement.nonce, Status.Settled, id);\n",
             )
         },

@@ -42,6 +42,7 @@ def cancel(step: Step, message: Message[CancelPayment]) -> None:
         step,
         stored,
         wish.uetr,
+        asked_by=message.sender,
         settlement_id=wish.settlement_id,
         case_id=wish.case_id,
         code=wish.reason_code,

@@ -39,7 +39,7 @@ def transfer(step: Step, message: Message[LiquidityTransfer]) -> None:
     """camt.050: settles at once or not at all; camt.025 says which."""
     body = message.body
     order = Order(
-        uetr=body.uetr or derived_uetr(message.sender, message.message_id),
+        uetr=body.uetr or derived_uetr(step, message.sender, message.message_id),
         kind=Kind.TRANSFER,
         instruction_id=body.instruction_id or message.message_id,
         end_to_end_id=body.end_to_end_id,

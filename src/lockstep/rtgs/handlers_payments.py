@@ -22,7 +22,7 @@ from lockstep.domain.transfer import (
     StatusRequest,
 )
 from lockstep.iso20022 import MESSAGE_TYPES
-from lockstep.rtgs import announcing, entering, payments, queueing, recalls, register
+from lockstep.rtgs import announcing, entering, payments, queueing, recalls, register, rules
 from lockstep.rtgs.database import Step
 from lockstep.rtgs.orders import Kind, Order, Priority
 from lockstep.rtgs.parties import agents, refusal
@@ -30,6 +30,9 @@ from lockstep.rtgs.register import StoredOrder
 
 COMPLETED, REFUSED = "COMP", "REJT"
 """camt.025 StsCd, as this system defines it: done, not done."""
+
+DERIVED_AT_MOST = 1_000
+"""UETRs tried for a message that brings none."""
 
 
 def transfer(step: Step, message: Message[BankTransfer]) -> None:
@@ -74,7 +77,7 @@ def give_back(step: Step, message: Message[PaymentReturn]) -> None:
     """pacs.004: a new payment, from the original's creditor to its debtor."""
     body = message.body
     given = register.by_uetr(step.connection, body.uetr)
-    if given is None:
+    if given is None or not _may_return(step, given, message.sender):
         raise refusal("PaymentUnknown", "TxInf/OrgnlUETR", body.uetr, "the UETR of a payment that is booked")
     first = given.order
     for field, said, known in (
@@ -87,7 +90,7 @@ def give_back(step: Step, message: Message[PaymentReturn]) -> None:
         if said != known:
             raise refusal("PaymentMismatch", field, said, f"as in the original: {known}")
     order = Order(
-        uetr=derived_uetr(message.sender, body.return_id),
+        uetr=derived_uetr(step, message.sender, body.return_id),
         kind=Kind.RETURN,
         instruction_id=body.return_id,
         end_to_end_id=body.original_end_to_end_id,
@@ -119,7 +122,15 @@ def recall(step: Step, message: Message[Recall]) -> None:
         ):
             if said != expected:
                 raise refusal("PaymentMismatch", field, said, f"as in the payment: {expected}")
-    found = recalls.recall(step, known, wish.uetr, settlement_id=None, case_id=wish.case_id, code=wish.reason_code)
+    found = recalls.recall(
+        step,
+        known,
+        wish.uetr,
+        asked_by=message.sender,
+        settlement_id=None,
+        case_id=wish.case_id,
+        code=wish.reason_code,
+    )
     answer = RecallAnswer(
         case_id=wish.case_id,
         uetr=wish.uetr,
@@ -168,6 +179,11 @@ def concerns(step: Step, stored: StoredOrder, party: Bic) -> bool:
     return party in banks or (order.held and party in step.once(agents))
 
 
+def _may_return(step: Step, given: StoredOrder, party: Bic) -> bool:
+    """Whether a party may know of a payment and ask to give it back: the mandate for the amount is judged later."""
+    return concerns(step, given, party) or rules.has_mandate(step.connection, given.order.creditor.number, party)
+
+
 def acknowledge(step: Step, message: Message[object], definition: str, code: str, description: str | None) -> None:
     """camt.025 to the sender."""
     receipt = Receipt(
@@ -179,10 +195,21 @@ def acknowledge(step: Step, message: Message[object], definition: str, code: str
     step.send([message.sender], receipt)
 
 
-def derived_uetr(sender: Bic, name: str) -> Uetr:
-    """A UETR for what has none of its own: the same for the same sender and name."""
-    digest = hashlib.sha256(f"{sender}/{name}".encode()).digest()
-    return Uetr(str(uuid.UUID(bytes=digest[:16], version=4)))
+def derived_uetr(step: Step, sender: Bic, name: str) -> Uetr:
+    """A UETR for what has none of its own: the same for the same sender and name.
+
+    Anybody can compute it, so those that others' payments have already are passed over, which costs each of them
+    a message. Raises Refused(UetrConflict) after `DERIVED_AT_MOST`.
+    """
+    for attempt in range(DERIVED_AT_MOST):
+        subject = f"{sender}/{name}" if attempt == 0 else f"{sender}/{name}/{attempt}"
+        digest = hashlib.sha256(subject.encode()).digest()
+        uetr = Uetr(str(uuid.UUID(bytes=digest[:16], version=4)))
+        known = register.by_uetr(step.connection, uetr)
+        if known is None or known.instructing == sender:
+            return uetr
+    rule = f"one whose first {DERIVED_AT_MOST} UETRs others' payments have not"
+    raise refusal("UetrConflict", "AppHdr/BizMsgIdr", name, rule)
 
 
 def _enter(step: Step, message: Message[object], order: Order) -> None:

@@ -306,7 +306,9 @@ class Operator:
             if known is not None and known.instructing != asked_by:
                 raise refusal("NotAuthorised", "AppHdr/Fr", asked_by, "who instructed the payment")
             settlement_id = None if known is None else known.order.settlement_id
-            found = recalls.recall(step, known, uetr, settlement_id=settlement_id, case_id="desk", code=code)
+            found = recalls.recall(
+                step, known, uetr, asked_by=asked_by, settlement_id=settlement_id, case_id="desk", code=code
+            )
             return found.reason
 
     def offset(self, currency: str) -> int:

@@ -43,7 +43,9 @@ _HELPED = Prepared(
 _TOMBSTONE = Prepared(
     select(endings.c.ended_at).where(endings.c.settlement_id == bindparam("of"), endings.c.ending == "NEVER")
 )
-_BARRED = Prepared(select(barred.c.barred_at).where(barred.c.uetr == bindparam("of")))
+_BARRED = Prepared(
+    select(barred.c.barred_at).where(barred.c.uetr == bindparam("of"), barred.c.instructing == bindparam("to"))
+)
 _END = Prepared(endings.insert())
 _INSERT = Prepared(payments.insert())
 _UPDATE = Prepared(
@@ -194,19 +196,23 @@ def tombstone(connection: Connection, settlement_id: SettlementId) -> datetime |
     return since
 
 
-def barred_since(connection: Connection, uetr: Uetr) -> datetime | None:
-    """Since when a UETR that no payment had come under can never be used, or None."""
-    since: datetime | None = _BARRED.scalar(connection, of=uetr)
+def barred_since(connection: Connection, uetr: Uetr, instructing: Bic) -> datetime | None:
+    """Since when a party can never use a UETR, because it recalled it before its payment came; or None."""
+    since: datetime | None = _BARRED.scalar(connection, of=uetr, to=instructing)
     return since
 
 
-def bar(step: Step, uetr: Uetr, reason_code: str) -> datetime:
-    """Buries a UETR that is not known; since when it is buried."""
-    since = barred_since(step.connection, uetr)
+def bar(step: Step, uetr: Uetr, instructing: Bic, reason_code: str) -> datetime:
+    """Buries a UETR that is not known, for the party that recalls it; since when it is buried.
+
+    Others' payments may still come under it: whoever guesses a UETR must not be able to deny it.
+    """
+    since = barred_since(step.connection, uetr, instructing)
     if since is None:
         since = step.now
         step.books.changes += 1
-        step.connection.execute(barred.insert().values(uetr=uetr, barred_at=since, reason_code=reason_code))
+        row = {"uetr": uetr, "instructing": instructing, "barred_at": since, "reason_code": reason_code}
+        step.connection.execute(barred.insert().values(row))
     return since
 
 

@@ -4,7 +4,7 @@ The codes are ISO 20022 external status reasons (ExternalStatusReason1Code):
 
 | code | here it means |
 |---|---|
-| ED05 | the settlement has ended already, or the UETR was recalled before: it can never be paid |
+| ED05 | the settlement has ended already, or its sender recalled the UETR before: it can never be paid |
 | AC02, AC03 | the debtor's, the creditor's account is unknown, not that bank's, or technical |
 | CURR | the account has another currency |
 | MD01 | no mandate of the debtor is in force for this payee |
@@ -44,7 +44,7 @@ def judge(step: Step, order: Order, instructing: Bic) -> Mapping[str, int] | Rea
     """
     if order.settlement_id and register.tombstone(step.connection, order.settlement_id) is not None:
         return Reason.of("ED05", "RmtInf", f"settlement {order.settlement_id[:16]}…", "has not ended before")
-    if register.barred_since(step.connection, order.uetr) is not None:
+    if register.barred_since(step.connection, order.uetr, instructing) is not None:
         return Reason.of("ED05", "PmtId/UETR", order.uetr, "not recalled before it came")
     found = _accounts(step, order) or _returned(step.connection, order)
     if found:

@@ -12,8 +12,9 @@ from sqlalchemy.engine import Dialect
 
 from lockstep.domain.errors import Misconfigured
 
-VERSION = 2
-"""1 was the ledger of the first day: no priorities, limits, reservations, batches or statements."""
+VERSION = 3
+"""1 was the ledger of the first day: no priorities, limits, reservations, batches or statements. 2 did not
+keep who had recalled a UETR before its payment, and barred it to everybody."""
 
 metadata = MetaData()
 

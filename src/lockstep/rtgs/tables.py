@@ -2,7 +2,8 @@
 
 * `accounts`: posted + credit limit − earmarked is never negative, except on technical accounts.
 * `postings`: one row debits one account and credits another, so debits equal credits by construction.
-* `endings`: a settlement ends once, BOOKED or NEVER; a tombstone is an ending NEVER. `barred` buries a UETR.
+* `endings`: a settlement ends once, BOOKED or NEVER; a tombstone is an ending NEVER. `barred` buries a
+  UETR for the party that recalled it.
 * `payments`: at most one payment that is open or booked per settlement; none booked after its `pay_by`;
   entry (SF1), irrevocability (SF2) and booking (SF3) in that order.
 * `statements`: opening + credits − debits = closing.
@@ -215,10 +216,11 @@ endings = Table(
     Column("reason_code", String(4)),
 )
 
-barred = Table(  # UETRs recalled before any payment came under them
+barred = Table(  # UETRs recalled before a payment came under them: closed to who recalled, and to nobody else
     "barred",
     metadata,
     Column("uetr", String(36), primary_key=True),
+    Column("instructing", String(11), primary_key=True),
     Column("barred_at", Instant, nullable=False),
     Column("reason_code", String(4), nullable=False),
 )

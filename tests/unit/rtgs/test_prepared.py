@@ -35,7 +35,8 @@ def test_a_missing_parameter_is_an_error(world: World) -> None:
 @pytest.mark.parametrize("count", [0, 1, 3])
 def test_what_is_written_is_undone_with_the_step(world: World, count: int) -> None:
     insert, bury = Prepared(barred.insert()), select(barred.c.uetr, barred.c.barred_at)
-    rows = [{"uetr": f"uetr {number}", "barred_at": NOON, "reason_code": "CUST"} for number in range(count)]
+    row = {"instructing": SERVICE, "barred_at": NOON, "reason_code": "CUST"}
+    rows = [row | {"uetr": f"uetr {number}"} for number in range(count)]
     with suppress(ZeroDivisionError), world.rtgs._database.step("given up", NOON) as step:
         insert.run(step.connection, rows)
         assert len(step.connection.execute(bury).all()) == count
@@ -48,7 +49,7 @@ def test_what_is_written_is_undone_with_the_step(world: World, count: int) -> No
 
 
 def test_a_broken_rule_is_sqlalchemys_error(world: World) -> None:
-    row = {"uetr": "twice", "barred_at": NOON, "reason_code": "CUST"}
+    row = {"uetr": "twice", "instructing": SERVICE, "barred_at": NOON, "reason_code": "CUST"}
     with pytest.raises(IntegrityError), world.rtgs._database.step("given up", NOON) as step:
         Prepared(barred.insert()).run(step.connection, [row, row])
 

@@ -175,6 +175,8 @@ def test_a_recall_that_comes_first_buries_the_uetr(world: World) -> None:
     assert banks.desk.recall(uetr(1), asked_by=A.owner) is None
     assert banks.pay(1, A, B, 10) is REJECTED
     assert banks.stored(1).reason_code == "ED05"
+    banks.desk.recall(uetr(3), asked_by=A.owner)
+    assert world.say(payment(3, uetr=uetr(3))) == ["HELD"], "who recalls, recalls its own"
     buried = payment(uetr=uetr(2))
     banks.desk.recall(uetr(2), asked_by=SERVICE)
     assert world.say(buried) == ["REJECTED"]

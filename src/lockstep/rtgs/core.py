@@ -122,9 +122,9 @@ class Rtgs:
 
     def _handle(self, data: bytes, sender: Bic) -> list[bytes]:
         message = self._read(data, sender)
-        now = self._database.now()
-        self._catch_up(now)
+        now, _ = self._catch_up()
         with self._database.step("message", now, sender, reads_once=True) as step:
+            self._overtaken(step, now)
             return self._take(step, message, data)
 
     def handle_all(self, mail: Sequence[tuple[bytes, Bic]]) -> list[list[bytes] | Refused | InvalidInput]:
@@ -135,10 +135,10 @@ class Rtgs:
         if not self.faults.idle:
             return [self._alone(data, sender) for data, sender in mail]
         found: list[list[bytes] | Refused | InvalidInput] = []
-        now = self._database.now()
-        self._catch_up(now)
+        now, _ = self._catch_up()
         try:
             with self._database.step("messages", now, reads_once=True) as step:
+                self._overtaken(step, now)
                 for data, sender in mail:
                     step.sender, step.answers = sender, []
                     changes = step.books.changes
@@ -170,8 +170,7 @@ class Rtgs:
         """Does what time has made due: rejects what was not booked by its `pay_by`, follows the timetable,
         serves what may be settled from now on, and offsets the queues. How many payments were rejected late.
         """
-        now = self._database.now()
-        expired = self._catch_up(now)
+        now, expired = self._catch_up()
         with self._database.reading() as connection:
             waits = register.anything_queued(connection)
         if waits:
@@ -199,23 +198,40 @@ class Rtgs:
         """Lets go of the database."""
         self._database.close()
 
-    def _catch_up(self, now: datetime) -> int:
+    def _catch_up(self) -> tuple[datetime, int]:
         """What must be so before anything is done at this instant; how many payments ran out."""
         with self._database.reading() as connection:
+            now = self._database.now_by(connection)
             late = register.anything_late(connection, now)
             due = business_day.due(connection, now) is not None
         expired = 0
         if late:
             with self._database.step("payments-expired", now) as step:
-                run_out = register.still_open(step.connection, due_before=now)
-                reason = Reason.of("TM01", "SttlmTmReq/RjctTm", f"not booked before {now.isoformat()}", "inclusive")
-                payments.never(step, run_out, PaymentState.REJECTED, reason)
-                expired = len(run_out)
+                expired = self._expire(step)
         if due:
             with self._database.step("timetable-followed", now) as step:
                 business_day.follow(step)
-        self.faults.take_due(lambda step, data, sender: self._take(step, self._read(data, sender), data), now)
-        return expired
+        self.faults.take_due(lambda step, data, sender: self._take_late(step, data, sender, now), now)
+        return now, expired
+
+    @staticmethod
+    def _expire(step: Step) -> int:
+        """Rejects what was not booked by its `pay_by`; how many payments."""
+        run_out = register.still_open(step.connection, due_before=step.now)
+        reason = Reason.of("TM01", "SttlmTmReq/RjctTm", f"not booked before {step.now.isoformat()}", "inclusive")
+        payments.never(step, run_out, PaymentState.REJECTED, reason)
+        return len(run_out)
+
+    def _overtaken(self, step: Step, caught_up: datetime) -> None:
+        """Catches up anew, within a step whose turn came later than it was asked for, after other processes'."""
+        if step.now > caught_up:
+            self._expire(step)
+            business_day.follow(step)
+            step.answers.clear()  # in the sender's mailbox, but no answers to what it says now
+
+    def _take_late(self, step: Step, data: bytes, sender: Bic, caught_up: datetime) -> None:
+        self._overtaken(step, caught_up)
+        self._take(step, self._read(data, sender), data)
 
     def _read(self, data: bytes, sender: Bic) -> Message[Body]:
         message = read(data)

@@ -27,6 +27,9 @@ BUSY_TIMEOUT_MILLISECONDS = 10_000
 Asked = ParamSpec("Asked")
 Found = TypeVar("Found")
 
+_CLOCK = Prepared(select(settings.c.clock_offset, settings.c.clock_stands))
+_TURN = Prepared(select(settings.c.clock_offset, settings.c.clock_stands).with_for_update())
+"""The clock's settings, and on PostgreSQL the lock by which steps follow one another."""
 _LAST_PAYMENT = Prepared(select(func.max(payments.c.number), func.max(payments.c.position)))
 _LAST_MAIL = Prepared(select(func.max(outbox.c.sequence)).where(outbox.c.receiver == bindparam("to")))
 _LAST_REPORT = Prepared(
@@ -174,35 +177,38 @@ class Database:
         self.errors = 0
         """How often the database failed since then."""
         try:
-            schema.found(self._engine, self._engine.url.render_as_string())
+            stored = schema.found(self._engine, self._engine.url.render_as_string(), bic)
         except OperationalError as error:
             self.close()
             raise Misconfigured(f"{self._engine.url.render_as_string()}: {_first_line(error)}") from error
         except Misconfigured:
             self.close()
             raise
-        with self._engine.begin() as connection:
-            stored = connection.scalar(select(settings.c.bic))
-            if stored is None:
-                connection.execute(
-                    settings.insert().values(one=1, version=schema.VERSION, bic=bic, quorum=3, clock_offset=0)
-                )
-            row = connection.execute(select(settings.c.clock_offset, settings.c.clock_stands)).one()
-            self.clock.set(row.clock_offset, row.clock_stands)
-        if stored not in (None, bic):
+        if stored != bic:
             self.close()
             raise Misconfigured(f"{self._engine.url.render_as_string()} belongs to the RTGS {stored}, not {bic}")
+        with self.reading() as connection:
+            self.now_by(connection)
 
     def now(self) -> datetime:
-        """The business clock's instant, in UTC and whole seconds (rounded down)."""
+        """The business clock's instant, in UTC and whole seconds (rounded down), as it was last known to be set."""
+        return self.clock.now()
+
+    def now_by(self, connection: Connection, clock: Prepared = _CLOCK) -> datetime:
+        """The same, as the clock is set now: another process may have set it."""
+        (found,) = clock.all(connection)
+        self.clock.set(*found)
         return self.clock.now()
 
     @contextmanager
     def step(self, name: str, now: datetime, sender: Bic | None = None, *, reads_once: bool = False) -> Iterator[Step]:
-        """A writing transaction; the crash hook hears of it once it is durable."""
+        """A writing transaction; the crash hook hears of it once it is durable.
+
+        Its instant is that of its turn, which may come later than `now`, after other processes' steps: what is
+        booked later never bears an earlier time.
+        """
         with self._counting(), self._engine.begin() as connection:
-            if connection.dialect.name != "sqlite":  # there BEGIN IMMEDIATE lets one in at a time
-                connection.execute(select(settings.c.one).with_for_update())
+            now = max(now, self.now_by(connection, _TURN))  # on SQLite BEGIN IMMEDIATE lets one in at a time
             step = Step(connection=connection, bic=self.bic, now=now, name=name, sender=sender, reads_once=reads_once)
             yield step
             step.flush()
@@ -235,13 +241,18 @@ class Database:
 def _open(url: str) -> Engine:
     in_memory = url in ("sqlite://", "sqlite:///:memory:")
     try:
-        engine = create_engine(url, poolclass=StaticPool) if in_memory else create_engine(url)
+        engine = create_engine(url, poolclass=StaticPool) if in_memory else create_engine(url, **_one_by_one(url))
     except (ArgumentError, ImportError) as error:  # the URL may hold a password: it is not told
         raise Misconfigured(f"the RTGS's database URL: {_first_line(error)}") from None
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _sqlite_connect)
         event.listen(engine, "begin", _sqlite_begin)
     return engine
+
+
+def _one_by_one(url: str) -> dict[str, str]:
+    """A step must see what was committed while it waited for its turn, whatever the server's default is."""
+    return {} if url.startswith("sqlite") else {"isolation_level": "READ COMMITTED"}
 
 
 def _first_line(error: Exception) -> str:

@@ -63,12 +63,14 @@ def take_due(database: Database, take: Take, now: datetime) -> int:
         sender = Bic(row.sender)
         try:
             with database.step("message", now, sender) as step:
-                take(step, row.data, sender)
-                _done(step, row.number, "taken")
+                if _waits(step, row.number):
+                    take(step, row.data, sender)
+                    _done(step, row.number, "taken")
         except (Refused, InvalidInput) as error:
             with database.step("message-refused", now, sender) as step:
-                step.send([sender], rejection_of(row.data, error, now))
-                _done(step, row.number, error.name if isinstance(error, Refused) else "InvalidMessage")
+                if _waits(step, row.number):
+                    step.send([sender], rejection_of(row.data, error, step.now))
+                    _done(step, row.number, error.name if isinstance(error, Refused) else "InvalidMessage")
 
 
 def _hold(step: Step, chosen: list[Chosen], data: bytes, sender: Bic, shape: Shape) -> bool:
@@ -148,6 +150,12 @@ def _pass(database: Database, shape: Shape) -> None:
         for row in step.connection.execute(select(arrivals).where(waits)).all():
             values = {"behind": row.behind - 1} | ({"due_at": min(row.due_at, step.now)} if row.behind == 1 else {})
             step.connection.execute(arrivals.update().where(arrivals.c.number == row.number).values(values))
+
+
+def _waits(step: Step, number: int) -> bool:
+    """Whether a message waits still: another process may have taken it meanwhile."""
+    query = select(arrivals.c.number).where(arrivals.c.number == number, arrivals.c.done_at.is_(None))
+    return step.connection.execute(query).first() is not None
 
 
 def _done(step: Step, number: int, result: str) -> None:

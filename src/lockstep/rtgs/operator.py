@@ -186,16 +186,11 @@ class Operator:
 
         Raises InvalidInput for an instant before the present one. What has become due, the next tick does.
         """
-        now = self._database.now()
-        offset, stands = self._database.clock.settings_for(instant, running=running, not_before=now)
-        with self._database.step("clock-set", now) as step:
-            step.connection.execute(settings.update().values(clock_offset=offset, clock_stands=stands))
-        self._database.clock.set(offset, stands)
+        self._set_clock(lambda _: instant, running=running)
 
     def advance_clock(self, by: timedelta) -> None:
         """Business time goes so much ahead, and stands still or runs as before."""
-        running = self._database.clock.stands is None
-        self.set_clock(self._database.now() + by, running=running)
+        self._set_clock(lambda now: now + by, running=None)
 
     def now(self) -> datetime:
         """Business time."""
@@ -326,6 +321,14 @@ class Operator:
         """Since this process opened the books: messages put into mailboxes, by definition, and the database's
         failures."""
         return self._database.sent, self._database.errors
+
+    def _set_clock(self, to: Callable[[datetime], datetime], *, running: bool | None) -> None:
+        clock = self._database.clock
+        with self._step("clock-set") as step:
+            runs = clock.stands is None if running is None else running
+            offset, stands = clock.settings_for(to(step.now), running=runs, not_before=step.now)
+            step.connection.execute(settings.update().values(clock_offset=offset, clock_stands=stands))
+        clock.set(offset, stands)
 
     def _step(self, name: str) -> AbstractContextManager[Step]:
         return self._database.step(name, self._database.now())

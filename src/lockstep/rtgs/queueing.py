@@ -4,7 +4,8 @@
   class passes them.
 * Normal is FIFO with bypass: a payment that finds its money goes, even if an earlier normal one waits.
 * A payment before its `not_before` is not in the queue, and neither blocks nor goes.
-* A batch waits outside the queues of those who pay into it: it goes as soon as all of them can.
+* A batch waits outside the queues of those who pay into it: once its `not_before` is there, it goes as
+  soon as all of them can.
 """
 
 from datetime import datetime
@@ -23,12 +24,13 @@ from lockstep.rtgs.register import StoredOrder
 from lockstep.rtgs.tables import batch_legs, payments
 
 _IN_TIME = or_(payments.c.pay_by.is_(None), payments.c.pay_by >= bindparam("now"))
+_BEGUN = or_(payments.c.not_before.is_(None), payments.c.not_before <= bindparam("now"))
 _QUEUED = (
     payments.c.state == PaymentState.PENDING.name,
     payments.c.debtor_account == bindparam("account"),
     payments.c.kind != Kind.BATCH.value,
     _IN_TIME,
-    or_(payments.c.not_before.is_(None), payments.c.not_before <= bindparam("now")),
+    _BEGUN,
 )
 _WAITING = Prepared(
     select(payments)
@@ -44,6 +46,7 @@ _BATCHES = Prepared(
             select(batch_legs.c.uetr).where(batch_legs.c.account == bindparam("account"), batch_legs.c.debit)
         ),
         _IN_TIME,
+        _BEGUN,
     )
     .order_by(payments.c.number)
 )
@@ -59,11 +62,11 @@ def waiting(step: Step, account: str, *, at_most: int | None = None) -> list[Sto
 
 
 def begun(step: Step) -> list[str]:
-    """The accounts with a payment in their queue that was not to settle before some instant."""
-    query = select(payments.c.debtor_account).where(
-        payments.c.state == PaymentState.PENDING.name, payments.c.not_before <= step.now
-    )
-    return list(step.connection.scalars(query.distinct()))
+    """The accounts that wait to pay what was not to settle before some instant, now past; of batches too."""
+    begun = (payments.c.state == PaymentState.PENDING.name, payments.c.not_before <= step.now)
+    paying = select(batch_legs.c.account).join(payments).where(*begun, batch_legs.c.debit)
+    query = select(payments.c.debtor_account).where(*begun, payments.c.kind != Kind.BATCH.value).union(paying)
+    return list(step.connection.scalars(query))
 
 
 def batches_of(step: Step, account: str) -> list[StoredOrder]:

@@ -7,14 +7,18 @@ stands in it is money, and nobody guesses at its meaning.
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import DDL, BigInteger, Connection, Engine, MetaData, Table, TypeDecorator, event, inspect, text
+from sqlalchemy import DDL, BigInteger, Connection, Engine, MetaData, Table, TypeDecorator, event, inspect, select, text
 from sqlalchemy.engine import Dialect
 
 from lockstep.domain.errors import Misconfigured
+from lockstep.domain.identifiers import Bic
 
 VERSION = 3
 """1 was the ledger of the first day: no priorities, limits, reservations, batches or statements. 2 did not
 keep who had recalled a UETR before its payment, and barred it to everybody."""
+
+_FOUNDING = 0x52544753
+"""The advisory lock of PostgreSQL that founders take."""
 
 metadata = MetaData()
 
@@ -59,9 +63,14 @@ def only_grows(*tables: Table) -> None:
         event.listen(table, "after_create", _ddl(emptied, "postgresql"))
 
 
-def found(engine: Engine, url: str) -> None:
-    """Creates what is missing in an empty database. Raises Misconfigured for one of another version."""
+def found(engine: Engine, url: str, bic: Bic) -> Bic:
+    """Creates what is missing in an empty database, which is this BIC's from then on; whose it is.
+
+    Of several processes that found one at the same time, one does. Raises Misconfigured for one of another version.
+    """
     with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text(f"SELECT pg_advisory_xact_lock({_FOUNDING})"))
         present = _version(connection)
         if present is not None and present != VERSION:
             raise Misconfigured(
@@ -69,6 +78,12 @@ def found(engine: Engine, url: str) -> None:
                 "found a new database, or run the version that founded this one"
             )
         metadata.create_all(connection)
+        settings = metadata.tables["settings"]
+        owner = connection.scalar(select(settings.c.bic))
+        if owner is None:
+            row = {"one": 1, "version": VERSION, "bic": bic, "quorum": 3, "clock_offset": 0}
+            connection.execute(settings.insert().values(row))
+        return Bic(owner or bic)
 
 
 def _version(connection: Connection) -> int | None:

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 from banks import BOOKED, CANCELLED, HELD, PENDING, REJECTED, URGENT, A, B, Banks, C, D, order, uetr
-from rtgs_world import AGENTS, PAY_BY, SERVICE, World, euro, payment, settlement
+from rtgs_world import AGENTS, NOON, PAY_BY, SERVICE, World, euro, payment, settlement
 
 from lockstep.domain.errors import InvalidInput, Refused
 from lockstep.domain.payment import Release
@@ -189,3 +189,15 @@ def test_only_who_instructed_recalls(world: World) -> None:
     with pytest.raises(Refused, match="NotAuthorised"):
         banks.desk.recall(uetr(1), asked_by=B.owner)
     assert banks.stored(1).state is PENDING
+
+
+def test_a_batch_waits_for_its_time(world: World) -> None:
+    """Money that comes earlier does not let it go, and its time alone does."""
+    banks, begins = Banks(world, A=10), NOON + timedelta(hours=1)
+    banks.mandate(A)
+    assert banks.batch(1, (A, -10), (B, 10), not_before=begins).state is PENDING
+    banks.fund(A, 5)
+    assert (banks.stored(1).state, banks.posted(A, B)) == (PENDING, [15, 0])
+    world.clock.instant = begins
+    world.rtgs.tick()
+    assert (banks.stored(1).state, banks.posted(A, B)) == (BOOKED, [5, 10])

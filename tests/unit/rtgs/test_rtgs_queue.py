@@ -20,7 +20,7 @@ from banks import (
     order,
     uetr,
 )
-from rtgs_world import NOON, PAY_BY, World, euro
+from rtgs_world import NOON, PAY_BY, SERVICE, World, euro, settlement
 
 from lockstep.domain.errors import InvalidInput, Refused
 from lockstep.rtgs import Kind, Priority
@@ -117,6 +117,36 @@ def test_an_earmark_that_ends_gives_its_reservation_back(world: World) -> None:
     world.clock.instant = PAY_BY + timedelta(seconds=1)
     assert world.rtgs.tick() == 1
     assert (banks.account(A).reserved_high, banks.account(A).earmarked) == (60, 0)
+
+
+@pytest.mark.parametrize("anew", [0, 20, 60])
+def test_a_reservation_set_anew_gets_nothing_back(world: World, anew: int) -> None:
+    """The owner's newest word counts: what it lets go of, no earmark of before keeps for it."""
+    banks = Banks(world, A=200)
+    for priority in (HIGH, URGENT):
+        banks.desk.reserve(A.number, priority, euro(60))
+    for number, priority in ((1, HIGH), (2, URGENT)):
+        given = _of(held(number, A, B, 50, PAY_BY))
+        assert banks.submit(order(number, A, B, 50, **given, priority=priority)) is HELD
+    banks.desk.reserve(A.number, HIGH, euro(anew))
+    banks.desk.reserve(A.number, URGENT, euro(99), standing=True)  # of later days
+    world.clock.instant = PAY_BY + timedelta(seconds=1)
+    assert world.rtgs.tick() == 2
+    account = banks.account(A)
+    assert (account.reserved_high, account.reserved_urgent, account.earmarked) == (anew, 60, 0)
+
+
+def test_an_urgent_reservation_set_anew_gets_nothing_back_of_a_batch(world: World) -> None:
+    banks = Banks(world, A=100)
+    banks.mandate(A)
+    banks.desk.reserve(A.number, URGENT, euro(60))
+    terms = {"held": True, "settlement_id": settlement(1), "salt": "0" * 32, "pay_by": PAY_BY}
+    assert banks.batch(1, (A, -50), (B, 50), **terms).state is HELD
+    banks.desk.reserve(A.number, HIGH, euro(5))
+    banks.desk.reserve(A.number, URGENT, euro(30))
+    assert banks.desk.recall(uetr(1), asked_by=SERVICE) is None
+    account = banks.account(A)
+    assert (account.reserved_high, account.reserved_urgent, account.earmarked) == (5, 30, 0)
 
 
 def _of(given: object) -> dict[str, object]:

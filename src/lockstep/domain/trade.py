@@ -121,6 +121,8 @@ class Trade:
     """A lapsed order's nonce: the next order takes it too, so that at most one of them can be locked."""
     cash_attempt: int = 1
     """Counts up where the RTGS has our message id or UETR under other content."""
+    cash_secret: str | None = None
+    """The service's alone: all its payment's ids but the first derive from it, so that nobody spends them."""
     seller_signature: bytes | None = None
     buyer_signature: bytes | None = None
     cancel_asked: frozenset[Side] = frozenset()

@@ -99,9 +99,15 @@ def _matched(
         quantity=deliver.instruction.quantity,
         cash=deliver.instruction.cash,
         settlement_date=deliver.instruction.settlement_date,
-        salt=_salt(salt_key, deliver, receive),
+        salt=_drawn(salt_key, _pair(deliver, receive)),
     )
-    trade = Trade(trade_id=terms.trade_id, terms=terms, state=TradeState.MATCHED, matched_at=now)
+    trade = Trade(
+        trade_id=terms.trade_id,
+        terms=terms,
+        state=TradeState.MATCHED,
+        matched_at=now,
+        cash_secret=_drawn(salt_key, b"cash ids\0" + _pair(deliver, receive)),
+    )
     facts = {
         "deliverer_reference": terms.deliverer_reference,
         "receiver_reference": terms.receiver_reference,
@@ -119,14 +125,17 @@ def _matched(
     )
 
 
-def _salt(salt_key: bytes, deliver: StoredInstruction, receive: StoredInstruction) -> str:
+def _drawn(salt_key: bytes, about: bytes) -> str:
     """128 bits that nobody can guess without the service's key, and that a rebuild finds again.
 
     The same two instructions always make the same trade: handed in anew after the records were lost,
     they meet what became of it on the ledgers.
     """
-    about = "\n".join((*deliver.key, *receive.key)).encode()
     return hmac.new(salt_key, about, hashlib.sha256).hexdigest()[:32]
+
+
+def _pair(deliver: StoredInstruction, receive: StoredInstruction) -> bytes:
+    return "\n".join((*deliver.key, *receive.key)).encode()
 
 
 def _still_waiting(

@@ -44,10 +44,13 @@ def order_for(trade: Trade, market: Market, *, epoch: int, nonce: int, now: int)
 
 
 def _subject(trade: Trade) -> str:
-    """What the cash leg's ids derive from. After the first attempt also from the salt: whoever spent the
-    first ids could compute them from the chain, but not these.
+    """What the cash leg's ids derive from. After the first attempt also from a secret of the service: whoever
+    spent the first ids could compute them from the chain, but not these. The salt would not do, as both parties
+    know it, and the one that gains by a trade's end could spend them all.
     """
-    return str(trade.settlement_id) if trade.cash_attempt == 1 else f"{trade.settlement_id}/{trade.terms.salt}"
+    if trade.cash_attempt == 1:
+        return str(trade.settlement_id)
+    return f"{trade.settlement_id}/{trade.cash_secret or trade.terms.salt}"  # a trade of an earlier version has none
 
 
 def payment_uetr(trade: Trade) -> Uetr:

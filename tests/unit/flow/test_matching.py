@@ -16,6 +16,7 @@ from lockstep.domain.instruction import AdviceStatus, Instruction, QuantityType,
 from lockstep.domain.money import Money, Quantity
 from lockstep.domain.trade import TradeState
 from lockstep.flow.matching import match
+from lockstep.iso20022 import write
 from lockstep.ports import Change, StoredInstruction
 from lockstep.testing.fakes import DAY, SALT_KEY, example_instruction
 
@@ -55,6 +56,8 @@ def test_match() -> None:
     assert trade.terms.cash == DELIVER.cash, "the deliverer's amount settles"
     about = b"\n".join(part.encode() for one in (first, second) for part in one.key)
     assert trade.terms.salt == hmac.digest(SALT_KEY, about, "sha256").hex()[:32]
+    secret = hmac.digest(SALT_KEY, b"cash ids\0" + about, "sha256").hex()[:32]
+    assert trade.cash_secret == secret
     assert trade.trade_id == trade.terms.trade_id
     assert [one.status for one in change.instructions] == ["MATCHED", "MATCHED"]
     assert {one.trade_id for one in change.instructions} == {trade.trade_id}
@@ -62,6 +65,7 @@ def test_match() -> None:
     assert (entry.kind, entry.subject) == ("matched", trade.trade_id)
     assert (entry.facts["cash"], entry.facts["receiver_cash"]) == ("990.00 EUR", "991.00 EUR")
     for message, instruction in zip(change.outgoing, (DELIVER, RECEIVE), strict=True):
+        assert secret.encode() not in write(message), "told to nobody"
         body = message.body
         assert isinstance(body, StatusAdvice)
         assert (body.status, body.trade_id, body.salt) == (AdviceStatus.MATCHED, trade.trade_id, trade.terms.salt)

@@ -713,7 +713,7 @@ def test_an_id_that_somebody_spent_is_replaced(bench: Bench, name: str, taken: i
     bench.run()
     assert bench.trade.state is TradeState.SETTLED and bench.trade.cash_attempt > 1
     ((settlement, paid, _),) = bench.rtgs.booked
-    subject = f"{settlement}/{bench.trade.terms.salt}"  # nobody who sees the chain alone can compute the next
+    subject = f"{settlement}/{bench.trade.cash_secret}"  # nobody who sees the chain, or knows the salt, can compute it
     assert paid.uetr == derive_uetr(subject, bench.trade.cash_attempt)
     assert "cash id taken" in bench.kinds() and bench.told("CASH") == 0
 

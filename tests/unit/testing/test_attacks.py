@@ -19,10 +19,13 @@ from lockstep.chain.ledger import read as read_view
 from lockstep.domain.errors import Refused
 from lockstep.domain.identifiers import SettlementId, derive_message_id, derive_uetr
 from lockstep.domain.instruction import CancellationAdvice, Side
+from lockstep.domain.message import Message
 from lockstep.domain.order import AssetStatus, AssetView
+from lockstep.domain.payment import CashAccount
 from lockstep.domain.trade import TradeState
+from lockstep.domain.transfer import BankTransfer, Original, Recall
 from lockstep.flow.stepping import CASH_ATTEMPTS_AT_MOST
-from lockstep.iso20022 import read
+from lockstep.iso20022 import read, write
 from lockstep.signing import settlement_id
 from lockstep.testing.fakes import key
 
@@ -283,6 +286,40 @@ def test_all_ids_spent_on_junk_leave_the_lock_its_exit(town: Town) -> None:
             spent = derive_message_id(town.market.service, settlement, what, attempt)
             town.say(town.cancellation(junk), spent)
     town.end_of_day()
+    assert town.violations() == {}
+
+
+@pytest.mark.parametrize("how", ["buries them", "pays under them"])
+def test_a_bank_that_knows_the_salt_stops_no_settlement(town: Town, how: str) -> None:
+    """The seller could else keep its units for nothing once their price has gone up."""
+    trade, day = town.locked(), town.file.business_day
+    subjects = [str(trade.settlement_id), f"{trade.settlement_id}/{trade.terms.salt}"]
+    uetrs = [derive_uetr(one, attempt) for one in subjects for attempt in range(1, CASH_ATTEMPTS_AT_MOST + 1)]
+    for number, uetr in enumerate(uetrs):
+        paid = BankTransfer(
+            uetr=uetr,
+            instruction_id=f"I{number}",
+            end_to_end_id="E",
+            amount=euro(1),
+            settlement_date=day,
+            debtor=town.account(SELLER),
+            creditor=CashAccount(owner=THIEF, number="NOSUCH"),  # refused, and free of charge
+        )
+        original = Original(message_id="M", definition="pacs.009.001.08")
+        buried = Recall(
+            case_id="C", uetr=uetr, original=original, original_amount=euro(1), original_settlement_date=day
+        )
+        message = Message(
+            sender=SELLER,
+            receiver=town.market.rtgs,
+            message_id=f"S{number}",
+            created=town.clock.now(),
+            body=buried if how == "buries them" else paid,
+        )
+        town.rtgs.handle(write(message), SELLER)
+    town.end_of_day()
+    assert town.trade.state is TradeState.SETTLED
+    assert town.trade.cash_attempt == (1 if how == "buries them" else 2)
     assert town.violations() == {}
 
 

@@ -106,6 +106,20 @@ def due(connection: Connection, now: datetime) -> Callable[[Step], object] | Non
     return None
 
 
+def expire(step: Step) -> int:
+    """Rejects what was not booked by its `pay_by`; how many payments."""
+    run_out = register.still_open(step.connection, due_before=step.now)
+    reason = Reason.of("TM01", "SttlmTmReq/RjctTm", f"not booked before {step.now.isoformat()}", "inclusive")
+    payments.never(step, run_out, PaymentState.REJECTED, reason)
+    return len(run_out)
+
+
+def catch_up(step: Step) -> None:
+    """Does what time has made due, before anything else moves money at this instant."""
+    expire(step)
+    follow(step)
+
+
 def follow(step: Step) -> None:
     """Does what the timetable wants done at this instant."""
     for _ in range(MOST_CHANGES):

@@ -34,7 +34,7 @@ from lockstep.domain.errors import InvalidInput, Refused
 from lockstep.domain.identifiers import Bic, bic
 from lockstep.domain.liquidity import DeleteReservation, LiquidityTransfer, ModifyReservation, ReservationQuery
 from lockstep.domain.message import Message
-from lockstep.domain.payment import CancelPayment, Payment, PaymentState, Release
+from lockstep.domain.payment import CancelPayment, Payment, Release
 from lockstep.domain.statement import StatementRequest, TransactionQuery
 from lockstep.domain.transfer import (
     BankTransfer,
@@ -63,7 +63,6 @@ from lockstep.rtgs.faults_desk import FaultDesk
 from lockstep.rtgs.operator import Operator
 from lockstep.rtgs.parties import Role, refusal
 from lockstep.rtgs.prepared import Prepared
-from lockstep.rtgs.register import Reason
 from lockstep.rtgs.tables import outbox
 
 LARGEST_PAGE = 1000
@@ -207,26 +206,17 @@ class Rtgs:
         expired = 0
         if late:
             with self._database.step("payments-expired", now) as step:
-                expired = self._expire(step)
+                expired = business_day.expire(step)
         if due:
             with self._database.step("timetable-followed", now) as step:
                 business_day.follow(step)
         self.faults.take_due(lambda step, data, sender: self._take_late(step, data, sender, now), now)
         return now, expired
 
-    @staticmethod
-    def _expire(step: Step) -> int:
-        """Rejects what was not booked by its `pay_by`; how many payments."""
-        run_out = register.still_open(step.connection, due_before=step.now)
-        reason = Reason.of("TM01", "SttlmTmReq/RjctTm", f"not booked before {step.now.isoformat()}", "inclusive")
-        payments.never(step, run_out, PaymentState.REJECTED, reason)
-        return len(run_out)
-
     def _overtaken(self, step: Step, caught_up: datetime) -> None:
         """Catches up anew, within a step whose turn came later than it was asked for, after other processes'."""
         if step.now > caught_up:
-            self._expire(step)
-            business_day.follow(step)
+            business_day.catch_up(step)
             step.answers.clear()  # in the sender's mailbox, but no answers to what it says now
 
     def _take_late(self, step: Step, data: bytes, sender: Bic, caught_up: datetime) -> None:

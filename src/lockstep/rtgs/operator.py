@@ -5,8 +5,8 @@ Every act may be repeated: the same again changes nothing, the same id with othe
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from datetime import date, datetime, timedelta
 from typing import TypeVar
 
@@ -73,7 +73,7 @@ class Operator:
         """How many agents must release a payment. What has enough releases by it is booked at once."""
         if agents < 1:
             raise InvalidInput("quorum", agents, "at least 1")
-        with self._step("quorum-set") as step:
+        with self._moving("quorum-set") as step:
             step.connection.execute(settings.update().values(quorum=agents))
             for stored in register.still_open(step.connection):
                 pay_by = stored.order.pay_by
@@ -102,7 +102,7 @@ class Operator:
         if not _REFERENCE.fullmatch(reference):
             raise InvalidInput("reference", reference, "1 to 100 visible ASCII characters")
         full_reference = f"funding/{reference}"
-        with self._step("account-funded") as step:
+        with self._moving("account-funded") as step:
             self._same_currency(step, account, amount, "amount")
             central = ledger.central_account(amount.currency)
             known = step.connection.execute(select(postings).where(postings.c.reference == full_reference)).first()
@@ -247,7 +247,7 @@ class Operator:
 
         Raises as `entering.enter`.
         """
-        with self._step("order-submitted") as step:
+        with self._moving("order-submitted") as step:
             taken = entering.enter(step, order, instructing=instructing, message_id=message_id)
             known = taken or register.by_uetr(step.connection, order.uetr)
         assert known is not None
@@ -260,33 +260,33 @@ class Operator:
 
     def set_credit_limit(self, account: str, amount: Money) -> None:
         """How far below zero an account may go within a day. Raises Refused(LimitInUse) for less than is used."""
-        with self._step("credit-limit-set") as step:
+        with self._moving("credit-limit-set") as step:
             self._same_currency(step, account, amount, "credit_limit")
             liquidity.set_credit_limit(step, account, amount.amount)
 
     def reserve(self, account: str, priority: Priority, amount: Money, *, standing: bool = False) -> None:
         """Keeps money for urgent or high payments, today or (`standing`) from the next day on."""
-        with self._step("liquidity-reserved") as step:
+        with self._moving("liquidity-reserved") as step:
             self._same_currency(step, account, amount, "Amt")
             liquidity.reserve(step, account, priority, amount.amount, standing=standing)
 
     def set_limit(self, account: str, counterparty: str | None, amount: Money | None) -> None:
         """Limits normal payments to one counterparty's account or (None) to all others; None takes it back."""
-        with self._step("limit-set") as step:
+        with self._moving("limit-set") as step:
             if amount is not None:
                 self._same_currency(step, account, amount, "limit")
             liquidity.set_limit(step, account, counterparty, None if amount is None else amount.amount)
 
     def set_priority(self, uetr: Uetr, priority: Priority) -> None:
         """Moves a waiting payment to the end of another class. Raises Refused(PaymentUnknown, PaymentNotQueued)."""
-        with self._step("payment-modified") as step:
+        with self._moving("payment-modified") as step:
             stored = queueing.queued(step, uetr)
             queueing.set_priority(step, stored, priority)
             payments.serve(step, stored.order.debits())
 
     def move(self, uetr: Uetr, *, to_front: bool) -> None:
         """Moves a waiting payment to the front or the end of its class. Raises as `set_priority`."""
-        with self._step("payment-modified") as step:
+        with self._moving("payment-modified") as step:
             stored = queueing.queued(step, uetr)
             queueing.move(step, stored, to_front=to_front)
             payments.serve(step, stored.order.debits())
@@ -296,7 +296,7 @@ class Operator:
 
         Raises Refused(NotAuthorised) for anybody but who instructed it.
         """
-        with self._step("payment-recalled") as step:
+        with self._moving("payment-recalled") as step:
             known = register.by_uetr(step.connection, uetr)
             if known is not None and known.instructing != asked_by:
                 raise refusal("NotAuthorised", "AppHdr/Fr", asked_by, "who instructed the payment")
@@ -309,7 +309,7 @@ class Operator:
     def offset(self, currency: str) -> int:
         """Settles queued payments multilaterally, on net positions; how many."""
         minor_units(currency)
-        with self._step("queues-offset") as step:
+        with self._moving("queues-offset") as step:
             return offsetting.multilateral(step, currency)
 
     def look(self, view: Callable[[Connection], Seen]) -> Seen:
@@ -332,6 +332,13 @@ class Operator:
 
     def _step(self, name: str) -> AbstractContextManager[Step]:
         return self._database.step(name, self._database.now())
+
+    @contextmanager
+    def _moving(self, name: str) -> Iterator[Step]:
+        """A step that may settle what waits: not what has run out, nor after the close, even if nobody has ticked."""
+        with self._step(name) as step:
+            days_.catch_up(step)
+            yield step
 
     @staticmethod
     def _account(step: Step, number: str) -> Account:

@@ -8,6 +8,7 @@ from rtgs_world import DAY, SERVICE, World, euro, settlement
 
 from lockstep.domain.identifiers import Bic, Uetr
 from lockstep.domain.payment import CashAccount, PaymentState, Timing
+from lockstep.domain.transfer import BankTransfer
 from lockstep.rtgs import Account, Kind, Leg, Order, Priority, Role, StoredOrder
 
 URGENT, HIGH, NORMAL = Priority.URGENT, Priority.HIGH, Priority.NORMAL
@@ -40,6 +41,20 @@ def order(number: int, debtor: CashAccount, creditor: CashAccount, cents: int, *
     if "not_before" in changes:
         changes["timing"] = Timing(not_before=changes.pop("not_before"))  # type: ignore[arg-type]
     return dataclasses.replace(usual, **changes)  # type: ignore[arg-type]
+
+
+def transfer(of: Uetr, debtor: CashAccount = A, creditor: CashAccount = B, cents: int = 100) -> BankTransfer:
+    """A pacs.009 between banks, under any UETR."""
+    given = order(1, debtor, creditor, cents)
+    return BankTransfer(
+        uetr=of,
+        instruction_id=given.instruction_id,
+        end_to_end_id=given.end_to_end_id,
+        amount=given.amount,
+        settlement_date=DAY,
+        debtor=debtor,
+        creditor=creditor,
+    )
 
 
 class Banks:

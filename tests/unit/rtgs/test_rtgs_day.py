@@ -3,8 +3,8 @@
 from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
-from banks import BOOKED, HELD, HIGH, PENDING, REJECTED, URGENT, A, B, Banks, C, held
-from rtgs_world import DAY, NOON, PAY_BY, World, euro
+from banks import BOOKED, HELD, HIGH, PENDING, REJECTED, URGENT, A, B, Banks, C, held, uetr
+from rtgs_world import DAY, NOON, PAY_BY, World, euro, payment
 
 from lockstep.domain.errors import InvalidInput, Refused
 from lockstep.rtgs import DAYTIME, Kind, Phase, Timetable
@@ -195,3 +195,37 @@ def test_no_statement_of_what_is_not_there(world: World) -> None:
         with pytest.raises(InvalidInput) as refused:
             desk.statement(account, day)
         assert refused.value.field == field
+
+
+@pytest.mark.parametrize("act", ["fund", "submit", "recall", "reserve", "offset", "quorum", "priority"])
+def test_the_operators_hand_settles_nothing_after_the_close(world: World, act: str) -> None:
+    """Nobody has ticked since: what waits ends with its day all the same, and what comes is too late."""
+    banks, given = Banks(world, B=100), payment(pay_by=at(DAY, 20))
+    desk = world.rtgs.operator
+    world.say(given)
+    world.release(given, 0, 1)
+    for number in (1, 2):
+        assert banks.pay(number, A, B, 10) is PENDING
+    desk.set_timetable(DAYTIME)
+    world.clock.instant = at(DAY, 18)
+    match act:
+        case "fund":
+            banks.fund(A, 100)
+        case "submit":
+            assert banks.pay(3, B, A, 20) is REJECTED
+        case "recall":
+            assert desk.recall(uetr(1), asked_by=A.owner) is None
+        case "reserve":
+            desk.set_credit_limit(A.number, euro(100))
+        case "offset":
+            assert desk.offset("EUR") == 0
+        case "quorum":
+            desk.set_quorum(2)
+        case "priority":
+            with pytest.raises(Refused, match="PaymentNotQueued"):
+                desk.set_priority(uetr(1), HIGH)
+            world.rtgs.tick()
+    assert desk.business_day() is None
+    assert banks.states(1, 2) == [REJECTED, REJECTED]
+    assert (world.state(given), world.money()) == (REJECTED, (15_000, 0))
+    assert {stored.reason_code for stored in desk.orders()} <= {"TM01", "ED06"}

@@ -8,16 +8,15 @@ import hashlib
 import uuid
 
 import pytest
-from banks import BOOKED, CANCELLED, PENDING, REJECTED, A, B, Banks, C, order, uetr
+from banks import BOOKED, CANCELLED, PENDING, REJECTED, A, B, Banks, C, transfer, uetr
 from rtgs_world import BUYER, DAY, SELLER, SERVICE, World, cancellation, euro, kind, payment
 
 from lockstep.domain.errors import Refused
 from lockstep.domain.identifiers import Bic, Uetr
 from lockstep.domain.liquidity import LiquidityTransfer, Receipt
-from lockstep.domain.payment import CashAccount, PaymentState, ResolutionStatus
+from lockstep.domain.payment import PaymentState, ResolutionStatus
 from lockstep.domain.priority import Priority
 from lockstep.domain.transfer import (
-    BankTransfer,
     ModifyPayment,
     Original,
     PaymentReturn,
@@ -39,19 +38,6 @@ def recall(of: Uetr, cents: int = 100) -> Recall:
         original=Original(message_id="M1", definition="pacs.009.001.08"),
         original_amount=euro(cents),
         original_settlement_date=DAY,
-    )
-
-
-def transfer(of: Uetr, debtor: CashAccount = A, creditor: CashAccount = B, cents: int = 100) -> BankTransfer:
-    given = order(1, debtor, creditor, cents)
-    return BankTransfer(
-        uetr=of,
-        instruction_id=given.instruction_id,
-        end_to_end_id=given.end_to_end_id,
-        amount=given.amount,
-        settlement_date=DAY,
-        debtor=debtor,
-        creditor=creditor,
     )
 
 

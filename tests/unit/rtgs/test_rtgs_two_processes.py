@@ -11,7 +11,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import pytest
-from banks import A, B, Banks, C, held, order, uetr
+from banks import A, B, Banks, C, held, order, transfer, uetr
 from rtgs_world import (
     AGENTS,
     BUYER_ACCOUNT,
@@ -29,7 +29,6 @@ from rtgs_world import (
 )
 from sqlalchemy import func, select
 from stores import Store
-from test_rtgs_strangers import transfer
 
 from lockstep.domain.errors import InvalidInput, Refused
 from lockstep.domain.identifiers import Bic

@@ -166,8 +166,12 @@ def test_what_up_cannot_bring_up_again(tmp_path: Path, small_market: Path) -> No
         assert code == 1 and said in error
 
 
-def test_one_process_has_no_port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_process_has_neither_port_nor_database_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervising, "find_anvil", lambda: None)
     code, error = refused(tmp_path / "home", "--rtgs-port", "8021")
     assert code == 2 and "--rtgs-port: '8021' breaks the rule: none where all runs in one process" in error
+    monkeypatch.setenv("LOCKSTEP_RTGS_DATABASE", "postgresql://lockstep:secret@127.0.0.1/rtgs")
+    code, error = refused(tmp_path / "home")
+    assert code == 2 and "LOCKSTEP_RTGS_DATABASE: 'a URL' breaks the rule: none where all runs" in error
+    assert "secret" not in error
     assert not (tmp_path / "home").exists()

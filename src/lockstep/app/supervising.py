@@ -1,5 +1,6 @@
 """`lockstep up`: chain, RTGS, agents and service together, as processes that are started again if they die."""
 
+import os
 import shutil
 import signal
 import socket
@@ -21,6 +22,7 @@ from lockstep.domain.errors import InvalidInput, Misconfigured, Unavailable
 
 __all__ = ["bring_up", "find_anvil", "judge_options"]
 
+DATABASE_VARIABLE = "LOCKSTEP_RTGS_DATABASE"
 RTGS_PORT = 8020
 """Where a new installation's RTGS listens on loopback, if no port is named."""
 
@@ -45,9 +47,12 @@ def judge_options(home: Home, *, market: Path | None, rpc: str | None, rtgs_port
     What an installation was founded with stays: an option may name it again, and nothing else.
     """
     if not home.is_founded:
-        if rpc is None and rtgs_port is not None and find_anvil() is None:
-            rule = "none where all runs in one process, as without --rpc and without anvil: its RTGS has no port"
-            raise InvalidInput("--rtgs-port", rtgs_port, rule)
+        if rpc is None and find_anvil() is None:
+            none = "none where all runs in one process, as without --rpc and without anvil: its RTGS"
+            if rtgs_port is not None:
+                raise InvalidInput("--rtgs-port", rtgs_port, f"{none} has no port")
+            if DATABASE_VARIABLE in os.environ:  # the URL may hold a password: it is not told
+                raise InvalidInput(DATABASE_VARIABLE, "a URL", f"{none} keeps its ledger in rtgs.db")
         return
     settings = home.settings()
     if settings.rpc == EMBEDDED:

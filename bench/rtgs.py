@@ -13,7 +13,7 @@
 * `payments_per_second`: whole interbank payments: judged by all rules, entered, booked, registered, announced
   to who gave it and to both owners, 100 in a transaction.
 * `cycles_per_second`: settlements' payments through `Rtgs.handle_all`, 100 at a time: a pacs.009 that is held,
-  three camt.007, booked, 22 messages sent. Four messages are taken in each.
+  three camt.007, booked, 24 messages sent. Four messages are taken in each.
 * `cycles_per_second_http`: the same one message at a time through the HTTP door of a server process, by one
   client process with `at_once` settlements under way: each of the four messages posted, each a durable
   transaction; the service and the three agents read their mail before the releases and after the booking.

@@ -18,6 +18,7 @@ from lockstep.domain.instruction import (
 )
 from lockstep.domain.journal import Entry, JournalRow
 from lockstep.domain.message import Message
+from lockstep.domain.notice import Acknowledgement
 from lockstep.domain.order import AssetEvent, AssetView, Attestation, Epoch, LogEntry, Order, OutcomeResult, Proof
 from lockstep.domain.payment import BookingNotice, CancelPayment, Payment, PaymentReport, Release, Resolution
 from lockstep.domain.statement import Statement, StatementRequest
@@ -46,7 +47,7 @@ __all__ = [
 
 SettlementBody = Payment | PaymentReport | CancelPayment | Resolution | BookingNotice | Release
 """What is said of one settlement's cash."""
-CashBody = SettlementBody | StatusRequest | StatementRequest | Statement
+CashBody = SettlementBody | StatusRequest | StatementRequest | Statement | Acknowledgement
 PartyBody = StatusAdvice | CancellationAdvice | SettlementConfirmation
 
 

@@ -194,43 +194,83 @@ def test_a_database_that_is_not_there_is_told_without_its_password(day: DropInst
         assert "very-secret" not in said
 
 
-def test_the_operator_comes_by_mutual_tls(day: DropInstallation, tmp_path: Path) -> None:
-    """Also: a party's certificates by `network.json`, and that plain http is refused beside certificates."""
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(day.home.root / "ca.pem")
-    issued = authority.issue_cert("127.0.0.1")
-    own, key = day.home.root / "own.pem", day.home.root / "own.key"
-    issued.cert_chain_pems[0].write_to_path(own)
-    issued.private_key_pem.write_to_path(key)
-    tls = [
-        "--tls-certificate",
-        str(own),
-        "--tls-key",
-        str(key),
-        "--tls-callers-authority",
-        str(day.home.root / "ca.pem"),
-    ]
-    code, said = day.run("rtgs", "serve", *tls)
-    assert code == 1 and "breaks the rule: https, as there are certificates" in said
-    network = day.home.root / "network.json"
-    before = network.read_text()
-    secured = json.loads(before) | {
-        "rtgs_operator_url": day.desk.replace("http:", "https:"),
-        "rtgs_tls": {"certificate": "own.pem", "key": "own.key", "authority": "ca.pem"},
-    }
-    network.write_text(json.dumps(secured))
+class TlsInstallation(Installation):
+    """Everybody reaches the RTGS by mutual TLS, with certificates that `network.json` names."""
+
+    def __init__(self, root: Path, market: Path, rpc: str, forks: Forks) -> None:
+        super().__init__(root, market, rpc, forks)
+        network = self.home.root / "network.json"
+        content = json.loads(network.read_text())
+        authority = trustme.CA()
+        authority.cert_pem.write_to_path(self.home.root / "ca.pem")
+        self.certificate("rtgs", authority, "127.0.0.1")
+        self.certificate("ours", authority, "lockstep.example")
+        self.certificate("stranger", trustme.CA(), "lockstep.example")
+        secured = content | {
+            "rtgs_url": content["rtgs_url"].replace("http:", "https:"),
+            "rtgs_tls": {"certificate": "ours.pem", "key": "ours.key", "authority": "ca.pem"},
+        }
+        network.write_text(json.dumps(secured))
+        self.tls = [
+            *("--tls-certificate", self.pem("rtgs.pem")),
+            *("--tls-key", self.pem("rtgs.key")),
+            *("--tls-callers-authority", self.pem("ca.pem")),
+        ]
+
+    def certificate(self, name: str, authority: trustme.CA, subject: str) -> None:
+        issued = authority.issue_cert(subject)
+        issued.cert_chain_pems[0].write_to_path(self.pem(f"{name}.pem"))
+        issued.private_key_pem.write_to_path(self.pem(f"{name}.key"))
+
+    def pem(self, name: str) -> str:
+        return str(self.home.root / name)
+
+    def arguments(self, role: str) -> list[str]:
+        return super().arguments(role) + (self.tls if role == "rtgs" else [])
+
+
+def test_a_trade_by_mutual_tls(
+    chain: str, forks: Forks, small_market: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """RTGS, agents, service and operator, each by its certificate; who shows another is told so."""
+    root = tmp_path_factory.mktemp("tls")
+    day = TlsInstallation(root, small_market, chain, forks)
+    url = day.home.settings().rtgs_url
     try:
         code, said = day.run("rtgs", "serve")
         assert code == 1 and "breaks the rule: http, or certificates for https" in said
-        serving = day.forks.start(["rtgs", "serve", *tls, *day.place], day.logs / "tls.log", {})
-        day.running["rtgs"] = serving
-        wait_until(lambda: "RTGS on https://" in serving.output.read_text(), 20, "it serves TLS")
-        assert day.json("rtgs", "accounts")["accounts"]
+        day.start(*EVERYBODY)
+        wait_until(lambda: f"RTGS on {url}" in day.running["rtgs"].output.read_text(), 20, "it serves TLS")
+        assert day.submit(*Writer(root / "messages").trade(1, "100000.00"))[0] == 0
+        day.attend(lambda: day.shows({seller_reference(1): "SETTLED"}), {}, 40, "it settles")
+        assert day.json("rtgs", "payments")["counts"] == {"BOOKED": 1}
         with pytest.raises(requests.ConnectionError):  # an SSLError, or cut off
-            requests.get(secured["rtgs_operator_url"], verify=str(day.home.root / "ca.pem"), timeout=5)
-        assert day.stop("rtgs") == {"rtgs": 0}
+            requests.get(url, verify=day.pem("ca.pem"), timeout=5)
+
+        day.stop("service", "agent-4")
+        stranger = {
+            "LOCKSTEP_RTGS_CERTIFICATE": day.pem("stranger.pem"),
+            "LOCKSTEP_RTGS_CERTIFICATE_KEY": day.pem("stranger.key"),
+        }
+        for role in ("service", "agent-4"):
+            arguments = day.arguments(role)[: -len(day.place)]
+            code, said = day.run(*arguments, environment=stranger)
+            assert (code, said.count("\n")) == (1, 1), said
+            assert f"'{day.pem('stranger.pem')}' breaks the rule: a certificate that the RTGS trusts" in said
+        code, said = day.run("rtgs", "accounts", environment=stranger)
+        assert code == 1 and f"the RTGS does not answer at {url}" in said
+        assert set(day.stop().values()) == {0}
+        assert day.violations() == {}
     finally:
-        network.write_text(before)
+        day.close()
+
+
+def test_plain_http_beside_certificates_is_refused(day: DropInstallation, tmp_path: Path) -> None:
+    (tmp_path / "any.pem").write_text("PEM")
+    named = [("--tls-certificate", "any.pem"), ("--tls-key", "any.pem"), ("--tls-callers-authority", "any.pem")]
+    tls = [part for name, file in named for part in (name, str(tmp_path / file))]
+    code, said = day.run("rtgs", "serve", *tls)
+    assert code == 1 and "breaks the rule: https, as there are certificates" in said
 
 
 def test_network_json_says_which(day: DropInstallation) -> None:

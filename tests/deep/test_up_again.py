@@ -17,11 +17,11 @@ pytestmark = pytest.mark.deep
 
 
 def test_up_again_on_the_same_chain(forks: Forks, small_market: Path, tmp_path: Path) -> None:
-    """Anvil, the RTGS and the databases go on where they were; who dies is started again."""
+    """Anvil, the RTGS with its drop and the databases go on where they were; who dies is started again."""
     home = Home(tmp_path / "home")
     for number in (1, 2):
         output = tmp_path / f"up-{number}.log"
-        child = brought_up(home, small_market, output)
+        child = brought_up(home, small_market, output, None, "--rtgs-drop")
         try:
             if number == 2:
                 assert "founded" not in told(output)

@@ -73,7 +73,7 @@ class _Ours(Bench):
 
 @dataclass(kw_only=True)
 class FakeBench(_Ours):
-    """The fake in memory. It has nothing to restart from."""
+    """The fake in memory, which it hands on when it starts again."""
 
     ledger: FakeRtgs
 
@@ -97,13 +97,17 @@ class FakeBench(_Ours):
     def close_day(self) -> None:
         self.ledger.close_day()
 
+    def restart(self) -> None:
+        self.ledger = self.ledger.restarted()
+
 
 @dataclass(kw_only=True)
 class SimulatorBench(_Ours):
-    """The simulated RTGS on SQLite, behind one door."""
+    """The simulated RTGS on a store by URL, behind one door."""
 
     root: Path
     door: str
+    url: str
     simulator: Rtgs
     _close: list[Callable[[], object]] = field(default_factory=list)
     _systems: dict[Bic, CashSystem] = field(default_factory=dict)
@@ -111,9 +115,10 @@ class SimulatorBench(_Ours):
     _sweep: Callable[[], object] = lambda: None
 
     @classmethod
-    def open(cls, root: Path, door_: str) -> "SimulatorBench":
-        clock = FakeClock(NOW)
-        rtgs = Rtgs(f"sqlite:///{root}/rtgs.db", clock, bic=RTGS)
+    def open(cls, root: Path, door_: str, url: str | None = None) -> "SimulatorBench":
+        """On SQLite in `root` unless another store is named, with its tables still to be made."""
+        clock, url = FakeClock(NOW), url or f"sqlite:///{root}/rtgs.db"
+        rtgs = Rtgs(url, clock, bic=RTGS)
         desk = rtgs.operator
         for party, role in ((SERVICE, Role.INSTRUCTING), (BANK, Role.PARTICIPANT), *((a, Role.AGENT) for a in AGENTS)):
             desk.register_party(party, role, secret(party))
@@ -123,7 +128,7 @@ class SimulatorBench(_Ours):
             desk.open_account(BANK, account.number, "EUR")
         desk.fund(DEBTOR.number, euro("20000.00"), "opening")
         desk.set_mandate(DEBTOR.number, euro("5000000.00"), date(2026, 12, 31))
-        bench = cls(clock=clock, root=root, door=door_, simulator=rtgs, **_common())
+        bench = cls(clock=clock, root=root, door=door_, url=url, simulator=rtgs, **_common())
         bench._open_door()
         return bench
 
@@ -186,7 +191,7 @@ class SimulatorBench(_Ours):
 
     def restart(self) -> None:
         self.close()
-        self.simulator = Rtgs(f"sqlite:///{self.root}/rtgs.db", self.clock, bic=RTGS)
+        self.simulator = Rtgs(self.url, self.clock, bic=RTGS)
         self._open_door()
 
     def close(self) -> None:

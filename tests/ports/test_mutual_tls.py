@@ -1,5 +1,6 @@
 """The HTTP door under mutual TLS: no certificate of the authority, no conversation."""
 
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,8 +9,8 @@ import pytest
 import trustme
 from cash_venues import NOW, RTGS, SERVICE, pem, secret
 
-from lockstep.cash import Certificates, HttpCashSystem
-from lockstep.domain.errors import Unavailable
+from lockstep.cash import Certificates, HttpCashSystem, http
+from lockstep.domain.errors import Misconfigured, Unavailable
 from lockstep.rtgs import Role, Rtgs, door
 from lockstep.testing.fakes import FakeClock
 
@@ -57,6 +58,7 @@ def connect(authority: trustme.CA, root: Path, tmp_path: Path) -> Iterator[Syste
 def test_both_sides_show_certificates(connect: System, authority: trustme.CA, root: Path, tmp_path: Path) -> None:
     certificate, key = pem(tmp_path, authority, "service.example")
     system = connect(Certificates(certificate=certificate, key=key, authority=root))
+    system.check_trust()
     assert system.receive(0) == []
 
 
@@ -78,3 +80,30 @@ def test_a_caller_does_not_speak_to_somebody_elses_server(
 def test_a_caller_without_a_certificate_gets_nowhere(connect: System) -> None:
     with pytest.raises(Unavailable):
         connect(None).receive(0)
+
+
+def test_whose_certificate_is_wrong_is_told(
+    connect: System, authority: trustme.CA, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the start, and not as a silence for ever."""
+    monkeypatch.setattr(http, "PAUSE_SECONDS", 0)
+    ours, strangers = pem(tmp_path, authority, "service.example"), pem(tmp_path, trustme.CA(), "stranger.example")
+    trustme.CA().cert_pem.write_to_path(tmp_path / "another.pem")
+    for certificate, key, trusted, said in (
+        (*strangers, root, f"'{strangers[0]}' breaks the rule: a certificate that the RTGS trusts, with its key"),
+        (*ours, tmp_path / "another.pem", "certificates do not fit: .*CERTIFICATE_VERIFY_FAILED"),
+        (ours[0], strangers[1], root, "certificates do not fit: .*KEY_VALUES_MISMATCH"),
+    ):
+        with pytest.raises(Misconfigured, match=said):
+            connect(Certificates(certificate=certificate, key=key, authority=trusted)).check_trust()
+
+
+def test_an_rtgs_that_is_not_there_yet_is_no_fault(root: Path, tmp_path: Path, authority: trustme.CA) -> None:
+    certificate, key = pem(tmp_path, authority, "service.example")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"https://127.0.0.1:{silent.getsockname()[1]}"
+        shown = Certificates(certificate=certificate, key=key, authority=root)
+        system = HttpCashSystem(url, SERVICE, secret(SERVICE), 0.05, shown)
+        system.check_trust()
+    system.check_trust()
+    system.close()

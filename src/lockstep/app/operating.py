@@ -20,8 +20,10 @@ def operate_rtgs(
 
     Raises Refused with the RTGS's field, value and rule, Unavailable without an answer.
     """
-    if home.settings().rtgs_url == EMBEDDED:
-        raise Misconfigured("this installation's RTGS lives inside the one process of `lockstep up`: it has no door")
+    if home.settings().rpc == EMBEDDED:
+        raise Misconfigured(
+            "this installation's RTGS lives inside the one process of `lockstep up`: it has no door for its operator"
+        )
     url = f"{home.settings().rtgs_http_url.rstrip('/')}/operator/{act}"
     headers = {"Authorization": f"Bearer {home.rtgs_key('operator')}"}
     certificates = home.rtgs_certificates() if url.startswith("https://") else None

@@ -156,7 +156,10 @@ def _cash(home: Home, party: Bic) -> CashSystem:
     shown = None
     if named is not None:
         shown = Certificates(certificate=named.certificate, key=named.key, authority=named.authority)
-    return HttpCashSystem(url, party, home.rtgs_key(party), certificates=shown)
+    system = HttpCashSystem(url, party, home.rtgs_key(party), certificates=shown)
+    if url.startswith("https://"):
+        system.check_trust()
+    return system
 
 
 def run_service(home: Home, *, quiet_seconds: float | None = None) -> None:

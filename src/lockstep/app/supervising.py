@@ -1,5 +1,6 @@
 """`lockstep up`: chain, RTGS, agents and service together, as processes that are started again if they die."""
 
+import os
 import shutil
 import signal
 import socket
@@ -8,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from lockstep.app.clocks import OffsetClock
 from lockstep.app.founding import AGENTS
@@ -16,9 +18,13 @@ from lockstep.app.installing import found
 from lockstep.app.market_file import read_market
 from lockstep.app.world import World
 from lockstep.chain.node import Node
-from lockstep.domain.errors import Misconfigured, Unavailable
+from lockstep.domain.errors import InvalidInput, Misconfigured, Unavailable
 
-__all__ = ["bring_up", "find_anvil"]
+__all__ = ["bring_up", "find_anvil", "judge_options"]
+
+DATABASE_VARIABLE = "LOCKSTEP_RTGS_DATABASE"
+RTGS_PORT = 8020
+"""Where a new installation's RTGS listens on loopback, if no port is named."""
 
 PAUSE_SECONDS = 0.3
 LONGEST_PAUSE_SECONDS = 30.0
@@ -35,19 +41,57 @@ def find_anvil() -> str | None:
     return shutil.which("anvil")
 
 
-def bring_up(home: Home, market: Path, *, rpc: str | None, rtgs_port: int, told: Told, by_drop: bool = False) -> None:
+def judge_options(home: Home, *, market: Path | None, rpc: str | None, rtgs_port: int | None, by_drop: bool) -> None:
+    """Refuses options that `bring_up` could not do anything with. Raises InvalidInput, with option, value and rule.
+
+    What an installation was founded with stays: an option may name it again, and nothing else.
+    """
+    if not home.is_founded:
+        if rpc is None and find_anvil() is None:
+            none = "none where all runs in one process, as without --rpc and without anvil: its RTGS"
+            if rtgs_port is not None:
+                raise InvalidInput("--rtgs-port", rtgs_port, f"{none} has no port")
+            if DATABASE_VARIABLE in os.environ:  # the URL may hold a password: it is not told
+                raise InvalidInput(DATABASE_VARIABLE, "a URL", f"{none} keeps its ledger in rtgs.db")
+        return
+    settings = home.settings()
+    if settings.rpc == EMBEDDED:
+        raise Misconfigured(f"{home.root} is not empty, and an embedded chain always begins anew")
+    if market is not None and read_market(market) != home.market_file():
+        raise InvalidInput("--market", market, f"the market that {home.root} was founded with, or none")
+    if rpc is not None and rpc != settings.rpc:
+        raise InvalidInput("--rpc", rpc, f"the chain that {home.root} was founded on, {settings.rpc}, or none")
+    url = settings.rtgs_http_url
+    if rtgs_port and rtgs_port != urlsplit(url).port:
+        raise InvalidInput("--rtgs-port", rtgs_port, f"the port that {home.root} was founded with, {url}, or none")
+    if by_drop and settings.rtgs_drop is None:
+        rule = f"an installation founded with a directory drop; that of {home.root} is {settings.rtgs_url}"
+        raise InvalidInput("--rtgs-drop", "given", rule)
+    if urlsplit(url).scheme == "https":
+        rule = "http: for mutual TLS start `rtgs serve` with its certificates, and the others, each by itself"
+        raise Misconfigured(f"network.json: {url!r} breaks the rule: {rule}")
+
+
+def bring_up(
+    home: Home, market: Path, *, rpc: str | None, rtgs_port: int | None, told: Told, by_drop: bool = False
+) -> None:
     """Runs until SIGINT or SIGTERM. Founds the installation first where there is none.
 
     With `rpc` on that chain; else on an anvil of its own, kept beside the folder in `<name>.anvil.json`;
-    else, where there is no anvil, all in this process on an embedded chain that ends with it. `by_drop`:
-    service and agents speak to the RTGS through the folder `drop` of a new installation, not by HTTP.
+    else, where there is no anvil, all in this process on an embedded chain that ends with it. A founded
+    installation without such a file is on somebody else's chain, and stays there. `by_drop`: service and agents
+    speak to the RTGS through the folder `drop` of a new installation, not by HTTP. See `judge_options`.
     """
     stopping: list[int] = []
     for wanted in (signal.SIGTERM, signal.SIGINT):
         signal.signal(wanted, lambda caught, _frame: stopping.append(caught))
+    if rpc is None and home.is_founded and not _chain_state(home).exists():
+        rpc = home.settings().rpc
+        told("chain", f"{rpc}, as founded")
+        _wait_for(rpc)
     anvil = None if rpc else find_anvil()
     if rpc is None and anvil is None:
-        _embedded(home, market, stopping, told)
+        _embedded(home, market, stopping, told, home.root / "drop" if by_drop else None)
         return
     children: dict[str, list[str]] = {}
     running: dict[str, subprocess.Popen[bytes]] = {}
@@ -57,7 +101,7 @@ def bring_up(home: Home, market: Path, *, rpc: str | None, rtgs_port: int, told:
             told("chain", f"anvil on {rpc}")
         assert rpc is not None
         if not home.is_founded:
-            port = rtgs_port or _free_port()
+            port = RTGS_PORT if rtgs_port is None else rtgs_port or _free_port()
             _wait_for(rpc)
             http, drop = f"http://127.0.0.1:{port}", (home.root / "drop").as_uri()
             url, desk = (drop, http) if by_drop else (http, None)
@@ -118,7 +162,7 @@ def _start_anvil(
 ) -> str:
     """A chain whose state outlives it, beside the installation; started on the market's opening."""
     port = int(home.settings().rpc.rpartition(":")[2]) if home.is_founded else _free_port()
-    state = home.root.parent / f"{home.root.name}.anvil.json"
+    state = _chain_state(home)
     if not home.is_founded and state.exists():
         raise Misconfigured(f"{state} is left from another installation: move it away first")
     opening = int(read_market(market).opening.timestamp())
@@ -131,6 +175,10 @@ def _start_anvil(
     url = f"http://127.0.0.1:{port}"
     _wait_for(url)
     return url
+
+
+def _chain_state(home: Home) -> Path:
+    return home.root.parent / f"{home.root.name}.anvil.json"
 
 
 def _wait_for(rpc: str) -> None:
@@ -149,7 +197,7 @@ def _free_port() -> int:
         return int(found_socket.getsockname()[1])
 
 
-def _embedded(home: Home, market: Path, stopping: list[int], told: Told) -> None:
+def _embedded(home: Home, market: Path, stopping: list[int], told: Told, drop: Path | None) -> None:
     """One process, one loop. `submit` and `trades` reach it through the folder's database."""
     if home.root.exists() and any(home.root.iterdir()):
         raise Misconfigured(f"{home.root} is not empty, and an embedded chain always begins anew")
@@ -158,9 +206,10 @@ def _embedded(home: Home, market: Path, stopping: list[int], told: Told) -> None
     shutil.copyfile(market, home.root / "market.toml")
     offset = int(file.opening.timestamp() - time.time())
     clock = OffsetClock.of_seconds(offset)
-    world = World(file, home.root, clock=clock, told=lambda line: told("founded", line))
+    world = World(file, home.root, clock=clock, told=lambda line: told("founded", line), drop=drop)
     home.write_manifest(world.manifest.text())
-    home.write(world.market, Settings(rpc=EMBEDDED, rtgs_url=EMBEDDED, clock_offset_seconds=offset))
+    door = EMBEDDED if drop is None else drop.as_uri()
+    home.write(world.market, Settings(rpc=EMBEDDED, rtgs_url=door, clock_offset_seconds=offset))
     told("started", f"everything in this process, on an embedded chain that ends with it ({clock.now():%F %T} UTC)")
     try:
         while not stopping:

@@ -1,7 +1,7 @@
 """The whole system in one process: an embedded chain, the RTGS, four agents and the service.
 
 All of it is the real code; only the transport between the parts is a function call, over which real
-ISO 20022 bytes still go. Time is a clock that the caller moves.
+ISO 20022 bytes still go, or a directory drop. Time is a clock that the caller moves.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from lockstep.app.adapters import DirectoryMailbox, LocalWallets
 from lockstep.app.clocks import ManualClock, OffsetClock, SystemRandomness
 from lockstep.app.founding import AGENTS, Roles, agent_bic, found_chain, found_rtgs
 from lockstep.app.market_file import MarketFile
-from lockstep.cash import DirectCashSystem
+from lockstep.cash import DirectCashSystem, DirectoryCashSystem
 from lockstep.chain.embedded import EmbeddedChain
 from lockstep.chain.ledger import EvmAssetLedger
 from lockstep.chain.sender import Sender
@@ -21,8 +21,9 @@ from lockstep.domain.identifiers import Bic
 from lockstep.flow.engine import Engine
 from lockstep.flow.receiving import Reception
 from lockstep.flow.stepping import Settler
-from lockstep.ports import Randomness
+from lockstep.ports import CashSystem, Randomness
 from lockstep.rtgs import Rtgs
+from lockstep.rtgs.drop import DirectoryDoor
 from lockstep.signing import Key
 from lockstep.store import SqlBook, SqlTransactionLog, open_database
 
@@ -54,7 +55,10 @@ def new_roles(market: MarketFile, randomness: Randomness) -> Roles:
 
 
 class World:
-    """One market on one embedded chain. Files (databases, registers, mail) go under `root`."""
+    """One market on one embedded chain. Files (databases, registers, mail) go under `root`.
+
+    With `drop` service and agents speak to the RTGS through a directory drop in that folder, and so may banks.
+    """
 
     def __init__(
         self,
@@ -65,6 +69,7 @@ class World:
         finality_depth: int = 2,
         randomness: Randomness | None = None,
         told: Callable[[str], None] = lambda _: None,
+        drop: Path | None = None,
     ) -> None:
         root.mkdir(parents=True, exist_ok=True)
         self.file, self.root = file, root
@@ -86,6 +91,7 @@ class World:
         self.rtgs = Rtgs(f"sqlite:///{root / 'rtgs.db'}", self.clock, bic=file.rtgs)
         found_rtgs(self.rtgs, file, {})
         told(f"RTGS {file.rtgs} with {len(file.members)} banks, business day {file.business_day}")
+        self._drop, self._door = drop, None if drop is None else self._opened(drop)
         self.board = DirectoryBoard(root / "attestations")
         self.agents = tuple(self._agent(number) for number in range(1, AGENTS + 1))
         self._database = open_database(f"sqlite:///{root / 'service.db'}")
@@ -107,8 +113,16 @@ class World:
             salt_key=randomness.token(32),
         )
 
-    def _cash(self, party: Bic) -> DirectCashSystem:
-        return DirectCashSystem(self.rtgs.handle, self.rtgs.mailbox, party)
+    def _opened(self, drop: Path) -> DirectoryDoor:
+        agents = [agent_bic(self.file.service, number) for number in range(1, AGENTS + 1)]
+        return DirectoryDoor(
+            self.rtgs, drop, [self.file.service, *agents, *(member.bic for member in self.file.members)]
+        )
+
+    def _cash(self, party: Bic) -> CashSystem:
+        if self._door is None or self._drop is None:
+            return DirectCashSystem(self.rtgs.handle, self.rtgs.mailbox, party)
+        return DirectoryCashSystem(self._drop / party, party, idle=self._door.sweep)
 
     def _agent(self, number: int) -> Agent:
         party = agent_bic(self.file.service, number)
@@ -126,8 +140,12 @@ class World:
 
     def tick(self) -> bool:
         """Everybody takes one step, a block is mined, time goes on. True if anything moved."""
-        self.rtgs.tick()
-        moved = self.engine.run_once()
+        moved = False
+        if self._door is None:
+            self.rtgs.tick()
+        else:
+            moved = self._door.sweep() > 0
+        moved |= self.engine.run_once()
         for agent in self.agents:
             moved |= agent.step()
         self.chain.mine()
@@ -159,6 +177,8 @@ class World:
 
     def close(self) -> None:
         """Lets go of files. The chain is gone with it."""
+        if self._door is not None:
+            self._door.close()
         self.rtgs.close()
         for agent in self.agents:
             agent.register.close()

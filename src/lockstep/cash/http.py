@@ -5,19 +5,24 @@ time, a server's error, a key that is not accepted, a page that is no answer) me
 and raises Unavailable.
 """
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from http.client import RemoteDisconnected
 from pathlib import Path
 from typing import Any
 
 import requests
 
 from lockstep.cash.mail import read_mail
-from lockstep.domain.errors import InvalidMessage, Refused, Unavailable
+from lockstep.domain.errors import InvalidMessage, Misconfigured, Refused, Unavailable
 from lockstep.domain.identifiers import Bic
 from lockstep.domain.message import Message
 from lockstep.iso20022 import write
 from lockstep.ports import CashBody, Unreadable
+
+TRIES, PAUSE_SECONDS = 3, 0.2
+"""A server that just stops ends connections too; one that does not trust a certificate does so each time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +32,13 @@ class Certificates:
     certificate: Path
     key: Path
     authority: Path
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """What the layers of HTTP libraries were told by the one below."""
+    while (below := error.__cause__ or error.__context__) is not None:
+        error = below
+    return error
 
 
 class HttpCashSystem:
@@ -60,6 +72,31 @@ class HttpCashSystem:
         except (KeyError, TypeError, ValueError) as error:
             raise Unavailable(f"{self._url} answered with something else than mail: {error!r}") from error
         return read_mail(items, self._bic)
+
+    def check_trust(self) -> None:
+        """Whether each side takes the other's certificate, before a wrong one looks like silence for ever.
+
+        An RTGS that is not there yet is no fault. Raises Misconfigured.
+        """
+        for left in reversed(range(TRIES)):
+            try:
+                self._session.get(
+                    self._url, params={"after": 0, "limit": 1}, timeout=self._timeout, allow_redirects=False
+                )
+            except requests.exceptions.SSLError as error:
+                raise Misconfigured(f"{self._url}: certificates do not fit: {_innermost(error)}") from error
+            except OSError as error:  # a missing PEM file, or a requests.RequestException
+                if not isinstance(_innermost(error), RemoteDisconnected):
+                    return
+                if not left:
+                    rule = "a certificate that the RTGS trusts, with its key"
+                    shown = self._session.cert[0] if self._session.cert else "none"
+                    raise Misconfigured(
+                        f"{self._url} ends the connection without an answer: '{shown}' breaks the rule: {rule}"
+                    ) from error
+                time.sleep(PAUSE_SECONDS)
+            else:
+                return
 
     def close(self) -> None:
         """Lets go of the connections."""

@@ -100,14 +100,20 @@ def up(
         Path | None, typer.Option(help="The market file to found a new installation with; the first day's if absent.")
     ] = None,
     rpc: Annotated[str | None, typer.Option(help="A test chain that runs already; else anvil, else embedded.")] = None,
-    rtgs_port: Annotated[int, typer.Option(help="Loopback port of the RTGS; 0 takes a free one.")] = 8020,
+    rtgs_port: Annotated[
+        int | None, typer.Option(help="Loopback port of a new installation's RTGS; 0 takes a free one, 8020 if absent.")
+    ] = None,
     rtgs_drop: Annotated[
         bool, typer.Option("--rtgs-drop", help="Found it with a directory drop between service, agents and RTGS.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Run chain, RTGS, four agents and the service together, until interrupted."""
-    from lockstep.app.supervising import bring_up
+    """Run chain, RTGS, four agents and the service together, until interrupted.
+
+    Exits with 2 for an option that would change nothing: a founded installation keeps its market, chain and doors.
+    """
+    from lockstep.app.supervising import bring_up, judge_options
+    from lockstep.domain.errors import InvalidInput
 
     def told(event: str, detail: str) -> None:
         if as_json:
@@ -115,8 +121,14 @@ def up(
         else:
             typer.echo(f"{event:<10} {detail}")
 
-    founded = market or _first_day() / "market.toml"
-    bring_up(Home(home), founded, rpc=rpc, rtgs_port=rtgs_port, told=told, by_drop=rtgs_drop)
+    place = Home(home)
+    try:
+        judge_options(place, market=market, rpc=rpc, rtgs_port=rtgs_port, by_drop=rtgs_drop)
+    except InvalidInput as error:
+        typer.echo(f"lockstep: {error}", err=True)
+        raise typer.Exit(2) from error
+    founded = place.root / "market.toml" if place.is_founded else market or _first_day() / "market.toml"
+    bring_up(place, founded, rpc=rpc, rtgs_port=rtgs_port, told=told, by_drop=rtgs_drop)
 
 
 @app.command()

@@ -5,6 +5,8 @@ trace: its id is not spent, no payment exists, no settlement is touched. Both ca
 rule. Only a well-formed payment of an authorised instructing party that breaks a business rule is kept,
 as REJECTED with a tombstone, and answered by pacs.002 RJCT: nobody without that role can burn a settlement.
 
+Every message that is accepted is answered to its sender: by what came of it, else by an admi.007.
+
 A pacs.002 RJCT or CANC and a camt.029 CNCL that name a settlement mean that it will never be paid: the
 agents build on that. So a second payment for a settlement that has one open or booked is refused by
 name and *not* by RJCT.
@@ -34,6 +36,7 @@ from lockstep.domain.errors import InvalidInput, Refused
 from lockstep.domain.identifiers import Bic, bic
 from lockstep.domain.liquidity import DeleteReservation, LiquidityTransfer, ModifyReservation, ReservationQuery
 from lockstep.domain.message import Message
+from lockstep.domain.notice import Acknowledgement
 from lockstep.domain.payment import CancelPayment, Payment, Release
 from lockstep.domain.statement import StatementRequest, TransactionQuery
 from lockstep.domain.transfer import (
@@ -66,6 +69,8 @@ from lockstep.rtgs.prepared import Prepared
 from lockstep.rtgs.tables import outbox
 
 LARGEST_PAGE = 1000
+RECEIVED = "RCVD"
+"""The status code (ReqHdlg/StsCd) of an admi.007."""
 
 _MAILBOX = Prepared(
     select(outbox.c.sequence, outbox.c.data)
@@ -236,6 +241,8 @@ class Rtgs:
             )
             step.message = message
             handler(step, message)
+            if not step.answers:
+                self._acknowledge(step, message)
             self._remember(step, message, data)
         return self._answers(step)
 
@@ -272,6 +279,18 @@ class Rtgs:
         step.name = "message-repeated"
         step.answers.extend(json.loads(known["answers"]))
         return True
+
+    @staticmethod
+    def _acknowledge(step: Step, message: Message[Body]) -> None:
+        """admi.007, where there is nothing else to tell the sender yet: for a release short of the quorum."""
+        received = Acknowledgement(
+            related_message_id=message.message_id,
+            related_definition=MESSAGE_TYPES[type(message.body)],
+            status_code=RECEIVED,
+            at=step.now,
+            description="taken; there is nothing else to tell its sender yet",
+        )
+        step.send([message.sender], received)
 
     @staticmethod
     def _remember(step: Step, message: Message[Body], data: bytes) -> None:

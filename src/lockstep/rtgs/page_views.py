@@ -38,7 +38,7 @@ _SAID = re.compile(
     rb"<(?:\w+:)?(?:TxSts|OrgnlMsgSts|GrpSts|Conf|StsCd|RjctgPtyRsn|EvtCd)>\s*([^<]{1,70}?)\s*<|"
     rb"<(?:\w+:)?(?:CdtDbtInd)>\s*(CRDT|DBIT)\s*<"
 )
-_TELLS = ("pacs.002", "camt.025", "camt.029", "camt.054", "admi.002", "admi.004")
+_TELLS = ("pacs.002", "camt.025", "camt.029", "camt.054", "admi.002", "admi.004", "admi.007")
 """Messages that have one word for what they say."""
 
 

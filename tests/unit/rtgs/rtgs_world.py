@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from lockstep.domain.identifiers import Bic, SettlementId, derive_uetr
 from lockstep.domain.message import Message
 from lockstep.domain.money import Money
+from lockstep.domain.notice import Acknowledgement
 from lockstep.domain.payment import (
     BookingNotice,
     CancelPayment,
@@ -79,6 +80,8 @@ def kind(body: object) -> str:
             return status.value
         case BookingNotice(credit=credit):
             return "CREDIT" if credit else "DEBIT"
+        case Acknowledgement():
+            return "RECEIVED"
     return type(body).__name__
 
 

@@ -76,7 +76,7 @@ def test_a_delay_is_by_the_business_clock(world: World) -> None:
     plan(world, {"kind": "delay", "message": "pacs.002", "status": "ACSC", "participant": SERVICE, "seconds": 90})
     paid = pay(world)
     assert mail(world) == ["HELD", "DEBIT", "CREDIT"]
-    assert mail(world, AGENTS[0]) == PAID
+    assert mail(world, AGENTS[2]) == PAID
     world.later(seconds=89)
     assert mail(world) == ["HELD", "DEBIT", "CREDIT"]
     world.later(seconds=1)
@@ -159,7 +159,7 @@ def test_a_status_that_contradicts(world: World) -> None:
     plan(world, {"kind": "contradict", "participant": SERVICE})
     paid = pay(world)
     assert mail(world) == ["HELD", "BOOKED", "REJECTED", "DEBIT", "CREDIT"]
-    assert mail(world, AGENTS[0]) == PAID
+    assert mail(world, AGENTS[2]) == PAID
     true_one, false_one = (read(data) for _, data in world.rtgs.mailbox(SERVICE)[1:3])
     assert isinstance(false_one.body, PaymentReport)
     assert (false_one.body.uetr, false_one.body.payment) == (paid.uetr, true_one.body.payment)  # type: ignore[union-attr]

@@ -7,6 +7,7 @@ from rtgs_world import (
     BUYER_ACCOUNT,
     DAY,
     NOON,
+    RTGS,
     SELLER,
     SELLER_ACCOUNT,
     SERVICE,
@@ -18,6 +19,7 @@ from rtgs_world import (
 
 from lockstep.domain.errors import InvalidInput, Misconfigured, Refused
 from lockstep.domain.identifiers import Bic
+from lockstep.domain.notice import Acknowledgement
 from lockstep.domain.payment import BookingNotice, CashAccount, PaymentReport, Release, Resolution, ResolutionStatus
 from lockstep.iso20022 import read
 from lockstep.rtgs import Role, Rtgs
@@ -29,13 +31,14 @@ def test_a_payment_from_earmark_to_booking(world: World) -> None:
     """Service and agents get pacs.002 and both camt.054, the banks their own side (I1, I5)."""
     assert world.say(P) == ["HELD"]
     assert world.money() == (15_000, 10_000)
-    assert world.release(P, 0, 1) == []
+    assert world.release(P, 0, 1) == ["RECEIVED"]
     assert world.money() == (15_000, 10_000)
     world.later(minutes=5)
     assert world.release(P, 2) == ["BOOKED", "DEBIT", "CREDIT"]
     assert (world.money(), world.money(SELLER_ACCOUNT)) == ((5_000, 0), (10_000, 0))
     for party in (SERVICE, *AGENTS):
-        assert world.news(party) == ["HELD", "BOOKED", "DEBIT", "CREDIT"]
+        received = ["RECEIVED"] if party in AGENTS[:2] else []
+        assert world.news(party) == ["HELD", *received, "BOOKED", "DEBIT", "CREDIT"]
     assert (world.news(BUYER), world.news(SELLER)) == (["DEBIT"], ["CREDIT"])
     held, booked, debit, credit = world.bodies(AGENTS[3])
     assert isinstance(held, PaymentReport)
@@ -161,7 +164,7 @@ def test_one_agent_counts_once_and_only_while_it_is_an_agent(world: World) -> No
     assert [given.agent for given in world.rtgs.facts().releases] == [AGENTS[0]]
     world.release(P, 1)
     world.rtgs.operator.register_party(AGENTS[1], Role.PARTICIPANT)
-    assert world.release(P, 2) == []
+    assert world.release(P, 2) == ["RECEIVED"]
     assert world.release(P, 3) == ["BOOKED", "DEBIT", "CREDIT"]
 
 
@@ -186,9 +189,38 @@ def test_the_same_message_again_is_answered_byte_for_byte(world: World) -> None:
     assert world.rtgs.facts() == before
 
 
+def test_a_release_short_of_the_quorum_is_acknowledged(world: World) -> None:
+    """admi.007: its sender knows that it came, and a repeated one gets the same bytes."""
+    world.say(P)
+    wish = Release(uetr=P.uetr, settlement_id=P.settlement_id)
+    answers = world.raw(wish, AGENTS[0], "REL1")
+    (received,) = [read(data) for data in answers]
+    assert (received.sender, received.receiver) == (RTGS, AGENTS[0])
+    assert received.body == Acknowledgement(
+        related_message_id="REL1",
+        related_definition="camt.007.001.08",
+        status_code="RCVD",
+        at=NOON,
+        description="taken; there is nothing else to tell its sender yet",
+    )
+    assert [data for _, data in world.rtgs.mailbox(AGENTS[0])][1:] == answers
+    assert world.raw(wish, AGENTS[0], "REL1", possible_duplicate=True) == answers
+    assert len(world.rtgs.mailbox(AGENTS[0])) == 2
+    assert world.news(SERVICE) == ["HELD"] and world.news(AGENTS[1]) == ["HELD"], "nobody else is told"
+
+
+def test_what_has_another_answer_is_not_acknowledged(world: World) -> None:
+    """What came of a message says that it came."""
+    assert world.say(P) == ["HELD"]
+    assert world.release(P, 0, 1, 2) == ["BOOKED", "DEBIT", "CREDIT"]
+    assert world.release(P, 3) == ["BOOKED"]
+    assert world.say(cancellation(P)) == ["RJCR"]
+    assert "RECEIVED" not in world.news(SERVICE)
+
+
 def test_message_ids_are_each_senders_own(world: World) -> None:
     world.say(P, message_id="ONE")
-    assert world.say(Release(uetr=P.uetr, settlement_id=P.settlement_id), AGENTS[0], "ONE") == []
+    assert world.say(Release(uetr=P.uetr, settlement_id=P.settlement_id), AGENTS[0], "ONE") == ["RECEIVED"]
 
 
 def test_another_instructing_party_has_no_say(world: World) -> None:

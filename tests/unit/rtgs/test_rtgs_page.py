@@ -55,6 +55,7 @@ def test_one_look_at_the_whole_desk(world: World, url: str) -> None:
     out = [one for one in desk["messages"] if one["direction"] == "out"]
     assert {one["status"] for one in out if one["type"] == "pacs.002.001.10"} == {"ACSP", "ACSC", "PDNG"}
     assert {one["status"] for one in out if one["type"] == "camt.054.001.08"} == {"CRDT", "DBIT"}
+    assert {one["status"] for one in out if one["type"] == "admi.007.001.01"} == {"RCVD"}
     given = get(f"{url}/operator/desk/message", reference=first["reference"]).json()["message"]
     assert read(given.encode()).body == booked
 

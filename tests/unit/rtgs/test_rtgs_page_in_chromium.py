@@ -123,6 +123,21 @@ def test_hostile_names_and_xml_stay_text(world: World, desk: str, tab: Page) -> 
     assert tab.run("window.struck === undefined && document.querySelectorAll('img, script:not([src]), b').length === 0")
 
 
+def test_a_desks_width_shows_every_column(world: World, desk: str, tab: Page) -> None:
+    """Nothing has to be scrolled sideways to be seen, and the page itself never."""
+    world.release(payment(2, 9_000), 2)
+    tab.open(f"{desk}/#key={OPERATOR_KEY}")
+    tab.wait(SHOWN)
+    cut = "[...document.querySelectorAll('.wide')].filter((one) => one.scrollWidth > one.clientWidth).length"
+    try:
+        for width, hidden in ((1280, 0), (420, None)):
+            tab.call("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
+            assert hidden is None or tab.run(cut) == hidden
+            assert tab.run("document.documentElement.scrollWidth <= window.innerWidth") is True
+    finally:
+        tab.call("Emulation.clearDeviceMetricsOverride")
+
+
 def test_it_can_be_read_by_machine(desk: str, tab: Page) -> None:
     """Every control has a name, every table its headings, and both colour schemes enough contrast."""
     tab.open(f"{desk}/#key={OPERATOR_KEY}")

@@ -67,8 +67,9 @@ function when(instant) {
   return today ? clock(instant) : `${instant.slice(0, 10)} ${clock(instant)}`;
 }
 
-function money(amount) {
-  return cell(grouped(amount), isNegative(amount) ? "n short" : isZero(amount) ? "n none" : "n");
+function money(amount, mayLack = false) {
+  const short = isNegative(amount) && !mayLack;
+  return cell(grouped(amount), short ? "n short" : isZero(amount) ? "n none" : "n");
 }
 
 const PRIORITY = { URGENT: "bad", HIGH: "warn" };
@@ -105,7 +106,7 @@ function showAccounts(accounts) {
       ? [nothing(9, "No accounts.")]
       : accounts.map((one) => {
           const made = line(
-            cell(one.number, "id", "th"), cell(one.owner, "id"), cell(one.currency), money(one.posted),
+            cell(one.number, "id", "th"), cell(one.owner, "id"), cell(one.currency), money(one.posted, one.technical),
             money(one.earmarked), one.technical ? cell("") : money(one.credit_limit),
             one.technical ? cell("technical", "n none") : money(one.available),
             one.technical ? cell("") : money(one.reserved_urgent), one.technical ? cell("") : money(one.reserved_high),
@@ -191,7 +192,7 @@ function showFaults(faults) {
   if (section.hidden) return;
   const { plan, mail, arrivals } = faults;
   at("faults-state").textContent =
-    `Set by ${faults.set_by} at ${faults.set_at}, seed ${plan.seed}. Out: ${mail.waiting} waiting, ${mail.lost} lost. ` +
+    `Set by ${faults.set_by} at ${when(faults.set_at)}, seed ${plan.seed}. Out: ${mail.waiting} waiting, ${mail.lost} lost. ` +
     `In: ${arrivals.waiting} waiting, ${arrivals.lost} lost.`;
   draw("faults", faults, () =>
     plan.rules.map((rule, index) => {

@@ -1,5 +1,6 @@
 """The cash leg: an RTGS that several parties share, and each one's port to it."""
 
+import copy
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -39,6 +40,10 @@ class _Held:
     released_by: set[Bic] = field(default_factory=set)
 
 
+_MEMORY = ("available", "payments", "_ended", "tombstones", "booked", "mail", "_taken")
+"""What outlives a restart."""
+
+
 class FakeRtgs:
     """Payments by settlement, each party's mail, accounts by number. Obeys the real one's rules on who may
     what, idempotency, release by a quorum, tombstones and `pay_by`; knows no mandates, no queues and no schemas.
@@ -55,6 +60,12 @@ class FakeRtgs:
         """Every debit, with its settlement and time."""
         self.mail: dict[Bic, list[Message[CashBody]]] = defaultdict(list)
         self._taken: dict[tuple[Bic, str], CashBody] = {}
+
+    def restarted(self) -> "FakeRtgs":
+        """Another on a copy of this one's memory: what a system is after a stop and a start on its stored state."""
+        again = FakeRtgs(self._clock, bic=self._bic, service=self._service, agents=self._agents, quorum=self._quorum)
+        vars(again).update(copy.deepcopy({name: vars(self)[name] for name in _MEMORY}))
+        return again
 
     def handle(self, message: Message[CashBody]) -> None:
         """Takes a message once; a refused one leaves no trace. Raises Refused, InvalidInput."""

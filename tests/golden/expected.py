@@ -22,6 +22,7 @@ from lockstep.domain.money import Money, Quantity
 from lockstep.domain.payment import (
     BookingNotice,
     CancelPayment,
+    NeverRequest,
     CashAccount,
     Payment,
     PaymentReport,
@@ -233,6 +234,27 @@ EXPECTED = {
             original_settlement_date=date(2026, 3, 4),
             settlement_id=SETTLEMENT,
             salt=SALT,
+        ),
+    ),
+    "camt.056.001.08.agent": Message(
+        sender=AGENT,
+        receiver=RTGS,
+        message_id="LSTP-NEV-1",
+        created=at(5, 12, 0),
+        body=NeverRequest(case_id="LSTP-NEVER-1", uetr=UETR, settlement_id=SETTLEMENT),
+    ),
+    "camt.029.001.09.agent": Message(
+        sender=RTGS,
+        receiver=AGENT,
+        message_id="RTGS-RES-6",
+        created=at(5, 12, 0, 2),
+        body=Resolution(
+            case_id="LSTP-NEVER-1",
+            uetr=UETR,
+            settlement_id=SETTLEMENT,
+            salt=None,
+            status=ResolutionStatus.CANCELLED,
+            decided_at=at(5, 12, 0, 1),
         ),
     ),
     "camt.029.001.09": Message(

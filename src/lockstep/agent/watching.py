@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from lockstep.agent.judging import Evidence, judge_outcome, judge_release
+from lockstep.agent.judging import Evidence, judge_never_request, judge_outcome, judge_release
 from lockstep.agent.keeping import keep_logs
 from lockstep.agent.reconciling import reconcile
 from lockstep.agent.register import Register
@@ -21,7 +21,7 @@ from lockstep.domain.identifiers import Bic, SettlementId, derive_message_id, de
 from lockstep.domain.market import Market
 from lockstep.domain.message import Message
 from lockstep.domain.order import AssetEvent, AssetStatus, Attestation, Order, OutcomeResult
-from lockstep.domain.payment import PaymentState, Release
+from lockstep.domain.payment import NeverRequest, PaymentState, Release
 from lockstep.flow.asking import due, is_open, status_request
 from lockstep.flow.mirroring import fold, said_by, settlement_of
 from lockstep.ports import AssetLedger, AttestationBoard, CashSystem, Clock, SettlementBody, Unreadable
@@ -37,6 +37,8 @@ KEEP_LOGS_EVERY = 10
 """Steps from one look at the other agents' signature logs to the next."""
 FIRST_EPOCH = 1
 """As DvP numbers them."""
+UNTIL_LATER = ("LockMissing", "LockNotFinal", "PayByNotPassed", "PaymentKnown", "PaymentOpen")
+"""Why it does not ask for a tombstone, where time may mend it."""
 PAGES_AT_ONCE = 50
 """Of mail, in one step; a mailbox of more is read on in the next one, before anything is done."""
 
@@ -128,7 +130,37 @@ class Agent:
             raise
         except LockstepError as error:  # not known there, or not yet
             self.register.note(now, "status refused", settlement, str(error))
+        self._ask_for_never(view or CashView(settlement_id=settlement), now)
         return True
+
+    def _ask_for_never(self, view: CashView, now: datetime) -> None:
+        """The exit of a lock whose payment never came. At the quorum of agents the RTGS says never, and all sign.
+
+        Asked for again and again, as `due` has it, until it is said: the request or the answer may be lost.
+        """
+        settlement = view.settlement_id
+        if self.register.find(settlement) is not None or self.register.is_forgone(settlement):
+            return
+        evidence = self._evidence(view)
+        order = next((event.order for event in evidence.history if event.order is not None), None)
+        if order is None:
+            return
+        body = NeverRequest(
+            case_id=derive_message_id(self.bic, settlement, "never"),
+            uetr=derive_uetr(settlement, 1),
+            settlement_id=settlement,
+        )
+        message_id = derive_message_id(self.bic, settlement, "camt.056", int(now.timestamp()))
+        try:
+            judge_never_request(evidence, self.assets.view(settlement, order), now)
+            self.cash.send(Message(sender=self.bic, receiver=self.rtgs, message_id=message_id, created=now, body=body))
+        except Unavailable:
+            raise
+        except LockstepError as error:
+            if not (isinstance(error, Refused) and error.name in UNTIL_LATER):
+                self.register.note(now, "never refused", settlement, str(error))
+        else:
+            self.register.note(now, "asked for never", settlement)
 
     def _is_reconciled(self) -> bool:
         """Whether the register is known to be complete. Until then nothing leaves, not even what it has."""

@@ -16,6 +16,7 @@ name and *not* by RJCT.
 | MessageConflict, UetrConflict | a message id, a UETR used before with other content |
 | SettlementConflict | the settlement has a payment that is open or booked |
 | PaymentUnknown, PaymentMismatch | a release or cancellation that fits no payment |
+| PaymentOpen | agents' request for a tombstone while a payment is held or pending |
 | PaymentPending, PaymentEnded | a release for a payment not yet, or no longer, held |
 | PaymentNotQueued | a change of a payment that does not wait |
 | StatementUnknown | statements of a period without a business day |
@@ -34,7 +35,7 @@ from lockstep.domain.errors import InvalidInput, Refused
 from lockstep.domain.identifiers import Bic, bic
 from lockstep.domain.liquidity import DeleteReservation, LiquidityTransfer, ModifyReservation, ReservationQuery
 from lockstep.domain.message import Message
-from lockstep.domain.payment import CancelPayment, Payment, PaymentState, Release
+from lockstep.domain.payment import CancelPayment, NeverRequest, Payment, PaymentState, Release
 from lockstep.domain.statement import StatementRequest, TransactionQuery
 from lockstep.domain.transfer import (
     BankTransfer,
@@ -49,6 +50,7 @@ from lockstep.rtgs import (
     business_day,
     handlers,
     handlers_accounts,
+    handlers_never,
     handlers_payments,
     offsetting,
     parties,
@@ -82,6 +84,7 @@ _HANDLERS: dict[type, tuple[Collection[Role], Callable[[Step, Message[Any]], Non
     Payment: ((Role.INSTRUCTING,), handlers.pay),
     CancelPayment: ((Role.INSTRUCTING,), handlers.cancel),
     Release: ((Role.AGENT,), handlers.release),
+    NeverRequest: ((Role.AGENT,), handlers_never.never),
     BankTransfer: (_PAYERS, handlers_payments.transfer),
     CustomerTransfer: (_PAYERS, handlers_payments.customer_transfer),
     PaymentReturn: (_PAYERS, handlers_payments.give_back),

@@ -12,7 +12,7 @@ from sqlalchemy.engine import Dialect
 
 from lockstep.domain.errors import Misconfigured
 
-VERSION = 2
+VERSION = 3
 """1 was the ledger of the first day: no priorities, limits, reservations, batches or statements."""
 
 metadata = MetaData()

@@ -207,8 +207,8 @@ def test_a_database_of_another_version_is_refused(store: Store) -> None:
     Rtgs(url, SetClock(NOON), bic=RTGS).close()
     with pytest.raises(Misconfigured, match=str(RTGS)):
         Rtgs(url, SetClock(NOON), bic=BUYER)
-    _do(url, "UPDATE settings SET version = 3")
-    with pytest.raises(Misconfigured, match="schema version 3"):
+    _do(url, "UPDATE settings SET version = 4")
+    with pytest.raises(Misconfigured, match="schema version 4"):
         Rtgs(url, SetClock(NOON), bic=RTGS)
 
 

@@ -22,8 +22,8 @@ from lockstep.domain.money import Money, Quantity
 from lockstep.domain.payment import (
     BookingNotice,
     CancelPayment,
-    NeverRequest,
     CashAccount,
+    NeverRequest,
     Payment,
     PaymentReport,
     PaymentState,

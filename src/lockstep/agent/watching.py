@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from lockstep.agent.asking import Asked, never_request
 from lockstep.agent.judging import Evidence, judge_never_request, judge_outcome, judge_release
 from lockstep.agent.keeping import keep_logs
 from lockstep.agent.reconciling import reconcile
@@ -21,8 +22,8 @@ from lockstep.domain.identifiers import Bic, SettlementId, derive_message_id, de
 from lockstep.domain.market import Market
 from lockstep.domain.message import Message
 from lockstep.domain.order import AssetEvent, AssetStatus, Attestation, Order, OutcomeResult
-from lockstep.domain.payment import NeverRequest, PaymentState, Release
-from lockstep.flow.asking import due, is_open, status_request
+from lockstep.domain.payment import PaymentState, Release
+from lockstep.flow.asking import is_open, status_request
 from lockstep.flow.mirroring import fold, said_by, settlement_of
 from lockstep.ports import AssetLedger, AttestationBoard, CashSystem, Clock, SettlementBody, Unreadable
 from lockstep.signing import Key, outcome_digest
@@ -34,7 +35,7 @@ NO_SETTLEMENT = SettlementId("")
 RECONCILE_EVERY = timedelta(seconds=20)
 """While it is silent; what keeps it silent is rarely mended sooner."""
 KEEP_LOGS_EVERY = 10
-"""Steps from one look at the other agents' signature logs to the next."""
+"""Steps from one look at all that there is (the other agents' signature logs, all locks) to the next."""
 FIRST_EPOCH = 1
 """As DvP numbers them."""
 UNTIL_LATER = ("LockMissing", "LockNotFinal", "PayByNotPassed", "PaymentKnown", "PaymentOpen")
@@ -63,10 +64,7 @@ class Agent:
     _watched: set[SettlementId] = field(default_factory=set)
     _released: set[SettlementId] = field(default_factory=set)
     _unended: dict[SettlementId, Attestation] = field(default_factory=dict)
-    _asked: dict[SettlementId, tuple[datetime, datetime | None]] = field(default_factory=dict)
-    """Since when a locked settlement's payment has no end here, and when it was last asked for."""
-    _closed: set[SettlementId] = field(default_factory=set)
-    """Locked settlements that nothing more is to be asked of."""
+    _asked: Asked = field(default_factory=Asked)
     _over: set[SettlementId] = field(default_factory=set)
     """Settlements that this agent signed and the chain shows ended, finally."""
     _logs: tuple[SignatureLog, ...] = ()
@@ -98,7 +96,7 @@ class Agent:
                 done |= self._attend(self._views[settlement])
             except Unavailable:
                 continue
-        for settlement in sorted(set(locked) - self._closed):
+        for settlement in self._asked.open(locked, look=self._is_to_look):
             try:
                 done |= self._ask(settlement)
             except Unavailable:
@@ -112,16 +110,14 @@ class Agent:
         """
         view, now = self._views.get(settlement), self.clock.now()
         if not is_open(view):
-            self._closed.add(settlement)
-            self._asked.pop(settlement, None)
+            self._asked.close(settlement)
             return False
-        begun, last = self._asked.setdefault(settlement, (now, None))
-        if not due(begun, last, now):
+        if not self._asked.is_due(settlement, now):
             return False
         if self._is_over(settlement):
-            self._closed.add(settlement)
+            self._asked.close(settlement)
             return False
-        self._asked[settlement] = begun, now
+        self._asked.note(settlement, now)
         self._released.discard(settlement)
         uetr = derive_uetr(settlement, 1) if view is None or view.payment is None else view.payment.uetr
         try:
@@ -145,15 +141,9 @@ class Agent:
         order = next((event.order for event in evidence.history if event.order is not None), None)
         if order is None:
             return
-        body = NeverRequest(
-            case_id=derive_message_id(self.bic, settlement, "never"),
-            uetr=derive_uetr(settlement, 1),
-            settlement_id=settlement,
-        )
-        message_id = derive_message_id(self.bic, settlement, "camt.056", int(now.timestamp()))
         try:
             judge_never_request(evidence, self.assets.view(settlement, order), now)
-            self.cash.send(Message(sender=self.bic, receiver=self.rtgs, message_id=message_id, created=now, body=body))
+            self.cash.send(never_request(self.bic, self.rtgs, settlement, now))
         except Unavailable:
             raise
         except LockstepError as error:
@@ -193,17 +183,20 @@ class Agent:
 
     def _write_logs(self) -> None:
         """The signature logs first: what they do not have does not leave. Raises Contradiction, Unavailable."""
-        look = self._steps % KEEP_LOGS_EVERY == 1
         try:
             for log in self._logs:
-                if look:
+                if self._is_to_look:
                     log.mend()
                 log.write()
         except Contradiction as error:
             self._be_silent(error)
             raise
-        if look:
+        if self._is_to_look:
             self._keep_logs()
+
+    @property
+    def _is_to_look(self) -> bool:
+        return self._steps % KEEP_LOGS_EVERY == 1
 
     def _keep_logs(self) -> None:
         try:
@@ -245,9 +238,9 @@ class Agent:
     def _forget(self, settlement: SettlementId) -> None:
         """Signed and over: the register keeps what there is to know. Nothing here may grow with what has ended."""
         self._over.add(settlement)
-        self._closed.add(settlement)
-        for known in (self._unended, self._views, self._asked):
-            known.pop(settlement, None)
+        self._asked.close(settlement)
+        self._unended.pop(settlement, None)
+        self._views.pop(settlement, None)
         self._watched.discard(settlement)
         self._released.discard(settlement)
 

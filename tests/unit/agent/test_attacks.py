@@ -328,10 +328,12 @@ def test_what_is_over_costs_nothing(desk: Desk) -> None:
         desk.agent.step()
     assert "history" not in asked
     agent = desk.agent
-    assert not any((agent._views, agent._watched, agent._released, agent._unended, agent._asked))
+    assert not any((agent._views, agent._watched, agent._released, agent._unended, agent._asked._times))
     desk.start().step()
     agent = desk.agent
-    assert not any((agent._views, agent._watched, agent._released, agent._unended, agent._asked)), "after a restart too"
+    assert not any((agent._views, agent._watched, agent._released, agent._unended, agent._asked._times)), (
+        "after a restart too"
+    )
 
 
 def test_what_ended_before_an_agent_joined_costs_nothing(desk: Desk) -> None:

@@ -11,12 +11,14 @@ from agent_desk import HERE, KEYS, NEVER, ORDER, PAID, Desk, said
 
 from lockstep.agent import Agent, DirectoryBoard, Register
 from lockstep.agent.judging import judge_never_request
+from lockstep.cash import DirectCashSystem
 from lockstep.domain.cash import CashView
 from lockstep.domain.errors import Refused, Unavailable
 from lockstep.domain.order import AssetStatus, AssetView, OutcomeResult
 from lockstep.domain.payment import NeverRequest, PaymentState, Resolution, ResolutionStatus
+from lockstep.rtgs import Role, Rtgs
 from lockstep.signing import build_proof
-from lockstep.testing.fakes import AGENTS, RTGS, FakeAssetLedger, FakeCashSystem
+from lockstep.testing.fakes import AGENTS, RTGS, SERVICE, FakeAssetLedger, FakeCashSystem
 
 AFTER = PAY_BY + timedelta(seconds=1)
 SEEN = AssetView(head=AssetStatus.LOCKED, final=AssetStatus.LOCKED, final_time=int(AFTER.timestamp()))
@@ -224,3 +226,23 @@ def test_what_it_signed_or_left_to_others_it_does_not_ask_for(market: Market) ->
         market.work(0, 1)
     assert market.asked(0) == market.asked(1) == []
     assert PAID not in market.signed() and first.register.all() == []
+
+
+def test_with_the_rtgs_itself(market: Market, tmp_path: Path) -> None:
+    """Schemas, access list and count as they are: two agents do nothing, the third ends it, all sign."""
+    rtgs = Rtgs(f"sqlite:///{tmp_path / 'rtgs.db'}", market.desk.clock, bic=RTGS)
+    rtgs.operator.register_party(SERVICE, Role.INSTRUCTING, "the service's key, quite long")
+    for place, agent in enumerate(market.agents):
+        rtgs.operator.register_party(agent.bic, Role.AGENT, f"the key of agent {place}, quite long")
+        agent.cash = DirectCashSystem(rtgs.handle, rtgs.mailbox, agent.bic)
+        agent._cursor = 0
+    rtgs.operator.set_quorum(3)
+    market.work()
+    market.wait()
+    market.work(0, 1)
+    assert rtgs.facts().tombstones == () and market.signed() == []
+    market.work(2)
+    market.work()
+    assert [one.settlement_id for one in rtgs.facts().tombstones] == [HERE]
+    assert market.signed() == [NEVER] * 4
+    rtgs.close()

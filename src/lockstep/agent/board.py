@@ -126,6 +126,8 @@ def _written(folder: Path, content: Mapping[str, object]) -> Iterator[Path]:
     """A file with this content, whole and on disk, under a name that goes when it is not wanted any more."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        if folder.is_symlink():  # it would write over what stands elsewhere: another agent's log, for one
+            raise OSError(f"{folder} is a link")
         with NamedTemporaryFile("w", dir=folder, prefix=".", suffix=".part", delete=False) as file:
             json.dump(content, file, indent=1)
             file.flush()

@@ -99,7 +99,7 @@ class Agent:
         for settlement in self._asked.open(locked, look=self._is_to_look):
             try:
                 done |= self._ask(settlement)
-            except Unavailable:
+            except LockstepError:  # nothing is known, of this one; the others go on
                 continue
         return done
 

@@ -15,12 +15,12 @@ from agent_desk import HERE, KEYS, NEVER, ORDER, PAID, Desk, said
 
 from lockstep.agent import DirectoryBoard, Register
 from lockstep.agent.keeping import WINDOW, keep_logs
-from lockstep.domain.errors import Contradiction, Unavailable
+from lockstep.domain.errors import Contradiction, ContractRefused, Misconfigured, Unavailable
 from lockstep.domain.identifiers import SettlementId, TradeId
 from lockstep.domain.message import Message
 from lockstep.domain.money import Money
 from lockstep.domain.order import Attestation, Epoch, LogEntry, OutcomeResult
-from lockstep.domain.payment import PaymentState, Resolution, ResolutionStatus
+from lockstep.domain.payment import NeverRequest, PaymentState, Resolution, ResolutionStatus
 from lockstep.domain.statement import Entry, Statement
 from lockstep.signing import log_digest, outcome_digest, settlement_id
 from lockstep.testing.fakes import AGENTS, BUYER, SELLER, SERVICE, FakeBoard, key
@@ -222,6 +222,18 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
     assert board.attestations(HERE) == [one] and not file.is_symlink()
 
 
+def test_a_folder_that_is_a_link_is_not_written_to(tmp_path: Path) -> None:
+    """A log's folder that leads into another agent's log: nothing of that one is written over."""
+    board = DirectoryBoard(tmp_path)
+    theirs, ours = lines(PEER, 1)[0], lines(US, 1)[0]
+    board.enter(theirs)
+    (tmp_path / "logs" / US.address).symlink_to(tmp_path / "logs" / PEER.address)
+    for replaced in (False, True):
+        with suppress(Unavailable):
+            board.enter(ours, replace=replaced)
+    assert board.log_entry(PEER.address, 1) == theirs
+
+
 def test_a_file_that_becomes_a_pipe_hangs_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between the look at the name and the opening of it."""
     board = DirectoryBoard(tmp_path)
@@ -294,6 +306,26 @@ def test_another_copys_line_over_ours_silences(desk: Desk) -> None:
     assert any(kind == "silent" and "another copy" in detail for kind, detail in desk.steps())
     with pytest.raises(Contradiction):
         desk.agent._logs[0].recover()
+
+
+@pytest.mark.parametrize("method", ["history", "epoch", "settlements_of", "view"])
+@pytest.mark.parametrize("error", [Misconfigured("no DvP answers"), ContractRefused("UnknownRevert", {})])
+def test_a_node_out_of_its_mind_kills_no_agent_that_asks(desk: Desk, method: str, error: Exception) -> None:
+    """Where nothing came for a lock, and it is time to ask."""
+    desk.lock()
+    desk.agent.step()
+    desk.clock.advance(24 * 3_600)
+    desk.chain.mine(3)
+
+    def fail(name: str) -> None:
+        if name == method:
+            raise error
+
+    desk.assets.before = fail  # type: ignore[assignment]
+    for _ in range(3):
+        desk.agent.step()
+        desk.clock.advance(3_600)
+    assert not any(isinstance(one.body, NeverRequest) for one in desk.cash.sent)
 
 
 # --- clocks

@@ -15,7 +15,7 @@ from agent_desk import HERE, KEYS, NEVER, ORDER, PAID, Desk, said
 
 from lockstep.agent import DirectoryBoard, Register
 from lockstep.agent.keeping import WINDOW, keep_logs
-from lockstep.domain.errors import Contradiction, ContractRefused, Misconfigured, Unavailable
+from lockstep.domain.errors import ContractRefused, Contradiction, Misconfigured, Unavailable
 from lockstep.domain.identifiers import SettlementId, TradeId
 from lockstep.domain.message import Message
 from lockstep.domain.money import Money

@@ -20,7 +20,15 @@ from lockstep.domain.journal import Entry, JournalRow
 from lockstep.domain.message import Message
 from lockstep.domain.notice import Acknowledgement
 from lockstep.domain.order import AssetEvent, AssetView, Attestation, Epoch, LogEntry, Order, OutcomeResult, Proof
-from lockstep.domain.payment import BookingNotice, CancelPayment, Payment, PaymentReport, Release, Resolution
+from lockstep.domain.payment import (
+    BookingNotice,
+    CancelPayment,
+    NeverRequest,
+    Payment,
+    PaymentReport,
+    Release,
+    Resolution,
+)
 from lockstep.domain.statement import Statement, StatementRequest
 from lockstep.domain.trade import Reason, Trade, TradeTerms
 from lockstep.domain.transfer import StatusRequest
@@ -45,7 +53,7 @@ __all__ = [
     "Unreadable",
 ]
 
-SettlementBody = Payment | PaymentReport | CancelPayment | Resolution | BookingNotice | Release
+SettlementBody = Payment | PaymentReport | CancelPayment | NeverRequest | Resolution | BookingNotice | Release
 """What is said of one settlement's cash."""
 CashBody = SettlementBody | StatusRequest | StatementRequest | Statement | Acknowledgement
 PartyBody = StatusAdvice | CancellationAdvice | SettlementConfirmation

@@ -9,8 +9,10 @@ readers verify, and an agent puts its own file in the place of another under its
 import json
 import os
 import re
+import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import takewhile
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any, TypeVar
@@ -29,6 +31,7 @@ _SUFFIXES = ("", "-1", "-2", "-3")
 """More than one name for each agent's word, as any may be taken by what is no file."""
 
 _LINE = re.compile(r"(\d{1,15})(?:-[123])?")
+_HASH = re.compile(r"[0-9a-f]{64}")
 
 Found = TypeVar("Found")
 
@@ -74,6 +77,10 @@ class DirectoryBoard:
             "attestation": _content(entry.attestation),
             "log_signature": entry.signature.hex(),
         }
+        if not replace:
+            there = next((one for one in map(_line_at, _taken(names)) if one is not None), None)
+            if there is not None:
+                return there
         with _written(names[0].parent, content) as part:
             if replace:
                 _put(part, names)
@@ -119,6 +126,8 @@ def _written(folder: Path, content: Mapping[str, object]) -> Iterator[Path]:
     """A file with this content, whole and on disk, under a name that goes when it is not wanted any more."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        if folder.is_symlink():  # it would write over what stands elsewhere: another agent's log, for one
+            raise OSError(f"{folder} is a link")
         with NamedTemporaryFile("w", dir=folder, prefix=".", suffix=".part", delete=False) as file:
             json.dump(content, file, indent=1)
             file.flush()
@@ -142,6 +151,15 @@ def _put(part: Path, names: Sequence[Path]) -> None:
     raise Unavailable(f"the board has no room for {names[0]}")
 
 
+def _taken(names: Sequence[Path]) -> Iterator[Path]:
+    """Those before the first that is free."""
+    return takewhile(os.path.lexists, names)
+
+
+def _line_at(path: Path) -> LogEntry | None:
+    return _read(path, _log_entry)
+
+
 def _content(attestation: Attestation) -> dict[str, object]:
     return {
         "settlement_id": attestation.settlement_id,
@@ -154,7 +172,7 @@ def _content(attestation: Attestation) -> dict[str, object]:
 
 def _attestation(content: Any) -> Attestation:
     return Attestation(
-        settlement_id=SettlementId(content["settlement_id"]),
+        settlement_id=SettlementId(_hash(content["settlement_id"])),
         result=OutcomeResult[content["result"]],
         epoch=int(content["epoch"]),
         agent=str(content["agent"]),
@@ -165,18 +183,26 @@ def _attestation(content: Any) -> Attestation:
 def _log_entry(content: Any) -> LogEntry:
     return LogEntry(
         number=int(content["number"]),
-        previous=str(content["previous"]),
+        previous=_hash(content["previous"]),
         attestation=_attestation(content["attestation"]),
         signature=bytes.fromhex(content["log_signature"]),
     )
 
 
+def _hash(value: Any) -> str:
+    if not isinstance(value, str) or not _HASH.fullmatch(value):
+        raise ValueError("64 hex digits")
+    return value
+
+
 def _read(path: Path, made: Callable[[Any], Found]) -> Found | None:
     """What a file says, unverified; None if it is not there or says nothing that could be meant."""
     try:
-        if not path.is_file():  # a pipe would wait for ever
-            return None
-        with path.open("rb") as file:
+        # What the name is may change under our hands: it is opened so that no pipe waits, and judged then.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                return None
             data = file.read(LARGEST_FILE + 1)
         if len(data) > LARGEST_FILE:
             return None

@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from lockstep.domain.cash import CashView
 from lockstep.domain.errors import Refused
 from lockstep.domain.market import Market
-from lockstep.domain.order import ALONE, AssetEvent, Epoch, Order, OutcomeResult
+from lockstep.domain.order import ALONE, AssetEvent, AssetStatus, AssetView, Epoch, Order, OutcomeResult
 from lockstep.domain.payment import Payment
 from lockstep.signing import cash_hash, settlement_id
 
-__all__ = ["Evidence", "judge_outcome", "judge_release"]
+__all__ = ["Evidence", "judge_never_request", "judge_outcome", "judge_release"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,9 +38,7 @@ def judge_release(evidence: Evidence) -> None:
     """
     _one_story(evidence)
     order = _final_order(evidence)
-    ended = [event.name for event in evidence.history if event.name != "Locked"]
-    if ended:
-        raise _refused(evidence, "LockEnded", actual=ended[-1], expected="Locked")
+    _open(evidence)
     for history in evidence.earlier:
         if not any(event.name == "GivenBack" and event.final for event in history):
             other = history[-1]
@@ -48,6 +47,24 @@ def judge_release(evidence: Evidence) -> None:
                 evidence, "TradeOpenElsewhere", actual=f"{other.settlement_id} {other.name}", expected=expected
             )
     _same_terms(evidence, order, _payment(evidence))
+
+
+def judge_never_request(evidence: Evidence, seen: AssetView, now: datetime) -> None:
+    """May the RTGS be asked for the tombstone of a payment that never came? Raises Refused: why not, or not yet.
+
+    The lock must be final and open, its last second to pay past by the agent's clock and by the chain's final block,
+    and nothing known of a payment: one that came ends by itself.
+    """
+    _one_story(evidence)
+    order, cash = _final_order(evidence), evidence.cash
+    _open(evidence)
+    if seen.final is not AssetStatus.LOCKED:
+        raise _refused(evidence, "LockNotFinal", actual=seen.final.name, expected="LOCKED at the final block")
+    if (cash.payment, cash.state, cash.noticed_at) != (None, None, None):
+        raise _refused(evidence, "PaymentKnown", actual=cash.state, expected="no message about a payment")
+    passed = min(int(now.timestamp()), seen.final_time)
+    if passed <= order.terms.pay_by:
+        raise _refused(evidence, "PayByNotPassed", actual=passed, expected=f"later than {order.terms.pay_by}")
 
 
 def judge_outcome(evidence: Evidence) -> OutcomeResult | None:
@@ -71,6 +88,12 @@ def judge_outcome(evidence: Evidence) -> OutcomeResult | None:
             raise _refused(evidence, "EndedOtherwise", actual=paid[-1], expected="no proof of PAID on the chain")
         return OutcomeResult.NEVER
     return None
+
+
+def _open(evidence: Evidence) -> None:
+    ended = [event.name for event in evidence.history if event.name != "Locked"]
+    if ended:
+        raise _refused(evidence, "LockEnded", actual=ended[-1], expected="Locked")
 
 
 def _one_story(evidence: Evidence) -> None:

@@ -5,6 +5,7 @@ agent signed it keeps the lines of the other agents' signature logs, for when th
 """
 
 import sqlite3
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -33,6 +34,7 @@ CREATE TABLE IF NOT EXISTS step (
     number INTEGER PRIMARY KEY, at TEXT NOT NULL, kind TEXT NOT NULL,
     settlement_id TEXT NOT NULL, detail TEXT NOT NULL
 ) STRICT;
+CREATE INDEX IF NOT EXISTS steps_of ON step (settlement_id, kind);
 """
 
 
@@ -45,9 +47,9 @@ class Register:
     def __init__(self, path: Path, on_commit: Callable[[str], None] = lambda _: None) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._database = sqlite3.connect(path, isolation_level=None)
-        self._database.execute("PRAGMA journal_mode=WAL")
+        _write_ahead(self._database)
         self._database.execute("PRAGMA synchronous=FULL")
-        self._database.executescript(_TABLES)
+        self._database.executescript(f"BEGIN IMMEDIATE; {_TABLES} COMMIT")
         self._on_commit = on_commit
 
     def record(self, attestation: Attestation, sources: Sequence[str]) -> Attestation:
@@ -150,12 +152,12 @@ class Register:
             ),
         )
 
-    def kept(self, agent: str, after: int = 0) -> Sequence[LogEntry]:
-        """The lines of another agent's signature log that are kept here, by number, those above `after`."""
+    def kept(self, agent: str, after: int = 0, most: int = -1) -> Sequence[LogEntry]:
+        """The lines of another agent's signature log that are kept here, by number: the first `most` above `after`."""
         rows = self._database.execute(
             "SELECT number, previous, log_signature, settlement_id, result, epoch, agent, signature FROM peer_log "
-            "WHERE agent = ? AND number > ? ORDER BY number",
-            (agent, after),
+            "WHERE agent = ? AND number > ? ORDER BY number LIMIT ?",
+            (agent, after, most),
         )
         return [
             LogEntry(number=row[0], previous=row[1], signature=row[2], attestation=_attestation(*row[3:]))
@@ -190,6 +192,20 @@ class Register:
             f"SELECT settlement_id, result, epoch, agent, signature FROM outcome {clause}", parameters
         )
         return [_attestation(*row) for row in rows]
+
+
+def _write_ahead(database: sqlite3.Connection) -> None:
+    """Of two processes that open a new file at once one waits: SQLite itself does not wait for this switch."""
+    until = time.monotonic() + 5
+    while True:
+        try:
+            database.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _attestation(settlement: str, result: int, epoch: int, agent: str, signature: bytes) -> Attestation:

@@ -41,8 +41,9 @@ class SignatureLog:
         own = [(self._row, self._number, self._head), *self._places()]
         last = own[-1][1]
         numbers = self.board.log_numbers(self.key.address)
+        there = set(numbers)
         for row, number, head in reversed(own[1:]):  # each line names the one before: one that fits speaks for those
-            line = self._line(number) if number in numbers else None
+            line = self._line(number) if number in there else None
             if line is not None:
                 if self._digest(line) != head:
                     raise self._another_copy(line)
@@ -77,9 +78,17 @@ class SignatureLog:
             self._row, self._number, self._head = row, entry.number, self._digest(entry)
 
     def mend(self) -> None:
-        """Has everything written anew where the last line is gone from the board, as when it was cleared."""
-        if self._number and self.board.log_entry(self.key.address, self._number) is None:
+        """Has everything written anew where the last line is gone from the board, as when it was cleared.
+
+        Raises Contradiction if another copy of this register has put its own there.
+        """
+        if not self._number:
+            return
+        line = self._line(self._number)
+        if line is None:
             self._row, self._number, self._head = self.register.beginning(self.key.address)
+        elif self._digest(line) != self._head:
+            raise self._another_copy(line)
 
     def lines(self) -> list[LogEntry]:
         """Every line of ours that the board has, verified, by number."""

@@ -6,10 +6,12 @@ and while anything speaks against its register, it is silent.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from lockstep.agent.judging import Evidence, judge_outcome, judge_release
+from lockstep.agent.asking import Asked, never_request
+from lockstep.agent.judging import Evidence, judge_never_request, judge_outcome, judge_release
 from lockstep.agent.keeping import keep_logs
 from lockstep.agent.reconciling import reconcile
 from lockstep.agent.register import Register
@@ -21,9 +23,9 @@ from lockstep.domain.market import Market
 from lockstep.domain.message import Message
 from lockstep.domain.order import AssetEvent, AssetStatus, Attestation, Order, OutcomeResult
 from lockstep.domain.payment import PaymentState, Release
-from lockstep.flow.asking import due, is_open, status_request
+from lockstep.flow.asking import is_open, status_request
 from lockstep.flow.mirroring import fold, said_by, settlement_of
-from lockstep.ports import AssetLedger, AttestationBoard, CashSystem, Clock, Unreadable
+from lockstep.ports import AssetLedger, AttestationBoard, CashSystem, Clock, SettlementBody, Unreadable
 from lockstep.signing import Key, outcome_digest
 
 __all__ = ["Agent"]
@@ -33,7 +35,13 @@ NO_SETTLEMENT = SettlementId("")
 RECONCILE_EVERY = timedelta(seconds=20)
 """While it is silent; what keeps it silent is rarely mended sooner."""
 KEEP_LOGS_EVERY = 10
-"""Steps from one look at the other agents' signature logs to the next."""
+"""Steps from one look at all that there is (the other agents' signature logs, all locks) to the next."""
+FIRST_EPOCH = 1
+"""As DvP numbers them."""
+UNTIL_LATER = ("LockMissing", "LockNotFinal", "PayByNotPassed", "PaymentKnown", "PaymentOpen")
+"""Why it does not ask for a tombstone, where time may mend it."""
+PAGES_AT_ONCE = 50
+"""Of mail, in one step; a mailbox of more is read on in the next one, before anything is done."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -56,13 +64,12 @@ class Agent:
     _watched: set[SettlementId] = field(default_factory=set)
     _released: set[SettlementId] = field(default_factory=set)
     _unended: dict[SettlementId, Attestation] = field(default_factory=dict)
-    _asked: dict[SettlementId, tuple[datetime, datetime | None]] = field(default_factory=dict)
-    """Since when a locked settlement's payment has no end here, and when it was last asked for."""
-    _closed: set[SettlementId] = field(default_factory=set)
-    """Locked settlements that nothing more is to be asked of."""
+    _asked: Asked = field(default_factory=Asked)
+    _over: set[SettlementId] = field(default_factory=set)
+    """Settlements that this agent signed and the chain shows ended, finally."""
     _logs: tuple[SignatureLog, ...] = ()
     _reconciled: bool = False
-    _silent_until: datetime | None = None
+    _silent_since: datetime | None = None
     _steps: int = 0
 
     def step(self) -> bool:
@@ -78,19 +85,21 @@ class Agent:
             return False
         self._publish_again()
         try:
-            done = self._read_mail()
+            done, is_all = self._read_mail()
+            if not is_all:
+                return True  # the half of a contradiction is no story: what is there is read before anything is done
             locked = self.assets.locked()
         except LockstepError:  # whatever it is, nothing can be concluded from it
             return False
-        for settlement in sorted(self._watched.intersection(locked)):
+        for settlement in sorted(one for one in self._watched if one in locked):
             try:
                 done |= self._attend(self._views[settlement])
             except Unavailable:
                 continue
-        for settlement in sorted(one for one in locked if one not in self._closed):
+        for settlement in self._asked.open(locked, look=self._is_to_look):
             try:
                 done |= self._ask(settlement)
-            except Unavailable:
+            except LockstepError:  # nothing is known, of this one; the others go on
                 continue
         return done
 
@@ -101,16 +110,14 @@ class Agent:
         """
         view, now = self._views.get(settlement), self.clock.now()
         if not is_open(view):
-            self._closed.add(settlement)
+            self._asked.close(settlement)
             return False
-        begun, last = self._asked.setdefault(settlement, (now, None))
-        if not due(begun, last, now):
+        if not self._asked.is_due(settlement, now):
             return False
-        history = self.assets.history(settlement)
-        if any(event.final and event.name in ("Settled", "GivenBack") for event in history):
-            self._closed.add(settlement)
+        if self._is_over(settlement):
+            self._asked.close(settlement)
             return False
-        self._asked[settlement] = begun, now
+        self._asked.note(settlement, now)
         self._released.discard(settlement)
         uetr = derive_uetr(settlement, 1) if view is None or view.payment is None else view.payment.uetr
         try:
@@ -119,15 +126,39 @@ class Agent:
             raise
         except LockstepError as error:  # not known there, or not yet
             self.register.note(now, "status refused", settlement, str(error))
+        self._ask_for_never(view or CashView(settlement_id=settlement), now)
         return True
+
+    def _ask_for_never(self, view: CashView, now: datetime) -> None:
+        """The exit of a lock whose payment never came. At the quorum of agents the RTGS says never, and all sign.
+
+        Asked for again and again, as `due` has it, until it is said: the request or the answer may be lost.
+        """
+        settlement = view.settlement_id
+        if self.register.find(settlement) is not None or self.register.is_forgone(settlement):
+            return
+        evidence = self._evidence(view)
+        order = next((event.order for event in evidence.history if event.order is not None), None)
+        if order is None:
+            return
+        try:
+            judge_never_request(evidence, self.assets.view(settlement, order), now)
+            self.cash.send(never_request(self.bic, self.rtgs, settlement, now))
+        except Unavailable:
+            raise
+        except LockstepError as error:
+            if not (isinstance(error, Refused) and error.name in UNTIL_LATER):
+                self.register.note(now, "never refused", settlement, str(error))
+        else:
+            self.register.note(now, "asked for never", settlement)
 
     def _is_reconciled(self) -> bool:
         """Whether the register is known to be complete. Until then nothing leaves, not even what it has."""
         if self._reconciled:
             return True
         now = self.clock.now()
-        if self._silent_until is not None and now < self._silent_until:
-            return False
+        if self._silent_since is not None and self._silent_since <= now < self._silent_since + RECONCILE_EVERY:
+            return False  # a clock that went back is no reason to wait
         self._logs = tuple(
             SignatureLog(key=key, register=self.register, board=self.board, network=self.market.network)
             for key in self._keys
@@ -147,60 +178,98 @@ class Agent:
 
     def _be_silent(self, error: LockstepError) -> None:
         self._reconciled = False
-        self._silent_until = self.clock.now() + RECONCILE_EVERY
+        self._silent_since = self.clock.now()
         self.register.note(self.clock.now(), "silent", NO_SETTLEMENT, str(error))
 
     def _write_logs(self) -> None:
         """The signature logs first: what they do not have does not leave. Raises Contradiction, Unavailable."""
-        look = self._steps % KEEP_LOGS_EVERY == 1
         try:
             for log in self._logs:
-                if look:
+                if self._is_to_look:
                     log.mend()
                 log.write()
         except Contradiction as error:
             self._be_silent(error)
             raise
-        if look:
+        if self._is_to_look:
             self._keep_logs()
+
+    @property
+    def _is_to_look(self) -> bool:
+        return self._steps % KEEP_LOGS_EVERY == 1
 
     def _keep_logs(self) -> None:
         try:
-            others = set(self.assets.epoch().agents).difference(key.address for key in self._keys)
-            doubts = keep_logs(self.register, self.board, sorted(others), self.market.network)
+            doubts = keep_logs(
+                self.register,
+                self.board,
+                sorted(self._others()),
+                self.market.network,
+                longest=len(self.assets.locked()),
+                look=self._steps // KEEP_LOGS_EVERY,
+            )
         except LockstepError:
             return
         for settlement, doubt in doubts:
             self.register.note(self.clock.now(), "contradiction", settlement, doubt)
 
+    def _others(self) -> set[str]:
+        """The other agents of this epoch and of all before it, as those still speak on their own locks."""
+        serving = self.assets.epoch()
+        before = [self.assets.epoch(number) for number in range(FIRST_EPOCH, serving.number)]
+        agents = {agent for epoch in (*before, serving) for agent in epoch.agents}
+        return agents.difference(key.address for key in self._keys)
+
     def _publish_again(self) -> None:
         """What it signed stays on the board until the chain shows the settlement ended, whoever clears it."""
         for settlement, attestation in list(self._unended.items()):
-            try:
+            with suppress(LockstepError):
+                if self._is_over(settlement):
+                    self._forget(settlement)
+                    continue
+            with suppress(LockstepError):
                 self.board.publish(attestation)
-                history = self.assets.history(settlement)
-            except LockstepError:
-                continue
-            if any(event.final and event.name in ("Settled", "GivenBack") for event in history):
-                del self._unended[settlement]
 
-    def _read_mail(self) -> bool:
-        mail = self.cash.receive(self._cursor)
-        for sequence, item in mail:
-            for said in () if isinstance(item, Unreadable) else said_by(item.body):
-                settlement = settlement_of(said)
-                self._views[settlement] = fold(self._views.get(settlement), said)
-                self._watch(self._views[settlement])
-            self._cursor = sequence
-        return bool(mail)
+    def _is_over(self, settlement: SettlementId) -> bool:
+        """Whether the chain shows it ended, finally."""
+        history = self.assets.history(settlement)
+        return any(event.final and event.name in ("Settled", "GivenBack") for event in history)
+
+    def _forget(self, settlement: SettlementId) -> None:
+        """Signed and over: the register keeps what there is to know. Nothing here may grow with what has ended."""
+        self._over.add(settlement)
+        self._asked.close(settlement)
+        self._unended.pop(settlement, None)
+        self._views.pop(settlement, None)
+        self._watched.discard(settlement)
+        self._released.discard(settlement)
+
+    def _read_mail(self) -> tuple[bool, bool]:
+        """Whether there was any, and whether that was all of it. Others' messages say nothing."""
+        for page in range(PAGES_AT_ONCE):
+            mail = self.cash.receive(self._cursor)
+            if not mail:
+                return page > 0, True
+            for sequence, item in mail:
+                if not isinstance(item, Unreadable) and item.sender == self.rtgs:
+                    for said in said_by(item.body):
+                        self._hear(said)
+                self._cursor = sequence
+        return True, False
+
+    def _hear(self, said: SettlementBody) -> None:
+        settlement = settlement_of(said)
+        view = fold(self._views.get(settlement), said)
+        if settlement not in self._over:
+            self._views[settlement] = view
+        self._watch(view)
 
     def _watch(self, view: CashView) -> None:
         """Puts a settlement on the list of those to attend to, unless it is signed, or left to the others."""
         settlement, stored = view.settlement_id, self.register.find(view.settlement_id)
         if view.contradiction or (stored is None and not self.register.is_forgone(settlement)):
             self._watched.add(settlement)
-        told = view.is_never if stored and stored.result is OutcomeResult.PAID else view.is_booked
-        if stored is not None and told:
+        if stored is not None and _tells_the_opposite(view, stored):
             doubt = f"settlement {settlement}: {stored.result.name} is signed, and the mail tells the opposite"
             self.register.note(self.clock.now(), "contradiction", settlement, doubt)
 
@@ -219,8 +288,9 @@ class Agent:
         except Refused as error:
             if error.name not in ("LockMissing", "LockNotFinal"):  # those two time may mend
                 self.register.note(self.clock.now(), "refused", settlement, str(error))
-                if error.name == "Contradiction":
-                    self._watched.discard(settlement)
+                with suppress(LockstepError):
+                    if error.name == "Contradiction" or self._is_over(settlement):
+                        self._watched.discard(settlement)
             return False
         except LockstepError as error:  # this settlement is for people; the others go on
             self.register.note(self.clock.now(), "failed", settlement, str(error))
@@ -305,3 +375,10 @@ class Agent:
         self.register.note(self.clock.now(), "published", view.settlement_id, stored.result.name)
         self._watched.discard(view.settlement_id)
         return True
+
+
+def _tells_the_opposite(view: CashView, stored: Attestation) -> bool:
+    """Of a booking either of the two messages does, beside a signed NEVER."""
+    if stored.result is OutcomeResult.PAID:
+        return view.is_never
+    return view.contradiction is None and (view.state is PaymentState.BOOKED or view.noticed_at is not None)

@@ -18,6 +18,7 @@ __all__ = [
     "BookingNotice",
     "CancelPayment",
     "CashAccount",
+    "NeverRequest",
     "Payment",
     "PaymentReport",
     "PaymentState",
@@ -154,6 +155,19 @@ class CancelPayment:
     reason_code: str = "CUST"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NeverRequest:
+    """An agent asks that a settlement whose payment never came may never be paid (camt.056, a use of our own).
+
+    It knows neither amount nor salt. One says nothing; at the quorum of agents it is a tombstone.
+    """
+
+    case_id: str
+    uetr: Uetr
+    settlement_id: SettlementId
+    reason_code: str = "TECH"
+
+
 class ResolutionStatus(Enum):
     """Outcome of a cancellation request (camt.029 Conf)."""
 
@@ -168,7 +182,8 @@ class Resolution:
     case_id: str
     uetr: Uetr
     settlement_id: SettlementId
-    salt: str
+    salt: str | None
+    """None in the answer to agents, who cannot know it."""
     status: ResolutionStatus
     reason_code: str | None = None
     reason: str | None = None

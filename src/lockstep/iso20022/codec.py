@@ -33,7 +33,15 @@ from lockstep.domain.liquidity import (
 )
 from lockstep.domain.message import Message
 from lockstep.domain.notice import Acknowledgement, Rejection, SystemEvent
-from lockstep.domain.payment import BookingNotice, CancelPayment, Payment, PaymentReport, Release, Resolution
+from lockstep.domain.payment import (
+    BookingNotice,
+    CancelPayment,
+    NeverRequest,
+    Payment,
+    PaymentReport,
+    Release,
+    Resolution,
+)
 from lockstep.domain.priority import Priority
 from lockstep.domain.statement import EntryNotice, Statement, StatementRequest, TransactionQuery, TransactionReport
 from lockstep.domain.transfer import (
@@ -65,6 +73,7 @@ Body: TypeAlias = (
     | Payment
     | PaymentReport
     | CancelPayment
+    | NeverRequest
     | Resolution
     | BookingNotice
     | Release

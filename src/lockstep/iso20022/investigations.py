@@ -4,8 +4,9 @@ The assigner is the sender and the assignee the receiver, as in the business hea
 the requester's: the sender of a camt.056, the receiver of a camt.029.
 """
 
+from lockstep.domain.identifiers import SettlementId
 from lockstep.domain.message import Message
-from lockstep.domain.payment import CancelPayment, Resolution, ResolutionStatus, parse_remittance
+from lockstep.domain.payment import CancelPayment, NeverRequest, Resolution, ResolutionStatus, parse_remittance
 from lockstep.domain.transfer import Original, Recall, RecallAnswer
 from lockstep.iso20022.fields import Fields
 from lockstep.iso20022.kinds import Kind
@@ -71,6 +72,29 @@ def _read_cancel(fields: Fields) -> CancelPayment:
     )
 
 
+def _write_never(message: Message[NeverRequest]) -> tuple[str, ...]:
+    wish = message.body
+    reasons = node("CxlRsnInf", node("Rsn", leaf("Cd", wish.reason_code)))
+    return (
+        _assignment(message),
+        node("Case", leaf("Id", wish.case_id), agent("Cretr", message.sender)),
+        node("Undrlyg", node("TxInf", leaf("OrgnlUETR", wish.uetr), reasons)),
+        supplement("Never", leaf("SttlmId", wish.settlement_id)),
+    )
+
+
+def _read_never(fields: Fields) -> NeverRequest:
+    at = "Undrlyg/TxInf"
+    for name in ("OrgnlGrpInf", "OrgnlIntrBkSttlmAmt", "OrgnlIntrBkSttlmDt", "OrgnlTxRef"):
+        fields.refuse(f"{at}/{name}", "not with SplmtryData: nobody has seen the payment")
+    return NeverRequest(
+        case_id=fields["Case/Id"],
+        uetr=fields.uetr(f"{at}/OrgnlUETR"),
+        settlement_id=SettlementId(fields["SplmtryData/Envlp/Never/SttlmId"]),
+        reason_code=fields[f"{at}/CxlRsnInf/Rsn/Cd"],
+    )
+
+
 def _write_recall(message: Message[Recall]) -> tuple[str, ...]:
     return _request(message, message.body.original, "")
 
@@ -109,8 +133,11 @@ def _answer(message: Message[Resolution] | Message[RecallAnswer], about: str, *m
 
 def _write_resolution(message: Message[Resolution]) -> tuple[str, ...]:
     answer = message.body
+    decided = leaf("DcsnDtTm", utc(answer.decided_at))
+    if answer.salt is None:
+        return _answer(message, "", supplement("Resolution", decided, leaf("SttlmId", answer.settlement_id)))
     about = node("OrgnlTxRef", remittance_information(answer.settlement_id, answer.salt))
-    return _answer(message, about, supplement("Resolution", leaf("DcsnDtTm", utc(answer.decided_at))))
+    return _answer(message, about, supplement("Resolution", decided))
 
 
 def _read_status(fields: Fields) -> ResolutionStatus:
@@ -121,8 +148,13 @@ def _read_status(fields: Fields) -> ResolutionStatus:
 
 def _read_resolution(fields: Fields) -> Resolution:
     at = "CxlDtls/TxInfAndSts"
-    about = f"{at}/OrgnlTxRef/RmtInf/Ustrd"
-    settlement_id, salt = parse_remittance(fields[about], field=about)
+    about, named = f"{at}/OrgnlTxRef/RmtInf/Ustrd", "SplmtryData/Envlp/Resolution/SttlmId"
+    salt: str | None
+    if named in fields:
+        fields.refuse(f"{at}/OrgnlTxRef", f"not with {named}")
+        settlement_id, salt = SettlementId(fields[named]), None
+    else:
+        settlement_id, salt = parse_remittance(fields[about], field=about)
     return Resolution(
         case_id=fields["RslvdCase/Id"],
         uetr=fields.uetr(f"{at}/OrgnlUETR"),
@@ -154,6 +186,17 @@ def _read_recall_answer(fields: Fields) -> RecallAnswer:
 _ASSIGNER, _ASSIGNEE = f"Assgnmt/Assgnr/{_AGENT}", f"Assgnmt/Assgne/{_AGENT}"
 
 KINDS = (
+    Kind(
+        definition="camt.056.001.08",
+        body=NeverRequest,
+        root="FIToFIPmtCxlReq",
+        write=_write_never,
+        read=_read_never,
+        mark="SplmtryData",
+        message_id=("Assgnmt/Id",),
+        sender=(_ASSIGNER, f"Case/Cretr/{_AGENT}"),
+        receiver=(_ASSIGNEE,),
+    ),
     Kind(
         definition="camt.056.001.08",
         body=CancelPayment,

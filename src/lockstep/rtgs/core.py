@@ -18,6 +18,7 @@ name and *not* by RJCT.
 | MessageConflict, UetrConflict | a message id, a UETR used before with other content |
 | SettlementConflict | the settlement has a payment that is open or booked |
 | PaymentUnknown, PaymentMismatch | a release or cancellation that fits no payment |
+| PaymentOpen | agents' request for a tombstone while a payment is held or pending |
 | PaymentPending, PaymentEnded | a release for a payment not yet, or no longer, held |
 | PaymentNotQueued | a change of a payment that does not wait |
 | StatementUnknown | statements of a period without a business day |
@@ -37,7 +38,7 @@ from lockstep.domain.identifiers import Bic, bic
 from lockstep.domain.liquidity import DeleteReservation, LiquidityTransfer, ModifyReservation, ReservationQuery
 from lockstep.domain.message import Message
 from lockstep.domain.notice import Acknowledgement
-from lockstep.domain.payment import CancelPayment, Payment, Release
+from lockstep.domain.payment import CancelPayment, NeverRequest, Payment, Release
 from lockstep.domain.statement import StatementRequest, TransactionQuery
 from lockstep.domain.transfer import (
     BankTransfer,
@@ -52,6 +53,7 @@ from lockstep.rtgs import (
     business_day,
     handlers,
     handlers_accounts,
+    handlers_never,
     handlers_payments,
     offsetting,
     parties,
@@ -86,6 +88,7 @@ _HANDLERS: dict[type, tuple[Collection[Role], Callable[[Step, Message[Any]], Non
     Payment: ((Role.INSTRUCTING,), handlers.pay),
     CancelPayment: ((Role.INSTRUCTING,), handlers.cancel),
     Release: ((Role.AGENT,), handlers.release),
+    NeverRequest: ((Role.AGENT,), handlers_never.never),
     BankTransfer: (_PAYERS, handlers_payments.transfer),
     CustomerTransfer: (_PAYERS, handlers_payments.customer_transfer),
     PaymentReturn: (_PAYERS, handlers_payments.give_back),

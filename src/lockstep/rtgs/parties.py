@@ -20,7 +20,7 @@ class Role(Enum):
 
     PARTICIPANT = "participant"  # owns accounts
     INSTRUCTING = "instructing"  # gives and cancels payments under the debtors' mandates
-    AGENT = "agent"  # releases held payments
+    AGENT = "agent"  # releases held payments; asks for the tombstone of one that never came
 
 
 _ROLE = Prepared(select(parties.c.role).where(parties.c.bic == bindparam("party")))

@@ -15,7 +15,7 @@ from lockstep.domain.identifiers import Bic
 
 VERSION = 3
 """1 was the ledger of the first day: no priorities, limits, reservations, batches or statements. 2 did not
-keep who had recalled a UETR before its payment, and barred it to everybody."""
+keep who had recalled a UETR before its payment, and barred it to everybody, nor count agents' requests for never."""
 
 _FOUNDING = 0x52544753
 """The advisory lock of PostgreSQL that founders take."""

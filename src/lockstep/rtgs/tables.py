@@ -8,7 +8,7 @@
   entry (SF1), irrevocability (SF2) and booking (SF3) in that order.
 * `statements`: opening + credits − debits = closing.
 
-Postings, endings, releases, mandates, statements and both mail tables only grow; triggers see to it.
+Postings, endings, releases, agents' requests, mandates, statements and both mail tables only grow; triggers see to it.
 """
 
 from sqlalchemy import (
@@ -234,6 +234,15 @@ releases = Table(
     Column("released_at", Instant, nullable=False),
 )
 
+never_requests = Table(  # agents that ask for a tombstone where no payment came
+    "never_requests",
+    metadata,
+    Column("settlement_id", String(64), primary_key=True),
+    Column("agent", String(11), primary_key=True),
+    Column("uetr", String(36), nullable=False),
+    Column("asked_at", Instant, nullable=False),
+)
+
 statements = Table(  # one per account and business day, numbered from 1 without gaps
     "statements",
     metadata,
@@ -275,4 +284,4 @@ outbox = Table(  # every receiver's mailbox, numbered from 1 without gaps
     Index("reports_of", "receiver", "uetr", "report"),
 )
 
-only_grows(postings, mandates, endings, barred, releases, statements, inbox, outbox)
+only_grows(postings, mandates, endings, barred, releases, never_requests, statements, inbox, outbox)

@@ -823,3 +823,29 @@ def test_a_node_that_shows_the_end_and_not_yet_its_event_stops_nobody(bench: Ben
     bench.assets.history = history  # type: ignore[method-assign]
     bench.run()
     assert bench.trade.state is TradeState.SETTLED
+
+
+def test_an_operator_without_its_line_locks_nothing_for_good(ordered: Bench) -> None:
+    """Its payment never leaves. After `payBy` the agents ask for never; once back it takes the tombstone's word."""
+    bench = ordered
+
+    def away(name: str) -> None:
+        if name in ("send", "receive"):
+            raise UNAVAILABLE
+
+    bench.cash.before = away
+    for _ in range(20):
+        bench.tick()
+    assert bench.events() == ["Locked"] and bench.rtgs.payments == {} and bench.rtgs.tombstones == {}
+    assert bench.trade.order is not None and bench.trade.settlement_id is not None
+    bench.clock.advance(bench.trade.order.terms.pay_by - bench.clock.now().timestamp() + 1)
+    for _ in range(60):  # twenty minutes: asked for at most a quarter of an hour after the block that shows it
+        bench.tick()
+    assert list(bench.rtgs.tombstones) == [bench.trade.settlement_id] and bench.events() == ["Locked"]
+    signed = {one.agent: one.result for one in bench.board.attestations(bench.trade.settlement_id)}
+    assert len(signed) == 4 and set(signed.values()) == {OutcomeResult.NEVER}
+    bench.cash.before = lambda _: None
+    for _ in range(12):
+        bench.tick()
+    assert bench.trade.state is TradeState.RELEASED
+    assert bench.events() == ["Locked", "GivenBack"] and bench.rtgs.booked == []

@@ -40,6 +40,7 @@ from lockstep.domain.money import Quantity
 from lockstep.domain.payment import (
     BookingNotice,
     CancelPayment,
+    NeverRequest,
     Payment,
     PaymentReport,
     PaymentState,
@@ -179,12 +180,19 @@ BODIES: dict[type, st.SearchStrategy[object]] = {
         salt=salts,
         reason_code=text("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", 4, 4),
     ),
+    NeverRequest: st.builds(
+        NeverRequest,
+        case_id=identifiers,
+        uetr=uetrs,
+        settlement_id=hashes.map(SettlementId),
+        reason_code=text("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", 4, 4),
+    ),
     Resolution: st.builds(
         Resolution,
         case_id=identifiers,
         uetr=uetrs,
         settlement_id=hashes.map(SettlementId),
-        salt=salts,
+        salt=st.none() | salts,
         status=st.sampled_from(ResolutionStatus),
         reason_code=payment_codes,
         reason=st.none() | words,

@@ -12,9 +12,9 @@ from lockstep.iso20022 import MESSAGE_TYPES, Body, peek, read, write
 
 def test_every_body_has_a_message_and_a_strategy() -> None:
     assert set(MESSAGE_TYPES) == set(get_args(Body)) == set(BODIES)
-    twice = sorted(name for name in set(MESSAGE_TYPES.values()) if list(MESSAGE_TYPES.values()).count(name) == 2)
+    twice = sorted(name for name in set(MESSAGE_TYPES.values()) if list(MESSAGE_TYPES.values()).count(name) > 1)
     assert [name[:8] for name in twice] == ["camt.007", "camt.029", "camt.054", "camt.056", "pacs.002", "pacs.009"]
-    assert len(set(MESSAGE_TYPES.values())) == len(MESSAGE_TYPES) - len(twice)
+    assert len(set(MESSAGE_TYPES.values())) == len(MESSAGE_TYPES) - len(twice) - 1, "camt.056 has three uses"
 
 
 @pytest.mark.parametrize("body", BODIES, ids=lambda body: f"{MESSAGE_TYPES[body]}-{body.__name__}")

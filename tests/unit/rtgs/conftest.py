@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from rtgs_world import World
+
 from stores import SqliteStore, Store, postgresql
 
 

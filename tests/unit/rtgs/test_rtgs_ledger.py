@@ -7,7 +7,6 @@ from banks import BOOKED, A, B, Banks, bank, order
 from rtgs_world import BUYER, BUYER_ACCOUNT, DAY, NOON, RTGS, SELLER_ACCOUNT, SetClock, World, euro
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DatabaseError
-from stores import Store
 
 from lockstep.domain.errors import Misconfigured, Refused
 from lockstep.domain.money import Money
@@ -15,6 +14,7 @@ from lockstep.rtgs import Rtgs
 from lockstep.rtgs.database import Database
 from lockstep.rtgs.ledger import Entry
 from lockstep.rtgs.orders import Priority
+from stores import Store
 
 TOMORROW = DAY + timedelta(days=1)
 

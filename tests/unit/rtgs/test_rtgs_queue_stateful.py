@@ -14,11 +14,11 @@ from hypothesis import HealthCheck, assume, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from rtgs_world import DAY, World, euro
-from stores import Store
 
 from lockstep.domain.errors import Refused
 from lockstep.domain.payment import CashAccount, PaymentState
 from lockstep.rtgs import Priority
+from stores import Store
 
 ACCOUNTS = [A, B, C]
 ACCOUNT = st.sampled_from(ACCOUNTS)

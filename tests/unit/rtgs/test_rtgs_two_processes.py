@@ -28,7 +28,6 @@ from rtgs_world import (
     payment,
 )
 from sqlalchemy import func, select
-from stores import Store
 
 from lockstep.domain.errors import InvalidInput, Refused
 from lockstep.domain.identifiers import Bic
@@ -40,6 +39,7 @@ from lockstep.rtgs.database import Step
 from lockstep.rtgs.faults import Fault, Plan, Rule
 from lockstep.rtgs.tables import settings
 from lockstep.rtgs.timetable import EVERYTHING, Phase, Timetable
+from stores import Store
 
 SHORT_DAY = Timetable(zone="UTC", phases=(Phase(name="ALL", starts=time(2), takes=EVERYTHING),), closes=time(16, 30))
 

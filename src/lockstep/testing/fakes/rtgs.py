@@ -12,6 +12,7 @@ from lockstep.domain.message import Message
 from lockstep.domain.payment import (
     BookingNotice,
     CancelPayment,
+    NeverRequest,
     Payment,
     PaymentReport,
     PaymentState,
@@ -60,6 +61,7 @@ class FakeRtgs:
         """Every debit, with its settlement and time."""
         self.mail: dict[Bic, list[Message[CashBody]]] = defaultdict(list)
         self._taken: dict[tuple[Bic, str], CashBody] = {}
+        self._asked_never: dict[SettlementId, set[Bic]] = defaultdict(set)
 
     def restarted(self) -> "FakeRtgs":
         """Another on a copy of this one's memory: what a system is after a stop and a start on its stored state."""
@@ -74,7 +76,7 @@ class FakeRtgs:
         known = self._taken.get((message.sender, message.message_id), message.body)
         if known != message.body:
             raise Refused("MessageConflict", {"message_id": message.message_id})
-        allowed = self._agents if isinstance(message.body, Release) else (self._service,)
+        allowed = self._agents if isinstance(message.body, Release | NeverRequest) else (self._service,)
         if message.sender not in allowed:
             raise Refused("NotAuthorised", {"sender": message.sender})
         self.expire()
@@ -83,6 +85,8 @@ class FakeRtgs:
                 self._pay(payment, message.message_id)
             case CancelPayment() as wish:
                 self._cancel(wish)
+            case NeverRequest() as request:
+                self._never_asked(request, message.sender)
             case Release() as release:
                 self._release(release, message.sender)
             case StatusRequest() as request:
@@ -157,6 +161,22 @@ class FakeRtgs:
             self._never(held, PaymentState.CANCELLED, wish.reason_code, "cancelled on request")
         at = self.tombstones.setdefault(wish.settlement_id, at)
         return self._tell([self._service, *self._agents], self._resolution(wish, status, at))
+
+    def _never_asked(self, wish: NeverRequest, agent: Bic) -> None:
+        held, status, to = self.payments.get(wish.settlement_id), ResolutionStatus.CANCELLED, [agent]
+        if held is not None and held.state in (PaymentState.HELD, PaymentState.PENDING):
+            raise Refused("PaymentOpen", {"settlement": wish.settlement_id})
+        if held is not None and held.state is PaymentState.BOOKED:
+            status = ResolutionStatus.REFUSED
+        elif wish.settlement_id not in self.tombstones:
+            self._asked_never[wish.settlement_id].add(agent)
+            if len(self._asked_never[wish.settlement_id] & set(self._agents)) < self._quorum:
+                return
+            to = list(self._agents)
+        at = self._clock.now()
+        if status is ResolutionStatus.CANCELLED:
+            at = self.tombstones.setdefault(wish.settlement_id, at)
+        self._tell(to, self._resolution(wish, status, at))
 
     def _release(self, release: Release, agent: Bic) -> None:
         held = self._by_uetr(release.uetr)
@@ -234,12 +254,12 @@ class FakeRtgs:
         )
 
     @staticmethod
-    def _resolution(wish: CancelPayment, status: ResolutionStatus, at: datetime) -> Resolution:
+    def _resolution(wish: CancelPayment | NeverRequest, status: ResolutionStatus, at: datetime) -> Resolution:
         return Resolution(
             case_id=wish.case_id,
             uetr=wish.uetr,
             settlement_id=wish.settlement_id,
-            salt=wish.salt,
+            salt=wish.salt if isinstance(wish, CancelPayment) else None,
             status=status,
             decided_at=at,
         )

@@ -53,14 +53,15 @@ from lockstep.domain.money import Money
 from lockstep.domain.payment import BookingNotice, CashAccount, Payment, PaymentReport, PaymentState, Release
 from lockstep.iso20022 import write
 from lockstep.ports import CashBody
-from lockstep.rtgs import Kind, Order, Role, Rtgs
-from lockstep.rtgs.bulk import BALANCES, POSTING
+from lockstep.rtgs import Kind, Order, Role, Rtgs, bulk
+from lockstep.rtgs.bulk import BALANCES
 from lockstep.rtgs.database import Database
 from lockstep.rtgs.door import serve
 from lockstep.rtgs.entering import enter
 from lockstep.rtgs.gridlock import Queued, settle_together
 from lockstep.rtgs.ledger import Entry
 from lockstep.rtgs.offsetting import multilateral
+from lockstep.rtgs.prepared import together
 
 ROOT = Path(__file__).resolve().parents[1]
 RTGS = Bic("CBNKDEFFXXX")
@@ -178,46 +179,32 @@ def book(database: Database, batches: list[list[Entry]]) -> None:
             step.books.post(batch)
 
 
-Rows = list[tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]]
-"""Of each batch: posting rows, and balance rows that end with the account's number."""
+Rows = list[tuple[int, list[Entry], list[tuple[Any, ...]]]]
+"""Of each batch: its first posting's number, the postings, and balance rows that end with the account's number."""
 
 
 def rows_of(batches: list[list[Entry]], before: int) -> Rows:
     """What the ledger writes for these bookings, made ready beforehand."""
-    at, found = int(NOON.timestamp()), []
+    found = []
     for batch in batches:
-        posted = []
-        for reference, debit, credit, currency, amount in batch:
-            before += 1
-            posted.append((before, 1, before, reference, debit, credit, currency, amount, at))
         touched = dict.fromkeys(account for one in batch for account in (one.debit, one.credit))
-        found.append((posted, [(before, 0, 0, 0, 0, 0, 0, account) for account in touched]))
+        found.append((before + 1, batch, [(before, 0, 0, 0, 0, 0, 0, account) for account in touched]))
+        before += len(batch)
     return found
 
 
 def write_rows(database: Database, batches: Rows, table: str) -> None:
-    """Those rows by the driver alone; balances too, unless the postings are to be `alone`."""
-    sqlite = database._engine.dialect.name == "sqlite"
-    names = ", ".join(POSTING)
-    if sqlite:
-        insert = f"INSERT INTO {table} ({names}) VALUES ({', '.join('?' * len(POSTING))})"
-        update = f"UPDATE balances SET {', '.join(f'{name} = ?' for name in BALANCES)} WHERE account = ?"
-    else:
-        kinds = ("int", "int", "int", "text", "text", "text", "text", "bigint", "bigint")
-        insert = f"INSERT INTO {table} ({names}) SELECT * FROM unnest({', '.join(f'%s::{kind}[]' for kind in kinds)})"
-        new = f"unnest({', '.join(['%s::bigint[]'] * len(BALANCES))}, %s::text[]) AS new({', '.join(BALANCES)}, number)"
-        update = f"UPDATE balances SET {', '.join(f'{name} = new.{name}' for name in BALANCES)} FROM {new} "
-        update += "WHERE account = new.number"
-    for posted, balances in batches:
-        with database._engine.begin() as connection:
-            cursor = connection.connection.cursor()
-            for statement, rows in ((update, balances), (insert, posted)):
-                if statement is update and table == "alone":
-                    continue
-                if sqlite:
-                    cursor.executemany(statement, rows)
-                else:
-                    cursor.execute(statement, tuple(map(list, zip(*rows, strict=True))))
+    """Those rows by the ledger's own statements, with no other; balances too, unless the postings are `alone`."""
+    at = int(NOON.timestamp())
+    for first, entries, balances in batches:
+        with database._engine.connect() as connection:
+            with together(connection):
+                transaction = connection.begin()
+            with transaction, together(connection):
+                if table != "alone":
+                    bulk.write_balances(connection, balances, table="balances")
+                bulk.write_postings(connection, (first, 1, first), entries, at, table=table)
+                transaction.commit()
 
 
 def payments(url: str, count: int = 2_000, size: int = 100, banks: int = 50) -> float:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from datetime import datetime
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -18,11 +18,15 @@ from lockstep.domain.transfer import TransferReport
 from lockstep.iso20022 import MESSAGE_TYPES, Body, write
 from lockstep.rtgs import schema
 from lockstep.rtgs.clock import BusinessClock, Clock
-from lockstep.rtgs.ledger import Books
-from lockstep.rtgs.prepared import Prepared
+from lockstep.rtgs.ledger import Books, Remembered
+from lockstep.rtgs.prepared import Prepared, driven, together
 from lockstep.rtgs.tables import inbox, outbox, payments, settings
 
 BUSY_TIMEOUT_MILLISECONDS = 10_000
+MOST_REMEMBERED = 100_000
+"""Accounts that are remembered from one step to the next; with more of them, none is."""
+
+_ALONE = "SELECT one FROM settings FOR UPDATE"
 
 Asked = ParamSpec("Asked")
 Found = TypeVar("Found")
@@ -68,14 +72,15 @@ class Step:
     """How many messages of which definition it puts into mailboxes."""
     reads_once: bool = False
     """Whether it takes messages only, which change no party, mandate, limit or business day."""
+    remembered: InitVar[Remembered | None] = None
     _last: dict[Bic, int] = field(default_factory=dict)
     _last_payment: tuple[int, int] | None = None
     _mail: dict[tuple[Bic, int], dict[str, Any]] = field(default_factory=dict)
     _received: dict[tuple[Bic, str], dict[str, Any]] = field(default_factory=dict)
     _known: dict[Any, Any] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        self.books = Books(self.connection, self.now)
+    def __post_init__(self, remembered: Remembered | None) -> None:
+        self.books = Books(self.connection, self.now, remembered)
 
     def next_payment(self) -> tuple[int, int]:
         """Number and place of the next payment to arrive: behind all others."""
@@ -200,12 +205,27 @@ class Database:
     @contextmanager
     def step(self, name: str, now: datetime, sender: Bic | None = None, *, reads_once: bool = False) -> Iterator[Step]:
         """A writing transaction; the crash hook hears of it once it is durable."""
-        with self._counting(), self._engine.begin() as connection:
-            if connection.dialect.name != "sqlite":  # there BEGIN IMMEDIATE lets one in at a time
-                connection.execute(select(settings.c.one).with_for_update())
-            step = Step(connection=connection, bic=self.bic, now=now, name=name, sender=sender, reads_once=reads_once)
-            yield step
-            step.flush()
+        with self._counting(), self._engine.connect() as connection:
+            with together(connection):
+                transaction = connection.begin()
+                if connection.dialect.name != "sqlite":  # there BEGIN IMMEDIATE lets one in at a time
+                    driven(connection, _ALONE)
+            with transaction:
+                memory = _Memory(connection)
+                step = Step(
+                    connection=connection,
+                    bic=self.bic,
+                    now=now,
+                    name=name,
+                    sender=sender,
+                    reads_once=reads_once,
+                    remembered=memory.take(),
+                )
+                yield step
+                with together(connection):
+                    step.flush()
+                    transaction.commit()
+            memory.keep(step.books.remember())
         self.sent.update(step.sent)
         if self._on_commit is not None:
             self._on_commit(step.name)
@@ -230,6 +250,31 @@ class Database:
 
     def close(self) -> None:
         self._engine.dispose()
+
+
+class _Memory:
+    """What a step knew of the ledger, kept beside the connection that wrote it for as long as nobody else wrote.
+
+    SQLite tells both: `data_version` changes with any other connection's commit, and `total_changes` with each row
+    that this one changes, by a step or otherwise. What fails or dies is not kept. PostgreSQL tells nothing of the
+    kind, and is read each time.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._driver: Any = connection.connection.dbapi_connection
+        self._beside = connection.info
+        self._version = 0
+        if connection.dialect.name == "sqlite":  # in the transaction: from here on only this connection writes
+            self._version = driven(connection, "PRAGMA data_version").fetchall()[0][0]
+
+    def take(self) -> Remembered | None:
+        version, changes, remembered = self._beside.pop(_Memory, (None, None, None))
+        unchanged = version is not None and (version, changes) == (self._version, self._driver.total_changes)
+        return remembered if unchanged else None
+
+    def keep(self, remembered: Remembered) -> None:
+        if self._version and len(remembered.working) <= MOST_REMEMBERED:
+            self._beside[_Memory] = (self._version, self._driver.total_changes, remembered)
 
 
 def _open(url: str) -> Engine:

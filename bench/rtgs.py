@@ -54,12 +54,11 @@ from lockstep.domain.payment import CashAccount, Payment, PaymentState, Release
 from lockstep.iso20022 import write
 from lockstep.ports import CashBody
 from lockstep.rtgs import Kind, Order, Role, Rtgs, bulk
-from lockstep.rtgs.bulk import BALANCES
+from lockstep.rtgs.bulk import BALANCES, Entry
 from lockstep.rtgs.database import Database
 from lockstep.rtgs.door import serve
 from lockstep.rtgs.entering import enter
 from lockstep.rtgs.gridlock import Queued, settle_together
-from lockstep.rtgs.ledger import Entry
 from lockstep.rtgs.offsetting import multilateral
 from lockstep.rtgs.prepared import together
 

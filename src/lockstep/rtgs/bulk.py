@@ -99,7 +99,7 @@ def write_postings(
     if connection.dialect.name == "sqlite":
         columns = (count(number), repeat(day), count(sequence), references, debits, credits, currencies, amounts)
         marks = ", ".join("?" * len(POSTING))
-        rows = zip(*columns, repeat(booked_at))  # noqa: B905: numbers and constants have no end
+        rows = zip(*columns, repeat(booked_at))
         driven(connection, f"INSERT INTO {table} ({names}) VALUES ({marks})", rows, many=True)
         return
     size = len(entries)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import InitVar, dataclass, field
 from datetime import datetime
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from sqlalchemy import Connection, Engine, StaticPool, bindparam, create_engine, event, func, select
 from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
@@ -26,7 +26,8 @@ BUSY_TIMEOUT_MILLISECONDS = 10_000
 MOST_REMEMBERED = 100_000
 """Accounts that are remembered from one step to the next; with more of them, none is."""
 
-_ALONE = "SELECT one FROM settings FOR UPDATE"
+_ALONE = "SELECT txid_current(), txid_snapshot_xmin(txid_current_snapshot()) FROM settings FOR UPDATE"
+"""Waits until no other step is at work: this transaction's number, and the smallest of those that have not ended."""
 
 Asked = ParamSpec("Asked")
 Found = TypeVar("Found")
@@ -207,11 +208,11 @@ class Database:
         """A writing transaction; the crash hook hears of it once it is durable."""
         with self._counting(), self._engine.connect() as connection:
             with together(connection):
-                transaction = connection.begin()
+                transaction, locked = connection.begin(), None
                 if connection.dialect.name != "sqlite":  # there BEGIN IMMEDIATE lets one in at a time
-                    driven(connection, _ALONE)
+                    locked = driven(connection, _ALONE)
             with transaction:
-                memory = _Memory(connection)
+                memory = _Memory(connection, locked)
                 step = Step(
                     connection=connection,
                     bic=self.bic,
@@ -256,25 +257,38 @@ class _Memory:
     """What a step knew of the ledger, kept beside the connection that wrote it for as long as nobody else wrote.
 
     SQLite tells both: `data_version` changes with any other connection's commit, and `total_changes` with each row
-    that this one changes, by a step or otherwise. What fails or dies is not kept. PostgreSQL tells nothing of the
-    kind, and is read each time.
+    that this one changes, by a step or otherwise. PostgreSQL numbers all transactions that write: where this step's
+    number follows the last one's, nobody began to write in between, and whoever had begun before had ended when the
+    first of them read, by its snapshot. What fails or dies is not kept.
     """
 
-    def __init__(self, connection: Connection) -> None:
-        self._driver: Any = connection.connection.dbapi_connection
+    def __init__(self, connection: Connection, locked: Any) -> None:
+        """In a step's transaction, which has the lock: from here on it alone writes."""
+        driver: Any = connection.connection.dbapi_connection
+        self._driver = driver
         self._beside = connection.info
-        self._version = 0
-        if connection.dialect.name == "sqlite":  # in the transaction: from here on only this connection writes
-            self._version = driven(connection, "PRAGMA data_version").fetchall()[0][0]
+        self._trusted = True
+        if locked is None:
+            self._now = driven(connection, "PRAGMA data_version").fetchone()[0], self._driver.total_changes
+        else:
+            number, oldest_at_work = locked.fetchone()
+            self._now = number, 0
+            self._trusted = oldest_at_work == number
 
     def take(self) -> Remembered | None:
-        version, changes, remembered = self._beside.pop(_Memory, (None, None, None))
-        unchanged = version is not None and (version, changes) == (self._version, self._driver.total_changes)
-        return remembered if unchanged else None
+        seen, remembered = self._beside.pop(_Memory, (None, None))
+        if seen != self._now:
+            return None
+        self._trusted = True
+        return cast(Remembered, remembered)
 
     def keep(self, remembered: Remembered) -> None:
-        if self._version and len(remembered.working) <= MOST_REMEMBERED:
-            self._beside[_Memory] = (self._version, self._driver.total_changes, remembered)
+        """After the commit."""
+        if self._trusted and len(remembered.working) <= MOST_REMEMBERED:
+            first, _ = self._now
+            changes = getattr(self._driver, "total_changes", None)
+            following = (first + 1, 0) if changes is None else (first, changes)
+            self._beside[_Memory] = following, remembered
 
 
 def _open(url: str) -> Engine:

@@ -6,6 +6,7 @@ together. Nothing waits for a time: who comes alone is taken at once, as soon as
 
 import asyncio
 import time
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from sqlalchemy.exc import OperationalError
@@ -65,6 +66,7 @@ class Intake:
     def _take(self, together: list[_Waiting]) -> None:
         mail = [(one.data, one.sender) for one in together]
         since = [one.since for one in together]
+        found: Sequence[list[bytes] | Exception]
         try:
             found = self._meter.handle_all(mail, since)
         except OperationalError as error:  # the database itself: nothing is known of any of them

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from operator import attrgetter, itemgetter
+
 from sqlalchemy import Connection, select
 
 from lockstep.domain.identifiers import Bic

@@ -12,8 +12,8 @@ from stores import Store
 from lockstep.domain.errors import Misconfigured, Refused
 from lockstep.domain.money import Money
 from lockstep.rtgs import Rtgs
+from lockstep.rtgs.bulk import Entry
 from lockstep.rtgs.database import Database
-from lockstep.rtgs.ledger import Entry
 from lockstep.rtgs.orders import Priority
 
 TOMORROW = DAY + timedelta(days=1)

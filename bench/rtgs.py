@@ -2,21 +2,25 @@
 
     python bench/rtgs.py             writes bench/rtgs.json
 
-* `postings`: the ledger's bookings per second, each batch one durable transaction: accounts read and judged
-  against their limits, debited, credited, the posting numbered and written. Beside it, in turns, the store's
-  own rate: the bare driver writes what the ledger has to write, the same posting rows and the same accounts'
-  balances (each account once per batch), with the same statements in the same batches, as durable, into
-  tables with their primary keys and nothing else: no reading, no numbering, no judging, no further index,
-  reference, check or trigger. `share` is of the one in the other, and at least 0.5 is the goal;
-  `share_of_inserts` is the same beside the posting rows alone, without any balance; `share_of_guarded`
-  beside postings and balances with the unique keys, references and checks that postings have.
+* `postings`: the ledger's bookings per second, each batch one durable transaction: accounts judged against
+  their limits, debited, credited, the posting numbered and written. Beside it, in turns, the store's own rate:
+  the ledger's own two statements by the bare driver, sent together with the commit as the ledger sends them,
+  write the same posting rows and the same accounts' balances (each account once per batch), in the same
+  batches, as durable, into tables with their primary keys and nothing else: no reading, no lock, no numbering,
+  no judging, no further index, reference, check or trigger. `share` is of the one in the other, and at least
+  0.5 is the goal; `share_of_cpu` the same in processor time, of this process and of PostgreSQL's, which other
+  work on the machine and its disk does not flatter; `share_of_inserts` beside the posting rows alone, without
+  any balance; `share_of_guarded` beside postings and balances with the unique keys, references and checks that
+  postings have in SQLite.
 * `payments_per_second`: whole interbank payments: judged by all rules, entered, booked, registered, announced
   to who gave it and to both owners, 100 in a transaction.
 * `cycles_per_second`: settlements' payments through `Rtgs.handle_all`, 100 at a time: a pacs.009 that is held,
   three camt.007, booked, 22 messages sent. Four messages are taken in each.
-* `cycles_per_second_http`: the same one message at a time through the HTTP door of a server process, by one
-  client process with `at_once` settlements under way: each of the four messages posted, each a durable
-  transaction; the service and the three agents read their mail before the releases and after the booking.
+* `cycles_per_second_http`: the same through the HTTP door of a server process, by one client process with
+  `at_once` connections, as many settlements under way and one request without an answer on each: each of the
+  four messages posted by itself and answered once it is durable; the service and the three agents read their
+  mail before the releases and after the booking. What comes together, the door takes in one transaction.
+* `load`: the machine's load average over a minute, before and after: 0 is a quiet one.
 * `offsetting`: 1,000 banks with 100,000 queued payments, milliseconds, at most 250 the goal: the algorithm
   alone, which is what the figure of the goal means (`cpu_milliseconds` is what it takes of one core: on a
   machine that does other things besides it is the figure to read). Amounts are log-normal, counterparties
@@ -143,7 +147,7 @@ def postings(url: str) -> dict[str, dict[str, float]]:
             )
     made, found = 0, {}
     for size, count in BATCHES.items():
-        shares, ledger_rates, store_rates, of_inserts, of_guarded = [], [], [], [], []
+        turns: list[dict[str, tuple[float, float]]] = []
         for _ in range(ROUNDS):
             entries = []
             for _ in range(count):
@@ -151,25 +155,46 @@ def postings(url: str) -> dict[str, dict[str, float]]:
                 debit, credit = dice.sample(range(BANKS), 2)
                 entries.append(Entry(f"bench/{made:030d}", number(debit), number(credit), "EUR", made % 1000 + 1))
             batches = [entries[start : start + size] for start in range(0, count, size)]
-            plain = seconds(partial(write_rows, database, rows_of(batches, made - count), "plain"))
-            alone = seconds(partial(write_rows, database, rows_of(batches, made - count), "alone"))
-            guarded = seconds(partial(write_rows, database, rows_of(batches, made - count), "guarded"))
-            booked = seconds(partial(book, database, batches))
-            ledger_rates.append(count / booked)
-            store_rates.append(count / plain)
-            shares.append(plain / booked)
-            of_inserts.append(alone / booked)
-            of_guarded.append(guarded / booked)
+            rows = rows_of(batches, made - count)
+            turns.append(
+                {table: spent(database, partial(write_rows, database, rows, table)) for table in TABLES}
+                | {"ledger": spent(database, partial(book, database, batches))}
+            )
+
+        def share(of: str, turns: list[dict[str, tuple[float, float]]] = turns, clock: int = 0) -> float:
+            return round(median(turn[of][clock] / turn["ledger"][clock] for turn in turns), 2)
+
         found[str(size)] = {
-            "ledger_per_second": round(median(ledger_rates)),
-            "store_per_second": round(median(store_rates)),
-            "share": round(median(shares), 2),
-            "share_of_guarded": round(median(of_guarded), 2),
-            "share_of_inserts": round(median(of_inserts), 2),
+            "ledger_per_second": round(median(count / turn["ledger"][0] for turn in turns)),
+            "store_per_second": round(median(count / turn["plain"][0] for turn in turns)),
+            "share": share("plain"),
+            "share_of_cpu": share("plain", clock=1),
+            "share_of_guarded": share("guarded"),
+            "share_of_inserts": share("alone"),
         }
     assert sum(account.posted for account in rtgs.operator.accounts()) == 0
     rtgs.close()
     return found
+
+
+TABLES = ("plain", "alone", "guarded")
+
+
+def spent(database: Database, act: Callable[[], object]) -> tuple[float, float]:
+    """Seconds of the clock, and seconds of processor in this process and in the database's that serves it."""
+    with database._engine.connect() as connection:
+        sqlite = database._engine.dialect.name == "sqlite"
+        backend = None if sqlite else connection.scalar(text("SELECT pg_backend_pid()"))
+    began, busy = time.perf_counter(), cpu_seconds(backend)
+    act()
+    return time.perf_counter() - began, cpu_seconds(backend) - busy
+
+
+def cpu_seconds(backend: int | None) -> float:
+    if backend is None:
+        return time.process_time()
+    ticks = Path(f"/proc/{backend}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return time.process_time() + sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
 
 
 def book(database: Database, batches: list[list[Entry]]) -> None:
@@ -447,6 +472,7 @@ def best(measured: Callable[[str], float], url: str, rounds: int = 3) -> float:
 def measure() -> dict[str, Any]:
     """All figures of the ledger. Messages have a file of their own."""
     result: dict[str, Any] = {"postings": {}, "payments_per_second": {}, "cycles_per_second": {}}
+    result["load"] = {"before": round(os.getloadavg()[0], 1)}
     with tempfile.TemporaryDirectory() as folder:
         result["postings"]["sqlite"] = postings(f"sqlite:///{folder}/one.db")
         result["payments_per_second"]["sqlite"] = payments(f"sqlite:///{folder}/two.db")
@@ -466,6 +492,7 @@ def measure() -> dict[str, Any]:
             result["postings"]["postgresql"] = postings(url.format("one"))
             result["payments_per_second"]["postgresql"] = payments(url.format("two"))
             result["cycles_per_second"]["postgresql"] = cycles(url.format("three"))
+    result["load"] |= {"after": round(os.getloadavg()[0], 1), "cores": os.cpu_count()}
     return result
 
 

@@ -8,7 +8,7 @@ Reservations divide what is available: normal payments leave both reservations a
 urgent one, urgent ones may use everything. A payment uses its own class's reservation up as it goes.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, KeysView, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from operator import attrgetter, itemgetter
@@ -124,7 +124,7 @@ class Books:
 
     def load(self, numbers: Iterable[str]) -> None:
         """Fetches accounts together, ahead of use."""
-        missing = {number for number in numbers if number not in self._working}
+        missing = set(numbers) - self._working.keys()
         for row in bulk.read_accounts(self._connection, missing) if missing else ():
             self._working[row[0]] = _Working(row)
 
@@ -179,8 +179,11 @@ class Books:
         """
         debits = dict.fromkeys(map(_DEBIT, entries))
         touched = debits | dict.fromkeys(map(_CREDIT, entries))
-        self._load_to_post(touched)
-        changed = {account: self._known(account) for account in touched}
+        self._load_to_post(touched.keys())
+        working = self._working
+        for account in touched.keys() - working.keys():
+            self._known(account)
+        changed = dict(zip(touched, map(working.__getitem__, touched), strict=True))
         number, day, sequence = self._numbers()
         self.changes += 1
         self._changed |= changed
@@ -216,12 +219,12 @@ class Books:
         self.flush()
         self._next = None
 
-    def _load_to_post(self, numbers: Collection[str]) -> None:
+    def _load_to_post(self, numbers: KeysView[str]) -> None:
         """Fetches what booking on these needs and is not known yet, in one round trip."""
         if self._next is not None:
             self.load(numbers)
             return
-        missing = [number for number in numbers if number not in self._working]
+        missing = numbers - self._working.keys()
         rows, self._next = bulk.read_to_post(self._connection, missing) if missing else ((), self._numbers())
         self._working.update((row[0], _Working(row)) for row in rows)
 

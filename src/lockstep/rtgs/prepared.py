@@ -36,10 +36,11 @@ def together(connection: Connection) -> Iterator[None]:
 
     A statement that fails ends all that follow it, a commit too, and is raised at a fetch or at the end; the
     transaction is rolled back then. Only for `driven`, begin and commit: SQLAlchemy's own executions look at
-    results at once. SQLite, which is no server, is as ever.
+    results at once. With a driver that cannot, and with SQLite, which is no server, all goes as ever.
     """
     driver: Any = connection.connection.dbapi_connection
-    if not hasattr(driver, "pipeline"):
+    pipeline: Any = getattr(connection.dialect.loaded_dbapi, "Pipeline", None)
+    if pipeline is None or not pipeline.is_supported():
         yield
         return
     try:

@@ -5,8 +5,8 @@ together. Nothing waits for a time: who comes alone is taken at once, as soon as
 """
 
 import asyncio
-import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import NamedTuple
 
 from sqlalchemy.exc import OperationalError
@@ -25,8 +25,8 @@ lies ready on a connection is read; in the second, the request that it is gets h
 class _Waiting(NamedTuple):
     data: bytes
     sender: Bic
-    since: float
-    """As `time.perf_counter` tells it."""
+    since: ExitStack
+    """Its time at the door, while it runs."""
     answer: "asyncio.Future[list[bytes]]"
 
 
@@ -40,7 +40,7 @@ class Intake:
     async def take(self, data: bytes, sender: Bic) -> list[bytes]:
         """As `Rtgs.handle`: returns once it is durable, and raises what concerns this message alone."""
         loop = asyncio.get_running_loop()
-        waiting = _Waiting(data, sender, time.perf_counter(), loop.create_future())
+        waiting = _Waiting(data, sender, self._meter.arrived(data), loop.create_future())
         self._waiting.append(waiting)
         if self._work is None:
             self._work = loop.create_task(self._take_all())

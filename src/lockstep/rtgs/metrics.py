@@ -5,8 +5,8 @@ database are counted since this process opened the books, whichever door they ca
 """
 
 import re
-import time
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
 from prometheus_client import Counter as PrometheusCounter
@@ -61,18 +61,23 @@ class Meter:
 
     def handle(self, data: bytes, sender: Bic) -> list[bytes]:
         """As `Rtgs.handle`."""
-        (outcome,) = self.handle_all([(data, sender)], [time.perf_counter()])
+        (outcome,) = self.handle_all([(data, sender)], [self.arrived(data)])
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
 
-    def handle_all(self, mail: Sequence[tuple[bytes, Bic]], since: Sequence[float]) -> list[Outcome]:
-        """As `Rtgs.handle_all`; `since` says when each arrived, as `time.perf_counter` told it then."""
+    def arrived(self, data: bytes) -> ExitStack:
+        """Notes that a message is at the door; its time ends when what is returned is closed."""
+        running = ExitStack()
+        running.enter_context(self._seconds.labels(_type_of(data)).time())
+        return running
+
+    def handle_all(self, mail: Sequence[tuple[bytes, Bic]], since: Sequence[ExitStack]) -> list[Outcome]:
+        """As `Rtgs.handle_all`; `since` is what `arrived` gave for each."""
         kinds = [_type_of(data) for data, _ in mail]
         found = self._rtgs.handle_all(mail)
-        now = time.perf_counter()
-        for kind, arrived, outcome in zip(kinds, since, found, strict=True):
-            self._seconds.labels(kind).observe(now - arrived)
+        for kind, running, outcome in zip(kinds, since, found, strict=True):
+            running.close()
             if isinstance(outcome, Refused):
                 self._count_refusal(kind, outcome.name)
             elif isinstance(outcome, InvalidInput | Conflict):

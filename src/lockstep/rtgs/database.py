@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from datetime import datetime
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from sqlalchemy import Connection, Engine, StaticPool, bindparam, create_engine, event, func, select
 from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
@@ -18,18 +18,21 @@ from lockstep.domain.transfer import TransferReport
 from lockstep.iso20022 import MESSAGE_TYPES, Body, write
 from lockstep.rtgs import schema
 from lockstep.rtgs.clock import BusinessClock, Clock
-from lockstep.rtgs.ledger import Books
-from lockstep.rtgs.prepared import Prepared
+from lockstep.rtgs.ledger import Books, Remembered
+from lockstep.rtgs.prepared import Prepared, driven, together
 from lockstep.rtgs.tables import inbox, outbox, payments, settings
 
 BUSY_TIMEOUT_MILLISECONDS = 10_000
+MOST_REMEMBERED = 100_000
+"""Accounts that are remembered from one step to the next; with more of them, none is."""
+
+_ALONE = "SELECT txid_current(), txid_snapshot_xmin(txid_current_snapshot()) FROM settings FOR UPDATE"
+"""Waits until no other step is at work: this transaction's number, and the smallest of those that have not ended."""
 
 Asked = ParamSpec("Asked")
 Found = TypeVar("Found")
 
 _CLOCK = Prepared(select(settings.c.clock_offset, settings.c.clock_stands))
-_TURN = Prepared(select(settings.c.clock_offset, settings.c.clock_stands).with_for_update())
-"""The clock's settings, and on PostgreSQL the lock by which steps follow one another."""
 _LAST_PAYMENT = Prepared(select(func.max(payments.c.number), func.max(payments.c.position)))
 _LAST_MAIL = Prepared(select(func.max(outbox.c.sequence)).where(outbox.c.receiver == bindparam("to")))
 _LAST_REPORT = Prepared(
@@ -71,14 +74,15 @@ class Step:
     """How many messages of which definition it puts into mailboxes."""
     reads_once: bool = False
     """Whether it takes messages only, which change no party, mandate, limit or business day."""
+    remembered: InitVar[Remembered | None] = None
     _last: dict[Bic, int] = field(default_factory=dict)
     _last_payment: tuple[int, int] | None = None
     _mail: dict[tuple[Bic, int], dict[str, Any]] = field(default_factory=dict)
     _received: dict[tuple[Bic, str], dict[str, Any]] = field(default_factory=dict)
     _known: dict[Any, Any] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        self.books = Books(self.connection, self.now)
+    def __post_init__(self, remembered: Remembered | None) -> None:
+        self.books = Books(self.connection, self.now, remembered)
 
     def next_payment(self) -> tuple[int, int]:
         """Number and place of the next payment to arrive: behind all others."""
@@ -194,9 +198,9 @@ class Database:
         """The business clock's instant, in UTC and whole seconds (rounded down), as it was last known to be set."""
         return self.clock.now()
 
-    def now_by(self, connection: Connection, clock: Prepared = _CLOCK) -> datetime:
+    def now_by(self, connection: Connection) -> datetime:
         """The same, as the clock is set now: another process may have set it."""
-        (found,) = clock.all(connection)
+        (found,) = _CLOCK.all(connection)
         self.clock.set(*found)
         return self.clock.now()
 
@@ -207,11 +211,28 @@ class Database:
         Its instant is that of its turn, which may come later than `now`, after other processes' steps: what is
         booked later never bears an earlier time.
         """
-        with self._counting(), self._engine.begin() as connection:
-            now = max(now, self.now_by(connection, _TURN))  # on SQLite BEGIN IMMEDIATE lets one in at a time
-            step = Step(connection=connection, bic=self.bic, now=now, name=name, sender=sender, reads_once=reads_once)
-            yield step
-            step.flush()
+        with self._counting(), self._engine.connect() as connection:
+            with together(connection):
+                transaction, locked = connection.begin(), None
+                if connection.dialect.name != "sqlite":  # there BEGIN IMMEDIATE lets one in at a time
+                    locked = driven(connection, _ALONE)
+                turn = self.now_by(connection)
+            with transaction:
+                memory = _Memory(connection, locked)
+                step = Step(
+                    connection=connection,
+                    bic=self.bic,
+                    now=max(now, turn),
+                    name=name,
+                    sender=sender,
+                    reads_once=reads_once,
+                    remembered=memory.take(),
+                )
+                yield step
+                with together(connection):
+                    step.flush()
+                    transaction.commit()
+            memory.keep(step.books.remember())
         self.sent.update(step.sent)
         if self._on_commit is not None:
             self._on_commit(step.name)
@@ -236,6 +257,44 @@ class Database:
 
     def close(self) -> None:
         self._engine.dispose()
+
+
+class _Memory:
+    """What a step knew of the ledger, kept beside the connection that wrote it for as long as nobody else wrote.
+
+    SQLite tells both: `data_version` changes with any other connection's commit, and `total_changes` with each row
+    that this one changes, by a step or otherwise. PostgreSQL numbers all transactions that write: where this step's
+    number follows the last one's, nobody began to write in between, and whoever had begun before had ended when the
+    first of them read, by its snapshot. What fails or dies is not kept.
+    """
+
+    def __init__(self, connection: Connection, locked: Any) -> None:
+        """In a step's transaction, which has the lock: from here on it alone writes."""
+        driver: Any = connection.connection.dbapi_connection
+        self._driver = driver
+        self._beside = connection.info
+        self._trusted = True
+        if locked is None:
+            self._now = driven(connection, "PRAGMA data_version").fetchone()[0], self._driver.total_changes
+        else:
+            number, oldest_at_work = locked.fetchone()
+            self._now = number, 0
+            self._trusted = oldest_at_work == number
+
+    def take(self) -> Remembered | None:
+        seen, remembered = self._beside.pop(_Memory, (None, None))
+        if seen != self._now:
+            return None
+        self._trusted = True
+        return cast(Remembered, remembered)
+
+    def keep(self, remembered: Remembered) -> None:
+        """After the commit."""
+        if self._trusted and len(remembered.working) <= MOST_REMEMBERED:
+            first, _ = self._now
+            changes = getattr(self._driver, "total_changes", None)
+            following = (first + 1, 0) if changes is None else (first, changes)
+            self._beside[_Memory] = following, remembered
 
 
 def _open(url: str) -> Engine:

@@ -14,7 +14,7 @@ A party is whom its key (`Authorization: Bearer <key>`) names. Refusals are JSON
 409 an operator's id taken by other content, 413 over 1 MiB, 422 everything else. A refused message's
 has besides, as `answer`, the admi.002 that says the same. 503 means that nothing is known: an outage, or
 an answer lost, by the plan of faults. All requests are served one after another, on the event loop: the
-core knows no concurrency.
+core knows no concurrency. Messages that come while others are taken are then taken together, see `door_intake`.
 
 With `Tls` the channel is encrypted and only callers with a certificate of the given authority get through
 to where their key is asked for.
@@ -27,7 +27,7 @@ import signal
 import socket
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +38,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from lockstep.domain.errors import Conflict, InvalidInput, Refused, Unavailable
 from lockstep.domain.identifiers import Bic
 from lockstep.rtgs.core import Rtgs
+from lockstep.rtgs.door_intake import Intake
 from lockstep.rtgs.door_operator import operate
 from lockstep.rtgs.facts import plain
 from lockstep.rtgs.metrics import Meter
@@ -87,13 +88,17 @@ def application(rtgs: Rtgs, operator_key: str | None = None, meter: Meter | None
     from starlette.routing import Route
 
     meter = meter or Meter(rtgs)
+    intake = Intake(meter)
 
-    def answered(serve_request: "Callable[[Request, bytes], JSONResponse]") -> "Callable[[Request], object]":
+    def answered(
+        serve_request: "Callable[[Request, bytes], JSONResponse | Awaitable[JSONResponse]]",
+    ) -> "Callable[[Request], object]":
         async def endpoint(request: "Request") -> "JSONResponse":
             content = b""
             try:
                 content = await _content(request)
-                return serve_request(request, content)
+                answer = serve_request(request, content)
+                return answer if isinstance(answer, Response) else await answer
             except _Denied as denied:
                 return JSONResponse(denied.content, denied.status)
             except Refused as refused:
@@ -123,10 +128,13 @@ def application(rtgs: Rtgs, operator_key: str | None = None, meter: Meter | None
             raise _Denied(401, "Authorization", "***", "Bearer and the key of a registered party")
         return found
 
-    def messages(request: "Request", content: bytes) -> "JSONResponse":
+    async def taken(content: bytes, caller: Bic) -> "JSONResponse":
+        return JSONResponse({"answers": [answer.decode() for answer in await intake.take(content, caller)]}, 202)
+
+    def messages(request: "Request", content: bytes) -> "JSONResponse | Awaitable[JSONResponse]":
         caller = party(request)
         if request.method == "POST":
-            return JSONResponse({"answers": [answer.decode() for answer in meter.handle(content, caller)]}, 202)
+            return taken(content, caller)
         rtgs.tick()  # whoever looks sees no payment that has run out
         page = rtgs.mailbox(caller, _whole(request, "after", 0), _whole(request, "limit", 200))
         return JSONResponse({"items": [{"sequence": number, "message": data.decode()} for number, data in page]})

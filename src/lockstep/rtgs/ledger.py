@@ -8,18 +8,17 @@ Reservations divide what is available: normal payments leave both reservations a
 urgent one, urgent ones may use everything. A payment uses its own class's reservation up as it goes.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, KeysView, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
-from operator import attrgetter
-from typing import NamedTuple
+from operator import attrgetter, itemgetter
 
 from sqlalchemy import Connection, select
 
 from lockstep.domain.identifiers import Bic
 from lockstep.domain.money import Money
 from lockstep.rtgs import bulk
-from lockstep.rtgs.bulk import AccountRow, PostingRow
+from lockstep.rtgs.bulk import AccountRow, Entry, Numbers
 from lockstep.rtgs.orders import Priority
 from lockstep.rtgs.parties import refusal
 from lockstep.rtgs.tables import accounts
@@ -55,16 +54,6 @@ class Account:
         return self.available - self.reserved_urgent - self.reserved_high
 
 
-class Entry(NamedTuple):
-    """A booking to make: `reference` is unique for ever, `amount` in minor units."""
-
-    reference: str
-    debit: str
-    credit: str
-    currency: str
-    amount: int
-
-
 class _Working:
     """An account while a step works on it."""
 
@@ -89,20 +78,34 @@ class _Working:
         return self.posted + self.credit_limit - self.earmarked
 
 
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What a step knew of the ledger when it ended, for the next one; worthless once another hand wrote."""
+
+    working: dict[str, _Working]
+    next: Numbers | None
+
+
 class Books:
     """The ledger within one step: works on the accounts it touched, and writes them and the postings
     at `flush`, which every step does before it ends. In a step nothing else may write these tables.
+
+    `remembered` spares it reading; who gives it vouches that the tables have not changed since.
     """
 
-    def __init__(self, connection: Connection, now: datetime) -> None:
+    def __init__(self, connection: Connection, now: datetime, remembered: Remembered | None = None) -> None:
         self._connection, self._now = connection, int(now.timestamp())
-        self._working: dict[str, _Working] = {}
+        self._working: dict[str, _Working] = {} if remembered is None else remembered.working
         self._changed: dict[str, _Working] = {}
-        self._postings: list[PostingRow] = []
-        self._next: tuple[int, int, int] | None = None
-        """The next posting's number, its business day and its number in that day."""
+        self._new: list[Entry] = []
+        """Postings that are not written yet; they have the numbers before `_next`."""
+        self._next: Numbers | None = None if remembered is None else remembered.next
         self.changes = 0
         """How often something was changed: as long as it stands, nothing was."""
+
+    def remember(self) -> Remembered:
+        """What the next step may know, once this one is flushed and durable."""
+        return Remembered(self._working, self._next)
 
     def account(self, number: str) -> Account | None:
         """An account as this step has left it so far."""
@@ -121,7 +124,7 @@ class Books:
 
     def load(self, numbers: Iterable[str]) -> None:
         """Fetches accounts together, ahead of use."""
-        missing = {number for number in numbers if number not in self._working}
+        missing = set(numbers) - self._working.keys()
         for row in bulk.read_accounts(self._connection, missing) if missing else ():
             self._working[row[0]] = _Working(row)
 
@@ -174,45 +177,58 @@ class Books:
         `earmarked` says how much of each account's earmarks this uses up. Raises Refused if an account
         would pass its limit or an entry's currency is not its accounts'.
         """
-        self.load(number for one in entries for number in (one.debit, one.credit))
-        working, changed, now = self._working, self._changed, self._now
-        number, day, sequence = first, _, _ = self._numbers()
+        debits = dict.fromkeys(map(_DEBIT, entries))
+        touched = debits | dict.fromkeys(map(_CREDIT, entries))
+        self._load_to_post(touched.keys())
+        working = self._working
+        for account in touched.keys() - working.keys():
+            self._known(account)
+        changed = dict(zip(touched, map(working.__getitem__, touched), strict=True))
+        number, day, sequence = self._numbers()
         self.changes += 1
-        debited = {}
+        self._changed |= changed
+        debited = {account: changed[account] for account in debits}
         for account, amount in (earmarked or {}).items():
             debited[account] = found = self._change(account)
             found.earmarked -= amount
-        for reference, debit, credit, currency, amount in entries:
-            payer, payee = working.get(debit) or self._known(debit), working.get(credit) or self._known(credit)
+        for _, debit, credit, currency, amount in entries:
+            payer, payee = changed[debit], changed[credit]
             if payer.currency != currency or payee.currency != currency:
                 raise refusal("CurrencyMismatch", "IntrBkSttlmAmt/@Ccy", currency, f"that of {debit} and {credit}")
             payer.posted -= amount
             payee.posted += amount
-            changed[debit] = debited[debit] = payer
-            changed[credit] = payee
-            self._postings.append((number, day, sequence, reference, debit, credit, currency, amount, now))
-            number += 1
-            sequence += 1
-        self._next = number, day, sequence
         for account, found in debited.items():
-            if not found.technical and found.available() < 0:
+            if found.posted + found.credit_limit < found.earmarked and not found.technical:
                 raise refusal("InsufficientFunds", "Amt", -found.available(), f"within the limit of account {account}")
-        return first
+        self._new += entries
+        self._next = number + len(entries), day, sequence + len(entries)
+        return number
 
     def flush(self) -> None:
         """Writes what was done into the tables, whose constraints judge it once more."""
-        changed, new, self._changed, self._postings = self._changed, self._postings, {}, []
+        changed, new, self._changed, self._new = self._changed, self._new, {}, []
         if changed:
-            bulk.write_balances(self._connection, [(*_balances(one), number) for number, one in changed.items()])
+            bulk.write_balances(self._connection, map(_balances, changed.values()))
         if new:
-            bulk.write_postings(self._connection, new)
+            number, day, sequence = self._numbers()
+            first = number - len(new), day, sequence - len(new)
+            bulk.write_postings(self._connection, first, new, self._now)
 
     def day_changed(self) -> None:
         """The next posting belongs to another business day."""
         self.flush()
         self._next = None
 
-    def _numbers(self) -> tuple[int, int, int]:
+    def _load_to_post(self, numbers: KeysView[str]) -> None:
+        """Fetches what booking on these needs and is not known yet, in one round trip."""
+        if self._next is not None:
+            self.load(numbers)
+            return
+        missing = numbers - self._working.keys()
+        rows, self._next = bulk.read_to_post(self._connection, missing) if missing else ((), self._numbers())
+        self._working.update((row[0], _Working(row)) for row in rows)
+
+    def _numbers(self) -> Numbers:
         if self._next is None:
             self._next = bulk.next_numbers(self._connection)
         return self._next
@@ -237,7 +253,7 @@ class Books:
         return self._working.get(number)
 
     def _known(self, number: str) -> _Working:
-        found = self._find(number)
+        found = self._working.get(number) or self._find(number)
         if found is None:
             raise refusal("AccountUnknown", "account", number, "an account of this RTGS")
         return found
@@ -249,7 +265,8 @@ class Books:
 
 
 _RESERVATION = {Priority.URGENT: "reserved_urgent", Priority.HIGH: "reserved_high"}
-_balances = attrgetter(*bulk.BALANCES)
+_DEBIT, _CREDIT = (itemgetter(Entry._fields.index(side)) for side in ("debit", "credit"))
+_balances = attrgetter(*bulk.BALANCES, "number")
 
 
 def central_account(currency: str) -> str:

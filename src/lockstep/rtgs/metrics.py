@@ -5,7 +5,8 @@ database are counted since this process opened the books, whichever door they ca
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
 from prometheus_client import Counter as PrometheusCounter
@@ -20,7 +21,7 @@ from lockstep.domain.money import minor_units
 from lockstep.domain.payment import PaymentState
 from lockstep.iso20022 import MESSAGE_TYPES
 from lockstep.rtgs import timetable
-from lockstep.rtgs.core import Rtgs
+from lockstep.rtgs.core import Outcome, Rtgs
 from lockstep.rtgs.orders import Priority
 from lockstep.rtgs.rejecting import INVALID
 from lockstep.rtgs.tables import payments, postings
@@ -60,18 +61,30 @@ class Meter:
 
     def handle(self, data: bytes, sender: Bic) -> list[bytes]:
         """As `Rtgs.handle`."""
-        kind = _type_of(data)
-        with self._seconds.labels(kind).time():
-            try:
-                answers = self._rtgs.handle(data, sender)
-            except Refused as refused:
-                self._count_refusal(kind, refused.name)
-                raise
-            except (InvalidInput, Conflict):
+        (outcome,) = self.handle_all([(data, sender)], [self.arrived(data)])
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    def arrived(self, data: bytes) -> ExitStack:
+        """Notes that a message is at the door; its time ends when what is returned is closed."""
+        running = ExitStack()
+        running.enter_context(self._seconds.labels(_type_of(data)).time())
+        return running
+
+    def handle_all(self, mail: Sequence[tuple[bytes, Bic]], since: Sequence[ExitStack]) -> list[Outcome]:
+        """As `Rtgs.handle_all`; `since` is what `arrived` gave for each."""
+        kinds = [_type_of(data) for data, _ in mail]
+        found = self._rtgs.handle_all(mail)
+        for kind, running, outcome in zip(kinds, since, found, strict=True):
+            running.close()
+            if isinstance(outcome, Refused):
+                self._count_refusal(kind, outcome.name)
+            elif isinstance(outcome, InvalidInput | Conflict):
                 self._count_refusal(kind, INVALID)
-                raise
-        self._taken.labels(kind).inc()
-        return answers
+            elif isinstance(outcome, list):
+                self._taken.labels(kind).inc()
+        return found
 
     def exposition(self) -> bytes:
         """The text format of Prometheus."""

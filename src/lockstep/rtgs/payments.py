@@ -14,8 +14,8 @@ from sqlalchemy import bindparam, func, select
 from lockstep.domain.identifiers import Bic
 from lockstep.domain.payment import PaymentState
 from lockstep.rtgs import announcing, ledger, limits, queueing, register
+from lockstep.rtgs.bulk import Entry
 from lockstep.rtgs.database import Step
-from lockstep.rtgs.ledger import Entry
 from lockstep.rtgs.orders import Kind, Order, Priority
 from lockstep.rtgs.parties import Role, quorum
 from lockstep.rtgs.prepared import Prepared

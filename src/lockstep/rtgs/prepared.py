@@ -5,7 +5,8 @@ answer. A `Prepared` keeps what it renders for a dialect, with the conversions o
 both to the driver's cursor, within the transaction of the connection it is given.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Delete, Insert, Select, Update
@@ -25,10 +26,43 @@ def driven(connection: Connection, statement: str, parameters: Any = (), *, many
     try:
         (cursor.executemany if many else cursor.execute)(statement, parameters)
     except connection.dialect.loaded_dbapi.Error as error:
-        raise DBAPIError.instance(
-            statement, parameters, error, connection.dialect.loaded_dbapi.Error, dialect=connection.dialect
-        ) from error
+        raise _wrapped(connection, statement, parameters, error) from error
     return cursor
+
+
+@contextmanager
+def together(connection: Connection) -> Iterator[None]:
+    """What is `driven` within goes to a server in one round trip, as far as nothing is fetched in between.
+
+    A statement that fails ends all that follow it, a commit too, and is raised at a fetch or at the end; the
+    transaction is rolled back then. Only for `driven`, begin and commit: SQLAlchemy's own executions look at
+    results at once. With a driver that cannot, and with SQLite, which is no server, all goes as ever.
+    """
+    driver: Any = connection.connection.dbapi_connection
+    pipeline: Any = getattr(connection.dialect.loaded_dbapi, "Pipeline", None)
+    if pipeline is None or not pipeline.is_supported():
+        yield
+        return
+    try:
+        with driver.pipeline():
+            yield
+    except connection.dialect.loaded_dbapi.Error as error:
+        if driver.closed:
+            connection.invalidate(error)
+        else:
+            driver.rollback()  # SQLAlchemy may hold a commit for done that the server never came to
+        raise _wrapped(connection, "statements sent together", None, error) from error
+    except DBAPIError:
+        if not driver.closed:
+            driver.rollback()
+        raise
+
+
+def _wrapped(connection: Connection, statement: str, parameters: Any, error: Exception) -> Exception:
+    """The driver's error as SQLAlchemy raises it."""
+    return DBAPIError.instance(
+        statement, parameters, error, connection.dialect.loaded_dbapi.Error, dialect=connection.dialect
+    )
 
 
 class _Compiled:

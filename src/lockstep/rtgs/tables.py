@@ -8,7 +8,8 @@
   entry (SF1), irrevocability (SF2) and booking (SF3) in that order.
 * `statements`: opening + credits − debits = closing.
 
-Postings, endings, releases, agents' requests, mandates, statements and both mail tables only grow; triggers see to it.
+Postings, endings, releases, agents' requests, mandates, statements and both mail tables only grow, and no account is
+ever deleted or gets another number; triggers see to it.
 """
 
 from sqlalchemy import (
@@ -18,6 +19,7 @@ from sqlalchemy import (
     Column,
     Date,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
@@ -27,7 +29,7 @@ from sqlalchemy import (
     text,
 )
 
-from lockstep.rtgs.schema import Instant, metadata, only_grows
+from lockstep.rtgs.schema import Instant, metadata, never_leaves, only_grows, refers_by_statement
 
 
 def _number() -> Column[int]:
@@ -103,13 +105,14 @@ postings = Table(
     Column("day", Integer, nullable=False),  # of `days`; what is booked between two days belongs to the later
     Column("entry", Integer, CheckConstraint("entry >= 1"), nullable=False),  # from 1 without gaps in each day
     Column("reference", String(128), nullable=False, unique=True),
-    Column("debit", ForeignKey("accounts.account"), nullable=False),
-    Column("credit", ForeignKey("accounts.account"), nullable=False),
+    Column("debit", String(34), nullable=False),
+    Column("credit", String(34), nullable=False),
     Column("currency", String(3), nullable=False),
     _money("amount", "> 0"),
     Column("booked_at", Instant, nullable=False),
     CheckConstraint("debit <> credit"),
     UniqueConstraint("day", "entry"),
+    *(ForeignKeyConstraint([side], ["accounts.account"]).ddl_if(dialect="sqlite") for side in ("debit", "credit")),
 )
 
 mandates = Table(  # the newest row of (account, instructing, payee) is in force
@@ -285,3 +288,5 @@ outbox = Table(  # every receiver's mailbox, numbered from 1 without gaps
 )
 
 only_grows(postings, mandates, endings, barred, releases, never_requests, statements, inbox, outbox)
+never_leaves(accounts, "account")
+refers_by_statement(postings, ("debit", "credit"), accounts, "account")

@@ -11,8 +11,8 @@ from sqlalchemy.exc import DatabaseError
 from lockstep.domain.errors import Misconfigured, Refused
 from lockstep.domain.money import Money
 from lockstep.rtgs import Rtgs
+from lockstep.rtgs.bulk import Entry
 from lockstep.rtgs.database import Database
-from lockstep.rtgs.ledger import Entry
 from lockstep.rtgs.orders import Priority
 from stores import Store
 

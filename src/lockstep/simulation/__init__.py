@@ -1,0 +1,1 @@
+"""The whole system under faults, in one process, on one virtual clock, from one seed."""

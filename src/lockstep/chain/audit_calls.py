@@ -6,6 +6,7 @@ wallet, a bundler), or a function that is not listed here, nothing is shown, and
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from eth_account.messages import SignableMessage
@@ -95,6 +96,12 @@ class Calls:
         self._node, self._dvp = node, dvp
         self._known: dict[str, Call] = {}
 
+    def fork(self) -> "Calls":
+        """Another, which begins with what this one knows."""
+        other = Calls(self._node, self._dvp)
+        other._known = dict(self._known)
+        return other
+
     def of(self, transaction: str) -> Call:
         if transaction not in self._known:
             content = self._node.web3.eth.get_transaction(transaction)  # type: ignore[arg-type]
@@ -180,6 +187,7 @@ def _signers(signed: SignableMessage, proof: bytes) -> Iterator[str]:
             yield found
 
 
+@lru_cache(maxsize=4096)
 def recover_outcome(network: Network, settlement: str, outcome: int, epoch: int, signature: bytes) -> str | None:
     """Who signed this outcome (1 paid, 2 never); None if the signature is none."""
     message = {"settlementId": bytes.fromhex(settlement), "result": outcome, "epoch": epoch}

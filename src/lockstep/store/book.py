@@ -14,9 +14,10 @@ from lockstep.domain.instruction import CancellationAdvice, CancellationRequest,
 from lockstep.domain.journal import GENESIS, Entry, JournalRow, entry_hash
 from lockstep.domain.message import Message
 from lockstep.domain.trade import Trade
-from lockstep.ports import Change, PartyBody, StoredInstruction
+from lockstep.ports import Change, Lease, PartyBody, StoredInstruction
 from lockstep.store import tables
 from lockstep.store.codec import dump, load
+from lockstep.store.leases import require
 
 __all__ = ["SqlBook"]
 
@@ -28,15 +29,21 @@ _MAILBOX = "rtgs"
 
 
 class SqlBook:
-    """Book on a database. `on_commit` is called with the change's last entry kind after each commit."""
+    """Book on a database. `on_commit` is called with the change's last entry kind after each commit.
 
-    def __init__(self, engine: Engine, on_commit: Callable[[str], None] = lambda _: None) -> None:
-        self._engine, self._on_commit = engine, on_commit
+    A worker's writes under its `lease`; one without is for those who only hand in and look.
+    """
+
+    def __init__(
+        self, engine: Engine, on_commit: Callable[[str], None] = lambda _: None, lease: Lease | None = None
+    ) -> None:
+        self._engine, self._on_commit, self._lease = engine, on_commit, lease
 
     # --- writing
 
     def commit(self, change: Change) -> None:
         with self._engine.begin() as connection:
+            require(connection, self._lease)
             for stored in change.instructions:
                 self._put_instruction(connection, stored)
             for trade in change.trades:

@@ -15,9 +15,11 @@ from lockstep.chain.node import Node
 from lockstep.chain.sender import Sender
 from lockstep.domain.errors import Unavailable
 from lockstep.domain.identifiers import Bic
+from lockstep.flow import working as flow
 from lockstep.flow.engine import Engine
 from lockstep.flow.receiving import Reception
 from lockstep.flow.stepping import Settler
+from lockstep.ports import Lease
 from lockstep.rtgs import Rtgs
 from lockstep.simulation.clock import PartyClock
 from lockstep.simulation.faults import Injector
@@ -26,8 +28,9 @@ from lockstep.simulation.lines import cash_line
 from lockstep.simulation.market import MARKET
 from lockstep.simulation.points import Crashed
 from lockstep.simulation.stores import BROKEN, Boundary
+from lockstep.store import SqlLeases
 
-__all__ = ["AgentProcess", "Door", "Process", "RtgsProcess", "Worker"]
+__all__ = ["AgentProcess", "Door", "LockFile", "Process", "RtgsProcess", "Worker"]
 
 
 class Process(Protocol):
@@ -112,25 +115,52 @@ class RtgsProcess:
             raise BROKEN[1]("disk I/O error")
 
 
+class LockFile:
+    """The lock file that the service's workers try to hold; the kernel lets it go when its holder ends."""
+
+    def __init__(self) -> None:
+        self._holder: str | None = None
+
+    def taken_by(self, name: str) -> bool:
+        self._holder = self._holder or name
+        return self._holder == name
+
+    def let_go(self, name: str) -> None:
+        if self._holder == name:
+            self._holder = None
+
+
 class Worker:
-    """One process of the settlement service."""
+    """One process of the settlement service: it works while it has the lease, and stands by while another has it."""
 
     def __init__(
         self, name: str, ground: Ground, boundary: Boundary, clock: PartyClock, node: Node, rtgs: RtgsProcess,
-        faults: Injector,
+        faults: Injector, lock: LockFile,
     ) -> None:  # fmt: skip
         self.name, self._ground, self._boundary, self.clock = name, ground, boundary, clock
-        self._node, self._rtgs, self._faults = node, rtgs, faults
-        self.up, self.back_at = False, 0
-        self._engine: Engine | None = None
+        self._node, self._rtgs, self._faults, self._lock = node, rtgs, faults, lock
+        self.up, self.back_at, self._lives = False, 0, 0
+        self._worker: flow.Worker | None = None
 
     def start(self) -> None:
+        self._lives += 1
+        process = f"{self.name}/{self._lives}"
+        self._worker = flow.Worker(
+            leases=SqlLeases(self._ground.engines[self.name], self.clock),
+            clock=self.clock,
+            name=lambda: "lock" if self._lock.taken_by(self.name) else process,
+            engine=self._engine,
+        )
+        self.up = True
+
+    def _engine(self, lease: Lease) -> Engine:
         ground, database, disk = self._ground, self._ground.engines[self.name], self._ground.disk(self.name)
-        sender = Sender(self._node, ground.roles.operator, self._boundary.log(database, disk), lambda _: None)
-        self._engine = Engine(
+        log = self._boundary.log(database, disk, lease)
+        sender = Sender(self._node, ground.roles.operator, log, lambda _: None)
+        return Engine(
             settler=Settler(
                 market=ground.market,
-                book=self._boundary.book(database, disk),
+                book=self._boundary.book(database, disk, lease),
                 assets=EvmAssetLedger(self._node, ground.market.network, sender),
                 cash=cash_line(MARKET.service, self._rtgs.handle, self._rtgs.mailbox, self._boundary, self._faults),
                 wallet=LocalWallets({key.address: key for key in ground.roles.wallets.values()}, ground.market),
@@ -140,15 +170,18 @@ class Worker:
             mailbox=self._boundary.mailbox(ground.root / "outbox"),
             salt_key=ground.salt_key,
         )
-        self.up = True
 
     def end(self) -> None:
         self._ground.engines[self.name].dispose()
-        self._engine, self.up = None, False
+        self._lock.let_go(self.name)
+        self._worker, self.up = None, False
 
     def step(self) -> bool:
-        assert self._engine is not None
-        return self._engine.run_once()
+        assert self._worker is not None
+        try:
+            return self._worker.run_once()
+        except Unavailable:  # a process waits for its node; `lockstep.app.processes` has it so too
+            return False
 
 
 class AgentProcess:

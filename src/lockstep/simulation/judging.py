@@ -1,44 +1,60 @@
 """The oracle at work in a run: what it is shown after each step, and what it says goes into the timeline."""
 
-from lockstep.app.auditing import audit
+from collections.abc import Mapping
+
+from lockstep.domain.journal import JournalRow
+from lockstep.domain.trade import TradeState, TradeTerms
+from lockstep.simulation.watching import Watcher
 from lockstep.simulation.world import World
 
 __all__ = ["Judge"]
 
+EVERY = 60
+
 
 class Judge:
-    """Looks at the ledgers past the service."""
+    """Looks at the ledgers past the service, and at what the service claims of them."""
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._journalled = 0
+        self._journal: list[JournalRow] = []
+        self._claims: Mapping[str, TradeState] = {}
+        self._terms: dict[str, TradeTerms] = {}
+        self._watcher = Watcher(
+            world.chain, world.facts, lambda: world.votes, world.market, terms=lambda: self._terms.values()
+        )
 
     def look(self) -> None:
         """After a step."""
-        world = self._world
-        if not world.moved():
-            return
-        rows = world.journal(self._journalled)
-        for row in rows:
-            facts = " ".join(f"{name}={value[:40]}" for name, value in row.entry.facts.items())
-            world.timeline.tell("journal", f"{row.number} {row.entry.kind} {row.entry.subject[:12]} {facts}")
-        self._journalled = max(0, *(row.number for row in rows)) if rows else self._journalled
+        self._read()
+        if self._world.faults.step % EVERY == 0:
+            self._tell(self._watcher.check(self._claims, self._journal))
 
     def finish(self) -> None:
-        world = self._world
-        found = audit(
-            world.chain.node,
-            world.market,
-            world.facts(),
-            world.votes,
-            world.claims(),
-            world.journal(),
-            ended=True,
-            terms=[one.terms for one in world.trades()],
-        )
-        for name, violations in found.items():
-            for one in violations:
-                world.problem(f"{name}: {one}")
-        for one in world.trades():
+        """When all has come to rest, with nothing going wrong any more."""
+        self._read()
+        self._tell(self._watcher.finish(self._claims, self._journal))
+        for one in self._world.trades():
             if not one.state.is_end:
-                world.problem(f"trade {one.trade_id[:12]} has not ended: {one.state.value} {one.reason}")
+                self._world.problem(f"trade {one.trade_id[:12]} has not ended: {one.state.value}, {one.reason}")
+
+    def _read(self) -> None:
+        world = self._world
+        moved, anew = world.moved()
+        if not moved:
+            return
+        if anew:
+            self._journal = []
+        rows = world.journal(len(self._journal))
+        for row in rows:
+            facts = " ".join(f"{name}={value[:60]}" for name, value in row.entry.facts.items())
+            world.timeline.tell("journal", f"{row.number} {row.entry.kind} {row.entry.subject[:12]} {facts}")
+        self._journal += rows
+        trades = world.trades()
+        self._claims = {str(one.settlement_id or one.trade_id): one.state for one in trades}
+        self._terms |= {one.trade_id: one.terms for one in trades}
+
+    def _tell(self, found: Mapping[str, list[str]]) -> None:
+        for violations in found.values():
+            for one in violations:
+                self._world.problem(one)

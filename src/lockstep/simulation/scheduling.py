@@ -80,7 +80,7 @@ def _befall(world: World) -> None:
 
 def _wait_until(world: World, instant: datetime, why: str) -> None:
     world.clock.move_to(instant)
-    world.chain.mine()
+    world.mine()
     world.timeline.tell("clock", why)
 
 

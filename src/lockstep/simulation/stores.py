@@ -18,7 +18,7 @@ from lockstep.agent import DirectoryBoard, Register
 from lockstep.app.adapters import DirectoryMailbox
 from lockstep.domain.message import Message
 from lockstep.domain.order import Attestation, LogEntry
-from lockstep.ports import Change, PartyBody, SentTransaction
+from lockstep.ports import Change, Lease, PartyBody, SentTransaction
 from lockstep.simulation.faults import Injector
 from lockstep.simulation.points import Points
 from lockstep.store import SqlBook, SqlTransactionLog
@@ -69,11 +69,11 @@ class Boundary:
     def fails(self) -> bool:
         return self._faults.strikes("failed-commit") is not None
 
-    def book(self, engine: Engine, disk: Disk) -> SqlBook:
-        return _Book(engine, disk, self)
+    def book(self, engine: Engine, disk: Disk, lease: Lease | None = None) -> SqlBook:
+        return _Book(engine, disk, self, lease)
 
-    def log(self, engine: Engine, disk: Disk) -> SqlTransactionLog:
-        return _Log(engine, disk, self)
+    def log(self, engine: Engine, disk: Disk, lease: Lease) -> SqlTransactionLog:
+        return _Log(engine, disk, self, lease)
 
     def register(self, path: Path) -> Register:
         return _Register(path, self)
@@ -86,8 +86,8 @@ class Boundary:
 
 
 class _Book(SqlBook):
-    def __init__(self, engine: Engine, disk: Disk, boundary: Boundary) -> None:
-        super().__init__(engine)
+    def __init__(self, engine: Engine, disk: Disk, boundary: Boundary, lease: Lease | None) -> None:
+        super().__init__(engine, lease=lease)
         self._disk, self._boundary = disk, boundary
 
     def commit(self, change: Change) -> None:
@@ -103,8 +103,8 @@ class _Book(SqlBook):
 
 
 class _Log(SqlTransactionLog):
-    def __init__(self, engine: Engine, disk: Disk, boundary: Boundary) -> None:
-        super().__init__(engine)
+    def __init__(self, engine: Engine, disk: Disk, boundary: Boundary, lease: Lease) -> None:
+        super().__init__(engine, lease)
         self._disk, self._boundary = disk, boundary
 
     def put(self, transaction: SentTransaction) -> None:

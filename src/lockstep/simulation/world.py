@@ -3,7 +3,7 @@
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from lockstep.app.founding import AGENTS, agent_bic
 from lockstep.app.intake import submit_file
@@ -12,7 +12,7 @@ from lockstep.domain.journal import JournalRow
 from lockstep.domain.order import Attestation
 from lockstep.domain.trade import Trade
 from lockstep.rtgs import Facts, Posting, Rtgs
-from lockstep.simulation.cast import AgentProcess, Door, Process, RtgsProcess, Worker
+from lockstep.simulation.cast import AgentProcess, Door, LockFile, Process, RtgsProcess, Worker
 from lockstep.simulation.clock import PartyClock
 from lockstep.simulation.faults import FaultPlan, Injector
 from lockstep.simulation.ground import DEPTH, WORKERS, Ground
@@ -51,7 +51,7 @@ class World:
         """Every outcome signature that an agent made, restored registers or not."""
         self._points = Points(self.faults, self._meanwhile)
         self._stack: list[str] = []
-        self._dirty = True
+        self._dirty, self._anew = True, False
         self._images: list[tuple[bytes, int]] = []
         self._register_images: dict[int, bytes] = {}
         self._commits = 0
@@ -59,7 +59,10 @@ class World:
         rng = self.streams.stream("world")
         self.steps = rng.randint(80, 240)
         self.clock.move_to(MARKET.opening + timedelta(seconds=rng.randrange(LATEST_START)))
+        self._keep_time()
+        self.chain.automine = False
         self._people(rng)
+        self._books = Rtgs(f"sqlite:///{ground.root / 'rtgs.db'}", self.clock, bic=MARKET.rtgs)
         self._processes()
 
     # --- the cast
@@ -75,10 +78,11 @@ class World:
                     if self.faults.strikes(kind)]  # fmt: skip
         service = clock()  # one machine: its workers read one clock
         self.door = Door(self.ground, self._boundary("door"), service)
+        lock = LockFile()
         self.cast: dict[str, Process] = {"rtgs": self.rtgs}
         for name in workers:
             self.cast[name] = Worker(
-                name, self.ground, self._boundary(name), service, self._node(name), self.rtgs, self.faults
+                name, self.ground, self._boundary(name), service, self._node(name), self.rtgs, self.faults, lock
             )
         for number in range(1, AGENTS + 1):
             name = f"agent-{number}"
@@ -181,7 +185,23 @@ class World:
 
     def mine(self) -> None:
         """A block, or another end of the chain."""
+        how = self.faults.strikes("reorg")
+        if how is not None:
+            self._reorganise(how, how.randint(1, DEPTH))
+            return
         self.chain.mine()
+        self._keep_time()
+
+    def _reorganise(self, how: random.Random, depth: int) -> None:
+        """Other blocks in the place of the last ones; some of their transactions may wait, some are forgotten."""
+        kept = how.choice((1.0, 0.7, 0.0))
+        self.chain.reorganise(depth, keep=lambda _: how.random() < kept, order=how)
+        self._keep_time()
+        self.timeline.tell("chain", f"its last {depth} blocks are others now, {kept:.0%} of what was in them waits")
+
+    def _keep_time(self) -> None:
+        """Blocks are never of the future."""
+        self.clock.move_to(datetime.fromtimestamp(self.chain.time, UTC))
 
     def hand_in(self) -> bool:
         """The next message that a participant has for the service."""
@@ -239,7 +259,7 @@ class World:
         self.ground.let_go()
         put_back(self.ground.root / "service.db", content)
         self._images = [(content, commits)]
-        self._dirty = True
+        self._dirty = self._anew = True
         what = "an old backup" if backup else "its last commits lost"
         self.timeline.tell("service", f"its database is at commit {commits} again: {what}")
         # Participants hear of it, and hand everything in again: what is known is known, and nothing is done twice.
@@ -262,9 +282,9 @@ class World:
     def book(self) -> SqlBook:
         return SqlBook(self.ground.engines["door"])
 
-    def moved(self) -> bool:
-        """Whether the service stored anything since this was asked last."""
-        moved, self._dirty = self._dirty, False
+    def moved(self) -> tuple[bool, bool]:
+        """Whether the service stored anything since this was asked last, and whether its records went back."""
+        moved, self._dirty, self._anew = (self._dirty, self._anew), False, False
         return moved
 
     def trades(self) -> list[Trade]:
@@ -273,27 +293,25 @@ class World:
     def journal(self, after: int = 0) -> list[JournalRow]:
         return list(self.book().journal(after=after))
 
-    def claims(self) -> Mapping[str, object]:
-        return {str(one.settlement_id or one.trade_id): one.state for one in self.trades()}
-
     def facts(self) -> Facts:
-        return self._desk().facts()
+        """The RTGS's books, read by a connection of the oracle's own: also while the RTGS is down."""
+        return self._books.facts()
 
     def postings(self) -> list[Posting]:
-        return self._desk().operator.postings() if self.rtgs.rtgs is not None else []
+        return self._books.operator.postings()
 
     def line_faults(self) -> dict[str, int]:
         """How often each rule of the RTGS's line struck."""
         return dict(self._line_uses)
 
     def block_hashes(self) -> list[str]:
-        head = self.chain.node.head()
-        return [head.hash]
+        return [block.hash for block in self.chain.blocks]
 
     def close(self) -> None:
         """Everybody ends, and lets go of files."""
         for process in self.cast.values():
             process.end()
+        self._books.close()
         self.ground.let_go()
 
     # --- healing

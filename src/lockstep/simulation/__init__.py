@@ -1,1 +1,1 @@
-"""The whole system under faults, in one process, on one virtual clock, from one seed."""
+"""The whole system in one process under a virtual clock, seeded faults and an oracle after every step."""

@@ -9,6 +9,8 @@ state of each lock whose party is a contract (ERC-1271). `audit_following` reads
 from collections.abc import Sequence
 from functools import lru_cache
 
+from eth_utils.address import to_checksum_address
+
 from lockstep.chain import audit_typed
 from lockstep.chain.audit_calls import NEVER, PAID, recover_outcome
 from lockstep.chain.audit_facts import (
@@ -48,6 +50,7 @@ __all__ = [
     "RecoveryFact",
     "SuccessionFact",
     "TransferFact",
+    "checksummed",
     "collect",
     "hash_cash",
     "recover_outcome",
@@ -57,6 +60,11 @@ __all__ = [
 def collect(node: Node, network: Network, tokens: Sequence[str]) -> ChainFacts:
     """Reads everything. Raises Unavailable when the node does not answer."""
     return Follower(node, network, tokens).facts()
+
+
+def checksummed(address: str) -> str:
+    """An address as the facts write it."""
+    return str(to_checksum_address(address))
 
 
 @lru_cache(maxsize=4096)

@@ -57,8 +57,11 @@ class RtgsProcess:
 
     name = "rtgs"
 
-    def __init__(self, ground: Ground, boundary: Boundary, clock: PartyClock, died: Callable[[Crashed], None]) -> None:
-        self._ground, self._boundary, self.clock, self._died = ground, boundary, clock, died
+    def __init__(
+        self, ground: Ground, boundary: Boundary, clock: PartyClock, died: Callable[[Crashed], None],
+        booked: Callable[[], None],
+    ) -> None:  # fmt: skip
+        self._ground, self._boundary, self.clock, self._died, self._booked = ground, boundary, clock, died, booked
         self.up, self.back_at = False, 0
         self.rtgs: Rtgs | None = None
 
@@ -68,7 +71,7 @@ class RtgsProcess:
             self.clock,
             bic=MARKET.rtgs,
             before_commit=self._before_commit,
-            on_commit=lambda _: self._boundary.at("committed", apart=False),
+            on_commit=self._committed,
         )
         self.up = True
 
@@ -108,6 +111,10 @@ class RtgsProcess:
         except BROKEN as error:
             raise Unavailable(f"the RTGS answers with status 500: {error}") from None
         return answer
+
+    def _committed(self, _: str) -> None:
+        self._booked()
+        self._boundary.at("committed", apart=False)
 
     def _before_commit(self, _: str) -> None:
         self._boundary.at("commit", apart=False)

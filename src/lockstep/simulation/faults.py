@@ -55,6 +55,7 @@ KINDS: Mapping[str, float] = {
     "rpc-timeout-after": 0.05,
     "rpc-stale": 0.03,
     "rpc-forgotten": 0.05,
+    "rpc-twice": 0.1,
     "rpc-wrong-nonce": 0.05,
     "rpc-error": 0.01,
     # the chain

@@ -6,26 +6,32 @@ and a few copied files, on a file system in memory where there is one.
 
 import shutil
 import tempfile
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 from sqlalchemy import Engine
+from web3.providers.base import BaseProvider
 
 from lockstep.agent import Register
 from lockstep.app.founding import AGENTS, Founded, Roles, found_chain, found_rtgs
 from lockstep.app.world import new_roles
+from lockstep.chain.node import Node
 from lockstep.rtgs import Rtgs
 from lockstep.simulation.chain import SimulatedChain
 from lockstep.simulation.clock import VirtualClock
 from lockstep.simulation.market import MARKET, OPENS, TIMETABLE
+from lockstep.simulation.node_faults import FaultyProvider, NodeFault
 from lockstep.simulation.stores import Disk, image, put_back
 from lockstep.simulation.streams import SeededRandomness, Streams
+from lockstep.simulation.watching import follower_of
 from lockstep.store import open_database
 
 __all__ = ["DEPTH", "WORKERS", "Ground", "ground"]
 
 DEPTH = 2
 """Blocks above one that is final."""
+AGENT_NAMES = tuple(f"agent-{number}" for number in range(1, AGENTS + 1))
 WORKERS = ("worker-1", "worker-2", "worker-3")
 _IN_MEMORY = Path("/dev/shm")
 
@@ -52,7 +58,10 @@ class Ground:
         )
         self.market = self.founded.market
         self.chain.mine(DEPTH)
+        self.chain.automine = False
         self._mark = self.chain.mark()
+        self.follower = follower_of(self.chain, self.market)
+        self.nodes = {name: _own_node(self.chain) for name in (*WORKERS, *AGENT_NAMES)}
         self._files = {
             self.root / "rtgs.db": self._rtgs(),
             self.root / "service.db": self._service(),
@@ -101,6 +110,19 @@ class Ground:
         path = self.root / f"agent-{number}.db"
         Register(path).close()
         return image(path)
+
+
+class OwnNode(FaultyProvider):
+    """A party's node; each run decides anew on what is wrong with it."""
+
+    def __init__(self, inner: BaseProvider) -> None:
+        self.decide: Callable[[str, object], NodeFault | None] = lambda *_: None
+        super().__init__(inner, lambda method, params: self.decide(method, params))
+
+
+def _own_node(chain: SimulatedChain) -> tuple[OwnNode, Node]:
+    provider = OwnNode(chain.provider)
+    return provider, Node(provider)
 
 
 @cache

@@ -9,8 +9,6 @@ from lockstep.simulation.world import World
 
 __all__ = ["Judge"]
 
-EVERY = 60
-
 
 class Judge:
     """Looks at the ledgers past the service, and at what the service claims of them."""
@@ -21,14 +19,19 @@ class Judge:
         self._claims: Mapping[str, TradeState] = {}
         self._terms: dict[str, TradeTerms] = {}
         self._watcher = Watcher(
-            world.chain, world.facts, lambda: world.votes, world.market, terms=lambda: self._terms.values()
+            world.chain,
+            world.facts,
+            lambda: world.votes,
+            world.market,
+            terms=self._terms.values,
+            follower=world.ground.follower.fork(),
         )
+        world.before_reorganising = self._watcher.look
 
     def look(self) -> None:
         """After a step."""
         self._read()
-        if self._world.faults.step % EVERY == 0:
-            self._tell(self._watcher.check(self._claims, self._journal))
+        self._tell(self._watcher.check(self._claims, self._journal))
 
     def finish(self) -> None:
         """When all has come to rest, with nothing going wrong any more."""
@@ -45,6 +48,7 @@ class Judge:
             return
         if anew:
             self._journal = []
+            self._watcher.restored()
         rows = world.journal(len(self._journal))
         for row in rows:
             facts = " ".join(f"{name}={value[:60]}" for name, value in row.entry.facts.items())

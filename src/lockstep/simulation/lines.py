@@ -12,9 +12,17 @@ from lockstep.cash import DirectCashSystem
 from lockstep.domain.identifiers import Bic
 from lockstep.rtgs.faults import Plan, parse
 from lockstep.simulation.faults import Injector
+from lockstep.simulation.node_faults import NodeFault, NodeFaultKind
 from lockstep.simulation.stores import Boundary
 
-__all__ = ["cash_line", "corrupted", "rules_of"]
+__all__ = ["cash_line", "corrupted", "node_faults", "rules_of"]
+
+SEND, COUNT = "eth_sendRawTransaction", "eth_getTransactionCount"
+_SENDS = {
+    "rpc-timeout-after": NodeFault(kind=NodeFaultKind.UNANSWERED),
+    "rpc-forgotten": NodeFault(kind=NodeFaultKind.FORGOTTEN),
+    "rpc-twice": NodeFault(kind=NodeFaultKind.TWICE),
+}
 
 Handle = Callable[[bytes, Bic], object]
 MailboxOf = Callable[[Bic, int, int], Sequence[tuple[int, bytes]]]
@@ -90,3 +98,25 @@ def rules_of(faults: Injector, agents: Sequence[Bic], service: Bic) -> Plan | No
     if not rules:
         return None
     return parse({"seed": faults.step + 1, "rules": rules})
+
+
+def node_faults(faults: Injector) -> Callable[[str, object], NodeFault | None]:
+    """What is wrong with a party's requests to its node, one by one."""
+
+    def decide(method: str, _: object) -> NodeFault | None:
+        if not faults.active:
+            return None
+        if method == SEND:
+            for kind, fault in _SENDS.items():
+                if faults.strikes(kind) is not None:
+                    return fault
+        if method == COUNT and (how := faults.strikes("rpc-wrong-nonce")) is not None:
+            return NodeFault(kind=NodeFaultKind.WRONG_NONCE, by=how.choice((-2, -1, 1, 2)))
+        if faults.strikes("rpc-timeout-before") is not None:
+            return NodeFault(kind=NodeFaultKind.UNREACHED)
+        if faults.strikes("rpc-error") is not None:
+            return NodeFault(kind=NodeFaultKind.FAILED)
+        how = faults.strikes("rpc-stale")
+        return None if how is None else NodeFault(kind=NodeFaultKind.STALE, by=how.randint(1, 4))
+
+    return decide

@@ -14,8 +14,8 @@ __all__ = ["settle", "unfold"]
 WEIGHTS = {"worker": 6, "agent": 8, "rtgs": 1, "miner": 5, "participant": 3}
 PAUSES = (0, 1, 2, 5, 10, 20)
 """Seconds from one step to the next."""
-QUIET_ROUNDS = DEPTH + 2
-"""So many rounds without a movement, more than finality takes, and nothing moves by itself at this hour."""
+QUIET_ROUNDS = 2
+"""So many rounds without a movement, each longer than finality takes, and nothing moves by itself at this hour."""
 ROUNDS_AT_MOST = 400
 ROUND = 20
 """Seconds; an agent that is silent looks again after as many."""
@@ -117,12 +117,13 @@ def _until_quiet(world: World, after: After) -> None:
 
 
 def _round(world: World) -> bool:
-    """Everybody once, and a block."""
+    """Everybody once, then blocks until all is final."""
     moved = False
     while world.posts:
         moved |= world.hand_in()
     for name in world.cast:
         moved |= world.run(name)
-    world.mine()
+    for _ in range(DEPTH + 1):
+        world.mine()
     world.clock.advance(ROUND)
     return moved

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from lockstep.app.founding import AGENTS, agent_bic
 from lockstep.app.intake import submit_file
+from lockstep.chain.node import Node
 from lockstep.domain.errors import InvalidInput, Unavailable
 from lockstep.domain.journal import JournalRow
 from lockstep.domain.order import Attestation
@@ -16,7 +17,7 @@ from lockstep.simulation.cast import AgentProcess, Door, LockFile, Process, Rtgs
 from lockstep.simulation.clock import PartyClock
 from lockstep.simulation.faults import FaultPlan, Injector
 from lockstep.simulation.ground import DEPTH, WORKERS, Ground
-from lockstep.simulation.lines import rules_of
+from lockstep.simulation.lines import node_faults, rules_of
 from lockstep.simulation.market import BUSINESS_DAY, CLOSES, MARKET, PAY_BY, TIMETABLE
 from lockstep.simulation.points import Crashed, Points
 from lockstep.simulation.stores import BROKEN, Boundary, image, put_back
@@ -51,10 +52,13 @@ class World:
         """Every outcome signature that an agent made, restored registers or not."""
         self._points = Points(self.faults, self._meanwhile)
         self._stack: list[str] = []
+        self.before_reorganising: Callable[[], None] = lambda: None
+        """Called before blocks vanish: what they held must have been seen."""
         self._dirty, self._anew = True, False
         self._images: list[tuple[bytes, int]] = []
         self._register_images: dict[int, bytes] = {}
         self._commits = 0
+        self._facts: Facts | None = None
         self._line_uses: Counter[str] = Counter()
         rng = self.streams.stream("world")
         self.steps = rng.randint(80, 240)
@@ -72,7 +76,9 @@ class World:
 
     def _processes(self) -> None:
         clock = lambda: PartyClock(self.clock)  # noqa: E731
-        self.rtgs = RtgsProcess(self.ground, self._boundary("rtgs"), clock(), lambda one: self._died(self.rtgs, one))
+        self.rtgs = RtgsProcess(
+            self.ground, self._boundary("rtgs"), clock(), lambda one: self._died(self.rtgs, one), self._booked
+        )
         workers = [WORKERS[0]]
         workers += [name for kind, name in zip(("second-worker", "third-worker"), WORKERS[1:], strict=True)
                     if self.faults.strikes(kind)]  # fmt: skip
@@ -103,8 +109,11 @@ class World:
                 self._desk().faults.set(rules, by="simulation")
                 self.timeline.tell("rtgs", f"its line: {rules.to_json()}")
 
-    def _node(self, name: str):  # type: ignore[no-untyped-def]
-        return self.chain.node
+    def _node(self, name: str) -> Node:
+        """The node of one party: the one chain, and what goes wrong between the two."""
+        provider, node = self.ground.nodes[name]
+        provider.decide = node_faults(self.faults)
+        return node
 
     def _desk(self) -> Rtgs:
         assert self.rtgs.rtgs is not None
@@ -185,15 +194,25 @@ class World:
 
     def mine(self) -> None:
         """A block, or another end of the chain."""
+        how = self.faults.strikes("deep-reorg")
+        if how is not None:
+            self._reorganise(how, how.randint(DEPTH + 1, DEPTH + 6))
+            return
         how = self.faults.strikes("reorg")
         if how is not None:
             self._reorganise(how, how.randint(1, DEPTH))
             return
+        how = self.faults.strikes("rpc-forgotten") if self.chain.pool else None
+        if how is not None:
+            gone = how.choice(self.chain.pool)
+            self.chain.forget(gone.hash)
+            self.timeline.tell("chain", f"its nodes forget transaction {gone.hash[:12]}")
         self.chain.mine()
         self._keep_time()
 
     def _reorganise(self, how: random.Random, depth: int) -> None:
         """Other blocks in the place of the last ones; some of their transactions may wait, some are forgotten."""
+        self.before_reorganising()
         kept = how.choice((1.0, 0.7, 0.0))
         self.chain.reorganise(depth, keep=lambda _: how.random() < kept, order=how)
         self._keep_time()
@@ -295,7 +314,12 @@ class World:
 
     def facts(self) -> Facts:
         """The RTGS's books, read by a connection of the oracle's own: also while the RTGS is down."""
-        return self._books.facts()
+        if self._facts is None:
+            self._facts = self._books.facts()
+        return self._facts
+
+    def _booked(self) -> None:
+        self._facts = None
 
     def postings(self) -> list[Posting]:
         return self._books.operator.postings()

@@ -66,9 +66,9 @@ class Node:
         return self._ask(lambda: bytes(self.web3.eth.call(request, which)))  # type: ignore[arg-type]
 
     def logs(
-        self, address: str, topics: Sequence[Any], first: int, last: int | None = None
+        self, address: str | Sequence[str], topics: Sequence[Any], first: int, last: int | None = None
     ) -> Sequence[Mapping[str, Any]]:
-        """A contract's events from block `first` through `last`, or through the head."""
+        """A contract's events, or several contracts', from block `first` through `last`, or through the head."""
         to_block = "latest" if last is None else last
         query: Any = {"address": address, "topics": list(topics), "fromBlock": first, "toBlock": to_block}
         return self._ask(lambda: self.web3.eth.get_logs(query))

@@ -1,9 +1,9 @@
 """What a chain says of all settlements, read for an auditor.
 
-Shares no code with what it judges: events and calls are decoded by eth_abi from the ABI, typed data is
-hashed and signatures are recovered by eth_account. `collect` reads one block's state and all logs up
-to it, so that what it returns is of one moment. It needs a node that keeps that block's state, and the
-state of each lock whose party is a contract (ERC-1271). `audit_following` reads only what is new.
+Shares no code with what it judges: events and calls are decoded by eth_abi from the ABI, typed data is hashed from a
+list of structs of its own, signatures are recovered by eth_account. `collect` reads one block's state and all logs up
+to it, so that what it returns is of one moment. It needs a node that keeps that block's state, and the state of each
+lock whose party is a contract (ERC-1271). `audit_following` reads only what is new.
 """
 
 from collections.abc import Sequence

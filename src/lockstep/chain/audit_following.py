@@ -93,11 +93,12 @@ class Follower:
         if self._facts is None or touched:
             self.version += 1
             return self._compose(head)
-        self._time_finality(self._facts, head)
+        self._tell_times(self._facts, head)
         return replace(self._facts, head=head.number, times=dict(self._reader.times))
 
-    def _time_finality(self, made: ChainFacts, head: Head) -> None:
+    def _tell_times(self, made: ChainFacts, head: Head) -> None:
         locked: list[LockFact | CycleFact] = [*made.locks, *made.cycles]
+        self._reader.times.update({one.block: one.at for one in (*locked, *made.moves)})
         for one in locked:
             final = one.block + self._network.finality_depth
             if final <= head.number:
@@ -148,7 +149,7 @@ class Follower:
             supplies={token: reader.number(token, "totalSupply", head.number) for token in reader.tokens},
             times={},
         )
-        self._time_finality(composed, head)
+        self._tell_times(composed, head)
         return replace(composed, times=dict(reader.times))
 
     def _once(self, log: Any, read: Callable[[Any], Fact]) -> Fact:

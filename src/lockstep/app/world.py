@@ -7,6 +7,7 @@ ISO 20022 bytes still go. Time is a clock that the caller moves.
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Protocol
 
 from lockstep.agent import Agent, DirectoryBoard, Register
 from lockstep.app.adapters import DirectoryMailbox, LocalWallets
@@ -16,12 +17,13 @@ from lockstep.app.market_file import MarketFile
 from lockstep.cash import DirectCashSystem
 from lockstep.chain.embedded import EmbeddedChain
 from lockstep.chain.ledger import EvmAssetLedger
+from lockstep.chain.node import Node
 from lockstep.chain.sender import Sender
 from lockstep.domain.identifiers import Bic
 from lockstep.flow.engine import Engine
 from lockstep.flow.receiving import Reception
 from lockstep.flow.stepping import Settler
-from lockstep.ports import Randomness
+from lockstep.ports import Clock, Randomness
 from lockstep.rtgs import Rtgs
 from lockstep.signing import Key
 from lockstep.store import SqlBook, SqlTransactionLog, open_database
@@ -53,8 +55,23 @@ def new_roles(market: MarketFile, randomness: Randomness) -> Roles:
     )
 
 
+class Chain(Protocol):
+    """A chain in this process, whose transactions are mined at once. `time` is its latest block's, in seconds."""
+
+    @property
+    def node(self) -> Node: ...
+
+    @property
+    def faucet(self) -> str: ...
+
+    @property
+    def time(self) -> int: ...
+
+    def mine(self, blocks: int = 1) -> None: ...
+
+
 class World:
-    """One market on one embedded chain. Files (databases, registers, mail) go under `root`."""
+    """One market on one chain. Files (databases, registers, mail) go under `root`."""
 
     def __init__(
         self,
@@ -65,12 +82,13 @@ class World:
         finality_depth: int = 2,
         randomness: Randomness | None = None,
         told: Callable[[str], None] = lambda _: None,
+        chain: Callable[[Clock], Chain] = EmbeddedChain,
     ) -> None:
         root.mkdir(parents=True, exist_ok=True)
         self.file, self.root = file, root
         randomness = randomness or SystemRandomness()
         self.clock = clock or ManualClock(file.opening)
-        self.chain = EmbeddedChain(self.clock)
+        self.chain = chain(self.clock)
         self.roles = new_roles(file, randomness)
         founded = found_chain(
             self.chain.node,

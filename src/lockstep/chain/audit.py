@@ -1,17 +1,16 @@
 """What a chain says of all settlements, read for an auditor.
 
-Shares no code with what it judges: events and calls are decoded by web3 from the ABI, typed data is
-hashed and signatures are recovered by eth_account. `collect` reads one block's state and all logs up
-to it, so that what it returns is of one moment. It needs a node that keeps that block's state, and the
-state of each lock whose party is a contract (ERC-1271). `audit_following` reads only what is new.
+Shares no code with what it judges: events and calls are decoded by eth_abi from the ABI, typed data is hashed from a
+list of structs of its own, signatures are recovered by eth_account. `collect` reads one block's state and all logs up
+to it, so that what it returns is of one moment. It needs a node that keeps that block's state, and the state of each
+lock whose party is a contract (ERC-1271). `audit_following` reads only what is new.
 """
 
 from collections.abc import Sequence
 from functools import lru_cache
 
-from eth_utils.address import to_checksum_address
-
 from lockstep.chain import audit_typed
+from lockstep.chain.audit_abi import checksummed
 from lockstep.chain.audit_calls import NEVER, PAID, recover_outcome
 from lockstep.chain.audit_facts import (
     CancelFact,
@@ -60,11 +59,6 @@ __all__ = [
 def collect(node: Node, network: Network, tokens: Sequence[str]) -> ChainFacts:
     """Reads everything. Raises Unavailable when the node does not answer."""
     return Follower(node, network, tokens).facts()
-
-
-def checksummed(address: str) -> str:
-    """An address as the facts write it."""
-    return str(to_checksum_address(address))
 
 
 @lru_cache(maxsize=4096)

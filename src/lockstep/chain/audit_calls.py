@@ -10,9 +10,9 @@ from functools import lru_cache
 from typing import Any
 
 from eth_account.messages import SignableMessage
-from web3.exceptions import Web3Exception
 
 from lockstep.chain import audit_typed
+from lockstep.chain.audit_abi import checksummed, function_in
 from lockstep.chain.node import Node
 from lockstep.domain.market import Network
 
@@ -91,8 +91,7 @@ class Consent:
 class Calls:
     """Transactions by hash, each asked for once."""
 
-    def __init__(self, node: Node, dvp: Any) -> None:
-        """`dvp` is web3's contract object."""
+    def __init__(self, node: Node, dvp: str) -> None:
         self._node, self._dvp = node, dvp
         self._known: dict[str, Call] = {}
 
@@ -104,19 +103,14 @@ class Calls:
 
     def of(self, transaction: str) -> Call:
         if transaction not in self._known:
-            content = self._node.web3.eth.get_transaction(transaction)  # type: ignore[arg-type]
-            self._known[transaction] = self._read(content)
+            self._known[transaction] = self._read(self._node.transaction(transaction))
         return self._known[transaction]
 
     def _read(self, content: Any) -> Call:
-        sender = str(content["from"])
-        if content.get("to") != self._dvp.address:
-            return Call(name="", sender=sender, arguments={})
-        try:
-            function, arguments = self._dvp.decode_function_input(content["input"])
-        except (ValueError, Web3Exception):
-            return Call(name="", sender=sender, arguments={})
-        return Call(name=function.fn_name, sender=sender, arguments=arguments)
+        sender, receiver = checksummed(content["from"]), content.get("to")
+        found = function_in("DvP", bytes(content["input"])) if receiver and checksummed(receiver) == self._dvp else None
+        name, arguments = found or ("", {})
+        return Call(name=name, sender=sender, arguments=arguments)
 
 
 def consents(call: Call, order: Mapping[str, Any]) -> Iterator[Consent]:

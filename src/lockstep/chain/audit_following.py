@@ -51,9 +51,9 @@ class Follower:
         """All that matter, through the last of these heads."""
         self._read: dict[tuple[bytes, int], Any] = {}
         """Facts by block hash and the event's place in its block: true as long as the block stands."""
-        self._holdings: tuple[HoldingFact, ...] = ()
-        self._supplies: dict[str, int] = {}
         self._facts: ChainFacts | None = None
+        self.version = 0
+        """Another where facts are others in more than what time it is: an event came, or a reorganisation."""
 
     def fork(self) -> "Follower":
         """Another for a chain that was set back to this one's head, or goes on from there: it begins with what this
@@ -66,7 +66,6 @@ class Follower:
     def forget(self) -> None:
         """The next reading is of the whole chain; only what a hash pins is kept."""
         self._heads, self._events, self._facts = [], [], None
-        self._holdings, self._supplies = (), {}
         self._reader.times.clear()
 
     def facts(self) -> ChainFacts:
@@ -91,7 +90,19 @@ class Follower:
             touched |= any_log
         self._heads.append(head)
         self._reader.times[head.number] = head.timestamp
-        return self._compose(head, touched)
+        if self._facts is None or touched:
+            self.version += 1
+            return self._compose(head)
+        self._tell_times(self._facts, head)
+        return replace(self._facts, head=head.number, times=dict(self._reader.times))
+
+    def _tell_times(self, made: ChainFacts, head: Head) -> None:
+        locked: list[LockFact | CycleFact] = [*made.locks, *made.cycles]
+        self._reader.times.update({one.block: one.at for one in (*locked, *made.moves)})
+        for one in locked:
+            final = one.block + self._network.finality_depth
+            if final <= head.number:
+                self._reader.time(final)
 
     def _rewind(self, head: Head) -> bool:
         """Drops what is not of this head's chain; True if anything was, or nothing had been read yet."""
@@ -113,23 +124,16 @@ class Follower:
             return seen.number == head.number and seen.hash == head.hash
         return self._node.block(seen.number).hash == seen.hash
 
-    def _compose(self, head: Head, touched: bool) -> ChainFacts:
+    def _compose(self, head: Head) -> ChainFacts:
         events, reader = self._events, self._reader
         parts = {bytes(log["args"]["settlementId"]): log["args"] for log in events if log["event"] == "PartLocked"}
         locks = tuple(self._once(log, lambda log: reader.lock(log, parts)) for log in _named(events, "Locked"))
         cycles = tuple(self._cycle(log) for log in _named(events, "NetLocked"))
         made: list[LockFact | CycleFact] = [*locks, *cycles]
-        for one in made:
-            final = one.block + self._network.finality_depth
-            if final <= head.number:
-                reader.time(final)
         epochs = {one.settlement: one.epoch for one in made}
         transfers = tuple(self._once(log, transfer_of) for log in _named(events, "Transfer"))
-        if touched:
-            self._holdings = self._holdings_at(head.number, locks, cycles, transfers)
-            self._supplies = {token: reader.number(token, "totalSupply", head.number) for token in reader.tokens}
         recoveries, successions = _heirs(events)
-        return ChainFacts(
+        composed = ChainFacts(
             head=head.number,
             locks=locks,
             cycles=cycles,
@@ -141,10 +145,12 @@ class Follower:
             transfers=transfers,
             recoveries=recoveries,
             successions=successions,
-            holdings=self._holdings,
-            supplies=self._supplies,
-            times=dict(reader.times),
+            holdings=self._holdings_at(head.number, locks, cycles, transfers),
+            supplies={token: reader.number(token, "totalSupply", head.number) for token in reader.tokens},
+            times={},
         )
+        self._tell_times(composed, head)
+        return replace(composed, times=dict(reader.times))
 
     def _once(self, log: Any, read: Callable[[Any], Fact]) -> Fact:
         key = (bytes(log["blockHash"]), int(log["logIndex"]))

@@ -1,4 +1,4 @@
-"""One fact for one event, for the auditor: decoded by web3 from the ABI, with the call that made it.
+"""One fact for one event, for the auditor: decoded from the ABI, with the call that made it.
 
 Everything here depends on the chain up to the event's block only, so that what was read once stays true as long as
 that block stands.
@@ -6,13 +6,12 @@ that block stands.
 
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
-from functools import cache
 from typing import Any
 
 from eth_utils.crypto import keccak
 
 from lockstep.chain import audit_typed
-from lockstep.chain.artifacts import artifact
+from lockstep.chain.audit_abi import checksummed, read_event, selector, topic
 from lockstep.chain.audit_calls import (
     LOCK_NET,
     NEVER,
@@ -74,10 +73,10 @@ class Reader:
 
     def __init__(self, node: Node, network: Network, tokens: Sequence[str]) -> None:
         self._node, self._network = node, network
-        self._dvp: Any = self._contract("DvP", network.dvp)
-        self.tokens = [str(node.web3.to_checksum_address(token)) for token in tokens]
-        self._readers: dict[tuple[str, bytes], Any] = {}
-        """What decodes an event, by its contract and first topic."""
+        self.tokens = [checksummed(token) for token in tokens]
+        self._dvp = checksummed(network.dvp)
+        self._kinds: dict[tuple[str, bytes], tuple[str, str]] = {}
+        """(contract, event) by address and first topic."""
         self._known: dict[tuple[bytes, int], Any] = {}
         """Events by block hash and place in the block; None for one of no interest."""
         self.times: dict[int, int] = {}
@@ -95,55 +94,50 @@ class Reader:
     def events(self, first: int, last: int) -> tuple[list[Any], bool]:
         """(every event that matters, decoded, whether there was any at all) from block `first` through `last`, in the
         chain's order: of DvP, of the tokens and of the registries that they ask."""
-        if not self._readers:
-            self._readers = self._all_readers(last)
-        addresses = list(dict.fromkeys(address for address, _ in self._readers))
-        query: Any = {"fromBlock": first, "toBlock": last, "address": addresses}
-        logs = sorted(self._node.web3.eth.get_logs(query), key=place_of)
+        if not self._kinds:
+            self._kinds = self._all_kinds(last)
+        addresses = list(dict.fromkeys(address for address, _ in self._kinds))
+        logs = sorted(self._node.logs(addresses, [], first, last), key=place_of)
         return [one for one in map(self._decoded, logs) if one is not None], bool(logs)
 
     def _decoded(self, log: Any) -> Any:
         """None for an event of no interest."""
         key = (bytes(log["blockHash"]), int(log["logIndex"]))
         if key not in self._known:
-            reader = self._readers[log["address"], bytes(log["topics"][0])] if self._matters(log) else None
-            self._known[key] = reader.process_log(log) if reader is not None else None
+            address = checksummed(log["address"])
+            kind = self._kinds.get((address, bytes(log["topics"][0]))) if log["topics"] else None
+            read = None if kind is None else {"event": kind[1], "args": read_event(*kind, log)}
+            self._known[key] = None if read is None else {**log, **read, "address": address}
         return self._known[key]
 
-    def _matters(self, log: Any) -> bool:
-        return bool(log["topics"]) and (log["address"], bytes(log["topics"][0])) in self._readers
-
-    def _all_readers(self, block: int) -> dict[tuple[str, bytes], Any]:
+    def _all_kinds(self, block: int) -> dict[tuple[str, bytes], tuple[str, str]]:
         registries = {self.address(token, "registry", block) for token in self.tokens}
-        found = {}
-        for name, address, events in (
-            ("DvP", self._network.dvp, _OF_DVP),
-            *(("SecurityToken", token, _OF_TOKENS) for token in self.tokens),
-            *(("ParticipantRegistry", registry, _OF_REGISTRIES) for registry in sorted(registries)),
-        ):
-            contract = self._contract(name, address)
-            for one in events:
-                event = contract.events[one]()
-                found[str(contract.address), bytes.fromhex(event.topic.removeprefix("0x"))] = event
-        return found
+        return {
+            (address, topic(name, event)): (name, event)
+            for name, addresses, events in (
+                ("DvP", [self._dvp], _OF_DVP),
+                ("SecurityToken", self.tokens, _OF_TOKENS),
+                ("ParticipantRegistry", sorted(registries), _OF_REGISTRIES),
+            )
+            for address in addresses
+            for event in events
+        }
 
     def number(self, token: str, name: str, block: int, *holders: str) -> int:
         """What a view function of a token returns, given addresses."""
-        data = _selector(name) + b"".join(bytes(12) + bytes.fromhex(one.removeprefix("0x")) for one in holders)
+        data = selector("SecurityToken", name) + b"".join(
+            bytes(12) + bytes.fromhex(one.removeprefix("0x")) for one in holders
+        )
         return int.from_bytes(self._node.call(token, data, block)[:32])
 
     def address(self, token: str, name: str, block: int) -> str:
-        return str(self._node.web3.to_checksum_address(f"0x{self.number(token, name, block):040x}"))
+        return checksummed(f"0x{self.number(token, name, block):040x}")
 
     def time(self, block: int) -> int:
         """A block's timestamp, in seconds."""
         if block not in self.times:
             self.times[block] = self._node.block(block).timestamp
         return self.times[block]
-
-    def _contract(self, name: str, address: str) -> Any:
-        web3 = self._node.web3
-        return web3.eth.contract(address=web3.to_checksum_address(address), abi=artifact(name).abi)
 
     def lock(self, log: Any, parts: Mapping[bytes, Any]) -> LockFact:
         movement, terms = dict(log["args"]["movement"]), dict(log["args"]["terms"])
@@ -342,9 +336,3 @@ def recovery_of(log: Any, transfers: int) -> RecoveryFact:
 def succession_of(log: Any, transfers: int) -> SuccessionFact:
     """`transfers` as for a recovery."""
     return SuccessionFact(wallet=log["args"]["wallet"], successor=log["args"]["successor"], transfers=transfers)
-
-
-@cache
-def _selector(name: str) -> bytes:
-    entry = next(one for one in artifact("SecurityToken").abi if one["type"] == "function" and one["name"] == name)
-    return keccak(text=f"{name}({','.join(item['type'] for item in entry['inputs'])})")[:4]

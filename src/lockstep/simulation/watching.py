@@ -96,20 +96,21 @@ class Watcher:
         self._market = market
 
     def facts(self, claims: Mapping[Key, TradeState], journal: Sequence[JournalRow], *, ended: bool) -> Facts:
-        """What is judged."""
+        """What is judged, with those lines of the journal that are new since the last judgement."""
+        self._finality.see(self._follower.facts())
         return self._compose(self._inputs(claims, journal, ended))
 
     def _inputs(self, claims: Mapping[Key, TradeState], journal: Sequence[JournalRow], ended: bool) -> tuple[Any, ...]:
         last = (len(journal), journal[-1].hash) if journal else (0, "")
-        found, books = self._follower.facts(), self._rtgs_facts()
         votes, terms = tuple(self._votes()), tuple(self._terms())
-        return found, books, votes, dict(claims), terms, self._market, ended, last
+        return self._follower.version, last, ended, dict(claims), votes, terms, self._market, self._rtgs_facts()
 
     def _judge(
         self, claims: Mapping[Key, TradeState], journal: Sequence[JournalRow], *, ended: bool
     ) -> dict[str, list[str]]:
+        self._finality.see(self._follower.facts())
         inputs = self._inputs(claims, journal, ended)
-        if self._seen and inputs[0] is self._seen[0] and inputs[1:] == self._seen[1:]:
+        if self._seen == inputs:  # and time goes on: more blocks make final what was not, and nothing wrong
             return self._found
         rewritten = self._journal.see(journal, whole=ended)
         facts = self._compose(inputs)
@@ -120,8 +121,8 @@ class Watcher:
         return self._found
 
     def _compose(self, inputs: tuple[Any, ...]) -> Facts:
-        found, books, votes, claims, terms, market, ended, _ = inputs
-        self._finality.see(found)
+        _, _, ended, claims, votes, terms, market, books = inputs
+        found = self._follower.facts()
         facts = compose(
             found, market, books, votes, claims, self._journal.new, ended=ended, skew=self._skew, terms=terms
         )

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from lockstep.app.founding import AGENTS
 from lockstep.simulation.ground import DEPTH
@@ -21,7 +21,7 @@ ROUND = 20
 """Seconds; an agent that is silent looks again after as many."""
 PATIENCE = timedelta(minutes=21)
 """Longer than any question to the RTGS waits (see `flow.asking`)."""
-DAYS_AT_MOST = 8
+HOURS_AT_MOST = 40
 
 After = Callable[[], None]
 """Called when a step is over."""
@@ -87,20 +87,23 @@ def _wait_until(world: World, instant: datetime, why: str) -> None:
 def settle(world: World, after: After) -> None:
     """With nothing going wrong any more, on through the business days until all has ended."""
     world.heal()
-    for instant in _hours(world):
-        _wait_until(world, instant, "the day goes on")
+    _until_quiet(world, after)
+    for _ in range(HOURS_AT_MOST):
+        if world.is_over():
+            return
+        _wait_until(world, _next_hour(world), "the day goes on")
         _until_quiet(world, after)
-        if not world.posts and all(one.state.is_end for one in world.trades()):
-            break
 
 
-def _hours(world: World):  # type: ignore[no-untyped-def]
-    """When something may happen that nothing else leads to: questions to the RTGS, cut-off, closing, a new day."""
-    yield world.clock.now()
-    yield world.clock.now() + PATIENCE
-    for _ in range(DAYS_AT_MOST):
-        for at in sorted((OPENS, PAY_BY, CLOSES), key=world.clock.next_at):
-            yield world.clock.next_at(at) + timedelta(seconds=1)
+def _next_hour(world: World) -> datetime:
+    """When something may happen that nothing else leads to: a question to the RTGS, cut-off, closing, a new day."""
+    now, today = world.clock.now(), world.clock.now().date()
+    dates = [one.terms.settlement_date for one in world.trades() if not one.state.is_end]
+    if dates and min(dates) > today:
+        return datetime.combine(min(dates), OPENS, tzinfo=UTC)
+    if now.time() < PAY_BY:
+        return min(now + PATIENCE, datetime.combine(today, PAY_BY, tzinfo=UTC) + timedelta(seconds=1))
+    return world.clock.next_at(CLOSES if now.time() < CLOSES else OPENS) + timedelta(seconds=1)
 
 
 def _until_quiet(world: World, after: After) -> None:
@@ -111,7 +114,7 @@ def _until_quiet(world: World, after: After) -> None:
         moved = _round(world)
         after()
         quiet = 0 if moved else quiet + 1
-        if quiet >= QUIET_ROUNDS:
+        if quiet >= QUIET_ROUNDS or (quiet and world.is_over()):
             return
     world.problem(f"the world does not come to rest in {ROUNDS_AT_MOST} rounds")
 

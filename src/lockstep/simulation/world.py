@@ -309,6 +309,10 @@ class World:
     def trades(self) -> list[Trade]:
         return list(self.book().trades())
 
+    def is_over(self) -> bool:
+        """Whether every trade has ended, as the service has it, and nobody has anything more to say."""
+        return not self.posts and not self.book().open_trades()
+
     def journal(self, after: int = 0) -> list[JournalRow]:
         return list(self.book().journal(after=after))
 

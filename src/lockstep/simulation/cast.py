@@ -64,6 +64,8 @@ class RtgsProcess:
         self._ground, self._boundary, self.clock, self._died, self._booked = ground, boundary, clock, died, booked
         self.up, self.back_at = False, 0
         self.rtgs: Rtgs | None = None
+        self.overheard: Callable[[bytes, Bic], None] = lambda *_: None
+        """Told what the service and the agents say."""
 
     def start(self) -> None:
         self.rtgs = Rtgs(
@@ -89,6 +91,11 @@ class RtgsProcess:
 
     def handle(self, data: bytes, sender: Bic) -> object:
         """Its door. Raises Unavailable, Refused, InvalidInput."""
+        self.overheard(data, sender)
+        return self.take(data, sender)
+
+    def take(self, data: bytes, sender: Bic) -> object:
+        """As `handle`, from one whom nobody overhears."""
         return self._answer(lambda rtgs: rtgs.handle(data, sender))
 
     def mailbox(self, receiver: Bic, after: int, limit: int) -> list[tuple[int, bytes]]:

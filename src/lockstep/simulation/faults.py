@@ -18,24 +18,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lockstep.domain.errors import InvalidInput
+from lockstep.simulation.actors import KINDS as ACTORS
 from lockstep.simulation.streams import Streams, bits
 
 __all__ = ["KINDS", "Decision", "FaultPlan", "Injector", "read_plan"]
 
 KINDS: Mapping[str, float] = {
     # a process dies, at a boundary
-    "crash-before-commit": 0.01,
+    "crash-before-commit": 0.02,
     "crash-after-commit": 0.01,
-    "crash-before-send": 0.01,
-    "crash-after-send": 0.01,
+    "crash-before-send": 0.02,
+    "crash-after-send": 0.02,
     "crash-on-receive": 0.01,
     # storage
     "failed-commit": 0.01,
-    "lost-writes": 0.004,
-    "restore-service": 0.003,
-    "restore-agent": 0.004,
+    "lost-writes": 0.02,
+    "restore-service": 0.01,
+    "restore-agent": 0.02,
     # workers
-    "worker-pause": 0.02,
+    "worker-pause": 0.03,
     "second-worker": 1.0,
     "third-worker": 1.0,
     # the RTGS's line: on for the whole run
@@ -52,15 +53,15 @@ KINDS: Mapping[str, float] = {
     "line-corrupt": 0.03,
     # each party's node
     "rpc-timeout-before": 0.01,
-    "rpc-timeout-after": 0.05,
+    "rpc-timeout-after": 0.2,
     "rpc-stale": 0.03,
-    "rpc-forgotten": 0.05,
-    "rpc-twice": 0.1,
-    "rpc-wrong-nonce": 0.05,
+    "rpc-forgotten": 0.15,
+    "rpc-twice": 0.2,
+    "rpc-wrong-nonce": 0.15,
     "rpc-error": 0.01,
     # the chain
     "reorg": 0.15,
-    "deep-reorg": 0.01,
+    "deep-reorg": 0.04,
     # time
     "clock-forward": 0.01,
     "clock-back": 0.01,
@@ -69,14 +70,21 @@ KINDS: Mapping[str, float] = {
     "holiday": 1.0,
     # people
     "message-doubled": 0.2,
-    "cancellation": 0.4,
+    "cancellation": 1.0,
+    # people and enemies: see `actors`
+    **dict.fromkeys(ACTORS, 0.03),
 }
 """Kinds with the share of occasions on which each strikes, where a seed has it on. docs/reference/simulation.md says
 what each does."""
 
 SWARM = 0.45
 """How many of the kinds a seed has on, on average."""
-RARE = {"deep-reorg": 0.04, "line-contradict": 0.15, "restore-service": 0.3, "lost-writes": 0.3}
+RARE = {
+    **dict.fromkeys(ACTORS, 0.12),
+    "line-contradict": 0.15,
+    "restore-service": 0.3,
+    "lost-writes": 0.3,
+}
 """Those that end a run early, or change it much, are on in fewer seeds."""
 
 _WHOLE = 1 << 64

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Engine
 from web3.providers.base import BaseProvider
@@ -18,6 +19,7 @@ from lockstep.app.founding import AGENTS, Founded, Roles, found_chain, found_rtg
 from lockstep.app.world import new_roles
 from lockstep.chain.node import Node
 from lockstep.rtgs import Rtgs
+from lockstep.simulation.actors import payers
 from lockstep.simulation.chain import SimulatedChain
 from lockstep.simulation.clock import VirtualClock
 from lockstep.simulation.market import MARKET, OPENS, TIMETABLE
@@ -57,6 +59,9 @@ class Ground:
             poll=self.chain.mine,
         )
         self.market = self.founded.market
+        for address in payers(self.roles):
+            terms: Any = {"from": self.chain.faucet, "to": address, "value": 10**19, "gas": 21_000}
+            self.chain.node.web3.eth.send_transaction(terms)
         self.chain.mine(DEPTH)
         self.chain.automine = False
         self._mark = self.chain.mark()

@@ -27,6 +27,7 @@ class Judge:
             follower=world.ground.follower.fork(),
         )
         world.before_reorganising = self._watcher.look
+        world.learnt = self._watcher.learn
 
     def look(self) -> None:
         """After a step."""

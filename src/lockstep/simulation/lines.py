@@ -28,7 +28,13 @@ Handle = Callable[[bytes, Bic], object]
 MailboxOf = Callable[[Bic, int, int], Sequence[tuple[int, bytes]]]
 
 
-def cash_line(bic: Bic, handle: Handle, mailbox: MailboxOf, boundary: Boundary, faults: Injector) -> DirectCashSystem:
+def cash_line(
+    bic: Bic,
+    handle: Handle,
+    mailbox: MailboxOf,
+    boundary: Boundary,
+    faults: Injector,
+) -> DirectCashSystem:
     """The RTGS as one party sees it."""
 
     def send(data: bytes, sender: Bic) -> object:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from lockstep.app.founding import AGENTS
+from lockstep.simulation.actors import KINDS as ACTORS
 from lockstep.simulation.ground import DEPTH
 from lockstep.simulation.market import CLOSES, OPENS, PAY_BY
 from lockstep.simulation.world import World
@@ -21,6 +22,8 @@ ROUND = 20
 """Seconds; an agent that is silent looks again after as many."""
 PATIENCE = timedelta(minutes=21)
 """Longer than any question to the RTGS waits (see `flow.asking`)."""
+QUESTIONS = 2
+"""So often it is waited for the answers, before the day goes on."""
 HOURS_AT_MOST = 40
 
 After = Callable[[], None]
@@ -71,6 +74,10 @@ def _befall(world: World) -> None:
             name, seconds = how.choice([one for one in world.cast if one != "rtgs"]), sign * how.choice((5, 60, 600, 3600))
             world.cast[name].clock.step(seconds)
             world.timeline.tell(name, f"its clock is {seconds:+} seconds off")
+    for kind in ACTORS:
+        how = faults.strikes(kind)
+        if how is not None:
+            world.play(kind, how)
     for kind, at in (("cut-off", PAY_BY), ("end-of-day", CLOSES)):
         how = faults.strikes(kind)
         if how is not None:
@@ -88,21 +95,22 @@ def settle(world: World, after: After) -> None:
     """With nothing going wrong any more, on through the business days until all has ended."""
     world.heal()
     _until_quiet(world, after)
-    for _ in range(HOURS_AT_MOST):
+    for hour in range(HOURS_AT_MOST):
         if world.is_over():
             return
-        _wait_until(world, _next_hour(world), "the day goes on")
+        _wait_until(world, _next_hour(world, patient=hour < QUESTIONS), "the day goes on")
         _until_quiet(world, after)
 
 
-def _next_hour(world: World) -> datetime:
+def _next_hour(world: World, *, patient: bool) -> datetime:
     """When something may happen that nothing else leads to: a question to the RTGS, cut-off, closing, a new day."""
     now, today = world.clock.now(), world.clock.now().date()
     dates = [one.terms.settlement_date for one in world.trades() if not one.state.is_end]
     if dates and min(dates) > today:
         return datetime.combine(min(dates), OPENS, tzinfo=UTC)
     if now.time() < PAY_BY:
-        return min(now + PATIENCE, datetime.combine(today, PAY_BY, tzinfo=UTC) + timedelta(seconds=1))
+        cut_off = datetime.combine(today, PAY_BY, tzinfo=UTC) + timedelta(seconds=1)
+        return min(now + PATIENCE, cut_off) if patient else cut_off
     return world.clock.next_at(CLOSES if now.time() < CLOSES else OPENS) + timedelta(seconds=1)
 
 

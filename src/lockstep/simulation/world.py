@@ -2,24 +2,31 @@
 
 import random
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from lockstep.app.founding import AGENTS, agent_bic
 from lockstep.app.intake import submit_file
 from lockstep.chain.node import Node
 from lockstep.domain.errors import InvalidInput, Unavailable
+from lockstep.domain.instruction import CancellationRequest, Instruction
 from lockstep.domain.journal import JournalRow
+from lockstep.domain.market import Market
 from lockstep.domain.order import Attestation
 from lockstep.domain.trade import Trade
+from lockstep.iso20022 import read
 from lockstep.rtgs import Facts, Posting, Rtgs
+from lockstep.simulation.actors import play
+from lockstep.simulation.actors_hands import stranger
 from lockstep.simulation.cast import AgentProcess, Door, LockFile, Process, RtgsProcess, Worker
 from lockstep.simulation.clock import PartyClock
 from lockstep.simulation.faults import FaultPlan, Injector
 from lockstep.simulation.ground import DEPTH, WORKERS, Ground
 from lockstep.simulation.lines import node_faults, rules_of
-from lockstep.simulation.market import BUSINESS_DAY, CLOSES, MARKET, PAY_BY, TIMETABLE
+from lockstep.simulation.market import BUSINESS_DAY, MARKET, TIMETABLE
 from lockstep.simulation.points import Crashed, Points
+from lockstep.simulation.stage import WorldStage
 from lockstep.simulation.stores import BROKEN, Boundary, image, put_back
 from lockstep.simulation.streams import Streams
 from lockstep.simulation.timeline import Timeline
@@ -68,6 +75,12 @@ class World:
         self._people(rng)
         self._books = Rtgs(f"sqlite:///{ground.root / 'rtgs.db'}", self.clock, bic=MARKET.rtgs)
         self._processes()
+        self.stage = WorldStage(
+            ground, self.clock, self._knock, self.rtgs.take, lambda: [one.data for one in self.handed_in]
+        )
+        self.rtgs.overheard = self.stage.overhear
+        self.learnt: Callable[[Market], None] = lambda _: None
+        """Called when the market's reference data changed."""
 
     # --- the cast
 
@@ -255,6 +268,31 @@ class World:
         self.timeline.tell("participant", f"hands in {post.name}: {taken.outcome}{rule}")
         if post not in self.handed_in:
             self.handed_in.append(post)
+
+    def _knock(self, data: bytes) -> str:
+        """A message at the service's door, from whomever. Raises LockstepError."""
+        message = read(data)
+        if not isinstance(message.body, Instruction | CancellationRequest):
+            raise InvalidInput("AppHdr/MsgDefIdr", type(message.body).__name__, "what participants send")
+        with self.faults.paused():
+            return self.door.open().submit(message, data)  # type: ignore[arg-type]
+
+    def play(self, kind: str, how: random.Random) -> None:
+        """One act of one actor."""
+        said = play(kind, self.stage, how)
+        if said is None:
+            return
+        self.timeline.tell(kind, said)
+        if kind == "wallet-recovered":
+            self._know_heirs()
+
+    def _know_heirs(self) -> None:
+        """Who reads the ledgers knows whose a recovered wallet's heir is."""
+        known = {
+            lei: replace(one, wallet=stranger(f"heir of {one.bic}").address)
+            for lei, one in self.market.participants.items()
+        }
+        self.learnt(replace(self.market, participants=known))
 
     # --- disks
 

@@ -22,7 +22,7 @@ from lockstep.rtgs import Rtgs
 from lockstep.simulation.actors import payers
 from lockstep.simulation.chain import SimulatedChain
 from lockstep.simulation.clock import VirtualClock
-from lockstep.simulation.market import MARKET, OPENS, TIMETABLE
+from lockstep.simulation.market import MARKET, TIMETABLE
 from lockstep.simulation.node_faults import FaultyProvider, NodeFault
 from lockstep.simulation.stores import Disk, image, put_back
 from lockstep.simulation.streams import SeededRandomness, Streams

@@ -83,9 +83,21 @@ def rules_of(faults: Injector, agents: Sequence[Bic], service: Bic) -> Plan | No
 
     either = lambda how: how.choice(("in", "out"))  # noqa: E731
     add("line-loss", kind="loss", probability=share(0.25), direction=either)
-    add("line-duplicate", kind="duplicate", probability=share(0.4), direction=either, seconds=lambda how: how.randrange(120))
+    add(
+        "line-duplicate",
+        kind="duplicate",
+        probability=share(0.4),
+        direction=either,
+        seconds=lambda how: how.randrange(120),
+    )
     add("line-delay", kind="delay", probability=share(0.5), direction=either, seconds=lambda how: how.randint(5, 600))
-    add("line-reorder", kind="reorder", probability=share(0.4), direction=either, seconds=lambda how: how.randint(10, 300))
+    add(
+        "line-reorder",
+        kind="reorder",
+        probability=share(0.4),
+        direction=either,
+        seconds=lambda how: how.randint(10, 300),
+    )
     add("line-notice-first", kind="notice_first", probability=share(0.6))
     add("line-answer-lost", kind="answer_lost", probability=share(0.3))
     add("line-recall-race", kind="recall_race", probability="1", winner=lambda how: how.choice(("release", "recall")))

@@ -71,7 +71,10 @@ def _befall(world: World) -> None:
     for kind, sign in (("clock-forward", 1), ("clock-back", -1)):
         how = faults.strikes(kind)
         if how is not None:
-            name, seconds = how.choice([one for one in world.cast if one != "rtgs"]), sign * how.choice((5, 60, 600, 3600))
+            name, seconds = (
+                how.choice([one for one in world.cast if one != "rtgs"]),
+                sign * how.choice((5, 60, 600, 3600)),
+            )
             world.cast[name].clock.step(seconds)
             world.timeline.tell(name, f"its clock is {seconds:+} seconds off")
     for kind in ACTORS:

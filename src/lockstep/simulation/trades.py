@@ -28,7 +28,9 @@ class Post:
     after: int
 
 
-def posts(market: MarketFile, now: datetime, rng: random.Random, *, steps: int, cancel: random.Random | None) -> list[Post]:
+def posts(
+    market: MarketFile, now: datetime, rng: random.Random, *, steps: int, cancel: random.Random | None
+) -> list[Post]:
     """The messages of a run of so many steps, by the step from which each is due."""
     written: list[Post] = []
     days = _settlement_days(market.business_day)
@@ -83,8 +85,6 @@ def _party(member: Member) -> Party:
     return Party(lei=member.lei, bic=member.bic)
 
 
-def _post(
-    market: MarketFile, body: Instruction | CancellationRequest, name: str, now: datetime, after: int
-) -> Post:
+def _post(market: MarketFile, body: Instruction | CancellationRequest, name: str, now: datetime, after: int) -> Post:
     message = Message(sender=body.owner.bic, receiver=market.service, message_id=name, created=now, body=body)
     return Post(name=name, data=write(message), after=after)

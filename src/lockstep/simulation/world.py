@@ -133,8 +133,10 @@ class World:
         return self.rtgs.rtgs
 
     def _people(self, rng: random.Random) -> None:
-        cancel = self.streams.stream("cancel") if self.faults.has("cancellation") else None
-        self.posts: list[Post] = posts(MARKET, self.clock.now(), self.streams.stream("trades"), steps=self.steps, cancel=cancel)
+        cancel = self.faults.strikes("cancellation")
+        self.posts: list[Post] = posts(
+            MARKET, self.clock.now(), self.streams.stream("trades"), steps=self.steps, cancel=cancel
+        )
         self.handed_in: list[Post] = []
 
     # --- what can be done
@@ -237,7 +239,7 @@ class World:
 
     def hand_in(self) -> bool:
         """The next message that a participant has for the service."""
-        if not self.posts or self.posts[0].after > self.faults.step and self.faults.active:
+        if not self.posts or (self.posts[0].after > self.faults.step and self.faults.active):
             return False
         post = self.posts.pop(0)
         again = self.faults.strikes("message-doubled")

@@ -23,8 +23,8 @@ def simulate(
 ) -> None:
     """Run the whole system in a simulated world, everything going wrong, and check the invariants after every step.
 
-    The same seed and faults give the same run. Exit 1 where an invariant broke: the first failing seed is then minimised
-    and shown with the command that repeats it.
+    The same seed and faults give the same run. Exit 1 where an invariant broke: the first failing seed is then
+    minimised and shown with the command that repeats it.
     """
     if find_spec("pyrevm") is None:
         typer.echo("lockstep simulate needs pyrevm: pip install 'lockstep[simulation]'", err=True)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, Row, and_, bindparam, func, or_, select
+from sqlalchemy import BindParameter, ColumnElement, Integer, Row, and_, bindparam, func, or_, select
 
 from lockstep.domain.identifiers import Bic
 from lockstep.rtgs import faults_forging
@@ -28,7 +28,7 @@ from lockstep.rtgs.tables import outbox
 
 Mail = list[tuple[int, bytes]]
 
-_TO = bindparam("receiver")
+_TO: BindParameter[str] = bindparam("receiver")
 _LINE = Prepared(select(lines.c.begins, lines.c.taken).where(lines.c.receiver == _TO))
 _SENT = Prepared(
     select(outbox.c.sequence).where(outbox.c.receiver == _TO, outbox.c.sequence > bindparam("taken")).limit(1)

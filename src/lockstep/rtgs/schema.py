@@ -59,7 +59,10 @@ def only_grows(*tables: Table) -> None:
 
 
 def found(engine: Engine, url: str) -> None:
-    """Creates the tables in an empty database; the row that tells the version comes last. Raises Misconfigured for one of another version."""
+    """Creates the tables in an empty database; the row that tells the version comes last.
+
+    Raises Misconfigured for a database of another version.
+    """
     with engine.begin() as connection:
         present = _version(connection)
         if present is not None and present != VERSION:

@@ -5,7 +5,7 @@ in this process. A dead process has nothing but its files.
 """
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from lockstep.agent import Agent
 from lockstep.app.adapters import LocalWallets
@@ -29,6 +29,8 @@ from lockstep.simulation.market import MARKET
 from lockstep.simulation.points import Crashed
 from lockstep.simulation.stores import BROKEN, Boundary
 from lockstep.store import SqlLeases
+
+Answer = TypeVar("Answer")
 
 __all__ = ["AgentProcess", "Door", "LockFile", "Process", "RtgsProcess", "Worker"]
 
@@ -100,10 +102,9 @@ class RtgsProcess:
 
     def mailbox(self, receiver: Bic, after: int, limit: int) -> list[tuple[int, bytes]]:
         """A party's mail. Raises Unavailable."""
-        found: list[tuple[int, bytes]] = self._answer(lambda rtgs: rtgs.mailbox(receiver, after, limit))
-        return found
+        return self._answer(lambda rtgs: rtgs.mailbox(receiver, after, limit))
 
-    def _answer(self, asked: Callable[[Rtgs], object]) -> object:
+    def _answer(self, asked: Callable[[Rtgs], Answer]) -> Answer:
         if self.rtgs is None:
             raise Unavailable("the RTGS does not answer: it is down")
         try:

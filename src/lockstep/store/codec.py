@@ -26,7 +26,7 @@ def dump(value: object) -> str:
 
 def load(kind: type[Value], text: str) -> Value:
     """The value of a type from its JSON text. Values are never changed, so the same text may give the same one."""
-    return typing.cast(Value, _loaded(kind, text))
+    return typing.cast(Value, _loaded(typing.cast(Any, kind), text))
 
 
 @lru_cache(maxsize=2048)

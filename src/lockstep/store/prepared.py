@@ -16,7 +16,7 @@ class Query:
 
     def __init__(self, statement: Select[Any]) -> None:
         self._statement = statement
-        self._compiled: dict[str, tuple[str, Sequence[str] | None, dict[str, Any]]] = {}
+        self._compiled: dict[str, tuple[str, tuple[str, ...] | None, dict[str, Any]]] = {}
 
     def rows(self, connection: Connection, **given: Any) -> Sequence[Row[Any]]:
         """All rows found."""

@@ -566,8 +566,8 @@ def _covers(mandate: Mandate, posting: Posting, payment: Payment | Order) -> boo
 def i12_everything_ends(facts: Facts) -> Iterator[str]:
     """With faults off, everything ends: no unit and no cent stays set aside.
 
-    But for the units of a settlement whose ending a reorganisation beyond the depth took: they wait for the people who
-    were told.
+    But for a settlement of which a reorganisation beyond the depth took the lock or the ending: it waits for the people
+    who were told.
     """
     if not facts.ended:
         return
@@ -581,6 +581,10 @@ def i12_everything_ends(facts: Facts) -> Iterator[str]:
     for cycle, left in _unended(facts):
         for token in sorted(left) if cycle.apart is not None else ():
             yield f"settlement {cycle.settlement} ended, and its units of token {token} did not"
+    debits, made = _debits(facts), _made(facts)
+    for settlement in sorted(facts.undone.keys() - told):
+        if debits[settlement] and not made[settlement]:
+            yield f"settlement {settlement} is paid, a reorganisation took its lock, and nobody was told"
     for payment in facts.payments:
         if payment.state in ("HELD", "PENDING"):
             yield f"payment {payment.uetr} for settlement {payment.settlement} is still {payment.state}"

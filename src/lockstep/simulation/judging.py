@@ -39,7 +39,8 @@ class Judge:
         self._read()
         self._tell(self._watcher.finish(self._claims, self._journal))
         for one in self._world.trades():
-            if not one.state.is_end:
+            told = self._world.residual and one.reason is not None and one.reason.code == "BREAK"
+            if not one.state.is_end and not told:
                 self._world.problem(f"trade {one.trade_id[:12]} has not ended: {one.state.value}, {one.reason}")
 
     def _read(self) -> None:

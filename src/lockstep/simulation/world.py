@@ -14,6 +14,7 @@ from lockstep.domain.instruction import CancellationRequest, Instruction
 from lockstep.domain.journal import JournalRow
 from lockstep.domain.market import Market
 from lockstep.domain.order import Attestation
+from lockstep.domain.payment import PaymentState
 from lockstep.domain.trade import Trade
 from lockstep.iso20022 import read
 from lockstep.rtgs import Facts, Posting, Rtgs
@@ -55,6 +56,8 @@ class World:
         self.timeline = Timeline(self.clock.now)
         self.problems: list[str] = []
         """What no process may ever do, as dying of an error that nobody planned."""
+        self.residual = False
+        """Whether the chain broke its finality: then people decide, and the service only has to say so."""
         self.votes: list[Attestation] = []
         """Every outcome signature that an agent made, restored registers or not."""
         self._points = Points(self.faults, self._meanwhile)
@@ -87,15 +90,18 @@ class World:
     def _boundary(self, actor: str) -> Boundary:
         return Boundary(actor, self._points, self.faults, self._stored, self.votes.append)
 
+    def _clock(self) -> PartyClock:
+        return PartyClock(self.clock)
+
+    def _rtgs_died(self, crashed: Crashed) -> None:
+        self._died(self.rtgs, crashed)
+
     def _processes(self) -> None:
-        clock = lambda: PartyClock(self.clock)  # noqa: E731
-        self.rtgs = RtgsProcess(
-            self.ground, self._boundary("rtgs"), clock(), lambda one: self._died(self.rtgs, one), self._booked
-        )
+        self.rtgs = RtgsProcess(self.ground, self._boundary("rtgs"), self._clock(), self._rtgs_died, self._booked)
         workers = [WORKERS[0]]
-        workers += [name for kind, name in zip(("second-worker", "third-worker"), WORKERS[1:], strict=True)
-                    if self.faults.strikes(kind)]  # fmt: skip
-        service = clock()  # one machine: its workers read one clock
+        for kind, name in (("second-worker", WORKERS[1]), ("third-worker", WORKERS[2])):
+            workers += [name] if self.faults.strikes(kind) else []
+        service = self._clock()  # one machine: its workers read one clock
         self.door = Door(self.ground, self._boundary("door"), service)
         lock = LockFile()
         self.cast: dict[str, Process] = {"rtgs": self.rtgs}
@@ -106,7 +112,7 @@ class World:
         for number in range(1, AGENTS + 1):
             name = f"agent-{number}"
             self.cast[name] = AgentProcess(
-                number, self.ground, self._boundary(name), clock(), self._node(name), self.rtgs, self.faults
+                number, self.ground, self._boundary(name), self._clock(), self._node(name), self.rtgs, self.faults
             )
         holiday = self.faults.strikes("holiday") is not None
         agents = [agent_bic(MARKET.service, number) for number in range(1, AGENTS + 1)]
@@ -211,6 +217,7 @@ class World:
         """A block, or another end of the chain."""
         how = self.faults.strikes("deep-reorg")
         if how is not None:
+            self.residual = True
             self._reorganise(how, how.randint(DEPTH + 1, DEPTH + 6))
             return
         how = self.faults.strikes("reorg")
@@ -350,8 +357,13 @@ class World:
         return list(self.book().trades())
 
     def is_over(self) -> bool:
-        """Whether every trade has ended, as the service has it, and nobody has anything more to say."""
-        return not self.posts and not self.book().open_trades()
+        """Whether every trade has ended as the service has it, every payment in the RTGS, and nobody has more to say."""
+        pending = (PaymentState.HELD, PaymentState.PENDING)
+        return (
+            not self.posts
+            and not self.book().open_trades()
+            and not any(one.state in pending for one in self.facts().orders)
+        )
 
     def journal(self, after: int = 0) -> list[JournalRow]:
         return list(self.book().journal(after=after))

@@ -8,6 +8,7 @@ from lockstep.app.founding import AGENTS
 from lockstep.simulation.actors import KINDS as ACTORS
 from lockstep.simulation.ground import DEPTH
 from lockstep.simulation.market import CLOSES, OPENS, PAY_BY
+from lockstep.simulation.mending import end_what_is_left
 from lockstep.simulation.world import World
 
 __all__ = ["settle", "unfold"]
@@ -99,7 +100,7 @@ def settle(world: World, after: After) -> None:
     world.heal()
     _until_quiet(world, after)
     for hour in range(HOURS_AT_MOST):
-        if world.is_over():
+        if world.is_over() and not end_what_is_left(world):
             return
         _wait_until(world, _next_hour(world, patient=hour < QUESTIONS), "the day goes on")
         _until_quiet(world, after)

@@ -162,7 +162,7 @@ class SimulatedChain:
         """The last `depth` blocks vanish; `blocks` new ones follow, of the vanished ones' times, by default one more.
 
         The vanished transactions that `keep` lets through are in the pool again. `order` spreads what waits over the
-        new blocks and mixes senders; without it the first new block takes all it can. Raises InvalidInput unless
+        new blocks and mixes senders; without it each is taken as early as it can be. Raises InvalidInput unless
         0 < depth < the number of blocks.
         """
         if not 0 < depth < len(self._blocks):
@@ -178,7 +178,11 @@ class SimulatedChain:
                 self._pool.put(tx)
         times = [block.timestamp for block in gone]
         count = depth + 1 if blocks is None else blocks
-        waits = {tx.hash: order.randrange(count) for tx in self._pool} if order and count else {}
+        # No block holds what was sent after its time: what vanished comes no earlier again, what waited in a new block.
+        first = {one.tx.hash: place for place, block in enumerate(gone) for one in block.mined}
+        waits = {tx.hash: first.get(tx.hash, depth) for tx in self._pool}
+        if order is not None and count:
+            waits = {hash_: max(place, order.randrange(count)) for hash_, place in waits.items()}
         for index in range(count):
             time = max(times[index], self.time + 1) if index < len(times) else self._next_time()
             held = {hash_ for hash_, first in waits.items() if first > index}

@@ -1,4 +1,4 @@
-"""What the simulated world found in the real code, each with the seed that showed it. See docs/reference/simulation.md."""
+"""What the simulated world found in the real code, each with its seed. See docs/reference/simulation.md."""
 
 import pytest
 

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, cast
 from eth_hash.auto import keccak
 from pyrevm import EVM, AccountInfo, BlockEnv, CfgEnv, Env
 
+from lockstep.simulation.chain_gas import Write, accessed, exact, writes_in
 from lockstep.simulation.chain_transactions import create_address
 
 __all__ = ["EMPTY", "Account", "Changes", "Execution", "Instant", "Key", "Log", "Machine"]
@@ -67,6 +68,7 @@ class Execution:
     gas: int
     logs: tuple[Log, ...]
     changes: Changes
+    refunded: int = 0
     halted: str | None = None
     "Why the EVM stopped it, in revm's words; None where it did not."
 
@@ -144,8 +146,17 @@ class Machine:
             for address in blanked:
                 evm.insert_account_info(address, self._info(self.account(address)))
 
-    def _run(self, sender: str, to: str | None, data: bytes, value: int, gas: int) -> Execution:
-        evm, created = self._evm, to is None
+    def exact_gas(
+        self, instant: Instant, sender: str, to: str | None, data: bytes, *, value: int, gas: int, execution: Execution
+    ) -> int:
+        """What `execution`, of this transaction on the state as it is, costs in a block: see `chain_gas`."""
+        if execution.halted is not None or not data:
+            return execution.gas
+        probe = _Probe(self, instant, (sender, to, data, value, gas))
+        return probe.gas(execution)
+
+    def _run(self, sender: str, to: str | None, data: bytes, value: int, gas: int, evm: Any = None) -> Execution:
+        evm, created = evm or self._evm, to is None
         try:
             if to is None:
                 evm.deploy(sender, data, value=value, gas=gas)
@@ -160,13 +171,15 @@ class Machine:
                 raise
             found = _OUTPUT.search(text)
             output = bytes.fromhex(found[1]) if found else b""
-            return Execution(False, output, result.gas_used, (), {}, None if kind[1] == "Revert" else result.reason)
+            return Execution(False, output, result.gas_used, (), {}, 0, None if kind[1] == "Revert" else result.reason)
         result = evm.result
         if result is None:
             raise RuntimeError("pyrevm ran without a result")
         if created:
             output = bytes.fromhex(create_address(sender, self.account(sender).nonce)[2:])
-        return Execution(True, output, result.gas_used, tuple(_log(log) for log in result.logs), {})
+        return Execution(
+            True, output, result.gas_used, tuple(_log(log) for log in result.logs), {}, result.gas_refunded
+        )
 
     def _read_changes(self, changes: Changes, blanked: list[str]) -> None:
         """Accounts by what the journal holds of them; storage by the journal's own list of writes."""
@@ -207,8 +220,8 @@ class Machine:
             self._infos[account.code] = AccountInfo(nonce=1, code=account.code)
         return self._infos[account.code]
 
-    def _enter(self, instant: Instant) -> None:
-        self._evm.set_block_env(
+    def _enter(self, instant: Instant, evm: Any = None) -> None:
+        (evm or self._evm).set_block_env(
             BlockEnv(
                 number=instant.number,
                 timestamp=instant.timestamp,
@@ -219,16 +232,69 @@ class Machine:
         )
 
     def _rebuilt(self) -> Any:
-        evm = EVM(env=Env(cfg=CfgEnv(chain_id=self._chain_id)), gas_limit=2**64 - 1, spec_id="CANCUN")
-        self._evm, self._written = evm, 0
-        for key, value in self._values.items():
-            if isinstance(key, str):
-                self._mirror(key, value)
+        evm = self._with_accounts()
         for key, value in self._values.items():
             if not isinstance(key, str):
-                self._mirror(key, value)
+                evm.insert_account_storage(key[0], key[1], value)
         self._written = 0
         return evm
+
+    def _with_accounts(self) -> Any:
+        """An EVM that knows all accounts and no storage."""
+        evm = EVM(env=Env(cfg=CfgEnv(chain_id=self._chain_id)), gas_limit=2**64 - 1, spec_id="CANCUN")
+        for key, value in self._values.items():
+            if isinstance(key, str):
+                evm.insert_account_info(key, self._info(cast(Account, value)))
+        return evm
+
+
+class _Probe:
+    """One transaction, run again and again with parts of the storage left out."""
+
+    def __init__(self, machine: Machine, instant: Instant, terms: tuple[str, str | None, bytes, int, int]) -> None:
+        self._machine, self._terms = machine, terms
+        self._evm = machine._with_accounts()
+        machine._enter(instant, self._evm)
+        self._slots = [(key, value) for key, value in machine._values.items() if isinstance(key, tuple)]
+        self._whole = self._run(frozenset(), frozenset())
+
+    def gas(self, execution: Execution) -> int:
+        owners = sorted({slot[0] for slot, _ in self._slots} - {self._terms[1]})
+        accounts = accessed(owners, lambda some: self._run(frozenset(some), frozenset()) == self._whole)
+        used = {self._terms[1], *accounts}
+        slots = [slot for slot, _ in self._slots if slot[0] in used]
+        read = accessed(slots, lambda some: self._run(frozenset(), frozenset(some)) == self._whole)
+        writes = self._writes() if execution.done else {}
+        spent = execution.gas + execution.refunded
+        return exact(spent, len(read), len(accounts), lambda slot: self._machine.slot(*slot), writes)
+
+    def _lay(self, owners: frozenset[str], slots: frozenset[tuple[str, int]]) -> None:
+        for (address, slot), value in self._slots:
+            if address not in owners:
+                if (address, slot) in slots:
+                    self._evm.basic(address)
+                else:
+                    self._evm.insert_account_storage(address, slot, value)
+
+    def _run(self, owners: frozenset[str], slots: frozenset[tuple[str, int]]) -> Execution:
+        mark = self._evm.snapshot()
+        try:
+            self._lay(owners, slots)
+            return self._machine._run(*self._terms, self._evm)
+        finally:
+            self._evm.revert(mark)
+
+    def _writes(self) -> dict[tuple[str, int], list[Write]]:
+        """Read off the journal of a last run, whose end nobody needs to take back."""
+        evm = self._evm
+        evm.snapshot()
+        self._lay(frozenset(), frozenset())
+        self._machine._run(*self._terms, evm)
+        for address in evm.journal_state:
+            evm.insert_account_info(address, _BLANK)
+        text = evm.journal_str
+        levels = text[text.rindex("journal: [[") :].split("], [", 2)
+        return writes_in(levels[2], lambda slot: int(evm.storage(*slot))) if len(levels) > 2 else {}
 
 
 def _log(log: Any) -> Log:

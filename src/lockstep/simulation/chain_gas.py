@@ -13,6 +13,7 @@ journal, and what it had warmed is cold again.
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
 
 __all__ = ["Write", "accessed", "exact", "writes_in"]
 
@@ -20,6 +21,7 @@ COLD_SLOT, WARM, COLD_ACCOUNT = 2_100, 100, 2_600
 SET, RESET, CLEARED = 20_000, 2_900, 4_800
 REFUND_QUOTIENT = 5
 
+Item = TypeVar("Item")
 Slot = tuple[str, int]
 Write = tuple[int, int]
 """A slot's value before and after one SSTORE that changed it."""
@@ -43,7 +45,7 @@ def exact(
     return spent - min(back, spent // REFUND_QUOTIENT)
 
 
-def accessed[Item](items: Sequence[Item], same_without: Callable[[Sequence[Item]], bool]) -> list[Item]:
+def accessed(items: Sequence[Item], same_without: Callable[[Sequence[Item]], bool]) -> list[Item]:
     """Which items matter: `same_without` says whether the run is the same with all of its argument left out."""
     if not items or same_without(items):
         return []

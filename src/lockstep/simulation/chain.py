@@ -51,8 +51,8 @@ class SimulatedChain:
     With `automine` each transaction that can go into a block does at once; without, they wait for `mine`.
     """
 
-    def __init__(self, clock: Clock, *, chain_id: int = CHAIN_ID, exact_gas: bool = False) -> None:
-        self.chain_id, self.automine, self._exact_gas = chain_id, True, exact_gas
+    def __init__(self, clock: Clock, *, chain_id: int = CHAIN_ID) -> None:
+        self.chain_id, self.automine = chain_id, True
         self._clock, self._forks = clock, 0
         self._faucet = Signer.from_key(FAUCET_KEY)
         self._machine = Machine(chain_id)
@@ -213,12 +213,7 @@ class SimulatedChain:
                 out.add(tx.hash)
                 continue
             execution = self._machine.execute(instant, tx.sender, tx.to, tx.data, value=tx.value, gas=tx.gas)
-            used_by_it = execution.gas
-            if self._exact_gas:
-                used_by_it = self._machine.exact_gas(
-                    instant, tx.sender, tx.to, tx.data, value=tx.value, gas=tx.gas, execution=execution
-                )
-            gas = max(used_by_it, floor_gas(tx.data))
+            gas = max(execution.gas, floor_gas(tx.data))
             self._commit(_with_fees(self._machine, tx, execution, gas, price, instant), changes)
             used += gas
             created = "0x" + execution.output.hex() if tx.to is None and execution.done else None

@@ -1,11 +1,11 @@
 """State and execution: what accounts and storage hold, and what one transaction or call does to them, on pyrevm.
 
-pyrevm keeps one journal, takes storage only into it and shows what a call wrote only in its debug text. So the state
-is kept here, as Python values; the EVM mirrors it. Each execution runs inside a checkpoint that is taken back at once;
-what it changed is read off the journal before and applied as a change of its own, which can be undone.
+pyrevm keeps one journal for all its calls and shows what a call wrote only in its debug text. So the state is kept
+here, as Python values, and the EVM mirrors it. Each execution runs inside a checkpoint that is taken back at once; what
+it changed is read off the journal before, and applied as a change of its own, which can be undone.
 
-Storage that is not zero stands in the journal's first level, so pyrevm holds it for warm and for written by the same
-transaction: `chain_gas` says what that does to gas, and makes it good.
+The journal is empty between executions, so that each finds all cold and unwritten, as a transaction does: a slot that
+is inserted while its account is not in the journal goes into the database below, where the checkpoint does not reach.
 """
 
 import re
@@ -16,7 +16,6 @@ from typing import Any, NamedTuple, cast
 from eth_hash.auto import keccak
 from pyrevm import EVM, AccountInfo, BlockEnv, CfgEnv, Env
 
-from lockstep.simulation.chain_gas import Write, accessed, exact, writes_in
 from lockstep.simulation.chain_transactions import create_address
 
 __all__ = ["EMPTY", "Account", "Changes", "Execution", "Instant", "Key", "Log", "Machine"]
@@ -27,8 +26,6 @@ _OUTPUT = re.compile(r"output: 0x([0-9a-f]*)")
 _RESULT = re.compile(r"(Revert|Halt) \{")
 _BLANK = AccountInfo()
 _PADDING = 33
-_REBUILD_AFTER = 2_000
-"""So many writes into the journal's first level; pyrevm never forgets one, and prints all of them."""
 
 
 class Account(NamedTuple):
@@ -68,7 +65,6 @@ class Execution:
     gas: int
     logs: tuple[Log, ...]
     changes: Changes
-    refunded: int = 0
     halted: str | None = None
     "Why the EVM stopped it, in revm's words; None where it did not."
 
@@ -77,10 +73,9 @@ class Machine:
     """The state at the head of a chain, and an EVM over it."""
 
     def __init__(self, chain_id: int) -> None:
-        self._chain_id = chain_id
         self._values: dict[Key, Value] = {}
         self._infos: dict[bytes, AccountInfo] = {}
-        self._evm = self._rebuilt()
+        self._evm = EVM(env=Env(cfg=CfgEnv(chain_id=chain_id)), gas_limit=2**64 - 1, spec_id="CANCUN")
 
     def account(self, address: str) -> Account:
         return cast(Account, self._values.get(address, EMPTY))
@@ -94,13 +89,11 @@ class Machine:
     def put(self, values: Iterable[tuple[Key, Value]]) -> None:
         """Changes the state, without a trace of what it was."""
         for key, value in values:
-            if value:
+            if value not in (0, EMPTY):
                 self._values[key] = value
             else:
                 self._values.pop(key, None)
             self._mirror(key, value)
-        if self._written > _REBUILD_AFTER:
-            self._evm = self._rebuilt()
 
     def call(
         self,
@@ -114,49 +107,32 @@ class Machine:
         earlier: Mapping[Key, Value] | None = None,
     ) -> Execution:
         """A call that leaves nothing behind, on the state with `earlier` laid over it. `to` None creates."""
-        evm, accounts = self._evm, []
         self._enter(instant)
-        mark = evm.snapshot()
+        for key, was in (earlier or {}).items():
+            self._mirror(key, was)
+        mark = self._evm.snapshot()
         try:
-            for key, was in (earlier or {}).items():
-                if isinstance(key, str):
-                    evm.insert_account_info(key, self._info(cast(Account, was)))
-                    accounts.append(key)
-                else:
-                    evm.insert_account_storage(key[0], key[1], cast(int, was))
             return self._run(sender, to, data, value, gas)
         finally:
-            evm.revert(mark)
-            for address in accounts:
-                evm.insert_account_info(address, self._info(self.account(address)))
+            self._evm.revert(mark)
+            for key in earlier or ():
+                self._mirror(key, self.value(key))
 
     def execute(self, instant: Instant, sender: str, to: str | None, data: bytes, *, value: int, gas: int) -> Execution:
         """What a transaction does, fees and the sender's nonce apart. Changes nothing yet: see `put`."""
         evm = self._evm
         self._enter(instant)
         mark = evm.snapshot()
-        blanked: list[str] = []
         try:
             execution = self._run(sender, to, data, value, gas)
             if execution.done:
-                self._read_changes(execution.changes, blanked)
+                self._read_changes(execution.changes)
             return execution
         finally:
             evm.revert(mark)
-            for address in blanked:
-                evm.insert_account_info(address, self._info(self.account(address)))
 
-    def exact_gas(
-        self, instant: Instant, sender: str, to: str | None, data: bytes, *, value: int, gas: int, execution: Execution
-    ) -> int:
-        """What `execution`, of this transaction on the state as it is, costs in a block: see `chain_gas`."""
-        if execution.halted is not None or not data:
-            return execution.gas
-        probe = _Probe(self, instant, (sender, to, data, value, gas))
-        return probe.gas(execution)
-
-    def _run(self, sender: str, to: str | None, data: bytes, value: int, gas: int, evm: Any = None) -> Execution:
-        evm, created = evm or self._evm, to is None
+    def _run(self, sender: str, to: str | None, data: bytes, value: int, gas: int) -> Execution:
+        evm, created = self._evm, to is None
         try:
             if to is None:
                 evm.deploy(sender, data, value=value, gas=gas)
@@ -171,25 +147,22 @@ class Machine:
                 raise
             found = _OUTPUT.search(text)
             output = bytes.fromhex(found[1]) if found else b""
-            return Execution(False, output, result.gas_used, (), {}, 0, None if kind[1] == "Revert" else result.reason)
+            return Execution(False, output, result.gas_used, (), {}, None if kind[1] == "Revert" else result.reason)
         result = evm.result
         if result is None:
             raise RuntimeError("pyrevm ran without a result")
         if created:
             output = bytes.fromhex(create_address(sender, self.account(sender).nonce)[2:])
-        return Execution(
-            True, output, result.gas_used, tuple(_log(log) for log in result.logs), {}, result.gas_refunded
-        )
+        return Execution(True, output, result.gas_used, tuple(_log(log) for log in result.logs), {})
 
-    def _read_changes(self, changes: Changes, blanked: list[str]) -> None:
+    def _read_changes(self, changes: Changes) -> None:
         """Accounts by what the journal holds of them; storage by the journal's own list of writes."""
         evm = self._evm
         for address, info in evm.journal_state.items():
             key, code = address.lower(), info.code
             before = self.account(key)
             if code is not None and len(code) > 1:
-                evm.insert_account_info(address, _BLANK)  # or its code is printed below
-                blanked.append(key)
+                evm.insert_account_info(address, _BLANK)  # in the journal only, or its code is printed below
                 after = Account(info.balance, info.nonce, before.code or _original(bytes(code), info.code_hash))
             else:
                 after = Account(info.balance, info.nonce)
@@ -208,8 +181,9 @@ class Machine:
         if isinstance(key, str):
             self._evm.insert_account_info(key, self._info(cast(Account, value)))
         else:
+            mark = self._evm.snapshot()
             self._evm.insert_account_storage(key[0], key[1], cast(int, value))
-            self._written += 1
+            self._evm.revert(mark)
 
     def _info(self, account: Account) -> AccountInfo:
         if not account.code:
@@ -220,8 +194,8 @@ class Machine:
             self._infos[account.code] = AccountInfo(nonce=1, code=account.code)
         return self._infos[account.code]
 
-    def _enter(self, instant: Instant, evm: Any = None) -> None:
-        (evm or self._evm).set_block_env(
+    def _enter(self, instant: Instant) -> None:
+        self._evm.set_block_env(
             BlockEnv(
                 number=instant.number,
                 timestamp=instant.timestamp,
@@ -230,71 +204,6 @@ class Machine:
                 coinbase=instant.coinbase,
             )
         )
-
-    def _rebuilt(self) -> Any:
-        evm = self._with_accounts()
-        for key, value in self._values.items():
-            if not isinstance(key, str):
-                evm.insert_account_storage(key[0], key[1], value)
-        self._written = 0
-        return evm
-
-    def _with_accounts(self) -> Any:
-        """An EVM that knows all accounts and no storage."""
-        evm = EVM(env=Env(cfg=CfgEnv(chain_id=self._chain_id)), gas_limit=2**64 - 1, spec_id="CANCUN")
-        for key, value in self._values.items():
-            if isinstance(key, str):
-                evm.insert_account_info(key, self._info(cast(Account, value)))
-        return evm
-
-
-class _Probe:
-    """One transaction, run again and again with parts of the storage left out."""
-
-    def __init__(self, machine: Machine, instant: Instant, terms: tuple[str, str | None, bytes, int, int]) -> None:
-        self._machine, self._terms = machine, terms
-        self._evm = machine._with_accounts()
-        machine._enter(instant, self._evm)
-        self._slots = [(key, value) for key, value in machine._values.items() if isinstance(key, tuple)]
-        self._whole = self._run(frozenset(), frozenset())
-
-    def gas(self, execution: Execution) -> int:
-        owners = sorted({slot[0] for slot, _ in self._slots} - {self._terms[1]})
-        accounts = accessed(owners, lambda some: self._run(frozenset(some), frozenset()) == self._whole)
-        used = {self._terms[1], *accounts}
-        slots = [slot for slot, _ in self._slots if slot[0] in used]
-        read = accessed(slots, lambda some: self._run(frozenset(), frozenset(some)) == self._whole)
-        writes = self._writes() if execution.done else {}
-        spent = execution.gas + execution.refunded
-        return exact(spent, len(read), len(accounts), lambda slot: self._machine.slot(*slot), writes)
-
-    def _lay(self, owners: frozenset[str], slots: frozenset[tuple[str, int]]) -> None:
-        for (address, slot), value in self._slots:
-            if address not in owners:
-                if (address, slot) in slots:
-                    self._evm.basic(address)
-                else:
-                    self._evm.insert_account_storage(address, slot, value)
-
-    def _run(self, owners: frozenset[str], slots: frozenset[tuple[str, int]]) -> Execution:
-        mark = self._evm.snapshot()
-        try:
-            self._lay(owners, slots)
-            return self._machine._run(*self._terms, self._evm)
-        finally:
-            self._evm.revert(mark)
-
-    def _writes(self) -> dict[tuple[str, int], list[Write]]:
-        """Read off the journal of a last run, whose end nobody needs to take back."""
-        evm = self._evm
-        evm.snapshot()
-        self._lay(frozenset(), frozenset())
-        self._machine._run(*self._terms, evm)
-        for address in evm.journal_state:
-            evm.insert_account_info(address, _BLANK)
-        text = evm.journal_str
-        levels = text[text.rindex("journal: [[") :].split("], [", 2)
-        return writes_in(levels[2], lambda slot: int(evm.storage(*slot))) if len(levels) > 2 else {}
 
 
 def _log(log: Any) -> Log:

@@ -163,7 +163,9 @@ class Machine:
             before = self.account(key)
             if code is not None and len(code) > 1:
                 evm.insert_account_info(address, _BLANK)  # in the journal only, or its code is printed below
-                after = Account(info.balance, info.nonce, before.code or _original(bytes(code), info.code_hash))
+                after = Account(
+                    info.balance, info.nonce, before.code or _original(bytes(code), bytes(info.code_hash or b""))
+                )
             else:
                 after = Account(info.balance, info.nonce)
             if after != before:
@@ -187,9 +189,9 @@ class Machine:
 
     def _info(self, account: Account) -> AccountInfo:
         if not account.code:
-            return AccountInfo(balance=account.balance, nonce=account.nonce)
+            return AccountInfo(balance=account.balance, nonce=account.nonce)  # type: ignore[call-arg]
         if account.balance or account.nonce != 1:
-            return AccountInfo(balance=account.balance, nonce=account.nonce, code=account.code)
+            return AccountInfo(balance=account.balance, nonce=account.nonce, code=account.code)  # type: ignore[call-arg]
         if account.code not in self._infos:  # hashing 24 kB takes longer than a call
             self._infos[account.code] = AccountInfo(nonce=1, code=account.code)
         return self._infos[account.code]

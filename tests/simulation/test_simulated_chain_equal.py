@@ -3,6 +3,7 @@
 The transactions are those of a whole business day, and some that were made to find differences.
 """
 
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -143,16 +144,15 @@ class OnAnvil:
     def __init__(self, start: int) -> None:
         binary = find_anvil()
         assert binary is not None, "anvil comes with `npm install`"
-        flags = ["--port", "0", "--chain-id", str(CHAIN_ID), "--timestamp", str(start), "--hardfork", "prague"]
-        flags += ["--disable-default-create2-deployer"]
-        self._process = subprocess.Popen(
-            [binary, *flags, "--gas-limit", "30000000", "--accounts", "1"], stdout=subprocess.PIPE, text=True
-        )
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            if line.startswith("Listening on "):
-                self.node = Node(HTTPProvider(f"http://{line.split()[-1]}"))
-                break
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = str(free.getsockname()[1])
+        flags = ["--silent", "--port", port, "--chain-id", str(CHAIN_ID), "--timestamp", str(start)]
+        flags += ["--hardfork", "prague", "--gas-limit", "30000000", "--disable-default-create2-deployer"]
+        self._process = subprocess.Popen([binary, *flags, "--accounts", "1"], stdout=subprocess.DEVNULL)
+        self.node = Node(f"http://127.0.0.1:{port}")
+        deadline = time.monotonic() + 20
+        while _refused(self.node.chain_id) and time.monotonic() < deadline:
+            time.sleep(0.05)
         faucet = Account.from_key(b"\0" * 31 + b"\1").address
         self._ask("anvil_setBalance", [faucet, hex(10**24)])
 
@@ -169,8 +169,6 @@ class OnAnvil:
     def close(self) -> None:
         self._process.terminate()
         self._process.wait(10)
-        assert self._process.stdout is not None
-        self._process.stdout.close()
 
 
 @pytest.fixture(scope="module", params=[OnPyEvm, OnAnvil])

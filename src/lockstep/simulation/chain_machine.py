@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, cast
 from eth_hash.auto import keccak
 from pyrevm import EVM, AccountInfo, BlockEnv, CfgEnv, Env
 
-from lockstep.simulation.chain_transactions import create_address
+from lockstep.simulation.chain_transactions import NodeError, create_address
 
 __all__ = ["EMPTY", "Account", "Changes", "Execution", "Instant", "Key", "Log", "Machine"]
 
@@ -143,8 +143,8 @@ class Machine:
             text = str(error)
             kind = _RESULT.match(text)
             result = evm.result
-            if kind is None or result is None:
-                raise
+            if kind is None or result is None:  # refused before its first instruction
+                raise NodeError(-32000, text) from error
             found = _OUTPUT.search(text)
             output = bytes.fromhex(found[1]) if found else b""
             return Execution(False, output, result.gas_used, (), {}, None if kind[1] == "Revert" else result.reason)

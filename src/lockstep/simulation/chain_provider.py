@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from web3.providers.base import JSONBaseProvider
 
-from lockstep.simulation.chain_blocks import COINBASE, GAS_LIMIT, Block, Mined
+from lockstep.simulation.chain_blocks import COINBASE, GAS_LIMIT, Block
 from lockstep.simulation.chain_transactions import NodeError, PoolTx
 
 if TYPE_CHECKING:
@@ -96,8 +96,10 @@ class SimulatedProvider(JSONBaseProvider):
             number = self._number(which)
         except NodeError:
             return None
-        block = self._chain.block(min(number, self._chain.head.number))
-        return None if block is None else _block(block, full)
+        block = self._chain.block(number)
+        if block is None:  # the pending one has neither hash nor nonce yet
+            return {**_block(self._chain.pending(), full), "hash": None, "nonce": None}
+        return _block(block, full)
 
     def _block_by_hash(self, hash_: str, full: bool = False) -> Any:
         number = self._chain.number_of(hash_.lower())
@@ -127,18 +129,22 @@ class SimulatedProvider(JSONBaseProvider):
         told = f": custom error 0x{execution.output[:4].hex()}" if execution.output else ""
         raise NodeError(3, f"execution reverted{told}", "0x" + execution.output.hex())
 
+    def _from(self, which: Any) -> int:
+        """As `_number`, but a number may be past the head: there are no logs there yet."""
+        named = isinstance(which, str) and not (which.startswith("0x") and len(which) < 66)
+        return self._number(which) if named else _quantity(which)
+
     def _logs(self, query: Mapping[str, Any]) -> list[dict[str, Any]]:
         head = self._chain.head.number
         if "blockHash" in query:
             first = last = self._number(query["blockHash"])
         else:
-            first = self._number(query.get("fromBlock", "latest"))
-            to = query.get("toBlock", "latest")
-            last = head if to in ("latest", "pending") else min(self._number(to), head)
+            first = self._from(query.get("fromBlock", "latest"))
+            last = min(self._from(query.get("toBlock", "latest")), head)
         return [
-            _log(block, one, index)
+            _log(block, place, index)
             for block in self._chain.between(first, last)
-            for one in block.mined
+            for place, one in enumerate(block.mined)
             for index, log in enumerate(one.logs)
             if _matches(log[0], query.get("address")) and _topics_match(log[1], query.get("topics") or ())
         ]
@@ -221,7 +227,8 @@ def _hex(value: Any) -> str:
     return "0x" + value.hex() if isinstance(value, bytes) else str(value).lower()
 
 
-def _log(block: Block, one: Mined, index: int) -> dict[str, Any]:
+def _log(block: Block, place: int, index: int) -> dict[str, Any]:
+    one = block.mined[place]
     address, topics, data = one.logs[index]
     return {
         "address": address,
@@ -230,7 +237,7 @@ def _log(block: Block, one: Mined, index: int) -> dict[str, Any]:
         "blockNumber": hex(block.number),
         "blockHash": block.hash,
         "transactionHash": one.tx.hash,
-        "transactionIndex": hex(block.mined.index(one)),
+        "transactionIndex": hex(place),
         "logIndex": hex(one.first_log + index),
         "removed": False,
     }
@@ -249,7 +256,7 @@ def _receipt(block: Block, place: int) -> dict[str, Any]:
         "gasUsed": hex(one.gas),
         "effectiveGasPrice": hex(one.price),
         "contractAddress": one.created,
-        "logs": [_log(block, one, index) for index in range(len(one.logs))],
+        "logs": [_log(block, place, index) for index in range(len(one.logs))],
         "logsBloom": NO_BLOOM,
         "type": hex(one.tx.type),
         "status": hex(int(one.done)),

@@ -105,12 +105,9 @@ def test_a_replacement_must_pay_a_tenth_more_in_fee_and_tip(chain: SimulatedChai
         ("max priority fee per gas higher", signed(0, tip=GWEI, cap=1)),
         ("invalid chain id", signed(0, chainId=1)),
         ("rlp", b"\2\1"),
-        ("v, r, s", signed(0)[:-65] + b"\0" * 65),
     ],
 )
 def test_what_a_node_does_not_take(chain: SimulatedChain, words: str, raw: bytes) -> None:
-    if words == "v, r, s":
-        words = "rlp"  # a leading zero is refused before any signature
     assert words in objection(chain, raw)
     assert not chain.pool
 
@@ -208,8 +205,15 @@ def test_a_call_at_an_earlier_block_sees_its_state_and_time_and_leaves_no_trace(
 
 def test_a_call_may_come_from_a_contract(chain: SimulatedChain) -> None:
     contract = store(chain)
-    data = (1).to_bytes(32) * 2
-    assert chain.node.call(contract, data, sender=chain.node.web3.to_checksum_address(contract)) == b""
+    chain.submit(signed(1, to=b"", data=bytes.fromhex("60078060095f395ff3" + "335f5260205ff3")))
+    chain.mine()
+    tells, caller = str(chain.head.mined[0].created), str(chain.node.web3.to_checksum_address(contract))
+    assert chain.node.call(tells, b"", sender=caller)[12:].hex() == contract[2:]
+    put(chain, contract, 2, 5, 6)
+    chain.mine()
+    assert chain.storage(contract, 5) == 6, "its code is there again"
+    with pytest.raises(Unavailable, match="itself"):
+        chain.node.call(caller, b"", sender=caller)
 
 
 def test_unknown_blocks_and_methods_are_the_nodes_errors(chain: SimulatedChain) -> None:
@@ -218,10 +222,12 @@ def test_unknown_blocks_and_methods_are_the_nodes_errors(chain: SimulatedChain) 
     with pytest.raises(Unavailable, match="knows no block"):
         chain.node.block(chain.head.number + 2)
     assert chain.provider.make_request("eth_nothing", [])["error"]["code"] == -32601
+    chain.submit(signed(0, to=b"", data=bytes.fromhex("60038060095f395ff3" + "5f5ffd")))
+    chain.mine()
     with pytest.raises(ContractRefused, match="EmptyRevert"):
-        chain.submit(signed(0, to=b"", data=bytes.fromhex("60038060095f395ff3" + "5f5ffd")))
-        chain.mine()
         chain.node.call(str(chain.head.mined[0].created), b"")
+    with pytest.raises(Unavailable, match="Gas"):
+        chain.node.call(ADDRESSES[0], b"", gas=100)
 
 
 # --- reorganisations and marks

@@ -29,6 +29,7 @@ from lockstep.chain.node import Node
 from lockstep.domain.errors import ContractRefused, Unavailable
 from lockstep.domain.market import Market
 from lockstep.simulation.chain import CHAIN_ID, SimulatedChain
+from lockstep.simulation.chain_blocks import GENESIS_BASE_FEE
 
 DAY = Path(__file__).parents[2] / "examples" / "first-day"
 KEY = b"\7" * 32
@@ -148,6 +149,7 @@ class OnAnvil:
             port = str(free.getsockname()[1])
         flags = ["--silent", "--port", port, "--chain-id", str(CHAIN_ID), "--timestamp", str(start)]
         flags += ["--hardfork", "prague", "--gas-limit", "30000000", "--disable-default-create2-deployer"]
+        flags += ["--base-fee", str(GENESIS_BASE_FEE * 7 // 8)]  # of the first block after genesis
         self._process = subprocess.Popen([binary, *flags, "--accounts", "1"], stdout=subprocess.DEVNULL)
         self.node = Node(f"http://127.0.0.1:{port}")
         deadline = time.monotonic() + 20
@@ -228,6 +230,17 @@ def test_storage_and_accounts_are_the_same(day: Day, other: Node) -> None:
         checked = to_checksum_address(address)
         assert other.code(checked) == day.chain.account(address).code, address
         assert other.transaction_count(checked) == day.chain.account(address).nonce, address
+
+
+@pytest.mark.parametrize("other", [OnAnvil], indirect=True)
+def test_fees_are_those_of_anvil(day: Day, other: Node) -> None:
+    """Its gas limit is ours, and so its base fee in each block. Py-evm's limit is another."""
+    for block in day.chain.blocks[1:]:
+        assert other.web3.eth.get_block(block.number)["baseFeePerGas"] == block.base_fee, block.number
+        for one in block.mined:
+            receipt = other.receipt(one.tx.hash)
+            assert receipt is not None and receipt["effectiveGasPrice"] == one.price
+    assert other.balance(SENDER) == day.chain.account(SENDER).balance
 
 
 def test_calls_answer_the_same_now_and_at_earlier_blocks(day: Day, other: Node) -> None:

@@ -106,16 +106,25 @@ class Machine:
         gas: int = GAS_AT_MOST,
         earlier: Mapping[Key, Value] | None = None,
     ) -> Execution:
-        """A call that leaves nothing behind, on the state with `earlier` laid over it. `to` None creates."""
+        """A call that leaves nothing behind, on the state with `earlier` laid over it. `to` None creates.
+
+        Raises NodeError for a contract that calls itself: revm takes no caller that has code, so it has none meanwhile.
+        """
+        laid = dict(earlier or {})
+        caller = cast(Account, laid.get(sender, self.account(sender)))
+        if caller.code:
+            if sender == to:
+                raise NodeError(-32000, f"a call of the contract {sender} to itself is not supported")
+            laid[sender] = caller._replace(code=b"")
         self._enter(instant)
-        for key, was in (earlier or {}).items():
+        for key, was in laid.items():
             self._mirror(key, was)
         mark = self._evm.snapshot()
         try:
             return self._run(sender, to, data, value, gas)
         finally:
             self._evm.revert(mark)
-            for key in earlier or ():
+            for key in laid:
                 self._mirror(key, self.value(key))
 
     def execute(self, instant: Instant, sender: str, to: str | None, data: bytes, *, value: int, gas: int) -> Execution:

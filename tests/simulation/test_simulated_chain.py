@@ -16,8 +16,8 @@ START = datetime(2026, 11, 23, 8, tzinfo=UTC)
 GWEI = 10**9
 KEYS = [bytes([number]) * 32 for number in range(11, 15)]
 ADDRESSES = [str(Account.from_key(key).address) for key in KEYS]
-STORE = "6020356000355500"
-"""Storage at the first word of the data becomes the second."""
+STORE = "36602014600f57" + "6020356000355500" + "5b5f35545f5260205ff3"
+"""Two words: storage at the first becomes the second. One word: what is there."""
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def objection(chain: SimulatedChain, raw: bytes) -> str:
 
 def store(chain: SimulatedChain) -> str:
     """A contract that keeps what it is told."""
-    chain.submit(signed(0, to=b"", data=bytes.fromhex("60088060095f395ff3" + STORE)))
+    chain.submit(signed(0, to=b"", data=bytes.fromhex("60198060095f395ff3" + STORE)))
     chain.mine()
     created = chain.head.mined[0].created
     assert created is not None
@@ -334,3 +334,53 @@ def test_a_deep_reorganisation(chain: SimulatedChain) -> None:
     chain.reorganise(320, blocks=1)
     assert len(chain.head.mined) == 320
     assert all(chain.storage(contract, slot) == 1 for slot in range(320))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_any_history_leaves_the_state_that_its_blocks_say(chain: SimulatedChain, seed: int) -> None:
+    """Sent, mined, reorganised, marked and reset at random; then each block's transactions on a dictionary."""
+    random = Random(seed)
+    contract = store(chain)
+    marks = [chain.mark()]
+    for _ in range(150):
+        by, kind = random.randrange(3), random.random()
+        if kind < 0.6:
+            nonce = chain.next_nonce(ADDRESSES[by].lower()) + (random.random() < 0.1)
+            data = random.randrange(4).to_bytes(32) + random.choice((0, 0, 1, 2)).to_bytes(32)
+            raw = signed(nonce, by=by, to=bytes.fromhex(contract[2:]), data=data, tip=random.randrange(1, 4) * GWEI)
+            chain.node.broadcast(raw)
+        elif kind < 0.8:
+            chain.mine(random.randrange(1, 3), at_most=random.choice((None, 1)))
+        elif kind < 0.9 and len(chain.blocks) > 10:
+            lost = random.random() < 0.5
+            chain.reorganise(
+                random.randrange(1, len(chain.blocks) - 6),
+                keep=lambda _, lost=lost: not (lost and random.random() < 0.3),  # type: ignore[misc]
+                order=random,
+                blocks=random.choice((None, 0, 1)),
+            )
+        elif kind < 0.95:
+            marks.append(chain.mark())
+        else:
+            chain.reset(random.choice(marks))
+    first = next(block.number for block in chain.blocks if any(one.created for one in block.mined))
+    words, spent, nonces = dict.fromkeys(range(4), 0), dict.fromkeys(ADDRESSES, 0), dict.fromkeys(ADDRESSES, 0)
+    for block in chain.blocks[first:]:
+        for one in block.mined:
+            sender = next(address for address in ADDRESSES if address.lower() == one.tx.sender)
+            assert one.tx.nonce == nonces[sender] and one.done
+            nonces[sender] += 1
+            spent[sender] += one.gas * one.price
+            if one.created is None:
+                words[int.from_bytes(one.tx.data[:32])] = int.from_bytes(one.tx.data[32:])
+        assert {slot: chain.storage(contract, slot, block.number) for slot in words} == words, block.number
+        for address in ADDRESSES:
+            account = chain.account(address, block.number)
+            assert (account.balance, account.nonce) == (10**19 - spent[address], nonces[address])
+    for slot, value in words.items():
+        assert chain.storage(contract, slot) == value
+    assert any(nonces.values())
+    for block in (*random.choices(chain.blocks[first:], k=20), chain.head):
+        for slot in words:
+            read = chain.node.call(contract, slot.to_bytes(32), block.number)
+            assert int.from_bytes(read) == chain.storage(contract, slot, block.number), "the EVM has what is shown"

@@ -99,6 +99,12 @@ class SimulatedChain:
         """Blocks `first` through `last`."""
         return self._blocks[first : last + 1]
 
+    def pending(self) -> Block:
+        """The next block as it would begin, without transactions."""
+        parent, base_fee = self.head, next_base_fee(self.head)
+        number, time = parent.number + 1, self._next_time()
+        return Block(number, ZERO_HASH, parent.hash, time, base_fee, 0, self._forks, (), {})
+
     def number_of(self, hash_: str) -> int | None:
         """A block's number by its hash; None for one that is not on the chain now."""
         return self._numbers.get(hash_)
@@ -291,8 +297,7 @@ class SimulatedChain:
     ) -> Execution:
         """A call on the state at the end of block `number`, in that block's time; number + 1 is the pending one."""
         if number > self.head.number:
-            instant = Instant(number, self._next_time(), next_base_fee(self.head), GAS_LIMIT, COINBASE)
-            return self._machine.call(instant, sender, to, data, value=value, gas=gas)
+            return self._machine.call(self.pending().instant(), sender, to, data, value=value, gas=gas)
         earlier: dict[Key, Value] = {}
         for block in reversed(self._blocks[number + 1 :]):
             earlier.update((key, before) for key, (before, _) in block.changes.items())

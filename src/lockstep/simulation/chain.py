@@ -168,7 +168,8 @@ class SimulatedChain:
         """The last `depth` blocks vanish; `blocks` new ones follow, of the vanished ones' times, by default one more.
 
         The vanished transactions that `keep` lets through are in the pool again. `order` spreads what waits over the
-        new blocks and mixes senders; without it each is taken as early as it can be. Raises InvalidInput unless
+        new blocks and mixes senders; no transaction before its time; without it the first
+        new block takes all it can. Raises InvalidInput unless
         0 < depth < the number of blocks.
         """
         if not 0 < depth < len(self._blocks):
@@ -184,11 +185,11 @@ class SimulatedChain:
                 self._pool.put(tx)
         times = [block.timestamp for block in gone]
         count = depth + 1 if blocks is None else blocks
-        # No block holds what was sent after its time: what vanished comes no earlier again, what waited in a new block.
-        first = {one.tx.hash: place for place, block in enumerate(gone) for one in block.mined}
-        waits = {tx.hash: first.get(tx.hash, depth) for tx in self._pool}
+        waits: dict[str, int] = {}
         if order is not None and count:
-            waits = {hash_: max(place, order.randrange(count)) for hash_, place in waits.items()}
+            # Who spreads them keeps to time: what vanished comes no earlier again, what waited comes in a new block.
+            first = {one.tx.hash: place for place, block in enumerate(gone) for one in block.mined}
+            waits = {tx.hash: max(first.get(tx.hash, depth), order.randrange(count)) for tx in self._pool}
         for index in range(count):
             time = max(times[index], self.time + 1) if index < len(times) else self._next_time()
             held = {hash_ for hash_, first in waits.items() if first > index}

@@ -168,9 +168,8 @@ class SimulatedChain:
         """The last `depth` blocks vanish; `blocks` new ones follow, of the vanished ones' times, by default one more.
 
         The vanished transactions that `keep` lets through are in the pool again. `order` spreads what waits over the
-        new blocks and mixes senders; no transaction before its time; without it the first
-        new block takes all it can. Raises InvalidInput unless
-        0 < depth < the number of blocks.
+        new blocks, none before its time, and mixes senders; without it the first new block takes all it can. Raises
+        InvalidInput unless 0 < depth < the number of blocks.
         """
         if not 0 < depth < len(self._blocks):
             raise InvalidInput("depth", depth, f"1 to {len(self._blocks) - 1}, as the genesis block stays")

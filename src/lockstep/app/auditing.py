@@ -15,7 +15,7 @@ from lockstep.domain.trade import TradeState, TradeTerms
 from lockstep.testing import facts as oracle
 from lockstep.testing.invariants import check
 
-__all__ = ["audit", "gather"]
+__all__ = ["audit", "compose", "cycle_of", "gather", "lock_of"]
 
 Key = TypeVar("Key", bound=str)
 """A settlement id or a trade id."""
@@ -59,11 +59,27 @@ def gather(
     terms: Iterable[TradeTerms] = (),
 ) -> oracle.Facts:
     """What `audit` judges."""
-    network = market.network
-    found = chain.collect(node, network, [security.token for security in market.securities.values()])
+    tokens = [security.token for security in market.securities.values()]
+    found = chain.collect(node, market.network, tokens)
+    return compose(found, market, rtgs_facts, attestations, claims, journal, ended=ended, skew=skew, terms=terms)
+
+
+def compose(
+    found: chain.ChainFacts,
+    market: Market,
+    rtgs_facts: rtgs.Facts,
+    attestations: Iterable[Attestation],
+    claims: Mapping[Key, TradeState],
+    journal: Iterable[JournalRow],
+    *,
+    ended: bool,
+    skew: timedelta = timedelta(),
+    terms: Iterable[TradeTerms] = (),
+) -> oracle.Facts:
+    """The facts of `gather`, from a chain that was read already."""
     return oracle.Facts(
-        locks=[_lock(one) for one in found.locks],
-        cycles=[_cycle(one) for one in found.cycles],
+        locks=[lock_of(one) for one in found.locks],
+        cycles=[cycle_of(one) for one in found.cycles],
         moves=[_move(one) for one in found.moves],
         cancellations=[
             oracle.Cancellation(
@@ -81,11 +97,18 @@ def gather(
         holdings=[_holding(one) for one in found.holdings],
         supplies=found.supplies,
         transfers=[_transfer(one) for one in found.transfers],
+        recoveries=[
+            oracle.Recovery(token=one.token, wallet=one.wallet, transfers=one.transfers) for one in found.recoveries
+        ],
+        successions=[
+            oracle.Succession(wallet=one.wallet, successor=one.successor, transfers=one.transfers)
+            for one in found.successions
+        ],
         block_times={number: _instant(seconds) for number, seconds in found.times.items()},
-        finality_depth=network.finality_depth,
+        finality_depth=market.network.finality_depth,
         skew=skew,
         members={
-            node.web3.to_checksum_address(member.wallet): oracle.Member(
+            chain.checksummed(member.wallet): oracle.Member(
                 bank=member.bic, accounts=frozenset(member.accounts.values())
             )
             for member in market.participants.values()
@@ -97,10 +120,13 @@ def gather(
                 technical=one.technical,
                 posted=one.posted,
                 earmarked=one.earmarked,
+                owner=one.owner,
+                credit_limit=one.credit_limit,
             )
             for one in rtgs_facts.accounts
         ],
         postings=[_posting(one) for one in rtgs_facts.postings],
+        orders=[_order(one) for one in rtgs_facts.orders if one.order.settlement_id is None],
         payments=[_payment(one) for one in rtgs_facts.payments],
         releases=[
             oracle.Release(settlement=one.settlement_id, agent=one.agent, released_at=one.released_at)
@@ -124,7 +150,8 @@ def _instant(seconds: int) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
-def _lock(one: chain.LockFact) -> oracle.Lock:
+def lock_of(one: chain.LockFact) -> oracle.Lock:
+    """A lock as the oracle hears of it."""
     return oracle.Lock(
         settlement=one.settlement,
         derived=one.derived,
@@ -146,7 +173,8 @@ def _lock(one: chain.LockFact) -> oracle.Lock:
     )
 
 
-def _cycle(one: chain.CycleFact) -> oracle.Cycle:
+def cycle_of(one: chain.CycleFact) -> oracle.Cycle:
+    """A cycle as the oracle hears of it."""
     return oracle.Cycle(
         settlement=one.settlement,
         derived=one.derived,
@@ -225,6 +253,17 @@ def _posting(one: rtgs.Posting) -> oracle.Posting:
         currency=one.amount.currency,
         amount=one.amount.amount,
         booked_at=one.booked_at,
+        order=subject if kind not in ("payment", "batch", "funding") else None,
+    )
+
+
+def _order(one: rtgs.StoredOrder) -> oracle.Order:
+    return oracle.Order(
+        uetr=one.order.uetr,
+        state=one.state.name,
+        instructing=one.instructing,
+        settlement_date=one.order.settlement_date,
+        mandate=one.mandate,
     )
 
 
@@ -264,7 +303,7 @@ def _mandate(one: rtgs.Mandate) -> oracle.Mandate:
     )
 
 
-def _votes_left(attestations: Sequence[Attestation], market: Market) -> Iterator[oracle.Vote]:
+def _votes_left(attestations: Iterable[Attestation], market: Market) -> Iterator[oracle.Vote]:
     """Signatures from boards and registers, by whom they recover to, whatever they claim."""
     for one in attestations:
         settlement, result = one.settlement_id, one.result

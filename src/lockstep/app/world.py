@@ -7,6 +7,7 @@ ISO 20022 bytes still go, or a directory drop. Time is a clock that the caller m
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Protocol
 
 from lockstep.agent import Agent, DirectoryBoard, Register
 from lockstep.app.adapters import DirectoryMailbox, LocalWallets
@@ -16,12 +17,13 @@ from lockstep.app.market_file import MarketFile
 from lockstep.cash import DirectCashSystem, DirectoryCashSystem
 from lockstep.chain.embedded import EmbeddedChain
 from lockstep.chain.ledger import EvmAssetLedger
+from lockstep.chain.node import Node
 from lockstep.chain.sender import Sender
 from lockstep.domain.identifiers import Bic
 from lockstep.flow.engine import Engine
 from lockstep.flow.receiving import Reception
 from lockstep.flow.stepping import Settler
-from lockstep.ports import CashSystem, Randomness
+from lockstep.ports import CashSystem, Clock, Randomness
 from lockstep.rtgs import Rtgs
 from lockstep.rtgs.drop import DirectoryDoor
 from lockstep.signing import Key
@@ -54,8 +56,23 @@ def new_roles(market: MarketFile, randomness: Randomness) -> Roles:
     )
 
 
+class Chain(Protocol):
+    """A chain in this process, whose transactions are mined at once. `time` is its latest block's, in seconds."""
+
+    @property
+    def node(self) -> Node: ...
+
+    @property
+    def faucet(self) -> str: ...
+
+    @property
+    def time(self) -> int: ...
+
+    def mine(self, blocks: int = 1) -> None: ...
+
+
 class World:
-    """One market on one embedded chain. Files (databases, registers, mail) go under `root`.
+    """One market on one chain. Files (databases, registers, mail) go under `root`.
 
     With `drop` service and agents speak to the RTGS through a directory drop in that folder, and so may banks.
     """
@@ -70,12 +87,13 @@ class World:
         randomness: Randomness | None = None,
         told: Callable[[str], None] = lambda _: None,
         drop: Path | None = None,
+        chain: Callable[[Clock], Chain] = EmbeddedChain,
     ) -> None:
         root.mkdir(parents=True, exist_ok=True)
         self.file, self.root = file, root
         randomness = randomness or SystemRandomness()
         self.clock = clock or ManualClock(file.opening)
-        self.chain = EmbeddedChain(self.clock)
+        self.chain = chain(self.clock)
         self.roles = new_roles(file, randomness)
         founded = found_chain(
             self.chain.node,

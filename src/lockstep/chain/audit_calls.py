@@ -6,12 +6,13 @@ wallet, a bundler), or a function that is not listed here, nothing is shown, and
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from eth_account.messages import SignableMessage
-from web3.exceptions import Web3Exception
 
 from lockstep.chain import audit_typed
+from lockstep.chain.audit_abi import checksummed, function_in
 from lockstep.chain.node import Node
 from lockstep.domain.market import Network
 
@@ -90,26 +91,26 @@ class Consent:
 class Calls:
     """Transactions by hash, each asked for once."""
 
-    def __init__(self, node: Node, dvp: Any) -> None:
-        """`dvp` is web3's contract object."""
+    def __init__(self, node: Node, dvp: str) -> None:
         self._node, self._dvp = node, dvp
         self._known: dict[str, Call] = {}
 
+    def fork(self) -> "Calls":
+        """Another, which begins with what this one knows."""
+        other = Calls(self._node, self._dvp)
+        other._known = dict(self._known)
+        return other
+
     def of(self, transaction: str) -> Call:
         if transaction not in self._known:
-            content = self._node.web3.eth.get_transaction(transaction)  # type: ignore[arg-type]
-            self._known[transaction] = self._read(content)
+            self._known[transaction] = self._read(self._node.transaction(transaction))
         return self._known[transaction]
 
     def _read(self, content: Any) -> Call:
-        sender = str(content["from"])
-        if content.get("to") != self._dvp.address:
-            return Call(name="", sender=sender, arguments={})
-        try:
-            function, arguments = self._dvp.decode_function_input(content["input"])
-        except (ValueError, Web3Exception):
-            return Call(name="", sender=sender, arguments={})
-        return Call(name=function.fn_name, sender=sender, arguments=arguments)
+        sender, receiver = checksummed(content["from"]), content.get("to")
+        found = function_in("DvP", bytes(content["input"])) if receiver and checksummed(receiver) == self._dvp else None
+        name, arguments = found or ("", {})
+        return Call(name=name, sender=sender, arguments=arguments)
 
 
 def consents(call: Call, order: Mapping[str, Any]) -> Iterator[Consent]:
@@ -180,6 +181,7 @@ def _signers(signed: SignableMessage, proof: bytes) -> Iterator[str]:
             yield found
 
 
+@lru_cache(maxsize=4096)
 def recover_outcome(network: Network, settlement: str, outcome: int, epoch: int, signature: bytes) -> str | None:
     """Who signed this outcome (1 paid, 2 never); None if the signature is none."""
     message = {"settlementId": bytes.fromhex(settlement), "result": outcome, "epoch": epoch}

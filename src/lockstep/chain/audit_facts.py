@@ -14,6 +14,8 @@ __all__ = [
     "LongStopFact",
     "MoveFact",
     "PartyFact",
+    "RecoveryFact",
+    "SuccessionFact",
     "TransferFact",
 ]
 
@@ -163,6 +165,25 @@ class TransferFact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecoveryFact:
+    """A lost wallet's units of one token went to its heir; what arrives for it later goes there too."""
+
+    token: str
+    wallet: str
+    transfers: int
+    """How many transfers came before, of all tokens that are audited."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuccessionFact:
+    """A registry gave a wallet its successor, for good. `transfers` as in RecoveryFact."""
+
+    wallet: str
+    successor: str
+    transfers: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HoldingFact:
     """One holder's units of one token, as the token says."""
 
@@ -188,5 +209,7 @@ class ChainFacts:
     cancellations: tuple[CancelFact, ...]
     epochs: tuple[EpochFact, ...]
     transfers: tuple[TransferFact, ...]
+    recoveries: tuple[RecoveryFact, ...]
+    successions: tuple[SuccessionFact, ...]
     holdings: tuple[HoldingFact, ...]
     supplies: Mapping[str, int]

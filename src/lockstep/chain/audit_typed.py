@@ -1,10 +1,11 @@
-"""Typed data for the auditor: hashed and recovered by eth_account, from its own list of structs."""
+"""Typed data (EIP-712) for the auditor, from its own list of structs; signers are recovered by eth_account."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from eth_account import Account
-from eth_account.messages import SignableMessage, encode_typed_data
+from eth_account.messages import SignableMessage
 from eth_keys.exceptions import BadSignature
 from eth_utils.crypto import keccak
 from eth_utils.exceptions import ValidationError
@@ -47,20 +48,44 @@ STRUCTS: Mapping[str, Sequence[tuple[str, str]]] = {
 
 
 def typed(network: Network, primary: str, message: Mapping[str, Any]) -> SignableMessage:
-    used = {"EIP712Domain", *_structs_in(primary)}
-    return encode_typed_data(
-        full_message={
-            "types": {name: [{"name": field, "type": kind} for field, kind in STRUCTS[name]] for name in sorted(used)},
-            "primaryType": primary,
-            "domain": {
-                "name": "Lockstep DvP",
-                "version": "1",
-                "chainId": network.chain_id,
-                "verifyingContract": network.dvp,
-            },
-            "message": message,
-        }
-    )
+    """What is signed of one struct under DvP's domain. Integers must be in their type's range."""
+    domain = {
+        "name": "Lockstep DvP",
+        "version": "1",
+        "chainId": network.chain_id,
+        "verifyingContract": network.dvp,
+    }
+    header, body = _hash("EIP712Domain", domain), _hash(primary, message)
+    return SignableMessage(version=b"\x01", header=header, body=body)
+
+
+def _hash(name: str, message: Mapping[str, Any]) -> bytes:
+    """EIP-712's hashStruct."""
+    return keccak(_type_hash(name) + b"".join(_word(kind, message[field]) for field, kind in STRUCTS[name]))
+
+
+def _word(kind: str, value: Any) -> bytes:
+    """EIP-712's encodeData of one field: 32 bytes."""
+    if kind.endswith("[]"):
+        return keccak(b"".join(_word(kind.removesuffix("[]"), one) for one in value))
+    if kind in STRUCTS:
+        return _hash(kind, value)
+    if kind in ("string", "bytes"):
+        return keccak(text=value) if kind == "string" else keccak(value)
+    if kind == "address":
+        return bytes.fromhex(value.removeprefix("0x")).rjust(32, b"\0")
+    if kind.startswith("bytes"):
+        return bytes(value).ljust(32, b"\0")
+    return int(value).to_bytes(32, signed=kind.startswith("int"))
+
+
+@cache
+def _type_hash(name: str) -> bytes:
+    return keccak(text="".join(_type(one) for one in (name, *sorted(_structs_in(name) - {name}))))
+
+
+def _type(name: str) -> str:
+    return f"{name}({','.join(f'{kind} {field}' for field, kind in STRUCTS[name])})"
 
 
 def _structs_in(primary: str) -> set[str]:
@@ -75,10 +100,8 @@ def digest(message: SignableMessage) -> bytes:
 
 def order_digest(network: Network, movement: Mapping[str, Any], terms_hash: bytes) -> bytes:
     """A settlement's id where only the hash of its terms is known, as in a leg."""
-    kinds = {name: ",".join(f"{kind} {field}" for field, kind in STRUCTS[name]) for name in ("Movement", "Terms")}
-    text = f"Order(Movement movement,Terms terms)Movement({kinds['Movement']})Terms({kinds['Terms']})"
     moved = typed(network, "Movement", movement)
-    return keccak(b"\x19\x01" + moved.header + keccak(keccak(text=text) + moved.body + terms_hash))
+    return keccak(b"\x19\x01" + moved.header + keccak(_type_hash("Order") + moved.body + terms_hash))
 
 
 def signer(message: SignableMessage, signature: bytes) -> str | None:

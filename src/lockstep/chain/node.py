@@ -3,15 +3,19 @@
 import ast
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeVar
 
 from eth_tester.exceptions import TransactionFailed
 from eth_utils.exceptions import ValidationError
 from requests import RequestException
 from web3 import HTTPProvider, Web3
-from web3.exceptions import ContractCustomError, ContractLogicError, TransactionNotFound, Web3Exception
+from web3._utils.method_formatters import get_error_formatters
+from web3.datastructures import NamedElementOnion
+from web3.exceptions import ContractCustomError, ContractLogicError, Web3Exception
 from web3.providers.base import BaseProvider
 
+from lockstep.chain import answers
 from lockstep.chain.refusals import EmptyRevert, UnknownRevert, decode_refusal
 from lockstep.domain.errors import ContractRefused, Unavailable
 
@@ -46,62 +50,80 @@ class Node:
         # It asks for the chain id anew with every call; the adapters check it once, when they are made.
         self.web3.middleware_onion.remove("validation")
 
+    @cached_property
+    def _answer(self) -> Callable[..., Any]:
+        """Asks past web3's middleware and formatters, which take longer than most answers; not past the provider's."""
+        provider: Any = self.web3.provider
+        function: Callable[..., Any] = provider.request_func(self.web3, NamedElementOnion([]))
+        return function
+
     def chain_id(self) -> int:
-        return self._ask(lambda: int(self.web3.eth.chain_id))
+        return self._read("eth_chainId", (), answers.number)
 
     def head(self) -> Head:
         return self.block("latest")
 
     def block(self, which: Any) -> Head:
-        block = self._ask(lambda: self.web3.eth.get_block(which))
-        return Head(number=int(block["number"]), timestamp=int(block["timestamp"]), hash=bytes(block["hash"]).hex())
+        """`which` is a number, a hash or a name such as `latest`. Raises Unavailable for one that is not there."""
+        block = self._block(which)
+        try:
+            return Head(
+                number=answers.number(block["number"]),
+                timestamp=answers.number(block["timestamp"]),
+                hash=answers.data(block["hash"]).hex(),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise Unavailable(f"the node's block {which} cannot be read: {error!r}") from error
+
+    def _block(self, which: Any) -> Mapping[str, Any]:
+        named = isinstance(which, str) and not which.startswith("0x")
+        shown = which if isinstance(which, str) else _named(which)
+        method = "eth_getBlockByNumber" if named or len(shown) < 66 else "eth_getBlockByHash"
+        found: Mapping[str, Any] | None = self._read(method, (shown, False), lambda answer: answer)
+        if found is None:
+            raise Unavailable(f"the node does not answer: it knows no block {shown}")
+        return found
 
     def call(
         self, to: str, data: bytes, block: int | None = None, *, sender: str | None = None, gas: int = 5_000_000
     ) -> bytes:
         """eth_call. Raises ContractRefused with the custom error decoded."""
         # Nobody is the zero address, as nodes take it; left out, eth-tester looks for an account, slowly.
-        request: dict[str, Any] = {"from": sender or _NOBODY, "to": to, "data": "0x" + data.hex(), "gas": gas}
-        which: Any = "latest" if block is None else block
-        return self._ask(lambda: bytes(self.web3.eth.call(request, which)))  # type: ignore[arg-type]
+        request = {"from": sender or _NOBODY, "to": to, "data": "0x" + data.hex(), "gas": hex(gas)}
+        return self._read("eth_call", (request, _named(block)), answers.data)
 
     def logs(
-        self, address: str, topics: Sequence[Any], first: int, last: int | None = None
+        self, address: str | Sequence[str], topics: Sequence[Any], first: int, last: int | None = None
     ) -> Sequence[Mapping[str, Any]]:
-        """A contract's events from block `first` through `last`, or through the head."""
-        to_block = "latest" if last is None else last
-        query: Any = {"address": address, "topics": list(topics), "fromBlock": first, "toBlock": to_block}
-        return self._ask(lambda: self.web3.eth.get_logs(query))
+        """A contract's events, or several contracts', from block `first` through `last`, or through the head."""
+        query = {"address": address, "topics": list(topics), "fromBlock": hex(first), "toBlock": _named(last)}
+        return self._read("eth_getLogs", (query,), lambda found: [answers.log(one) for one in found])
 
     def receipt(self, transaction: str) -> Mapping[str, Any] | None:
         """The receipt, or None while the transaction is in no block."""
-        try:
-            return self._ask(lambda: self.web3.eth.get_transaction_receipt(transaction))  # type: ignore[arg-type]
-        except TransactionNotFound:
-            return None
+        return self._read("eth_getTransactionReceipt", (transaction,), lambda found: found and answers.receipt(found))
 
     def transaction(self, hash_: str) -> Mapping[str, Any]:
-        """A transaction that is in a block: `to`, `input`. Raises Unavailable if the node does not know it."""
-        try:
-            return self._ask(lambda: self.web3.eth.get_transaction(hash_))  # type: ignore[arg-type]
-        except TransactionNotFound as error:
-            raise Unavailable(f"the node does not know {hash_}") from error
+        """A transaction in a block or in the pool: `to`, `input`. Raises Unavailable if the node does not know it."""
+        found = self._read("eth_getTransactionByHash", (hash_,), lambda given: given and answers.transaction(given))
+        if found is None:
+            raise Unavailable(f"the node does not know {hash_}")
+        return found
 
     def transaction_count(self, address: str) -> int:
         """How many transactions of an account are in blocks."""
-        return self._ask(lambda: int(self.web3.eth.get_transaction_count(address, "latest")))  # type: ignore[arg-type]
+        return self._read("eth_getTransactionCount", (address, "latest"), answers.number)
 
     def code(self, address: str) -> bytes:
         """The code at an address; empty where there is none."""
-        return self._ask(lambda: bytes(self.web3.eth.get_code(address)))  # type: ignore[arg-type]
+        return self._read("eth_getCode", (address, "latest"), answers.data)
 
     def balance(self, address: str) -> int:
         """Money for fees, in wei."""
-        return self._ask(lambda: int(self.web3.eth.get_balance(address)))  # type: ignore[arg-type]
+        return self._read("eth_getBalance", (address, "latest"), answers.number)
 
     def base_fee(self) -> int:
-        block = self._ask(lambda: self.web3.eth.get_block("latest"))
-        return int(block.get("baseFeePerGas", 0))
+        return answers.number(self._block("latest").get("baseFeePerGas", 0))
 
     def broadcast(self, raw: bytes) -> str | None:
         """Hands over a signed transaction; returns the node's objection, or None.
@@ -109,12 +131,26 @@ class Node:
         An objection proves nothing: the transaction may be known already, or mined.
         """
         try:
-            self.web3.eth.send_raw_transaction(raw)
+            self._result("eth_sendRawTransaction", ["0x" + raw.hex()])
         except _SILENT as error:
             raise Unavailable(f"the node does not answer: {error}") from error
         except (ValueError, ValidationError, TransactionFailed, Web3Exception) as error:
             return str(error)
         return None
+
+    def _read(self, method: str, parameters: Sequence[Any], understood: Callable[[Any], Answer]) -> Answer:
+        """One question past web3's formatters; its errors are web3's still."""
+        answer = self._ask(lambda: self._result(method, parameters))
+        try:
+            return understood(answer)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise Unavailable(f"the node's answer to {method} cannot be read: {error!r}") from error
+
+    def _result(self, method: Any, parameters: Sequence[Any]) -> Any:
+        response = self._answer(method, list(parameters))
+        if "error" in response or "result" not in response:
+            return self.web3.manager.formatted_response(response, parameters, get_error_formatters(method))
+        return response["result"]
 
     def _ask(self, question: Callable[[], Answer]) -> Answer:
         try:
@@ -123,10 +159,14 @@ class Node:
             raise _refusal(error.data) from error
         except TransactionFailed as error:
             raise _refusal_of_tester(error) from error
-        except TransactionNotFound:
-            raise
         except (*_SILENT, Web3Exception, ValidationError) as error:  # an error of the node's own proves nothing either
             raise Unavailable(f"the node does not answer: {error}") from error
+
+
+def _named(block: int | bytes | None) -> str:
+    if block is None:
+        return "latest"
+    return hex(block) if isinstance(block, int) else "0x" + block.hex()
 
 
 def _refusal(data: object) -> ContractRefused:

@@ -31,7 +31,12 @@ PRIORITY_FEE = 1_000_000_000
 
 
 class Sender:
-    """Sends calls with one key. One instance per key; not for several workers at once."""
+    """Sends calls with one key.
+
+    One instance per key, or one per worker where their logs write under leases on the same subject: a nonce is
+    then reserved by the one who holds it. A late worker can only broadcast what is stored, and that is the same
+    bytes under the same nonce, which a chain takes once.
+    """
 
     def __init__(self, node: Node, key: Key, log: TransactionLog, on_commit: Callable[[str], None]) -> None:
         self._node, self._key, self._log, self._on_commit = node, key, log, on_commit
@@ -52,6 +57,7 @@ class Sender:
         if latest is not None and latest.status == "mined":
             return
         if latest is not None and latest.status == "signed":
+            self._broadcast_before(latest)
             self._broadcast(latest.raw)
             return
         reverted = sum(1 for one in sent if one.status == "reverted")
@@ -65,6 +71,16 @@ class Sender:
         objection = self._node.broadcast(raw)
         if objection is not None and not any(phrase in objection.lower() for phrase in _HARMLESS):
             raise Refused("NodeObjects", {"sender": self._key.address, "objection": objection})
+
+    def _broadcast_before(self, transaction: SentTransaction) -> None:
+        """Sends again what goes first, in the order of nonces: nobody may want it any more, and yet without it nothing
+        that follows gets into a block. Nodes forget, and blocks with what was mined vanish.
+        """
+        count = self._node.transaction_count(self._key.address)
+        if count < transaction.nonce:
+            for one in self._log.from_nonce(count):
+                if one.nonce < transaction.nonce:
+                    self._node.broadcast(one.raw)
 
     def _observed(self, transaction: SentTransaction) -> SentTransaction:
         """The transaction as the chain has it now, stored where that changed."""

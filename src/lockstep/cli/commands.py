@@ -12,6 +12,7 @@ from lockstep.app.founding import AGENTS
 from lockstep.app.home import Home
 from lockstep.cli import roles, rtgs, showing
 from lockstep.cli.options import DEFAULT_HOME, HomeOption, JsonOption, print_json
+from lockstep.cli.simulate import simulate
 
 __all__ = ["app"]
 
@@ -313,3 +314,6 @@ def agent_reconcile(
         print_json(found)
     else:
         typer.echo("\n".join(f"{name.replace('_', ' ')}: {value}" for name, value in found.items()))
+
+
+app.command()(simulate)

@@ -119,13 +119,13 @@ def found(engine: Engine, url: str, bic: Bic) -> Bic:
                 f"{url} was founded at schema version {present} of the RTGS, this is version {VERSION}: "
                 "found a new database, or run the version that founded this one"
             )
-        metadata.create_all(connection)
         settings = metadata.tables["settings"]
-        owner = connection.scalar(select(settings.c.bic))
-        if owner is None:
-            row = {"one": 1, "version": VERSION, "bic": bic, "quorum": 3, "clock_offset": 0}
-            connection.execute(settings.insert().values(row))
-        return Bic(owner or bic)
+        if present is not None:
+            return Bic(connection.scalar(select(settings.c.bic)))
+        metadata.create_all(connection)
+        row = {"one": 1, "version": VERSION, "bic": bic, "quorum": 3, "clock_offset": 0}
+        connection.execute(settings.insert().values(row))
+        return bic
 
 
 def _version(connection: Connection) -> int | None:

@@ -21,12 +21,16 @@ __all__ = [
     "Mandate",
     "Member",
     "Move",
+    "Order",
     "Party",
     "Payment",
     "Posting",
+    "Recovery",
     "Release",
     "Row",
+    "Succession",
     "Transfer",
+    "Undone",
     "Vote",
 ]
 
@@ -181,6 +185,40 @@ class Transfer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Recovery:
+    """A token gave a lost wallet's units to its heir; what arrives for the wallet later goes to the heir too.
+
+    `transfers`: how many of `Facts.transfers` came before; likewise in Succession.
+    """
+
+    token: str
+    wallet: str
+    transfers: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Succession:
+    """A wallet got its successor, for good. Its heir is the last in the line of successors."""
+
+    wallet: str
+    successor: str
+    transfers: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undone:
+    """A settlement whose lock or ending had been final, and a reorganisation beyond the finality depth took it.
+
+    The one fault that the protocol cannot undo. `made` is what was locked, as it stood; `states` what the two ledgers
+    had made of the settlement.
+    """
+
+    settlement: str
+    made: Lock | Cycle
+    states: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
     """A cash account in minor units. A technical one is the central bank's own and may go below zero."""
 
@@ -189,6 +227,10 @@ class Account:
     technical: bool
     posted: int
     earmarked: int
+    owner: str = ""
+    """The bank whose it is."""
+    credit_limit: int = 0
+    """How far below zero it may go, or ever might."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,6 +244,19 @@ class Posting:
     currency: str
     amount: int
     booked_at: datetime
+    order: str | None = None
+    """The UETR of the order that it carries out, where that is no settlement's payment."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """A payment order that belongs to no settlement. `state` as in Payment."""
+
+    uetr: str
+    state: str
+    instructing: str
+    settlement_date: date
+    mandate: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -293,9 +348,16 @@ class Facts:
     supplies: Mapping[str, int] = field(default_factory=dict)
     """Units issued, by token; the tokens that are audited: all those of the market."""
     transfers: Sequence[Transfer] = ()
+    recoveries: Sequence[Recovery] = ()
+    successions: Sequence[Succession] = ()
     block_times: Mapping[int, datetime] = field(default_factory=dict)
     """At least of every block that makes a lock final; a number that is missing was not mined yet."""
     finality_depth: int = 0
+    final_since: Mapping[str, datetime] = field(default_factory=dict)
+    """By settlement since when its lock was final, where somebody watched: a reorganisation within the depth leaves the
+    lock where it is and puts later blocks upon it, and what was booked in between was booked rightly."""
+    undone: Mapping[str, Undone] = field(default_factory=dict)
+    """By settlement, where somebody watched."""
     skew: timedelta = timedelta()
     """How far the chain's clock and the RTGS's may lie apart."""
     members: Mapping[str, Member] = field(default_factory=dict)
@@ -303,6 +365,7 @@ class Facts:
     accounts: Sequence[Account] = ()
     postings: Sequence[Posting] = ()
     payments: Sequence[Payment] = ()
+    orders: Sequence[Order] = ()
     releases: Sequence[Release] = ()
     releasers: frozenset[str] = frozenset()
     """The BICs of the agents, from the market's own reference data, not from the RTGS."""
@@ -318,5 +381,9 @@ class Facts:
     claims: Mapping[str, str] = field(default_factory=dict)
     """The state that the service shows, by settlement id, or by trade id before there is one."""
     journal: Sequence[Row] = ()
+    journal_after: tuple[int, str] = (0, "0" * 64)
+    """Number and hash of the line before the first of `journal`: that far it was judged before."""
+    alarms: frozenset[str] = frozenset()
+    """Settlements and trades for which the service has told people of two facts that exclude each other."""
     ended: bool = False
     """Faults are off and the day is closed: nothing may be under way any more."""

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from lockstep.testing.facts import Cycle, Facts, Leg, Lock, LongStop, Mandate, Move, Payment, Posting
+from lockstep.testing.facts import Cycle, Facts, Leg, Lock, LongStop, Mandate, Move, Order, Payment, Posting
 
-__all__ = ["INVARIANTS", "check"]
+__all__ = ["INVARIANTS", "check", "states_of"]
 
 GRACE, CHALLENGE = timedelta(days=5), timedelta(days=2)
 """From the last second to pay to the proposal of a long stop, and from there to its confirmation; more than these."""
@@ -32,8 +32,7 @@ def check(facts: Facts) -> dict[str, list[str]]:
 def i1_delivered_only_when_paid(facts: Facts) -> Iterator[str]:
     """No unit is delivered unless its payment is final in the RTGS."""
     debits, locks, cycles = _debits(facts), _locks(facts), _cycles(facts)
-    delivered = _deliveries(facts, "Settled")
-    moved = Counter((one.transaction, one.token, one.source, one.target, one.units) for one in facts.transfers)
+    delivered, moved = _deliveries(facts, "Settled"), _arrivals(facts)
     for move in facts.moves:
         if move.name == "Settled":
             booked = debits[move.settlement]
@@ -55,14 +54,13 @@ def i1_delivered_only_when_paid(facts: Facts) -> Iterator[str]:
 
 def _given_back_and_taken(facts: Facts, move: Move, cycle: Cycle) -> Iterator[str]:
     """Units of a cycle's net givers that went to its takers all the same, beyond what else was delivered there."""
-    net, (owed, _) = _net(cycle), _owed(facts)
+    net, (owed, _), owners = _net(cycle), _owed(facts), _owners(facts)
     for (token, giver), units in net.items():
         gone = sum(
             one.units
-            for one in facts.transfers
+            for one, arrived_for in zip(facts.transfers, owners, strict=True)
             if (one.transaction, one.token, one.source) == (_ended_in(cycle, move, token), token, giver)
-            and one.target is not None
-            and net[token, one.target] > 0
+            and any(net[token, owner] > 0 for owner in arrived_for)
         )
         if units < 0 and gone > owed[_ended_in(cycle, move, token), token, giver]:
             yield f"settlement {move.settlement} was given back, yet {gone} units of {giver} went to its takers"
@@ -71,12 +69,15 @@ def _given_back_and_taken(facts: Facts, move: Move, cycle: Cycle) -> Iterator[st
 def i2_paid_only_when_locked(facts: Facts) -> Iterator[str]:
     """No payment is booked unless exactly what the buyer instructed is locked, final at the chain's depth.
 
-    Locked is a security of the market, and a quorum of agents said that they saw it.
+    Locked is a security of the market, and a quorum of agents said that they saw it. Of a lock that a reorganisation
+    beyond the depth took, all of it is judged by the lock that stood.
     """
     all_made, booked = _made(facts), _booked_payments(facts)
     quorums = {epoch.number: epoch.quorum for epoch in facts.epochs}
     for settlement, postings in _debits(facts).items():
         made = all_made[settlement]
+        if not made and settlement in facts.undone:
+            made = [facts.undone[settlement].made]
         if len(made) != 1:
             yield f"the payment for settlement {settlement} is booked and it has {len(made)} locks, not one"
             continue
@@ -90,7 +91,7 @@ def i2_paid_only_when_locked(facts: Facts) -> Iterator[str]:
                     f"the payment for settlement {settlement} was booked on {len(released)} agents' releases, "
                     f"{quorums.get(lock.epoch, 'a quorum')} needed"
                 )
-            final = facts.block_times.get(lock.block + facts.finality_depth)
+            final = _final_since(facts, lock)
             if final is None or final > posting.booked_at + facts.skew:
                 yield (
                     f"the payment for settlement {settlement} was booked at {posting.booked_at.isoformat()}, "
@@ -113,6 +114,11 @@ def i2_paid_only_when_locked(facts: Facts) -> Iterator[str]:
             ):
                 if not _is_account_of(facts, wallet, bank, account):
                     yield f"settlement {settlement}: account {account} of {bank} is not the {role}'s, wallet {wallet}"
+
+
+def _final_since(facts: Facts, lock: Lock | Cycle) -> datetime | None:
+    known = (facts.block_times.get(lock.block + facts.finality_depth), facts.final_since.get(lock.settlement))
+    return min((one for one in known if one is not None), default=None)
 
 
 def _strangers_cash(facts: Facts, cycle: Cycle, payment: Payment) -> Iterator[str]:
@@ -254,8 +260,9 @@ def i5_money_is_conserved(facts: Facts) -> Iterator[str]:
             yield f"posting {posting.number} lacks a debited or credited account in {posting.currency}"
         balances[posting.credit] += posting.amount
         balances[posting.debit] -= posting.amount
-        if balances[posting.debit] < 0 and not (sides[0] and sides[0].technical):
-            yield f"posting {posting.number} took account {posting.debit} below zero"
+        debited = sides[0]
+        if not (debited and debited.technical) and balances[posting.debit] < -(debited.credit_limit if debited else 0):
+            yield f"posting {posting.number} took account {posting.debit} below zero, or its limit"
     held = Counter[str]()
     for payment in facts.payments:
         if payment.state == "HELD":
@@ -263,7 +270,7 @@ def i5_money_is_conserved(facts: Facts) -> Iterator[str]:
     for account in facts.accounts:
         if account.posted != balances[account.number]:
             yield f"account {account.number} shows {account.posted}, its postings sum to {balances[account.number]}"
-        if not account.technical and (account.posted < 0 or account.earmarked > account.posted):
+        if not account.technical and account.earmarked > account.posted + account.credit_limit:
             yield f"account {account.number}: {account.earmarked} earmarked, {account.posted} there"
         if account.earmarked != held[account.number]:
             yield f"account {account.number}: {account.earmarked} earmarked, payments hold {held[account.number]}"
@@ -289,14 +296,25 @@ def _payments_and_postings_agree(facts: Facts) -> Iterator[str]:
 def i6_claims_follow_the_ledgers(facts: Facts) -> Iterator[str]:
     """The service holds no truth of its own: what it shows follows from the two ledgers alone.
 
-    While work goes on it may show what was, never what is not yet; once all has ended, what is.
+    While work goes on it may show what was, never what is not yet; once all has ended, what is. What a reorganisation
+    beyond the depth took it may go on showing: it must not act on, and by the end people were told.
     """
     newest = {lock.trade: lock.settlement for lock in facts.locks}
     for key, claim in facts.claims.items():
-        states = _states(facts, newest.get(key, key))
-        allowed = states if facts.ended else states.union(*(_EARLIER[state] for state in states))
+        settlement = newest.get(key, key)
+        states = allowed = states_of(facts, settlement)
+        undone = facts.undone.get(settlement)
+        if undone is not None and (not facts.ended or _told(facts, undone.made)):
+            allowed = states | undone.states  # it stopped where it was
+        if not facts.ended:
+            allowed = allowed.union(*(_EARLIER[state] for state in allowed))
         if claim not in allowed:
             yield f"{key}: the service says {claim}, the ledgers say {' or '.join(sorted(states))}"
+
+
+def _told(facts: Facts, made: Lock | Cycle) -> bool:
+    """Whether people were told of a contradiction about what a reorganisation beyond the depth took."""
+    return not facts.alarms.isdisjoint({made.settlement, made.trade if isinstance(made, Lock) else made.settlement})
 
 
 _EARLIER: Mapping[str, frozenset[str]] = {
@@ -310,7 +328,7 @@ _EARLIER: Mapping[str, frozenset[str]] = {
 }
 
 
-def _states(facts: Facts, settlement: str) -> frozenset[str]:
+def states_of(facts: Facts, settlement: str) -> frozenset[str]:
     """What the two ledgers make of a settlement; where a state leaves no trace in them, each that may be."""
     names = {move.name for move in facts.moves if move.settlement == settlement}
     payments = {payment.state for payment in facts.payments if payment.settlement == settlement}
@@ -348,8 +366,8 @@ def i7_endings_are_proven(facts: Facts) -> Iterator[str]:
             needed = epoch.quorum if epoch else "a quorum of"
             how = ", not provable from calldata, and kept are" if move.hidden else " on"
             yield f"settlement {move.settlement}: {move.name}{how} {valid} agents' signatures, {needed} needed"
-    previous = "0" * 64
-    for place, row in enumerate(facts.journal, start=1):
+    judged, previous = facts.journal_after
+    for place, row in enumerate(facts.journal, start=judged + 1):
         content = [previous, row.number, row.at, row.kind, row.subject, sorted(row.facts.items())]
         text = json.dumps(content, separators=(",", ":"), ensure_ascii=False)
         if row.number != place:
@@ -391,7 +409,8 @@ def _long_stop_faults(move: Move, stop: LongStop, locks: Sequence[Lock | Cycle])
 
 
 def i8_paid_is_delivered(facts: Facts) -> Iterator[str]:
-    """Once paid, units never return to the seller: they go to the buyer, and nothing else happens."""
+    """Once paid, units never return to the seller: they go to the buyer, or to its heir once its wallet was recovered,
+    and nothing else happens."""
     debits, locks = _debits(facts), _made(facts)
     paid = set[str]()
     for move in facts.moves:
@@ -403,7 +422,7 @@ def i8_paid_is_delivered(facts: Facts) -> Iterator[str]:
             paid.add(move.settlement)
         if move.name == "Settled" and not locks[move.settlement]:
             yield f"settlement {move.settlement} was delivered and no lock says to whom"
-    moved = Counter((one.transaction, one.token, one.source, one.target, one.units) for one in facts.transfers)
+    moved = _arrivals(facts)
     for key, times in _deliveries(facts, "Settled").items():
         transaction, token, seller, buyer, units = key
         if token in facts.supplies and moved[key] < times:
@@ -419,10 +438,11 @@ def _nets_not_delivered(facts: Facts) -> Iterator[str]:
     token's choice."""
     cycles, owed = _cycles(facts), _owed(facts)
     moved: tuple[Counter[_Place], Counter[_Place]] = (Counter(), Counter())
-    for one in facts.transfers:
-        for side, holder in ((0, one.source), (1, one.target)):
-            if holder is not None:
-                moved[side][one.transaction, one.token, holder] += one.units
+    for one, arrived_for in zip(facts.transfers, _owners(facts), strict=True):
+        if one.source is not None:
+            moved[0][one.transaction, one.token, one.source] += one.units
+        for owner in arrived_for:
+            moved[1][one.transaction, one.token, owner] += one.units
     for move in facts.moves:
         for cycle in cycles[move.settlement][:1] if move.name == "Settled" else ():
             for (token, holder), units in _net(cycle).items():
@@ -497,14 +517,16 @@ def i11_owners_agreed(facts: Facts) -> Iterator[str]:
         elif not one.seller_agreed:
             yield f"settlement {one.settlement} was cancelled by {one.by} without the seller's consent"
     technical = {account.number for account in facts.accounts if account.technical}
-    payments = _booked_payments(facts)
-    mandates = {mandate.number: mandate for mandate in facts.mandates}
+    payments, orders = _booked_payments(facts), {order.uetr: order for order in facts.orders}
+    mandates, owners = {one.number: one for one in facts.mandates}, {one.number: one.owner for one in facts.accounts}
     for posting in facts.postings:
         if posting.debit in technical:
             continue
-        of_it = payments[posting.settlement] if posting.settlement else []
-        given = [mandates.get(one.mandate) for one in of_it if one.mandate is not None]
-        if not any(_covers(one, posting, of_it[0]) for one in given if one is not None):
+        of_it: list[Payment | Order] = [*payments[posting.settlement]] if posting.settlement else []
+        of_it += [orders[posting.order]] if posting.order in orders else []
+        given = [(mandates[one.mandate], one) for one in of_it if one.mandate in mandates]
+        by_owner = any(one.instructing == owners.get(posting.debit) for one in of_it)
+        if not by_owner and not any(_covers(mandate, posting, one) for mandate, one in given):
             yield f"posting {posting.number} debits account {posting.debit} without a mandate that covers it"
 
 
@@ -529,7 +551,7 @@ def _parties_agreed(cycle: Cycle) -> Iterator[str]:
             yield f"{where}: {wallet} trades in it and is no party of it"
 
 
-def _covers(mandate: Mandate, posting: Posting, payment: Payment) -> bool:
+def _covers(mandate: Mandate, posting: Posting, payment: Payment | Order) -> bool:
     return (
         mandate.account == posting.debit
         and mandate.currency == posting.currency
@@ -542,19 +564,36 @@ def _covers(mandate: Mandate, posting: Posting, payment: Payment) -> bool:
 
 
 def i12_everything_ends(facts: Facts) -> Iterator[str]:
-    """With faults off, everything ends: no unit and no cent stays set aside."""
+    """With faults off, everything ends: no unit and no cent stays set aside.
+
+    But for a settlement of which a reorganisation beyond the depth took the lock or the ending: it waits for the people
+    who were told.
+    """
     if not facts.ended:
         return
+    told = {key for key, undone in facts.undone.items() if _told(facts, undone.made)}
     for lock in _open(facts, facts.locks):
-        yield f"settlement {lock.settlement} is still locked: {lock.quantity} units of {lock.seller}"
+        if lock.settlement not in told:
+            yield f"settlement {lock.settlement} is still locked: {lock.quantity} units of {lock.seller}"
     for cycle in _open(facts, facts.cycles):
-        yield f"settlement {cycle.settlement} is still locked: a cycle of {len(cycle.legs)} trades"
+        if cycle.settlement not in told:
+            yield f"settlement {cycle.settlement} is still locked: a cycle of {len(cycle.legs)} trades"
     for cycle, left in _unended(facts):
         for token in sorted(left) if cycle.apart is not None else ():
             yield f"settlement {cycle.settlement} ended, and its units of token {token} did not"
+    debits, made = _debits(facts), _made(facts)
+    for settlement in sorted(facts.undone.keys() - told):
+        if debits[settlement] and not made[settlement]:
+            yield f"settlement {settlement} is paid, a reorganisation took its lock, and nobody was told"
     for payment in facts.payments:
         if payment.state in ("HELD", "PENDING"):
             yield f"payment {payment.uetr} for settlement {payment.settlement} is still {payment.state}"
+    for order in facts.orders:
+        if order.state in ("HELD", "PENDING"):
+            yield f"payment {order.uetr} is still {order.state}"
+    for account in facts.accounts:
+        if account.earmarked:
+            yield f"account {account.number}: {account.earmarked} are still set aside"
 
 
 INVARIANTS: Mapping[str, Callable[[Facts], Iterator[str]]] = {
@@ -631,6 +670,38 @@ def _owed(facts: Facts) -> tuple[Counter[_Place], Counter[_Place]]:
             for (token, holder), units in _net(cycle).items():
                 (taken if units < 0 else brought)[_ended_in(cycle, move, token), token, holder] += abs(units)
     return taken, brought
+
+
+def _owners(facts: Facts) -> list[frozenset[str]]:
+    """For each transfer the wallets that it arrived for: its target, or those lost wallets whose heir that is."""
+    found: list[frozenset[str]] = []
+    for place, one in enumerate(facts.transfers):
+        successors = {step.wallet: step.successor for step in facts.successions if step.transfers <= place}
+        heirs: dict[str, str] = {}
+        for recovery in facts.recoveries:
+            if recovery.token == one.token and recovery.transfers <= place:
+                heirs[recovery.wallet] = _last_in_line(recovery.wallet, successors)
+        lost = [wallet for wallet, heir in heirs.items() if heir == one.target]
+        itself = [one.target] if one.target is not None and one.target not in heirs else []
+        found.append(frozenset([*itself, *lost]))
+    return found
+
+
+def _last_in_line(wallet: str, successors: Mapping[str, str]) -> str:
+    seen = {wallet}
+    while (following := successors.get(wallet, wallet)) not in seen:
+        wallet = following
+        seen.add(wallet)
+    return wallet
+
+
+def _arrivals(facts: Facts) -> Counter[tuple[str, str, str | None, str, int]]:
+    """What moved, by transaction, token, source, the wallet that it arrived for, and units."""
+    return Counter(
+        (one.transaction, one.token, one.source, owner, one.units)
+        for one, arrived_for in zip(facts.transfers, _owners(facts), strict=True)
+        for owner in arrived_for
+    )
 
 
 def _ended_in(cycle: Cycle, move: Move, token: str) -> str:

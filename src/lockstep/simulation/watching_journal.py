@@ -1,0 +1,56 @@
+"""What a watcher remembers of the service's journal: how far it judged it, and what people were told.
+
+A journal only grows. It goes back where a backup was put in its place, or writes were lost that were never synced; it
+then grows from an earlier line.
+"""
+
+from collections.abc import Sequence
+
+from lockstep.domain.journal import JournalRow
+
+__all__ = ["Journal"]
+
+START = (0, "0" * 64)
+
+
+class Journal:
+    """One service's, over all its lives."""
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+        """The hashes of all lines, as they were last seen."""
+        self._restored = False
+        self.new: Sequence[JournalRow] = ()
+        """Those that are to be judged now."""
+        self.after = START
+        """Number and hash of the line before them."""
+        self.alarms: set[str] = set()
+        """Trades and settlements of which people were told that two facts exclude each other."""
+
+    def see(self, journal: Sequence[JournalRow], *, whole: bool = False) -> list[str]:
+        """Takes in the journal as it is now; says what it lost without leave. `whole`: all of it is to be judged."""
+        kept, before = self._kept(journal, whole), len(self._lines)
+        restored, self._restored = self._restored, False
+        del self._lines[kept:]
+        for row in journal[kept:]:
+            self._lines.append(row.hash)
+            if row.entry.kind == "waiting" and row.entry.facts.get("reason", "").startswith("BREAK"):
+                self.alarms |= {row.entry.subject, row.entry.facts.get("settlement_id", row.entry.subject)}
+        first = 0 if whole else kept
+        self.new, self.after = journal[first:], (first, self._lines[first - 1]) if first else START
+        if kept == before or restored:
+            return []
+        return [f"the journal lost {before - kept} lines after line {kept}, and no backup was put in its place"]
+
+    def restored(self) -> None:
+        """The journal may have gone back since it was last seen."""
+        self._restored = True
+
+    def _kept(self, journal: Sequence[JournalRow], whole: bool) -> int:
+        """How many of its first lines are those that were seen before. Its last line stands for those before it, as it
+        has their hash in its own; whether it has is judged where `whole`."""
+        known = len(self._lines)
+        if not whole and known and known <= len(journal) and journal[known - 1].hash == self._lines[-1]:
+            return known
+        pairs = enumerate(zip(self._lines, journal, strict=False))
+        return next((place for place, (line, row) in pairs if line != row.hash), min(known, len(journal)))

@@ -32,6 +32,8 @@ __all__ = [
     "CashSystem",
     "Change",
     "Clock",
+    "Lease",
+    "Leases",
     "Mailbox",
     "OrderWallet",
     "PartyBody",
@@ -201,7 +203,7 @@ class SentTransaction:
 
 
 class TransactionLog(Protocol):
-    """The sender's memory."""
+    """The sender's memory. Of several workers with one key, each writes under a lease on the same subject."""
 
     def transactions(self, key: str) -> Sequence[SentTransaction]:
         """All tries at one thing, oldest first."""
@@ -210,7 +212,10 @@ class TransactionLog(Protocol):
         """Those not yet known to be in a block, by nonce."""
 
     def put(self, transaction: SentTransaction) -> None:
-        """Stores or replaces by hash, durably."""
+        """Stores or replaces by hash, durably.
+
+        Raises LeaseLost, and stores nothing, if it writes under a lease that another has taken over.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,6 +255,42 @@ class Change:
         return any(getattr(self, name) not in ((), None) for name in self.__dataclass_fields__)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """The right to work on one subject. It ends when another claims it, not by the clock alone.
+
+    Who pauses cannot know it, so no holder trusts `until`: records refuse what comes under an older `fence`.
+    """
+
+    subject: str
+    """What is held: the whole service, or one trade, or one key's nonces."""
+    holder: str
+    fence: int
+    """Grows with each claim of the subject, and is never used again."""
+    until: datetime
+    """From then on others may claim it. UTC, whole seconds."""
+
+
+class Leases(Protocol):
+    """Who works on what, kept with the records that it guards: one transaction judges the fence and writes.
+
+    A holder's name is borne by one worker at a time. Borne by two, the later claim fences the earlier out.
+    """
+
+    def claim(self, subject: str, holder: str, seconds: int) -> Lease | None:
+        """A new lease if nobody holds the subject, its lease has run out, or `holder` itself had it; else None.
+
+        A lease that would last more than `2 * seconds` counts as run out: a clock was put back since.
+        Raises Unavailable.
+        """
+
+    def renew(self, lease: Lease, seconds: int) -> Lease:
+        """The same lease, for so long from now. Late is not too late. Raises LeaseLost, Unavailable."""
+
+    def release(self, lease: Lease) -> None:
+        """Lets it go, so that the next need not wait. One that was lost is left alone. Raises Unavailable."""
+
+
 class Book(Protocol):
     """The service's records: work queue and journal in one, so that a step and its entry are one."""
 
@@ -257,7 +298,8 @@ class Book(Protocol):
         """Stores a change and numbers its entries, durably and in one transaction.
 
         Raises Conflict, and stores nothing, if a trade was stored by another since it was read, or if
-        an instruction no longer waits.
+        an instruction no longer waits; LeaseLost, and stores nothing, if it writes under a lease that
+        another has taken over.
         """
 
     def instruction(self, owner: Lei, reference: Reference) -> StoredInstruction | None: ...

@@ -3,9 +3,12 @@
 import json
 import os
 import shutil
+import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,7 +16,7 @@ import pytest
 from lockstep.agent import Register
 from lockstep.domain.order import Attestation
 
-from .running import AGENTS, COMMAND, EVERYBODY, Installation, wait_until
+from .running import AGENTS, COMMAND, EVERYBODY, Installation, stop, wait_until
 from .story import EXPECTED, FIRST_DAY, WAVES, Writer, seller_reference
 
 GUARD = """
@@ -206,12 +209,76 @@ def signatures(installation: Installation, number: int) -> list[Attestation]:
 
 @pytest.mark.parametrize("role", ["service", "agent-1", "rtgs"])
 def test_a_second_of_a_kind_is_kept_out(small: Installation, role: str) -> None:
+    """Of the service: one that is to stop once all is quiet. Else it stands by."""
     small.start(role)
     lock = small.home.root / f"{role}.lock"
     wait_until(lambda: _is_held(lock), 20, f"{role} runs")
     arguments = [one for one in small.arguments(role) if one not in small.place]
+    arguments += ["--until-quiet", "1"] if role == "service" else []
     assert small.run(*arguments) == (1, f"lockstep: another {role} is running on {small.home.root}\n")
     small.stop(role)
+
+
+@pytest.mark.parametrize("falls_by", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_second_service_stands_by_and_takes_over(
+    small: Installation, tmp_path: Path, falls_by: signal.Signals
+) -> None:
+    """Dead, it is followed at once; stopped, when its lease has run out, and woken up it does no harm."""
+    writer, number = Writer(tmp_path), 90 + int(falls_by)
+    holder = partial(lease_holder, small)
+    small.start("rtgs", *AGENTS, "service")
+    wait_until(lambda: holder() is not None, 20, "the first works")
+    first, first_holder = small.running["service"], holder()
+    second = small.forks.start(small.arguments("service"), tmp_path / "second.log", {})
+    try:
+        small.submit(*writer.trade(number, "1000.00"))
+        small.attend(lambda: bool(small.trades().get(seller_reference(number))), {}, 20, "a trade is matched")
+        assert holder() == first_holder, "the second stands by"
+        if falls_by is signal.SIGSTOP:
+            wait_until(lambda: stopped_outside_a_transaction(small, first.pid), 20, "the first is stopped")
+        else:
+            os.kill(first.pid, falls_by)
+        wait_until(lambda: small.shows({seller_reference(number): "SETTLED"}), 60, "it settles", pause=0.2)
+        if falls_by is signal.SIGSTOP:
+            assert holder() != first_holder
+            os.kill(first.pid, signal.SIGCONT)
+            taken_over = holder()
+            small.submit(*writer.trade(number + 1, "1000.00"))
+            wait_until(lambda: small.shows({seller_reference(number + 1): "SETTLED"}), 60, "it settles", pause=0.2)
+            assert first.poll() is None and holder() == taken_over, "the first stands by now"
+        else:
+            small.running.pop("service")
+        assert stop(second) == 0
+    finally:
+        stop(second)
+    assert set(small.stop().values()) == {0}
+    assert small.violations(ended=False) == {}
+
+
+def stopped_outside_a_transaction(installation: Installation, pid: int) -> bool:
+    """Stopped inside one, it keeps SQLite's write lock, and nobody takes over before it goes on."""
+    os.kill(pid, signal.SIGSTOP)
+    connection = sqlite3.connect(installation.home.root / "service.db", timeout=0.5)
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError:
+        os.kill(pid, signal.SIGCONT)
+        return False
+    finally:
+        connection.close()
+    return True
+
+
+def lease_holder(installation: Installation) -> tuple[str, int] | None:
+    """Who works, and under which fence; None if nobody does."""
+    connection = sqlite3.connect(installation.home.root / "service.db")
+    try:
+        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'lease'").fetchone():
+            return None  # the first service has not come so far
+        row = connection.execute("SELECT holder, fence FROM lease WHERE subject = 'service' AND until > 0").fetchone()
+    finally:
+        connection.close()
+    return None if row is None else (str(row[0]), int(row[1]))
 
 
 def _is_held(lock: Path) -> bool:

@@ -1,17 +1,19 @@
 """The processes of an installation: the service, an agent, the RTGS. Each stops cleanly on SIGTERM.
 
-A lock file keeps a second process of the same role out: two would take turns at one memory.
+A lock file keeps a second process of the same agent or RTGS out: two would take turns at one memory. A second
+service stands by, and takes over when the first ends, dies, or sleeps longer than its lease.
 """
 
 import fcntl
 import os
 import signal
+import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TextIO, TypeVar
 from urllib.parse import urlsplit
 
 from lockstep.agent import Agent, DirectoryBoard, Register, SignatureLog, forgo, reconcile
@@ -27,9 +29,10 @@ from lockstep.domain.identifiers import Bic
 from lockstep.flow.engine import Engine
 from lockstep.flow.receiving import Reception
 from lockstep.flow.stepping import Settler
-from lockstep.ports import CashSystem
+from lockstep.flow.working import Worker
+from lockstep.ports import CashSystem, Lease
 from lockstep.rtgs import Rtgs
-from lockstep.store import SqlBook, SqlTransactionLog, open_database
+from lockstep.store import Database, SqlBook, SqlLeases, SqlTransactionLog, open_database
 
 Opened = TypeVar("Opened")
 
@@ -66,15 +69,27 @@ def crash_hook() -> Callable[[str], None]:
 
 
 @contextmanager
-def _alone(home: Home, role: str) -> Iterator[None]:
+def _lock_file(home: Home, role: str) -> Iterator[TextIO]:
     home.settings()  # an installation, before a file is left in it
     os.umask(0o077)  # databases, registers and mail are for this user alone
-    path = home.root / f"{role}.lock"
-    with path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise Misconfigured(f"another {role} is running on {home.root}") from error
+    with (home.root / f"{role}.lock").open("w") as file:
+        yield file
+
+
+def _taken(file: TextIO) -> bool:
+    """Whether this process holds the lock file. The kernel lets it go when a process ends, however it ends."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+@contextmanager
+def _alone(home: Home, role: str) -> Iterator[None]:
+    with _lock_file(home, role) as file:
+        if not _taken(file):
+            raise Misconfigured(f"another {role} is running on {home.root}")
         yield
 
 
@@ -120,17 +135,24 @@ def open_ledger(home: Home) -> EvmAssetLedger | None:
         return None
 
 
-def open_engine(home: Home, on_commit: Callable[[str], None] = lambda _: None) -> Engine:
-    """The whole service, wired. Raises Unavailable while the node does not answer."""
+def open_engine(
+    home: Home,
+    on_commit: Callable[[str], None] = lambda _: None,
+    *,
+    database: Database | None = None,
+    lease: Lease | None = None,
+) -> Engine:
+    """The whole service, wired; its records write under `lease`. Raises Unavailable while the node does not answer."""
     market, settings, file = home.market(), home.settings(), home.market_file()
-    database = open_database(home.service_database)
+    if database is None:
+        database = open_database(home.service_database)
     node = Node(settings.rpc)
-    sender = Sender(node, home.key("operator"), SqlTransactionLog(database), on_commit)
+    sender = Sender(node, home.key("operator"), SqlTransactionLog(database, lease), on_commit)
     wallets = {key.address: key for key in home.wallets(file).values()}
     return Engine(
         settler=Settler(
             market=market,
-            book=SqlBook(database, on_commit),
+            book=SqlBook(database, on_commit, lease),
             assets=EvmAssetLedger(node, market.network, sender),
             cash=_cash(home, market.service),
             wallet=LocalWallets(wallets, market),
@@ -160,10 +182,37 @@ def _cash(home: Home, party: Bic) -> CashSystem:
 
 
 def run_service(home: Home, *, quiet_seconds: float | None = None) -> None:
-    """Settles until stopped, or until nothing moved for a while."""
-    with _alone(home, "service"):
-        engine = _patiently(lambda: open_engine(home, crash_hook()))
-        _until_stopped(engine.run_once, quiet_seconds=quiet_seconds)
+    """Settles until stopped, or until nothing moved for a while; stands by while another service works.
+
+    With `quiet_seconds` it does not stand by: raises Misconfigured where another runs.
+    """
+    with _lock_file(home, "service") as file:
+        if quiet_seconds is not None and not _taken(file):
+            raise Misconfigured(f"another service is running on {home.root}")
+        worker = _worker(home, file)
+
+        def step() -> bool:
+            moved = worker.run_once()
+            if quiet_seconds is not None and worker.lease is None:
+                raise Misconfigured(f"another service is running on {home.root}")
+            return moved
+
+        try:
+            _until_stopped(step, quiet_seconds=quiet_seconds)
+        finally:
+            worker.stop()
+
+
+def _worker(home: Home, file: TextIO) -> Worker:
+    """Who holds the lock file knows that its last holder is dead, and takes its lease over at once."""
+    database, on_commit, clock = open_database(home.service_database), crash_hook(), home.clock()
+    machine = socket.gethostname()
+    return Worker(
+        leases=SqlLeases(database, clock),
+        clock=clock,
+        name=lambda: f"{machine}/{file.name}" if _taken(file) else f"{machine}/{os.getpid()}",
+        engine=lambda lease: _patiently(lambda: open_engine(home, on_commit, database=database, lease=lease)),
+    )
 
 
 def run_agent(home: Home, number: int, *, rpc: str | None = None) -> None:

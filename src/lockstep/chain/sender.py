@@ -31,7 +31,12 @@ PRIORITY_FEE = 1_000_000_000
 
 
 class Sender:
-    """Sends calls with one key. One instance per key; not for several workers at once."""
+    """Sends calls with one key.
+
+    One instance per key, or one per worker where their logs write under leases on the same subject: a nonce is
+    then reserved by the one who holds it. A late worker can only broadcast what is stored, and that is the same
+    bytes under the same nonce, which a chain takes once.
+    """
 
     def __init__(self, node: Node, key: Key, log: TransactionLog, on_commit: Callable[[str], None]) -> None:
         self._node, self._key, self._log, self._on_commit = node, key, log, on_commit

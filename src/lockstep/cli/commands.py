@@ -12,6 +12,7 @@ from lockstep.app.founding import AGENTS
 from lockstep.app.home import Home
 from lockstep.cli import roles, rtgs, showing
 from lockstep.cli.options import DEFAULT_HOME, HomeOption, JsonOption, print_json
+from lockstep.cli.simulate import simulate
 
 __all__ = ["app"]
 
@@ -30,6 +31,7 @@ app.add_typer(roles.security_app, name="security")
 app.add_typer(roles.forced_transfer_app, name="forced-transfer")
 app.add_typer(roles.recovery_app, name="recovery")
 app.add_typer(roles.key_app, name="key")
+app.command()(simulate)
 
 
 @app.command()

@@ -8,6 +8,7 @@ LockstepError
 │   └── ContractRefused     a contract's custom error, decoded
 ├── Contradiction           a source said two things that cannot both be true
 │   └── SignaturesLost      an agent signed more than it knows
+├── LeaseLost               another worker has taken over: nothing was stored
 ├── Unavailable             no answer: nothing is known, nothing may be concluded
 └── Misconfigured           the installation itself is wrong
 """
@@ -21,6 +22,7 @@ __all__ = [
     "Contradiction",
     "InvalidInput",
     "InvalidMessage",
+    "LeaseLost",
     "LockstepError",
     "Misconfigured",
     "Refused",
@@ -89,6 +91,17 @@ class Contradiction(LockstepError):
 
 class SignaturesLost(Contradiction):
     """An agent signed more than its register knows, and what is missing cannot be found."""
+
+
+class LeaseLost(LockstepError):
+    """Another worker has taken over what a lease was for, while this one slept. Nothing was stored.
+
+    `subject` says what was held, `fence` is the number under which the late worker wrote.
+    """
+
+    def __init__(self, subject: str, fence: int) -> None:
+        self.subject, self.fence = subject, fence
+        super().__init__(f"lease {fence} of {subject} is over: another has taken over")
 
 
 class Unavailable(LockstepError):

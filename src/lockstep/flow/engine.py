@@ -1,10 +1,11 @@
 """One pass of the settlement service: hear the cash side, match, move every open trade one step."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 from lockstep.domain.cash import CashView
-from lockstep.domain.errors import Conflict, LockstepError, Unavailable
+from lockstep.domain.errors import Conflict, LeaseLost, LockstepError, Unavailable
 from lockstep.domain.identifiers import SettlementId
 from lockstep.domain.journal import Entry
 from lockstep.domain.message import Message
@@ -25,9 +26,14 @@ class Engine:
     mailbox: Mailbox
     salt_key: bytes
     """Secret, at least 16 bytes, kept apart from the database: see `matching`."""
+    keep: Callable[[], None] = lambda: None
+    """Called before each piece of a pass: where a worker keeps its lease. See `working`."""
 
     def run_once(self) -> bool:
-        """One pass. True if anything moved. What fails holds up only its own trade."""
+        """One pass. True if anything moved. What fails holds up only its own trade.
+
+        Raises LeaseLost where another worker has taken over: the pass is not this one's to finish.
+        """
         moved = self._hear_cash()
         settler = self.settler
         for change in match(settler.book.waiting(), settler.market, self.salt_key, settler.clock.now()):
@@ -37,15 +43,19 @@ class Engine:
             except Conflict:  # one of the two was cancelled meanwhile: the next pass matches anew
                 continue
         for trade in settler.book.open_trades():
+            self.keep()
             try:
                 moved |= settler.advance(trade)
             except Unavailable:
                 continue
             except Conflict:  # a cancellation came in meanwhile: the next pass reads it anew
                 moved = True
+            except LeaseLost:
+                raise
             except LockstepError as error:  # this trade is for people; the others go on
                 moved |= settler.set_apart(trade, error)
         for message in settler.book.undelivered():
+            self.keep()
             moved |= self._deliver(message)
         return moved
 
@@ -79,6 +89,7 @@ class Engine:
         except LockstepError as error:  # a key or an answer that is wrong: shown once, tried again
             return self._note_once("mailbox", "mail unreadable", {"rule": str(error)})
         for sequence, item in mail:
+            self.keep()
             book.commit(self._heard(sequence, item))
         return bool(mail)
 

@@ -101,12 +101,21 @@ _HANDLERS: dict[type, tuple[Collection[Role], Callable[[Step, Message[Any]], Non
 class Rtgs:
     """One payment system on one database. Not for use from several threads at once.
 
-    `on_commit` is called after each durable step with its name; a crash test dies there.
+    `on_commit` is called after each durable step with its name, `before_commit` right before, when raising undoes the
+    step: crash tests die there.
     Raises Misconfigured if the database belongs to another BIC.
     """
 
-    def __init__(self, url: str, clock: Clock, *, bic: Bic, on_commit: Callable[[str], None] | None = None) -> None:
-        self._database = Database(url, clock, bic, on_commit)
+    def __init__(
+        self,
+        url: str,
+        clock: Clock,
+        *,
+        bic: Bic,
+        on_commit: Callable[[str], None] | None = None,
+        before_commit: Callable[[str], None] | None = None,
+    ) -> None:
+        self._database = Database(url, clock, bic, on_commit, before_commit)
         self.bic = bic
         self.operator = Operator(self._database)
         self.faults = FaultDesk(self._database)

@@ -167,8 +167,16 @@ class Step:
 class Database:
     """The RTGS's storage, by SQLAlchemy URL, and its clock."""
 
-    def __init__(self, url: str, clock: Clock, bic: Bic, on_commit: Callable[[str], None] | None) -> None:
-        self._engine, self.clock, self.bic, self._on_commit = _open(url), BusinessClock(clock), bic, on_commit
+    def __init__(
+        self,
+        url: str,
+        clock: Clock,
+        bic: Bic,
+        on_commit: Callable[[str], None] | None,
+        before_commit: Callable[[str], None] | None = None,
+    ) -> None:
+        self._engine, self.clock, self.bic = _open(url), BusinessClock(clock), bic
+        self._on_commit, self._before_commit = on_commit, before_commit
         self.sent: Counter[str] = Counter()
         """Messages put into mailboxes since this was opened, by definition, durably."""
         self.errors = 0
@@ -206,6 +214,8 @@ class Database:
             step = Step(connection=connection, bic=self.bic, now=now, name=name, sender=sender, reads_once=reads_once)
             yield step
             step.flush()
+            if self._before_commit is not None:
+                self._before_commit(step.name)
         self.sent.update(step.sent)
         if self._on_commit is not None:
             self._on_commit(step.name)

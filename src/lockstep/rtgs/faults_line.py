@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, func, or_, select
+from sqlalchemy import BindParameter, ColumnElement, Integer, Row, and_, bindparam, func, or_, select
 
 from lockstep.domain.identifiers import Bic
 from lockstep.rtgs import faults_forging
@@ -23,9 +23,42 @@ from lockstep.rtgs.database import Database, Step
 from lockstep.rtgs.faults import Fault
 from lockstep.rtgs.faults_choosing import Chosen, InForce, Shape
 from lockstep.rtgs.faults_tables import lines, transit
+from lockstep.rtgs.prepared import Prepared
 from lockstep.rtgs.tables import outbox
 
 Mail = list[tuple[int, bytes]]
+
+_TO: BindParameter[str] = bindparam("receiver")
+_LINE = Prepared(select(lines.c.begins, lines.c.taken).where(lines.c.receiver == _TO))
+_SENT = Prepared(
+    select(outbox.c.sequence).where(outbox.c.receiver == _TO, outbox.c.sequence > bindparam("taken")).limit(1)
+)
+_ON_ITS_WAY = Prepared(
+    select(transit.c.sequence)
+    .where(
+        transit.c.receiver == _TO,
+        transit.c.position.is_(None),
+        transit.c.available_at <= bindparam("now", type_=transit.c.available_at.type),
+    )
+    .limit(1)
+)
+_DIRECT = Prepared(
+    select(outbox.c.sequence, outbox.c.data)
+    .where(
+        outbox.c.receiver == _TO,
+        outbox.c.sequence > bindparam("after"),
+        outbox.c.sequence <= bindparam("begins"),
+    )
+    .order_by(outbox.c.sequence)
+    .limit(bindparam("most", type_=Integer))
+)
+_CARRIED = Prepared(
+    select(transit.c.position, func.coalesce(transit.c.data, outbox.c.data))
+    .join(outbox, and_(transit.c.receiver == outbox.c.receiver, transit.c.sequence == outbox.c.sequence))
+    .where(transit.c.receiver == _TO, transit.c.position > bindparam("after"))
+    .order_by(transit.c.position)
+    .limit(bindparam("most", type_=Integer))
+)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -66,34 +99,23 @@ def mailbox(database: Database, force: InForce | None, receiver: Bic, after: int
     """A party's mail as it arrived by now, after a position."""
     now = database.now()
     with database.reading() as connection:
-        line = connection.execute(select(lines).where(lines.c.receiver == receiver)).first()
-        taken = 0 if line is None else line.taken
-        sent = select(outbox.c.sequence).where(outbox.c.receiver == receiver, outbox.c.sequence > taken).limit(1)
-        arrived = select(transit.c.sequence).where(_arrived(receiver, now)).limit(1)
-        moves = any(connection.execute(query).first() for query in (sent, arrived))
+        line = _LINE.first(connection, receiver=receiver)
+        taken = 0 if line is None else line[1]
+        moves = _SENT.first(connection, receiver=receiver, taken=taken) or _ON_ITS_WAY.first(
+            connection, receiver=receiver, now=now
+        )
     if moves:
         with database.step("mail-carried", now) as step:
             _take(step, force, receiver)
             _deliver(step, receiver)
     with database.reading() as connection:
-        begins = connection.scalar(select(lines.c.begins).where(lines.c.receiver == receiver)) or 0
-        direct = (
-            select(outbox.c.sequence, outbox.c.data)
-            .where(outbox.c.receiver == receiver, outbox.c.sequence > after, outbox.c.sequence <= begins)
-            .order_by(outbox.c.sequence)
-            .limit(limit)
-        )
-        items = [(int(number), bytes(data)) for number, data in connection.execute(direct)]
-        same = and_(transit.c.receiver == outbox.c.receiver, transit.c.sequence == outbox.c.sequence)
-        carried = (
-            select(transit.c.position, func.coalesce(transit.c.data, outbox.c.data))
-            .join(outbox, same)
-            .where(transit.c.receiver == receiver, transit.c.position > after)
-            .order_by(transit.c.position)
-            .limit(limit - len(items))
-        )
-        items += [(int(number), bytes(data)) for number, data in connection.execute(carried)]
-    return items
+        line = _LINE.first(connection, receiver=receiver)
+        begins = 0 if line is None else line[0]
+        items = [] if after >= begins else _DIRECT.all(
+            connection, receiver=receiver, after=after, begins=begins, most=limit
+        )  # fmt: skip
+        items += _CARRIED.all(connection, receiver=receiver, after=after, most=limit - len(items))
+    return [(int(number), bytes(data)) for number, data in items]
 
 
 def _arrived(receiver: Bic, now: datetime) -> ColumnElement[bool]:

@@ -59,7 +59,10 @@ def only_grows(*tables: Table) -> None:
 
 
 def found(engine: Engine, url: str) -> None:
-    """Creates what is missing in an empty database. Raises Misconfigured for one of another version."""
+    """Creates the tables in an empty database; the row that tells the version comes last.
+
+    Raises Misconfigured for a database of another version.
+    """
     with engine.begin() as connection:
         present = _version(connection)
         if present is not None and present != VERSION:
@@ -67,7 +70,8 @@ def found(engine: Engine, url: str) -> None:
                 f"{url} was founded at schema version {present} of the RTGS, this is version {VERSION}: "
                 "found a new database, or run the version that founded this one"
             )
-        metadata.create_all(connection)
+        if present is None:
+            metadata.create_all(connection)
 
 
 def _version(connection: Connection) -> int | None:

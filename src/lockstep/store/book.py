@@ -4,8 +4,9 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, Select, Table, insert, select, update
+from sqlalchemy import Connection, Engine, Row, Table, bindparam, insert, select, update
 
 from lockstep.domain.cash import CashView
 from lockstep.domain.errors import Conflict
@@ -14,9 +15,11 @@ from lockstep.domain.instruction import CancellationAdvice, CancellationRequest,
 from lockstep.domain.journal import GENESIS, Entry, JournalRow, entry_hash
 from lockstep.domain.message import Message
 from lockstep.domain.trade import Trade
-from lockstep.ports import Change, PartyBody, StoredInstruction
+from lockstep.ports import Change, Lease, PartyBody, StoredInstruction
 from lockstep.store import tables
 from lockstep.store.codec import dump, load
+from lockstep.store.leases import require
+from lockstep.store.prepared import Query
 
 __all__ = ["SqlBook"]
 
@@ -26,17 +29,64 @@ _BODIES: dict[str, type[Message[PartyBody]]] = {
 }
 _MAILBOX = "rtgs"
 
+_instruction, _trade, _outgoing, _request = tables.instruction.c, tables.trade.c, tables.outgoing.c, tables.request.c
+_INSTRUCTION = Query(
+    select(_instruction.body).where(
+        _instruction.owner == bindparam("owner"), _instruction.reference == bindparam("reference")
+    )
+)
+_SEEN = Query(
+    select(tables.seen.c.content_hash).where(
+        tables.seen.c.sender == bindparam("sender"), tables.seen.c.message_id == bindparam("message_id")
+    )
+)
+_WAITING = Query(select(_instruction.body).where(_instruction.status == "WAITING").order_by(_instruction.number))
+_INSTRUCTIONS = Query(select(_instruction.body).order_by(_instruction.number))
+_TRADE = Query(select(_trade.body).where(_trade.trade_id == bindparam("trade_id")))
+_OPEN_TRADES = Query(select(_trade.body).where(_trade.open).order_by(_trade.number))
+_TRADES = Query(select(_trade.body).order_by(_trade.number))
+_CASH_VIEW = Query(
+    select(tables.cash_view.c.body).where(tables.cash_view.c.settlement_id == bindparam("settlement_id"))
+)
+_CURSOR = Query(select(tables.mail_cursor.c.sequence).where(tables.mail_cursor.c.mailbox == bindparam("mailbox")))
+_CANCELLATIONS = Query(
+    select(_request.body)
+    .join(
+        tables.instruction,
+        (_request.owner == _instruction.owner) & (_request.reference == _instruction.reference),
+    )
+    .where(_instruction.trade_id == bindparam("trade_id"))
+    .order_by(_request.number)
+)
+_UNDELIVERED = Query(
+    select(_outgoing.kind, _outgoing.body).where(_outgoing.delivered.is_(False)).order_by(_outgoing.number)
+)
+_JOURNAL = Query(
+    select(tables.journal).where(tables.journal.c.number > bindparam("after")).order_by(tables.journal.c.number)
+)
+_JOURNAL_OF = Query(
+    select(tables.journal)
+    .where(tables.journal.c.number > bindparam("after"), tables.journal.c.subject == bindparam("subject"))
+    .order_by(tables.journal.c.number)
+)
+
 
 class SqlBook:
-    """Book on a database. `on_commit` is called with the change's last entry kind after each commit."""
+    """Book on a database. `on_commit` is called with the change's last entry kind after each commit.
 
-    def __init__(self, engine: Engine, on_commit: Callable[[str], None] = lambda _: None) -> None:
-        self._engine, self._on_commit = engine, on_commit
+    A worker's writes under its `lease`; one without is for those who only hand in and look.
+    """
+
+    def __init__(
+        self, engine: Engine, on_commit: Callable[[str], None] = lambda _: None, lease: Lease | None = None
+    ) -> None:
+        self._engine, self._on_commit, self._lease = engine, on_commit, lease
 
     # --- writing
 
     def commit(self, change: Change) -> None:
         with self._engine.begin() as connection:
+            require(connection, self._lease)
             for stored in change.instructions:
                 self._put_instruction(connection, stored)
             for trade in change.trades:
@@ -137,47 +187,35 @@ class SqlBook:
     # --- reading
 
     def instruction(self, owner: Lei, reference: Reference) -> StoredInstruction | None:
-        table = tables.instruction
-        rows = self._rows(select(table.c.body).where(table.c.owner == owner, table.c.reference == reference))
+        rows = self._rows(_INSTRUCTION, owner=owner, reference=reference)
         return load(StoredInstruction, rows[0].body) if rows else None
 
     def seen(self, sender: str, message_id: str) -> str | None:
-        table = tables.seen
-        rows = self._rows(
-            select(table.c.content_hash).where(table.c.sender == sender, table.c.message_id == message_id)
-        )
+        rows = self._rows(_SEEN, sender=sender, message_id=message_id)
         return str(rows[0].content_hash) if rows else None
 
     def waiting(self) -> Sequence[StoredInstruction]:
-        table = tables.instruction
-        rows = self._rows(select(table.c.body).where(table.c.status == "WAITING").order_by(table.c.number))
-        return [load(StoredInstruction, row.body) for row in rows]
+        return [load(StoredInstruction, row.body) for row in self._rows(_WAITING)]
 
     def trade(self, trade_id: TradeId) -> Trade | None:
-        table = tables.trade
-        rows = self._rows(select(table.c.body).where(table.c.trade_id == trade_id))
+        rows = self._rows(_TRADE, trade_id=trade_id)
         return load(Trade, rows[0].body) if rows else None
 
     def open_trades(self) -> Sequence[Trade]:
-        table = tables.trade
-        rows = self._rows(select(table.c.body).where(table.c.open).order_by(table.c.number))
-        return [load(Trade, row.body) for row in rows]
+        return [load(Trade, row.body) for row in self._rows(_OPEN_TRADES)]
 
     def trades(self) -> Sequence[Trade]:
-        rows = self._rows(select(tables.trade.c.body).order_by(tables.trade.c.number))
-        return [load(Trade, row.body) for row in rows]
+        return [load(Trade, row.body) for row in self._rows(_TRADES)]
 
     def instructions(self) -> Sequence[StoredInstruction]:
-        rows = self._rows(select(tables.instruction.c.body).order_by(tables.instruction.c.number))
-        return [load(StoredInstruction, row.body) for row in rows]
+        return [load(StoredInstruction, row.body) for row in self._rows(_INSTRUCTIONS)]
 
     def cash_view(self, settlement_id: SettlementId) -> CashView | None:
-        table = tables.cash_view
-        rows = self._rows(select(table.c.body).where(table.c.settlement_id == settlement_id))
+        rows = self._rows(_CASH_VIEW, settlement_id=settlement_id)
         return load(CashView, rows[0].body) if rows else None
 
     def cash_cursor(self) -> int:
-        rows = self._rows(select(tables.mail_cursor.c.sequence).where(tables.mail_cursor.c.mailbox == _MAILBOX))
+        rows = self._rows(_CURSOR, mailbox=_MAILBOX)
         return int(rows[0].sequence) if rows else 0
 
     def next_order_nonce(self, seller: str) -> int:
@@ -190,23 +228,16 @@ class SqlBook:
         return int(row.next) if row else 0
 
     def cancellations(self, trade_id: TradeId) -> Sequence[Message[CancellationRequest]]:
-        table, about = tables.request, tables.instruction
-        same = (table.c.owner == about.c.owner) & (table.c.reference == about.c.reference)
-        query = select(table.c.body).join(about, same).where(about.c.trade_id == trade_id).order_by(table.c.number)
-        return [load(Message[CancellationRequest], row.body) for row in self._rows(query)]
+        return [load(Message[CancellationRequest], row.body) for row in self._rows(_CANCELLATIONS, trade_id=trade_id)]
 
     def undelivered(self) -> Sequence[Message[PartyBody]]:
-        table = tables.outgoing
-        rows = self._rows(
-            select(table.c.kind, table.c.body).where(table.c.delivered.is_(False)).order_by(table.c.number)
-        )
-        return [load(_BODIES[row.kind], row.body) for row in rows]
+        return [load(_BODIES[row.kind], row.body) for row in self._rows(_UNDELIVERED)]
 
     def journal(self, subject: str | None = None, after: int = 0) -> Sequence[JournalRow]:
-        table = tables.journal
-        query = select(table).where(table.c.number > after).order_by(table.c.number)
-        if subject is not None:
-            query = query.where(table.c.subject == subject)
+        if subject is None:
+            rows = self._rows(_JOURNAL, after=after)
+        else:
+            rows = self._rows(_JOURNAL_OF, after=after, subject=subject)
         return [
             JournalRow(
                 number=row.number,
@@ -215,12 +246,12 @@ class SqlBook:
                 ),
                 hash=row.hash,
             )
-            for row in self._rows(query)
+            for row in rows
         ]
 
-    def _rows(self, query: Select) -> Sequence[Row]:  # type: ignore[type-arg]
+    def _rows(self, query: Query, **given: object) -> Sequence[Row[Any]]:
         with self._engine.begin() as connection:
-            return connection.execute(query).all()
+            return query.rows(connection, **given)
 
 
 def _upsert(connection: Connection, table: Table, key: Mapping[str, object], values: Mapping[str, object]) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from enum import Enum
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, TypeVar
 
 __all__ = ["dump", "load"]
@@ -25,8 +25,13 @@ def dump(value: object) -> str:
 
 
 def load(kind: type[Value], text: str) -> Value:
-    """The value of a type from its JSON text."""
-    return typing.cast(Value, _typed(kind, json.loads(text)))
+    """The value of a type from its JSON text. Values are never changed, so the same text may give the same one."""
+    return typing.cast(Value, _loaded(typing.cast(Any, kind), text))
+
+
+@lru_cache(maxsize=2048)
+def _loaded(kind: Any, text: str) -> Any:
+    return _typed(kind, json.loads(text))
 
 
 def _plain(value: object) -> Any:

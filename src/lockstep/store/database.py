@@ -6,10 +6,13 @@ from sqlalchemy import Engine, create_engine, event
 
 from lockstep.store.tables import metadata
 
-__all__ = ["open_database"]
+__all__ = ["Database", "open_database"]
+
+Database = Engine
+"""An open one, for those who only hand it on."""
 
 
-def open_database(url: str) -> Engine:
+def open_database(url: str) -> Database:
     """An engine on the service's database; creates the tables where there are none.
 
     Every transaction on SQLite begins IMMEDIATE: two processes take turns instead of failing late.

@@ -6,6 +6,7 @@ __all__ = [
     "cash_view",
     "instruction",
     "journal",
+    "lease",
     "mail_cursor",
     "metadata",
     "order_nonce",
@@ -105,6 +106,15 @@ journal = Table(
     Column("facts", Text, nullable=False),
     Column("hash", Text, nullable=False),
     Index("journal_subject", "subject", "number"),
+)
+
+lease = Table(
+    "lease",
+    metadata,
+    Column("subject", Text, primary_key=True),
+    Column("holder", Text, nullable=False),
+    Column("fence", Integer, nullable=False),
+    Column("until", Integer, nullable=False),  # Unix time, seconds; 0: let go
 )
 
 sent_transaction = Table(

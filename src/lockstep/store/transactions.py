@@ -4,17 +4,18 @@ from collections.abc import Sequence
 
 from sqlalchemy import Engine, Row, insert, select, update
 
-from lockstep.ports import SentTransaction
+from lockstep.ports import Lease, SentTransaction
+from lockstep.store.leases import require
 from lockstep.store.tables import sent_transaction as table
 
 __all__ = ["SqlTransactionLog"]
 
 
 class SqlTransactionLog:
-    """TransactionLog on a database."""
+    """TransactionLog on a database; under a lease where several workers share the key."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, lease: Lease | None = None) -> None:
+        self._engine, self._lease = engine, lease
 
     def transactions(self, key: str) -> Sequence[SentTransaction]:
         query = select(table).where(table.c.key == key).order_by(table.c.number)
@@ -29,6 +30,7 @@ class SqlTransactionLog:
     def put(self, transaction: SentTransaction) -> None:
         values = {name: getattr(transaction, name) for name in ("key", "nonce", "raw", "status", "block", "gas")}
         with self._engine.begin() as connection:
+            require(connection, self._lease)
             changed = connection.execute(update(table).where(table.c.hash == transaction.hash).values(values))
             if not changed.rowcount:
                 connection.execute(insert(table).values(hash=transaction.hash, **values))

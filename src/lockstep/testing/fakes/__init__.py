@@ -12,6 +12,7 @@ from lockstep.testing.fakes.rtgs import FakeCashSystem, FakeRtgs
 from lockstep.testing.fakes.simple import (
     FakeBoard,
     FakeClock,
+    FakeLeases,
     FakeMailbox,
     FakeRandomness,
     FakeTransactionLog,
@@ -50,6 +51,7 @@ __all__ = [
     "FakeCashSystem",
     "FakeChain",
     "FakeClock",
+    "FakeLeases",
     "FakeMailbox",
     "FakeRandomness",
     "FakeRtgs",

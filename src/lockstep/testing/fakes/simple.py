@@ -2,21 +2,23 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
-from lockstep.domain.errors import Refused
+from lockstep.domain.errors import LeaseLost, Refused
 from lockstep.domain.identifiers import Bic, SettlementId
 from lockstep.domain.instruction import Side
 from lockstep.domain.market import Market
 from lockstep.domain.message import Message
 from lockstep.domain.order import Attestation, LogEntry, Order
 from lockstep.domain.trade import TradeTerms
-from lockstep.ports import PartyBody, SentTransaction
+from lockstep.ports import Lease, PartyBody, SentTransaction
 from lockstep.signing import Key, check_order, settlement_id
 
 __all__ = [
     "FakeBoard",
     "FakeClock",
+    "FakeLeases",
     "FakeMailbox",
     "FakeRandomness",
     "FakeTransactionLog",
@@ -109,6 +111,42 @@ class FakeBoard:
 
     def log_numbers(self, agent: str) -> Sequence[int]:
         return sorted(number for whose, number in self.logs if whose == agent)
+
+
+class FakeLeases:
+    """Leases in memory."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self._clock = clock
+        self.held: dict[str, Lease] = {}
+        """The newest of each subject."""
+
+    def claim(self, subject: str, holder: str, seconds: int) -> Lease | None:
+        now, known = self._clock.now().replace(microsecond=0), self.held.get(subject)
+        longest = now + timedelta(seconds=2 * seconds)
+        if known is not None and known.holder != holder and now < known.until <= longest:
+            return None
+        fence = known.fence + 1 if known is not None else 1
+        until = now + timedelta(seconds=seconds)
+        self.held[subject] = Lease(subject=subject, holder=holder, fence=fence, until=until)
+        return self.held[subject]
+
+    def renew(self, lease: Lease, seconds: int) -> Lease:
+        self.require(lease)
+        until = self._clock.now().replace(microsecond=0) + timedelta(seconds=seconds)
+        self.held[lease.subject] = replace(lease, until=until)
+        return self.held[lease.subject]
+
+    def release(self, lease: Lease) -> None:
+        known = self.held.get(lease.subject)
+        if known is not None and (known.holder, known.fence) == (lease.holder, lease.fence):
+            self.held[lease.subject] = replace(known, until=datetime.fromtimestamp(0, UTC))
+
+    def require(self, lease: Lease) -> None:
+        """Raises LeaseLost unless the lease is the newest of its subject."""
+        known = self.held.get(lease.subject)
+        if known is None or (known.holder, known.fence) != (lease.holder, lease.fence):
+            raise LeaseLost(lease.subject, lease.fence)
 
 
 class FakeTransactionLog:

@@ -1,0 +1,255 @@
+"""Who takes part: each process as it is started, dies and is started again, over its own files, clock, node and line.
+
+The processes are the real ones, wired as `lockstep.app.processes` wires them; only what lies between them is a call
+in this process. A dead process has nothing but its files.
+"""
+
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+from lockstep.agent import Agent
+from lockstep.app.adapters import LocalWallets
+from lockstep.app.founding import agent_bic
+from lockstep.chain.ledger import EvmAssetLedger
+from lockstep.chain.node import Node
+from lockstep.chain.sender import Sender
+from lockstep.domain.errors import Unavailable
+from lockstep.domain.identifiers import Bic
+from lockstep.flow import working as flow
+from lockstep.flow.engine import Engine
+from lockstep.flow.receiving import Reception
+from lockstep.flow.stepping import Settler
+from lockstep.ports import Lease
+from lockstep.rtgs import Rtgs
+from lockstep.simulation.clock import PartyClock
+from lockstep.simulation.faults import Injector
+from lockstep.simulation.ground import Ground
+from lockstep.simulation.lines import cash_line
+from lockstep.simulation.market import MARKET
+from lockstep.simulation.points import Crashed
+from lockstep.simulation.stores import BROKEN, Boundary
+from lockstep.store import SqlLeases
+
+Answer = TypeVar("Answer")
+
+__all__ = ["AgentProcess", "Door", "LockFile", "Process", "RtgsProcess", "Worker"]
+
+
+class Process(Protocol):
+    """One operating system process."""
+
+    name: str
+    clock: PartyClock
+    up: bool
+    back_at: int
+    """While it is down: the step from which on it may be started."""
+
+    def start(self) -> None:
+        """Raises Unavailable where it needs somebody who does not answer."""
+
+    def end(self) -> None:
+        """It is gone, with all that it had in memory."""
+
+    def step(self) -> bool:
+        """One pass; True if anything moved."""
+
+
+class RtgsProcess:
+    """The RTGS and its door. Whoever calls it while it is down, or while it dies, has no answer."""
+
+    name = "rtgs"
+
+    def __init__(
+        self, ground: Ground, boundary: Boundary, clock: PartyClock, died: Callable[[Crashed], None],
+        booked: Callable[[], None],
+    ) -> None:  # fmt: skip
+        self._ground, self._boundary, self.clock, self._died, self._booked = ground, boundary, clock, died, booked
+        self.up, self.back_at = False, 0
+        self.rtgs: Rtgs | None = None
+        self.overheard: Callable[[bytes, Bic], None] = lambda *_: None
+        """Told what the service and the agents say."""
+
+    def start(self) -> None:
+        self.rtgs = Rtgs(
+            f"sqlite:///{self._ground.root / 'rtgs.db'}",
+            self.clock,
+            bic=MARKET.rtgs,
+            before_commit=self._before_commit,
+            on_commit=self._committed,
+        )
+        self.up = True
+
+    def end(self) -> None:
+        if self.rtgs is not None:
+            self.rtgs.close()
+        self.rtgs, self.up = None, False
+
+    def step(self) -> bool:
+        assert self.rtgs is not None
+        try:
+            return self.rtgs.tick() > 0
+        except BROKEN:  # the tick of a door that is served goes on, as `rtgs.door` has it
+            return False
+
+    def handle(self, data: bytes, sender: Bic) -> object:
+        """Its door. Raises Unavailable, Refused, InvalidInput."""
+        self.overheard(data, sender)
+        return self.take(data, sender)
+
+    def take(self, data: bytes, sender: Bic) -> object:
+        """As `handle`, from one whom nobody overhears."""
+        return self._answer(lambda rtgs: rtgs.handle(data, sender))
+
+    def mailbox(self, receiver: Bic, after: int, limit: int) -> list[tuple[int, bytes]]:
+        """A party's mail. Raises Unavailable."""
+        return self._answer(lambda rtgs: rtgs.mailbox(receiver, after, limit))
+
+    def _answer(self, asked: Callable[[Rtgs], Answer]) -> Answer:
+        if self.rtgs is None:
+            raise Unavailable("the RTGS does not answer: it is down")
+        try:
+            self._boundary.at("receive", apart=False)
+            answer = asked(self.rtgs)
+            self._boundary.at("sent", apart=False)
+        except Crashed as crashed:
+            if crashed.actor != self.name:
+                raise
+            self._died(crashed)
+            raise Unavailable(f"the RTGS does not answer: {crashed.kind}") from None
+        except BROKEN as error:
+            raise Unavailable(f"the RTGS answers with status 500: {error}") from None
+        return answer
+
+    def _committed(self, _: str) -> None:
+        self._booked()
+        self._boundary.at("committed", apart=False)
+
+    def _before_commit(self, _: str) -> None:
+        self._boundary.at("commit", apart=False)
+        if self._boundary.fails():
+            raise BROKEN[1]("disk I/O error")
+
+
+class LockFile:
+    """The lock file that the service's workers try to hold; the kernel lets it go when its holder ends."""
+
+    def __init__(self) -> None:
+        self._holder: str | None = None
+
+    def taken_by(self, name: str) -> bool:
+        self._holder = self._holder or name
+        return self._holder == name
+
+    def let_go(self, name: str) -> None:
+        if self._holder == name:
+            self._holder = None
+
+
+class Worker:
+    """One process of the settlement service: it works while it has the lease, and stands by while another has it."""
+
+    def __init__(
+        self, name: str, ground: Ground, boundary: Boundary, clock: PartyClock, node: Node, rtgs: RtgsProcess,
+        faults: Injector, lock: LockFile,
+    ) -> None:  # fmt: skip
+        self.name, self._ground, self._boundary, self.clock = name, ground, boundary, clock
+        self._node, self._rtgs, self._faults, self._lock = node, rtgs, faults, lock
+        self.up, self.back_at, self._lives = False, 0, 0
+        self._worker: flow.Worker | None = None
+
+    def start(self) -> None:
+        self._lives += 1
+        process = f"{self.name}/{self._lives}"
+        self._worker = flow.Worker(
+            leases=SqlLeases(self._ground.engines[self.name], self.clock),
+            clock=self.clock,
+            name=lambda: "lock" if self._lock.taken_by(self.name) else process,
+            engine=self._engine,
+        )
+        self.up = True
+
+    def _engine(self, lease: Lease) -> Engine:
+        ground, database, disk = self._ground, self._ground.engines[self.name], self._ground.disk(self.name)
+        log = self._boundary.log(database, disk, lease)
+        sender = Sender(self._node, ground.roles.operator, log, lambda _: None)
+        return Engine(
+            settler=Settler(
+                market=ground.market,
+                book=self._boundary.book(database, disk, lease),
+                assets=EvmAssetLedger(self._node, ground.market.network, sender),
+                cash=cash_line(MARKET.service, self._rtgs.handle, self._rtgs.mailbox, self._boundary, self._faults),
+                wallet=LocalWallets({key.address: key for key in ground.roles.wallets.values()}, ground.market),
+                board=self._boundary.board(ground.root / "attestations"),
+                clock=self.clock,
+            ),
+            mailbox=self._boundary.mailbox(ground.root / "outbox"),
+            salt_key=ground.salt_key,
+        )
+
+    def end(self) -> None:
+        self._ground.engines[self.name].dispose()
+        self._lock.let_go(self.name)
+        self._worker, self.up = None, False
+
+    def step(self) -> bool:
+        assert self._worker is not None
+        try:
+            return self._worker.run_once()
+        except Unavailable:  # a process waits for its node; `lockstep.app.processes` has it so too
+            return False
+
+
+class AgentProcess:
+    """One synchronisation agent."""
+
+    def __init__(
+        self, number: int, ground: Ground, boundary: Boundary, clock: PartyClock, node: Node, rtgs: RtgsProcess,
+        faults: Injector,
+    ) -> None:  # fmt: skip
+        self.name, self.number = f"agent-{number}", number
+        self._ground, self._boundary, self.clock = ground, boundary, clock
+        self._node, self._rtgs, self._faults = node, rtgs, faults
+        self.path = ground.root / f"agent-{number}.db"
+        self.up, self.back_at = False, 0
+        self._agent: Agent | None = None
+
+    def start(self) -> None:
+        ground, party = self._ground, agent_bic(MARKET.service, self.number)
+        assets = EvmAssetLedger(self._node, ground.market.network)
+        self._agent = Agent(
+            bic=party,
+            rtgs=MARKET.rtgs,
+            key=ground.roles.agents[self.number - 1],
+            market=ground.market,
+            assets=assets,
+            cash=cash_line(party, self._rtgs.handle, self._rtgs.mailbox, self._boundary, self._faults),
+            board=self._boundary.board(ground.root / "attestations"),
+            register=self._boundary.register(self.path),
+            clock=self.clock,
+        )
+        self.up = True
+
+    def end(self) -> None:
+        if self._agent is not None:
+            self._agent.register.close()
+        self._agent, self.up = None, False
+
+    def step(self) -> bool:
+        assert self._agent is not None
+        return self._agent.step()
+
+
+class Door:
+    """Where participants' files are handed in: a process that lives for one file, as `lockstep submit` does."""
+
+    name = "door"
+
+    def __init__(self, ground: Ground, boundary: Boundary, clock: PartyClock) -> None:
+        self._ground, self._boundary, self.clock = ground, boundary, clock
+
+    def open(self) -> Reception:
+        database, disk = self._ground.engines[self.name], self._ground.disk(self.name)
+        return Reception(book=self._boundary.book(database, disk), market=self._ground.market, clock=self.clock)
+
+    def end(self) -> None:
+        self._ground.engines[self.name].dispose()

@@ -1,0 +1,85 @@
+"""What people do at the end about a lock that the service has no record of: its database and its day were lost.
+
+Agents end what the RTGS decided, and anyone may carry their proof to the contract. Where the RTGS never heard of the
+payment there is no proof; then officer and confirmer end the lock by the long stop, which is slow on purpose.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+from lockstep.app.officiating import Office
+from lockstep.chain.desk import Desk
+from lockstep.chain.ledger import EvmAssetLedger
+from lockstep.chain.sender import Sender
+from lockstep.domain.identifiers import SettlementId
+from lockstep.domain.order import Order, OutcomeResult
+from lockstep.domain.payment import PaymentState
+from lockstep.signing import Key, build_proof
+from lockstep.simulation.actors_hands import key_of
+from lockstep.simulation.world import World
+from lockstep.testing.fakes import FakeTransactionLog
+
+__all__ = ["end_what_is_left"]
+
+ENDED = ("Settled", "GivenBack")
+
+
+def end_what_is_left(world: World) -> bool:
+    """Ends each lock that nobody works on any more; True if there was one."""
+    left = _left(world)
+    for settlement, order in left.items():
+        if not _proven(world, settlement, order):
+            _long_stop(world, settlement)
+    return bool(left)
+
+
+def _left(world: World) -> dict[SettlementId, Order]:
+    """Locks without an end, of settlements that no trade of the service's is at, by id."""
+    ledger, found = world.stage.ledger, {}
+    known = {one.settlement_id for one in world.trades() if not one.state.is_end}
+    for settlement in sorted(ledger.locked()):
+        history = ledger.history(settlement)
+        order = next((event.order for event in history if event.order is not None), None)
+        if order is not None and settlement not in known and not any(event.name in ENDED for event in history):
+            found[settlement] = order
+    return found
+
+
+def _proven(world: World, settlement: SettlementId, order: Order) -> bool:
+    """Carries the agents' proof to the contract, if they made one."""
+    stage, network = world.stage, world.market.network
+    sender = Sender(stage.node, key_of(stage.roles, "anybody"), FakeTransactionLog(), lambda _: None)
+    ledger = EvmAssetLedger(stage.node, network, sender)
+    words, epoch = stage.board.attestations(settlement), ledger.epoch(order.movement.epoch)
+    for result, act in ((OutcomeResult.PAID, ledger.settle), (OutcomeResult.NEVER, ledger.give_back)):
+        proof = build_proof(result, words, epoch, network)
+        if proof is not None:
+            act(settlement, order, proof)
+            world.mine()
+            world.timeline.tell("anybody", f"ends {settlement[:12]} on the agents' proof of {result.name}")
+            return True
+    return False
+
+
+def _long_stop(world: World, settlement: SettlementId) -> None:
+    """The two roles, having asked the RTGS: what it booked, or may book yet, they leave alone."""
+    payment = next((one for one in world.facts().payments if one.payment.settlement_id == settlement), None)
+    if payment is not None and payment.state in (PaymentState.BOOKED, PaymentState.HELD, PaymentState.PENDING):
+        return
+    officer, confirmer = _office(world, world.ground.roles.officer), _office(world, world.ground.roles.confirmer)
+    _wait_until(world, str(officer.show_long_stop(settlement)["proposable_after"]))
+    officer.propose_long_stop(settlement)
+    _wait_until(world, str(officer.show_long_stop(settlement)["confirmable_after"]))
+    confirmer.confirm_long_stop(settlement)
+    world.timeline.tell("officer", f"ends {settlement[:12]} with the confirmer by the long stop")
+
+
+def _office(world: World, key: Key) -> Office:
+    node = world.stage.node
+    return Office(market=world.market, node=node, desk=Desk(node, key, FakeTransactionLog(), poll=world.mine))
+
+
+def _wait_until(world: World, text: str) -> None:
+    instant = datetime.fromisoformat(text).astimezone(UTC) + timedelta(seconds=1)
+    world.clock.move_to(instant)
+    world.run("rtgs")  # its days go on
+    world.mine()

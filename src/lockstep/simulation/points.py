@@ -1,0 +1,46 @@
+"""The boundaries of a process, where it can die or be held up: each commit, each send, each receipt, before and after.
+
+A crash is a `Crashed`, which no `except Exception` eats: the process's objects are thrown away, and it is made anew
+from what it has on disk. A pause runs other processes right there, in the middle of one: that is how two workers
+interleave, and how one wakes up with its lease gone, on a single thread and the same way each time.
+"""
+
+import random
+from collections.abc import Callable
+
+from lockstep.simulation.faults import Injector
+
+__all__ = ["Crashed", "Points"]
+
+_CRASHES = {
+    "commit": "crash-before-commit",
+    "committed": "crash-after-commit",
+    "send": "crash-before-send",
+    "sent": "crash-after-send",
+    "receive": "crash-on-receive",
+}
+
+
+class Crashed(BaseException):
+    """A process is dead from here on."""
+
+    def __init__(self, actor: str, kind: str) -> None:
+        super().__init__(f"{actor}: {kind}")
+        self.actor, self.kind = actor, kind
+
+
+class Points:
+    """Where faults of processes come from. `meanwhile` runs others while an actor is held up."""
+
+    def __init__(self, faults: Injector, meanwhile: Callable[[str, random.Random], None]) -> None:
+        self._faults, self._meanwhile = faults, meanwhile
+
+    def at(self, actor: str, point: str, *, apart: bool = True) -> None:
+        """`actor` is at such a boundary. `apart` says that it holds no lock there, so that others can go on."""
+        kind = _CRASHES[point]
+        if self._faults.strikes(kind) is not None:
+            raise Crashed(actor, kind)
+        if apart and actor.startswith("worker"):
+            how = self._faults.strikes("worker-pause")
+            if how is not None:
+                self._meanwhile(actor, how)

@@ -1,0 +1,144 @@
+"""Who acts next, and what befalls the world between two acts: one step after the other, drawn from the seed."""
+
+import random
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from lockstep.app.founding import AGENTS
+from lockstep.simulation.actors import KINDS as ACTORS
+from lockstep.simulation.ground import DEPTH
+from lockstep.simulation.market import CLOSES, OPENS, PAY_BY
+from lockstep.simulation.mending import end_what_is_left
+from lockstep.simulation.world import World
+
+__all__ = ["settle", "unfold"]
+
+WEIGHTS = {"worker": 6, "agent": 8, "rtgs": 1, "miner": 5, "participant": 3}
+PAUSES = (0, 1, 2, 5, 10, 20)
+"""Seconds from one step to the next."""
+QUIET_ROUNDS = 2
+"""So many rounds without a movement, each longer than finality takes, and nothing moves by itself at this hour."""
+ROUNDS_AT_MOST = 400
+ROUND = 20
+"""Seconds; an agent that is silent looks again after as many."""
+PATIENCE = timedelta(minutes=21)
+"""Longer than any question to the RTGS waits (see `flow.asking`)."""
+QUESTIONS = 2
+"""So often it is waited for the answers, before the day goes on."""
+HOURS_AT_MOST = 40
+
+After = Callable[[], None]
+"""Called when a step is over."""
+
+
+def unfold(world: World, after: After) -> None:
+    """The run's steps, with whatever goes wrong."""
+    for step in range(1, world.steps + 1):
+        world.faults.step = world.timeline.step = step
+        rng = world.streams.stream("schedule", step)
+        world.clock.advance(rng.choice(PAUSES))
+        _befall(world)
+        _act(world, rng)
+        after()
+
+
+def _act(world: World, rng: random.Random) -> None:
+    match rng.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]:
+        case "worker":
+            workers = [name for name in world.cast if name.startswith("worker")]
+            world.run(rng.choice(workers))
+        case "agent":
+            world.run(f"agent-{rng.randint(1, AGENTS)}")
+        case "rtgs":
+            world.run("rtgs")
+        case "miner":
+            world.mine()
+        case _:
+            world.hand_in()
+
+
+def _befall(world: World) -> None:
+    """What strikes no process in particular."""
+    faults = world.faults
+    for kind, backup in (("lost-writes", False), ("restore-service", True)):
+        if faults.strikes(kind) is not None:
+            world.lose_writes(backup=backup)
+    if faults.has("restore-agent"):
+        number = 1 + world.streams.stream("restored").randrange(AGENTS)
+        if faults.step % 40 == 1:
+            world.back_up_agent(number)
+        if faults.strikes("restore-agent") is not None:
+            world.restore_agent(number)
+    for kind, sign in (("clock-forward", 1), ("clock-back", -1)):
+        how = faults.strikes(kind)
+        if how is not None:
+            name, seconds = (
+                how.choice([one for one in world.cast if one != "rtgs"]),
+                sign * how.choice((5, 60, 600, 3600)),
+            )
+            world.cast[name].clock.step(seconds)
+            world.timeline.tell(name, f"its clock is {seconds:+} seconds off")
+    for kind in ACTORS:
+        how = faults.strikes(kind)
+        if how is not None:
+            world.play(kind, how)
+    for kind, at in (("cut-off", PAY_BY), ("end-of-day", CLOSES)):
+        how = faults.strikes(kind)
+        if how is not None:
+            instant = world.clock.next_at(at) + timedelta(seconds=how.randint(-90, 30))
+            _wait_until(world, instant, kind)
+
+
+def _wait_until(world: World, instant: datetime, why: str) -> None:
+    world.clock.move_to(instant)
+    world.mine()
+    world.timeline.tell("clock", why)
+
+
+def settle(world: World, after: After) -> None:
+    """With nothing going wrong any more, on through the business days until all has ended."""
+    world.heal()
+    _until_quiet(world, after)
+    for hour in range(HOURS_AT_MOST):
+        if world.is_over() and not end_what_is_left(world):
+            return
+        _wait_until(world, _next_hour(world, patient=hour < QUESTIONS), "the day goes on")
+        _until_quiet(world, after)
+
+
+def _next_hour(world: World, *, patient: bool) -> datetime:
+    """When something may happen that nothing else leads to: a question to the RTGS, cut-off, closing, a new day."""
+    now, today = world.clock.now(), world.clock.now().date()
+    dates = [one.terms.settlement_date for one in world.trades() if not one.state.is_end]
+    if dates and min(dates) > today:
+        return datetime.combine(min(dates), OPENS, tzinfo=UTC)
+    if now.time() < PAY_BY:
+        cut_off = datetime.combine(today, PAY_BY, tzinfo=UTC) + timedelta(seconds=1)
+        return min(now + PATIENCE, cut_off) if patient else cut_off
+    return world.clock.next_at(CLOSES if now.time() < CLOSES else OPENS) + timedelta(seconds=1)
+
+
+def _until_quiet(world: World, after: After) -> None:
+    quiet = 0
+    for _ in range(ROUNDS_AT_MOST):
+        world.faults.step += 1
+        world.timeline.step += 1
+        moved = _round(world)
+        after()
+        quiet = 0 if moved else quiet + 1
+        if quiet >= QUIET_ROUNDS or (quiet and world.is_over()):
+            return
+    world.problem(f"the world does not come to rest in {ROUNDS_AT_MOST} rounds")
+
+
+def _round(world: World) -> bool:
+    """Everybody once, then blocks until all is final."""
+    moved = False
+    while world.posts:
+        moved |= world.hand_in()
+    for name in world.cast:
+        moved |= world.run(name)
+    for _ in range(DEPTH + 1):
+        world.mine()
+    world.clock.advance(ROUND)
+    return moved

@@ -1,0 +1,184 @@
+"""Durable stores with boundaries at which a process dies, is held up, or finds that its disk fails.
+
+Nothing here changes what a store does: a commit either happens, as the real code has it, or is rolled back. SQLite runs
+in WAL with FULL synchronisation, as in production. Such a store loses nothing that it acknowledged; what `lost-writes`
+and `restore-service` take away is the loss of the disk itself, which the service must survive (I6), and
+`restore-agent` is what an administrator does to an agent in good faith. The RTGS's books are the truth, and are
+never restored.
+"""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from sqlalchemy import Engine, event
+from sqlalchemy.exc import OperationalError
+
+from lockstep.agent import DirectoryBoard, Register
+from lockstep.app.adapters import DirectoryMailbox
+from lockstep.domain.message import Message
+from lockstep.domain.order import Attestation, LogEntry
+from lockstep.ports import Change, Lease, PartyBody, SentTransaction
+from lockstep.simulation.faults import Injector
+from lockstep.simulation.points import Points
+from lockstep.store import SqlBook, SqlTransactionLog
+
+__all__ = ["BROKEN", "Boundary", "Disk", "image", "put_back"]
+
+BROKEN = (OperationalError, sqlite3.OperationalError)
+"""What a process meets when its disk fails; it ends, and is started again."""
+
+
+class Disk:
+    """The disk under a SQLAlchemy engine: has the next commit fail when told to."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._fails = False
+        event.listen(engine, "commit", self._commit)
+
+    def fail_next(self) -> None:
+        self._fails = True
+
+    def heal(self) -> None:
+        self._fails = False
+
+    def _commit(self, _: object) -> None:
+        if self._fails:
+            self._fails = False
+            raise OperationalError("COMMIT", None, sqlite3.OperationalError("disk I/O error"))
+
+
+class Boundary:
+    """One process's boundaries, and its stores with them."""
+
+    def __init__(
+        self,
+        actor: str,
+        points: Points,
+        faults: Injector,
+        stored: Callable[[], None],
+        signed: Callable[[Attestation], None],
+    ) -> None:
+        """`stored` hears of every commit of the records, `signed` of every outcome that is signed."""
+        self.actor, self._points, self._faults = actor, points, faults
+        self.stored, self.signed = stored, signed
+
+    def at(self, point: str, *, apart: bool = True) -> None:
+        self._points.at(self.actor, point, apart=apart)
+
+    def fails(self) -> bool:
+        return self._faults.strikes("failed-commit") is not None
+
+    def book(self, engine: Engine, disk: Disk, lease: Lease | None = None) -> SqlBook:
+        return _Book(engine, disk, self, lease)
+
+    def log(self, engine: Engine, disk: Disk, lease: Lease) -> SqlTransactionLog:
+        return _Log(engine, disk, self, lease)
+
+    def register(self, path: Path) -> Register:
+        return _Register(path, self)
+
+    def board(self, root: Path) -> DirectoryBoard:
+        return _Board(root, self)
+
+    def mailbox(self, root: Path) -> DirectoryMailbox:
+        return _Mailbox(root, self)
+
+
+class _Book(SqlBook):
+    def __init__(self, engine: Engine, disk: Disk, boundary: Boundary, lease: Lease | None) -> None:
+        super().__init__(engine, lease=lease)
+        self._disk, self._boundary = disk, boundary
+
+    def commit(self, change: Change) -> None:
+        self._boundary.at("commit")
+        if self._boundary.fails():
+            self._disk.fail_next()
+        try:
+            super().commit(change)
+        finally:
+            self._disk.heal()
+        self._boundary.stored()
+        self._boundary.at("committed")
+
+
+class _Log(SqlTransactionLog):
+    def __init__(self, engine: Engine, disk: Disk, boundary: Boundary, lease: Lease) -> None:
+        super().__init__(engine, lease)
+        self._disk, self._boundary = disk, boundary
+
+    def put(self, transaction: SentTransaction) -> None:
+        self._boundary.at("commit")
+        if self._boundary.fails():
+            self._disk.fail_next()
+        try:
+            super().put(transaction)
+        finally:
+            self._disk.heal()
+        self._boundary.at("committed")
+
+
+class _Register(Register):
+    def __init__(self, path: Path, boundary: Boundary) -> None:
+        super().__init__(path)
+        self._boundary = boundary
+
+    def record(self, attestation: Attestation, sources: Sequence[str]) -> Attestation:
+        self._boundary.signed(attestation)  # it exists from here on, whatever becomes of it
+        self._boundary.at("commit")
+        if self._boundary.fails():
+            raise sqlite3.OperationalError("disk I/O error")
+        stored = super().record(attestation, sources)
+        self._boundary.at("committed")
+        return stored
+
+    def keep(self, entry: LogEntry) -> None:
+        self._boundary.at("commit")
+        if self._boundary.fails():
+            raise sqlite3.OperationalError("disk I/O error")
+        super().keep(entry)
+        self._boundary.at("committed")
+
+
+class _Board(DirectoryBoard):
+    def __init__(self, root: Path, boundary: Boundary) -> None:
+        super().__init__(root)
+        self._boundary = boundary
+
+    def publish(self, attestation: Attestation) -> None:
+        self._boundary.at("send")
+        super().publish(attestation)
+        self._boundary.at("sent")
+
+    def enter(self, entry: LogEntry, *, replace: bool = False) -> LogEntry:
+        self._boundary.at("send")
+        there = super().enter(entry, replace=replace)
+        self._boundary.at("sent")
+        return there
+
+
+class _Mailbox(DirectoryMailbox):
+    def __init__(self, root: Path, boundary: Boundary) -> None:
+        super().__init__(root)
+        self._boundary = boundary
+
+    def deliver(self, message: Message[PartyBody]) -> None:
+        self._boundary.at("send")
+        super().deliver(message)
+        self._boundary.at("sent")
+
+
+def image(path: Path) -> bytes:
+    """All that an SQLite file holds now, as committed."""
+    connection = sqlite3.connect(path)
+    try:
+        return connection.serialize()
+    finally:
+        connection.close()
+
+
+def put_back(path: Path, content: bytes) -> None:
+    """The file as it was; nobody may have it open."""
+    for suffix in ("-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    path.write_bytes(content)

@@ -1,0 +1,412 @@
+"""One run's world: the cast on its ground, what is done to it, and what can be seen of it from outside."""
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from lockstep.app.founding import AGENTS, agent_bic
+from lockstep.app.intake import submit_file
+from lockstep.chain.node import Node
+from lockstep.domain.errors import InvalidInput, Unavailable
+from lockstep.domain.instruction import CancellationRequest, Instruction
+from lockstep.domain.journal import JournalRow
+from lockstep.domain.market import Market
+from lockstep.domain.order import Attestation
+from lockstep.domain.payment import PaymentState
+from lockstep.domain.trade import Trade
+from lockstep.iso20022 import read
+from lockstep.rtgs import Facts, Posting, Rtgs
+from lockstep.simulation.actors import play
+from lockstep.simulation.actors_hands import stranger
+from lockstep.simulation.cast import AgentProcess, Door, LockFile, Process, RtgsProcess, Worker
+from lockstep.simulation.clock import PartyClock
+from lockstep.simulation.faults import FaultPlan, Injector
+from lockstep.simulation.ground import DEPTH, WORKERS, Ground
+from lockstep.simulation.lines import node_faults, rules_of
+from lockstep.simulation.market import BUSINESS_DAY, MARKET, TIMETABLE
+from lockstep.simulation.points import Crashed, Points
+from lockstep.simulation.stage import WorldStage
+from lockstep.simulation.stores import BROKEN, Boundary, image, put_back
+from lockstep.simulation.streams import Streams
+from lockstep.simulation.timeline import Timeline
+from lockstep.simulation.trades import Post, posts
+from lockstep.store import SqlBook
+
+__all__ = ["World"]
+
+LATEST_START = 9 * 3600 + 1200
+"""Seconds after the opening at which a run may begin, at the latest: near the cut-off."""
+LONGEST_DOWN = 25
+"""Steps that a dead process stays down, at most."""
+DEEPEST = 3
+"""Processes that are held up within one another."""
+KEPT_IMAGES = 4
+_LINE = {"statement_misses": "line-statement", "statement_wrong": "line-statement"}
+
+
+class World:
+    """A seed's world, step by step; `lockstep.simulation.scheduling` decides on the steps."""
+
+    def __init__(self, ground: Ground, seed: int, plan: FaultPlan) -> None:
+        ground.reset()
+        self.ground, self.chain, self.clock, self.market = ground, ground.chain, ground.clock, ground.market
+        self.faults, self.streams = Injector(seed, plan), Streams(seed)
+        self.timeline = Timeline(self.clock.now)
+        self.problems: list[str] = []
+        """What no process may ever do, as dying of an error that nobody planned."""
+        self.residual = False
+        """Whether the chain broke its finality: then people decide, and the service only has to say so."""
+        self.votes: list[Attestation] = []
+        """Every outcome signature that an agent made, restored registers or not."""
+        self._points = Points(self.faults, self._meanwhile)
+        self._stack: list[str] = []
+        self.before_reorganising: Callable[[], None] = lambda: None
+        """Called before blocks vanish: what they held must have been seen."""
+        self._dirty, self._anew = True, False
+        self._images: list[tuple[bytes, int]] = []
+        self._register_images: dict[int, bytes] = {}
+        self._commits = 0
+        self._facts: Facts | None = None
+        self._line_uses: Counter[str] = Counter()
+        rng = self.streams.stream("world")
+        self.steps = rng.randint(80, 240)
+        self.clock.move_to(MARKET.opening + timedelta(seconds=rng.randrange(LATEST_START)))
+        self._keep_time()
+        self.chain.automine = False
+        self._people(rng)
+        self._books = Rtgs(f"sqlite:///{ground.root / 'rtgs.db'}", self.clock, bic=MARKET.rtgs)
+        self._processes()
+        self.stage = WorldStage(
+            ground, self.clock, self._knock, self.rtgs.take, lambda: [one.data for one in self.handed_in]
+        )
+        self.rtgs.overheard = self.stage.overhear
+        self.learnt: Callable[[Market], None] = lambda _: None
+        """Called when the market's reference data changed."""
+
+    # --- the cast
+
+    def _boundary(self, actor: str) -> Boundary:
+        return Boundary(actor, self._points, self.faults, self._stored, self.votes.append)
+
+    def _clock(self) -> PartyClock:
+        return PartyClock(self.clock)
+
+    def _rtgs_died(self, crashed: Crashed) -> None:
+        self._died(self.rtgs, crashed)
+
+    def _processes(self) -> None:
+        self.rtgs = RtgsProcess(self.ground, self._boundary("rtgs"), self._clock(), self._rtgs_died, self._booked)
+        workers = [WORKERS[0]]
+        for kind, name in (("second-worker", WORKERS[1]), ("third-worker", WORKERS[2])):
+            workers += [name] if self.faults.strikes(kind) else []
+        service = self._clock()  # one machine: its workers read one clock
+        self.door = Door(self.ground, self._boundary("door"), service)
+        lock = LockFile()
+        self.cast: dict[str, Process] = {"rtgs": self.rtgs}
+        for name in workers:
+            self.cast[name] = Worker(
+                name, self.ground, self._boundary(name), service, self._node(name), self.rtgs, self.faults, lock
+            )
+        for number in range(1, AGENTS + 1):
+            name = f"agent-{number}"
+            self.cast[name] = AgentProcess(
+                number, self.ground, self._boundary(name), self._clock(), self._node(name), self.rtgs, self.faults
+            )
+        holiday = self.faults.strikes("holiday") is not None
+        agents = [agent_bic(MARKET.service, number) for number in range(1, AGENTS + 1)]
+        rules = rules_of(self.faults, agents, MARKET.service)
+        with self.faults.paused():
+            for process in self.cast.values():
+                process.start()
+            if holiday:
+                day = BUSINESS_DAY + timedelta(days=1)
+                self._desk().operator.set_timetable(TIMETABLE, {day: "Simulation Day"})
+                self.timeline.tell("calendar", f"{day} is a holiday")
+            if rules is not None:
+                self._desk().faults.set(rules, by="simulation")
+                self.timeline.tell("rtgs", f"its line: {rules.to_json()}")
+
+    def _node(self, name: str) -> Node:
+        """The node of one party: the one chain, and what goes wrong between the two."""
+        provider, node = self.ground.nodes[name]
+        provider.decide = node_faults(self.faults)
+        return node
+
+    def _desk(self) -> Rtgs:
+        assert self.rtgs.rtgs is not None
+        return self.rtgs.rtgs
+
+    def _people(self, rng: random.Random) -> None:
+        cancel = self.faults.strikes("cancellation")
+        self.posts: list[Post] = posts(
+            MARKET, self.clock.now(), self.streams.stream("trades"), steps=self.steps, cancel=cancel
+        )
+        self.handed_in: list[Post] = []
+
+    # --- what can be done
+
+    def run(self, name: str) -> bool:
+        """One pass of a process, which is started first if it is down and may be up again. True if anything moved."""
+        process = self.cast[name]
+        if not process.up and not self._started(process):
+            return False
+        self._stack.append(name)
+        try:
+            return process.step()
+        except Crashed as crashed:
+            self._died(process, crashed)
+        except BROKEN as error:
+            self._broken(process.end, name, error)
+            process.back_at = self.faults.step + 1
+        except Exception as error:
+            self.problem(f"{name} died of {type(error).__name__}: {error}")
+            process.end()
+        finally:
+            self._stack.pop()
+        return True
+
+    def _started(self, process: Process) -> bool:
+        if self.faults.active and self.faults.step < process.back_at:
+            return False
+        try:
+            process.start()
+        except (Unavailable, Crashed):
+            process.end()
+            return False
+        except BROKEN as error:
+            self._broken(process.end, process.name, error)
+            return False
+        self.timeline.tell(process.name, "up again")
+        return True
+
+    def _died(self, process: Process, crashed: Crashed) -> None:
+        self.timeline.tell(process.name, f"dies: {crashed.kind}")
+        process.end()
+        drawn = self.streams.stream("down", self.faults.step, process.name)
+        process.back_at = self.faults.step + drawn.randrange(LONGEST_DOWN)
+
+    def _broken(self, end: Callable[[], None], name: str, error: Exception) -> None:
+        end()
+        if "disk I/O error" not in str(error):  # that one we planned
+            self.problem(f"{name}: {type(error).__name__}: {error}")
+        self.timeline.tell(name, "ends: its disk failed")
+
+    def problem(self, what: str) -> None:
+        self.timeline.tell("PROBLEM", what)
+        self.problems.append(what)
+
+    def _meanwhile(self, actor: str, how: random.Random) -> None:
+        """Others go on while `actor` is held up in the middle of its pass."""
+        if len(self._stack) >= DEEPEST or "rtgs" in self._stack:
+            return
+        seconds = how.choice((0, 1, 5, 30, 120, 600))
+        self.timeline.tell(actor, f"is held up, {seconds} seconds")
+        self.clock.advance(seconds)
+        others = [name for name in self.cast if name not in self._stack]
+        favoured = [name for name in others if name.startswith("worker")]
+        for _ in range(how.randint(1, 5)):
+            if how.random() < 0.3:
+                self.mine()
+            else:
+                self.run(how.choice(favoured if favoured and how.random() < 0.5 else others))
+        self.timeline.tell(actor, "goes on")
+
+    def mine(self) -> None:
+        """A block, or another end of the chain."""
+        how = self.faults.strikes("deep-reorg")
+        if how is not None:
+            self.residual = True
+            self._reorganise(how, how.randint(DEPTH + 1, DEPTH + 6))
+            return
+        how = self.faults.strikes("reorg")
+        if how is not None:
+            self._reorganise(how, how.randint(1, DEPTH))
+            return
+        how = self.faults.strikes("rpc-forgotten") if self.chain.pool else None
+        if how is not None:
+            gone = how.choice(self.chain.pool)
+            self.chain.forget(gone.hash)
+            self.timeline.tell("chain", f"its nodes forget transaction {gone.hash[:12]}")
+        self.chain.mine()
+        self._keep_time()
+
+    def _reorganise(self, how: random.Random, depth: int) -> None:
+        """Other blocks in the place of the last ones; some of their transactions may wait, some are forgotten."""
+        self.before_reorganising()
+        kept = how.choice((1.0, 0.7, 0.0))
+        self.chain.reorganise(depth, keep=lambda _: how.random() < kept, order=how)
+        self._keep_time()
+        self.timeline.tell("chain", f"its last {depth} blocks are others now, {kept:.0%} of what was in them waits")
+
+    def _keep_time(self) -> None:
+        """Blocks are never of the future."""
+        self.clock.move_to(datetime.fromtimestamp(self.chain.time, UTC))
+
+    def hand_in(self) -> bool:
+        """The next message that a participant has for the service."""
+        if not self.posts or (self.posts[0].after > self.faults.step and self.faults.active):
+            return False
+        post = self.posts.pop(0)
+        again = self.faults.strikes("message-doubled")
+        if again is not None:
+            self.posts.insert(min(len(self.posts), again.randrange(6)), post)
+        self._submit(post)
+        return True
+
+    def _submit(self, post: Post) -> None:
+        path = self.ground.root / "inbox" / f"{post.name}.xml"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(post.data)
+        self._stack.append("door")
+        try:
+            taken = submit_file(self.door.open(), path)
+        except Crashed as crashed:
+            self.timeline.tell("door", f"dies: {crashed.kind}")
+            self.door.end()
+            self.posts.insert(0, post)  # who has no answer hands it in again
+            return
+        except BROKEN as error:
+            self._broken(self.door.end, "door", error)
+            self.posts.insert(0, post)
+            return
+        finally:
+            self._stack.pop()
+        rule = "" if taken.error is None else f" ({taken.error})"
+        self.timeline.tell("participant", f"hands in {post.name}: {taken.outcome}{rule}")
+        if post not in self.handed_in:
+            self.handed_in.append(post)
+
+    def _knock(self, data: bytes) -> str:
+        """A message at the service's door, from whomever. Raises LockstepError."""
+        message = read(data)
+        if not isinstance(message.body, Instruction | CancellationRequest):
+            raise InvalidInput("AppHdr/MsgDefIdr", type(message.body).__name__, "what participants send")
+        with self.faults.paused():
+            return self.door.open().submit(message, data)  # type: ignore[arg-type]
+
+    def play(self, kind: str, how: random.Random) -> None:
+        """One act of one actor."""
+        said = play(kind, self.stage, how)
+        if said is None:
+            return
+        self.timeline.tell(kind, said)
+        if kind == "wallet-recovered":
+            self._know_heirs()
+
+    def _know_heirs(self) -> None:
+        """Who reads the ledgers knows whose a recovered wallet's heir is."""
+        known = {
+            lei: replace(one, wallet=stranger(f"heir of {one.bic}").address)
+            for lei, one in self.market.participants.items()
+        }
+        self.learnt(replace(self.market, participants=known))
+
+    # --- disks
+
+    def _stored(self) -> None:
+        self._dirty = True
+        self._commits += 1
+        if self._commits % 4 == 1 and (self.faults.has("restore-service") or self.faults.has("lost-writes")):
+            number = len(self._images)
+            self._images.append((image(self.ground.root / "service.db"), self._commits))
+            if number >= KEPT_IMAGES:
+                del self._images[1]  # the oldest stays, for who restores a backup of the morning
+
+    def lose_writes(self, *, backup: bool) -> None:
+        """The service's disk is back at an earlier commit: its last ones gone, or an old backup in its place."""
+        if not self._images:
+            return
+        content, commits = self._images[0 if backup else -1]
+        for name, process in self.cast.items():
+            if name.startswith("worker"):
+                process.end()
+        self.ground.let_go()
+        put_back(self.ground.root / "service.db", content)
+        self._images = [(content, commits)]
+        self._dirty = self._anew = True
+        what = "an old backup" if backup else "its last commits lost"
+        self.timeline.tell("service", f"its database is at commit {commits} again: {what}")
+        # Participants hear of it, and hand everything in again: what is known is known, and nothing is done twice.
+        self.posts = [*self.handed_in, *self.posts]
+
+    def back_up_agent(self, number: int) -> None:
+        self._register_images[number] = image(self.ground.root / f"agent-{number}.db")
+
+    def restore_agent(self, number: int) -> None:
+        """An agent's register is an old backup: it may have forgotten what it signed."""
+        process, content = self.cast[f"agent-{number}"], self._register_images.get(number)
+        if content is None:
+            return
+        process.end()
+        put_back(self.ground.root / f"agent-{number}.db", content)
+        self.timeline.tell(process.name, "its register is an old backup")
+
+    # --- what can be seen
+
+    def book(self) -> SqlBook:
+        return SqlBook(self.ground.engines["door"])
+
+    def moved(self) -> tuple[bool, bool]:
+        """Whether the service stored anything since this was asked last, and whether its records went back."""
+        moved, self._dirty, self._anew = (self._dirty, self._anew), False, False
+        return moved
+
+    def trades(self) -> list[Trade]:
+        return list(self.book().trades())
+
+    def is_over(self) -> bool:
+        """Whether every trade has ended as the service has it, every payment in the RTGS, and nobody has more to say."""
+        pending = (PaymentState.HELD, PaymentState.PENDING)
+        return (
+            not self.posts
+            and not self.book().open_trades()
+            and not any(one.state in pending for one in self.facts().orders)
+        )
+
+    def journal(self, after: int = 0) -> list[JournalRow]:
+        return list(self.book().journal(after=after))
+
+    def facts(self) -> Facts:
+        """The RTGS's books, read by a connection of the oracle's own: also while the RTGS is down."""
+        if self._facts is None:
+            self._facts = self._books.facts()
+        return self._facts
+
+    def _booked(self) -> None:
+        self._facts = None
+
+    def postings(self) -> list[Posting]:
+        return self._books.operator.postings()
+
+    def line_faults(self) -> dict[str, int]:
+        """How often each rule of the RTGS's line struck."""
+        return dict(self._line_uses)
+
+    def block_hashes(self) -> list[str]:
+        return [block.hash for block in self.chain.blocks]
+
+    def close(self) -> None:
+        """Everybody ends, and lets go of files."""
+        for process in self.cast.values():
+            process.end()
+        self._books.close()
+        self.ground.let_go()
+
+    # --- healing
+
+    def heal(self) -> None:
+        """From now on nothing goes wrong, and what did is mended as far as people mend it without a decision."""
+        self.faults.active = False
+        for process in self.cast.values():
+            process.clock.step(0)
+            if not process.up:
+                self._started(process)
+        status = self._desk().faults.status()
+        if status.plan is not None:
+            for use in status.uses:
+                kind = status.plan.rules[use.rule - 1].kind.value
+                self._line_uses[_LINE.get(kind, "line-" + kind.replace("_", "-"))] += use.struck
+        self._desk().faults.clear(by="simulation")
+        self.timeline.tell("world", "no more faults")

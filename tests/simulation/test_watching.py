@@ -70,6 +70,7 @@ def test_what_is_read_step_by_step_is_what_a_whole_reading_finds(seed: int, tmp_
         facts,
         block_times=expected.block_times,
         final_since=expected.final_since,
+        fresh=frozenset(),
         undone={},
         journal=expected.journal,
         journal_after=expected.journal_after,

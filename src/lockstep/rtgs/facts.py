@@ -6,14 +6,55 @@ from datetime import date, datetime
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, bindparam, select
 
 from lockstep.domain.identifiers import Bic, SettlementId, Uetr
 from lockstep.domain.money import Money
 from lockstep.rtgs import ledger, parties, register, rules
 from lockstep.rtgs.ledger import Account
+from lockstep.rtgs.prepared import Prepared
 from lockstep.rtgs.register import StoredOrder, StoredPayment
 from lockstep.rtgs.tables import accounts, endings, mandates, postings, releases
+
+_TOMBSTONES = Prepared(
+    select(endings.c.settlement_id, endings.c.uetr, endings.c.ended_at, endings.c.reason_code)
+    .where(endings.c.ending == "NEVER")
+    .order_by(endings.c.settlement_id)
+)
+_RELEASES = Prepared(
+    select(releases.c.settlement_id, releases.c.uetr, releases.c.agent, releases.c.released_at).order_by(
+        releases.c.released_at, releases.c.settlement_id, releases.c.agent
+    )
+)
+_POSTINGS = Prepared(
+    select(
+        postings.c.number,
+        postings.c.day,
+        postings.c.entry,
+        postings.c.reference,
+        postings.c.debit,
+        postings.c.credit,
+        postings.c.currency,
+        postings.c.amount,
+        postings.c.booked_at,
+    )
+    .where(postings.c.number > bindparam("after", type_=postings.c.number.type))
+    .order_by(postings.c.number)
+)
+_MANDATES = Prepared(
+    select(
+        mandates.c.number,
+        mandates.c.account,
+        accounts.c.currency,
+        mandates.c.maximum,
+        mandates.c.until,
+        mandates.c.payee,
+        mandates.c.instructing,
+        mandates.c.given_at,
+    )
+    .join(accounts)
+    .order_by(mandates.c.number)
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,8 +133,6 @@ class Facts:
 def collect(connection: Connection, bic: Bic) -> Facts:
     """The facts, from one consistent view."""
     orders = register.all_orders(connection)
-    tombstones = select(endings).where(endings.c.ending == "NEVER").order_by(endings.c.settlement_id)
-    given = select(releases).order_by(releases.c.released_at, releases.c.settlement_id, releases.c.agent)
     return Facts(
         bic=bic,
         business_day=rules.business_day(connection),
@@ -105,48 +144,49 @@ def collect(connection: Connection, bic: Bic) -> Facts:
         orders=tuple(orders),
         mandates=tuple(all_mandates(connection)),
         tombstones=tuple(
-            Tombstone(
-                settlement_id=SettlementId(row["settlement_id"]),
-                uetr=Uetr(row["uetr"]),
-                written_at=row["ended_at"],
-                reason_code=row["reason_code"],
-            )
-            for row in connection.execute(tombstones).mappings()
+            Tombstone(settlement_id=settlement, uetr=uetr, written_at=written_at, reason_code=reason_code)
+            for settlement, uetr, written_at, reason_code in _TOMBSTONES.all(connection)
         ),
         releases=tuple(
-            ReleaseGiven(
-                settlement_id=SettlementId(row["settlement_id"]),
-                uetr=Uetr(row["uetr"]),
-                agent=Bic(row["agent"]),
-                released_at=row["released_at"],
-            )
-            for row in connection.execute(given).mappings()
+            ReleaseGiven(settlement_id=settlement, uetr=uetr, agent=agent, released_at=released_at)
+            for settlement, uetr, agent, released_at in _RELEASES.all(connection)
         ),
     )
 
 
 def all_postings(connection: Connection, after: int = 0) -> list[Posting]:
     """Postings with a higher number than `after`, in order."""
-    query = select(postings).where(postings.c.number > after).order_by(postings.c.number)
     return [
         Posting(
-            number=row["number"],
-            day=row["day"],
-            entry=row["entry"],
-            reference=row["reference"],
-            debit=row["debit"],
-            credit=row["credit"],
-            amount=Money(currency=row["currency"], amount=row["amount"]),
-            booked_at=row["booked_at"],
+            number=number,
+            day=day,
+            entry=entry,
+            reference=reference,
+            debit=debit,
+            credit=credit,
+            amount=Money(currency=currency, amount=amount),
+            booked_at=booked_at,
         )
-        for row in connection.execute(query).mappings()
+        for number, day, entry, reference, debit, credit, currency, amount, booked_at in _POSTINGS.all(
+            connection, after=after
+        )
     ]
 
 
 def all_mandates(connection: Connection) -> list[Mandate]:
     """Every mandate ever given, oldest first."""
-    query = select(mandates, accounts.c.currency).join(accounts).order_by(mandates.c.number)
-    return [_mandate(row) for row in connection.execute(query).mappings()]
+    return [
+        Mandate(
+            number=number,
+            account=account,
+            maximum=Money(currency=currency, amount=maximum),
+            until=until,
+            payee=None if payee == rules.ANY else payee,
+            instructing=None if instructing == rules.ANY else instructing,
+            given_at=given_at,
+        )
+        for number, account, currency, maximum, until, payee, instructing, given_at in _MANDATES.all(connection)
+    ]
 
 
 def plain(value: Any) -> Any:
@@ -164,15 +204,3 @@ def plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
     return value
-
-
-def _mandate(row: RowMapping) -> Mandate:
-    return Mandate(
-        number=row["number"],
-        account=row["account"],
-        maximum=Money(currency=row["currency"], amount=row["maximum"]),
-        until=row["until"],
-        payee=None if row["payee"] == rules.ANY else row["payee"],
-        instructing=None if row["instructing"] == rules.ANY else Bic(row["instructing"]),
-        given_at=row["given_at"],
-    )

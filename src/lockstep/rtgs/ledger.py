@@ -21,6 +21,7 @@ from lockstep.rtgs import bulk
 from lockstep.rtgs.bulk import AccountRow, Entry, Numbers
 from lockstep.rtgs.orders import Priority
 from lockstep.rtgs.parties import refusal
+from lockstep.rtgs.prepared import Prepared
 from lockstep.rtgs.tables import accounts
 
 
@@ -52,6 +53,17 @@ class Account:
         if priority is Priority.HIGH:
             return self.available - self.reserved_urgent
         return self.available - self.reserved_urgent - self.reserved_high
+
+
+_ACCOUNTS = Prepared(
+    select(
+        accounts.c.account,
+        accounts.c.owner,
+        accounts.c.currency,
+        accounts.c.technical,
+        *(accounts.c[name] for name in bulk.BALANCES),
+    ).order_by(accounts.c.account)
+)
 
 
 class _Working:
@@ -285,9 +297,7 @@ def entry(reference: str, debit: str, credit: str, amount: Money) -> Entry:
 
 def all_accounts(connection: Connection) -> list[Account]:
     """All accounts, by number. Outside of a step, or after a flush."""
-    numbers = connection.scalars(select(accounts.c.account).order_by(accounts.c.account)).all()
-    found = {row[0]: _shown(_Working(row)) for row in bulk.read_accounts(connection, numbers)}
-    return [found[number] for number in numbers]
+    return [_shown(_Working(row)) for row in _ACCOUNTS.all(connection)]
 
 
 def _shown(working: _Working) -> Account:

@@ -20,6 +20,7 @@ OPEN = (PaymentState.HELD, PaymentState.PENDING)
 _CHUNK = 500
 _CHANGING = ("state", "decided_at", "reason_code", "reason", "irrevocable_at", "booked_at")
 _ALL = select(payments).order_by(payments.c.number)
+_EVERY = Prepared(_ALL)
 _BY_UETR = Prepared(_ALL.where(payments.c.uetr == bindparam("of")))
 _LIVE = Prepared(
     _ALL.where(
@@ -140,7 +141,7 @@ class StoredOrder:
 
 def all_orders(connection: Connection) -> list[StoredOrder]:
     """All payments of every kind, in order of arrival."""
-    return where(connection)
+    return found_by(connection, _EVERY)
 
 
 def settlements(orders: Iterable[StoredOrder]) -> list[StoredPayment]:

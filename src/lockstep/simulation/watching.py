@@ -103,7 +103,17 @@ class Watcher:
     def _inputs(self, claims: Mapping[Key, TradeState], journal: Sequence[JournalRow], ended: bool) -> tuple[Any, ...]:
         last = (len(journal), journal[-1].hash) if journal else (0, "")
         votes, terms = tuple(self._votes()), tuple(self._terms())
-        return self._follower.version, last, ended, dict(claims), votes, terms, self._market, self._rtgs_facts()
+        return (
+            self._follower.version,
+            self._finality.fresh,
+            last,
+            ended,
+            dict(claims),
+            votes,
+            terms,
+            self._market,
+            self._rtgs_facts(),
+        )
 
     def _judge(
         self, claims: Mapping[Key, TradeState], journal: Sequence[JournalRow], *, ended: bool
@@ -121,7 +131,7 @@ class Watcher:
         return self._found
 
     def _compose(self, inputs: tuple[Any, ...]) -> Facts:
-        _, _, ended, claims, votes, terms, market, books = inputs
+        _, _, _, ended, claims, votes, terms, market, books = inputs
         found = self._follower.facts()
         facts = compose(
             found, market, books, votes, claims, self._journal.new, ended=ended, skew=self._skew, terms=terms
@@ -131,6 +141,7 @@ class Watcher:
             facts,
             members=dict(self._members),
             final_since=dict(self._finality.since),
+            fresh=self._finality.fresh,
             undone=self._finality.undone,
             journal_after=self._journal.after,
             alarms=frozenset(self._journal.alarms),

@@ -39,6 +39,15 @@ class Finality:
             for key in sorted(self._gone)
         }
 
+    @property
+    def fresh(self) -> frozenset[tuple[str, str]]:
+        """(settlement, what happened) that is on the chain and was final at no head that was seen."""
+        if self._seen is None:
+            return frozenset()
+        locked = {one.settlement for one in self._seen.locks} | {one.settlement for one in self._seen.cycles}
+        moved = {(one.settlement, one.name) for one in self._seen.moves} - self._moved
+        return frozenset({(key, "Locked") for key in locked - self.since.keys()} | moved)
+
     def see(self, found: ChainFacts) -> None:
         """Takes in the chain as it is now."""
         if found is self._seen:

@@ -356,6 +356,9 @@ class Facts:
     final_since: Mapping[str, datetime] = field(default_factory=dict)
     """By settlement since when its lock was final, where somebody watched: a reorganisation within the depth leaves the
     lock where it is and puts later blocks upon it, and what was booked in between was booked rightly."""
+    fresh: frozenset[tuple[str, str]] = frozenset()
+    """(settlement, what happened: Locked or a move's name) that is on the chain and was never final yet, where somebody
+    watched."""
     undone: Mapping[str, Undone] = field(default_factory=dict)
     """By settlement, where somebody watched."""
     skew: timedelta = timedelta()

@@ -296,8 +296,9 @@ def _payments_and_postings_agree(facts: Facts) -> Iterator[str]:
 def i6_claims_follow_the_ledgers(facts: Facts) -> Iterator[str]:
     """The service holds no truth of its own: what it shows follows from the two ledgers alone.
 
-    While work goes on it may show what was, never what is not yet; once all has ended, what is. What a reorganisation
-    beyond the depth took it may go on showing: it must not act on, and by the end people were told.
+    While work goes on it may show what was, never what is not yet, nor what is not yet final; once all has ended, what
+    is. What a reorganisation beyond the depth took it may go on showing: it must not act on, and by the end people were
+    told.
     """
     newest = {lock.trade: lock.settlement for lock in facts.locks}
     for key, claim in facts.claims.items():
@@ -329,8 +330,15 @@ _EARLIER: Mapping[str, frozenset[str]] = {
 
 
 def states_of(facts: Facts, settlement: str) -> frozenset[str]:
-    """What the two ledgers make of a settlement; where a state leaves no trace in them, each that may be."""
-    names = {move.name for move in facts.moves if move.settlement == settlement}
+    """What the two ledgers make of a settlement; where a state leaves no trace in them, each that may be.
+
+    Of the chain only what is final counts, as far as that is known.
+    """
+    names = {
+        move.name
+        for move in facts.moves
+        if move.settlement == settlement and (settlement, move.name) not in facts.fresh
+    }
     payments = {payment.state for payment in facts.payments if payment.settlement == settlement}
     if "Settled" in names:
         return frozenset({"SETTLED"})
@@ -338,7 +346,7 @@ def states_of(facts: Facts, settlement: str) -> frozenset[str]:
         return frozenset({"RELEASED"})
     if "PaidRecorded" in names or "BOOKED" in payments:
         return frozenset({"PAID"})
-    if not any(one.settlement == settlement for one in _all(facts)):
+    if (settlement, "Locked") in facts.fresh or not any(one.settlement == settlement for one in _all(facts)):
         return frozenset({"MATCHED", "CANCELLED"})
     if "HELD" in payments:
         return frozenset({"EARMARKED"})

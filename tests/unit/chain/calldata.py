@@ -12,15 +12,15 @@ __all__ = ["forwarder", "instead"]
 
 def instead(monkeypatch: pytest.MonkeyPatch, venue: ChainVenue, change: Callable[[bytes], bytes]) -> None:
     """From now on the node shows each transaction's calldata changed."""
-    eth: Any = venue.chain.node.web3.eth
-    honest = eth.get_transaction
+    node = venue.chain.node
+    honest = node.transaction
 
     def changed(transaction: Any) -> Any:
         content = dict(honest(transaction))
         content["input"] = HexBytes(change(bytes(content["input"])))
         return content
 
-    monkeypatch.setattr(eth, "get_transaction", changed)
+    monkeypatch.setattr(node, "transaction", changed)
 
 
 def forwarder(venue: ChainVenue) -> str:

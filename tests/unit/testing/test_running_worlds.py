@@ -95,6 +95,21 @@ def test_what_was_locked_and_settled_anew_is_whole_again() -> None:
     assert found(replace(OVER, undone=undone("LOCKED PAID SETTLED"))) == {}
 
 
+@pytest.mark.parametrize(
+    ("fresh", "claims"),
+    [
+        ((SETTLED, "Settled"), {"SETTLED": "PAID", "RELEASED": "RELEASED", "EARMARKED": "EARMARKED"}),
+        ((GIVEN_BACK, "GivenBack"), {"SETTLED": "SETTLED", "RELEASED": "LOCKED", "EARMARKED": "EARMARKED"}),
+        ((UNDER_WAY, "Locked"), {"SETTLED": "SETTLED", "RELEASED": "RELEASED", "EARMARKED": "MATCHED"}),
+    ],
+)
+def test_i6_what_is_not_final_is_not_shown(fresh: tuple[str, str], claims: dict[str, str]) -> None:
+    facts = replace(CLEAN, fresh=frozenset({fresh}))
+    assert found(facts).keys() == {"I6"}
+    shown = dict(zip((SETTLED, GIVEN_BACK, UNDER_WAY), claims.values(), strict=True))
+    assert found(replace(facts, claims=shown)) == {}
+
+
 # --- wallets that were recovered
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from attack_world import BOND, BUYER, SELLER, THIEF, Town
 
+from lockstep.app.auditing import compose
 from lockstep.app.officiating import Office
 from lockstep.app.rotating import (
     Rotations,
@@ -21,6 +22,7 @@ from lockstep.app.rotating import (
 )
 from lockstep.chain import refusal_classes as refusals
 from lockstep.chain.artifacts import event_topic
+from lockstep.chain.audit import collect
 from lockstep.chain.desk import Desk
 from lockstep.domain.errors import InvalidInput, Unavailable
 from lockstep.domain.order import AssetStatus, Rotation
@@ -28,6 +30,7 @@ from lockstep.domain.payment import PaymentState
 from lockstep.domain.trade import TradeState
 from lockstep.signing import Key
 from lockstep.testing.fakes import FakeTransactionLog, key
+from lockstep.testing.invariants import check
 
 GRACE, CHALLENGE, DELAY = timedelta(days=5), timedelta(days=2), timedelta(days=45)
 
@@ -494,6 +497,36 @@ def test_a_lost_wallet_is_recovered(city: City) -> None:
         ],
     )
     assert units.functions.balanceOf(new).call() == 100_000_000
+
+
+def test_units_for_a_wallet_lost_meanwhile_reach_its_heir(city: City) -> None:
+    """(I8) The oracle reads recoveries and successions off the chain, and would miss the units without them."""
+    registrar, confirmer = city.office("registrar"), city.office("registrar_confirmer")
+    buyer, heir = city.member(BUYER), key("the buyer's heir").address
+    for name in ("officer", "confirmer"):  # only a wallet that has something is recovered
+        city.office(name).forced_transfer(BOND, SELLER, BUYER, "1.00", confirm=name == "confirmer")
+    city.instruct()
+    city.put_out_the_agents()
+    city.tick_until(lambda: bool(city.book.trades()) and city.trade.state is TradeState.EARMARKED)
+    admission = (heir, buyer.lei.encode(), b"ZZ", 0, 2**40 - 1)
+    registrar.desk.act("ParticipantRegistry", registrar._registry(), "register", *admission)
+    registrar.succeed(BUYER, heir, confirm=False)
+    confirmer.succeed(BUYER, heir, confirm=True)
+    city.office("officer").recover(BOND, BUYER)
+    city.agents = city.agents_then
+    city.tick_until(lambda: city.trade.state is TradeState.SETTLED)
+    token = city.market.security(BOND).token
+    found = collect(city.chain.node, city.market.network, [one.token for one in city.market.securities.values()])
+    assert [(one.token, one.wallet) for one in found.recoveries] == [(token, buyer.wallet)]
+    assert [(one.wallet, one.successor) for one in found.successions] == [(buyer.wallet, heir)]
+    *_, last = found.transfers
+    assert (last.source, last.target) == (city.member(SELLER).wallet, heir)
+    assert city.violations(ended=True) == {}
+    blind = replace(found, recoveries=())
+    assert check(compose(blind, city.market, city.rtgs.facts(), [], {}, [], ended=True))["I8"] == [
+        f"transaction {last.transaction} settled, and {last.units} of token {token} did not go from "
+        f"{last.source} to {buyer.wallet}"
+    ]
 
 
 def test_the_same_act_twice_is_two_acts(city: City) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from eth_account.typed_transactions import TypedTransaction
+from eth_account.typed_transactions.typed_transaction import TypedTransaction
 from eth_utils.address import to_checksum_address
 from hexbytes import HexBytes
 
@@ -167,7 +167,7 @@ class Theatre(World):
                 side=side,
                 deliverer=parties[0],
                 receiver=parties[1],
-                isin=security.isin,  # type: ignore[arg-type]
+                isin=security.isin,
                 quantity=Quantity.parse(quantity),
                 quantity_type=security.quantity_type,
                 cash=Money(currency="EUR", amount=cents),

@@ -57,6 +57,7 @@ class Sender:
         if latest is not None and latest.status == "mined":
             return
         if latest is not None and latest.status == "signed":
+            self._send_again(before=latest.nonce)
             self._broadcast(latest.raw)
             return
         reverted = sum(1 for one in sent if one.status == "reverted")
@@ -123,14 +124,26 @@ class Sender:
     def _free_nonce(self) -> int:
         """The lowest nonce that neither the chain nor a stored, unmined transaction has.
 
-        Those unmined are sent again first: one that a node forgot would hold up all that follow.
+        Those unmined are sent again first.
         """
-        count = self._node.transaction_count(self._key.address)
-        pending = [one for one in self._log.unmined() if one.nonce >= count]
-        for one in pending:
-            self._node.broadcast(one.raw)
+        count, pending = self._send_again()
         taken = {one.nonce for one in pending}
         nonce = count
         while nonce in taken:
             nonce += 1
         return nonce
+
+    def _send_again(self, before: int | None = None) -> tuple[int, list[SentTransaction]]:
+        """How many of ours are in blocks, and those that are not, sent again: all, or those `before` a nonce.
+
+        One that the nodes forgot would hold up all that follow, and nobody else may ask for it any more: what it was
+        for may have come about by another's hand, or lapsed.
+        """
+        waiting = [one for one in self._log.unmined() if before is None or one.nonce < before]
+        if before is not None and not waiting:
+            return before, []
+        count = self._node.transaction_count(self._key.address)
+        waiting = [one for one in waiting if one.nonce >= count]
+        for one in waiting:
+            self._node.broadcast(one.raw)
+        return count, waiting

@@ -165,7 +165,7 @@ def run(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Run the settlement service until stopped."""
+    """Run the settlement service until stopped; stand by, and take over, where another works."""
     from lockstep.app.processes import open_book, run_service
 
     place = Home(home)

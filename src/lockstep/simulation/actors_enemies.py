@@ -45,7 +45,8 @@ def repeats_a_call(hands: Hands, rng: random.Random) -> str | None:
     if not known:
         return None
     one = rng.choice(known)
-    return f"repeats a call of {one.to[:8]}: {hands.send_data(sorted(hands.keys)[0], one.to, one.data, blindly=rng.random() < 0.2)}"
+    said = hands.send_data(sorted(hands.keys)[0], one.to, one.data, blindly=rng.random() < 0.2)
+    return f"repeats a call of {one.to[:8]}: {said}"
 
 
 def overtakes_what_waits(hands: Hands, rng: random.Random) -> str | None:

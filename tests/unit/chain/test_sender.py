@@ -269,3 +269,21 @@ def test_a_transaction_that_is_known_already_is_no_objection(
     monkeypatch.setattr(node, "broadcast", lambda raw: "Transaction already imported")
     lock(venue, one, order)
     assert [state for _, state in logged(venue)] == ["signed"]
+
+
+def test_what_nobody_asks_for_any_more_holds_nothing_up(venue: ChainVenue, node: Lossy) -> None:
+    """Two were forgotten by the nodes, and only the later is still wanted: the earlier goes out again before it.
+
+    Found by the simulated world: a front-runner had locked for the service, and a give-back waited for ever (I12).
+    """
+    one, before = sender(venue, node), count(venue)
+    unwanted, wanted = venue.order(), venue.order(nonce=1, quantity=1)
+    node.deaf = True
+    lock(venue, one, unwanted)
+    lock(venue, one, wanted)
+    node.deaf = False
+    assert count(venue) == before
+    lock(venue, one, wanted)
+    lock(venue, one, wanted)
+    assert status(venue, wanted) is AssetStatus.LOCKED
+    assert count(venue) == before + 2

@@ -59,7 +59,7 @@ class Desk:
         assert isinstance(lease, Lease)
         log = SqlTransactionLog(self.databases[-1], lease)
         node: Any = Watched(self.venue.chain.node, QUESTIONS, self._at)
-        return Sender(node, OPERATOR, Watched(log, ("transactions", "unmined", "put"), self._at), lambda _: None)  # type: ignore[arg-type]
+        return Sender(node, OPERATOR, Watched(log, ("transactions", "unmined", "put"), self._at), lambda _: None)
 
     def sleep(self, at: str, meanwhile: Callable[[], None]) -> None:
         self._sleep = at, meanwhile

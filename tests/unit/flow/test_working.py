@@ -83,7 +83,7 @@ class Shop(Bench):
 
         def engine(lease: Lease) -> Engine:
             book = PausingBook(SqlBook(database, lease=lease), at)
-            settler = replace(self.settler(), book=book, assets=assets, cash=cash, wallet=wallet)  # type: ignore[arg-type]
+            settler = replace(self.settler(), book=book, assets=assets, cash=cash, wallet=wallet)
             return Engine(settler=settler, mailbox=mailbox, salt_key=SALT_KEY)
 
         worker = Worker(leases=SqlLeases(database, self.clock), clock=self.clock, name=lambda: name, engine=engine)

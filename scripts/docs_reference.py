@@ -19,8 +19,8 @@ HEAD = """\
 The command is in `.venv/bin` after `make demo`. `--help` after any command says the same as this page.
 
 It exits with 0; with 1 and one line on standard error for a failure that has a name (see [errors](errors.md));
-with 1 also where `demo` or `simulate` finds a broken invariant, where `submit` had a file refused and where `verify-deployment` finds
-something that failed; with 2 for wrong arguments, where `verify-deployment` could compare nothing, and where
+with 1 also where `demo` or `simulate` finds a broken invariant, where `submit` had a file refused and where
+`verify-deployment` finds something that failed; with 2 for wrong arguments, where `verify-deployment` could compare nothing, and where
 `simulate` has no pyrevm to run on.
 """
 
@@ -30,7 +30,7 @@ TAIL = """\
 | command | object |
 |---|---|
 | `demo` | `{"trades": [row…], "files": [file…], "invariants": {"I1": true, …}, "violations": {…}, "seconds": n}` |
-| `simulate` | `{"seeds": n, "steps": n, "faults": {kind: n}, "ended": {state: n}, "violations": [{"seed", "violations"}…], "hashes": {seed: hash}}` |
+| `simulate` | `{"seeds": n, "steps": n, "faults": {kind: n}, "ended": {state: n}, "violations": [failed…], "hashes": {…}}` |
 | `up` | one object a line: `{"event", "detail"}` |
 | `submit` | `{"files": [file…]}` |
 | `run` | `{"states": {"SETTLED": n, …}}`, once it stops |
@@ -53,6 +53,8 @@ TAIL = """\
 | `rotation …` | a rotation |
 | `security …`, `forced-transfer …`, `recovery …` | what was done to what, `done` (false: proposed), `transaction` |
 | `key new` | `{"keystore", "address"}` |
+
+`hashes` has the journal hash of each seed; a *failed* seed is `{"seed", "violations": [text…]}`.
 
 A *row* has `id`, `state`, `reason` (null where there is none), `deliverer`, `receiver`, `reference` (the deliverer's),
 `isin`, `quantity`, `cash`, `currency`, `settlement_id`, `uetr`, `lock_tx`, `settle_tx` (what ended the lock: delivery

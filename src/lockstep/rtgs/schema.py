@@ -121,7 +121,7 @@ def found(engine: Engine, url: str, bic: Bic) -> Bic:
             )
         settings = metadata.tables["settings"]
         if present is not None:
-            return Bic(connection.scalar(select(settings.c.bic)))
+            return Bic(str(connection.scalar(select(settings.c.bic))))
         metadata.create_all(connection)
         row = {"one": 1, "version": VERSION, "bic": bic, "quorum": 3, "clock_offset": 0}
         connection.execute(settings.insert().values(row))

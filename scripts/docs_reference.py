@@ -20,8 +20,8 @@ The command is in `.venv/bin` after `make demo`. `--help` after any command says
 
 It exits with 0; with 1 and one line on standard error for a failure that has a name (see [errors](errors.md));
 with 1 also where `demo` or `simulate` finds a broken invariant, where `submit` had a file refused and where
-`verify-deployment` finds something that failed; with 2 for wrong arguments, where `verify-deployment` could compare nothing, and where
-`simulate` has no pyrevm to run on.
+`verify-deployment` finds something that failed; with 2 for wrong arguments, where `verify-deployment` could compare
+nothing, and where `simulate` has no pyrevm to run on.
 """
 
 TAIL = """\
@@ -30,7 +30,7 @@ TAIL = """\
 | command | object |
 |---|---|
 | `demo` | `{"trades": [row…], "files": [file…], "invariants": {"I1": true, …}, "violations": {…}, "seconds": n}` |
-| `simulate` | `{"seeds": n, "steps": n, "faults": {kind: n}, "ended": {state: n}, "violations": [failed…], "hashes": {…}}` |
+| `simulate` | `{"seeds": n, "steps": n, "faults": {…}, "ended": {state: n}, "violations": [failed…], "hashes": {…}}` |
 | `up` | one object a line: `{"event", "detail"}` |
 | `submit` | `{"files": [file…]}` |
 | `run` | `{"states": {"SETTLED": n, …}}`, once it stops |
@@ -54,7 +54,7 @@ TAIL = """\
 | `security …`, `forced-transfer …`, `recovery …` | what was done to what, `done` (false: proposed), `transaction` |
 | `key new` | `{"keystore", "address"}` |
 
-`hashes` has the journal hash of each seed; a *failed* seed is `{"seed", "violations": [text…]}`.
+`faults` counts by kind, `hashes` has the journal hash of each seed; a *failed* seed is `{"seed", "violations": [text…]}`.
 
 A *row* has `id`, `state`, `reason` (null where there is none), `deliverer`, `receiver`, `reference` (the deliverer's),
 `isin`, `quantity`, `cash`, `currency`, `settlement_id`, `uetr`, `lock_tx`, `settle_tx` (what ended the lock: delivery

@@ -200,7 +200,7 @@ class Database:
             self.close()
             raise Misconfigured(f"{self._engine.url.render_as_string()} belongs to the RTGS {stored}, not {bic}")
         with self.reading() as connection:
-            self.now_by(connection)
+            self._set_clock(connection)
 
     def now(self) -> datetime:
         """The business clock's instant, in UTC and whole seconds (rounded down), as it was last known to be set."""
@@ -208,9 +208,12 @@ class Database:
 
     def now_by(self, connection: Connection) -> datetime:
         """The same, as the clock is set now: another process may have set it."""
+        self._set_clock(connection)
+        return self.clock.now()
+
+    def _set_clock(self, connection: Connection) -> None:
         (found,) = _CLOCK.all(connection)
         self.clock.set(*found)
-        return self.clock.now()
 
     @contextmanager
     def step(self, name: str, now: datetime, sender: Bic | None = None, *, reads_once: bool = False) -> Iterator[Step]:

@@ -68,11 +68,10 @@ def day() -> Day:
 
     class Watched(world_module.World):
         def __init__(self, *args: Any, **kwargs: Any) -> None:
-            super().__init__(*args, **kwargs, randomness=Seeded())
+            super().__init__(*args, **kwargs, randomness=Seeded(), chain=SimulatedChain)
             worlds.append(self)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(world_module, "EmbeddedChain", SimulatedChain)
         patch.setattr("lockstep.app.demo.World", Watched)
         report = run_day(DAY)
     assert report.sound and len([row for row in report.rows if row.state == "SETTLED"]) == 15

@@ -61,6 +61,6 @@ class Judge:
         self._terms |= {one.trade_id: one.terms for one in trades}
 
     def _tell(self, found: Mapping[str, list[str]]) -> None:
-        for violations in found.values():
+        for invariant, violations in found.items():
             for one in violations:
-                self._world.problem(one)
+                self._world.problem(f"{invariant}: {one}")

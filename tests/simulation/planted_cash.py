@@ -1,0 +1,104 @@
+"""Bugs in the agents and in the RTGS."""
+
+import pytest
+
+from lockstep.agent import judging
+from lockstep.agent.register import Register
+from lockstep.agent.watching import Agent
+from lockstep.rtgs import core, payments, recalls
+from lockstep.rtgs.ledger import Books
+from simulation.planting import Planted, rewrite
+
+__all__ = ["PLANTED"]
+
+
+def _released_before_final(patch: pytest.MonkeyPatch) -> None:
+    rewrite(patch, judging._final_order, ("if not lock.final:", "if False:"))
+    rewrite(patch, Agent._release, (".final is not AssetStatus.LOCKED", ".head is not AssetStatus.LOCKED"))
+
+
+def _never_by_the_clock(patch: pytest.MonkeyPatch) -> None:
+    rewrite(
+        patch,
+        Agent._sign,
+        (
+            "    if result is None:\n",
+            "    late = view.payment is not None and self.clock.now() > view.payment.pay_by\n"
+            "    if result is None and late:\n"
+            "        result = OutcomeResult.NEVER\n"
+            "    if result is None:\n",
+        ),
+    )
+    rewrite(
+        patch,
+        Agent._attend,
+        ("if view.state is PaymentState.HELD:", "if view.state is PaymentState.HELD and self.clock.now() <= view.payment.pay_by:"),
+    )
+
+
+def _signs_both(patch: pytest.MonkeyPatch) -> None:
+    rewrite(patch, Agent._watch, ("if view.contradiction or (stored is None and", "if True or (stored is None and"))
+    rewrite(patch, judging._one_story, ("if contradiction is not None:", "if False:"))
+    rewrite(
+        patch,
+        Register._insert,
+        ("INSERT OR IGNORE", "INSERT OR REPLACE"),
+    )
+
+
+def _any_payment_will_do(patch: pytest.MonkeyPatch) -> None:
+    rewrite(patch, judging.judge_release, ("_same_terms(evidence, order, _payment(evidence))", "pass"))
+
+
+def _one_short(patch: pytest.MonkeyPatch) -> None:
+    rewrite(patch, payments.book_if_released, ("< step.once(quorum)", "< step.once(quorum) - 1"))
+
+
+def _a_second_late(patch: pytest.MonkeyPatch) -> None:
+    rewrite(
+        patch,
+        core.Rtgs._catch_up,
+        ("register.anything_late(connection, now)", "register.anything_late(connection, now - timedelta(seconds=1))"),
+        ("due_before=now)", "due_before=now - timedelta(seconds=1))"),
+    )
+    patch.setattr(core, "timedelta", __import__("datetime").timedelta, raising=False)
+
+
+def _no_tombstone(patch: pytest.MonkeyPatch) -> None:
+    rewrite(patch, recalls._bury, ("if settlement_id is not None:", "if False:"))
+
+
+def _ended_without_ending(patch: pytest.MonkeyPatch) -> None:
+    rewrite(patch, payments.never, ("if order.settlement_id:", "if False:"))
+
+
+def _money_kept(patch: pytest.MonkeyPatch) -> None:
+    rewrite(patch, payments.never, ("if stored.state is PaymentState.HELD:", "if stored.state is PaymentState.HELD and state is PaymentState.CANCELLED:"))
+
+
+def _rounds_up(patch: pytest.MonkeyPatch) -> None:
+    rewrite(
+        patch,
+        payments._entries,
+        ("order.debtor.number, order.creditor.number, order.amount)]", "order.debtor.number, order.creditor.number, replace(order.amount, amount=order.amount.amount + order.amount.amount % 2))]"),
+    )
+
+
+def _beyond_what_is_there(patch: pytest.MonkeyPatch) -> None:
+    rewrite(patch, payments._lacking, ("if step.books.room(account, _class(order)) < amount:", "if False:"))
+    rewrite(patch, Books._require, ("if amount > room:", "if False:"))
+
+
+PLANTED = (
+    Planted("release before finality", "agents release on a lock that is in a block, final or not", _released_before_final),
+    Planted("give back on a time-out", "agents sign NEVER once their clock is past `payBy` and nothing is told", _never_by_the_clock),
+    Planted("sign both outcomes", "an agent's register stores the second outcome over the first", _signs_both, "the agent, who stops where the mail tells two stories"),
+    Planted("any payment will do", "agents release without comparing the payment with the lock", _any_payment_will_do),
+    Planted("quorum one short", "the RTGS books on one release fewer than the quorum", _one_short),
+    Planted("off by one at payBy", "the RTGS books until one second after `payBy`", _a_second_late),
+    Planted("forget a tombstone", "a cancelled payment that never came is not barred", _no_tombstone),
+    Planted("end without an ending", "a payment that ends unbooked leaves no tombstone", _ended_without_ending),
+    Planted("keep the money", "what was set aside for a payment stays so when time ends it", _money_kept),
+    Planted("odd amounts", "the RTGS books odd amounts one minor unit higher", _rounds_up),
+    Planted("hold what is not there", "the RTGS sets aside money that an account does not have", _beyond_what_is_there),
+)

@@ -19,8 +19,9 @@ HEAD = """\
 The command is in `.venv/bin` after `make demo`. `--help` after any command says the same as this page.
 
 It exits with 0; with 1 and one line on standard error for a failure that has a name (see [errors](errors.md));
-with 1 also where `demo` finds a broken invariant, where `submit` had a file refused and where `verify-deployment` finds
-something that failed; with 2 for wrong arguments, and where `verify-deployment` could compare nothing.
+with 1 also where `demo` or `simulate` finds a broken invariant, where `submit` had a file refused and where `verify-deployment` finds
+something that failed; with 2 for wrong arguments, where `verify-deployment` could compare nothing, and where
+`simulate` has no pyrevm to run on.
 """
 
 TAIL = """\
@@ -29,6 +30,7 @@ TAIL = """\
 | command | object |
 |---|---|
 | `demo` | `{"trades": [row…], "files": [file…], "invariants": {"I1": true, …}, "violations": {…}, "seconds": n}` |
+| `simulate` | `{"seeds": n, "steps": n, "faults": {kind: n}, "ended": {state: n}, "violations": [{"seed", "violations"}…], "hashes": {seed: hash}}` |
 | `up` | one object a line: `{"event", "detail"}` |
 | `submit` | `{"files": [file…]}` |
 | `run` | `{"states": {"SETTLED": n, …}}`, once it stops |

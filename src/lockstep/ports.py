@@ -211,6 +211,9 @@ class TransactionLog(Protocol):
     def unmined(self) -> Sequence[SentTransaction]:
         """Those not yet known to be in a block, by nonce."""
 
+    def from_nonce(self, nonce: int) -> Sequence[SentTransaction]:
+        """Every try with this nonce or a higher one, whatever became of it, by nonce."""
+
     def put(self, transaction: SentTransaction) -> None:
         """Stores or replaces by hash, durably.
 

@@ -210,6 +210,9 @@ class Log:
     def transactions(self, key: str) -> list[SentTransaction]:
         return [one for one in self.kept if one.key == key]
 
+    def from_nonce(self, nonce: int) -> list[SentTransaction]:
+        return []
+
     def unmined(self) -> list[SentTransaction]:
         return []
 

@@ -104,8 +104,8 @@ class Node:
         return self._read("eth_getTransactionReceipt", (transaction,), lambda found: found and answers.receipt(found))
 
     def transaction(self, hash_: str) -> Mapping[str, Any]:
-        """A transaction that is in a block, or waits for one: `to`, `input`. Raises Unavailable for an unknown one."""
-        found = self._read("eth_getTransactionByHash", (hash_,), lambda answer: answer and answers.transaction(answer))
+        """A transaction in a block or in the pool: `to`, `input`. Raises Unavailable if the node does not know it."""
+        found = self._read("eth_getTransactionByHash", (hash_,), lambda given: given and answers.transaction(given))
         if found is None:
             raise Unavailable(f"the node does not know {hash_}")
         return found

@@ -57,6 +57,7 @@ class Sender:
         if latest is not None and latest.status == "mined":
             return
         if latest is not None and latest.status == "signed":
+            self._broadcast_before(latest)
             self._broadcast(latest.raw)
             return
         reverted = sum(1 for one in sent if one.status == "reverted")
@@ -70,6 +71,16 @@ class Sender:
         objection = self._node.broadcast(raw)
         if objection is not None and not any(phrase in objection.lower() for phrase in _HARMLESS):
             raise Refused("NodeObjects", {"sender": self._key.address, "objection": objection})
+
+    def _broadcast_before(self, transaction: SentTransaction) -> None:
+        """Sends again what goes first, in the order of nonces: nobody may want it any more, and yet without it nothing
+        that follows gets into a block. Nodes forget, and blocks with what was mined vanish.
+        """
+        count = self._node.transaction_count(self._key.address)
+        if count < transaction.nonce:
+            for one in self._log.from_nonce(count):
+                if one.nonce < transaction.nonce:
+                    self._node.broadcast(one.raw)
 
     def _observed(self, transaction: SentTransaction) -> SentTransaction:
         """The transaction as the chain has it now, stored where that changed."""

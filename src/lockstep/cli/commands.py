@@ -31,7 +31,6 @@ app.add_typer(roles.security_app, name="security")
 app.add_typer(roles.forced_transfer_app, name="forced-transfer")
 app.add_typer(roles.recovery_app, name="recovery")
 app.add_typer(roles.key_app, name="key")
-app.command()(simulate)
 
 
 @app.command()
@@ -303,3 +302,6 @@ def agent_reconcile(
         print_json(found)
     else:
         typer.echo("\n".join(f"{name.replace('_', ' ')}: {value}" for name, value in found.items()))
+
+
+app.command()(simulate)

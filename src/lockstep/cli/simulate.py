@@ -10,10 +10,12 @@ from lockstep.cli.options import JsonOption, print_json
 
 __all__ = ["simulate"]
 
+FROM = typer.Option("--from", min=0, help="The first of them.")
+
 
 def simulate(
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds to run.")] = 20,
-    first: Annotated[int, typer.Option("--from", min=0, help="The first of them.")] = 1,
+    first: Annotated[int, FROM] = 1,
     faults: Annotated[
         Path | None, typer.Option(help="A TOML file with rates of faults, or with the faults of one run.")
     ] = None,

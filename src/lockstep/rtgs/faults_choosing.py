@@ -4,15 +4,32 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from lockstep.domain.identifiers import Bic
 from lockstep.rtgs.database import Step
 from lockstep.rtgs.faults import Fault, Plan, Rule
 from lockstep.rtgs.faults_tables import fault_uses
+from lockstep.rtgs.prepared import Prepared
 
 _TYPE = re.compile(rb"<(?:[\w.-]+:)?MsgDefIdr>\s*([a-z]{4}\.\d{3})")
 _UETR = re.compile(rb">\s*([0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12})\s*<")
+_THIS = (
+    (fault_uses.c.plan == bindparam("of_plan"))
+    & (fault_uses.c.rule == bindparam("of_rule"))
+    & (fault_uses.c.party == bindparam("of_party"))
+)
+_USED = Prepared(select(fault_uses.c.seen, fault_uses.c.struck).where(_THIS))
+_USE_AGAIN = Prepared(fault_uses.update().where(_THIS).values(seen=bindparam("to"), struck=bindparam("hit")))
+_USE = Prepared(
+    fault_uses.insert().values(
+        plan=bindparam("of_plan"),
+        rule=bindparam("of_rule"),
+        party=bindparam("of_party"),
+        seen=bindparam("to"),
+        struck=bindparam("hit"),
+    )
+)
 _STATUS = re.compile(rb"<(?:[\w.-]+:)?TxSts>\s*([A-Z]{4})")
 
 
@@ -74,18 +91,13 @@ class InForce:
     def counted(self, step: Step, number: int, party: Bic, sequence: int | None = None) -> bool:
         """Whether a rule that fits strikes now; its counters go on."""
         rule = self.plan.rules[number]
-        key = (fault_uses.c.plan == self.number) & (fault_uses.c.rule == number) & (fault_uses.c.party == party)
-        row = step.connection.execute(select(fault_uses.c.seen, fault_uses.c.struck).where(key)).first()
-        seen, struck = (0, 0) if row is None else (row.seen, row.struck)
+        key = {"of_plan": self.number, "of_rule": number, "of_party": party}
+        seen, struck = _USED.first(step.connection, **key) or (0, 0)
         most = rule.calls if rule.kind is Fault.OUTAGE else rule.at_most
         strikes = (most is None or struck < most) and self.plan.strikes(
             number, party, seen + 1 if sequence is None else sequence
         )
-        values = {"seen": seen + 1, "struck": struck + strikes}
-        if row is None:
-            step.connection.execute(fault_uses.insert().values(plan=self.number, rule=number, party=party, **values))
-        else:
-            step.connection.execute(fault_uses.update().where(key).values(values))
+        (_USE_AGAIN if seen else _USE).run(step.connection, [{**key, "to": seen + 1, "hit": struck + strikes}])
         return strikes
 
 

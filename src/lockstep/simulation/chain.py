@@ -99,6 +99,12 @@ class SimulatedChain:
         """Blocks `first` through `last`."""
         return self._blocks[first : last + 1]
 
+    def pending(self) -> Block:
+        """The next block as it would begin, without transactions."""
+        parent, base_fee = self.head, next_base_fee(self.head)
+        number, time = parent.number + 1, self._next_time()
+        return Block(number, ZERO_HASH, parent.hash, time, base_fee, 0, self._forks, (), {})
+
     def number_of(self, hash_: str) -> int | None:
         """A block's number by its hash; None for one that is not on the chain now."""
         return self._numbers.get(hash_)
@@ -162,8 +168,8 @@ class SimulatedChain:
         """The last `depth` blocks vanish; `blocks` new ones follow, of the vanished ones' times, by default one more.
 
         The vanished transactions that `keep` lets through are in the pool again. `order` spreads what waits over the
-        new blocks and mixes senders; without it the first new block takes all it can. Raises InvalidInput unless
-        0 < depth < the number of blocks.
+        new blocks, none before its time, and mixes senders; without it the first new block takes all it can. Raises
+        InvalidInput unless 0 < depth < the number of blocks.
         """
         if not 0 < depth < len(self._blocks):
             raise InvalidInput("depth", depth, f"1 to {len(self._blocks) - 1}, as the genesis block stays")
@@ -178,7 +184,11 @@ class SimulatedChain:
                 self._pool.put(tx)
         times = [block.timestamp for block in gone]
         count = depth + 1 if blocks is None else blocks
-        waits = {tx.hash: order.randrange(count) for tx in self._pool} if order and count else {}
+        waits: dict[str, int] = {}
+        if order is not None and count:
+            # Who spreads them keeps to time: what vanished comes no earlier again, what waited comes in a new block.
+            first = {one.tx.hash: place for place, block in enumerate(gone) for one in block.mined}
+            waits = {tx.hash: max(first.get(tx.hash, depth), order.randrange(count)) for tx in self._pool}
         for index in range(count):
             time = max(times[index], self.time + 1) if index < len(times) else self._next_time()
             held = {hash_ for hash_, first in waits.items() if first > index}
@@ -287,8 +297,7 @@ class SimulatedChain:
     ) -> Execution:
         """A call on the state at the end of block `number`, in that block's time; number + 1 is the pending one."""
         if number > self.head.number:
-            instant = Instant(number, self._next_time(), next_base_fee(self.head), GAS_LIMIT, COINBASE)
-            return self._machine.call(instant, sender, to, data, value=value, gas=gas)
+            return self._machine.call(self.pending().instant(), sender, to, data, value=value, gas=gas)
         earlier: dict[Key, Value] = {}
         for block in reversed(self._blocks[number + 1 :]):
             earlier.update((key, before) for key, (before, _) in block.changes.items())

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import rlp
 from eth_hash.auto import keccak
 
 from lockstep.simulation.chain_machine import Changes, Instant, Log
@@ -63,10 +62,10 @@ def next_base_fee(parent: Block) -> int:
 def block_hash(
     number: int, parent: str, timestamp: int, base_fee: int, gas_used: int, fork: int, mined: tuple[Mined, ...]
 ) -> str:
-    """Of all that a header fixes here. Unlike Ethereum's it covers no state root: there is no trie.
+    """Of all that a header fixes here, but not as Ethereum hashes it: there is no trie, and so no root of one.
 
     `fork` counts the chain's reorganisations, so that a block mined again is another block.
     """
-    receipts = [[bytes.fromhex(one.tx.hash[2:]), int(one.done), one.gas] for one in mined]
-    header = [number, bytes.fromhex(parent[2:]), timestamp, base_fee, gas_used, fork, receipts]
-    return "0x" + keccak(rlp.encode(header)).hex()
+    parts = [str(one) for one in (number, parent, timestamp, base_fee, gas_used, fork)]
+    parts += [f"{one.tx.hash} {one.done:d} {one.gas}" for one in mined]
+    return "0x" + keccak("\n".join(parts).encode()).hex()

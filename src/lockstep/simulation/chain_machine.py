@@ -1,11 +1,11 @@
 """State and execution: what accounts and storage hold, and what one transaction or call does to them, on pyrevm.
 
-pyrevm keeps one journal, takes storage only into it and shows what a call wrote only in its debug text. So the state
-is kept here, as Python values; the EVM mirrors it. Each execution runs inside a checkpoint that is taken back at once;
-what it changed is read off the journal before and applied as a change of its own, which can be undone.
+pyrevm keeps one journal for all its calls and shows what a call wrote only in its debug text. So the state is kept
+here, as Python values, and the EVM mirrors it. Each execution runs inside a checkpoint that is taken back at once; what
+it changed is read off the journal before, and applied as a change of its own, which can be undone.
 
-Storage that is not zero stands in the journal's first level, so pyrevm holds it for warm and for written by the same
-transaction: `chain_gas` says what that does to gas, and makes it good.
+The journal is empty between executions, so that each finds all cold and unwritten, as a transaction does: a slot that
+is inserted while its account is not in the journal goes into the database below, where the checkpoint does not reach.
 """
 
 import re
@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, cast
 from eth_hash.auto import keccak
 from pyrevm import EVM, AccountInfo, BlockEnv, CfgEnv, Env
 
-from lockstep.simulation.chain_transactions import create_address
+from lockstep.simulation.chain_transactions import NodeError, create_address
 
 __all__ = ["EMPTY", "Account", "Changes", "Execution", "Instant", "Key", "Log", "Machine"]
 
@@ -26,8 +26,6 @@ _OUTPUT = re.compile(r"output: 0x([0-9a-f]*)")
 _RESULT = re.compile(r"(Revert|Halt) \{")
 _BLANK = AccountInfo()
 _PADDING = 33
-_REBUILD_AFTER = 2_000
-"""So many writes into the journal's first level; pyrevm never forgets one, and prints all of them."""
 
 
 class Account(NamedTuple):
@@ -75,10 +73,9 @@ class Machine:
     """The state at the head of a chain, and an EVM over it."""
 
     def __init__(self, chain_id: int) -> None:
-        self._chain_id = chain_id
         self._values: dict[Key, Value] = {}
         self._infos: dict[bytes, AccountInfo] = {}
-        self._evm = self._rebuilt()
+        self._evm = EVM(env=Env(cfg=CfgEnv(chain_id=chain_id)), gas_limit=2**64 - 1, spec_id="CANCUN")
 
     def account(self, address: str) -> Account:
         return cast(Account, self._values.get(address, EMPTY))
@@ -92,13 +89,11 @@ class Machine:
     def put(self, values: Iterable[tuple[Key, Value]]) -> None:
         """Changes the state, without a trace of what it was."""
         for key, value in values:
-            if value:
+            if value not in (0, EMPTY):
                 self._values[key] = value
             else:
                 self._values.pop(key, None)
             self._mirror(key, value)
-        if self._written > _REBUILD_AFTER:
-            self._evm = self._rebuilt()
 
     def call(
         self,
@@ -111,38 +106,39 @@ class Machine:
         gas: int = GAS_AT_MOST,
         earlier: Mapping[Key, Value] | None = None,
     ) -> Execution:
-        """A call that leaves nothing behind, on the state with `earlier` laid over it. `to` None creates."""
-        evm, accounts = self._evm, []
+        """A call that leaves nothing behind, on the state with `earlier` laid over it. `to` None creates.
+
+        Raises NodeError for a contract that calls itself: revm takes no caller that has code, so it has none meanwhile.
+        """
+        laid = dict(earlier or {})
+        caller = cast(Account, laid.get(sender, self.account(sender)))
+        if caller.code:
+            if sender == to:
+                raise NodeError(-32000, f"a call of the contract {sender} to itself is not supported")
+            laid[sender] = caller._replace(code=b"")
         self._enter(instant)
-        mark = evm.snapshot()
+        for key, was in laid.items():
+            self._mirror(key, was)
+        mark = self._evm.snapshot()
         try:
-            for key, was in (earlier or {}).items():
-                if isinstance(key, str):
-                    evm.insert_account_info(key, self._info(cast(Account, was)))
-                    accounts.append(key)
-                else:
-                    evm.insert_account_storage(key[0], key[1], cast(int, was))
             return self._run(sender, to, data, value, gas)
         finally:
-            evm.revert(mark)
-            for address in accounts:
-                evm.insert_account_info(address, self._info(self.account(address)))
+            self._evm.revert(mark)
+            for key in laid:
+                self._mirror(key, self.value(key))
 
     def execute(self, instant: Instant, sender: str, to: str | None, data: bytes, *, value: int, gas: int) -> Execution:
         """What a transaction does, fees and the sender's nonce apart. Changes nothing yet: see `put`."""
         evm = self._evm
         self._enter(instant)
         mark = evm.snapshot()
-        blanked: list[str] = []
         try:
             execution = self._run(sender, to, data, value, gas)
             if execution.done:
-                self._read_changes(execution.changes, blanked)
+                self._read_changes(execution.changes)
             return execution
         finally:
             evm.revert(mark)
-            for address in blanked:
-                evm.insert_account_info(address, self._info(self.account(address)))
 
     def _run(self, sender: str, to: str | None, data: bytes, value: int, gas: int) -> Execution:
         evm, created = self._evm, to is None
@@ -156,8 +152,8 @@ class Machine:
             text = str(error)
             kind = _RESULT.match(text)
             result = evm.result
-            if kind is None or result is None:
-                raise
+            if kind is None or result is None:  # refused before its first instruction
+                raise NodeError(-32000, text) from error
             found = _OUTPUT.search(text)
             output = bytes.fromhex(found[1]) if found else b""
             return Execution(False, output, result.gas_used, (), {}, None if kind[1] == "Revert" else result.reason)
@@ -168,16 +164,17 @@ class Machine:
             output = bytes.fromhex(create_address(sender, self.account(sender).nonce)[2:])
         return Execution(True, output, result.gas_used, tuple(_log(log) for log in result.logs), {})
 
-    def _read_changes(self, changes: Changes, blanked: list[str]) -> None:
+    def _read_changes(self, changes: Changes) -> None:
         """Accounts by what the journal holds of them; storage by the journal's own list of writes."""
         evm = self._evm
         for address, info in evm.journal_state.items():
             key, code = address.lower(), info.code
             before = self.account(key)
             if code is not None and len(code) > 1:
-                evm.insert_account_info(address, _BLANK)  # or its code is printed below
-                blanked.append(key)
-                after = Account(info.balance, info.nonce, before.code or _original(bytes(code), info.code_hash))
+                evm.insert_account_info(address, _BLANK)  # in the journal only, or its code is printed below
+                after = Account(
+                    info.balance, info.nonce, before.code or _original(bytes(code), bytes(info.code_hash or b""))
+                )
             else:
                 after = Account(info.balance, info.nonce)
             if after != before:
@@ -195,14 +192,15 @@ class Machine:
         if isinstance(key, str):
             self._evm.insert_account_info(key, self._info(cast(Account, value)))
         else:
+            mark = self._evm.snapshot()
             self._evm.insert_account_storage(key[0], key[1], cast(int, value))
-            self._written += 1
+            self._evm.revert(mark)
 
     def _info(self, account: Account) -> AccountInfo:
         if not account.code:
-            return AccountInfo(balance=account.balance, nonce=account.nonce)
+            return AccountInfo(balance=account.balance, nonce=account.nonce)  # type: ignore[call-arg]
         if account.balance or account.nonce != 1:
-            return AccountInfo(balance=account.balance, nonce=account.nonce, code=account.code)
+            return AccountInfo(balance=account.balance, nonce=account.nonce, code=account.code)  # type: ignore[call-arg]
         if account.code not in self._infos:  # hashing 24 kB takes longer than a call
             self._infos[account.code] = AccountInfo(nonce=1, code=account.code)
         return self._infos[account.code]
@@ -217,18 +215,6 @@ class Machine:
                 coinbase=instant.coinbase,
             )
         )
-
-    def _rebuilt(self) -> Any:
-        evm = EVM(env=Env(cfg=CfgEnv(chain_id=self._chain_id)), gas_limit=2**64 - 1, spec_id="CANCUN")
-        self._evm, self._written = evm, 0
-        for key, value in self._values.items():
-            if isinstance(key, str):
-                self._mirror(key, value)
-        for key, value in self._values.items():
-            if not isinstance(key, str):
-                self._mirror(key, value)
-        self._written = 0
-        return evm
 
 
 def _log(log: Any) -> Log:

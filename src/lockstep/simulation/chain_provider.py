@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 from web3.providers.base import JSONBaseProvider
 
-from lockstep.simulation.chain_blocks import COINBASE, GAS_LIMIT, Block, Mined
-from lockstep.simulation.chain_transactions import NodeError, PoolTx
+from lockstep.simulation.chain_blocks import GAS_LIMIT
+from lockstep.simulation.chain_shapes import block_shown, log_shown, receipt_shown, transaction_shown
+from lockstep.simulation.chain_transactions import NodeError
 
 if TYPE_CHECKING:
     from lockstep.simulation.chain import SimulatedChain
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
 __all__ = ["SimulatedProvider"]
 
 NOBODY = "0x" + "0" * 40
-NO_BLOOM = "0x" + "0" * 512
-ZERO_HASH = "0x" + "0" * 64
 
 
 class SimulatedProvider(JSONBaseProvider):
@@ -96,8 +95,10 @@ class SimulatedProvider(JSONBaseProvider):
             number = self._number(which)
         except NodeError:
             return None
-        block = self._chain.block(min(number, self._chain.head.number))
-        return None if block is None else _block(block, full)
+        block = self._chain.block(number)
+        if block is None:  # the pending one has neither hash nor nonce yet
+            return {**block_shown(self._chain.pending(), full), "hash": None, "nonce": None}
+        return block_shown(block, full)
 
     def _block_by_hash(self, hash_: str, full: bool = False) -> Any:
         number = self._chain.number_of(hash_.lower())
@@ -127,32 +128,36 @@ class SimulatedProvider(JSONBaseProvider):
         told = f": custom error 0x{execution.output[:4].hex()}" if execution.output else ""
         raise NodeError(3, f"execution reverted{told}", "0x" + execution.output.hex())
 
+    def _from(self, which: Any) -> int:
+        """As `_number`, but a number may be past the head: there are no logs there yet."""
+        named = isinstance(which, str) and not (which.startswith("0x") and len(which) < 66)
+        return self._number(which) if named else _quantity(which)
+
     def _logs(self, query: Mapping[str, Any]) -> list[dict[str, Any]]:
         head = self._chain.head.number
         if "blockHash" in query:
             first = last = self._number(query["blockHash"])
         else:
-            first = self._number(query.get("fromBlock", "latest"))
-            to = query.get("toBlock", "latest")
-            last = head if to in ("latest", "pending") else min(self._number(to), head)
+            first = self._from(query.get("fromBlock", "latest"))
+            last = min(self._from(query.get("toBlock", "latest")), head)
         return [
-            _log(block, one, index)
+            log_shown(block, place, index)
             for block in self._chain.between(first, last)
-            for one in block.mined
+            for place, one in enumerate(block.mined)
             for index, log in enumerate(one.logs)
             if _matches(log[0], query.get("address")) and _topics_match(log[1], query.get("topics") or ())
         ]
 
     def _receipt(self, hash_: str) -> dict[str, Any] | None:
         place = self._chain.mined(hash_.lower())
-        return None if place is None else _receipt(*place)
+        return None if place is None else receipt_shown(*place)
 
     def _transaction(self, hash_: str) -> dict[str, Any] | None:
         place = self._chain.mined(hash_.lower())
         if place is not None:
-            return _transaction(place[0].mined[place[1]].tx, place[0], place[1])
+            return transaction_shown(place[0].mined[place[1]].tx, place[0], place[1])
         waiting = self._chain.waiting(hash_.lower())
-        return None if waiting is None else _transaction(waiting, None, None)
+        return None if waiting is None else transaction_shown(waiting, None, None)
 
     def _send(self, request: Mapping[str, Any]) -> str:
         fields: dict[str, Any] = {"from": request.get("from", "")}
@@ -219,85 +224,3 @@ def _topics_match(topics: Sequence[bytes], wanted: Sequence[Any]) -> bool:
 
 def _hex(value: Any) -> str:
     return "0x" + value.hex() if isinstance(value, bytes) else str(value).lower()
-
-
-def _log(block: Block, one: Mined, index: int) -> dict[str, Any]:
-    address, topics, data = one.logs[index]
-    return {
-        "address": address,
-        "topics": ["0x" + topic.hex() for topic in topics],
-        "data": "0x" + data.hex(),
-        "blockNumber": hex(block.number),
-        "blockHash": block.hash,
-        "transactionHash": one.tx.hash,
-        "transactionIndex": hex(block.mined.index(one)),
-        "logIndex": hex(one.first_log + index),
-        "removed": False,
-    }
-
-
-def _receipt(block: Block, place: int) -> dict[str, Any]:
-    one = block.mined[place]
-    return {
-        "transactionHash": one.tx.hash,
-        "transactionIndex": hex(place),
-        "blockHash": block.hash,
-        "blockNumber": hex(block.number),
-        "from": one.tx.sender,
-        "to": one.tx.to,
-        "cumulativeGasUsed": hex(one.cumulative),
-        "gasUsed": hex(one.gas),
-        "effectiveGasPrice": hex(one.price),
-        "contractAddress": one.created,
-        "logs": [_log(block, one, index) for index in range(len(one.logs))],
-        "logsBloom": NO_BLOOM,
-        "type": hex(one.tx.type),
-        "status": hex(int(one.done)),
-    }
-
-
-def _transaction(tx: PoolTx, block: Block | None, place: int | None) -> dict[str, Any]:
-    shown: dict[str, Any] = {
-        "hash": tx.hash,
-        "type": hex(tx.type),
-        "from": tx.sender,
-        "to": tx.to,
-        "nonce": hex(tx.nonce),
-        "value": hex(tx.value),
-        "input": "0x" + tx.data.hex(),
-        "gas": hex(tx.gas),
-        "gasPrice": hex(tx.fee_cap if block is None else tx.price(block.base_fee)),
-        "v": hex(tx.v),
-        "r": hex(tx.r),
-        "s": hex(tx.s),
-        "blockHash": None if block is None else block.hash,
-        "blockNumber": None if block is None else hex(block.number),
-        "transactionIndex": None if place is None else hex(place),
-    }
-    if tx.chain_id is not None:
-        shown["chainId"] = hex(tx.chain_id)
-    if tx.type == 2:
-        shown |= {"maxFeePerGas": hex(tx.fee_cap), "maxPriorityFeePerGas": hex(tx.tip_cap), "accessList": []}
-    return shown
-
-
-def _block(block: Block, full: bool) -> dict[str, Any]:
-    return {
-        "number": hex(block.number),
-        "hash": block.hash,
-        "parentHash": block.parent,
-        "timestamp": hex(block.timestamp),
-        "baseFeePerGas": hex(block.base_fee),
-        "gasUsed": hex(block.gas_used),
-        "gasLimit": hex(GAS_LIMIT),
-        "miner": COINBASE,
-        "difficulty": "0x0",
-        "extraData": "0x",
-        "logsBloom": NO_BLOOM,
-        "nonce": "0x0000000000000000",
-        "mixHash": ZERO_HASH,
-        "transactions": [
-            _transaction(one.tx, block, place) if full else one.tx.hash for place, one in enumerate(block.mined)
-        ],
-        "uncles": [],
-    }

@@ -26,7 +26,7 @@ class Judge:
             terms=self._terms.values,
             follower=world.ground.follower.fork(),
         )
-        world.before_reorganising = self._watcher.look
+        world.miner.before_reorganising = self._watcher.look
         world.learnt = self._watcher.learn
 
     def look(self) -> None:
@@ -38,8 +38,9 @@ class Judge:
         """When all has come to rest, with nothing going wrong any more."""
         self._read()
         self._tell(self._watcher.finish(self._claims, self._journal))
+        undone = self._watcher.facts(self._claims, self._journal, ended=True).undone
         for one in self._world.trades():
-            told = self._world.residual and one.reason is not None and one.reason.code == "BREAK"
+            told = one.settlement_id in undone and one.reason is not None and one.reason.code == "BREAK"
             if not one.state.is_end and not told:
                 self._world.problem(f"trade {one.trade_id[:12]} has not ended: {one.state.value}, {one.reason}")
 

@@ -4,7 +4,7 @@ Small, so that parties run out of units and of cash, and the same few holdings a
 Nothing is real: see examples/first-day/market.toml for the codes.
 """
 
-from datetime import date, datetime, time, timedelta
+from datetime import date, time, timedelta
 
 from lockstep.app.market_file import Holding, Mandate, MarketFile, Member, NewSecurity
 from lockstep.domain.identifiers import Bic, Isin, Lei
@@ -93,7 +93,3 @@ def _market() -> MarketFile:
 
 
 MARKET = _market()
-
-
-def opening() -> datetime:
-    return MARKET.opening

@@ -4,7 +4,7 @@ import random
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from lockstep.app.founding import AGENTS, agent_bic
 from lockstep.app.intake import submit_file
@@ -23,9 +23,10 @@ from lockstep.simulation.actors_hands import stranger
 from lockstep.simulation.cast import AgentProcess, Door, LockFile, Process, RtgsProcess, Worker
 from lockstep.simulation.clock import PartyClock
 from lockstep.simulation.faults import FaultPlan, Injector
-from lockstep.simulation.ground import DEPTH, WORKERS, Ground
+from lockstep.simulation.ground import WORKERS, Ground
 from lockstep.simulation.lines import node_faults, rules_of
 from lockstep.simulation.market import BUSINESS_DAY, MARKET, TIMETABLE
+from lockstep.simulation.mining import Miner
 from lockstep.simulation.points import Crashed, Points
 from lockstep.simulation.stage import WorldStage
 from lockstep.simulation.stores import BROKEN, Boundary, image, put_back
@@ -56,14 +57,10 @@ class World:
         self.timeline = Timeline(self.clock.now)
         self.problems: list[str] = []
         """What no process may ever do, as dying of an error that nobody planned."""
-        self.residual = False
-        """Whether the chain broke its finality: then people decide, and the service only has to say so."""
         self.votes: list[Attestation] = []
         """Every outcome signature that an agent made, restored registers or not."""
         self._points = Points(self.faults, self._meanwhile)
         self._stack: list[str] = []
-        self.before_reorganising: Callable[[], None] = lambda: None
-        """Called before blocks vanish: what they held must have been seen."""
         self._dirty, self._anew = True, False
         self._images: list[tuple[bytes, int]] = []
         self._register_images: dict[int, bytes] = {}
@@ -73,7 +70,7 @@ class World:
         rng = self.streams.stream("world")
         self.steps = rng.randint(80, 240)
         self.clock.move_to(MARKET.opening + timedelta(seconds=rng.randrange(LATEST_START)))
-        self._keep_time()
+        self.miner = Miner(self.chain, self.clock, self.faults, self.timeline)
         self.chain.automine = False
         self._people(rng)
         self._books = Rtgs(f"sqlite:///{ground.root / 'rtgs.db'}", self.clock, bic=MARKET.rtgs)
@@ -215,34 +212,7 @@ class World:
 
     def mine(self) -> None:
         """A block, or another end of the chain."""
-        how = self.faults.strikes("deep-reorg")
-        if how is not None:
-            self.residual = True
-            self._reorganise(how, how.randint(DEPTH + 1, DEPTH + 6))
-            return
-        how = self.faults.strikes("reorg")
-        if how is not None:
-            self._reorganise(how, how.randint(1, DEPTH))
-            return
-        how = self.faults.strikes("rpc-forgotten") if self.chain.pool else None
-        if how is not None:
-            gone = how.choice(self.chain.pool)
-            self.chain.forget(gone.hash)
-            self.timeline.tell("chain", f"its nodes forget transaction {gone.hash[:12]}")
-        self.chain.mine()
-        self._keep_time()
-
-    def _reorganise(self, how: random.Random, depth: int) -> None:
-        """Other blocks in the place of the last ones; some of their transactions may wait, some are forgotten."""
-        self.before_reorganising()
-        kept = how.choice((1.0, 0.7, 0.0))
-        self.chain.reorganise(depth, keep=lambda _: how.random() < kept, order=how)
-        self._keep_time()
-        self.timeline.tell("chain", f"its last {depth} blocks are others now, {kept:.0%} of what was in them waits")
-
-    def _keep_time(self) -> None:
-        """Blocks are never of the future."""
-        self.clock.move_to(datetime.fromtimestamp(self.chain.time, UTC))
+        self.miner.mine()
 
     def hand_in(self) -> bool:
         """The next message that a participant has for the service."""
@@ -357,7 +327,7 @@ class World:
         return list(self.book().trades())
 
     def is_over(self) -> bool:
-        """Whether every trade has ended as the service has it, every payment in the RTGS, and nobody has more to say."""
+        """Whether every trade and every payment in the RTGS has ended, and nobody has more to say."""
         pending = (PaymentState.HELD, PaymentState.PENDING)
         return (
             not self.posts

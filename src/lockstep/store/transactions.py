@@ -27,6 +27,11 @@ class SqlTransactionLog:
         with self._engine.begin() as connection:
             return [_value(row) for row in connection.execute(query)]
 
+    def from_nonce(self, nonce: int) -> Sequence[SentTransaction]:
+        query = select(table).where(table.c.nonce >= nonce).order_by(table.c.nonce, table.c.number)
+        with self._engine.begin() as connection:
+            return [_value(row) for row in connection.execute(query)]
+
     def put(self, transaction: SentTransaction) -> None:
         values = {name: getattr(transaction, name) for name in ("key", "nonce", "raw", "status", "block", "gas")}
         with self._engine.begin() as connection:

@@ -132,6 +132,19 @@ def test_what_was_forgotten_goes_first(venue: ChainVenue, node: Lossy) -> None:
     assert node.heard[0] == node.heard[1] != node.heard[2]
 
 
+def test_what_nobody_wants_any_more_is_sent_again_for_what_follows_it(venue: ChainVenue, node: Lossy) -> None:
+    """The first transaction is forgotten after the second was sent, and its purpose is served by somebody else."""
+    one, order, later = sender(venue, node), venue.order(), venue.order(nonce=1)
+    node.deaf = True
+    lock(venue, one, order)
+    lock(venue, one, later)
+    node.deaf = False
+    before = count(venue)
+    lock(venue, one, later)
+    assert count(venue) == before + 2
+    assert status(venue, later) is AssetStatus.LOCKED
+
+
 def test_the_nonce_is_taken(venue: ChainVenue, node: Lossy) -> None:
     """Another transaction of the same key came before: ours is given up, and written anew."""
     one, order, before = sender(venue, node), venue.order(), count(venue)

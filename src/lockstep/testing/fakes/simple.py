@@ -161,6 +161,9 @@ class FakeTransactionLog:
     def unmined(self) -> Sequence[SentTransaction]:
         return sorted((one for one in self.stored.values() if one.status == "signed"), key=lambda one: one.nonce)
 
+    def from_nonce(self, nonce: int) -> Sequence[SentTransaction]:
+        return sorted((one for one in self.stored.values() if one.nonce >= nonce), key=lambda one: one.nonce)
+
     def put(self, transaction: SentTransaction) -> None:
         self.stored[transaction.hash] = transaction
 

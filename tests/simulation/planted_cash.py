@@ -5,6 +5,7 @@ import pytest
 from lockstep.agent import judging
 from lockstep.agent.register import Register
 from lockstep.agent.watching import Agent
+from lockstep.chain.ledger import EvmAssetLedger
 from lockstep.rtgs import core, payments, recalls
 from lockstep.rtgs.ledger import Books
 from simulation.planting import Planted, rewrite
@@ -15,6 +16,11 @@ __all__ = ["PLANTED"]
 def _released_before_final(patch: pytest.MonkeyPatch) -> None:
     rewrite(patch, judging._final_order, ("if not lock.final:", "if False:"))
     rewrite(patch, Agent._release, (".final is not AssetStatus.LOCKED", ".head is not AssetStatus.LOCKED"))
+    rewrite(
+        patch,
+        EvmAssetLedger.view,
+        ("at_final = self._status(settlement_id, order.movement, final.number)", "at_final = at_head"),
+    )
 
 
 def _never_by_the_clock(patch: pytest.MonkeyPatch) -> None:
@@ -80,7 +86,7 @@ def _rounds_up(patch: pytest.MonkeyPatch) -> None:
     rewrite(
         patch,
         payments._entries,
-        ("order.debtor.number, order.creditor.number, order.amount)]", "order.debtor.number, order.creditor.number, replace(order.amount, amount=order.amount.amount + order.amount.amount % 2))]"),
+        ("order.debtor.number, order.creditor.number, order.amount)]", "order.debtor.number, order.creditor.number, type(order.amount)(currency=order.amount.currency, amount=order.amount.amount + order.amount.amount % 2))]"),
     )
 
 
@@ -90,7 +96,7 @@ def _beyond_what_is_there(patch: pytest.MonkeyPatch) -> None:
 
 
 PLANTED = (
-    Planted("release before finality", "agents release on a lock that is in a block, final or not", _released_before_final),
+    Planted("release before finality", "agents release on a lock that is in a block, final or not", _released_before_final, "the service, which asks for the payment of a final lock only"),
     Planted("give back on a time-out", "agents sign NEVER once their clock is past `payBy` and nothing is told", _never_by_the_clock),
     Planted("sign both outcomes", "an agent's register stores the second outcome over the first", _signs_both, "the agent, who stops where the mail tells two stories"),
     Planted("any payment will do", "agents release without comparing the payment with the lock", _any_payment_will_do),

@@ -3,7 +3,6 @@
 import pytest
 
 from lockstep.agent import judging
-from lockstep.agent.watching import Agent
 from lockstep.chain.events import EventReader
 from lockstep.chain.sender import Sender
 from lockstep.flow import asking, matching, mirroring, ordering, settling
@@ -58,7 +57,7 @@ def _cent_more(patch: pytest.MonkeyPatch) -> None:
     rewrite(
         patch,
         ordering.payment_for,
-        ("amount=terms.cash,", "amount=type(terms.cash)(terms.cash.currency, terms.cash.amount + 1),"),
+        ("amount=terms.cash,", "amount=type(terms.cash)(currency=terms.cash.currency, amount=terms.cash.amount + 1),"),
     )
     _terms_unread(patch)
 

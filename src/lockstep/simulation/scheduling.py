@@ -16,6 +16,8 @@ __all__ = ["settle", "unfold"]
 WEIGHTS = {"worker": 6, "agent": 8, "rtgs": 1, "miner": 5, "participant": 3}
 PAUSES = (0, 1, 2, 5, 10, 20)
 """Seconds from one step to the next."""
+AT_THE_BOUNDARY = 16
+"""Steps at most, for which time stands still where a cut-off or a day's end struck: much happens in one second there."""
 QUIET_ROUNDS = 2
 """So many rounds without a movement, each longer than finality takes, and nothing moves by itself at this hour."""
 ROUNDS_AT_MOST = 400
@@ -36,7 +38,7 @@ def unfold(world: World, after: After) -> None:
     for step in range(1, world.steps + 1):
         world.faults.step = world.timeline.step = step
         rng = world.streams.stream("schedule", step)
-        world.clock.advance(rng.choice(PAUSES))
+        world.clock.advance(rng.choice(PAUSES) if step > world.holds_until else 0)
         _befall(world)
         _act(world, rng)
         after()
@@ -85,8 +87,13 @@ def _befall(world: World) -> None:
     for kind, at in (("cut-off", PAY_BY), ("end-of-day", CLOSES)):
         how = faults.strikes(kind)
         if how is not None:
-            instant = world.clock.next_at(at) + timedelta(seconds=how.randint(-90, 30))
-            _wait_until(world, instant, kind)
+            _wait_until(world, world.clock.next_at(at) + timedelta(seconds=_near(how)), kind)
+            world.holds_until = faults.step + how.randrange(AT_THE_BOUNDARY)
+
+
+def _near(how: random.Random) -> int:
+    """Seconds from a boundary: on it and right beside it is where a rule about it may be wrong."""
+    return how.choice((-1, 0, 1)) if how.random() < 0.5 else how.randint(-90, 30)
 
 
 def _wait_until(world: World, instant: datetime, why: str) -> None:

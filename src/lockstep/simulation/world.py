@@ -69,6 +69,8 @@ class World:
         self._line_uses: Counter[str] = Counter()
         rng = self.streams.stream("world")
         self.steps = rng.randint(80, 240)
+        self.holds_until = 0
+        """Up to this step time stands still."""
         self.clock.move_to(MARKET.opening + timedelta(seconds=rng.randrange(LATEST_START)))
         self.miner = Miner(self.chain, self.clock, self.faults, self.timeline)
         self.chain.automine = False

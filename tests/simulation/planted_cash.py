@@ -6,8 +6,8 @@ from lockstep.agent import judging
 from lockstep.agent.register import Register
 from lockstep.agent.watching import Agent
 from lockstep.chain.ledger import EvmAssetLedger
+from lockstep.flow import mirroring
 from lockstep.rtgs import core, payments, recalls
-from lockstep.rtgs.ledger import Books
 from simulation.planting import Planted, rewrite
 
 __all__ = ["PLANTED"]
@@ -28,28 +28,32 @@ def _never_by_the_clock(patch: pytest.MonkeyPatch) -> None:
         patch,
         Agent._sign,
         (
-            "    if result is None:\n",
-            "    late = view.payment is not None and self.clock.now() > view.payment.pay_by\n"
-            "    if result is None and late:\n"
-            "        result = OutcomeResult.NEVER\n"
-            "    if result is None:\n",
+            "        if result is None:\n",
+            "        since = view.decided_at\n"
+            "        if result is None and since is not None and (self.clock.now() - since).total_seconds() > 300:\n"
+            "            result = OutcomeResult.NEVER\n"
+            "        if result is None:\n",
         ),
-    )
-    rewrite(
-        patch,
-        Agent._attend,
-        ("if view.state is PaymentState.HELD:", "if view.state is PaymentState.HELD and self.clock.now() <= view.payment.pay_by:"),
     )
 
 
 def _signs_both(patch: pytest.MonkeyPatch) -> None:
-    rewrite(patch, Agent._watch, ("if view.contradiction or (stored is None and", "if True or (stored is None and"))
-    rewrite(patch, judging._one_story, ("if contradiction is not None:", "if False:"))
     rewrite(
         patch,
-        Register._insert,
-        ("INSERT OR IGNORE", "INSERT OR REPLACE"),
+        mirroring._ended,
+        ("if view.state.is_never == booked_now:", "if view.state is not state and view.state.is_never != booked_now:"),
+        ('return _contradicted(view, f"{view.state.name} and then {state.name}")', "return view"),
+        ("return replace(view, booked_at=max(view.booked_at, decided_at)) if booked_now and view.booked_at else view", "pass"),
+        ("if not booked_now and view.noticed_at is not None:", "if False:"),
     )
+    rewrite(patch, mirroring._noticed, ("if view.state is not None and view.state.is_never:", "if False:"))
+    rewrite(patch, mirroring._reported, ("told if _rank(view.state) < _END else view", "told"))
+    rewrite(patch, Agent._watch, ("if view.contradiction or (stored is None and", "if view.contradiction or (True and"))
+    rewrite(patch, Register._insert, ("INSERT OR IGNORE", "INSERT OR REPLACE"))
+
+
+def _signed_and_not_stored(patch: pytest.MonkeyPatch) -> None:
+    rewrite(patch, Register.record, ("stored = self._insert(attestation, sources)", "stored = attestation"))
 
 
 def _any_payment_will_do(patch: pytest.MonkeyPatch) -> None:
@@ -90,21 +94,16 @@ def _rounds_up(patch: pytest.MonkeyPatch) -> None:
     )
 
 
-def _beyond_what_is_there(patch: pytest.MonkeyPatch) -> None:
-    rewrite(patch, payments._lacking, ("if step.books.room(account, _class(order)) < amount:", "if False:"))
-    rewrite(patch, Books._require, ("if amount > room:", "if False:"))
-
-
 PLANTED = (
     Planted("release before finality", "agents release on a lock that is in a block, final or not", _released_before_final, "the service, which asks for the payment of a final lock only"),
-    Planted("give back on a time-out", "agents sign NEVER once their clock is past `payBy` and nothing is told", _never_by_the_clock),
-    Planted("sign both outcomes", "an agent's register stores the second outcome over the first", _signs_both, "the agent, who stops where the mail tells two stories"),
-    Planted("any payment will do", "agents release without comparing the payment with the lock", _any_payment_will_do),
+    Planted("give back on a time-out", "an agent that has heard of no ending for five minutes signs NEVER", _never_by_the_clock),
+    Planted("sign both outcomes", "told the opposite later, an agent believes it, and its register stores the second outcome over the first", _signs_both, needs=('line-contradict',)),
+    Planted("skip a durable write", "an agent's register does not store what it signs", _signed_and_not_stored, needs=('crash-after-commit',)),
+    Planted("any payment will do", "agents release without comparing the payment with the lock", _any_payment_will_do, needs=('service-door-stolen',)),
     Planted("quorum one short", "the RTGS books on one release fewer than the quorum", _one_short),
-    Planted("off by one at payBy", "the RTGS books until one second after `payBy`", _a_second_late),
+    Planted("off by one at payBy", "the RTGS books until one second after `payBy`", _a_second_late, needs=('cut-off',)),
     Planted("forget a tombstone", "a cancelled payment that never came is not barred", _no_tombstone),
     Planted("end without an ending", "a payment that ends unbooked leaves no tombstone", _ended_without_ending),
     Planted("keep the money", "what was set aside for a payment stays so when time ends it", _money_kept),
     Planted("odd amounts", "the RTGS books odd amounts one minor unit higher", _rounds_up),
-    Planted("hold what is not there", "the RTGS sets aside money that an account does not have", _beyond_what_is_there),
 )

@@ -81,6 +81,7 @@ PLANTED = (
     ),
     Planted(
         name="empty signature is consent",
+        needs=("operator-stolen",),
         what="`DvP.lock` judges a signature only where there is one",
         plant=changed(
             (

@@ -7,7 +7,6 @@ into the function that everybody has imported already. Nothing is written to a f
 import ast
 import inspect
 import re
-import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import CodeType, FunctionType
@@ -15,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from lockstep.simulation.faults import FaultPlan, Injector
 from lockstep.simulation.running import run_seed
 
 __all__ = ["MOST_SEEDS", "Found", "Planted", "find", "rewrite"]
@@ -33,11 +33,13 @@ class Planted:
     what: str
     plant: Callable[[pytest.MonkeyPatch], None]
     guard: str = ""
+    needs: tuple[str, ...] = ()
+    """Kinds of faults without which nothing shows: seeds that have them off are passed over, and count all the same."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """After how many seeds, and after how many steps in all of them, and what the first violation said."""
+    """Within how many seeds, after how many steps of the last of them, and what the first violation said."""
 
     seeds: int
     steps: int
@@ -54,14 +56,14 @@ class Found:
 
 def find(planted: Planted, most_seeds: int = MOST_SEEDS, first: int = 1) -> Found | None:
     """Runs seeds with the bug in, from `first` on, until one shows it; None if none of `most_seeds` does."""
-    steps = 0
     with pytest.MonkeyPatch.context() as patch:
         planted.plant(patch)
-        for count in range(1, most_seeds + 1):
-            outcome = run_seed(first + count - 1)
-            steps += outcome.steps
+        for seed in range(first, first + most_seeds):
+            if not all(Injector(seed, FaultPlan()).has(kind) for kind in planted.needs):
+                continue
+            outcome = run_seed(seed)
             if outcome.violations:
-                return Found(seeds=count, steps=steps, violation=outcome.violations[0])
+                return Found(seeds=seed - first + 1, steps=outcome.steps, violation=outcome.violations[0])
     return None
 
 
@@ -73,7 +75,7 @@ def rewrite(patch: pytest.MonkeyPatch, function: Any, *changes: tuple[str, str])
     while hasattr(function, "__wrapped__"):
         function = function.__wrapped__
     assert isinstance(function, FunctionType)
-    source = textwrap.dedent(inspect.getsource(function))
+    source = inspect.getsource(function)
     for old, new in changes:
         if source.count(old) != 1:
             raise ValueError(f"{function.__qualname__} has {source.count(old)} times, not once: {old}")
@@ -82,11 +84,13 @@ def rewrite(patch: pytest.MonkeyPatch, function: Any, *changes: tuple[str, str])
 
 
 def _compiled(function: FunctionType, source: str) -> CodeType:
-    tree = ast.parse(source)
-    (definition,) = tree.body
+    (definition,) = ast.parse(f"if True:\n{source}" if source.startswith(" ") else source).body
+    if isinstance(definition, ast.If):  # a method, with the indentation that it has
+        (definition,) = definition.body
     assert isinstance(definition, ast.FunctionDef)
     definition.decorator_list = []
     names = dict(function.__globals__)
+    tree = ast.Module(body=[definition], type_ignores=[])
     exec(compile(tree, f"<planted in {function.__qualname__}>", "exec"), names)
     code = names[definition.name].__code__
     assert isinstance(code, CodeType) and code.co_freevars == function.__code__.co_freevars

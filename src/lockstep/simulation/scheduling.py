@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from lockstep.app.founding import AGENTS
+from lockstep.domain.payment import PaymentState
 from lockstep.simulation.actors import KINDS as ACTORS
 from lockstep.simulation.ground import DEPTH
 from lockstep.simulation.market import CLOSES, OPENS, PAY_BY
@@ -85,15 +86,20 @@ def _befall(world: World) -> None:
         if how is not None:
             world.play(kind, how)
     for kind, at in (("cut-off", PAY_BY), ("end-of-day", CLOSES)):
-        how = faults.strikes(kind)
+        how = next((one for _ in range(_occasions(world)) if (one := faults.strikes(kind)) is not None), None)
         if how is not None:
             _wait_until(world, world.clock.next_at(at) + timedelta(seconds=_near(how)), kind)
             world.holds_until = faults.step + how.randrange(AT_THE_BOUNDARY)
 
 
+def _occasions(world: World) -> int:
+    """While a payment is held a boundary matters most."""
+    return 3 if any(one.state is PaymentState.HELD for one in world.facts().payments) else 1
+
+
 def _near(how: random.Random) -> int:
     """Seconds from a boundary: on it and right beside it is where a rule about it may be wrong."""
-    return how.choice((-1, 0, 1)) if how.random() < 0.5 else how.randint(-90, 30)
+    return how.choice((-1, 0, 1)) if how.random() < 0.7 else how.randint(-90, 30)
 
 
 def _wait_until(world: World, instant: datetime, why: str) -> None:

@@ -1,0 +1,55 @@
+"""Writes docs/reference/planted-bugs.md: which planted bugs the simulator finds, by what, and how soon.
+
+    python scripts/planted_table.py            measures each bug anew: an hour on one core
+    python scripts/planted_table.py NAME ...   measures these, and leaves the others' lines as they are
+    python scripts/planted_table.py --check    compares the page's bugs with those in tests/simulation; measures nothing
+
+Needs the `dev` extra and, for the bugs in contracts, the compiler (see lockstep.chain.compiler).
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "tests"))
+
+from simulation.planted import BLIND, every  # noqa: E402
+from simulation.planted_page import PAGE, Line, lines_of, written  # noqa: E402
+from simulation.planting import MOST_SEEDS, Planted, find  # noqa: E402
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME")
+    parser.add_argument("--check", action="store_true")
+    given = parser.parse_args(arguments)
+    bugs, path = every(), ROOT / PAGE
+    unknown = sorted(set(given.names) - bugs.keys())
+    if unknown:
+        parser.error(f"NAME: {', '.join(unknown)}: not a planted bug")
+    known = lines_of(path.read_text()) if path.exists() else {}
+    if given.check:
+        return _differs(known, bugs, path)
+    for name in given.names or bugs:
+        found = find(bugs[name], MOST_SEEDS)
+        known[name] = Line.of(found)
+        print(f"{name}: {known[name].text()}", flush=True)
+        measured = {one: known[one] for one in bugs if one in known}
+        path.write_text(written(bugs, measured, {one.name for one in BLIND}))
+    return 0
+
+
+def _differs(known: dict[str, Line], bugs: dict[str, Planted], path: Path) -> int:
+    blind = {one.name for one in BLIND}
+    missing = sorted(name for name in bugs if name not in known or not known[name].seeds)
+    for name in missing:
+        print(f"{name}: not found, or not in {PAGE}")
+    same = path.exists() and path.read_text() == written(bugs, known, blind)
+    if not same:
+        print(f"{PAGE} is not what scripts/planted_table.py writes")
+    return 0 if same and not missing else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

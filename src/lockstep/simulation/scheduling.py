@@ -14,7 +14,7 @@ from lockstep.simulation.world import World
 
 __all__ = ["settle", "unfold"]
 
-WEIGHTS = {"worker": 6, "agent": 8, "rtgs": 1, "miner": 5, "participant": 3}
+WEIGHTS = {"worker": 10, "agent": 10, "rtgs": 1, "miner": 7, "participant": 4}
 PAUSES = (0, 1, 2, 5, 10, 20)
 """Seconds from one step to the next."""
 AT_THE_BOUNDARY = 16
@@ -57,7 +57,8 @@ def _act(world: World, rng: random.Random) -> None:
         case "miner":
             world.mine()
         case _:
-            world.hand_in()
+            while world.hand_in():
+                pass
 
 
 def _befall(world: World) -> None:
@@ -94,7 +95,7 @@ def _befall(world: World) -> None:
 
 def _occasions(world: World) -> int:
     """While a payment is held a boundary matters most."""
-    return 3 if any(one.state is PaymentState.HELD for one in world.facts().payments) else 1
+    return 5 if any(one.state is PaymentState.HELD for one in world.facts().payments) else 1
 
 
 def _near(how: random.Random) -> int:

@@ -14,9 +14,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from simulation.planted import BLIND, every  # noqa: E402
+from simulation.planted import BLIND, HOLES, every, found  # noqa: E402
 from simulation.planted_page import PAGE, Line, lines_of, written  # noqa: E402
-from simulation.planting import MOST_SEEDS, Planted, find  # noqa: E402
+from simulation.planting import MOST_SEEDS, find  # noqa: E402
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -29,23 +29,24 @@ def main(arguments: list[str] | None = None) -> int:
     if unknown:
         parser.error(f"NAME: {', '.join(unknown)}: not a planted bug")
     known = lines_of(path.read_text()) if path.exists() else {}
-    if given.check:
-        return _differs(known, bugs, path)
-    for name in given.names or bugs:
-        found = find(bugs[name], MOST_SEEDS)
-        known[name] = Line.of(found)
-        print(f"{name}: {known[name].text()}", flush=True)
-        measured = {one: known[one] for one in bugs if one in known}
-        path.write_text(written(bugs, measured, {one.name for one in BLIND}))
-    return 0
-
-
-def _differs(known: dict[str, Line], bugs: dict[str, Planted], path: Path) -> int:
     blind = {one.name for one in BLIND}
-    missing = sorted(name for name in bugs if name not in known or not known[name].seeds)
-    for name in missing:
-        print(f"{name}: not found, or not in {PAGE}")
-    same = path.exists() and path.read_text() == written(bugs, known, blind)
+    missing = []
+    if not given.check:
+        for name in given.names or found():
+            shown = find(bugs[name], MOST_SEEDS)
+            if shown is None:
+                known.pop(name, None)
+                print(f"{name}: not found within {MOST_SEEDS} seeds", flush=True)
+                continue
+            known[name] = Line.of(shown)
+            print(f"{name}: {known[name].text()}", flush=True)
+            path.write_text(written(bugs, {one: known[one] for one in found() if one in known}, blind, HOLES))
+    for name in sorted(found().keys() - known.keys()):
+        missing.append(name)
+        print(f"{name}: not found, or not measured: not in {PAGE}")
+    same = path.exists() and path.read_text() == written(
+        bugs, {one: known[one] for one in found() if one in known}, blind, HOLES
+    )
     if not same:
         print(f"{PAGE} is not what scripts/planted_table.py writes")
     return 0 if same and not missing else 1

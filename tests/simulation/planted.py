@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from simulation import planted_cash, planted_contracts, planted_service
 from simulation.planting import Planted
 
-__all__ = ["BLIND", "PLANTED", "every"]
+__all__ = ["BLIND", "HOLES", "PLANTED", "every", "found"]
 
 PLANTED: Sequence[Planted] = (*planted_service.PLANTED, *planted_cash.PLANTED, *planted_contracts.PLANTED)
 
@@ -27,3 +27,12 @@ def every() -> Mapping[str, Planted]:
     found = {one.name: one for one in (*PLANTED, *BLIND)}
     assert len(found) == len(PLANTED) + len(BLIND), "two planted bugs have one name"
     return found
+
+
+HOLES: Mapping[str, str] = {}
+"""Bugs that are not found within so many seeds as are run, and why."""
+
+
+def found() -> Mapping[str, Planted]:
+    """Those that must be found, by name."""
+    return {name: one for name, one in every().items() if name not in HOLES}

@@ -43,7 +43,11 @@ def _signs_both(patch: pytest.MonkeyPatch) -> None:
         mirroring._ended,
         ("if view.state.is_never == booked_now:", "if view.state is not state and view.state.is_never != booked_now:"),
         ('return _contradicted(view, f"{view.state.name} and then {state.name}")', "return view"),
-        ("return replace(view, booked_at=max(view.booked_at, decided_at)) if booked_now and view.booked_at else view", "pass"),
+        (
+            "return replace(view, booked_at=max(view.booked_at, decided_at))"
+            " if booked_now and view.booked_at else view",
+            "pass",
+        ),
         ("if not booked_now and view.noticed_at is not None:", "if False:"),
     )
     rewrite(patch, mirroring._noticed, ("if view.state is not None and view.state.is_never:", "if False:"))
@@ -83,25 +87,60 @@ def _ended_without_ending(patch: pytest.MonkeyPatch) -> None:
 
 
 def _money_kept(patch: pytest.MonkeyPatch) -> None:
-    rewrite(patch, payments.never, ("if stored.state is PaymentState.HELD:", "if stored.state is PaymentState.HELD and state is PaymentState.CANCELLED:"))
+    rewrite(
+        patch,
+        payments.never,
+        (
+            "if stored.state is PaymentState.HELD:",
+            "if stored.state is PaymentState.HELD and state is PaymentState.CANCELLED:",
+        ),
+    )
 
 
 def _rounds_up(patch: pytest.MonkeyPatch) -> None:
     rewrite(
         patch,
         payments._entries,
-        ("order.debtor.number, order.creditor.number, order.amount)]", "order.debtor.number, order.creditor.number, type(order.amount)(currency=order.amount.currency, amount=order.amount.amount + order.amount.amount % 2))]"),
+        (
+            "order.debtor.number, order.creditor.number, order.amount)]",
+            "order.debtor.number, order.creditor.number,"
+            " type(order.amount)(currency=order.amount.currency, amount=order.amount.amount + order.amount.amount % 2))]",
+        ),
     )
 
 
 PLANTED = (
-    Planted("release before finality", "agents release on a lock that is in a block, final or not", _released_before_final, "the service, which asks for the payment of a final lock only"),
-    Planted("give back on a time-out", "an agent that has heard of no ending for five minutes signs NEVER", _never_by_the_clock),
-    Planted("sign both outcomes", "told the opposite later, an agent believes it, and its register stores the second outcome over the first", _signs_both, needs=('line-contradict',)),
-    Planted("skip a durable write", "an agent's register does not store what it signs", _signed_and_not_stored, needs=('crash-after-commit',)),
-    Planted("any payment will do", "agents release without comparing the payment with the lock", _any_payment_will_do, needs=('service-door-stolen',)),
+    Planted(
+        "release before finality",
+        "agents release on a lock that is in a block, final or not",
+        _released_before_final,
+        "the service, which asks for the payment of a final lock only",
+    ),
+    Planted(
+        "give back on a time-out",
+        "an agent that has heard of no ending for five minutes signs NEVER",
+        _never_by_the_clock,
+    ),
+    Planted(
+        "sign both outcomes",
+        "told the opposite later, an agent believes it, and its register stores the second outcome over the first",
+        _signs_both,
+        needs=("line-contradict",),
+    ),
+    Planted(
+        "skip a durable write",
+        "an agent's register does not store what it signs",
+        _signed_and_not_stored,
+        needs=("crash-after-commit",),
+    ),
+    Planted(
+        "any payment will do",
+        "agents release without comparing the payment with the lock",
+        _any_payment_will_do,
+        needs=("service-door-stolen",),
+    ),
     Planted("quorum one short", "the RTGS books on one release fewer than the quorum", _one_short),
-    Planted("off by one at payBy", "the RTGS books until one second after `payBy`", _a_second_late, needs=('cut-off',)),
+    Planted("off by one at payBy", "the RTGS books until one second after `payBy`", _a_second_late, needs=("cut-off",)),
     Planted("forget a tombstone", "a cancelled payment that never came is not barred", _no_tombstone),
     Planted("end without an ending", "a payment that ends unbooked leaves no tombstone", _ended_without_ending),
     Planted("keep the money", "what was set aside for a payment stays so when time ends it", _money_kept),

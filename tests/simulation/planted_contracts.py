@@ -86,7 +86,8 @@ PLANTED = (
         plant=changed(
             (
                 "contracts/DvP.sol",
-                "        if (!movement.seller.isFrom(id, sellerSignature)) revert InvalidSignature(id, movement.seller);\n"
+                "        if (!movement.seller.isFrom(id, sellerSignature)) "
+                "revert InvalidSignature(id, movement.seller);\n"
                 "        if (!movement.buyer",
                 "        if (sellerSignature.length != 0 && !movement.seller.isFrom(id, sellerSignature)) {\n"
                 "            revert InvalidSignature(id, movement.seller);\n"
@@ -99,7 +100,11 @@ PLANTED = (
         name="earmark what is owned",
         what="`SecurityToken` compares a new earmark with what the holder owns, not with what of it is free",
         plant=changed(
-            ("contracts/SecurityToken.sol", "uint256 free = account.unearmarked();", "uint256 free = account.balance();")
+            (
+                "contracts/SecurityToken.sol",
+                "uint256 free = account.unearmarked();",
+                "uint256 free = account.balance();",
+            )
         ),
     ),
     Planted(

@@ -73,7 +73,12 @@ def _parties_swapped(patch: pytest.MonkeyPatch) -> None:
         ("debtor=buyer.account", "debtor=seller.account"),
         ("creditor=seller.account", "creditor=buyer.account"),
     )
-    rewrite(patch, judging._same_terms, ("_same_parties(evidence, order, payment)", "pass"), ("if paid != order.terms.cash_hash:", "if False:"))
+    rewrite(
+        patch,
+        judging._same_terms,
+        ("_same_parties(evidence, order, payment)", "pass"),
+        ("if paid != order.terms.cash_hash:", "if False:"),
+    )
 
 
 def _locks_what_it_forgot(patch: pytest.MonkeyPatch) -> None:
@@ -89,7 +94,10 @@ def _last_writer_wins(patch: pytest.MonkeyPatch) -> None:
     rewrite(
         patch,
         SqlBook._put_trade,
-        ("(table.c.trade_id == trade.trade_id) & (table.c.version == trade.version)", "table.c.trade_id == trade.trade_id"),
+        (
+            "(table.c.trade_id == trade.trade_id) & (table.c.version == trade.version)",
+            "table.c.trade_id == trade.trade_id",
+        ),
     )
 
 
@@ -160,19 +168,74 @@ def _never_asks(patch: pytest.MonkeyPatch) -> None:
 
 
 PLANTED = (
-    Planted("settle before finality", "a trade is shown as settled once the head has it, not the final block", _settled_at_the_head, needs=('reorg',)),
-    Planted("cancel a signed order", "a trade is cancelled though its signed order can still be locked", _cancels_while_it_may_be_locked, needs=('cancellation',)),
-    Planted("intents in memory", "intents are acted on and not stored", _intents_in_memory, needs=('line-loss',)),
-    Planted("salt from the clock", "a trade's salt depends on when its instruction came", _salt_of_the_hour, needs=('restore-service',)),
-    Planted("round up a cent", "the payment is a minor unit more than the trade's cash", _cent_more, "agents, who compare the cash terms"),
-    Planted("swap buyer and seller", "the payment debits the seller and credits the buyer", _parties_swapped, "agents, who compare parties and cash terms"),
-    Planted("lock what is locked", "a trade is locked again though the chain has a lock of it", _locks_what_it_forgot, "agents, who release one open lock per trade", needs=('restore-service',)),
-    Planted("forget the lease fence", "a late worker's writes are not refused", _fence_and_version, "the version of each stored trade", needs=('second-worker', 'worker-pause')),
-    Planted("chain of one", "the journal's lines of one commit are chained to the line before all of them", _chain_of_one),
-    Planted("advance the checkpoint early", "the mail's cursor is stored before what the mail says", _cursor_first_unasked, "the questions to the RTGS", needs=('crash-before-commit',)),
-    Planted("reorganisation unseen", "the event reader keeps events of blocks that are no more", _reorganisation_unseen, needs=('reorg',)),
-    Planted("count blocks unread", "the event reader counts blocks as read before it has read them", _checkpoint_first, needs=('rpc-timeout-before',)),
+    Planted(
+        "settle before finality",
+        "a trade is shown as settled once the head has it, not the final block",
+        _settled_at_the_head,
+        needs=("reorg",),
+    ),
+    Planted(
+        "cancel a signed order",
+        "a trade is cancelled though its signed order can still be locked",
+        _cancels_while_it_may_be_locked,
+        needs=("cancellation",),
+    ),
+    Planted("intents in memory", "intents are acted on and not stored", _intents_in_memory, needs=("line-loss",)),
+    Planted(
+        "salt from the clock",
+        "a trade's salt depends on when its instruction came",
+        _salt_of_the_hour,
+        needs=("restore-service",),
+    ),
+    Planted(
+        "round up a cent",
+        "the payment is a minor unit more than the trade's cash",
+        _cent_more,
+        "agents, who compare the cash terms",
+    ),
+    Planted(
+        "swap buyer and seller",
+        "the payment debits the seller and credits the buyer",
+        _parties_swapped,
+        "agents, who compare parties and cash terms",
+    ),
+    Planted(
+        "lock what is locked",
+        "a trade is locked again though the chain has a lock of it",
+        _locks_what_it_forgot,
+        "agents, who release one open lock per trade",
+        needs=("restore-service",),
+    ),
+    Planted(
+        "forget the lease fence",
+        "a late worker's writes are not refused",
+        _fence_and_version,
+        "the version of each stored trade",
+        needs=("second-worker", "worker-pause"),
+    ),
+    Planted(
+        "chain of one", "the journal's lines of one commit are chained to the line before all of them", _chain_of_one
+    ),
+    Planted(
+        "advance the checkpoint early",
+        "the mail's cursor is stored before what the mail says",
+        _cursor_first_unasked,
+        "the questions to the RTGS",
+        needs=("crash-before-commit",),
+    ),
+    Planted(
+        "reorganisation unseen",
+        "the event reader keeps events of blocks that are no more",
+        _reorganisation_unseen,
+        needs=("reorg",),
+    ),
+    Planted(
+        "count blocks unread",
+        "the event reader counts blocks as read before it has read them",
+        _checkpoint_first,
+        needs=("rpc-timeout-before",),
+    ),
     Planted("double is a contradiction", "an ending that is told twice is taken for two", _double_is_a_contradiction),
     Planted("refused is cancelled", "a refused recall is taken for a cancellation", _refused_is_cancelled),
-    Planted("never asks", "a silent RTGS is waited for, and never asked", _never_asks, needs=('line-loss',)),
+    Planted("never asks", "a silent RTGS is waited for, and never asked", _never_asks, needs=("line-loss",)),
 )

@@ -18,7 +18,7 @@ WEIGHTS = {"worker": 10, "agent": 10, "rtgs": 1, "miner": 7, "participant": 4}
 PAUSES = (0, 1, 2, 5, 10, 20)
 """Seconds from one step to the next."""
 AT_THE_BOUNDARY = 16
-"""Steps at most, for which time stands still where a cut-off or a day's end struck: much happens in one second there."""
+"""Steps at most, for which time stands still where a cut-off or a day's end struck: much happens in one second."""
 QUIET_ROUNDS = 2
 """So many rounds without a movement, each longer than finality takes, and nothing moves by itself at this hour."""
 ROUNDS_AT_MOST = 400

@@ -104,7 +104,7 @@ def _rounds_up(patch: pytest.MonkeyPatch) -> None:
         (
             "order.debtor.number, order.creditor.number, order.amount)]",
             "order.debtor.number, order.creditor.number,"
-            " type(order.amount)(currency=order.amount.currency, amount=order.amount.amount + order.amount.amount % 2))]",
+            " type(order.amount)(currency=order.amount.currency, amount=-(-order.amount.amount // 2) * 2))]",
         ),
     )
 

@@ -19,10 +19,10 @@ KNOWN = {
     "swap buyer and seller": (1, "I2"),
     "round up a cent": (1, "I2"),
     "keep the money": (1, "I5"),
-    "end without an ending": (1, "I9"),
+    "end without an ending": (1, "I6"),
     "release before finality": (1, "I6"),
     "odd amounts": (3, "I5"),
-    "give back on a time-out": (4, "I9"),
+    "forget a tombstone": (1, "I9"),
 }
 """Bug, seed, and the invariant that reports it."""
 

@@ -1,17 +1,97 @@
-"""A bug planted in memory, which a simulated run must find: the simulator has to be able to fail."""
+"""Bugs planted in memory, and how many seeds the simulator needs to find one.
 
+A bug is a change of a few words in the real code: `rewrite` compiles a function anew with them and puts the result
+into the function that everybody has imported already. Nothing is written to a file, and the patch takes it out again.
+"""
+
+import ast
+import inspect
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import CodeType, FunctionType
+from typing import Any
 
 import pytest
 
-__all__ = ["Planted"]
+from lockstep.simulation.faults import FaultPlan, Injector
+from lockstep.simulation.running import run_seed
+
+__all__ = ["MOST_SEEDS", "Found", "Planted", "find", "rewrite"]
+
+MOST_SEEDS = 200
+"""A bug that is not found in so many seeds is a hole in the simulator: `make test` runs as many."""
+_INVARIANT = re.compile(r"(I\d+): ")
 
 
 @dataclass(frozen=True)
 class Planted:
-    """One bug: `plant` patches the code under test through the monkeypatch it is given, which undoes it."""
+    """One bug. `what` says what the code does wrong; `guard`, which other code had to go with it, as that alone
+    keeps the harm away: defence in depth that the simulator cannot see through."""
 
     name: str
     what: str
     plant: Callable[[pytest.MonkeyPatch], None]
+    guard: str = ""
+    needs: tuple[str, ...] = ()
+    """Kinds of faults without which nothing shows: seeds that have them off are passed over, and count all the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Within how many seeds, after how many steps of the last of them, and what the first violation said."""
+
+    seeds: int
+    steps: int
+    violation: str
+
+    @property
+    def by(self) -> str:
+        """The invariant that reported it, or what else stood out."""
+        named = _INVARIANT.match(self.violation)
+        if named is not None:
+            return named[1]
+        return "a process died" if " died of " in self.violation else "no end"
+
+
+def find(planted: Planted, most_seeds: int = MOST_SEEDS, first: int = 1) -> Found | None:
+    """Runs seeds with the bug in, from `first` on, until one shows it; None if none of `most_seeds` does."""
+    with pytest.MonkeyPatch.context() as patch:
+        planted.plant(patch)
+        for seed in range(first, first + most_seeds):
+            if not all(Injector(seed, FaultPlan()).has(kind) for kind in planted.needs):
+                continue
+            outcome = run_seed(seed)
+            if outcome.violations:
+                return Found(seeds=seed - first + 1, steps=outcome.steps, violation=outcome.violations[0])
+    return None
+
+
+def rewrite(patch: pytest.MonkeyPatch, function: Any, *changes: tuple[str, str]) -> None:
+    """Puts the bug in: each change is (what stands there once, what stands there then), as in the function's source.
+
+    Raises ValueError where the source is no longer what the bug was written for: then the bug is to be written anew.
+    """
+    while hasattr(function, "__wrapped__"):
+        function = function.__wrapped__
+    assert isinstance(function, FunctionType)
+    source = inspect.getsource(function)
+    for old, new in changes:
+        if source.count(old) != 1:
+            raise ValueError(f"{function.__qualname__} has {source.count(old)} times, not once: {old}")
+        source = source.replace(old, new)
+    patch.setattr(function, "__code__", _compiled(function, source))
+
+
+def _compiled(function: FunctionType, source: str) -> CodeType:
+    (definition,) = ast.parse(f"if True:\n{source}" if source.startswith(" ") else source).body
+    if isinstance(definition, ast.If):  # a method, with the indentation that it has
+        (definition,) = definition.body
+    assert isinstance(definition, ast.FunctionDef)
+    definition.decorator_list = []
+    names = dict(function.__globals__)
+    tree = ast.Module(body=[definition], type_ignores=[])
+    exec(compile(tree, f"<planted in {function.__qualname__}>", "exec"), names)
+    code = names[definition.name].__code__
+    assert isinstance(code, CodeType) and code.co_freevars == function.__code__.co_freevars
+    return code

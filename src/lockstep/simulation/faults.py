@@ -65,8 +65,8 @@ KINDS: Mapping[str, float] = {
     # time
     "clock-forward": 0.01,
     "clock-back": 0.01,
-    "cut-off": 0.01,
-    "end-of-day": 0.01,
+    "cut-off": 0.003,
+    "end-of-day": 0.003,
     "holiday": 1.0,
     # people
     "message-doubled": 0.2,

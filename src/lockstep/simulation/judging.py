@@ -18,6 +18,9 @@ class Judge:
         self._journal: list[JournalRow] = []
         self._claims: Mapping[str, TradeState] = {}
         self._terms: dict[str, TradeTerms] = {}
+        self._outcomes: dict[tuple[str, str], set[str]] = {}
+        """By agent and settlement, of those votes that were looked at."""
+        self._judged = 0
         self._watcher = Watcher(
             world.chain,
             world.facts,
@@ -33,6 +36,18 @@ class Judge:
         """After a step."""
         self._read()
         self._tell(self._watcher.check(self._claims, self._journal))
+        self._tell({"I9": self._signed_twice()})
+
+    def _signed_twice(self) -> list[str]:
+        """What no agent that has its key for itself does, also where fewer than the quorum do it."""
+        for vote in self._world.votes[self._judged :]:
+            self._outcomes.setdefault((vote.agent, vote.settlement_id), set()).add(vote.result.name)
+        self._judged = len(self._world.votes)
+        return [
+            f"settlement {settlement}: agent {agent} signed both outcomes"
+            for (agent, settlement), results in self._outcomes.items()
+            if len(results) > 1
+        ]
 
     def finish(self) -> None:
         """When all has come to rest, with nothing going wrong any more."""
@@ -62,6 +77,6 @@ class Judge:
         self._terms |= {one.trade_id: one.terms for one in trades}
 
     def _tell(self, found: Mapping[str, list[str]]) -> None:
-        for violations in found.values():
+        for invariant, violations in found.items():
             for one in violations:
-                self._world.problem(one)
+                self._world.problem(f"{invariant}: {one}")

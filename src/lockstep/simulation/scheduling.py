@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from lockstep.app.founding import AGENTS
+from lockstep.domain.payment import PaymentState
 from lockstep.simulation.actors import KINDS as ACTORS
 from lockstep.simulation.ground import DEPTH
 from lockstep.simulation.market import CLOSES, OPENS, PAY_BY
@@ -13,9 +14,11 @@ from lockstep.simulation.world import World
 
 __all__ = ["settle", "unfold"]
 
-WEIGHTS = {"worker": 6, "agent": 8, "rtgs": 1, "miner": 5, "participant": 3}
+WEIGHTS = {"worker": 10, "agent": 10, "rtgs": 1, "miner": 7, "participant": 4}
 PAUSES = (0, 1, 2, 5, 10, 20)
 """Seconds from one step to the next."""
+AT_THE_BOUNDARY = 16
+"""Steps at most, for which time stands still where a cut-off or a day's end struck: much happens in one second."""
 QUIET_ROUNDS = 2
 """So many rounds without a movement, each longer than finality takes, and nothing moves by itself at this hour."""
 ROUNDS_AT_MOST = 400
@@ -36,7 +39,7 @@ def unfold(world: World, after: After) -> None:
     for step in range(1, world.steps + 1):
         world.faults.step = world.timeline.step = step
         rng = world.streams.stream("schedule", step)
-        world.clock.advance(rng.choice(PAUSES))
+        world.clock.advance(rng.choice(PAUSES) if step > world.holds_until else 0)
         _befall(world)
         _act(world, rng)
         after()
@@ -54,7 +57,8 @@ def _act(world: World, rng: random.Random) -> None:
         case "miner":
             world.mine()
         case _:
-            world.hand_in()
+            while world.hand_in():
+                pass
 
 
 def _befall(world: World) -> None:
@@ -83,10 +87,20 @@ def _befall(world: World) -> None:
         if how is not None:
             world.play(kind, how)
     for kind, at in (("cut-off", PAY_BY), ("end-of-day", CLOSES)):
-        how = faults.strikes(kind)
+        how = next((one for _ in range(_occasions(world)) if (one := faults.strikes(kind)) is not None), None)
         if how is not None:
-            instant = world.clock.next_at(at) + timedelta(seconds=how.randint(-90, 30))
-            _wait_until(world, instant, kind)
+            _wait_until(world, world.clock.next_at(at) + timedelta(seconds=_near(how)), kind)
+            world.holds_until = faults.step + how.randrange(AT_THE_BOUNDARY)
+
+
+def _occasions(world: World) -> int:
+    """While a payment is held a boundary matters most."""
+    return 5 if any(one.state is PaymentState.HELD for one in world.facts().payments) else 1
+
+
+def _near(how: random.Random) -> int:
+    """Seconds from a boundary: on it and right beside it is where a rule about it may be wrong."""
+    return how.choice((-1, 0, 1)) if how.random() < 0.7 else how.randint(-90, 30)
 
 
 def _wait_until(world: World, instant: datetime, why: str) -> None:

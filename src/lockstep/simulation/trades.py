@@ -36,7 +36,7 @@ def posts(
     days = _settlement_days(market.business_day)
     for number in range(1, rng.randint(FEWEST, MOST) + 1):
         deliver, receive = _pair(market, number, days, rng)
-        since = rng.randrange(max(1, steps // 3))
+        since = rng.randrange(max(1, steps // 8))
         missing = rng.random() < 0.08
         for place, one in enumerate((deliver, receive)):
             if missing and place:
@@ -54,7 +54,7 @@ def posts(
 
 def _settlement_days(first: date) -> list[date]:
     """Mostly today; else the next day, which may be a holiday, or one after the weekend."""
-    return [first] * 5 + [first + timedelta(days=1), first + timedelta(days=4)]
+    return [first] * 10 + [first + timedelta(days=1), first + timedelta(days=4)]
 
 
 def _pair(market: MarketFile, number: int, days: list[date], rng: random.Random) -> tuple[Instruction, Instruction]:

@@ -68,7 +68,9 @@ class World:
         self._facts: Facts | None = None
         self._line_uses: Counter[str] = Counter()
         rng = self.streams.stream("world")
-        self.steps = rng.randint(80, 240)
+        self.steps = rng.randint(100, 280)
+        self.holds_until = 0
+        """Up to this step time stands still."""
         self.clock.move_to(MARKET.opening + timedelta(seconds=rng.randrange(LATEST_START)))
         self.miner = Miner(self.chain, self.clock, self.faults, self.timeline)
         self.chain.automine = False

@@ -1,0 +1,241 @@
+"""Bugs in the settlement service: its steps, its records, what it reads of the chain and sends to it."""
+
+import pytest
+
+from lockstep.agent import judging
+from lockstep.chain.events import EventReader
+from lockstep.chain.sender import Sender
+from lockstep.flow import asking, matching, mirroring, ordering, settling
+from lockstep.flow.engine import Engine
+from lockstep.flow.stepping import Settler
+from lockstep.store import leases
+from lockstep.store.book import SqlBook
+from simulation.planting import Planted, rewrite
+
+__all__ = ["PLANTED"]
+
+
+def _settled_at_the_head(patch: pytest.MonkeyPatch) -> None:
+    rewrite(patch, settling.observed, ("if asset.final is AssetStatus.SETTLED", "if asset.head is AssetStatus.SETTLED"))
+
+
+def _cancels_while_it_may_be_locked(patch: pytest.MonkeyPatch) -> None:
+    rewrite(
+        patch, settling._before_lock, ("return Step.CANCEL if stale or not signed else Step.WAIT", "return Step.CANCEL")
+    )
+
+
+def _intents_in_memory(patch: pytest.MonkeyPatch) -> None:
+    rewrite(
+        patch,
+        Settler._intend,
+        (
+            'return self._commit(replace(trade, intents=intents), f"{name} intended",'
+            " settlement_id=str(trade.settlement_id))",
+            "return replace(trade, intents=intents)",
+        ),
+    )
+
+
+def _sends_before_it_stores(patch: pytest.MonkeyPatch) -> None:
+    rewrite(patch, Sender._sign, ("    self._log.put(transaction)\n", "    pass\n"))
+
+
+def _reuses_the_account_nonce(patch: pytest.MonkeyPatch) -> None:
+    rewrite(patch, Sender._free_nonce, ("while nonce in taken:", "while False:"))
+
+
+def _salt_of_the_hour(patch: pytest.MonkeyPatch) -> None:
+    rewrite(
+        patch,
+        matching._salt,
+        ("(*deliver.key, *receive.key)", "(*deliver.key, *receive.key, deliver.received_at.isoformat())"),
+    )
+
+
+def _cent_more(patch: pytest.MonkeyPatch) -> None:
+    rewrite(
+        patch,
+        ordering.payment_for,
+        ("amount=terms.cash,", "amount=type(terms.cash)(currency=terms.cash.currency, amount=terms.cash.amount + 1),"),
+    )
+    _terms_unread(patch)
+
+
+def _terms_unread(patch: pytest.MonkeyPatch) -> None:
+    rewrite(patch, judging._same_terms, ("if paid != order.terms.cash_hash:", "if False:"))
+
+
+def _parties_swapped(patch: pytest.MonkeyPatch) -> None:
+    rewrite(
+        patch,
+        ordering.payment_for,
+        ("debtor=buyer.account", "debtor=seller.account"),
+        ("creditor=seller.account", "creditor=buyer.account"),
+    )
+    rewrite(
+        patch,
+        judging._same_terms,
+        ("_same_parties(evidence, order, payment)", "pass"),
+        ("if paid != order.terms.cash_hash:", "if False:"),
+    )
+
+
+def _locks_what_it_forgot(patch: pytest.MonkeyPatch) -> None:
+    rewrite(patch, Settler._prepare, ("if known:", "if False:"))
+    rewrite(patch, judging.judge_release, ("for history in evidence.earlier:", "for history in ():"))
+
+
+def _fence_forgotten(patch: pytest.MonkeyPatch) -> None:
+    rewrite(patch, leases.require, ("if lease is None:", "if True:"))
+
+
+def _last_writer_wins(patch: pytest.MonkeyPatch) -> None:
+    rewrite(
+        patch,
+        SqlBook._put_trade,
+        (
+            "(table.c.trade_id == trade.trade_id) & (table.c.version == trade.version)",
+            "table.c.trade_id == trade.trade_id",
+        ),
+    )
+
+
+def _fence_and_version(patch: pytest.MonkeyPatch) -> None:
+    _fence_forgotten(patch)
+    _last_writer_wins(patch)
+
+
+def _chain_of_one(patch: pytest.MonkeyPatch) -> None:
+    rewrite(
+        patch,
+        SqlBook._append,
+        ("for entry in entries:\n", "first = previous\n        for entry in entries:\n"),
+        ("entry_hash(previous, number + 1, entry)", "entry_hash(first, number + 1, entry)"),
+    )
+
+
+def _cursor_first(patch: pytest.MonkeyPatch) -> None:
+    rewrite(
+        patch,
+        Engine._hear_cash,
+        (
+            "for sequence, item in mail:\n",
+            "if mail:\n            book.commit(Change(cash_cursor=mail[-1][0]))\n        for sequence, item in mail:\n",
+        ),
+    )
+
+
+def _cursor_first_unasked(patch: pytest.MonkeyPatch) -> None:
+    _cursor_first(patch)
+    rewrite(patch, Settler._ask, ("if not due(min(begun), last, sight.now):", "if True:"))
+
+
+def _reorganisation_unseen(patch: pytest.MonkeyPatch) -> None:
+    rewrite(
+        patch,
+        EventReader._refresh,
+        (
+            "if head.number < self._read_to or"
+            " (self._read_to >= 0 and self._node.block(self._read_to).hash != self._hash):",
+            "if head.number < self._read_to:",
+        ),
+    )
+
+
+def _checkpoint_first(patch: pytest.MonkeyPatch) -> None:
+    rewrite(
+        patch,
+        EventReader._refresh,
+        (
+            "logs = self._node.logs(self._dvp, [list(self._names)], self._read_to + 1, head.number)",
+            "start, self._read_to, self._hash = self._read_to + 1, head.number, head.hash\n"
+            "        logs = self._node.logs(self._dvp, [list(self._names)], start, head.number)",
+        ),
+    )
+
+
+def _double_is_a_contradiction(patch: pytest.MonkeyPatch) -> None:
+    rewrite(patch, mirroring._ended, ("if view.state.is_never == booked_now:", "if True:"))
+
+
+def _refused_is_cancelled(patch: pytest.MonkeyPatch) -> None:
+    rewrite(patch, mirroring.fold, ("case Resolution(status=ResolutionStatus.CANCELLED):", "case Resolution():"))
+
+
+def _never_asks(patch: pytest.MonkeyPatch) -> None:
+    rewrite(patch, asking.due, ("return now >= begun + AT_FIRST", "return False"))
+
+
+PLANTED = (
+    Planted(
+        "settle before finality",
+        "a trade is shown as settled once the head has it, not the final block",
+        _settled_at_the_head,
+        needs=("reorg",),
+    ),
+    Planted(
+        "cancel a signed order",
+        "a trade is cancelled though its signed order can still be locked",
+        _cancels_while_it_may_be_locked,
+        needs=("cancellation",),
+    ),
+    Planted("intents in memory", "intents are acted on and not stored", _intents_in_memory, needs=("line-loss",)),
+    Planted(
+        "salt from the clock",
+        "a trade's salt depends on when its instruction came",
+        _salt_of_the_hour,
+        needs=("restore-service",),
+    ),
+    Planted(
+        "round up a cent",
+        "the payment is a minor unit more than the trade's cash",
+        _cent_more,
+        "agents, who compare the cash terms",
+    ),
+    Planted(
+        "swap buyer and seller",
+        "the payment debits the seller and credits the buyer",
+        _parties_swapped,
+        "agents, who compare parties and cash terms",
+    ),
+    Planted(
+        "lock what is locked",
+        "a trade is locked again though the chain has a lock of it",
+        _locks_what_it_forgot,
+        "agents, who release one open lock per trade",
+        needs=("restore-service",),
+    ),
+    Planted(
+        "forget the lease fence",
+        "a late worker's writes are not refused",
+        _fence_and_version,
+        "the version of each stored trade",
+        needs=("second-worker", "worker-pause"),
+    ),
+    Planted(
+        "chain of one", "the journal's lines of one commit are chained to the line before all of them", _chain_of_one
+    ),
+    Planted(
+        "advance the checkpoint early",
+        "the mail's cursor is stored before what the mail says",
+        _cursor_first_unasked,
+        "the questions to the RTGS",
+        needs=("crash-before-commit",),
+    ),
+    Planted(
+        "reorganisation unseen",
+        "the event reader keeps events of blocks that are no more",
+        _reorganisation_unseen,
+        needs=("reorg",),
+    ),
+    Planted(
+        "count blocks unread",
+        "the event reader counts blocks as read before it has read them",
+        _checkpoint_first,
+        needs=("rpc-timeout-before",),
+    ),
+    Planted("double is a contradiction", "an ending that is told twice is taken for two", _double_is_a_contradiction),
+    Planted("refused is cancelled", "a refused recall is taken for a cancellation", _refused_is_cancelled),
+    Planted("never asks", "a silent RTGS is waited for, and never asked", _never_asks, needs=("line-loss",)),
+)

@@ -6,7 +6,7 @@ The transactions are those of a whole business day, and some that were made to f
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -185,20 +185,26 @@ def other(request: pytest.FixtureRequest, day: Day) -> Iterator[Node]:
             for one in block.mined:
                 objection = chain.node.broadcast(one.tx.raw)
                 assert objection is None, objection
+                _mined(chain.node, one.tx.hash)  # anvil mines a moment after it has answered
         yield chain.node
     finally:
         chain.close()
+
+
+def _mined(node: Node, hash_: str) -> Mapping[str, Any]:
+    receipt = node.receipt(hash_)
+    deadline = time.monotonic() + 10
+    while receipt is None and time.monotonic() < deadline:
+        receipt = node.receipt(hash_)
+    assert receipt is not None, hash_
+    return receipt
 
 
 def _receipts(node: Node, day: Day) -> list[dict[str, Any]]:
     hashes = [one.tx.hash for block in day.chain.blocks for one in block.mined]
     found = []
     for hash_ in hashes:
-        receipt = node.receipt(hash_)
-        deadline = time.monotonic() + 10
-        while receipt is None and time.monotonic() < deadline:
-            receipt = node.receipt(hash_)
-        assert receipt is not None, hash_
+        receipt = _mined(node, hash_)
         logs = [(log["address"].lower(), *map(bytes, log["topics"]), bytes(log["data"])) for log in receipt["logs"]]
         created = receipt["contractAddress"]
         found.append(

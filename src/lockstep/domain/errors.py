@@ -34,6 +34,10 @@ UNNAMED_REVERTS = frozenset({"EmptyRevert", "Panic", "RevertString", "UnknownRev
 """Reverts that are no custom error: perhaps the node's trouble, or a token's own. Nothing is concluded from them."""
 
 
+LONGEST_SHOWN = 200
+"""Characters of a value that an error's text shows; the error's `value` has them all."""
+
+
 class LockstepError(Exception):
     """Something in Lockstep failed."""
 
@@ -50,7 +54,14 @@ class InvalidInput(LockstepError):
 
     def __init__(self, field: str, value: object, rule: str) -> None:
         self.field, self.value, self.rule = field, str(value), rule
-        super().__init__(f"{field}: {self.value!r} breaks the rule: {rule}")
+        super().__init__(f"{field}: {_shown(self.value)} breaks the rule: {rule}")
+
+
+def _shown(value: str) -> str:
+    """A value as a person reads it: what is longer than a screen's line or two is told by its beginning."""
+    if len(value) <= LONGEST_SHOWN:
+        return repr(value)
+    return f"{value[:LONGEST_SHOWN]!r}… ({len(value)} characters)"
 
 
 class InvalidMessage(InvalidInput):

@@ -145,7 +145,7 @@ class Fields:
         try:
             return date.fromisoformat(self[path])
         except ValueError as broken:
-            raise InvalidMessage(path, self[path], f"a day of the calendar: {broken}") from None
+            raise InvalidMessage(path, self[path], f"a day of the calendar: {_why(broken)}") from None
 
     def instant(self, path: str) -> datetime:
         """ISODateTime with a zone, as UTC."""
@@ -168,4 +168,9 @@ def parse_instant(text: str, field: str) -> datetime:
             moment = moment.astimezone(UTC)
         return moment.replace(microsecond=0) if moment.microsecond else moment
     except (ValueError, OverflowError) as broken:
-        raise InvalidMessage(field, text, f"an instant of the calendar: {broken}") from None
+        raise InvalidMessage(field, text, f"an instant of the calendar: {_why(broken)}") from None
+
+
+def _why(broken: Exception) -> str:
+    """What Python says, without the value, which the error tells already."""
+    return str(broken).partition(": '")[0]

@@ -261,7 +261,9 @@ class TokenModel:
 
     def unearmarkable_net(self, at: Context, words: Sequence[int]) -> frozenset[str]:
         positions = [_position(one) for one in words]
-        against = self._no_lane(at) | broken(UnbalancedNet=sum(units for _, units in positions) != 0)
+        against = self._no_lane(at) | broken(
+            UnbalancedNet=sum(units for _, units in positions) != 0, SecurityPaused=self.paused
+        )
         if positions:
             against |= self.judged(at.now, *(party for party, _ in positions))
         for giver, given in _given(positions).items():

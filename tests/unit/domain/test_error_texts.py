@@ -23,6 +23,12 @@ def test_invalid_input(kind: type[InvalidInput]) -> None:
     assert isinstance(error, InvalidInput)
 
 
+def test_a_long_value_is_told_by_its_beginning() -> None:
+    error = InvalidInput("CreDt", "x" * 70_000, "an instant")
+    assert str(error) == f"CreDt: '{'x' * 200}'… (70000 characters) breaks the rule: an instant"
+    assert error.value == "x" * 70_000
+
+
 def test_conflict() -> None:
     error = Conflict("message", "FABL-1")
     assert (error.kind, error.identifier) == ("message", "FABL-1")

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from lockstep.simulation.folders import own_folder, remove_abandoned
@@ -17,6 +18,15 @@ own = own_folder(Path(sys.argv[1]))
 print(own.name, flush=True)
 if sys.argv[2:] == ["stays"]:
     sys.stdin.read()
+"""
+
+WORKS = """
+import os, time
+from lockstep.simulation.report import processes
+if __name__ == "__main__":
+    with processes(1) as pool:
+        print(pool.submit(os.getpid).result(), flush=True)
+        time.sleep(60)
 """
 
 
@@ -63,3 +73,28 @@ def test_a_folder_of_this_process_is_not_abandoned(tmp_path: Path) -> None:
     assert own != another
     assert remove_abandoned(tmp_path) == []
     assert own.is_dir()
+
+
+def test_processes_end_with_the_command_that_was_killed(tmp_path: Path) -> None:
+    script = tmp_path / "works.py"
+    script.write_text(WORKS)
+    with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True) as command:
+        try:
+            assert command.stdout is not None
+            worker = int(command.stdout.readline())
+            assert is_alive(worker)
+        finally:
+            command.kill()
+    until = time.monotonic() + 20
+    while is_alive(worker):
+        assert time.monotonic() < until, "it goes on without its command"
+        time.sleep(0.05)
+
+
+def is_alive(process: int) -> bool:
+    """Also False for one that has ended and that nobody asked about yet."""
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"

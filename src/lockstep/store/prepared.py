@@ -23,8 +23,13 @@ def driven(dialect: Dialect, connection: Any, text: str, parameters: Any = ()) -
     try:
         cursor.execute(text, parameters)
     except dialect.loaded_dbapi.Error as error:
-        raise DBAPIError.instance(text, parameters, error, dialect.loaded_dbapi.Error, dialect=dialect) from error
+        raise _wrapped(dialect, error, text, parameters) from error
     return cursor
+
+
+def _wrapped(dialect: Dialect, error: Exception, text: str | None = None, parameters: Any = None) -> Exception:
+    """The driver's error as SQLAlchemy raises it."""
+    return DBAPIError.instance(text, parameters, error, dialect.loaded_dbapi.Error, dialect=dialect)
 
 
 class _Prepared:
@@ -60,7 +65,10 @@ class Query(_Prepared):
 
     def alone(self, engine: Engine, **given: Any) -> Sequence[Any]:
         """The same, as of one moment, in no transaction of the caller's: on SQLite nobody is waited for."""
-        connection = engine.raw_connection()
+        try:
+            connection = engine.raw_connection()
+        except engine.dialect.loaded_dbapi.Error as error:
+            raise _wrapped(engine.dialect, error) from error
         try:
             return [*map(self._row, self._driven(engine.dialect, connection, given).fetchall())]
         finally:

@@ -8,7 +8,7 @@ CONTRACTS := ParticipantRegistry SecurityToken DvP
 export SOLCX_BINARY_PATH := $(CURDIR)/.build/solcx
 
 .DELETE_ON_ERROR:
-.PHONY: demo test check bench bench-gas bench-rtgs deep mutants contracts slither clean
+.PHONY: demo test check bench bench-gas bench-rtgs bench-simulate deep mutants contracts slither clean
 
 demo: .venv/.base
 	$(BIN)/lockstep demo
@@ -74,6 +74,10 @@ bench-gas: .venv/.dev
 bench-rtgs: .venv/.dev
 	$(BIN)/python bench/messages.py
 	$(BIN)/python bench/rtgs.py
+
+# Seeds of the simulated world per minute, into bench/simulate.json.
+bench-simulate: .venv/.dev
+	$(BIN)/python bench/simulate.py
 
 # What takes longer than `make test` may: see tests/deep.
 deep: .build/.solc

@@ -54,8 +54,8 @@ TAIL = """\
 | `security …`, `forced-transfer …`, `recovery …` | what was done to what, `done` (false: proposed), `transaction` |
 | `key new` | `{"keystore", "address"}` |
 
-`faults` counts by kind, `hashes` has the journal hash of each seed; a *failed* seed is
-`{"seed", "violations": [text…]}`.
+`faults` counts by kind, `hashes` has the journal hash of each seed;
+a *failed* seed is `{"seed", "violations": [text…]}`.
 
 A *row* has `id`, `state`, `reason` (null where there is none), `deliverer`, `receiver`, `reference` (the deliverer's),
 `isin`, `quantity`, `cash`, `currency`, `settlement_id`, `uetr`, `lock_tx`, `settle_tx` (what ended the lock: delivery

@@ -5,10 +5,8 @@ and a few copied files, on a file system in memory where there is one.
 """
 
 import shutil
-import tempfile
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine
@@ -22,6 +20,7 @@ from lockstep.rtgs import Rtgs
 from lockstep.simulation.actors import payers
 from lockstep.simulation.chain import SimulatedChain
 from lockstep.simulation.clock import VirtualClock
+from lockstep.simulation.folders import own_folder
 from lockstep.simulation.market import MARKET, TIMETABLE
 from lockstep.simulation.node_faults import FaultyProvider, NodeFault
 from lockstep.simulation.stores import Disk, image, put_back
@@ -35,16 +34,13 @@ DEPTH = 2
 """Blocks above one that is final."""
 AGENT_NAMES = tuple(f"agent-{number}" for number in range(1, AGENTS + 1))
 WORKERS = ("worker-1", "worker-2", "worker-3")
-_IN_MEMORY = Path("/dev/shm")
 
 
 class Ground:
     """A founded market in a folder of its own. One run at a time."""
 
     def __init__(self) -> None:
-        parent = _IN_MEMORY if _IN_MEMORY.is_dir() else None
-        self._folder = tempfile.TemporaryDirectory(prefix="lockstep-simulation-", dir=parent)
-        self.root = Path(self._folder.name)
+        self.root = own_folder()
         self.clock = VirtualClock(MARKET.opening)
         keys = Streams(0).stream("keys")
         self.roles: Roles = new_roles(MARKET, SeededRandomness(keys))

@@ -1,17 +1,20 @@
 """Many seeds, in this process or in several, and what they came to."""
 
+import multiprocessing
+import os
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from multiprocessing import get_context
+from multiprocessing.connection import wait
 from typing import Any
 
 from lockstep.simulation.faults import FaultPlan
 from lockstep.simulation.running import Outcome, run_seed
 
-__all__ = ["Total", "run_seeds"]
+__all__ = ["Total", "processes", "run_seeds"]
 
 
 @dataclass(slots=True)
@@ -60,5 +63,22 @@ def _outcomes(seeds: Sequence[int], plan: FaultPlan, jobs: int) -> Iterator[Outc
     if jobs == 1:
         yield from (run_seed(seed, plan) for seed in seeds)
         return
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+    with processes(jobs) as pool:
         yield from pool.map(partial(run_seed, plan=plan), seeds, chunksize=4)
+
+
+def processes(jobs: int) -> ProcessPoolExecutor:
+    """Processes of their own for runs; whatever ends this one, they end too."""
+    return ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"), initializer=_end_with_parent)
+
+
+def _end_with_parent() -> None:
+    """Else a command that is killed leaves processes behind that wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -1,0 +1,7 @@
+"""Whole runs are sound: the first quarter of the seeds."""
+
+from whole_runs import sound
+
+
+def test_seeds() -> None:
+    sound(0)

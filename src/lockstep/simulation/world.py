@@ -141,6 +141,8 @@ class World:
             MARKET, self.clock.now(), self.streams.stream("trades"), steps=self.steps, cancel=cancel
         )
         self.handed_in: list[Post] = []
+        self._lost: set[str] = set()
+        """Names of messages that are handed in again because the service's records were lost: late, if need be."""
 
     # --- what can be done
 
@@ -231,7 +233,7 @@ class World:
         path.write_bytes(post.data)
         self._stack.append("door")
         try:
-            taken = submit_file(self.door.open(), path)
+            taken = submit_file(self.door.open(), path, late=post.name in self._lost)
         except Crashed as crashed:
             self.timeline.tell("door", f"dies: {crashed.kind}")
             self.door.end()
@@ -299,6 +301,7 @@ class World:
         what = "an old backup" if backup else "its last commits lost"
         self.timeline.tell("service", f"its database is at commit {commits} again: {what}")
         # Participants hear of it, and hand everything in again: what is known is known, and nothing is done twice.
+        self._lost |= {one.name for one in self.handed_in}
         self.posts = [*self.handed_in, *self.posts]
 
     def back_up_agent(self, number: int) -> None:

@@ -92,8 +92,9 @@ def receive(
     """The change that one message makes.
 
     The same message again changes nothing but the journal. `late`: a settlement date that has passed is no reason
-    to refuse; what was locked in time is found on the chain and goes on, the rest ends as too late. Raises InvalidInput for a value that
-    breaks a rule, Conflict for an id used with other content, Refused for what may not be asked.
+    to refuse; what was locked in time is found on the chain and goes on, the rest ends as too late. Raises
+    InvalidInput for a value that breaks a rule, Conflict for an id used with other content, Refused for what may
+    not be asked.
     """
     earlier = book.seen(message.sender, message.message_id)
     if earlier == content_hash:

@@ -91,7 +91,7 @@ class World:
     # --- the cast
 
     def _boundary(self, actor: str) -> Boundary:
-        return Boundary(actor, self._points, self.faults, self._stored, self.votes.append)
+        return Boundary(actor, self._points, self.faults, self._stored, self.votes.append, self.problem)
 
     def _clock(self) -> PartyClock:
         return PartyClock(self.clock)
@@ -335,13 +335,15 @@ class World:
     def trades(self) -> list[Trade]:
         return list(self.book().trades())
 
-    def is_over(self) -> bool:
-        """Whether every trade and every payment in the RTGS has ended, and nobody has more to say. A trade that was
-        halted for people waits for nothing else."""
+    def is_over(self, *, but_for_people: bool = False) -> bool:
+        """Whether every trade and every payment in the RTGS has ended, and nobody has more to say.
+
+        `but_for_people`: or nothing else is left than trades that were halted, which wait for nobody else.
+        """
         pending = (PaymentState.HELD, PaymentState.PENDING)
         return (
             not self.posts
-            and all(is_halted(one) for one in self.book().open_trades())
+            and all(but_for_people and is_halted(one) for one in self.book().open_trades())
             and not any(one.state in pending for one in self.facts().orders)
         )
 

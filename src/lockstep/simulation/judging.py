@@ -67,8 +67,8 @@ class Judge:
         """When all has come to rest, with nothing going wrong any more."""
         self._read()
         self._tell(self._watcher.finish(self._claims, self._journal))
-        for one in untold(self._world.mail(), self._journal):
-            self._world.problem(one)
+        for silence in untold(self._world.mail(), self._journal):
+            self._world.problem(silence)
         undone = self._watcher.facts(self._claims, self._journal, ended=True).undone
         for one in self._world.trades():
             told = one.settlement_id in undone and is_halted(one)

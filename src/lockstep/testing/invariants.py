@@ -265,10 +265,11 @@ def i5_money_is_conserved(facts: Facts) -> Iterator[str]:
         following = facts.postings[place + 1 : place + 2]
         if following and following[0].booked_at == posting.booked_at:
             continue  # payments that offset each other are booked at once: which comes first there says nothing
-        for number in sorted(paying):
-            payer = accounts.get(number)
-            if not (payer and payer.technical) and balances[number] < -(payer.credit_limit if payer else 0):
-                yield f"posting {posting.number} took account {number} below zero, or its limit"
+        for account_number in sorted(paying):
+            payer = accounts.get(account_number)
+            least = 0 if payer is None else -payer.credit_limit
+            if not (payer and payer.technical) and balances[account_number] < least:
+                yield f"posting {posting.number} took account {account_number} below zero, or its limit"
         paying.clear()
     held = Counter[str]()
     for payment in facts.payments:

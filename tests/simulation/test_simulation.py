@@ -5,8 +5,11 @@ import os
 import subprocess
 import sys
 
-from lockstep.simulation.faults import FaultPlan
+import pytest
+
+from lockstep.simulation.faults import KINDS, FaultPlan
 from lockstep.simulation.running import run_seed
+from lockstep.store import book, transactions
 
 HASHES = """
 import json
@@ -49,3 +52,14 @@ def test_without_faults_everything_settles_that_can() -> None:
     assert not outcome.violations
     assert not outcome.faults
     assert outcome.ended["SETTLED"] > 0
+
+
+def test_a_worker_that_writes_without_its_lease_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fence switched off: versions of trades keep two workers apart, most of the time, and hide it."""
+    kinds = ("second-worker", "third-worker", "worker-pause")
+    plan = FaultPlan(swarm=False, rates=dict.fromkeys(KINDS, 0.0) | dict.fromkeys(kinds[:2], 1.0) | {kinds[2]: 0.2})
+    assert not any(run_seed(seed, plan).violations for seed in range(3))
+    monkeypatch.setattr(book, "require", lambda *_: None)
+    monkeypatch.setattr(transactions, "require", lambda *_: None)
+    found = [one for seed in range(3) for one in run_seed(seed, plan).violations]
+    assert found and all("wrote under lease number" in one for one in found)

@@ -114,7 +114,7 @@ def settle(world: World, after: After) -> None:
     world.heal()
     _until_quiet(world, after)
     for hour in range(HOURS_AT_MOST):
-        if world.is_over() and not end_what_is_left(world):
+        if world.is_over(but_for_people=True) and not end_what_is_left(world):
             return
         _wait_until(world, _next_hour(world, patient=hour < QUESTIONS), "the day goes on")
         _until_quiet(world, after)

@@ -76,8 +76,8 @@ class Sender:
 
     def _broadcast_before(self, transaction: SentTransaction) -> None:
         """Sends again what goes first, in the order of nonces: nobody may want it any more, and yet without it nothing
-        that follows gets into a block. Nodes forget, and blocks with what was mined vanish. A nonce that was passed over,
-        because a node once counted too many, is used up by a transaction that does nothing.
+        that follows gets into a block. Nodes forget, and blocks with what was mined vanish. A nonce that was passed
+        over, because a node once counted too many, is used up by a transaction that does nothing.
         """
         count = self._node.transaction_count(self._key.address)
         if count >= transaction.nonce:

@@ -26,6 +26,8 @@ _HARMLESS = (
 )
 """What nodes say of a transaction that they have, or had: the receipt tells which."""
 
+GAS_OF_NOTHING = 21_000
+"""What any transaction costs."""
 PRIORITY_FEE = 1_000_000_000
 """Wei per gas. Gas and fees are always explicit: no estimate, no surprise."""
 
@@ -74,13 +76,18 @@ class Sender:
 
     def _broadcast_before(self, transaction: SentTransaction) -> None:
         """Sends again what goes first, in the order of nonces: nobody may want it any more, and yet without it nothing
-        that follows gets into a block. Nodes forget, and blocks with what was mined vanish.
+        that follows gets into a block. Nodes forget, and blocks with what was mined vanish. A nonce that was passed
+        over, because a node once counted too many, is used up by a transaction that does nothing.
         """
         count = self._node.transaction_count(self._key.address)
-        if count < transaction.nonce:
-            for one in self._log.from_nonce(count):
-                if one.nonce < transaction.nonce:
-                    self._node.broadcast(one.raw)
+        if count >= transaction.nonce:
+            return
+        before = [one for one in self._log.from_nonce(count) if one.nonce < transaction.nonce]
+        if count not in {one.nonce for one in before}:
+            filling = self._sign(f"nothing/{count}", self._key.address, b"", GAS_OF_NOTHING, 0, nonce=count)
+            before.insert(0, filling)
+        for one in before:
+            self._node.broadcast(one.raw)
 
     def _observed(self, transaction: SentTransaction) -> SentTransaction:
         """The transaction as the chain has it now, stored where that changed."""
@@ -105,8 +112,10 @@ class Sender:
         count = self._node.transaction_count(self._key.address)
         return count > transaction.nonce and self._node.receipt(transaction.hash) is None
 
-    def _sign(self, key: str, to: str, data: bytes, gas: int, attempt: int) -> SentTransaction:
-        nonce = self._free_nonce()
+    def _sign(
+        self, key: str, to: str, data: bytes, gas: int, attempt: int, *, nonce: int | None = None
+    ) -> SentTransaction:
+        nonce = self._free_nonce() if nonce is None else nonce
         signed = Account.sign_transaction(
             {
                 "type": 2,

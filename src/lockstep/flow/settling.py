@@ -9,11 +9,12 @@ from datetime import datetime
 from enum import Enum
 
 from lockstep.domain.cash import CashView
+from lockstep.domain.errors import LockstepError
 from lockstep.domain.order import AssetStatus, AssetView
 from lockstep.domain.payment import PaymentState
 from lockstep.domain.trade import Reason, Trade, TradeState
 
-__all__ = ["Sight", "Step", "decide", "observed"]
+__all__ = ["Sight", "Step", "decide", "observed", "require_never_locked"]
 
 
 _LONG_STOP = Reason(code="NVER", text="given back by the long stop; the payment is being cancelled")
@@ -180,3 +181,13 @@ def _why_never(trade: Trade, cash: CashView | None) -> Reason:
     if trade.reason is not None and trade.reason.code == "MONY":
         return Reason(code="MONY", text=f"the buyer was short of cash; {cash.reason}")
     return Reason(code=cash.reason_code or "NVER", text=cash.reason)
+
+
+def require_never_locked(trade: Trade) -> None:
+    """What was final is gone: the residual risk of the protocol, which stops the trade and is for people.
+
+    Raises LockstepError.
+    """
+    if trade.state is not TradeState.MATCHED:
+        rule = "the chain reorganised below its finality depth"
+        raise LockstepError(f"settlement {trade.settlement_id} was locked and the lock is gone: {rule}")

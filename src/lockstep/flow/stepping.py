@@ -18,7 +18,7 @@ from lockstep.domain.trade import Reason, Trade, TradeState
 from lockstep.flow.asking import due, half_told, is_open, statement_request, status_request
 from lockstep.flow.ordering import cancel_message, order_for, payment_message, payment_uetr
 from lockstep.flow.reporting import advise_both, answer_request, confirm_both
-from lockstep.flow.settling import Sight, Step, decide, observed
+from lockstep.flow.settling import Sight, Step, decide, observed, require_never_locked
 from lockstep.ports import (
     AssetLedger,
     AttestationBoard,
@@ -188,7 +188,7 @@ class Settler:
 
         Raises LockstepError where it was locked, finally, and is no more: a payment may be on its way for it.
         """
-        _require_never_locked(trade)
+        require_never_locked(trade)
         intents = {name: at for name, at in trade.intents.items() if name != "lock"}
         renewed = replace(
             trade,
@@ -209,7 +209,7 @@ class Settler:
             return False  # it is locked after all: one of two looks was wrong, the next decides
         if known:
             return self._adopt(trade, known[-1])
-        _require_never_locked(trade)
+        require_never_locked(trade)
         if trade.cancel_agreed:
             reason = Reason(code="CANI", text="cancelled: both parties asked, before any lock")
         elif trade.reason is not None:
@@ -393,10 +393,3 @@ class Settler:
         entry = Entry(at=self.clock.now(), kind=kind, subject=trade.trade_id, facts=facts)
         self.book.commit(Change(entries=(entry,), trades=(trade,)))
         return replace(trade, version=trade.version + 1)
-
-
-def _require_never_locked(trade: Trade) -> None:
-    """What was final is gone: the residual risk of the protocol, which stops the trade and is for people."""
-    if trade.state is not TradeState.MATCHED:
-        rule = "the chain reorganised below its finality depth"
-        raise LockstepError(f"settlement {trade.settlement_id} was locked and the lock is gone: {rule}")

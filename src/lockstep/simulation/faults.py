@@ -91,7 +91,7 @@ what each does."""
 SWARM = 0.45
 """How many of the kinds a seed has on, on average."""
 RARE = {
-    **dict.fromkeys(ACTORS, 0.08),
+    **dict.fromkeys(ACTORS, 0.1),
     "cancellation": 0.15,
     "cut-off": 0.2,
     "end-of-day": 0.2,

@@ -213,6 +213,22 @@ def test_the_counter_goes_down_for_another(venue: ChainVenue, node: Lossy) -> No
     assert sorted(state for _, state in logged(venue)) in (["mined", "mined"], ["mined", "mined", "replaced"])
 
 
+@pytest.mark.parametrize("ahead", [1, 2])
+def test_a_nonce_that_was_passed_over_holds_nothing_up(
+    venue: ChainVenue, node: Lossy, monkeypatch: pytest.MonkeyPatch, ahead: int
+) -> None:
+    """A node counts too many, once, and nothing else of this key is to be sent that would take the nonce."""
+    one, order, before = sender(venue, node), venue.order(), count(venue)
+    with monkeypatch.context() as lying:
+        lying.setattr(Lossy, "transaction_count", lambda self, address: before + ahead)
+        lock(venue, one, order)
+    assert logged(venue) == [(before + ahead, "signed")] and status(venue, order) is AssetStatus.NONE
+    for _ in range(ahead + 1):
+        lock(venue, one, order)
+    assert status(venue, order) is AssetStatus.LOCKED and count(venue) == before + ahead + 1
+    assert [nonce for nonce, _ in logged(venue)] == [before + ahead, *range(before, before + ahead)]
+
+
 def test_address(venue: ChainVenue, node: Lossy) -> None:
     assert sender(venue, node).address == OPERATOR.address != SELLER.address
 

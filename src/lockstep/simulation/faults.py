@@ -65,8 +65,10 @@ KINDS: Mapping[str, float] = {
     # time
     "clock-forward": 0.01,
     "clock-back": 0.01,
+    "lock-by": 0.02,
     "cut-off": 0.01,
     "end-of-day": 0.01,
+    "long-stop": 0.01,
     "holiday": 1.0,
     # people
     "message-doubled": 0.2,
@@ -81,6 +83,7 @@ SWARM = 0.45
 """How many of the kinds a seed has on, on average."""
 RARE = {
     **dict.fromkeys(ACTORS, 0.12),
+    "long-stop": 0.15,
     "line-contradict": 0.15,
     "restore-service": 0.3,
     "lost-writes": 0.3,

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from lockstep.app.founding import AGENTS
 from lockstep.simulation.actors import KINDS as ACTORS
+from lockstep.simulation.boundaries import due_instants, may_be_stopped, stop_for_long
 from lockstep.simulation.ground import DEPTH
 from lockstep.simulation.market import CLOSES, OPENS, PAY_BY
 from lockstep.simulation.mending import end_what_is_left
@@ -13,7 +14,8 @@ from lockstep.simulation.world import World
 
 __all__ = ["settle", "unfold"]
 
-WEIGHTS = {"worker": 6, "agent": 8, "rtgs": 1, "miner": 5, "participant": 3}
+WEIGHTS = {"worker": 6, "agent": 8, "rtgs": 1, "miner": 5, "participant": 8}
+"""A participant is drawn only while one has something to hand in."""
 PAUSES = (0, 1, 2, 5, 10, 20)
 """Seconds from one step to the next."""
 QUIET_ROUNDS = 2
@@ -43,7 +45,8 @@ def unfold(world: World, after: After) -> None:
 
 
 def _act(world: World, rng: random.Random) -> None:
-    match rng.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]:
+    weights = {who: weight for who, weight in WEIGHTS.items() if who != "participant" or world.has_mail()}
+    match rng.choices(list(weights), list(weights.values()))[0]:
         case "worker":
             workers = [name for name in world.cast if name.startswith("worker")]
             world.run(rng.choice(workers))
@@ -82,11 +85,17 @@ def _befall(world: World) -> None:
         how = faults.strikes(kind)
         if how is not None:
             world.play(kind, how)
-    for kind, at in (("cut-off", PAY_BY), ("end-of-day", CLOSES)):
+    for kind, instant in due_instants(world).items():
         how = faults.strikes(kind)
         if how is not None:
-            instant = world.clock.next_at(at) + timedelta(seconds=how.randint(-90, 30))
-            _wait_until(world, instant, kind)
+            second = how.choice((-1, 0, 0, 1)) if how.random() < 0.8 else how.randint(-90, 30)
+            world.clock.move_to(instant + timedelta(seconds=second))
+            if how.random() < 0.5:
+                world.mine()
+            world.timeline.tell("clock", f"{kind} {second:+}")
+    how = faults.strikes("long-stop") if may_be_stopped(world) else None
+    if how is not None:
+        stop_for_long(world, how)
 
 
 def _wait_until(world: World, instant: datetime, why: str) -> None:

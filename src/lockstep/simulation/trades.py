@@ -36,15 +36,15 @@ def posts(
     days = _settlement_days(market.business_day)
     for number in range(1, rng.randint(FEWEST, MOST) + 1):
         deliver, receive = _pair(market, number, days, rng)
-        since = rng.randrange(max(1, steps // 3))
+        since = rng.randrange(max(1, steps // 9))
         missing = rng.random() < 0.08
         for place, one in enumerate((deliver, receive)):
             if missing and place:
                 continue
-            written.append(_post(market, one, f"I{number}{one.side.value}", now, since + rng.randrange(10)))
+            written.append(_post(market, one, f"I{number}{one.side.value}", now, since + rng.randrange(5)))
         if cancel is not None and cancel.random() < 0.5:
             who = (deliver, receive) if cancel.random() < 0.6 else (cancel.choice((deliver, receive)),)
-            asked = since + 10 + cancel.randrange(max(1, steps // 2))
+            asked = since + 5 + cancel.randrange(max(1, steps // 2))
             for one in who:
                 request = CancellationRequest(reference=one.reference, side=one.side, owner=one.owner)
                 name = f"C{number}{one.side.value}"
@@ -54,7 +54,7 @@ def posts(
 
 def _settlement_days(first: date) -> list[date]:
     """Mostly today; else the next day, which may be a holiday, or one after the weekend."""
-    return [first] * 5 + [first + timedelta(days=1), first + timedelta(days=4)]
+    return [first] * 14 + [first + timedelta(days=1), first + timedelta(days=4)]
 
 
 def _pair(market: MarketFile, number: int, days: list[date], rng: random.Random) -> tuple[Instruction, Instruction]:

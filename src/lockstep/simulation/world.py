@@ -18,6 +18,7 @@ from lockstep.domain.payment import PaymentState
 from lockstep.domain.trade import Trade
 from lockstep.iso20022 import read
 from lockstep.rtgs import Facts, Posting, Rtgs
+from lockstep.simulation.actors import KINDS as ACTORS
 from lockstep.simulation.actors import play
 from lockstep.simulation.actors_hands import stranger
 from lockstep.simulation.cast import AgentProcess, Door, LockFile, Process, RtgsProcess, Worker
@@ -201,22 +202,42 @@ class World:
         seconds = how.choice((0, 1, 5, 30, 120, 600))
         self.timeline.tell(actor, f"is held up, {seconds} seconds")
         self.clock.advance(seconds)
+        for _ in range(how.randint(1, 5)):
+            self._somebody(how)
+        self.timeline.tell(actor, "goes on")
+
+    def _somebody(self, how: random.Random) -> None:
+        """Another than those who are held up: a process, the chain, the service's door, or who is at large."""
         others = [name for name in self.cast if name not in self._stack]
         favoured = [name for name in others if name.startswith("worker")]
-        for _ in range(how.randint(1, 5)):
-            if how.random() < 0.3:
-                self.mine()
-            else:
-                self.run(how.choice(favoured if favoured and how.random() < 0.5 else others))
-        self.timeline.tell(actor, "goes on")
+        drawn = how.random()
+        if drawn < 0.25:
+            self.mine()
+        elif drawn < 0.5 and "door" not in self._stack:
+            if not self.hand_in():
+                self._knock_again(how)
+        elif drawn < 0.6 and (known := [kind for kind in ACTORS if self.faults.has(kind)]):
+            self.play(how.choice(known), how)
+        else:
+            self.run(how.choice(favoured if favoured and how.random() < 0.5 else others))
+
+    def _knock_again(self, how: random.Random) -> None:
+        """A participant asks to cancel, or hands in what it handed in before, while a worker is in the middle of it."""
+        rights = [kind for kind in ("party-cancels", "cancellation-race", "party-resubmits") if self.faults.has(kind)]
+        if rights:
+            self.play(how.choice(rights), how)
 
     def mine(self) -> None:
         """A block, or another end of the chain."""
         self.miner.mine()
 
+    def has_mail(self) -> bool:
+        """Whether a participant has something to hand in now."""
+        return bool(self.posts) and (self.posts[0].after <= self.faults.step or not self.faults.active)
+
     def hand_in(self) -> bool:
         """The next message that a participant has for the service."""
-        if not self.posts or (self.posts[0].after > self.faults.step and self.faults.active):
+        if not self.has_mail():
             return False
         post = self.posts.pop(0)
         again = self.faults.strikes("message-doubled")
@@ -325,6 +346,9 @@ class World:
 
     def trades(self) -> list[Trade]:
         return list(self.book().trades())
+
+    def open_trades(self) -> list[Trade]:
+        return list(self.book().open_trades())
 
     def is_over(self) -> bool:
         """Whether every trade and every payment in the RTGS has ended, and nobody has more to say."""

@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 from lockstep.domain.errors import Unavailable
 from lockstep.domain.identifiers import SettlementId
 from lockstep.domain.order import Attestation, LogEntry, OutcomeResult
+from lockstep.durable import make_folder, sync_folder
 
 __all__ = ["DirectoryBoard"]
 
@@ -88,6 +89,7 @@ class DirectoryBoard:
             for path in names:
                 try:
                     os.link(part, path, follow_symlinks=False)
+                    sync_folder(path.parent)
                 except FileExistsError:
                     there = _read(path, _log_entry)
                     if there is not None:
@@ -125,7 +127,7 @@ class DirectoryBoard:
 def _written(folder: Path, content: Mapping[str, object]) -> Iterator[Path]:
     """A file with this content, whole and on disk, under a name that goes when it is not wanted any more."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         if folder.is_symlink():  # it would write over what stands elsewhere: another agent's log, for one
             raise OSError(f"{folder} is a link")
         with NamedTemporaryFile("w", dir=folder, prefix=".", suffix=".part", delete=False) as file:
@@ -147,6 +149,10 @@ def _put(part: Path, names: Sequence[Path]) -> None:
             os.replace(part, path)
         except OSError:
             continue
+        try:
+            sync_folder(path.parent)
+        except OSError as error:
+            raise Unavailable(f"the board cannot be written: {error}") from error
         return
     raise Unavailable(f"the board has no room for {names[0]}")
 

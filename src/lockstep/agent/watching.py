@@ -251,7 +251,9 @@ class Agent:
             if not mail:
                 return page > 0, True
             for sequence, item in mail:
-                if not isinstance(item, Unreadable) and item.sender == self.rtgs:
+                if isinstance(item, Unreadable):  # what it would have told, `_ask` asks for
+                    self.register.note(self.clock.now(), "unreadable", NO_SETTLEMENT, f"mail {sequence}: {item.error}")
+                elif item.sender == self.rtgs:
                     for said in said_by(item.body):
                         self._hear(said)
                 self._cursor = sequence

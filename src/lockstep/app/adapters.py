@@ -9,6 +9,7 @@ from lockstep.domain.market import Market
 from lockstep.domain.message import Message
 from lockstep.domain.order import Order
 from lockstep.domain.trade import TradeTerms
+from lockstep.durable import make_folder, sync_folder
 from lockstep.iso20022 import write
 from lockstep.ports import PartyBody
 from lockstep.signing import Key, check_order, settlement_id
@@ -40,10 +41,11 @@ class DirectoryMailbox:
 
     def deliver(self, message: Message[PartyBody]) -> None:
         folder = self._root / message.receiver
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         beside = folder / f".{message.message_id}.part"
         with beside.open("wb") as file:
             file.write(write(message))
             file.flush()
             os.fsync(file.fileno())
         os.replace(beside, folder / f"{message.message_id}.xml")
+        sync_folder(folder)  # it is noted as delivered next

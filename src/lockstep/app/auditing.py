@@ -15,7 +15,7 @@ from lockstep.domain.trade import TradeState, TradeTerms
 from lockstep.testing import facts as oracle
 from lockstep.testing.invariants import check
 
-__all__ = ["audit", "compose", "cycle_of", "gather", "lock_of"]
+__all__ = ["audit", "compose", "cycle_of", "gather", "lock_of", "members_of"]
 
 Key = TypeVar("Key", bound=str)
 """A settlement id or a trade id."""
@@ -107,12 +107,7 @@ def compose(
         block_times={number: _instant(seconds) for number, seconds in found.times.items()},
         finality_depth=market.network.finality_depth,
         skew=skew,
-        members={
-            chain.checksummed(member.wallet): oracle.Member(
-                bank=member.bic, accounts=frozenset(member.accounts.values())
-            )
-            for member in market.participants.values()
-        },
+        members=members_of(market),
         accounts=[
             oracle.Account(
                 number=one.number,
@@ -144,6 +139,14 @@ def compose(
         journal=[_row(one) for one in journal],
         ended=ended,
     )
+
+
+def members_of(market: Market) -> dict[str, oracle.Member]:
+    """Who is behind each wallet, as the market's reference data has it."""
+    return {
+        chain.checksummed(member.wallet): oracle.Member(bank=member.bic, accounts=frozenset(member.accounts.values()))
+        for member in market.participants.values()
+    }
 
 
 def _instant(seconds: int) -> datetime:

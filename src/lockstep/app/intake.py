@@ -47,14 +47,19 @@ def expand(paths: Iterable[Path]) -> Iterator[Path]:
             yield path
 
 
-def submit_file(reception: Reception, path: Path, told: Callable[[Taken], None] = lambda _: None) -> Taken:
-    """Gives one file to the reception. A refusal is journalled and returned, never raised: the rest goes on."""
-    taken = _submit(reception, path)
+def submit_file(
+    reception: Reception, path: Path, told: Callable[[Taken], None] = lambda _: None, *, late: bool = False
+) -> Taken:
+    """Gives one file to the reception. A refusal is journalled and returned, never raised: the rest goes on.
+
+    `late`: see `Reception.submit`.
+    """
+    taken = _submit(reception, path, late=late)
     told(taken)
     return taken
 
 
-def _submit(reception: Reception, path: Path) -> Taken:
+def _submit(reception: Reception, path: Path, *, late: bool) -> Taken:
     subject, header = path.name, None
     try:
         data = path.read_bytes()
@@ -73,7 +78,7 @@ def _submit(reception: Reception, path: Path) -> Taken:
         return Taken(file=str(path), outcome="refused", error=error)
     reference = message.body.reference
     try:
-        return Taken(file=str(path), outcome=reception.submit(message, data), reference=reference)
+        return Taken(file=str(path), outcome=reception.submit(message, data, late=late), reference=reference)
     except LockstepError as error:
         return Taken(file=str(path), outcome="refused", reference=reference, error=error)
 

@@ -15,6 +15,7 @@ from lockstep.cash.mail import read_mail, refusal_of
 from lockstep.domain.errors import Unavailable
 from lockstep.domain.identifiers import Bic
 from lockstep.domain.message import Message
+from lockstep.durable import sync_folder
 from lockstep.iso20022 import write
 from lockstep.ports import CashBody, Unreadable
 
@@ -77,9 +78,5 @@ class DirectoryCashSystem:
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, self._root / "in" / name)
-        descriptor = os.open(self._root / "in", os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync_folder(self._root / "in")
         return name

@@ -136,6 +136,9 @@ def up(
 def submit(
     files: Annotated[list[Path], typer.Argument(help="sese.023 and sese.020 files, or folders of them.")],
     home: HomeOption = DEFAULT_HOME,
+    late: Annotated[
+        bool, typer.Option("--late", help="Take past settlement dates: what is handed in again after a loss.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Hand in participants' messages. Each bad one is refused with its reason; the rest goes on."""
@@ -146,7 +149,7 @@ def submit(
     console = Console(quiet=as_json)
     taken = []
     for path in expand(files):
-        one = submit_file(reception, path)
+        one = submit_file(reception, path, late=late)
         taken.append(one)
         console.print(
             showing.file_line(one) or f"[green]taken[/]     {escape(path.name)}: {escape(str(one.reference))}"

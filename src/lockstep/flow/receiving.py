@@ -34,15 +34,18 @@ class Reception:
     market: Market
     clock: Clock
 
-    def submit(self, message: Message[Instruction] | Message[CancellationRequest], data: bytes) -> str:
+    def submit(
+        self, message: Message[Instruction] | Message[CancellationRequest], data: bytes, *, late: bool = False
+    ) -> str:
         """Takes one participant's message; returns the kind of its journal entry.
 
-        Raises what `receive` raises; the refusal is journalled first.
+        `late` takes an instruction after its settlement date too: for what is handed in again because the records
+        were lost. Raises what `receive` raises; the refusal is journalled first.
         """
         content_hash = hashlib.sha256(data).hexdigest()
         for _ in range(TRIES):
             try:
-                change = receive(self.book, self.market, message, content_hash, self.clock.now())
+                change = receive(self.book, self.market, message, content_hash, self.clock.now(), late=late)
             except LockstepError as error:
                 self.refuse(message.body.reference, error, _refusal(message))
                 raise
@@ -83,11 +86,15 @@ def receive(
     message: Message[Instruction] | Message[CancellationRequest],
     content_hash: str,
     now: datetime,
+    *,
+    late: bool = False,
 ) -> Change:
     """The change that one message makes.
 
-    The same message again changes nothing but the journal. Raises InvalidInput for a value that
-    breaks a rule, Conflict for an id used with other content, Refused for what may not be asked.
+    The same message again changes nothing but the journal. `late`: a settlement date that has passed is no reason
+    to refuse; what was locked in time is found on the chain and goes on, the rest ends as too late. Raises
+    InvalidInput for a value that breaks a rule, Conflict for an id used with other content, Refused for what may
+    not be asked.
     """
     earlier = book.seen(message.sender, message.message_id)
     if earlier == content_hash:
@@ -102,7 +109,7 @@ def receive(
     # An LEI with another's BIC would let one party speak for another.
     market.participant(message.body.owner, field="AcctOwnr")
     if isinstance(message.body, Instruction):
-        change = _instruct(book, market, message, message.body, content_hash, now)
+        change = _instruct(book, market, message, message.body, content_hash, now, late=late)
     else:
         change = _cancel(book, market, message, message.body, now)
     return replace(change, seen=((message.sender, message.message_id, content_hash),))
@@ -115,6 +122,8 @@ def _instruct(
     instruction: Instruction,
     content_hash: str,
     now: datetime,
+    *,
+    late: bool,
 ) -> Change:
     if book.instruction(instruction.owner.lei, instruction.reference) is not None:
         raise Conflict("instruction", f"{instruction.owner.lei}/{instruction.reference}")
@@ -127,7 +136,8 @@ def _instruct(
         raise InvalidInput("QtyAndAcctDtls/SttlmQty/Qty", found, f"{expected} for this security")
     if instruction.cash.currency != security.currency:
         raise InvalidInput("SttlmAmt/Amt/@Ccy", instruction.cash.currency, f"{security.currency} for this security")
-    if instruction.settlement_date < now.date():
+    is_past = instruction.settlement_date < now.date()
+    if is_past and not late:
         raise InvalidInput("TradDtls/SttlmDt", instruction.settlement_date, f"not before {now.date()}")
     if instruction.settlement_date - now.date() > HORIZON:
         raise InvalidInput("TradDtls/SttlmDt", instruction.settlement_date, f"at most {HORIZON.days} days ahead")
@@ -146,6 +156,8 @@ def _instruct(
         "cash": str(instruction.cash),
         "message_id": message.message_id,
     }
+    if is_past:
+        facts["late"] = f"after its settlement date, {instruction.settlement_date}"
     return Change(
         entries=(Entry(at=now, kind="instructed", subject=instruction.reference, facts=facts),),
         instructions=(stored,),

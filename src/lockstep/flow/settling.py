@@ -112,10 +112,15 @@ def _cash_may_come(trade: Trade, cash: CashView | None) -> bool:
 
 
 def contradiction(sight: Sight) -> str | None:
-    """Two facts that cannot both be true, in words; None when all is well."""
+    """Two facts that cannot both be true, in words; None when all is well.
+
+    Where the RTGS told two stories nothing is done by them; but an end that the chain shows, finally, is a quorum's
+    proof or two officers' decision: people have decided, and the trade ends with it.
+    """
     asset, cash = sight.asset, sight.cash
     if cash is not None and cash.contradiction is not None:
-        return cash.contradiction
+        decided = asset is not None and asset.final in (AssetStatus.SETTLED, AssetStatus.GIVEN_BACK)
+        return None if decided else cash.contradiction
     if asset is None or cash is None:
         return None
     if asset.final is AssetStatus.GIVEN_BACK and cash.state is PaymentState.BOOKED:

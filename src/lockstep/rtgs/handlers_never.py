@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, func, select
 
 from lockstep.domain.message import Message
 from lockstep.domain.payment import NeverRequest, PaymentState, Resolution, ResolutionStatus
-from lockstep.rtgs import register
+from lockstep.rtgs import announcing, register
 from lockstep.rtgs.database import Step
 from lockstep.rtgs.parties import Role, agents, quorum, refusal
 from lockstep.rtgs.prepared import Prepared
@@ -33,13 +33,19 @@ _ASKERS = Prepared(
 
 
 def never(step: Step, message: Message[NeverRequest]) -> None:
-    """One agent's request. Who are agents now are counted, each once; to all of them goes the camt.029 CNCL."""
+    """One agent's request. Who are agents now are counted, each once; to all of them goes the camt.029 CNCL.
+
+    Who asks for never of a booked payment missed what was said of it, so that it is told again. By pacs.028 it could
+    not ask: it knows the first UETR of a settlement only, which another's payment may have.
+    """
     wish = message.body
     live = register.live(step.connection, wish.settlement_id)
     if live is not None and live.state is PaymentState.BOOKED:
         step.name = "cancellation-refused"
         reason = Reason.of("PTNA", "TxInf", f"booked at {live.decided_at.isoformat()}", "not yet booked")
         step.send([message.sender], _resolution(wish, ResolutionStatus.REFUSED, step.now, reason))
+        step.send([message.sender], announcing.report(live))
+        announcing.booking_again(step, live, message.sender)
         return
     if live is not None:
         rule = f"a settlement without a payment; this one is {live.state.name} and ends by itself"

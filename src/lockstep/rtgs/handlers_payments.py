@@ -11,7 +11,7 @@ from lockstep.domain.errors import InvalidInput
 from lockstep.domain.identifiers import Bic, Uetr
 from lockstep.domain.liquidity import Receipt
 from lockstep.domain.message import Message
-from lockstep.domain.payment import CashAccount, PaymentState, ResolutionStatus
+from lockstep.domain.payment import CashAccount, PaymentState, Resolution, ResolutionStatus
 from lockstep.domain.transfer import (
     BankTransfer,
     CustomerTransfer,
@@ -162,14 +162,36 @@ def modify(step: Step, message: Message[ModifyPayment]) -> None:
 
 
 def status(step: Step, message: Message[StatusRequest]) -> None:
-    """pacs.028: answered with the payment's status, to whom it concerns, and with its booking notices again."""
+    """pacs.028: answered with the payment's status, to whom it concerns, and with its booking notices again.
+
+    An agent's, for a payment that never came and never can, by the camt.029 that it may have missed.
+    """
     wish = message.body
     stored = register.by_uetr(step.connection, wish.uetr)
     if stored is None or not concerns(step, stored, message.sender):
+        if _told_never(step, wish, message.sender):
+            return
         raise refusal("PaymentUnknown", "OrgnlUETR", wish.uetr, "the UETR of a payment that concerns the sender")
     step.name = "status-told"
     step.send([message.sender], announcing.report(stored))
     announcing.booking_again(step, stored, message.sender)
+
+
+def _told_never(step: Step, wish: StatusRequest, party: Bic) -> bool:
+    """Tells an agent of the tombstones under a UETR; False if there are none for it to know."""
+    buried = register.buried_under(step.connection, wish.uetr) if party in step.once(agents) else []
+    for settlement, since in buried:
+        step.name = "status-told"
+        answer = Resolution(
+            case_id=wish.uetr.replace("-", ""),  # the case was another's: this one is the question's
+            uetr=wish.uetr,
+            settlement_id=settlement,
+            salt=None,
+            status=ResolutionStatus.CANCELLED,
+            decided_at=since,
+        )
+        step.send([party], answer)
+    return bool(buried)
 
 
 def concerns(step: Step, stored: StoredOrder, party: Bic) -> bool:

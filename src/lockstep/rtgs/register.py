@@ -44,6 +44,11 @@ _HELPED = Prepared(
 _TOMBSTONE = Prepared(
     select(endings.c.ended_at).where(endings.c.settlement_id == bindparam("of"), endings.c.ending == "NEVER")
 )
+_BURIED = Prepared(
+    select(endings.c.settlement_id, endings.c.ended_at)
+    .where(endings.c.uetr == bindparam("of"), endings.c.ending == "NEVER")
+    .order_by(endings.c.settlement_id)
+)
 _BARRED = Prepared(
     select(barred.c.barred_at).where(barred.c.uetr == bindparam("of"), barred.c.instructing == bindparam("to"))
 )
@@ -195,6 +200,11 @@ def tombstone(connection: Connection, settlement_id: SettlementId) -> datetime |
     """Since when a settlement can never be paid, or None."""
     since: datetime | None = _TOMBSTONE.scalar(connection, of=settlement_id)
     return since
+
+
+def buried_under(connection: Connection, uetr: Uetr) -> list[tuple[SettlementId, datetime]]:
+    """Settlements that were said never under a UETR, each with since when."""
+    return [(SettlementId(settlement), since) for settlement, since in _BURIED.all(connection, of=uetr)]
 
 
 def barred_since(connection: Connection, uetr: Uetr, instructing: Bic) -> datetime | None:

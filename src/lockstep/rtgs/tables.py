@@ -217,6 +217,7 @@ endings = Table(
     Column("uetr", String(36), nullable=False),
     Column("ended_at", Instant, nullable=False),
     Column("reason_code", String(4)),
+    Index("endings_under", "uetr"),
 )
 
 barred = Table(  # UETRs recalled before a payment came under them: closed to who recalled, and to nobody else

@@ -1,13 +1,42 @@
 """The oracle at work in a run: what it is shown after each step, and what it says goes into the timeline."""
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 
 from lockstep.domain.journal import JournalRow
+from lockstep.domain.message import Message
+from lockstep.domain.payment import PaymentReport, PaymentState
 from lockstep.domain.trade import TradeState, TradeTerms
+from lockstep.iso20022 import Body
 from lockstep.simulation.watching import Watcher
-from lockstep.simulation.world import World
+from lockstep.simulation.world import World, is_halted
 
-__all__ = ["Judge"]
+__all__ = ["Judge", "untold"]
+
+BOOKED = PaymentState.BOOKED
+
+
+def untold(mail: Sequence[Message[Body]], journal: Sequence[JournalRow]) -> Iterator[str]:
+    """Settlements of which the service read two endings in its mail and did not tell people of a break at once.
+
+    By the second of them at the latest, as the service took them in; one that it could not read it did not hear.
+    """
+    endings: dict[str, dict[str, bool]] = defaultdict(dict)
+    for one in mail:
+        if isinstance(one.body, PaymentReport) and (one.body.state is BOOKED or one.body.state.is_never):
+            endings[one.body.payment.settlement_id][one.message_id] = one.body.state is BOOKED
+    heard: dict[str, set[bool]] = defaultdict(set)
+    told: set[str] = set()
+    for place, row in enumerate(journal):
+        subject, facts = row.entry.subject, row.entry.facts
+        if row.entry.kind != "heard" or facts.get("message_id") not in endings[subject]:
+            continue
+        heard[subject].add(endings[subject][facts["message_id"]])
+        if len(heard[subject]) == 2 and subject not in told:
+            told.add(subject)
+            earlier = (one.entry for one in journal[: place + 2])
+            if not any(one.kind == "break" and one.subject == subject for one in earlier):
+                yield f"settlement {subject}: two endings were heard by line {row.number}, and no break was told"
 
 
 class Judge:
@@ -38,9 +67,11 @@ class Judge:
         """When all has come to rest, with nothing going wrong any more."""
         self._read()
         self._tell(self._watcher.finish(self._claims, self._journal))
+        for one in untold(self._world.mail(), self._journal):
+            self._world.problem(one)
         undone = self._watcher.facts(self._claims, self._journal, ended=True).undone
         for one in self._world.trades():
-            told = one.settlement_id in undone and one.reason is not None and one.reason.code == "BREAK"
+            told = one.settlement_id in undone and is_halted(one)
             if not one.state.is_end and not told:
                 self._world.problem(f"trade {one.trade_id[:12]} has not ended: {one.state.value}, {one.reason}")
 

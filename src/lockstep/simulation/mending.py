@@ -1,4 +1,5 @@
-"""What people do at the end about a lock that the service has no record of: its database and its day were lost.
+"""What people do at the end about a lock that the service does not end: it lost its record, or the RTGS told it two
+stories of the payment and it halted.
 
 Agents end what the RTGS decided, and anyone may carry their proof to the contract. Where the RTGS never heard of the
 payment there is no proof; then officer and confirmer end the lock by the long stop, which is slow on purpose.
@@ -15,7 +16,7 @@ from lockstep.domain.order import Order, OutcomeResult
 from lockstep.domain.payment import PaymentState
 from lockstep.signing import Key, build_proof
 from lockstep.simulation.actors_hands import key_of
-from lockstep.simulation.world import World
+from lockstep.simulation.world import World, is_halted
 from lockstep.testing.fakes import FakeTransactionLog
 
 __all__ = ["end_what_is_left"]
@@ -33,9 +34,9 @@ def end_what_is_left(world: World) -> bool:
 
 
 def _left(world: World) -> dict[SettlementId, Order]:
-    """Locks without an end, of settlements that no trade of the service's is at, by id."""
+    """Locks without an end, of settlements that the service is not at, or has halted, by id."""
     ledger, found = world.stage.ledger, {}
-    known = {one.settlement_id for one in world.trades() if not one.state.is_end}
+    known = {one.settlement_id for one in world.trades() if not one.state.is_end and not is_halted(one)}
     for settlement in sorted(ledger.locked()):
         history = ledger.history(settlement)
         order = next((event.order for event in history if event.order is not None), None)

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any, Protocol, TypeVar
 
 from lockstep import rtgs
-from lockstep.app.auditing import compose
+from lockstep.app.auditing import compose, members_of
 from lockstep.chain.audit import Follower
 from lockstep.chain.node import Node
 from lockstep.domain.journal import JournalRow
@@ -62,7 +62,7 @@ class Watcher:
         self._rtgs_facts, self._votes, self._terms = rtgs_facts, votes, terms
         self._market, self._skew = market, skew
         self._follower = follower or follower_of(chain, market)
-        self._members: dict[str, Member] = {}
+        self._members: dict[str, Member] = members_of(market)
         self._finality, self._journal = Finality(market.network.finality_depth), Journal()
         self._seen: tuple[Any, ...] = ()
         self._found: dict[str, list[str]] = {}

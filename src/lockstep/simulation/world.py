@@ -13,10 +13,11 @@ from lockstep.domain.errors import InvalidInput, Unavailable
 from lockstep.domain.instruction import CancellationRequest, Instruction
 from lockstep.domain.journal import JournalRow
 from lockstep.domain.market import Market
+from lockstep.domain.message import Message
 from lockstep.domain.order import Attestation
 from lockstep.domain.payment import PaymentState
 from lockstep.domain.trade import Trade
-from lockstep.iso20022 import read
+from lockstep.iso20022 import Body, read
 from lockstep.rtgs import Facts, Posting, Rtgs
 from lockstep.simulation.actors import KINDS as ACTORS
 from lockstep.simulation.actors import play
@@ -36,7 +37,7 @@ from lockstep.simulation.timeline import Timeline
 from lockstep.simulation.trades import Post, posts
 from lockstep.store import SqlBook
 
-__all__ = ["World"]
+__all__ = ["World", "is_halted"]
 
 LATEST_START = 9 * 3600 + 1200
 """Seconds after the opening at which a run may begin, at the latest: near the cut-off."""
@@ -46,6 +47,11 @@ DEEPEST = 3
 """Processes that are held up within one another."""
 KEPT_IMAGES = 4
 _LINE = {"statement_misses": "line-statement", "statement_wrong": "line-statement"}
+
+
+def is_halted(trade: Trade) -> bool:
+    """Whether people were told that two facts exclude each other, and nothing goes on without them."""
+    return not trade.state.is_end and trade.reason is not None and trade.reason.code == "BREAK"
 
 
 class World:
@@ -142,6 +148,8 @@ class World:
             MARKET, self.clock.now(), self.streams.stream("trades"), steps=self.steps, cancel=cancel
         )
         self.handed_in: list[Post] = []
+        self._lost: set[str] = set()
+        """Names of messages that are handed in again because the service's records were lost: late, if need be."""
 
     # --- what can be done
 
@@ -252,7 +260,7 @@ class World:
         path.write_bytes(post.data)
         self._stack.append("door")
         try:
-            taken = submit_file(self.door.open(), path)
+            taken = submit_file(self.door.open(), path, late=post.name in self._lost)
         except Crashed as crashed:
             self.timeline.tell("door", f"dies: {crashed.kind}")
             self.door.end()
@@ -320,6 +328,7 @@ class World:
         what = "an old backup" if backup else "its last commits lost"
         self.timeline.tell("service", f"its database is at commit {commits} again: {what}")
         # Participants hear of it, and hand everything in again: what is known is known, and nothing is done twice.
+        self._lost |= {one.name for one in self.handed_in}
         self.posts = [*self.handed_in, *self.posts]
 
     def back_up_agent(self, number: int) -> None:
@@ -351,11 +360,12 @@ class World:
         return list(self.book().open_trades())
 
     def is_over(self) -> bool:
-        """Whether every trade and every payment in the RTGS has ended, and nobody has more to say."""
+        """Whether every trade and every payment in the RTGS has ended, and nobody has more to say. A trade that was
+        halted for people waits for nothing else."""
         pending = (PaymentState.HELD, PaymentState.PENDING)
         return (
             not self.posts
-            and not self.book().open_trades()
+            and all(is_halted(one) for one in self.book().open_trades())
             and not any(one.state in pending for one in self.facts().orders)
         )
 
@@ -370,6 +380,15 @@ class World:
 
     def _booked(self) -> None:
         self._facts = None
+
+    def mail(self) -> list[Message[Body]]:
+        """All that ever lay in the service's mailbox, as it lay there. For the end, with the RTGS up."""
+        found: list[Message[Body]] = []
+        after = 0
+        while page := self._desk().mailbox(MARKET.service, after):
+            found += [read(data) for _, data in page]
+            after = page[-1][0]
+        return found
 
     def postings(self) -> list[Posting]:
         return self._books.operator.postings()

@@ -81,7 +81,7 @@ class Bench(FakeWorld):
         for register in self._registers:
             register.close()
 
-    def submit(self, instruction: Instruction) -> str:
+    def submit(self, instruction: Instruction, *, late: bool = False) -> str:
         data = repr(instruction).encode()
         message = Message(
             sender=instruction.owner.bic,
@@ -90,11 +90,11 @@ class Bench(FakeWorld):
             created=self.clock.now(),
             body=instruction,
         )
-        return self.reception.submit(message, data)
+        return self.reception.submit(message, data, late=late)
 
-    def instruct(self, number: int = 1, **changes: str) -> None:
-        self.submit(example_instruction(Side.DELIVER, f"D-{number}", **changes))
-        self.submit(example_instruction(Side.RECEIVE, f"R-{number}", **changes))
+    def instruct(self, number: int = 1, *, late: bool = False, **changes: str) -> None:
+        self.submit(example_instruction(Side.DELIVER, f"D-{number}", **changes), late=late)
+        self.submit(example_instruction(Side.RECEIVE, f"R-{number}", **changes), late=late)
 
     def ask_to_cancel(self, side: Side, number: int = 1) -> str:
         self.cancelled += 1

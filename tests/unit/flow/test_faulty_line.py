@@ -8,10 +8,12 @@ from faulty_world import FaultyBench
 
 from lockstep.domain.instruction import Side
 from lockstep.domain.money import Money
+from lockstep.domain.order import OutcomeResult
 from lockstep.domain.payment import PaymentState
 from lockstep.domain.trade import TradeState
 from lockstep.flow.asking import statement_request
-from lockstep.testing.fakes import AGENTS, MORNING, SERVICE
+from lockstep.signing import build_proof
+from lockstep.testing.fakes import AGENTS, MORNING, SERVICE, FakeAssetLedger
 
 Rule = dict[str, object]
 SETTLED, RELEASED = TradeState.SETTLED, TradeState.RELEASED
@@ -123,6 +125,25 @@ def test_a_contradiction_stops_the_agents_and_the_service(bench: FaultyBench) ->
     assert [bench.noted(place, first.settlement_id).count("contradiction") for place in range(4)] == [0] * 4
     assert all("refused" in bench.noted(place, first.settlement_id) for place in range(4))
     assert bench.facts.payments[0].state is PaymentState.BOOKED
+    breaks = [row.entry for row in bench.book.journal(first.settlement_id) if row.entry.kind == "break"]
+    assert [one.facts["rule"] for one in breaks] == ["one story: BOOKED and then REJECTED"]
+    bench.sound()
+
+
+def test_a_contradiction_to_the_service_ends_by_the_agents_proof(bench: FaultyBench) -> None:
+    """The service halts; anyone carries the proof of the four, who heard one story, and the trade ends with it."""
+    bench.plan({"kind": "contradict", "participant": SERVICE})
+    bench.instruct(1)
+    bench.run(60)
+    (trade,) = bench.book.trades()
+    assert not trade.state.is_end and trade.reason is not None and trade.reason.code == "BREAK"
+    assert trade.order is not None and trade.settlement_id is not None
+    words, epoch = bench.board.attestations(trade.settlement_id), bench.chain.epochs[trade.order.movement.epoch]
+    proof = build_proof(OutcomeResult.PAID, words, epoch, bench.market.network)
+    assert proof is not None
+    FakeAssetLedger(bench.chain).settle(trade.settlement_id, trade.order, proof)
+    bench.run(20)
+    assert bench.states() == [SETTLED]
     bench.sound()
 
 

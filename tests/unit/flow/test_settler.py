@@ -745,6 +745,29 @@ def test_records_lost_go_on_from_the_chain(bench: Bench, state: TradeState) -> N
     assert "ordered" not in bench.kinds() and "signed" not in bench.kinds()
 
 
+def test_records_lost_and_handed_in_after_their_day_go_on_too(bench: Bench) -> None:
+    """The lock of a day that is over is found again, and ends; what was not locked in time ends as too late."""
+    bench.run_to(TradeState.EARMARKED)
+    before = bench.trade
+    for agent in bench.agents:
+        agent.step()
+    assert len(bench.rtgs.booked) == 1, "in time, and the service does not know it yet"
+    bench.book = FakeBook()
+    bench.restarted()
+    bench.clock.advance(timedelta(days=1).total_seconds())
+    with pytest.raises(InvalidInput, match="not before"):
+        bench.instruct()
+    bench.instruct(late=True)
+    bench.instruct(2, late=True)
+    bench.run()
+    settled, unlocked = bench.book.trades()
+    assert (settled.trade_id, settled.settlement_id) == (before.trade_id, before.settlement_id)
+    assert settled.state is TradeState.SETTLED and len(bench.rtgs.booked) == 1
+    assert unlocked.state is TradeState.CANCELLED and unlocked.reason is not None and unlocked.reason.code == "LATE"
+    late = [row.entry.facts["late"] for row in bench.book.journal() if row.entry.kind == "instructed"]
+    assert late == [f"after its settlement date, {before.terms.settlement_date}"] * 4
+
+
 def test_records_lost_and_given_back_stay_so(bench: Bench) -> None:
     bench.set_cash(0)
     bench.run(8)

@@ -6,6 +6,7 @@ from rtgs_world import AGENTS, BUYER, PAY_BY, SERVICE, World, cancellation, paym
 from lockstep.domain.errors import InvalidMessage, Refused
 from lockstep.domain.identifiers import derive_uetr
 from lockstep.domain.payment import NeverRequest, Resolution, ResolutionStatus
+from lockstep.domain.transfer import StatusRequest
 from lockstep.iso20022 import read
 from lockstep.rtgs import Role
 
@@ -60,7 +61,7 @@ def test_a_payment_booked_meanwhile_wins(world: World) -> None:
     world.say(PAYMENT)
     world.release(PAYMENT, 0, 1, 2)
     for agent in (3, 2, 0):
-        assert ask(world, agent) == ["RJCR"]
+        assert ask(world, agent)[0] == "RJCR"
     assert not world.buried(PAYMENT) and world.money() == (5_000, 0)
 
 
@@ -149,3 +150,31 @@ def read_and_spoil(world: World) -> bytes:
         sender=AGENTS[0], receiver=world.rtgs.bic, message_id="M", created=world.clock.instant, body=wish()
     )
     return write(message).replace(b"</OrgnlUETR>", b"</OrgnlUETR><OrgnlIntrBkSttlmDt>2026-11-20</OrgnlIntrBkSttlmDt>")
+
+
+def test_who_asks_for_never_of_a_booked_payment_hears_what_it_missed(world: World) -> None:
+    """All that was said to an agent is lost, and the first UETR was another's: it cannot ask by pacs.028."""
+    given = payment(attempt=2)
+    world.say(given)
+    world.release(given, 0, 1, 2)
+    world.news(AGENTS[3])
+    ask(world, 3)
+    said = [type(body).__name__ for body in world.bodies(AGENTS[3])[-4:]]
+    assert said == ["Resolution", "PaymentReport", "BookingNotice", "BookingNotice"]
+    assert world.news(SERVICE)[-4:].count("RJCR") == 0, "nobody else is told again"
+
+
+def test_an_agent_that_missed_never_asks_by_status(world: World) -> None:
+    """A camt.056 overtook the payment; one agent's camt.029 was lost on the line."""
+    world.say(cancellation(PAYMENT))
+    at = world.clock.instant
+    world.later(seconds=60)
+    answers = world.raw(StatusRequest(uetr=PAYMENT.uetr), AGENTS[1])
+    (told,) = (read(data).body for data in answers)
+    assert isinstance(told, Resolution) and told.status is ResolutionStatus.CANCELLED
+    assert (told.settlement_id, told.decided_at, told.salt) == (PAYMENT.settlement_id, at, None)
+    for stranger in (BUYER, SERVICE):
+        with pytest.raises(Refused, match="PaymentUnknown"):
+            world.raw(StatusRequest(uetr=PAYMENT.uetr), stranger)
+    with pytest.raises(Refused, match="PaymentUnknown"):
+        world.raw(StatusRequest(uetr=derive_uetr(settlement(2), 1)), AGENTS[1])

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from eth_abi.abi import decode
@@ -23,7 +24,10 @@ from lockstep.domain.errors import ContractRefused, Unavailable
 from lockstep.domain.identifiers import SettlementId, TradeId
 from lockstep.domain.order import Movement, Order, OrderTerms
 
-__all__ = ["EventReader", "SeenEvent", "SkippedLeg", "skipped_legs"]
+__all__ = ["EventReader", "SeenEvent", "SkippedLeg", "checksummed", "skipped_legs"]
+
+checksummed = lru_cache(maxsize=4096)(to_checksum_address)
+"""An address as EIP-55 writes it; the same few come again and again."""
 
 _NAMES = ("Locked", "PaidRecorded", "Settled", "GivenBack")
 
@@ -130,9 +134,9 @@ def _order(data: bytes) -> Order:
     trade_id, part, minimum_lot, group, cash_hash, lock_by, pay_by = terms
     return Order(
         movement=Movement(
-            token=to_checksum_address(token),
-            seller=to_checksum_address(seller),
-            buyer=to_checksum_address(buyer),
+            token=checksummed(token),
+            seller=checksummed(seller),
+            buyer=checksummed(buyer),
             quantity=quantity,
             epoch=epoch,
             nonce=nonce,

@@ -6,10 +6,9 @@ from typing import Any
 
 from eth_abi.abi import decode, encode
 from eth_utils.abi import collapse_if_tuple, function_abi_to_4byte_selector
-from eth_utils.address import to_checksum_address
 
 from lockstep.chain.artifacts import artifact, event_topic
-from lockstep.chain.events import EventReader
+from lockstep.chain.events import EventReader, checksummed
 from lockstep.chain.node import Node
 from lockstep.chain.presented import ENDS, attestations_in
 from lockstep.chain.refusals import decode_refusal
@@ -85,11 +84,11 @@ def _started(node: Node, dvp: str, number: int) -> tuple[Rotation, int]:
     _, quorum, faulty, agents, officer, confirmer = decode(kinds, bytes(logs[-1]["data"]))
     began = Rotation(
         number=number,
-        agents=tuple(to_checksum_address(one) for one in agents),
+        agents=tuple(checksummed(one) for one in agents),
         quorum=quorum,
         faulty=faulty,
-        officer=to_checksum_address(officer),
-        confirmer=to_checksum_address(confirmer),
+        officer=checksummed(officer),
+        confirmer=checksummed(confirmer),
     )
     return began, int(logs[-1]["blockNumber"])
 
@@ -160,7 +159,7 @@ class EvmAssetLedger:
     def obstacle(self, order: Order) -> Reason | None:
         movement = order.movement
         (address,) = self._read("SecurityToken", movement.token, "registry")
-        registry = to_checksum_address(address)
+        registry = checksummed(address)
         for role, wallet in (("seller", movement.seller), ("buyer", movement.buyer)):
             (eligible,) = self._read("ParticipantRegistry", registry, "isEligible", wallet)
             if not eligible:

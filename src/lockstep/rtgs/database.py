@@ -183,6 +183,10 @@ class Database:
         before_commit: Callable[[str], None] | None = None,
     ) -> None:
         self._engine, self.clock, self.bic = _open(url), BusinessClock(clock), bic
+        options: dict[str, Any] = {"reading": True}
+        if self._engine.dialect.name != "sqlite":
+            options |= {"isolation_level": "REPEATABLE READ"}
+        self._reads = self._engine.execution_options(**options)
         self._on_commit, self._before_commit = on_commit, before_commit
         self.sent: Counter[str] = Counter()
         """Messages put into mailboxes since this was opened, by definition, durably."""
@@ -253,12 +257,8 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A consistent view that blocks nobody."""
-        with self._counting(), self._engine.connect() as connection:
-            options: dict[str, Any] = {"reading": True}
-            if connection.dialect.name != "sqlite":
-                options |= {"isolation_level": "REPEATABLE READ"}
-            with connection.execution_options(**options).begin():
-                yield connection
+        with self._counting(), self._reads.begin() as connection:
+            yield connection
 
     @contextmanager
     def _counting(self) -> Iterator[None]:
@@ -344,4 +344,4 @@ def _sqlite_connect(connection: Any, _record: object) -> None:
 
 def _sqlite_begin(connection: Connection) -> None:
     reading = connection.get_execution_options().get("reading", False)
-    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+    driven(connection, "BEGIN" if reading else "BEGIN IMMEDIATE")

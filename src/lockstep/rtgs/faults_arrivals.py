@@ -8,7 +8,7 @@ refuses, an admi.002 in the mailbox says.
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, bindparam, func, or_, select
 
 from lockstep.domain.errors import InvalidInput, Refused, Unavailable
 from lockstep.domain.identifiers import Bic
@@ -16,7 +16,15 @@ from lockstep.rtgs.database import Database, Step
 from lockstep.rtgs.faults import Fault
 from lockstep.rtgs.faults_choosing import Chosen, InForce, Shape
 from lockstep.rtgs.faults_tables import arrivals
+from lockstep.rtgs.prepared import Prepared
 from lockstep.rtgs.rejecting import rejection_of
+
+_DUE = Prepared(
+    select(arrivals.c.number, arrivals.c.sender, arrivals.c.data)
+    .where(arrivals.c.done_at.is_(None), arrivals.c.due_at <= bindparam("now", type_=arrivals.c.due_at.type))
+    .order_by(arrivals.c.due_at, arrivals.c.number)
+    .limit(1)
+)
 
 Handle = Callable[[], list[bytes]]
 """Has the core take the message now."""
@@ -53,24 +61,22 @@ def take_due(database: Database, take: Take, now: datetime) -> int:
     """Has the core take what is due, in order; how many."""
     done = 0
     while True:
-        due = and_(arrivals.c.done_at.is_(None), arrivals.c.due_at <= now)
-        query = select(arrivals).where(due).order_by(arrivals.c.due_at, arrivals.c.number).limit(1)
         with database.reading() as connection:
-            row = connection.execute(query).first()
-        if row is None:
+            found = _DUE.first(connection, now=now)
+        if found is None:
             return done
         done += 1
-        sender = Bic(row.sender)
+        number, sender, data = found[0], Bic(found[1]), found[2]
         try:
             with database.step("message", now, sender) as step:
-                if _waits(step, row.number):
-                    take(step, row.data, sender)
-                    _done(step, row.number, "taken")
+                if _waits(step, number):
+                    take(step, data, sender)
+                    _done(step, number, "taken")
         except (Refused, InvalidInput) as error:
             with database.step("message-refused", now, sender) as step:
-                if _waits(step, row.number):
-                    step.send([sender], rejection_of(row.data, error, step.now))
-                    _done(step, row.number, error.name if isinstance(error, Refused) else "InvalidMessage")
+                if _waits(step, number):
+                    step.send([sender], rejection_of(data, error, step.now))
+                    _done(step, number, error.name if isinstance(error, Refused) else "InvalidMessage")
 
 
 def _hold(step: Step, chosen: list[Chosen], data: bytes, sender: Bic, shape: Shape) -> bool:

@@ -13,9 +13,9 @@ When mail arrives follows from when it was sent and from the plan, never from wh
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import NamedTuple
 
-from sqlalchemy import BindParameter, ColumnElement, Integer, Row, and_, bindparam, func, or_, select
+from sqlalchemy import BindParameter, ColumnElement, Connection, Integer, and_, bindparam, func, or_, select
 
 from lockstep.domain.identifiers import Bic
 from lockstep.rtgs import faults_forging
@@ -59,6 +59,56 @@ _CARRIED = Prepared(
     .order_by(transit.c.position)
     .limit(bindparam("most", type_=Integer))
 )
+_TAKEN = Prepared(select(lines.c.taken).where(lines.c.receiver == _TO))
+_DELIVERED = Prepared(select(lines.c.delivered).where(lines.c.receiver == _TO))
+_BEGIN = Prepared(lines.insert().values(receiver=_TO, begins=0, taken=0, delivered=0))
+_KEEP_TAKEN = Prepared(lines.update().where(lines.c.receiver == _TO).values(taken=bindparam("last")))
+_KEEP_DELIVERED = Prepared(lines.update().where(lines.c.receiver == _TO).values(delivered=bindparam("last")))
+_NEW = Prepared(
+    select(outbox.c.sequence, outbox.c.data, outbox.c.created_at, outbox.c.uetr)
+    .where(outbox.c.receiver == _TO, outbox.c.sequence > bindparam("taken"))
+    .order_by(outbox.c.sequence)
+)
+_LAY = Prepared(
+    transit.insert(), columns=[column.name for column in transit.columns if column is not transit.c.position]
+)
+_ARRIVED = Prepared(
+    select(transit.c.sequence, transit.c.copy)
+    .where(
+        transit.c.receiver == _TO,
+        transit.c.position.is_(None),
+        transit.c.available_at <= bindparam("now", type_=transit.c.available_at.type),
+    )
+    .order_by(transit.c.available_at, transit.c.place, transit.c.sequence, transit.c.copy)
+)
+_PLACE = Prepared(
+    transit.update()
+    .where(transit.c.receiver == _TO, transit.c.sequence == bindparam("of"), transit.c.copy == bindparam("which"))
+    .values(position=bindparam("at"))
+)
+_PASSED = Prepared(
+    select(transit.c.sequence, transit.c.copy, transit.c.behind, transit.c.available_at)
+    .where(
+        transit.c.receiver == _TO,
+        transit.c.behind > 0,
+        transit.c.available_at > bindparam("sent_at", type_=transit.c.available_at.type),
+        transit.c.sequence < bindparam("before"),
+        or_(
+            transit.c.behind_type.is_(None),
+            and_(transit.c.behind_type == bindparam("message"), transit.c.uetr == bindparam("uetr")),
+        ),
+    )
+    .order_by(transit.c.sequence)
+)
+
+
+class _Sent(NamedTuple):
+    """A message of the outbox."""
+
+    sequence: int
+    data: bytes
+    created_at: datetime
+    uetr: str
 
 
 @dataclass(slots=True, kw_only=True)
@@ -104,36 +154,37 @@ def mailbox(database: Database, force: InForce | None, receiver: Bic, after: int
         moves = _SENT.first(connection, receiver=receiver, taken=taken) or _ON_ITS_WAY.first(
             connection, receiver=receiver, now=now
         )
-    if moves:
-        with database.step("mail-carried", now) as step:
-            _take(step, force, receiver)
-            _deliver(step, receiver)
+        if not moves:
+            return _arrivals(connection, receiver, after, limit)
+    with database.step("mail-carried", now) as step:
+        _take(step, force, receiver)
+        _deliver(step, receiver)
     with database.reading() as connection:
-        line = _LINE.first(connection, receiver=receiver)
-        begins = 0 if line is None else line[0]
-        items = [] if after >= begins else _DIRECT.all(
-            connection, receiver=receiver, after=after, begins=begins, most=limit
-        )  # fmt: skip
-        items += _CARRIED.all(connection, receiver=receiver, after=after, most=limit - len(items))
+        return _arrivals(connection, receiver, after, limit)
+
+
+def _arrivals(connection: Connection, receiver: Bic, after: int, limit: int) -> Mail:
+    """What has its position, after one."""
+    line = _LINE.first(connection, receiver=receiver)
+    begins = 0 if line is None else line[0]
+    items = [] if after >= begins else _DIRECT.all(
+        connection, receiver=receiver, after=after, begins=begins, most=limit
+    )  # fmt: skip
+    items += _CARRIED.all(connection, receiver=receiver, after=after, most=limit - len(items))
     return [(int(number), bytes(data)) for number, data in items]
-
-
-def _arrived(receiver: Bic, now: datetime) -> ColumnElement[bool]:
-    return and_(transit.c.receiver == receiver, transit.c.position.is_(None), transit.c.available_at <= now)
 
 
 def _take(step: Step, force: InForce | None, receiver: Bic) -> None:
     """Onto the line with what the outbox holds for a receiver, in order."""
-    taken = step.connection.scalar(select(lines.c.taken).where(lines.c.receiver == receiver))
+    taken = _TAKEN.scalar(step.connection, receiver=receiver)
     if taken is None:
-        step.connection.execute(lines.insert().values(receiver=receiver, begins=0, taken=0, delivered=0))
+        _BEGIN.run(step.connection, [{"receiver": receiver}])
         taken = 0
-    query = select(outbox).where(outbox.c.receiver == receiver, outbox.c.sequence > taken).order_by(outbox.c.sequence)
-    for sent in step.connection.execute(query).all():
+    for sent in map(_Sent._make, _NEW.all(step.connection, receiver=receiver, taken=taken)):
         shape = Shape.of(sent.data)
         copies = _copies(step, force, receiver, sent, shape)
-        step.connection.execute(
-            transit.insert(),
+        _LAY.run(
+            step.connection,
             [
                 {
                     "receiver": receiver,
@@ -155,10 +206,10 @@ def _take(step: Step, force: InForce | None, receiver: Bic) -> None:
         if first.available_at is not None and not first.behind:
             _pass(step, receiver, sent, first.available_at, shape.message)
         taken = sent.sequence
-    step.connection.execute(lines.update().where(lines.c.receiver == receiver).values(taken=taken))
+    _KEEP_TAKEN.run(step.connection, [{"receiver": receiver, "last": taken}])
 
 
-def _copies(step: Step, force: InForce | None, receiver: Bic, sent: Row[Any], shape: Shape) -> list[_Copy]:
+def _copies(step: Step, force: InForce | None, receiver: Bic, sent: _Sent, shape: Shape) -> list[_Copy]:
     """A message and its doubles, as the plan has them; the message itself first."""
     whole = _Copy(available_at=sent.created_at, faults=[])
     if force is None:
@@ -224,29 +275,28 @@ def _notice_came(step: Step, receiver: Bic, uetr: str) -> bool:
     return step.connection.execute(select(transit.c.sequence).where(notice).limit(1)).first() is not None
 
 
-def _pass(step: Step, receiver: Bic, sent: Row[Any], at: datetime, message: str) -> None:
+def _pass(step: Step, receiver: Bic, sent: _Sent, at: datetime, message: str) -> None:
     """A message passes those that wait for it; whom enough have passed, comes right behind."""
-    for_it = or_(transit.c.behind_type.is_(None), and_(transit.c.behind_type == message, transit.c.uetr == sent.uetr))
-    passed = and_(_waits(receiver, sent.created_at), transit.c.sequence < sent.sequence, for_it)
-    rows = step.connection.execute(select(transit).where(passed).order_by(transit.c.sequence)).all()
-    for row in rows:
-        one = and_(transit.c.receiver == receiver, transit.c.sequence == row.sequence, transit.c.copy == row.copy)
-        values: dict[str, object] = {"behind": row.behind - 1}
-        if row.behind == 1 and at < row.available_at:
+    passed = _PASSED.all(
+        step.connection,
+        receiver=receiver,
+        sent_at=sent.created_at,
+        before=sent.sequence,
+        message=message,
+        uetr=sent.uetr,
+    )
+    for sequence, copy, behind, available_at in passed:
+        one = and_(transit.c.receiver == receiver, transit.c.sequence == sequence, transit.c.copy == copy)
+        values: dict[str, object] = {"behind": behind - 1}
+        if behind == 1 and at < available_at:
             values |= {"available_at": at, "place": 2 * sent.sequence + 1}
         step.connection.execute(transit.update().where(one).values(values))
 
 
 def _deliver(step: Step, receiver: Bic) -> None:
     """Gives the next positions to what has arrived by now."""
-    position = step.connection.execute(select(lines.c.delivered).where(lines.c.receiver == receiver)).scalar_one()
-    query = (
-        select(transit.c.sequence, transit.c.copy)
-        .where(_arrived(receiver, step.now))
-        .order_by(transit.c.available_at, transit.c.place, transit.c.sequence, transit.c.copy)
-    )
-    for sequence, copy in step.connection.execute(query).all():
+    position = _DELIVERED.scalar(step.connection, receiver=receiver)
+    for sequence, copy in _ARRIVED.all(step.connection, receiver=receiver, now=step.now):
         position += 1
-        one = and_(transit.c.receiver == receiver, transit.c.sequence == sequence, transit.c.copy == copy)
-        step.connection.execute(transit.update().where(one).values(position=position))
-    step.connection.execute(lines.update().where(lines.c.receiver == receiver).values(delivered=position))
+        _PLACE.run(step.connection, [{"receiver": receiver, "of": sequence, "which": copy, "at": position}])
+    _KEEP_DELIVERED.run(step.connection, [{"receiver": receiver, "last": position}])

@@ -2,6 +2,7 @@
 
 import json
 import os
+from functools import lru_cache
 from pathlib import Path
 
 from eth_account import Account
@@ -45,10 +46,16 @@ def recover(digest: bytes, signature: bytes) -> str:
     if int.from_bytes(signature[32:64], "big") > _ORDER // 2:
         raise InvalidInput("signature", signature.hex(), "s in the lower half of the curve's order (EIP-2)")
     try:
-        raw = keys.Signature(signature[:64] + bytes([signature[64] - 27]))
-        return str(raw.recover_public_key_from_msg_hash(digest).to_checksum_address())
+        return _signer(bytes(digest), bytes(signature))
     except (BadSignature, ValidationError) as error:
         raise InvalidInput("signature", signature.hex(), "a signature on secp256k1") from error
+
+
+@lru_cache(maxsize=4096)
+def _signer(digest: bytes, signature: bytes) -> str:
+    """Kept, as what lies on the board is looked at again and again."""
+    raw = keys.Signature(signature[:64] + bytes([signature[64] - 27]))
+    return str(raw.recover_public_key_from_msg_hash(digest).to_checksum_address())
 
 
 def write_keystore(path: Path, key: Key, password: str, *, iterations: int = 262_144) -> None:

@@ -1,6 +1,7 @@
 """The typed data that wallets and agents sign (EIP-712), hashed as `contracts/DvP.sol` hashes it."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
@@ -45,6 +46,7 @@ _CASH_TYPE = keccak(
 _NAME, _VERSION = keccak(text="Lockstep DvP"), keccak(text="1")
 
 
+@lru_cache
 def _domain_separator(network: Network) -> bytes:
     return keccak(
         encode(

@@ -1,12 +1,12 @@
 """The Book port on a database: a change is one transaction, its journal entries numbered and chained."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, Table, bindparam, insert, select, update
+from sqlalchemy import Connection, Engine, Table, bindparam, insert, select, update
 
 from lockstep.domain.cash import CashView
 from lockstep.domain.errors import Conflict
@@ -19,7 +19,7 @@ from lockstep.ports import Change, Lease, PartyBody, StoredInstruction
 from lockstep.store import tables
 from lockstep.store.codec import dump, load
 from lockstep.store.leases import require
-from lockstep.store.prepared import Query
+from lockstep.store.prepared import Query, Write
 
 __all__ = ["SqlBook"]
 
@@ -31,7 +31,7 @@ _MAILBOX = "rtgs"
 
 _instruction, _trade, _outgoing, _request = tables.instruction.c, tables.trade.c, tables.outgoing.c, tables.request.c
 _INSTRUCTION = Query(
-    select(_instruction.body).where(
+    select(_instruction.status, _instruction.body).where(
         _instruction.owner == bindparam("owner"), _instruction.reference == bindparam("reference")
     )
 )
@@ -70,6 +70,54 @@ _JOURNAL_OF = Query(
     .order_by(tables.journal.c.number)
 )
 
+_NEXT_NONCE = Query(select(tables.order_nonce.c.next).where(tables.order_nonce.c.seller == bindparam("seller")))
+_OUTGOING = Query(select(_outgoing.number).where(_outgoing.message_id == bindparam("message_id")))
+_LAST_ENTRY = Query(
+    select(tables.journal.c.number, tables.journal.c.hash).order_by(tables.journal.c.number.desc()).limit(1)
+)
+
+_NEW_INSTRUCTION = Write(insert(tables.instruction), "owner", "reference", "status", "trade_id", "body")
+_CHANGED_INSTRUCTION = Write(
+    update(tables.instruction).where(
+        _instruction.owner == bindparam("its_owner"), _instruction.reference == bindparam("its_reference")
+    ),
+    "status",
+    "trade_id",
+    "body",
+)
+_NEW_TRADE = Write(insert(tables.trade), "trade_id", "version", "state", "open", "body")
+_CHANGED_TRADE = Write(
+    update(tables.trade).where(_trade.trade_id == bindparam("one"), _trade.version == bindparam("read")),
+    "version",
+    "state",
+    "open",
+    "body",
+)
+_NEW_REQUEST = Write(insert(tables.request), "sender", "message_id", "owner", "reference", "body")
+_NEW_OUTGOING = Write(insert(tables.outgoing), "message_id", "kind", "delivered", "body")
+_DELIVERED = Write(update(tables.outgoing).where(_outgoing.message_id == bindparam("one")), "delivered")
+_NEW_ENTRY = Write(insert(tables.journal), *tables.journal.c.keys())
+
+
+class _Upsert:
+    """Update or insert; the transaction holds the write lock, so nothing comes in between."""
+
+    def __init__(self, table: Table, value: str) -> None:
+        keys = [column.name for column in table.primary_key]
+        self._keys = {name: f"its_{name}" for name in keys}
+        same = [table.c[name] == bindparam(other) for name, other in self._keys.items()]
+        self._update, self._insert = Write(update(table).where(*same), value), Write(insert(table), *keys, value)
+
+    def run(self, connection: Connection, **given: object) -> None:
+        if not self._update.run(connection, **{self._keys.get(name, name): one for name, one in given.items()}):
+            self._insert.run(connection, **given)
+
+
+_PUT_CASH_VIEW = _Upsert(tables.cash_view, "body")
+_PUT_CURSOR = _Upsert(tables.mail_cursor, "sequence")
+_PUT_SEEN = _Upsert(tables.seen, "content_hash")
+_PUT_NONCE = _Upsert(tables.order_nonce, "next")
+
 
 class SqlBook:
     """Book on a database. `on_commit` is called with the change's last entry kind after each commit.
@@ -92,37 +140,33 @@ class SqlBook:
             for trade in change.trades:
                 self._put_trade(connection, trade)
             for view in change.cash:
-                _upsert(connection, tables.cash_view, {"settlement_id": view.settlement_id}, {"body": dump(view)})
+                _PUT_CASH_VIEW.run(connection, settlement_id=view.settlement_id, body=dump(view))
             if change.cash_cursor is not None:
-                _upsert(connection, tables.mail_cursor, {"mailbox": _MAILBOX}, {"sequence": change.cash_cursor})
+                _PUT_CURSOR.run(connection, mailbox=_MAILBOX, sequence=change.cash_cursor)
             for sender, message_id, content_hash in change.seen:
-                key = {"sender": sender, "message_id": message_id}
-                _upsert(connection, tables.seen, key, {"content_hash": content_hash})
+                _PUT_SEEN.run(connection, sender=sender, message_id=message_id, content_hash=content_hash)
             for request in change.requests:
                 self._put_request(connection, request)
             for message in change.outgoing:
                 self._put_outgoing(connection, message)
             for message_id in change.delivered:
-                table = tables.outgoing
-                connection.execute(update(table).where(table.c.message_id == message_id).values(delivered=True))
+                _DELIVERED.run(connection, one=message_id, delivered=True)
             self._append(connection, change.entries)
         self._on_commit(change.entries[-1].kind if change.entries else "delivered")
 
     def _put_instruction(self, connection: Connection, stored: StoredInstruction) -> None:
         owner, reference = stored.key
-        table = tables.instruction
-        same = (table.c.owner == owner) & (table.c.reference == reference)
-        known = connection.execute(select(table.c.status, table.c.body).where(same)).first()
+        known = _INSTRUCTION.rows(connection, owner=owner, reference=reference)
         values = {"status": stored.status, "trade_id": stored.trade_id, "body": dump(stored)}
-        if known is None:
-            connection.execute(insert(table).values(owner=owner, reference=reference, **values))
-        elif known.status == "WAITING" and load(StoredInstruction, known.body).message_id == stored.message_id:
-            connection.execute(update(table).where(same).values(values))
+        if not known:
+            _NEW_INSTRUCTION.run(connection, owner=owner, reference=reference, **values)
+        elif known[0].status == "WAITING" and (load(StoredInstruction, known[0].body).message_id == stored.message_id):
+            _CHANGED_INSTRUCTION.run(connection, its_owner=owner, its_reference=reference, **values)
         else:  # matched or ended since it was read, or another message's
             raise Conflict("instruction", f"{owner}/{reference}")
 
     def _put_trade(self, connection: Connection, trade: Trade) -> None:
-        table, stored = tables.trade, replace(trade, version=trade.version + 1)
+        stored = replace(trade, version=trade.version + 1)
         values = {
             "version": stored.version,
             "state": trade.state.value,
@@ -130,58 +174,53 @@ class SqlBook:
             "body": dump(stored),
         }
         if trade.version == 0:
-            if connection.execute(select(table.c.number).where(table.c.trade_id == trade.trade_id)).first():
+            if _TRADE.rows(connection, trade_id=trade.trade_id):
                 raise Conflict("trade version", f"{trade.trade_id}/0")
-            connection.execute(insert(table).values(trade_id=trade.trade_id, **values))
-        else:
-            unchanged = (table.c.trade_id == trade.trade_id) & (table.c.version == trade.version)
-            if not connection.execute(update(table).where(unchanged).values(values)).rowcount:
-                raise Conflict("trade version", f"{trade.trade_id}/{trade.version}")
+            _NEW_TRADE.run(connection, trade_id=trade.trade_id, **values)
+        elif not _CHANGED_TRADE.run(connection, one=trade.trade_id, read=trade.version, **values):
+            raise Conflict("trade version", f"{trade.trade_id}/{trade.version}")
         if trade.order is not None:
             movement = trade.order.movement
-            known = self._next_nonce(connection, movement.seller)
-            if movement.nonce >= known:
-                _upsert(connection, tables.order_nonce, {"seller": movement.seller}, {"next": movement.nonce + 1})
+            known = _NEXT_NONCE.rows(connection, seller=movement.seller)
+            if not known or movement.nonce >= known[0].next:
+                _PUT_NONCE.run(connection, seller=movement.seller, next=movement.nonce + 1)
 
     def _put_request(self, connection: Connection, request: Message[CancellationRequest]) -> None:
-        connection.execute(
-            insert(tables.request).values(
-                sender=request.sender,
-                message_id=request.message_id,
-                owner=request.body.owner.lei,
-                reference=request.body.reference,
-                body=dump(request),
-            )
+        _NEW_REQUEST.run(
+            connection,
+            sender=request.sender,
+            message_id=request.message_id,
+            owner=request.body.owner.lei,
+            reference=request.body.reference,
+            body=dump(request),
         )
 
     def _put_outgoing(self, connection: Connection, message: Message[PartyBody]) -> None:
-        table = tables.outgoing
-        if connection.execute(select(table.c.number).where(table.c.message_id == message.message_id)).first():
+        if _OUTGOING.rows(connection, message_id=message.message_id):
             return
-        connection.execute(
-            insert(table).values(
-                message_id=message.message_id,
-                kind=type(message.body).__name__,
-                delivered=False,
-                body=dump(message),
-            )
+        _NEW_OUTGOING.run(
+            connection,
+            message_id=message.message_id,
+            kind=type(message.body).__name__,
+            delivered=False,
+            body=dump(message),
         )
 
     def _append(self, connection: Connection, entries: Sequence[Entry]) -> None:
-        table = tables.journal
-        last = connection.execute(select(table.c.number, table.c.hash).order_by(table.c.number.desc())).first()
-        number, previous = (last.number, last.hash) if last else (0, GENESIS)
+        if not entries:
+            return
+        last = _LAST_ENTRY.rows(connection)
+        number, previous = (last[0].number, last[0].hash) if last else (0, GENESIS)
         for entry in entries:
             number, previous = number + 1, entry_hash(previous, number + 1, entry)
-            connection.execute(
-                insert(table).values(
-                    number=number,
-                    at=entry.at.isoformat(),
-                    kind=entry.kind,
-                    subject=entry.subject,
-                    facts=json.dumps(dict(entry.facts), ensure_ascii=False),
-                    hash=previous,
-                )
+            _NEW_ENTRY.run(
+                connection,
+                number=number,
+                at=entry.at.isoformat(),
+                kind=entry.kind,
+                subject=entry.subject,
+                facts=json.dumps(dict(entry.facts), ensure_ascii=False),
+                hash=previous,
             )
 
     # --- reading
@@ -219,13 +258,8 @@ class SqlBook:
         return int(rows[0].sequence) if rows else 0
 
     def next_order_nonce(self, seller: str) -> int:
-        with self._engine.begin() as connection:
-            return self._next_nonce(connection, seller)
-
-    def _next_nonce(self, connection: Connection, seller: str) -> int:
-        table = tables.order_nonce
-        row = connection.execute(select(table.c.next).where(table.c.seller == seller)).first()
-        return int(row.next) if row else 0
+        rows = self._rows(_NEXT_NONCE, seller=seller)
+        return int(rows[0].next) if rows else 0
 
     def cancellations(self, trade_id: TradeId) -> Sequence[Message[CancellationRequest]]:
         return [load(Message[CancellationRequest], row.body) for row in self._rows(_CANCELLATIONS, trade_id=trade_id)]
@@ -249,13 +283,5 @@ class SqlBook:
             for row in rows
         ]
 
-    def _rows(self, query: Query, **given: object) -> Sequence[Row[Any]]:
-        with self._engine.begin() as connection:
-            return query.rows(connection, **given)
-
-
-def _upsert(connection: Connection, table: Table, key: Mapping[str, object], values: Mapping[str, object]) -> None:
-    """Update or insert; the transaction holds the write lock, so nothing comes in between."""
-    same = [table.c[name] == value for name, value in key.items()]
-    if not connection.execute(update(table).where(*same).values(values)).rowcount:
-        connection.execute(insert(table).values(**key, **values))
+    def _rows(self, query: Query, **given: object) -> Sequence[Any]:
+        return query.alone(self._engine, **given)

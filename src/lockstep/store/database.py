@@ -4,6 +4,7 @@ from typing import Any
 
 from sqlalchemy import Engine, create_engine, event
 
+from lockstep.store.prepared import driven
 from lockstep.store.tables import metadata
 
 __all__ = ["Database", "open_database"]
@@ -34,4 +35,4 @@ def _prepare(connection: Any, _: object) -> None:
 
 
 def _begin(connection: Any) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    driven(connection.dialect, connection.connection, "BEGIN IMMEDIATE")

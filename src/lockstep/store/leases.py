@@ -9,14 +9,26 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy import Connection, Engine, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from lockstep.domain.errors import LeaseLost, Unavailable
 from lockstep.ports import Clock, Lease
+from lockstep.store.prepared import Query, Write
 from lockstep.store.tables import lease as table
 
 __all__ = ["SqlLeases", "require"]
+
+_same = table.c.subject == bindparam("one")
+_FENCE = Query(select(table.c.holder, table.c.fence).where(_same).with_for_update(read=True))
+_KNOWN = Query(select(table).where(_same).with_for_update())
+_FIRST = Write(insert(table), "subject", "holder", "fence", "until")
+_TAKE = Write(update(table).where(_same), "holder", "fence", "until")
+_RENEW = Write(update(table).where(_same), "until")
+_RELEASE = Write(
+    update(table).where(_same, table.c.holder == bindparam("its_holder"), table.c.fence == bindparam("its_fence")),
+    "until",
+)
 
 
 def require(connection: Connection, lease: Lease | None) -> None:
@@ -26,9 +38,8 @@ def require(connection: Connection, lease: Lease | None) -> None:
     """
     if lease is None:
         return
-    query = select(table.c.holder, table.c.fence).where(table.c.subject == lease.subject)
-    row = connection.execute(query.with_for_update(read=True)).first()  # SQLite: the transaction is alone anyway
-    if row is None or (row.holder, row.fence) != (lease.holder, lease.fence):
+    rows = _FENCE.rows(connection, one=lease.subject)  # SQLite: the transaction is alone anyway
+    if not rows or (rows[0].holder, rows[0].fence) != (lease.holder, lease.fence):
         raise LeaseLost(lease.subject, lease.fence)
 
 
@@ -40,18 +51,17 @@ class SqlLeases:
 
     def claim(self, subject: str, holder: str, seconds: int) -> Lease | None:
         now = self._now()
-        same = table.c.subject == subject
         values: dict[str, str | int] = {"holder": holder, "fence": 1, "until": now + seconds}
         try:
             with self._transaction() as connection:
-                known = connection.execute(select(table).where(same).with_for_update()).first()
+                known = next(iter(_KNOWN.rows(connection, one=subject)), None)
                 if known is None:
-                    connection.execute(insert(table).values(subject=subject, **values))
+                    _FIRST.run(connection, subject=subject, **values)
                 elif known.holder != holder and now < known.until <= now + 2 * seconds:
                     return None
                 else:
                     values["fence"] = known.fence + 1
-                    connection.execute(update(table).where(same).values(values))
+                    _TAKE.run(connection, one=subject, **values)
         except IntegrityError:  # another's first claim came in between; on SQLite it cannot
             return None
         return Lease(subject=subject, holder=holder, fence=int(values["fence"]), until=_instant(now + seconds))
@@ -60,13 +70,12 @@ class SqlLeases:
         until = self._now() + seconds
         with self._transaction() as connection:
             require(connection, lease)
-            connection.execute(update(table).where(table.c.subject == lease.subject).values(until=until))
+            _RENEW.run(connection, one=lease.subject, until=until)
         return replace(lease, until=_instant(until))
 
     def release(self, lease: Lease) -> None:
-        same = (table.c.subject == lease.subject, table.c.holder == lease.holder, table.c.fence == lease.fence)
         with self._transaction() as connection:
-            connection.execute(update(table).where(*same).values(until=0))
+            _RELEASE.run(connection, one=lease.subject, its_holder=lease.holder, its_fence=lease.fence, until=0)
 
     def _now(self) -> int:
         return int(self._clock.now().timestamp())

@@ -1,14 +1,23 @@
 """The transaction sender's memory."""
 
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import Engine, Row, insert, select, update
+from sqlalchemy import Engine, bindparam, insert, select, update
 
 from lockstep.ports import Lease, SentTransaction
 from lockstep.store.leases import require
+from lockstep.store.prepared import Query, Write
 from lockstep.store.tables import sent_transaction as table
 
 __all__ = ["SqlTransactionLog"]
+
+_OF_KEY = Query(select(table).where(table.c.key == bindparam("one")).order_by(table.c.number))
+_UNMINED = Query(select(table).where(table.c.status == "signed").order_by(table.c.nonce))
+_FROM_NONCE = Query(select(table).where(table.c.nonce >= bindparam("first")).order_by(table.c.nonce, table.c.number))
+_COLUMNS = ("key", "nonce", "raw", "status", "block", "gas")
+_CHANGED = Write(update(table).where(table.c.hash == bindparam("one")), *_COLUMNS)
+_NEW = Write(insert(table), "hash", *_COLUMNS)
 
 
 class SqlTransactionLog:
@@ -18,34 +27,27 @@ class SqlTransactionLog:
         self._engine, self._lease = engine, lease
 
     def transactions(self, key: str) -> Sequence[SentTransaction]:
-        query = select(table).where(table.c.key == key).order_by(table.c.number)
-        with self._engine.begin() as connection:
-            return [_value(row) for row in connection.execute(query)]
+        return [_value(row) for row in _OF_KEY.alone(self._engine, one=key)]
 
     def unmined(self) -> Sequence[SentTransaction]:
-        query = select(table).where(table.c.status == "signed").order_by(table.c.nonce)
-        with self._engine.begin() as connection:
-            return [_value(row) for row in connection.execute(query)]
+        return [_value(row) for row in _UNMINED.alone(self._engine)]
 
     def from_nonce(self, nonce: int) -> Sequence[SentTransaction]:
-        query = select(table).where(table.c.nonce >= nonce).order_by(table.c.nonce, table.c.number)
-        with self._engine.begin() as connection:
-            return [_value(row) for row in connection.execute(query)]
+        return [_value(row) for row in _FROM_NONCE.alone(self._engine, first=nonce)]
 
     def put(self, transaction: SentTransaction) -> None:
-        values = {name: getattr(transaction, name) for name in ("key", "nonce", "raw", "status", "block", "gas")}
+        values = {name: getattr(transaction, name) for name in _COLUMNS}
         with self._engine.begin() as connection:
             require(connection, self._lease)
-            changed = connection.execute(update(table).where(table.c.hash == transaction.hash).values(values))
-            if not changed.rowcount:
-                connection.execute(insert(table).values(hash=transaction.hash, **values))
+            if not _CHANGED.run(connection, one=transaction.hash, **values):
+                _NEW.run(connection, hash=transaction.hash, **values)
 
 
-def _value(row: Row) -> SentTransaction:  # type: ignore[type-arg]
+def _value(row: Any) -> SentTransaction:
     return SentTransaction(
         key=row.key,
         nonce=row.nonce,
-        raw=row.raw,
+        raw=bytes(row.raw),
         hash=row.hash,
         status=row.status,
         block=row.block,

@@ -113,8 +113,7 @@ def test_labels_are_few_and_name_nobody(world: World, monkeypatch: pytest.Monkey
 
 def test_a_database_that_fails_is_told_and_not_hidden(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     meter = Meter(world.rtgs)
-    monkeypatch.setattr(world.rtgs.operator._database._engine, "connect", _fails)
-    monkeypatch.setattr(world.rtgs.operator._database._engine, "begin", _fails)
+    monkeypatch.setattr(world.rtgs.operator._database._engine.pool, "connect", _fails)
     with pytest.raises(OperationalError):
         meter.handle(message(world, payment(1)), SERVICE)
     found = figures(meter.exposition().decode())

@@ -25,11 +25,11 @@ __all__ = ["KINDS", "Decision", "FaultPlan", "Injector", "read_plan"]
 
 KINDS: Mapping[str, float] = {
     # a process dies, at a boundary
-    "crash-before-commit": 0.02,
+    "crash-before-commit": 0.01,
     "crash-after-commit": 0.01,
     "crash-before-send": 0.02,
     "crash-after-send": 0.02,
-    "crash-on-receive": 0.01,
+    "crash-on-receive": 0.004,
     # storage
     "failed-commit": 0.01,
     "lost-writes": 0.02,
@@ -52,13 +52,13 @@ KINDS: Mapping[str, float] = {
     "line-outage": 1.0,
     "line-corrupt": 0.03,
     # each party's node
-    "rpc-timeout-before": 0.01,
+    "rpc-timeout-before": 0.004,
     "rpc-timeout-after": 0.2,
-    "rpc-stale": 0.03,
+    "rpc-stale": 0.02,
     "rpc-forgotten": 0.15,
     "rpc-twice": 0.2,
     "rpc-wrong-nonce": 0.15,
-    "rpc-error": 0.01,
+    "rpc-error": 0.004,
     # the chain
     "reorg": 0.15,
     "deep-reorg": 0.04,
@@ -79,7 +79,7 @@ KINDS: Mapping[str, float] = {
 """Kinds with the share of occasions on which each strikes, where a seed has it on. docs/reference/simulation.md says
 what each does."""
 
-SWARM = 0.45
+SWARM = 0.33
 """How many of the kinds a seed has on, on average."""
 RARE = {
     **dict.fromkeys(ACTORS, 0.12),

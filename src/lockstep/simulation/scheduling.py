@@ -14,9 +14,9 @@ from lockstep.simulation.world import World
 
 __all__ = ["settle", "unfold"]
 
-WEIGHTS = {"worker": 6, "agent": 8, "rtgs": 1, "miner": 5, "participant": 8}
+WEIGHTS = {"worker": 7, "agent": 11, "rtgs": 1, "miner": 5, "participant": 8}
 """A participant is drawn only while one has something to hand in."""
-PAUSES = (0, 1, 2, 5, 10, 20)
+PAUSES = (0, 1, 2, 5, 10, 20, 40, 120)
 """Seconds from one step to the next."""
 QUIET_ROUNDS = 2
 """So many rounds without a movement, each longer than finality takes, and nothing moves by itself at this hour."""
@@ -109,7 +109,7 @@ def settle(world: World, after: After) -> None:
     world.heal()
     _until_quiet(world, after)
     for hour in range(HOURS_AT_MOST):
-        if world.is_over() and not end_what_is_left(world):
+        if world.is_over(but_for_people=True) and not end_what_is_left(world):
             return
         _wait_until(world, _next_hour(world, patient=hour < QUESTIONS), "the day goes on")
         _until_quiet(world, after)

@@ -42,7 +42,7 @@ def posts(
             if missing and place:
                 continue
             written.append(_post(market, one, f"I{number}{one.side.value}", now, since + rng.randrange(5)))
-        if cancel is not None and cancel.random() < 0.5:
+        if cancel is not None and cancel.random() < 0.3:
             who = (deliver, receive) if cancel.random() < 0.6 else (cancel.choice((deliver, receive)),)
             asked = since + 5 + cancel.randrange(max(1, steps // 2))
             for one in who:
@@ -54,7 +54,7 @@ def posts(
 
 def _settlement_days(first: date) -> list[date]:
     """Mostly today; else the next day, which may be a holiday, or one after the weekend."""
-    return [first] * 14 + [first + timedelta(days=1), first + timedelta(days=4)]
+    return [first] * 18 + [first + timedelta(days=1), first + timedelta(days=4)]
 
 
 def _pair(market: MarketFile, number: int, days: list[date], rng: random.Random) -> tuple[Instruction, Instruction]:

@@ -39,9 +39,9 @@ from lockstep.store import SqlBook
 
 __all__ = ["World", "is_halted"]
 
-LATEST_START = 9 * 3600 + 1200
-"""Seconds after the opening at which a run may begin, at the latest: near the cut-off."""
-LONGEST_DOWN = 25
+LATEST_START, LATE_START, LATE = 7 * 3600, 9 * 3600 - 2400, 0.1
+"""Seconds after the opening at which a run may begin, at the latest; a share of them begin near the cut-off."""
+LONGEST_DOWN = 10
 """Steps that a dead process stays down, at most."""
 DEEPEST = 3
 """Processes that are held up within one another."""
@@ -75,8 +75,9 @@ class World:
         self._facts: Facts | None = None
         self._line_uses: Counter[str] = Counter()
         rng = self.streams.stream("world")
-        self.steps = rng.randint(80, 240)
-        self.clock.move_to(MARKET.opening + timedelta(seconds=rng.randrange(LATEST_START)))
+        self.steps = rng.randint(90, 230)
+        begun = rng.randrange(LATEST_START) if rng.random() > LATE else LATE_START + rng.randrange(1800)
+        self.clock.move_to(MARKET.opening + timedelta(seconds=begun))
         self.miner = Miner(self.chain, self.clock, self.faults, self.timeline)
         self.chain.automine = False
         self._people(rng)
@@ -359,13 +360,15 @@ class World:
     def open_trades(self) -> list[Trade]:
         return list(self.book().open_trades())
 
-    def is_over(self) -> bool:
-        """Whether every trade and every payment in the RTGS has ended, and nobody has more to say. A trade that was
-        halted for people waits for nothing else."""
+    def is_over(self, *, but_for_people: bool = False) -> bool:
+        """Whether every trade and every payment in the RTGS has ended, and nobody has more to say.
+
+        `but_for_people`: or nothing else is left than trades that were halted, which wait for nobody else.
+        """
         pending = (PaymentState.HELD, PaymentState.PENDING)
         return (
             not self.posts
-            and all(is_halted(one) for one in self.book().open_trades())
+            and all(but_for_people and is_halted(one) for one in self.book().open_trades())
             and not any(one.state in pending for one in self.facts().orders)
         )
 

@@ -26,7 +26,7 @@ __all__ = ["KINDS", "Decision", "FaultPlan", "Injector", "read_plan"]
 KINDS: Mapping[str, float] = {
     # a process dies, at a boundary
     "crash-before-commit": 0.01,
-    "crash-after-commit": 0.01,
+    "crash-after-commit": 0.007,
     "crash-before-send": 0.02,
     "crash-after-send": 0.02,
     "crash-on-receive": 0.004,
@@ -37,6 +37,7 @@ KINDS: Mapping[str, float] = {
     "restore-agent": 0.02,
     # workers
     "worker-pause": 0.03,
+    "agent-pause": 0.01,
     "second-worker": 1.0,
     "third-worker": 1.0,
     # the RTGS's line: on for the whole run
@@ -59,12 +60,14 @@ KINDS: Mapping[str, float] = {
     "rpc-twice": 0.2,
     "rpc-wrong-nonce": 0.15,
     "rpc-error": 0.004,
+    "node-behind": 0.03,
     # the chain
     "reorg": 0.15,
+    "reorg-at-once": 0.15,
     "deep-reorg": 0.04,
     # time
-    "clock-forward": 0.01,
-    "clock-back": 0.01,
+    "clock-forward": 0.006,
+    "clock-back": 0.006,
     "lock-by": 0.02,
     "cut-off": 0.01,
     "end-of-day": 0.01,
@@ -75,6 +78,7 @@ KINDS: Mapping[str, float] = {
     "cancellation": 1.0,
     # people and enemies: see `actors`
     **dict.fromkeys(ACTORS, 0.03),
+    **dict.fromkeys(("token-paused", "holding-frozen", "participant-suspended"), 0.015),
 }
 """Kinds with the share of occasions on which each strikes, where a seed has it on. docs/reference/simulation.md says
 what each does."""

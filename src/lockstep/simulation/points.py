@@ -19,6 +19,7 @@ _CRASHES = {
     "sent": "crash-after-send",
     "receive": "crash-on-receive",
 }
+_PAUSES = {"worker": "worker-pause", "agent": "agent-pause"}
 
 
 class Crashed(BaseException):
@@ -40,7 +41,8 @@ class Points:
         kind = _CRASHES[point]
         if self._faults.strikes(kind) is not None:
             raise Crashed(actor, kind)
-        if apart and actor.startswith("worker"):
-            how = self._faults.strikes("worker-pause")
+        process = actor.partition("-")[0]
+        if apart and process in _PAUSES:
+            how = self._faults.strikes(_PAUSES[process])
             if how is not None:
                 self._meanwhile(actor, how)

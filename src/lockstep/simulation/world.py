@@ -45,6 +45,8 @@ LONGEST_DOWN = 10
 """Steps that a dead process stays down, at most."""
 DEEPEST = 3
 """Processes that are held up within one another."""
+FARTHEST_BEHIND = 6
+"""Blocks that a node is late, at most: more than finality takes."""
 KEPT_IMAGES = 4
 _LINE = {"statement_misses": "line-statement", "statement_wrong": "line-statement"}
 
@@ -69,6 +71,8 @@ class World:
         self._points = Points(self.faults, self._meanwhile)
         self._stack: list[str] = []
         self._dirty, self._anew = True, False
+        self._behind: dict[str, int] = {}
+        """By party whose node is late: the step from which on it is not."""
         self._images: list[tuple[bytes, int]] = []
         self._register_images: dict[int, bytes] = {}
         self._commits = 0
@@ -78,13 +82,18 @@ class World:
         self.steps = rng.randint(90, 230)
         begun = rng.randrange(LATEST_START) if rng.random() > LATE else LATE_START + rng.randrange(1800)
         self.clock.move_to(MARKET.opening + timedelta(seconds=begun))
-        self.miner = Miner(self.chain, self.clock, self.faults, self.timeline)
+        self.miner = Miner(self.chain, self.clock, self.faults, self.timeline, self.market.network.dvp)
         self.chain.automine = False
         self._people(rng)
         self._books = Rtgs(f"sqlite:///{ground.root / 'rtgs.db'}", self.clock, bic=MARKET.rtgs)
         self._processes()
         self.stage = WorldStage(
-            ground, self.clock, self._knock, self.rtgs.take, lambda: [one.data for one in self.handed_in]
+            ground,
+            self.clock,
+            self._knock,
+            self.rtgs.take,
+            lambda: [one.data for one in self.handed_in],
+            self.open_trades,
         )
         self.rtgs.overheard = self.stage.overhear
         self.learnt: Callable[[Market], None] = lambda _: None
@@ -136,7 +145,7 @@ class World:
     def _node(self, name: str) -> Node:
         """The node of one party: the one chain, and what goes wrong between the two."""
         provider, node = self.ground.nodes[name]
-        provider.decide = node_faults(self.faults)
+        provider.decide, provider.behind = node_faults(self.faults), 0
         return node
 
     def _desk(self) -> Rtgs:
@@ -159,6 +168,7 @@ class World:
         process = self.cast[name]
         if not process.up and not self._started(process):
             return False
+        self._fall_behind(name)
         self._stack.append(name)
         try:
             return process.step()
@@ -173,6 +183,19 @@ class World:
         finally:
             self._stack.pop()
         return True
+
+    def _fall_behind(self, name: str) -> None:
+        """A party's node is some blocks late for a whole pass, or for more: the others see another head."""
+        if name not in self.ground.nodes:
+            return
+        provider, _ = self.ground.nodes[name]
+        until = self._behind.get(name, 0)
+        if not self.faults.active or (until and self.faults.step >= until):
+            provider.behind = self._behind[name] = 0
+        how = self.faults.strikes("node-behind")
+        if how is not None:
+            provider.behind = how.randint(1, FARTHEST_BEHIND)
+            self._behind[name] = self.faults.step + how.choice((1, 5, 30))
 
     def _started(self, process: Process) -> bool:
         if self.faults.active and self.faults.step < process.back_at:

@@ -28,6 +28,8 @@ _HARMLESS = (
 
 PRIORITY_FEE = 1_000_000_000
 """Wei per gas. Gas and fees are always explicit: no estimate, no surprise."""
+EMPTY_GAS = 21_000
+"""What a transaction costs that does nothing."""
 
 
 class Sender:
@@ -74,13 +76,17 @@ class Sender:
 
     def _broadcast_before(self, transaction: SentTransaction) -> None:
         """Sends again what goes first, in the order of nonces: nobody may want it any more, and yet without it nothing
-        that follows gets into a block. Nodes forget, and blocks with what was mined vanish.
+        that follows gets into a block. Nodes forget, and blocks with what was mined vanish. A nonce that nothing was
+        ever signed under, as a node once counted too far, is spent on nothing.
         """
         count = self._node.transaction_count(self._key.address)
-        if count < transaction.nonce:
-            for one in self._log.from_nonce(count):
-                if one.nonce < transaction.nonce:
-                    self._node.broadcast(one.raw)
+        if count >= transaction.nonce:
+            return
+        first = [one for one in self._log.from_nonce(count) if one.nonce < transaction.nonce]
+        for nonce in sorted(set(range(count, transaction.nonce)) - {one.nonce for one in first}):
+            first.append(self._signed(f"gap/{nonce}", self._key.address, b"", EMPTY_GAS, nonce, 1))
+        for one in sorted(first, key=lambda one: one.nonce):
+            self._node.broadcast(one.raw)
 
     def _observed(self, transaction: SentTransaction) -> SentTransaction:
         """The transaction as the chain has it now, stored where that changed."""
@@ -106,7 +112,9 @@ class Sender:
         return count > transaction.nonce and self._node.receipt(transaction.hash) is None
 
     def _sign(self, key: str, to: str, data: bytes, gas: int, attempt: int) -> SentTransaction:
-        nonce = self._free_nonce()
+        return self._signed(key, to, data, gas, self._free_nonce(), attempt + 1)
+
+    def _signed(self, key: str, to: str, data: bytes, gas: int, nonce: int, attempt: int) -> SentTransaction:
         signed = Account.sign_transaction(
             {
                 "type": 2,
@@ -128,7 +136,7 @@ class Sender:
             hash="0x" + bytes(signed.hash).hex(),
         )
         self._log.put(transaction)
-        self._on_commit(f"transaction {key} #{attempt + 1}")
+        self._on_commit(f"transaction {key} #{attempt}")
         return transaction
 
     def _free_nonce(self) -> int:

@@ -68,10 +68,10 @@ KINDS: Mapping[str, float] = {
     # time
     "clock-forward": 0.006,
     "clock-back": 0.006,
-    "lock-by": 0.02,
-    "cut-off": 0.01,
-    "end-of-day": 0.01,
-    "long-stop": 0.01,
+    "lock-by": 0.01,
+    "cut-off": 0.02,
+    "end-of-day": 0.006,
+    "long-stop": 0.03,
     "holiday": 1.0,
     # people
     "message-doubled": 0.2,

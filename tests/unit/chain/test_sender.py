@@ -19,7 +19,12 @@ class Lossy(Node):
     def __init__(self, node: Node) -> None:
         self.web3 = node.web3
         self.deaf = self.silent = False
+        self.ahead = 0
+        """Transactions that it counts too many."""
         self.heard: list[bytes] = []
+
+    def transaction_count(self, address: str) -> int:
+        return super().transaction_count(address) + self.ahead
 
     def broadcast(self, raw: bytes) -> str | None:
         self.heard.append(raw)
@@ -143,6 +148,20 @@ def test_what_nobody_wants_any_more_is_sent_again_for_what_follows_it(venue: Cha
     lock(venue, one, later)
     assert count(venue) == before + 2
     assert status(venue, later) is AssetStatus.LOCKED
+
+
+def test_a_node_counts_too_far(venue: ChainVenue, node: Lossy) -> None:
+    """Nothing was ever signed under the nonces between: they are spent on nothing, once, and ours follows."""
+    one, order, before = sender(venue, node), venue.order(), count(venue)
+    node.ahead = 2
+    lock(venue, one, order)
+    assert [nonce for nonce, _ in logged(venue)] == [before + 2]
+    node.ahead = 0
+    for _ in range(3):
+        lock(venue, one, order)
+    assert status(venue, order) is AssetStatus.LOCKED
+    assert [one.key for one in venue.log.stored.values()][1:] == [f"gap/{before}", f"gap/{before + 1}"]
+    assert count(venue) == before + 3
 
 
 def test_the_nonce_is_taken(venue: ChainVenue, node: Lossy) -> None:

@@ -10,6 +10,7 @@ import pytest
 from lockstep.simulation.faults import KINDS, FaultPlan
 from lockstep.simulation.report import Total, run_seeds
 from lockstep.simulation.running import run_seed
+from lockstep.store import book, transactions
 
 SEEDS, PARTS = 200, 4
 PART = SEEDS // PARTS
@@ -71,3 +72,14 @@ def test_seeds(part: int) -> None:
 def idle(total: Total) -> set[str]:
     """Kinds that never struck."""
     return {kind for kind in KINDS if not total.faults.get(kind)}
+
+
+def test_a_worker_that_writes_without_its_lease_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fence switched off: versions of trades keep two workers apart, most of the time, and hide it."""
+    kinds = ("second-worker", "third-worker", "worker-pause")
+    plan = FaultPlan(swarm=False, rates=dict.fromkeys(KINDS, 0.0) | dict.fromkeys(kinds[:2], 1.0) | {kinds[2]: 0.2})
+    assert not any(run_seed(seed, plan).violations for seed in range(3))
+    monkeypatch.setattr(book, "require", lambda *_: None)
+    monkeypatch.setattr(transactions, "require", lambda *_: None)
+    found = [one for seed in range(3) for one in run_seed(seed, plan).violations]
+    assert found and all("wrote under lease number" in one for one in found)

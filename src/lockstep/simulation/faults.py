@@ -23,6 +23,16 @@ from lockstep.simulation.streams import Streams, bits
 
 __all__ = ["KINDS", "Decision", "FaultPlan", "Injector", "read_plan"]
 
+ENDING = (
+    "party-cancels",
+    "cancellation-race",
+    "token-paused",
+    "holding-frozen",
+    "participant-suspended",
+    "officer-stolen",
+)
+"""Acts that end trades before the lock. What comes after the payment is what matters most, so these are rare."""
+
 KINDS: Mapping[str, float] = {
     # a process dies, at a boundary
     "crash-before-commit": 0.01,
@@ -77,8 +87,8 @@ KINDS: Mapping[str, float] = {
     "message-doubled": 0.2,
     "cancellation": 1.0,
     # people and enemies: see `actors`
-    **dict.fromkeys(ACTORS, 0.03),
-    **dict.fromkeys(("token-paused", "holding-frozen", "participant-suspended"), 0.015),
+    **dict.fromkeys(ACTORS, 0.025),
+    **dict.fromkeys(ENDING, 0.012),
 }
 """Kinds with the share of occasions on which each strikes, where a seed has it on. docs/reference/simulation.md says
 what each does."""
@@ -86,13 +96,17 @@ what each does."""
 SWARM = 0.33
 """How many of the kinds a seed has on, on average."""
 RARE = {
-    **dict.fromkeys(ACTORS, 0.12),
+    **dict.fromkeys(ACTORS, 0.1),
+    "cancellation": 0.2,
+    "cut-off": 0.3,
+    "end-of-day": 0.2,
     "long-stop": 0.15,
+    "holiday": 0.25,
     "line-contradict": 0.15,
     "restore-service": 0.3,
     "lost-writes": 0.3,
 }
-"""Those that end a run early, or change it much, are on in fewer seeds."""
+"""Those that end trades early, or change a run much, are on in fewer seeds: at least half of all trades are to settle."""
 
 _WHOLE = 1 << 64
 

@@ -18,6 +18,8 @@ WEIGHTS = {"worker": 7, "agent": 11, "rtgs": 1, "miner": 5, "participant": 8}
 """A participant is drawn only while one has something to hand in."""
 PAUSES = (0, 1, 2, 5, 10, 20, 40, 120)
 """Seconds from one step to the next."""
+AT_THE_BOUNDARY = 16
+"""Steps at most, for which time stands still at an instant that decides: much happens in one second there."""
 QUIET_ROUNDS = 2
 """So many rounds without a movement, each longer than finality takes, and nothing moves by itself at this hour."""
 ROUNDS_AT_MOST = 400
@@ -38,7 +40,7 @@ def unfold(world: World, after: After) -> None:
     for step in range(1, world.steps + 1):
         world.faults.step = world.timeline.step = step
         rng = world.streams.stream("schedule", step)
-        world.clock.advance(rng.choice(PAUSES))
+        world.clock.advance(rng.choice(PAUSES) if step > world.holds_until else 0)
         _befall(world)
         _act(world, rng)
         after()
@@ -93,6 +95,7 @@ def _befall(world: World) -> None:
             if how.random() < 0.5:
                 world.mine()
             world.timeline.tell("clock", f"{kind} {second:+}")
+            world.holds_until = faults.step + how.randrange(AT_THE_BOUNDARY)
     how = faults.strikes("long-stop") if may_be_stopped(world) else None
     if how is not None:
         stop_for_long(world, how)

@@ -9,9 +9,10 @@ never restored.
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, event, text
 from sqlalchemy.exc import OperationalError
 
 from lockstep.agent import DirectoryBoard, Register
@@ -27,6 +28,8 @@ __all__ = ["BROKEN", "Boundary", "Disk", "image", "put_back"]
 
 BROKEN = (OperationalError, sqlite3.OperationalError)
 """What a process meets when its disk fails; it ends, and is started again."""
+
+_NEWEST = text("SELECT holder, fence FROM lease WHERE subject = :subject")
 
 
 class Disk:
@@ -58,13 +61,26 @@ class Boundary:
         faults: Injector,
         stored: Callable[[], None],
         signed: Callable[[Attestation], None],
+        problem: Callable[[str], None],
     ) -> None:
-        """`stored` hears of every commit of the records, `signed` of every outcome that is signed."""
+        """`stored` hears of every commit of the records, `signed` of every outcome that is signed, `problem` of what no
+        store may do."""
         self.actor, self._points, self._faults = actor, points, faults
-        self.stored, self.signed = stored, signed
+        self.stored, self.signed, self.problem = stored, signed, problem
 
     def at(self, point: str, *, apart: bool = True) -> None:
         self._points.at(self.actor, point, apart=apart)
+
+    def judge_fence(self, engine: Engine, lease: Lease | None) -> None:
+        """After a commit: its writer had the newest lease. What trades look like does not show it, as their versions
+        keep two writers apart too. Read past `store.leases`, whose judgement this is of."""
+        if lease is None:
+            return
+        with engine.connect() as connection:
+            row = connection.execute(_NEWEST, {"subject": lease.subject}).first()
+        if row is None or (row.holder, row.fence) != (lease.holder, lease.fence):
+            newest = "nobody's" if row is None else f"number {row.fence} of {row.holder}"
+            self.problem(f"{self.actor} wrote under lease number {lease.fence}, and the newest is {newest}")
 
     def fails(self) -> bool:
         return self._faults.strikes("failed-commit") is not None
@@ -88,7 +104,7 @@ class Boundary:
 class _Book(SqlBook):
     def __init__(self, engine: Engine, disk: Disk, boundary: Boundary, lease: Lease | None) -> None:
         super().__init__(engine, lease=lease)
-        self._disk, self._boundary = disk, boundary
+        self._disk, self._boundary, self._judge = disk, boundary, partial(boundary.judge_fence, engine, lease)
 
     def commit(self, change: Change) -> None:
         self._boundary.at("commit")
@@ -98,6 +114,7 @@ class _Book(SqlBook):
             super().commit(change)
         finally:
             self._disk.heal()
+        self._judge()
         self._boundary.stored()
         self._boundary.at("committed")
 
@@ -105,7 +122,7 @@ class _Book(SqlBook):
 class _Log(SqlTransactionLog):
     def __init__(self, engine: Engine, disk: Disk, boundary: Boundary, lease: Lease) -> None:
         super().__init__(engine, lease)
-        self._disk, self._boundary = disk, boundary
+        self._disk, self._boundary, self._judge = disk, boundary, partial(boundary.judge_fence, engine, lease)
 
     def put(self, transaction: SentTransaction) -> None:
         self._boundary.at("commit")
@@ -115,6 +132,7 @@ class _Log(SqlTransactionLog):
             super().put(transaction)
         finally:
             self._disk.heal()
+        self._judge()
         self._boundary.at("committed")
 
 

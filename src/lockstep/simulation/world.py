@@ -80,6 +80,8 @@ class World:
         self._line_uses: Counter[str] = Counter()
         rng = self.streams.stream("world")
         self.steps = rng.randint(90, 230)
+        self.holds_until = 0
+        """Up to this step time stands still."""
         begun = rng.randrange(LATEST_START) if rng.random() > LATE else LATE_START + rng.randrange(1800)
         self.clock.move_to(MARKET.opening + timedelta(seconds=begun))
         self.miner = Miner(self.chain, self.clock, self.faults, self.timeline, self.market.network.dvp)
@@ -102,7 +104,7 @@ class World:
     # --- the cast
 
     def _boundary(self, actor: str) -> Boundary:
-        return Boundary(actor, self._points, self.faults, self._stored, self.votes.append)
+        return Boundary(actor, self._points, self.faults, self._stored, self.votes.append, self.problem)
 
     def _clock(self) -> PartyClock:
         return PartyClock(self.clock)

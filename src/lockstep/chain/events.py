@@ -5,6 +5,9 @@ are read by `chain.audit` and are no settlement of this reader's, so nobody take
 
 It keeps in memory what it has read. A block that it read and that is no longer there makes it read
 everything again: what was seen above the finality depth was only ever an observation.
+
+A node behind a load balancer may name a head and then give the logs of another that lags, fewer, and no error. So the
+last blocks are read again with the next ones, and nothing that was overlooked stays so.
 """
 
 from collections import defaultdict
@@ -29,6 +32,8 @@ __all__ = ["EventReader", "SeenEvent", "SkippedLeg", "checksummed", "skipped_leg
 checksummed = lru_cache(maxsize=4096)(to_checksum_address)
 """An address as EIP-55 writes it; the same few come again and again."""
 
+OVERLAP = 16
+"""Blocks that are read again: more than nodes of one provider are behind each other."""
 _NAMES = ("Locked", "PaidRecorded", "Settled", "GivenBack")
 
 
@@ -77,6 +82,8 @@ class EventReader:
         self._trades: dict[TradeId, list[SettlementId]] = defaultdict(list)
         self._read_to = -1
         self._hash = ""
+        self._recent: list[tuple[int, int]] = []
+        """Block and place of the logs that were read of the last blocks."""
 
     def events(self, settlement_id: SettlementId) -> Sequence[SeenEvent]:
         """Oldest first, up to the head as it is now; none for a cycle. Raises Unavailable."""
@@ -99,9 +106,10 @@ class EventReader:
             return
         if head.number < self._read_to or (self._read_to >= 0 and self._node.block(self._read_to).hash != self._hash):
             self._forget()
-        logs = self._node.logs(self._dvp, [list(self._names)], self._read_to + 1, head.number)
+        logs = self._new_logs(head.number)
         # Decoded before anything is kept: an answer that fails halfway leaves the reader as it was.
-        fresh = [(SettlementId(bytes(log["topics"][1]).hex()), self._event(log)) for log in logs]
+        new = (log for log in logs if log["blockNumber"] > self._read_to)
+        fresh = [(SettlementId(bytes(log["topics"][1]).hex()), self._event(log)) for log in new]
         for settlement_id, event in fresh:
             if event.order is None and settlement_id not in self._events:
                 continue  # a cycle's: DvP ends no order that it did not lock before
@@ -109,6 +117,21 @@ class EventReader:
             if event.order is not None:
                 self._trades[event.order.terms.trade_id].append(settlement_id)
         self._read_to, self._hash = head.number, head.hash
+        self._recent = [one for one in map(_place, logs) if one[0] > head.number - OVERLAP]
+
+    def _new_logs(self, head: int) -> Sequence[Mapping[str, Any]]:
+        """The logs since some blocks before the last that was read, or all where one was overlooked there. Raises
+        Unavailable where some are gone that were there: the answer is that of a node that lags."""
+        topics, first = [list(self._names)], max(0, self._read_to + 1 - OVERLAP)
+        logs = self._node.logs(self._dvp, topics, first, head)
+        again = [_place(log) for log in logs if log["blockNumber"] <= self._read_to]
+        known = [one for one in self._recent if one[0] >= first]
+        if again == known:
+            return logs
+        if not set(again) >= set(known):
+            raise Unavailable(f"the node has block {head} and not the events of blocks before it: its logs lag")
+        self._forget()
+        return self._node.logs(self._dvp, topics, 0, head)
 
     def _event(self, log: Mapping[str, Any]) -> SeenEvent:
         name = self._names["0x" + bytes(log["topics"][0]).hex()]
@@ -122,6 +145,10 @@ class EventReader:
             at=datetime.fromtimestamp(block.timestamp, UTC),
             order=_order(bytes(log["data"])) if name == "Locked" else None,
         )
+
+
+def _place(log: Mapping[str, Any]) -> tuple[int, int]:
+    return log["blockNumber"], log["logIndex"]
 
 
 def _order(data: bytes) -> Order:

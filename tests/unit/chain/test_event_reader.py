@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from ledger_venues import ChainVenue
 
-from lockstep.chain.events import EventReader
+from lockstep.chain.events import OVERLAP, EventReader
 from lockstep.chain.ledger import EvmAssetLedger
 from lockstep.chain.node import Node
 from lockstep.domain.errors import Misconfigured, Refused, Unavailable
@@ -23,12 +23,15 @@ class Watched(Node):
         self.ranges: list[tuple[int, int | None]] = []
         self.blocks = 0
         self.fail_at_block: int | None = None
+        self.logs_behind = 0
+        """So many blocks are the logs behind the head: another node answers, and says nothing of it."""
 
     def logs(
         self, address: str, topics: Sequence[Any], first: int, last: int | None = None
     ) -> Sequence[Mapping[str, Any]]:
         self.ranges.append((first, last))
-        return super().logs(address, topics, first, last)
+        found = super().logs(address, topics, first, last)
+        return [one for one in found if last is None or one["blockNumber"] <= last - self.logs_behind]
 
     def block(self, which: Any) -> Any:
         if isinstance(which, int):
@@ -61,11 +64,11 @@ def test_incremental(venue: ChainVenue, node: Watched, reader: EventReader) -> N
     assert names(reader, settlement) == [] and len(node.ranges) == 1, "the head has not moved"
     venue.lock(order)
     assert names(reader, settlement) == ["Locked"]
-    assert node.ranges[1:] == [(start + 1, start + 1)]
+    assert node.ranges[1:] == [(max(0, start + 1 - OVERLAP), start + 1)], "and a few blocks before, again"
     venue.mine(3)
     venue.ledger.settle(settlement, order, venue.proof(order, OutcomeResult.PAID))
     assert names(reader, settlement) == ["Locked", "Settled"]
-    assert node.ranges[2:] == [(start + 2, start + 5)], "each block once"
+    assert node.ranges[2:] == [(max(0, start + 2 - OVERLAP), start + 5)]
     locked, settled = reader.events(settlement)
     assert locked.order == order and settled.order is None
     assert (locked.block, settled.block) == (start + 1, start + 5) and locked.at < settled.at
@@ -111,6 +114,34 @@ def test_a_failure_halfway_leaves_nothing_half_read(venue: ChainVenue, node: Wat
     with pytest.raises(Unavailable):
         reader.events(venue.id(orders[0]))
     assert [names(reader, venue.id(order)) for order in orders] == [["Locked"]] * 3
+
+
+@pytest.mark.parametrize("behind", [1, 4, OVERLAP - 1])
+def test_what_a_node_that_lags_left_out_is_read_with_the_next_block(
+    venue: ChainVenue, node: Watched, reader: EventReader, behind: int
+) -> None:
+    order = venue.order()
+    settlement = venue.lock(order)
+    assert names(reader, settlement) == ["Locked"]
+    venue.mine(OVERLAP)
+    venue.ledger.settle(settlement, order, venue.proof(order, OutcomeResult.PAID))
+    node.logs_behind = behind
+    assert names(reader, settlement) == ["Locked"], "no error told of it"
+    node.logs_behind = 0
+    venue.mine()
+    assert names(reader, settlement) == ["Locked", "Settled"]
+    assert names(EventReader(node, venue.network.dvp), settlement) == ["Locked", "Settled"]
+
+
+def test_what_was_read_is_not_forgotten_as_a_node_lags(venue: ChainVenue, node: Watched, reader: EventReader) -> None:
+    settlement = venue.lock(venue.order())
+    assert names(reader, settlement) == ["Locked"]
+    venue.mine()
+    node.logs_behind = 2
+    with pytest.raises(Unavailable, match="its logs lag"):
+        reader.events(settlement)
+    node.logs_behind = 0
+    assert names(reader, settlement) == ["Locked"]
 
 
 def test_a_lock_that_the_chain_took_back(venue: ChainVenue) -> None:

@@ -57,7 +57,7 @@ def decide(trade: Trade, sight: Sight) -> Step:
     """The one next step."""
     if trade.state.is_end:
         return Step.WAIT
-    if contradiction(sight) is not None:
+    if contradiction(sight) is not None or _lost(trade, sight):
         return Step.HALT
     if trade.order is None or sight.asset is None:
         return _before_order(trade, sight.now)
@@ -134,9 +134,28 @@ def contradiction(sight: Sight) -> str | None:
     return None
 
 
+def _lost(trade: Trade, sight: Sight) -> str | None:
+    """A lock that was final is gone, and the order can be locked no more. In words; None where it stands, or may be
+    locked again as it is.
+
+    Under a new order the cash might go twice: agents may have released the payment before the lock went.
+    """
+    asset = sight.asset
+    if trade.state is TradeState.MATCHED or trade.state.is_end or trade.order is None or asset is None:
+        return None
+    unlocked = (AssetStatus.NONE, AssetStatus.CANCELLED)
+    if asset.head not in unlocked or asset.final not in unlocked:
+        return None
+    burnt = asset.head is asset.final is AssetStatus.CANCELLED
+    stale = asset.final_time > trade.order.terms.lock_by or asset.epoch_over
+    if not (burnt or stale):
+        return None
+    return "the lock is gone and cannot be made again: the chain reorganised below its finality depth"
+
+
 def observed(trade: Trade, sight: Sight) -> Trade:
     """The trade as a look at both ledgers shows it: its state and why it waits."""
-    conflict = contradiction(sight)
+    conflict = contradiction(sight) or _lost(trade, sight)
     if conflict is not None:
         return replace(trade, reason=Reason(code="BREAK", text=conflict))
     asset, cash = sight.asset, sight.cash

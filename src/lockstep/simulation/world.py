@@ -30,6 +30,7 @@ from lockstep.simulation.lines import node_faults, rules_of
 from lockstep.simulation.market import BUSINESS_DAY, MARKET, TIMETABLE
 from lockstep.simulation.mining import Miner
 from lockstep.simulation.points import Crashed, Points
+from lockstep.simulation.promising_witness import Witness
 from lockstep.simulation.stage import WorldStage
 from lockstep.simulation.stores import BROKEN, Boundary, image, put_back
 from lockstep.simulation.streams import Streams
@@ -68,7 +69,9 @@ class World:
         """What no process may ever do, as dying of an error that nobody planned."""
         self.votes: list[Attestation] = []
         """Every outcome signature that an agent made, restored registers or not."""
-        self._points = Points(self.faults, self._meanwhile)
+        addresses = {f"agent-{number}": key.address for number, key in enumerate(ground.roles.agents, 1)}
+        self.witness = Witness(ground.root, addresses)
+        self._points = Points(self.faults, self._meanwhile, self.witness.passes)
         self._stack: list[str] = []
         self._dirty, self._anew = True, False
         self._behind: dict[str, int] = {}
@@ -290,14 +293,17 @@ class World:
         except Crashed as crashed:
             self.timeline.tell("door", f"dies: {crashed.kind}")
             self.door.end()
+            self.witness.handed_in(post.data, self.clock.now(), "")
             self.posts.insert(0, post)  # who has no answer hands it in again
             return
         except BROKEN as error:
             self._broken(self.door.end, "door", error)
+            self.witness.handed_in(post.data, self.clock.now(), "")
             self.posts.insert(0, post)
             return
         finally:
             self._stack.pop()
+        self.witness.handed_in(post.data, self.clock.now(), taken.outcome)
         rule = "" if taken.error is None else f" ({taken.error})"
         self.timeline.tell("participant", f"hands in {post.name}: {taken.outcome}{rule}")
         if post not in self.handed_in:
@@ -305,17 +311,23 @@ class World:
 
     def _knock(self, data: bytes) -> str:
         """A message at the service's door, from whomever. Raises LockstepError."""
-        message = read(data)
-        if not isinstance(message.body, Instruction | CancellationRequest):
-            raise InvalidInput("AppHdr/MsgDefIdr", type(message.body).__name__, "what participants send")
-        with self.faults.paused():
-            return self.door.open().submit(message, data)  # type: ignore[arg-type]
+        said = "refused"
+        try:
+            message = read(data)
+            if not isinstance(message.body, Instruction | CancellationRequest):
+                raise InvalidInput("AppHdr/MsgDefIdr", type(message.body).__name__, "what participants send")
+            with self.faults.paused():
+                said = self.door.open().submit(message, data)  # type: ignore[arg-type]
+            return said
+        finally:
+            self.witness.handed_in(data, self.clock.now(), said)
 
     def play(self, kind: str, how: random.Random) -> None:
         """One act of one actor."""
         said = play(kind, self.stage, how)
         if said is None:
             return
+        self.witness.acts.append((kind, said))
         self.timeline.tell(kind, said)
         if kind == "wallet-recovered":
             self._know_heirs()
@@ -351,6 +363,7 @@ class World:
         put_back(self.ground.root / "service.db", content)
         self._images = [(content, commits)]
         self._dirty = self._anew = True
+        self.witness.records_lost()
         what = "an old backup" if backup else "its last commits lost"
         self.timeline.tell("service", f"its database is at commit {commits} again: {what}")
         # Participants hear of it, and hand everything in again: what is known is known, and nothing is done twice.
@@ -366,6 +379,7 @@ class World:
         if content is None:
             return
         process.end()
+        self.witness.restores(process.name)
         put_back(self.ground.root / f"agent-{number}.db", content)
         self.timeline.tell(process.name, "its register is an old backup")
 
@@ -440,6 +454,7 @@ class World:
     def heal(self) -> None:
         """From now on nothing goes wrong, and what did is mended as far as people mend it without a decision."""
         self.faults.active = False
+        self.witness.calm_since = self.clock.now()
         for process in self.cast.values():
             process.clock.step(0)
             if not process.up:

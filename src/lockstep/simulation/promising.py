@@ -1,0 +1,285 @@
+"""Collects what P1 to P7 are judged by (`lockstep.testing.promises`): boxes, mail, what was handed in, both ledgers.
+
+Boxes are looked at after each step in which the service stored something, so that what was sent too early, or anew
+with other content, is seen. All else is read once, at the end.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from lockstep.app.founding import AGENTS, agent_bic
+from lockstep.chain.audit import ChainFacts, checksummed
+from lockstep.domain.journal import JournalRow
+from lockstep.domain.money import minor_units
+from lockstep.domain.order import OutcomeResult
+from lockstep.simulation.market import MARKET, UNITS
+from lockstep.simulation.promising_hindrance import hindered, pay_by
+from lockstep.simulation.promising_mail import Letter, heard, letter, statement, told
+from lockstep.simulation.world import World
+from lockstep.testing.promises import check_promises
+from lockstep.testing.promises_facts import BoxRow, Delivered, Given, Heard, PromiseFacts, Signed, Statement, Told
+
+__all__ = ["Promises"]
+
+
+class Promises:
+    """One run's."""
+
+    def __init__(self, world: World, chain: Callable[[], ChainFacts]) -> None:
+        self._world, self._chain = world, chain
+        self._outbox = world.ground.root / "outbox"
+        self._boxes: dict[str, int] = {}
+        """When each box last changed."""
+        self._files: dict[tuple[str, str], tuple[int, bytes]] = {}
+        self._told: dict[tuple[str, str], Told] = {}
+        self._final: set[str] = set()
+        """Settlements whose delivery was ever seen final."""
+        self._seen: ChainFacts | None = None
+        self._breaks: set[str] = set()
+        self._undeliverable: set[str] = set()
+        self._unreadable: set[int] = set()
+        """Positions in the service's mail that it could not read, by its own word, which is in its journal at once."""
+        self._mail: dict[str, dict[int, Letter | None]] = {}
+        self._words: dict[str, dict[str, frozenset[str]]] = {}
+        self._signed: list[Signed] = []
+        self._votes = 0
+        keys = world.ground.roles.agents
+        self._agents = {keys[number - 1].address: agent_bic(MARKET.service, number) for number in range(1, AGENTS + 1)}
+
+    # --- while it runs
+
+    def look(self, *, stored: bool, rows: Iterable[JournalRow]) -> None:
+        """After a step. `stored`: whether the service stored anything in it; `rows` are its new journal lines."""
+        self.see()
+        for row in rows:
+            self._read(row)
+        if stored:
+            self._look_into_boxes()
+        if len(self._world.votes) > self._votes:
+            self._hear_votes()
+
+    def see(self) -> None:
+        """Takes in what is final on the chain now; also before it reorganises within a step."""
+        found = self._chain()
+        if found is not self._seen:
+            self._seen = found
+            final = found.head - self._world.market.network.finality_depth
+            self._final |= {one.settlement for one in found.moves if one.name == "Settled" and one.block <= final}
+
+    def _read(self, row: JournalRow) -> None:
+        entry = row.entry
+        if entry.kind == "break" or entry.facts.get("reason", "").startswith("BREAK"):
+            self._breaks |= {entry.subject, entry.facts.get("settlement_id", entry.subject)}
+        elif entry.kind == "undeliverable":
+            self._undeliverable.add(entry.subject)
+        elif entry.kind == "unreadable":
+            self._unreadable.add(int(entry.facts.get("sequence", "0")))
+
+    def _look_into_boxes(self) -> None:
+        if not self._outbox.is_dir():
+            return
+        for box in sorted(self._outbox.iterdir()):
+            changed = box.stat().st_mtime_ns
+            if self._boxes.get(box.name) == changed:
+                continue
+            self._boxes[box.name] = changed
+            for path in sorted(box.glob("[!.]*.xml")):
+                key, inode = (box.name, path.name), path.stat().st_ino
+                known = self._files.get(key)
+                if known is not None and known[0] == inode:
+                    continue
+                data = path.read_bytes()
+                self._files[key] = inode, data
+                self._take(key, data, None if known is None else known[1])
+
+    def _take(self, key: tuple[str, str], data: bytes, before: bytes | None) -> None:
+        if before is not None:
+            if _undated(data) != _undated(before):
+                self._told[key] = replace(self._told[key], changed=True)
+            return
+        found = told(key[0], data)
+        if found is not None:
+            final = found.kind != "sese.025" or found.settlement in self._final
+            self._told[key] = replace(found, final=final)
+
+    def _hear_votes(self) -> None:
+        """What had been told to an agent when it signed."""
+        votes, self._votes = self._world.votes[self._votes :], len(self._world.votes)
+        before = self._words
+        now = self._words = {**before, **{party: self._words_to(party) for party in {*self._parties(votes)}}}
+        for one in votes:
+            party = self._agents[one.agent]
+            self._signed.append(
+                Signed(
+                    agent=party,
+                    settlement=one.settlement_id,
+                    paid=one.result is OutcomeResult.PAID,
+                    told=now[party].get(one.settlement_id, frozenset()),
+                    told_before=before.get(party, {}).get(one.settlement_id, frozenset()),
+                )
+            )
+
+    def _parties(self, votes: Iterable[object]) -> Iterator[str]:
+        yield from (self._agents[one.agent] for one in votes)  # type: ignore[attr-defined]
+
+    def _words_to(self, party: str) -> dict[str, frozenset[str]]:
+        words: dict[str, frozenset[str]] = {}
+        for one in self._heard(party):
+            words[one.settlement] = words.get(one.settlement, frozenset()) | {one.word}
+        return words
+
+    # --- mail
+
+    def _read_mail(self, party: str) -> Mapping[int, Letter | None]:
+        """By position, as the line carried it; as far as it was given out."""
+        known = self._mail.setdefault(party, {})
+        with closing(sqlite3.connect(self._world.ground.root / "rtgs.db")) as books:
+            for position, data in books.execute(_CARRIED, {"party": party}):
+                if position not in known:
+                    known[position] = letter(bytes(data))
+        return known
+
+    def _heard(self, party: str) -> list[Heard]:
+        mail = self._read_mail(party)
+        return [one for position, found in sorted(mail.items()) if found for one in heard(party, position, found)]
+
+    # --- at the end
+
+    def finish(self, undone: Iterable[str]) -> list[str]:
+        """All violations, in plain words."""
+        self.see()
+        self._look_into_boxes()
+        return [f"{name}: {one}" for name, found in check_promises(self.facts(undone)).items() for one in found]
+
+    def facts(self, undone: Iterable[str]) -> PromiseFacts:
+        world, service = self._world, MARKET.service
+        trades, lost = world.trades(), frozenset(undone)
+        cursor, rows = self._records()
+        readable = {
+            position: found
+            for position, found in self._read_mail(service).items()
+            if found is not None and position <= cursor and position not in self._unreadable
+        }
+        statements = [one for position, found in readable.items() if (one := statement(position, found)) is not None]
+        payments = {one.payment.settlement_id: one.payment for one in world.facts().payments}
+        booked = {
+            settlement: (one.booked_at, one.debit, one.credit)
+            for one in world.facts().postings
+            if (settlement := one.reference.removeprefix("payment/")) in payments
+        }
+        return PromiseFacts(
+            given=self._given(),
+            asked=world.witness.asked,
+            told=list(self._told.values()),
+            rows=rows,
+            delivered=self._delivered(payments, booked),
+            undone=lost,
+            trades_undone=frozenset(one.trade_id for one in trades if one.settlement_id in lost),
+            heard=[one for position, found in sorted(readable.items()) for one in heard(service, position, found)],
+            service=service,
+            statements=sorted(statements, key=lambda one: one.position),
+            breaks=frozenset(self._breaks)
+            | {one.settlement_id for one in trades if one.trade_id in self._breaks and one.settlement_id},
+            undeliverable=frozenset(self._undeliverable),
+            booked=booked,
+            known_settlements=frozenset(one.settlement_id for one in trades if one.settlement_id is not None),
+            garbled=bool(world.faults.counts.get("line-corrupt")),
+            life=world.witness.life,
+            signed=self._signed,
+            spoke=world.witness.spoke,
+        )
+
+    def _records(self) -> tuple[int, list[BoxRow]]:
+        """How far the service read its mail, and what it has for participants, as its tables have it."""
+        with closing(sqlite3.connect(self._world.ground.root / "service.db")) as records:
+            (cursor,) = records.execute("SELECT coalesce(max(sequence), 0) FROM mail_cursor").fetchone()
+            rows = records.execute("SELECT message_id, delivered FROM outgoing ORDER BY number").fetchall()
+        return cursor, [BoxRow(message_id=name, delivered=bool(delivered)) for name, delivered in rows]
+
+    def _delivered(
+        self, payments: Mapping[str, object], booked: Mapping[str, tuple[datetime, str, str]]
+    ) -> list[Delivered]:
+        """What both ledgers have done, one lock for one payment; net cycles are not the service's."""
+        world, found = self._world, self._chain()
+        owners = {checksummed(one.wallet): lei for lei, one in world.market.participants.items()}
+        tokens = {checksummed(one.token): one for one in world.market.securities.values()}
+        locks = {one.settlement: one for one in found.locks}
+        done = []
+        for move in found.moves:
+            lock, payment = locks.get(move.settlement), payments.get(move.settlement)
+            if move.name != "Settled" or lock is None or payment is None or move.settlement not in booked:
+                continue
+            security, amount = tokens.get(checksummed(lock.token)), payment.amount  # type: ignore[attr-defined]
+            if security is None or lock.of_order is not None:
+                continue
+            done.append(
+                Delivered(
+                    settlement=lock.settlement,
+                    trade=lock.trade,
+                    seller=owners.get(checksummed(lock.seller), ""),
+                    buyer=owners.get(checksummed(lock.buyer), ""),
+                    isin=security.isin,
+                    units=Decimal(lock.quantity).scaleb(-security.decimals),
+                    at=datetime.fromtimestamp(move.at, UTC),
+                    pay_by=datetime.fromtimestamp(lock.pay_by, UTC),
+                    cash=_decimal(amount.amount, amount.currency),
+                    currency=amount.currency,
+                    salt=payment.salt,  # type: ignore[attr-defined]
+                    debtor=booked[lock.settlement][1],
+                    creditor=booked[lock.settlement][2],
+                )
+            )
+        return done
+
+    def _given(self) -> Given:
+        world, market = self._world, self._world.market
+        accounts = {
+            (lei, currency): number for lei, one in market.participants.items() for currency, number in one.accounts.items()
+        }
+        units = {
+            (lei, isin): Decimal(owned).scaleb(-market.securities[isin].decimals)
+            for lei in market.participants
+            for isin, owned in UNITS.items()
+        }
+        money = {
+            (one.lei, cash.currency): _decimal(cash.amount, cash.currency) for one in MARKET.members for cash in one.cash
+        }
+        bands = {
+            currency: tuple(_decimal(one, currency) for one in (band.threshold, band.up_to, band.above))
+            for currency, band in market.tolerances.items()
+        }
+        return Given(
+            accounts=accounts,
+            tolerances=bands,  # type: ignore[arg-type]
+            units=units,
+            money=money,
+            pay_by=pay_by(world),
+            calm_since=world.witness.calm_since,
+            hindered=hindered(world),
+        )
+
+
+_CARRIED = """
+SELECT sequence, data FROM outbox
+WHERE receiver = :party AND sequence <= coalesce((SELECT begins FROM lines WHERE receiver = :party), sequence)
+UNION ALL
+SELECT transit.position, coalesce(transit.data, outbox.data) FROM transit
+JOIN outbox ON outbox.receiver = transit.receiver AND outbox.sequence = transit.sequence
+WHERE transit.receiver = :party AND transit.position IS NOT NULL
+ORDER BY 1
+"""
+"""A party's mail as `rtgs.faults_line` numbers it."""
+
+
+def _decimal(amount: int, currency: str) -> Decimal:
+    return Decimal(amount).scaleb(-minor_units(currency))
+
+
+def _undated(data: bytes) -> bytes:
+    """Without the header's time of creation: what is told again after a loss of records is told later."""
+    before, _, rest = data.partition(b"<CreDt>")
+    return before + rest.partition(b"</CreDt>")[2]

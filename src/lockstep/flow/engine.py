@@ -117,6 +117,9 @@ class Engine:
                 "state": after.state.value if after.state else "",
             }
             entries.append(Entry(at=now, kind="heard", subject=settlement, facts=facts))
+            if after.contradiction is not None and (before is None or before.contradiction is None):
+                facts = {"message_id": item.message_id, "rule": "one outcome", "actual": after.contradiction}
+                entries.append(Entry(at=now, kind="break", subject=settlement, facts=facts))
         if isinstance(item.body, Statement):
             entries.extend(self._breaks(item.body, now))
         return Change(entries=tuple(entries), cash=tuple(changed.values()), cash_cursor=sequence)

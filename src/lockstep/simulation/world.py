@@ -88,7 +88,9 @@ class World:
     # --- the cast
 
     def _boundary(self, actor: str) -> Boundary:
-        return Boundary(actor, self._points, self.faults, self._stored, self.votes.append)
+        boundary = Boundary(actor, self._points, self.faults, self._stored, self.votes.append)
+        boundary.delivered = lambda box, message_id: self.witness.delivered(box, message_id)
+        return boundary
 
     def _clock(self) -> PartyClock:
         return PartyClock(self.clock)

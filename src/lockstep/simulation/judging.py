@@ -88,7 +88,7 @@ class Judge:
         world = self._world
         moved, anew = world.moved()
         if not moved:
-            self._promises.look(stored=False, rows=())
+            self._promises.look(())
             return
         if anew:
             self._journal = []
@@ -98,7 +98,7 @@ class Judge:
             facts = " ".join(f"{name}={value[:60]}" for name, value in row.entry.facts.items())
             world.timeline.tell("journal", f"{row.number} {row.entry.kind} {row.entry.subject[:12]} {facts}")
         self._journal += rows
-        self._promises.look(stored=True, rows=rows)
+        self._promises.look(rows)
         trades = world.trades()
         self._claims = {str(one.settlement_id or one.trade_id): one.state for one in trades}
         self._terms |= {one.trade_id: one.terms for one in trades}

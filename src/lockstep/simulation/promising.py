@@ -1,15 +1,16 @@
 """Collects what P1 to P7 are judged by (`lockstep.testing.promises`): boxes, mail, what was handed in, both ledgers.
 
-Boxes are looked at after each step in which the service stored something, so that what was sent too early, or anew
-with other content, is seen. All else is read once, at the end.
+A message is looked at when it lies in its box, so that what was sent too early, or anew with other content, is seen.
+All else is read once, at the end.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from math import inf
 
 from lockstep.app.founding import AGENTS, agent_bic
 from lockstep.chain.audit import ChainFacts, checksummed
@@ -32,9 +33,9 @@ class Promises:
     def __init__(self, world: World, chain: Callable[[], ChainFacts]) -> None:
         self._world, self._chain = world, chain
         self._outbox = world.ground.root / "outbox"
-        self._boxes: dict[str, int] = {}
-        """When each box last changed."""
-        self._files: dict[tuple[str, str], tuple[int, bytes]] = {}
+        world.witness.delivered = self._delivered_to
+        self._files: dict[tuple[str, str], bytes] = {}
+        """By box and message id."""
         self._told: dict[tuple[str, str], Told] = {}
         self._final: set[str] = set()
         """Settlements whose delivery was ever seen final."""
@@ -43,24 +44,23 @@ class Promises:
         self._undeliverable: set[str] = set()
         self._unreadable: set[int] = set()
         """Positions in the service's mail that it could not read, by its own word, which is in its journal at once."""
-        self._mail: dict[str, dict[int, Letter | None]] = {}
-        self._words: dict[str, dict[str, frozenset[str]]] = {}
-        self._signed: list[Signed] = []
+        self._mail: dict[str, dict[int, tuple[Letter | None, int]]] = {}
+        self._signed: dict[tuple[str, str, bool], Signed] = {}
         self._votes = 0
+        self._looked = world.clock.now()
         keys = world.ground.roles.agents
         self._agents = {keys[number - 1].address: agent_bic(MARKET.service, number) for number in range(1, AGENTS + 1)}
 
     # --- while it runs
 
-    def look(self, *, stored: bool, rows: Iterable[JournalRow]) -> None:
-        """After a step. `stored`: whether the service stored anything in it; `rows` are its new journal lines."""
+    def look(self, rows: Iterable[JournalRow]) -> None:
+        """After a step; `rows` are the journal's new lines."""
         self.see()
         for row in rows:
             self._read(row)
-        if stored:
-            self._look_into_boxes()
         if len(self._world.votes) > self._votes:
             self._hear_votes()
+        self._looked = self._world.clock.now()
 
     def see(self) -> None:
         """Takes in what is final on the chain now; also before it reorganises within a step."""
@@ -79,80 +79,69 @@ class Promises:
         elif entry.kind == "unreadable":
             self._unreadable.add(int(entry.facts.get("sequence", "0")))
 
-    def _look_into_boxes(self) -> None:
-        if not self._outbox.is_dir():
-            return
-        for box in sorted(self._outbox.iterdir()):
-            changed = box.stat().st_mtime_ns
-            if self._boxes.get(box.name) == changed:
-                continue
-            self._boxes[box.name] = changed
-            for path in sorted(box.glob("[!.]*.xml")):
-                key, inode = (box.name, path.name), path.stat().st_ino
-                known = self._files.get(key)
-                if known is not None and known[0] == inode:
-                    continue
-                data = path.read_bytes()
-                self._files[key] = inode, data
-                self._take(key, data, None if known is None else known[1])
+    def _delivered_to(self, box: str, message_id: str) -> None:
+        """Right when a message lies in a box."""
+        self.see()
+        key, path = (box, message_id), self._outbox / box / f"{message_id}.xml"
+        data, before = path.read_bytes(), self._files.get(key)
+        self._files[key] = data
+        self._take(key, data, before)
 
     def _take(self, key: tuple[str, str], data: bytes, before: bytes | None) -> None:
-        if before is not None:
-            if _undated(data) != _undated(before):
-                self._told[key] = replace(self._told[key], changed=True)
+        known, life = self._told.get(key), self._world.witness.life
+        if known is not None and before is not None:
+            changed = known.life == life and _undated(data) != _undated(before)
+            self._told[key] = replace(known, changed=known.changed or changed, life=life)
             return
         found = told(key[0], data)
         if found is not None:
             final = found.kind != "sese.025" or found.settlement in self._final
-            self._told[key] = replace(found, final=final)
+            self._told[key] = replace(found, final=final, life=life)
 
     def _hear_votes(self) -> None:
-        """What had been told to an agent when it signed."""
+        """What had been told to an agent when it signed. Taken from its log again, a signature is no new one."""
         votes, self._votes = self._world.votes[self._votes :], len(self._world.votes)
-        before = self._words
-        now = self._words = {**before, **{party: self._words_to(party) for party in {*self._parties(votes)}}}
+        robbed = agent_bic(MARKET.service, AGENTS) if self._world.witness.did("agent-stolen") else None
         for one in votes:
-            party = self._agents[one.agent]
-            self._signed.append(
-                Signed(
-                    agent=party,
-                    settlement=one.settlement_id,
-                    paid=one.result is OutcomeResult.PAID,
-                    told=now[party].get(one.settlement_id, frozenset()),
-                    told_before=before.get(party, {}).get(one.settlement_id, frozenset()),
-                )
+            party, paid = self._agents[one.agent], one.result is OutcomeResult.PAID
+            key = (party, one.settlement_id, paid)
+            if party == robbed or key in self._signed:  # a thief's lines in its log it takes for its own
+                continue
+            said = [what for what in self._heard(party) if what.settlement == one.settlement_id]
+            before = self._heard(party, before=int(self._looked.timestamp()))
+            self._signed[key] = Signed(
+                agent=party,
+                settlement=one.settlement_id,
+                paid=paid,
+                told=frozenset(what.word for what in said),
+                told_before=frozenset(what.word for what in before if what.settlement == one.settlement_id),
             )
-
-    def _parties(self, votes: Iterable[object]) -> Iterator[str]:
-        yield from (self._agents[one.agent] for one in votes)  # type: ignore[attr-defined]
-
-    def _words_to(self, party: str) -> dict[str, frozenset[str]]:
-        words: dict[str, frozenset[str]] = {}
-        for one in self._heard(party):
-            words[one.settlement] = words.get(one.settlement, frozenset()) | {one.word}
-        return words
 
     # --- mail
 
-    def _read_mail(self, party: str) -> Mapping[int, Letter | None]:
-        """By position, as the line carried it; as far as it was given out."""
+    def _read_mail(self, party: str) -> Mapping[int, tuple[Letter | None, int]]:
+        """By position, as the line carried it and as far as it was given out, with the second it was there from."""
         known = self._mail.setdefault(party, {})
         with closing(sqlite3.connect(self._world.ground.root / "rtgs.db")) as books:
-            for position, data in books.execute(_CARRIED, {"party": party}):
+            for position, data, since in books.execute(_CARRIED, {"party": party}):
                 if position not in known:
-                    known[position] = letter(bytes(data))
+                    known[position] = letter(bytes(data)), since
         return known
 
-    def _heard(self, party: str) -> list[Heard]:
-        mail = self._read_mail(party)
-        return [one for position, found in sorted(mail.items()) if found for one in heard(party, position, found)]
+    def _heard(self, party: str, *, before: float = inf) -> list[Heard]:
+        """What a party was told; `before` a second of the RTGS's clock."""
+        return [
+            one
+            for position, (found, since) in sorted(self._read_mail(party).items())
+            if found is not None and since < before
+            for one in heard(party, position, found)
+        ]
 
     # --- at the end
 
     def finish(self, undone: Iterable[str]) -> list[str]:
         """All violations, in plain words."""
         self.see()
-        self._look_into_boxes()
         return [f"{name}: {one}" for name, found in check_promises(self.facts(undone)).items() for one in found]
 
     def facts(self, undone: Iterable[str]) -> PromiseFacts:
@@ -161,7 +150,7 @@ class Promises:
         cursor, rows = self._records()
         readable = {
             position: found
-            for position, found in self._read_mail(service).items()
+            for position, (found, _) in self._read_mail(service).items()
             if found is not None and position <= cursor and position not in self._unreadable
         }
         statements = [one for position, found in readable.items() if (one := statement(position, found)) is not None]
@@ -174,7 +163,7 @@ class Promises:
         return PromiseFacts(
             given=self._given(),
             asked=world.witness.asked,
-            told=list(self._told.values()),
+            told=[one for one in self._told.values() if (self._outbox / one.box / f"{one.message_id}.xml").is_file()],
             rows=rows,
             delivered=self._delivered(payments, booked),
             undone=lost,
@@ -189,7 +178,7 @@ class Promises:
             known_settlements=frozenset(one.settlement_id for one in trades if one.settlement_id is not None),
             garbled=bool(world.faults.counts.get("line-corrupt")),
             life=world.witness.life,
-            signed=self._signed,
+            signed=list(self._signed.values()),
             spoke=world.witness.spoke,
         )
 
@@ -264,10 +253,10 @@ class Promises:
 
 
 _CARRIED = """
-SELECT sequence, data FROM outbox
+SELECT sequence, data, created_at FROM outbox
 WHERE receiver = :party AND sequence <= coalesce((SELECT begins FROM lines WHERE receiver = :party), sequence)
 UNION ALL
-SELECT transit.position, coalesce(transit.data, outbox.data) FROM transit
+SELECT transit.position, coalesce(transit.data, outbox.data), transit.available_at FROM transit
 JOIN outbox ON outbox.receiver = transit.receiver AND outbox.sequence = transit.sequence
 WHERE transit.receiver = :party AND transit.position IS NOT NULL
 ORDER BY 1

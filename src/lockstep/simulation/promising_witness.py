@@ -1,7 +1,7 @@
 """Who stands in a run and notes what nobody can read off the ledgers afterwards: see `promising`."""
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -27,12 +27,18 @@ class Witness:
         self.spoke: list[Spoke] = []
         self.life = 0
         self.calm_since: datetime | None = None
+        self.delivered: Callable[[str, str], None] = lambda *_: None
+        """Told of each message that lies in a participant's box: whose, and its id."""
         self._knew: dict[str, frozenset[str]] = {}
         """Of agents that were restored and may not know it all yet: what they had signed, by settlement."""
 
     def handed_in(self, data: bytes, at: datetime, outcome: str) -> None:
         """`outcome` as the door says it; "" if it died before it said anything."""
         self.asked.append(asked(data, at, _OUTCOMES.get(outcome, "none"), self.life))
+
+    def did(self, kind: str) -> bool:
+        """Whether such people or enemies did anything."""
+        return any(one == kind for one, _ in self.acts)
 
     def records_lost(self) -> None:
         self.life += 1

@@ -107,7 +107,9 @@ class World:
     # --- the cast
 
     def _boundary(self, actor: str) -> Boundary:
-        return Boundary(actor, self._points, self.faults, self._stored, self.votes.append, self.problem)
+        boundary = Boundary(actor, self._points, self.faults, self._stored, self.votes.append, self.problem)
+        boundary.delivered = lambda box, message_id: self.witness.delivered(box, message_id)
+        return boundary
 
     def _clock(self) -> PartyClock:
         return PartyClock(self.clock)

@@ -109,6 +109,7 @@ def p2_status_told(facts: PromiseFacts) -> Iterator[str]:
         sent[one.box, one.reference].append(one)
     settled = _settled_instructions(facts)
     for (box, reference), messages in sent.items():
+        messages = [one for one in messages if one.life == facts.life]  # what was told of lost records is told anew
         ends = [one for one in messages if one.kind in ("sese.024", "sese.027") and one.status == CANCELLED]
         over = settled.get((box, reference))
         if ends and over is not None and over.settlement not in facts.undone:
@@ -171,16 +172,15 @@ def p4_both_cancel(facts: PromiseFacts) -> Iterator[str]:
         if told.kind == "sese.024" and told.status == MATCHED and told.trade:
             matched[told.trade].add((told.box, told.reference))
     for told in facts.told:
-        if told.kind != "sese.024" or told.status != CANCELLED or told.code != "CANI" or told.trade is None:
-            continue
-        if told.trade in facts.trades_undone:
+        wish = (told.kind, told.status, told.code) == ("sese.024", CANCELLED, "CANI")
+        if not wish or told.trade is None or told.trade in facts.trades_undone:
             continue
         silent = [ref for box, ref in sorted(matched[told.trade]) if box not in wished[ref]]
         if silent:
             yield f"trade {told.trade} was cancelled as both wished, and nobody asked to cancel {', '.join(silent)}"
     answers: dict[tuple[str, str | None], set[str]] = defaultdict(set)
     for told in facts.told:
-        if told.kind == "sese.027":
+        if told.kind == "sese.027" and told.life == facts.life:
             answers[told.box, told.request].add(told.status)
     open_ = {one.reference for one in facts.told if one.trade in facts.trades_undone}
     members = {one.terms.owner_bic for one in facts.asked if one.terms is not None}

@@ -100,7 +100,9 @@ class Told:
     final: bool = True
     """Whether the chain had the delivery at its depth when this was first seen."""
     changed: bool = False
-    """Whether other content was seen under the same id later."""
+    """Whether other content was seen under the same id later, in the same life of the service's records."""
+    life: int = 0
+    """The last one in which it was sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -190,7 +190,7 @@ class EvmAssetLedger:
     def presented(self, known: Mapping[SettlementId, OutcomeResult]) -> Sequence[Attestation]:
         epochs: dict[SettlementId, int] = {}
         transactions: dict[str, None] = {}
-        for settlement in self._reader.locked():
+        for settlement in tuple(self._reader.locked()):  # a block with another lock may come in between
             for event in self._reader.events(settlement):
                 if event.order is not None:
                     epochs[settlement] = event.order.movement.epoch

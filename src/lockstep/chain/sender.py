@@ -26,10 +26,10 @@ _HARMLESS = (
 )
 """What nodes say of a transaction that they have, or had: the receipt tells which."""
 
+GAS_OF_NOTHING = 21_000
+"""What any transaction costs."""
 PRIORITY_FEE = 1_000_000_000
 """Wei per gas. Gas and fees are always explicit: no estimate, no surprise."""
-EMPTY_GAS = 21_000
-"""What a transaction costs that does nothing."""
 
 
 class Sender:
@@ -76,16 +76,17 @@ class Sender:
 
     def _broadcast_before(self, transaction: SentTransaction) -> None:
         """Sends again what goes first, in the order of nonces: nobody may want it any more, and yet without it nothing
-        that follows gets into a block. Nodes forget, and blocks with what was mined vanish. A nonce that nothing was
-        ever signed under, as a node once counted too far, is spent on nothing.
+        that follows gets into a block. Nodes forget, and blocks with what was mined vanish. A nonce that was passed
+        over, because a node once counted too many, is used up by a transaction that does nothing.
         """
         count = self._node.transaction_count(self._key.address)
         if count >= transaction.nonce:
             return
-        first = [one for one in self._log.from_nonce(count) if one.nonce < transaction.nonce]
-        for nonce in sorted(set(range(count, transaction.nonce)) - {one.nonce for one in first}):
-            first.append(self._signed(f"gap/{nonce}", self._key.address, b"", EMPTY_GAS, nonce, 1))
-        for one in sorted(first, key=lambda one: one.nonce):
+        before = [one for one in self._log.from_nonce(count) if one.nonce < transaction.nonce]
+        if count not in {one.nonce for one in before}:
+            filling = self._sign(f"nothing/{count}", self._key.address, b"", GAS_OF_NOTHING, 0, nonce=count)
+            before.insert(0, filling)
+        for one in before:
             self._node.broadcast(one.raw)
 
     def _observed(self, transaction: SentTransaction) -> SentTransaction:
@@ -111,10 +112,10 @@ class Sender:
         count = self._node.transaction_count(self._key.address)
         return count > transaction.nonce and self._node.receipt(transaction.hash) is None
 
-    def _sign(self, key: str, to: str, data: bytes, gas: int, attempt: int) -> SentTransaction:
-        return self._signed(key, to, data, gas, self._free_nonce(), attempt + 1)
-
-    def _signed(self, key: str, to: str, data: bytes, gas: int, nonce: int, attempt: int) -> SentTransaction:
+    def _sign(
+        self, key: str, to: str, data: bytes, gas: int, attempt: int, *, nonce: int | None = None
+    ) -> SentTransaction:
+        nonce = self._free_nonce() if nonce is None else nonce
         signed = Account.sign_transaction(
             {
                 "type": 2,
@@ -136,7 +137,7 @@ class Sender:
             hash="0x" + bytes(signed.hash).hex(),
         )
         self._log.put(transaction)
-        self._on_commit(f"transaction {key} #{attempt}")
+        self._on_commit(f"transaction {key} #{attempt + 1}")
         return transaction
 
     def _free_nonce(self) -> int:

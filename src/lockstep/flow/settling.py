@@ -9,11 +9,12 @@ from datetime import datetime
 from enum import Enum
 
 from lockstep.domain.cash import CashView
+from lockstep.domain.errors import LockstepError
 from lockstep.domain.order import AssetStatus, AssetView
 from lockstep.domain.payment import PaymentState
 from lockstep.domain.trade import Reason, Trade, TradeState
 
-__all__ = ["Sight", "Step", "decide", "observed"]
+__all__ = ["Sight", "Step", "decide", "observed", "require_never_locked"]
 
 
 _LONG_STOP = Reason(code="NVER", text="given back by the long stop; the payment is being cancelled")
@@ -57,7 +58,7 @@ def decide(trade: Trade, sight: Sight) -> Step:
     """The one next step."""
     if trade.state.is_end:
         return Step.WAIT
-    if contradiction(sight) is not None or _lost(trade, sight):
+    if contradiction(sight) is not None:
         return Step.HALT
     if trade.order is None or sight.asset is None:
         return _before_order(trade, sight.now)
@@ -134,28 +135,9 @@ def contradiction(sight: Sight) -> str | None:
     return None
 
 
-def _lost(trade: Trade, sight: Sight) -> str | None:
-    """A lock that was final is gone, and the order can be locked no more. In words; None where it stands, or may be
-    locked again as it is.
-
-    Under a new order the cash might go twice: agents may have released the payment before the lock went.
-    """
-    asset = sight.asset
-    if trade.state is TradeState.MATCHED or trade.state.is_end or trade.order is None or asset is None:
-        return None
-    unlocked = (AssetStatus.NONE, AssetStatus.CANCELLED)
-    if asset.head not in unlocked or asset.final not in unlocked:
-        return None
-    burnt = asset.head is asset.final is AssetStatus.CANCELLED
-    stale = asset.final_time > trade.order.terms.lock_by or asset.epoch_over
-    if not (burnt or stale):
-        return None
-    return "the lock is gone and cannot be made again: the chain reorganised below its finality depth"
-
-
 def observed(trade: Trade, sight: Sight) -> Trade:
     """The trade as a look at both ledgers shows it: its state and why it waits."""
-    conflict = contradiction(sight) or _lost(trade, sight)
+    conflict = contradiction(sight)
     if conflict is not None:
         return replace(trade, reason=Reason(code="BREAK", text=conflict))
     asset, cash = sight.asset, sight.cash
@@ -199,3 +181,13 @@ def _why_never(trade: Trade, cash: CashView | None) -> Reason:
     if trade.reason is not None and trade.reason.code == "MONY":
         return Reason(code="MONY", text=f"the buyer was short of cash; {cash.reason}")
     return Reason(code=cash.reason_code or "NVER", text=cash.reason)
+
+
+def require_never_locked(trade: Trade) -> None:
+    """What was final is gone: the residual risk of the protocol, which stops the trade and is for people.
+
+    Raises LockstepError.
+    """
+    if trade.state is not TradeState.MATCHED:
+        rule = "the chain reorganised below its finality depth"
+        raise LockstepError(f"settlement {trade.settlement_id} was locked and the lock is gone: {rule}")

@@ -18,7 +18,7 @@ from lockstep.domain.trade import Reason, Trade, TradeState
 from lockstep.flow.asking import due, half_told, is_open, statement_request, status_request
 from lockstep.flow.ordering import cancel_message, order_for, payment_message, payment_uetr
 from lockstep.flow.reporting import advise_both, answer_request, confirm_both
-from lockstep.flow.settling import Sight, Step, decide, observed
+from lockstep.flow.settling import Sight, Step, decide, observed, require_never_locked
 from lockstep.ports import (
     AssetLedger,
     AttestationBoard,
@@ -184,7 +184,11 @@ class Settler:
         return decided != trade
 
     def _renew(self, trade: Trade) -> bool:
-        """The order can never be locked any more, finally: its time or its epoch is over. A new one takes its place."""
+        """The order can never be locked any more, finally: its time or its epoch is over. A new one takes its place.
+
+        Raises LockstepError where it was locked, finally, and is no more: a payment may be on its way for it.
+        """
+        require_never_locked(trade)
         intents = {name: at for name, at in trade.intents.items() if name != "lock"}
         renewed = replace(
             trade,
@@ -205,6 +209,7 @@ class Settler:
             return False  # it is locked after all: one of two looks was wrong, the next decides
         if known:
             return self._adopt(trade, known[-1])
+        require_never_locked(trade)
         if trade.cancel_agreed:
             reason = Reason(code="CANI", text="cancelled: both parties asked, before any lock")
         elif trade.reason is not None:

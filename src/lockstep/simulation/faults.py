@@ -106,7 +106,7 @@ RARE = {
     "restore-service": 0.3,
     "lost-writes": 0.3,
 }
-"""Those that end trades early, or change a run much, are on in fewer seeds: at least half of all trades are to settle."""
+"""Those that end trades early, or change a run much, are on in fewer seeds, so that most trades settle."""
 
 _WHOLE = 1 << 64
 

@@ -7,7 +7,8 @@ from lockstep.domain.journal import JournalRow
 from lockstep.domain.message import Message
 from lockstep.domain.payment import PaymentReport, PaymentState
 from lockstep.domain.trade import TradeState, TradeTerms
-from lockstep.iso20022 import Body
+from lockstep.iso20022 import Body, read
+from lockstep.simulation.market import MARKET
 from lockstep.simulation.promising import Promises
 from lockstep.simulation.watching import Watcher
 from lockstep.simulation.world import World, is_halted
@@ -15,6 +16,8 @@ from lockstep.simulation.world import World, is_halted
 __all__ = ["Judge", "untold"]
 
 BOOKED = PaymentState.BOOKED
+PAGE = 200
+"""Messages of a mailbox at once."""
 
 
 def untold(mail: Sequence[Message[Body]], journal: Sequence[JournalRow]) -> Iterator[str]:
@@ -38,6 +41,16 @@ def untold(mail: Sequence[Message[Body]], journal: Sequence[JournalRow]) -> Iter
             earlier = (one.entry for one in journal[: place + 2])
             if not any(one.kind == "break" and one.subject == subject for one in earlier):
                 yield f"settlement {subject}: two endings were heard by line {row.number}, and no break was told"
+
+
+def mail_of(world: World) -> list[Message[Body]]:
+    """All that ever lay in the service's mailbox, as it lay there. For the end, with the RTGS up."""
+    found: list[Message[Body]] = []
+    after = 0
+    while page := world.rtgs.mailbox(MARKET.service, after, PAGE):
+        found += [read(data) for _, data in page]
+        after = page[-1][0]
+    return found
 
 
 class Judge:
@@ -74,8 +87,8 @@ class Judge:
         """When all has come to rest, with nothing going wrong any more."""
         self._read()
         self._tell(self._watcher.finish(self._claims, self._journal))
-        for one in untold(self._world.mail(), self._journal):
-            self._world.problem(one)
+        for silence in untold(mail_of(self._world), self._journal):
+            self._world.problem(silence)
         undone = self._watcher.facts(self._claims, self._journal, ended=True).undone
         for one in self._world.trades():
             told = one.settlement_id in undone and is_halted(one)

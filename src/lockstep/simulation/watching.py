@@ -19,7 +19,7 @@ from lockstep.domain.order import Attestation
 from lockstep.domain.trade import TradeState, TradeTerms
 from lockstep.simulation.watching_finality import Finality
 from lockstep.simulation.watching_journal import Journal
-from lockstep.testing.facts import Facts, Member
+from lockstep.testing.facts import Epoch, Facts, Member
 from lockstep.testing.invariants import check
 
 __all__ = ["Chain", "Watcher", "follower_of"]
@@ -63,6 +63,8 @@ class Watcher:
         self._market, self._skew = market, skew
         self._follower = follower or follower_of(chain, market)
         self._members: dict[str, Member] = members_of(market)
+        self._epochs: dict[int, Epoch] = {}
+        """All ever seen: a reorganisation that takes a lock may take the epoch that it was made in too."""
         self._finality, self._journal = Finality(market.network.finality_depth), Journal()
         self._seen: tuple[Any, ...] = ()
         self._found: dict[str, list[str]] = {}
@@ -137,9 +139,12 @@ class Watcher:
             found, market, books, votes, claims, self._journal.new, ended=ended, skew=self._skew, terms=terms
         )
         self._members |= facts.members
+        self._epochs |= {one.number: one for one in facts.epochs}
+        gone = {one.made.epoch for one in self._finality.undone.values()} - {one.number for one in facts.epochs}
         return replace(
             facts,
             members=dict(self._members),
+            epochs=[*facts.epochs, *(self._epochs[number] for number in sorted(gone & self._epochs.keys()))],
             final_since=dict(self._finality.since),
             fresh=self._finality.fresh,
             undone=self._finality.undone,

@@ -13,11 +13,10 @@ from lockstep.domain.errors import InvalidInput, Unavailable
 from lockstep.domain.instruction import CancellationRequest, Instruction
 from lockstep.domain.journal import JournalRow
 from lockstep.domain.market import Market
-from lockstep.domain.message import Message
 from lockstep.domain.order import Attestation
 from lockstep.domain.payment import PaymentState
 from lockstep.domain.trade import Trade
-from lockstep.iso20022 import Body, read
+from lockstep.iso20022 import read
 from lockstep.rtgs import Facts, Posting, Rtgs
 from lockstep.simulation.actors import KINDS as ACTORS
 from lockstep.simulation.actors import play
@@ -424,15 +423,6 @@ class World:
 
     def _booked(self) -> None:
         self._facts = None
-
-    def mail(self) -> list[Message[Body]]:
-        """All that ever lay in the service's mailbox, as it lay there. For the end, with the RTGS up."""
-        found: list[Message[Body]] = []
-        after = 0
-        while page := self._desk().mailbox(MARKET.service, after):
-            found += [read(data) for _, data in page]
-            after = page[-1][0]
-        return found
 
     def postings(self) -> list[Posting]:
         return self._books.operator.postings()

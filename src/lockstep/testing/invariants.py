@@ -249,10 +249,11 @@ def i5_money_is_conserved(facts: Facts) -> Iterator[str]:
     """Every debit has its credit, money sums to nothing, no account passes its limit."""
     accounts = {one.number: one for one in facts.accounts}
     balances: Counter[str] = Counter()
+    paying = set[str]()
     for number, times in Counter(posting.number for posting in facts.postings).items():
         if times > 1:
             yield f"posting number {number} exists {times} times"
-    for posting in facts.postings:
+    for place, posting in enumerate(facts.postings):
         sides = [accounts.get(posting.debit), accounts.get(posting.credit)]
         if posting.amount <= 0 or posting.debit == posting.credit:
             yield f"posting {posting.number} moves {posting.amount} from {posting.debit} to {posting.credit}"
@@ -260,9 +261,16 @@ def i5_money_is_conserved(facts: Facts) -> Iterator[str]:
             yield f"posting {posting.number} lacks a debited or credited account in {posting.currency}"
         balances[posting.credit] += posting.amount
         balances[posting.debit] -= posting.amount
-        debited = sides[0]
-        if not (debited and debited.technical) and balances[posting.debit] < -(debited.credit_limit if debited else 0):
-            yield f"posting {posting.number} took account {posting.debit} below zero, or its limit"
+        paying.add(posting.debit)
+        following = facts.postings[place + 1 : place + 2]
+        if following and following[0].booked_at == posting.booked_at:
+            continue  # payments that offset each other are booked at once: which comes first there says nothing
+        for account_number in sorted(paying):
+            payer = accounts.get(account_number)
+            least = 0 if payer is None else -payer.credit_limit
+            if not (payer and payer.technical) and balances[account_number] < least:
+                yield f"posting {posting.number} took account {account_number} below zero, or its limit"
+        paying.clear()
     held = Counter[str]()
     for payment in facts.payments:
         if payment.state == "HELD":

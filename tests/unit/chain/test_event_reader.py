@@ -144,6 +144,21 @@ def test_what_was_read_is_not_forgotten_as_a_node_lags(venue: ChainVenue, node: 
     assert names(reader, settlement) == ["Locked"]
 
 
+def test_a_lock_comes_while_the_locks_are_gone_through(venue: ChainVenue, monkeypatch: pytest.MonkeyPatch) -> None:
+    order = venue.order()
+    settlement = venue.lock(order)
+    events, waiting = EventReader.events, [venue.order(nonce=nonce) for nonce in (1, 2)]
+
+    def and_another(reader: EventReader, one: Any) -> Any:
+        if waiting:
+            venue.lock(waiting.pop())
+        return events(reader, one)
+
+    monkeypatch.setattr(EventReader, "events", and_another)
+    assert venue.ledger.presented({}) == []
+    assert settlement in venue.ledger.locked() and len(venue.ledger.locked()) > 1
+
+
 def test_a_lock_that_the_chain_took_back(venue: ChainVenue) -> None:
     """Above the finality depth: observed, rolled back, sent again; nothing was acted on."""
     order, snapshot = venue.order(), venue.chain.tester.take_snapshot()

@@ -622,6 +622,20 @@ def test_a_lock_lost_below_finality_halts(bench: Bench) -> None:
     bench.chain.mined.append(gone)
 
 
+def test_no_new_order_takes_the_place_of_a_lock_that_is_gone(bench: Bench) -> None:
+    """Below finality, and nothing heard of the payment yet: it may be on its way, so the trade stops, loudly."""
+    bench.run_to(TradeState.LOCKED)
+    settlement = bench.trade.settlement_id
+    bench.cash.before = lambda method: (_ for _ in ()).throw(UNAVAILABLE)
+    bench.chain.mined.clear()
+    bench.clock.advance(7200)
+    for _ in range(6):
+        bench.tick(agents=False)
+    assert bench.trade.settlement_id == settlement and "order lapsed" not in bench.kinds()
+    assert bench.trade.state is TradeState.LOCKED and bench.trade.reason is not None
+    assert bench.trade.reason.code == "BREAK" and "below its finality depth" in bench.trade.reason.text
+
+
 # --- the engine's pass
 
 

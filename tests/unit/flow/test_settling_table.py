@@ -98,8 +98,6 @@ def test_cell(row: str, column: str) -> None:
         trade = replace(SIGNED, state=state, **WISHES[wish])
         out = wish not in ("stays", "one asked")
         wanted = expected(row, column, out=out, paid=paid, never=never)
-        if row == "CANCELLED/CANCELLED" and state is not TradeState.MATCHED:
-            wanted = Step.HALT  # it was locked, finally
         seen = sight(row, column, late=wish == "late", paid=paid, never=never)
         assert decide(trade, seen) is (Step.WAIT if state.is_end else wanted), (state, wish, paid, never)
 
@@ -122,24 +120,6 @@ def test_before_the_lock(signed: str, stale: bool, wish: str) -> None:
     else:
         wanted = Step.CANCEL if stale or signed != "both" else Step.WAIT
     assert decide(trade, seen) is wanted
-
-
-@pytest.mark.parametrize("state", [TradeState.LOCKED, TradeState.EARMARKED, TradeState.PAID])
-@pytest.mark.parametrize("column", ["nothing", "silent", "refused"])
-def test_a_final_lock_that_is_gone_is_not_made_anew(state: TradeState, column: str) -> None:
-    """A payment for it may have been released before it went: another order's could go as well."""
-    trade = replace(SIGNED, state=state)
-    for view, wanted in (
-        (asset("NONE/NONE", FRESH), Step.LOCK),  # the same order may be locked again
-        (asset("NONE/NONE", STALE), Step.HALT),
-        (replace(asset("NONE/NONE", FRESH), epoch_over=True), Step.HALT),
-        (asset("CANCELLED/CANCELLED"), Step.HALT),
-    ):
-        seen = Sight(now=MORNING, asset=view, cash=CASH[column])
-        assert decide(trade, seen) is wanted
-        reason = observed(trade, seen).reason
-        assert (reason is not None and reason.code == "BREAK") is (wanted is Step.HALT)
-        assert observed(trade, seen).state is state
 
 
 @pytest.mark.parametrize("wish", ["stays", "one asked", "both asked", "given up"])
@@ -252,7 +232,7 @@ SEEN = {
     #                        nothing silent pending held report booked refused cancelled torn
     "NONE/NONE":             "=       =      B       B    B      B      =       =         B",
     "CANCELLED/NONE":        "=       =      B       B    B      B      =       =         B",
-    "CANCELLED/CANCELLED":   "B       B      B       B    B      B      B       B         B",
+    "CANCELLED/CANCELLED":   "=       =      B       B    B      B      =       =         B",
     "LOCKED/NONE":           "=       =      =       =    =      =      =       =         B",
     "LOCKED/LOCKED":         "L       L      LM      E    L      P      LN      LN        B",
     "PAID/LOCKED":           "L       L      LM      E    L      P      LN      LN        B",

@@ -402,3 +402,16 @@ BOUNDARIES = {
 @pytest.mark.parametrize("facts", BOUNDARIES.values(), ids=BOUNDARIES)
 def test_what_is_allowed_is_not_found(facts: Facts) -> None:
     assert {name: found for name, found in check(facts).items() if found} == {}
+
+
+def test_payments_that_offset_each_other_are_judged_together() -> None:
+    """Two that wait for each other's money are booked at once; one after the other would have overdrawn."""
+    most = [
+        posting(3, None, "SELLER-EUR", "BUYER-EUR", 5_000, at(50)),
+        posting(4, None, "BUYER-EUR", "SELLER-EUR", 5_000, at(50)),
+    ]
+    assert check(plus(CLEAN, "postings", *most))["I5"] == []
+    later = replace(most[1], booked_at=at(50) + timedelta(seconds=1))
+    (told,) = check(plus(CLEAN, "postings", most[0], later))["I5"]
+    assert told == "posting 3 took account SELLER-EUR below zero, or its limit"
+    assert len(check(plus(CLEAN, "postings", most[0]))["I5"]) > 1, "also as the last"

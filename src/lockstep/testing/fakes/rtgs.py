@@ -177,6 +177,9 @@ class FakeRtgs:
         if status is ResolutionStatus.CANCELLED:
             at = self.tombstones.setdefault(wish.settlement_id, at)
         self._tell(to, self._resolution(wish, status, at))
+        if held is not None and status is ResolutionStatus.REFUSED:  # what it missed, again
+            self._tell([agent], self._reported(held))
+            self._notify(held, [agent])
 
     def _release(self, release: Release, agent: Bic) -> None:
         held = self._by_uetr(release.uetr)

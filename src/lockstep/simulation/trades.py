@@ -88,7 +88,9 @@ def _pair(market: MarketFile, number: int, days: list[date], rng: random.Random)
     return deliver, replace(deliver, reference=Reference(f"T{number}R"), side=Side.RECEIVE, cash=cash)
 
 
-def _twin(deliver: Instruction, receive: Instruction, number: int, rng: random.Random) -> tuple[Instruction, Instruction]:
+def _twin(
+    deliver: Instruction, receive: Instruction, number: int, rng: random.Random
+) -> tuple[Instruction, Instruction]:
     """Another trade of the same terms, or nearly: only what each names of the other tells the two apart."""
     own, other = Reference(f"T{number}D"), Reference(f"T{number}R")
     names = rng.random() < 0.7

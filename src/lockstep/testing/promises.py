@@ -192,7 +192,7 @@ def p4_both_cancel(facts: PromiseFacts) -> Iterator[str]:
         if not said:
             yield f"{one.sender} asked to cancel {one.reference} in {one.message_id} and has no answer"
         elif not said & {CANCELLED, DENIED} and one.reference not in open_:
-            yield f"{one.sender} asked to cancel {one.reference} in {one.message_id} and is told {sorted(said)} for ever"
+            yield f"{one.sender} asked to cancel {one.reference} and is told {sorted(said)} for ever"
         elif {CANCELLED, DENIED} <= said and (one.sender, one.message_id) not in refused:
             yield f"{one.sender} asked to cancel {one.reference} and is told both that it is and that it is not"
 
@@ -260,7 +260,9 @@ def p6_what_nothing_hinders_settles(facts: PromiseFacts) -> Iterator[str]:
         last = given.pay_by.get(deliver.settlement_date)
         if last is None or given.calm_since > last - CALM:
             continue
-        if any(keys[one.owner, one.reference] > 1 or (one.owner_bic, one.reference) in wishes for one in (deliver, receive)):
+        if any(
+            keys[one.owner, one.reference] > 1 or (one.owner_bic, one.reference) in wishes for one in (deliver, receive)
+        ):
             continue
         seller, buyer = (deliver.deliverer, deliver.isin), (deliver.receiver, deliver.currency)
         if owed[seller] > given.units.get(seller, 0) or spent[buyer] > given.money.get(buyer, 0):

@@ -14,15 +14,17 @@ from math import inf
 
 from lockstep.app.founding import AGENTS, agent_bic
 from lockstep.chain.audit import ChainFacts, checksummed
+from lockstep.domain.identifiers import SettlementId
 from lockstep.domain.journal import JournalRow
 from lockstep.domain.money import minor_units
 from lockstep.domain.order import OutcomeResult
+from lockstep.domain.payment import Payment
 from lockstep.simulation.market import MARKET, UNITS
 from lockstep.simulation.promising_hindrance import hindered, pay_by
 from lockstep.simulation.promising_mail import Letter, heard, letter, statement, told
 from lockstep.simulation.world import World
 from lockstep.testing.promises import check_promises
-from lockstep.testing.promises_facts import BoxRow, Delivered, Given, Heard, PromiseFacts, Signed, Statement, Told
+from lockstep.testing.promises_facts import BoxRow, Delivered, Given, Heard, PromiseFacts, Signed, Told
 
 __all__ = ["Promises"]
 
@@ -155,10 +157,10 @@ class Promises:
         }
         statements = [one for position, found in readable.items() if (one := statement(position, found)) is not None]
         payments = {one.payment.settlement_id: one.payment for one in world.facts().payments}
-        booked = {
+        booked: dict[str, tuple[datetime, str, str]] = {
             settlement: (one.booked_at, one.debit, one.credit)
             for one in world.facts().postings
-            if (settlement := one.reference.removeprefix("payment/")) in payments
+            if (settlement := SettlementId(one.reference.removeprefix("payment/"))) in payments
         }
         return PromiseFacts(
             given=self._given(),
@@ -190,7 +192,7 @@ class Promises:
         return cursor, [BoxRow(message_id=name, delivered=bool(delivered)) for name, delivered in rows]
 
     def _delivered(
-        self, payments: Mapping[str, object], booked: Mapping[str, tuple[datetime, str, str]]
+        self, payments: Mapping[SettlementId, Payment], booked: Mapping[str, tuple[datetime, str, str]]
     ) -> list[Delivered]:
         """What both ledgers have done, one lock for one payment; net cycles are not the service's."""
         world, found = self._world, self._chain()
@@ -199,10 +201,10 @@ class Promises:
         locks = {one.settlement: one for one in found.locks}
         done = []
         for move in found.moves:
-            lock, payment = locks.get(move.settlement), payments.get(move.settlement)
+            lock, payment = locks.get(move.settlement), payments.get(SettlementId(move.settlement))
             if move.name != "Settled" or lock is None or payment is None or move.settlement not in booked:
                 continue
-            security, amount = tokens.get(checksummed(lock.token)), payment.amount  # type: ignore[attr-defined]
+            security, amount = tokens.get(checksummed(lock.token)), payment.amount
             if security is None or lock.of_order is not None:
                 continue
             done.append(
@@ -217,7 +219,7 @@ class Promises:
                     pay_by=datetime.fromtimestamp(lock.pay_by, UTC),
                     cash=_decimal(amount.amount, amount.currency),
                     currency=amount.currency,
-                    salt=payment.salt,  # type: ignore[attr-defined]
+                    salt=payment.salt,
                     debtor=booked[lock.settlement][1],
                     creditor=booked[lock.settlement][2],
                 )
@@ -227,15 +229,19 @@ class Promises:
     def _given(self) -> Given:
         world, market = self._world, self._world.market
         accounts = {
-            (lei, currency): number for lei, one in market.participants.items() for currency, number in one.accounts.items()
+            (str(lei), currency): number
+            for lei, one in market.participants.items()
+            for currency, number in one.accounts.items()
         }
         units = {
-            (lei, isin): Decimal(owned).scaleb(-market.securities[isin].decimals)
+            (str(lei), str(isin)): Decimal(owned).scaleb(-market.securities[isin].decimals)
             for lei in market.participants
             for isin, owned in UNITS.items()
         }
         money = {
-            (one.lei, cash.currency): _decimal(cash.amount, cash.currency) for one in MARKET.members for cash in one.cash
+            (str(one.lei), cash.currency): _decimal(cash.amount, cash.currency)
+            for one in MARKET.members
+            for cash in one.cash
         }
         bands = {
             currency: tuple(_decimal(one, currency) for one in (band.threshold, band.up_to, band.above))

@@ -38,6 +38,4 @@ def pay_by(world: World) -> Mapping[date, datetime]:
     """The last second to pay of each business day."""
     closed = {BUSINESS_DAY + timedelta(days=1)} if world.faults.counts.get("holiday") else set()
     days = [BUSINESS_DAY + timedelta(days=number) for number in range(DAYS)]
-    return {
-        day: datetime.combine(day, PAY_BY, tzinfo=UTC) for day in days if day.weekday() < 5 and day not in closed
-    }
+    return {day: datetime.combine(day, PAY_BY, tzinfo=UTC) for day in days if day.weekday() < 5 and day not in closed}

@@ -46,7 +46,9 @@ class Witness:
     def restores(self, agent: str) -> None:
         """Just before its register becomes a backup: what it signed and its own log on the board shows."""
         entered = self._log(agent)
-        self._knew[agent] = self._knew.get(agent, frozenset()) | {one for one in self._register(agent) if one in entered}
+        self._knew[agent] = self._knew.get(agent, frozenset()) | {
+            one for one in self._register(agent) if one in entered
+        }
 
     def passes(self, agent: str, point: str) -> None:
         """A process is at a boundary; what leaves an agent passes `send`."""

@@ -109,13 +109,13 @@ def p2_status_told(facts: PromiseFacts) -> Iterator[str]:
         sent[one.box, one.reference].append(one)
     settled = _settled_instructions(facts)
     for (box, reference), messages in sent.items():
-        messages = [one for one in messages if one.life == facts.life]  # what was told of lost records is told anew
         ends = [one for one in messages if one.kind in ("sese.024", "sese.027") and one.status == CANCELLED]
+        ended = ends or [one for one in messages if one.kind == "sese.025"]
+        messages = [one for one in messages if one.life == facts.life]  # what lost records told is not these records'
         over = settled.get((box, reference))
-        if ends and over is not None and over.settlement not in facts.undone:
+        if any(one in messages for one in ends) and over is not None and over.settlement not in facts.undone:
             yield f"{box} is told that {reference} is cancelled, and it settled in {over.settlement}"
         matched = [one for one in messages if one.kind == "sese.024" and one.status == MATCHED]
-        ended = ends or [one for one in messages if one.kind == "sese.025"]
         live = _accepted_now(facts, box, reference)
         if matched and not ended and live and not any(one.trade in facts.trades_undone for one in matched):
             yield f"{box} was told that {reference} matched, and never how it ended"
@@ -180,7 +180,7 @@ def p4_both_cancel(facts: PromiseFacts) -> Iterator[str]:
             yield f"trade {told.trade} was cancelled as both wished, and nobody asked to cancel {', '.join(silent)}"
     answers: dict[tuple[str, str | None], set[str]] = defaultdict(set)
     for told in facts.told:
-        if told.kind == "sese.027" and told.life == facts.life:
+        if told.kind == "sese.027":
             answers[told.box, told.request].add(told.status)
     open_ = {one.reference for one in facts.told if one.trade in facts.trades_undone}
     members = {one.terms.owner_bic for one in facts.asked if one.terms is not None}
@@ -192,8 +192,8 @@ def p4_both_cancel(facts: PromiseFacts) -> Iterator[str]:
         if not said:
             yield f"{one.sender} asked to cancel {one.reference} in {one.message_id} and has no answer"
         elif not said & {CANCELLED, DENIED} and one.reference not in open_:
-            yield f"{one.sender} asked to cancel {one.reference} in {one.message_id} and is told {sorted(said)} for ever"
-        elif {CANCELLED, DENIED} <= said and (one.sender, one.message_id) not in refused:
+            yield f"{one.sender} asked to cancel {one.reference} and is told {sorted(said)} for ever"
+        elif {CANCELLED, DENIED} <= said and not facts.life and (one.sender, one.message_id) not in refused:
             yield f"{one.sender} asked to cancel {one.reference} and is told both that it is and that it is not"
 
 
@@ -260,7 +260,9 @@ def p6_what_nothing_hinders_settles(facts: PromiseFacts) -> Iterator[str]:
         last = given.pay_by.get(deliver.settlement_date)
         if last is None or given.calm_since > last - CALM:
             continue
-        if any(keys[one.owner, one.reference] > 1 or (one.owner_bic, one.reference) in wishes for one in (deliver, receive)):
+        if any(
+            keys[one.owner, one.reference] > 1 or (one.owner_bic, one.reference) in wishes for one in (deliver, receive)
+        ):
             continue
         seller, buyer = (deliver.deliverer, deliver.isin), (deliver.receiver, deliver.currency)
         if owed[seller] > given.units.get(seller, 0) or spent[buyer] > given.money.get(buyer, 0):

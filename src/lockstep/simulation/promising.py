@@ -5,6 +5,7 @@ All else is read once, at the end.
 """
 
 import sqlite3
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import replace
@@ -40,6 +41,8 @@ class Promises:
         """By box and message id."""
         self._told: dict[tuple[str, str], Told] = {}
         self._final: set[str] = set()
+        self._times: dict[str, set[datetime]] = defaultdict(set)
+        """By settlement: when it was settled, finally."""
         """Settlements whose delivery was ever seen final."""
         self._seen: ChainFacts | None = None
         self._breaks: set[str] = set()
@@ -70,7 +73,10 @@ class Promises:
         if found is not self._seen:
             self._seen = found
             final = found.head - self._world.market.network.finality_depth
-            self._final |= {one.settlement for one in found.moves if one.name == "Settled" and one.block <= final}
+            for one in found.moves:
+                if one.name == "Settled" and one.block <= final:
+                    self._final.add(one.settlement)
+                    self._times[one.settlement].add(datetime.fromtimestamp(one.at, UTC))
 
     def _read(self, row: JournalRow) -> None:
         entry = row.entry
@@ -216,6 +222,7 @@ class Promises:
                     isin=security.isin,
                     units=Decimal(lock.quantity).scaleb(-security.decimals),
                     at=datetime.fromtimestamp(move.at, UTC),
+                    earlier=frozenset(self._times[lock.settlement]),
                     pay_by=datetime.fromtimestamp(lock.pay_by, UTC),
                     cash=_decimal(amount.amount, amount.currency),
                     currency=amount.currency,

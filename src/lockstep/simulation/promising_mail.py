@@ -100,7 +100,9 @@ def heard(receiver: str, position: int, found: Letter) -> Iterator[Heard]:
                 reference = _one(one, "OrgnlTxRef")
                 yield from _heard(receiver, position, word, reference, "IntrBkSttlmAmt", "RmtInf/Ustrd")
     elif found.kind == "camt.029":
-        named = _named(" ".join(one.text or "" for one in found.root.iter()))
+        # an answer to an agent's wish names no payment: there is none
+        named = _text(found.root, "SplmtryData/Envlp/Resolution/SttlmId")
+        named = named or _named(" ".join(one.text or "" for one in found.root.iter()))
         if _text(found.root, "Sts/Conf") == "CNCL" and named is not None:
             yield Heard(receiver=receiver, position=position, settlement=named, word="never")
     elif found.kind in ("camt.054", "camt.053"):

@@ -77,7 +77,7 @@ def _told_the_truth(facts: PromiseFacts, told: Told, made: Delivered) -> Iterato
         return
     for what, said, true in (
         ("trade", told.trade, made.trade),
-        ("time", told.settled_at, made.at),
+        ("time", told.settled_at, told.settled_at if told.settled_at in made.earlier else made.at),
         ("quantity", terms.quantity, made.units),
         ("amount", terms.cash, made.cash),
         ("currency", terms.currency, made.currency),

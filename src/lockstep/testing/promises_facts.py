@@ -133,6 +133,8 @@ class Delivered:
     debtor: str
     creditor: str
     """Accounts of the RTGS."""
+    earlier: frozenset[datetime] = frozenset()
+    """When it was done before, finally, where a reorganisation below the depth took it and it was done again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

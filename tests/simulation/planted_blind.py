@@ -7,17 +7,14 @@ first day, a weight of 8 for participants, and `cut-off` and `end-of-day` at a r
 others why a promise of docs/explanation/protocol.md is broken all the same, or what else keeps it.
 """
 
-import hashlib
-import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import update
 
-from lockstep.agent import judging, watching
+from lockstep.agent import asking, judging, watching
 from lockstep.agent import register as agent_register
 from lockstep.agent.signature_log import SignatureLog
 from lockstep.chain import events, ledger, sender
@@ -41,8 +38,8 @@ from lockstep.rtgs import core, parties, payments, recalls, register, rules
 from lockstep.rtgs.database import Step
 from lockstep.rtgs.register import Reason
 from lockstep.signing import build_proof
-from lockstep.store import book, tables, transactions
-from lockstep.store.codec import dump
+from lockstep.store import book, transactions
+from lockstep.store.codec import load
 from simulation.planting import Planted
 
 Patch = pytest.MonkeyPatch
@@ -106,12 +103,13 @@ def references_not_compared(patch: Patch) -> None:
 
 
 def salt_of_the_hour(patch: Patch) -> None:
-    def salt(salt_key: bytes, deliver: StoredInstruction, receive: StoredInstruction) -> str:
-        times = (deliver.received_at.isoformat(), receive.received_at.isoformat())
-        about = "\n".join((*deliver.key, *receive.key, *times)).encode()
-        return hmac.new(salt_key, about, hashlib.sha256).hexdigest()[:32]
+    real = matching._pair
 
-    patch.setattr(matching, "_salt", salt)
+    def pair(deliver: StoredInstruction, receive: StoredInstruction) -> bytes:
+        times = (deliver.received_at.isoformat(), receive.received_at.isoformat())
+        return real(deliver, receive) + "\n".join(("", *times)).encode()
+
+    patch.setattr(matching, "_pair", pair)
 
 
 def chain_not_asked_before_a_new_order(patch: Patch) -> None:
@@ -226,7 +224,7 @@ def asks_once(patch: Patch) -> None:
         return last is None and now >= begun + AT_FIRST
 
     patch.setattr(stepping, "due", due)
-    patch.setattr(watching, "due", due)
+    patch.setattr(asking, "due", due)
 
 
 def long_stop_forgets_the_cash(patch: Patch) -> None:
@@ -251,22 +249,9 @@ def lost_update(patch: Patch) -> None:
     real = book.SqlBook._put_trade
 
     def put_trade(self: Any, connection: Any, trade: Trade) -> None:
-        if trade.version == 0:
-            real(self, connection, trade)
-            return
-        table, stored = tables.trade, replace(trade, version=trade.version + 1)
-        values = {
-            "version": stored.version,
-            "state": trade.state.value,
-            "open": not trade.state.is_end,
-            "body": dump(stored),
-        }
-        connection.execute(update(table).where(table.c.trade_id == trade.trade_id).values(values))
-        if trade.order is not None:
-            movement = trade.order.movement
-            if movement.nonce >= self._next_nonce(connection, movement.seller):
-                next_ = {"next": movement.nonce + 1}
-                book._upsert(connection, tables.order_nonce, {"seller": movement.seller}, next_)
+        rows = book._TRADE.rows(connection, trade_id=trade.trade_id) if trade.version else ()
+        newest = load(Trade, rows[0].body).version if rows else trade.version
+        real(self, connection, replace(trade, version=newest))
 
     patch.setattr(book.SqlBook, "_put_trade", put_trade)
 
@@ -454,9 +439,9 @@ def expiry_by_tick_only(patch: Patch) -> None:
 def unknown_is_not_buried(patch: Patch) -> None:
     """A cancellation of what never came is answered, and no tombstone is written for its settlement."""
 
-    def bury(step: Any, uetr: Any, settlement: Any, code: str) -> datetime:
+    def bury(step: Any, uetr: Any, asked_by: Any, settlement: Any, code: str) -> datetime:
         if register.by_uetr(step.connection, uetr) is None:
-            register.bar(step, uetr, code)
+            register.bar(step, uetr, asked_by, code)
         now: datetime = step.now
         return now
 

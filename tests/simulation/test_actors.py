@@ -23,7 +23,7 @@ from lockstep.domain.identifiers import Bic, Reference
 from lockstep.domain.instruction import Instruction, Party, Side
 from lockstep.domain.message import Message
 from lockstep.domain.money import Money, Quantity
-from lockstep.domain.trade import TradeState
+from lockstep.domain.trade import Trade, TradeState
 from lockstep.iso20022 import read, write
 from lockstep.simulation import actors, actors_enemies, actors_offices, actors_parties, actors_thieves
 from lockstep.simulation.actors import KINDS, Call, Hands, payers, play
@@ -142,6 +142,9 @@ class Theatre(World):
 
     def told_rtgs(self) -> list[tuple[Bic, bytes]]:
         return list(self.told)
+
+    def records(self) -> list[Trade]:
+        return list(self.book.trades())
 
     def transactions(self) -> list[Call]:
         return list(self.calls)

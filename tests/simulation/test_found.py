@@ -15,6 +15,8 @@ FOUND: Mapping[int, tuple[str, Mapping[str, float]]] = {
     127: ("a lock whose records and settlement date were both lost: only the long stop ended it", {}),
     26: ("a lock gone below finality: the order lapsed, and a new one took its place while a payment might come", {}),
     20032: ("a paid trade never delivered: a nonce passed over, because a node once counted too many", {}),
+    65: ("the same nonce passed over, in a denser world, after a deep reorganisation", {}),
+    104: ("five locks gone below finality with their orders lapsed, one of them waiting for its payment", {}),
     23331: (
         "a delivery never seen, as the node's logs lagged behind its head: two trades PAID until the service restarts",
         {"line-loss": 1, "rpc-stale": 0.15},

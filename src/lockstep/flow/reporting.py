@@ -98,7 +98,8 @@ def answer_request(
         reason=_text(status, reason),
     )
     about = f"{request.sender}/{request.message_id}"
-    return _message(market, instruction, body, about, f"sese.027/{status.value}", now)
+    said = f"sese.027/{status.value}/{reason.code if reason else ''}"
+    return _message(market, instruction, body, about, said, now)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,6 +42,7 @@ KINDS: Mapping[str, Cast] = {
     "party-cancels": Cast(acts=(parties.cancels,), doors=(MEMBERS,)),
     "cancellation-race": Cast(acts=(parties.cancels_as_the_payment_goes,), doors=(MEMBERS,), together=True),
     "party-moves-units": Cast(acts=(parties.moves_units, parties.burns_an_order), keys=(MEMBERS,)),
+    "trade-locked-twice": Cast(acts=(parties.locks_twice,), keys=(MEMBERS,), together=True),
     "party-moves-cash": Cast(acts=(parties.empties_the_account,), doors=(MEMBERS,)),
     # officers, by right, at the worst moment
     "token-paused": Cast(acts=(offices.pauses, offices.unpauses, offices.unpauses), keys=("officer", "confirmer")),
@@ -65,11 +66,19 @@ KINDS: Mapping[str, Cast] = {
             thieves.locks_a_net_cycle,
             thieves.ends_with_too_few,
             thieves.ends_a_batch_alone,
+            thieves.takes_the_nonce,
+            thieves.takes_the_nonce,
         ),
         keys=("operator",),
     ),
     "service-door-stolen": Cast(
-        acts=(thieves.pays_another, thieves.cancels_in_the_services_name, thieves.spends_the_services_ids),
+        acts=(
+            thieves.pays_first,
+            thieves.pays_first,
+            thieves.pays_another,
+            thieves.cancels_in_the_services_name,
+            thieves.spends_the_services_ids,
+        ),
         doors=("service",),
     ),
     "agent-stolen": Cast(

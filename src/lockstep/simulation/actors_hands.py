@@ -22,6 +22,7 @@ from lockstep.domain.instruction import Instruction
 from lockstep.domain.market import Market, Participant, Security
 from lockstep.domain.message import Message
 from lockstep.domain.order import Order
+from lockstep.domain.trade import Trade
 from lockstep.iso20022 import Body, write
 from lockstep.iso20022 import read as read_message
 from lockstep.ports import AssetLedger, AttestationBoard, Clock
@@ -81,6 +82,9 @@ class Stage(Protocol):
 
     def told_rtgs(self) -> Sequence[tuple[Bic, bytes]]:
         """What the service and its agents told the RTGS so far, with who authenticated, oldest first."""
+
+    def records(self) -> Sequence[Trade]:
+        """The service's trades. Only `Hands` reads it, for whoever has the service's access."""
 
     def transactions(self) -> Sequence[Call]:
         """All calls that went over the network so far, in blocks or not, oldest first."""
@@ -177,6 +181,12 @@ class Hands:
     def registry(self) -> str:
         (address,) = read(self.stage.node, "SecurityToken", self.securities[0].token, "registry")
         return str(to_checksum_address(address))
+
+    def records(self) -> list[Trade]:
+        """What the service has written down, its secrets included: for whoever has its access."""
+        if self.market.service not in self.doors:
+            raise PermissionError(f"{self.market.service} is not among {sorted(self.doors)}")
+        return list(self.stage.records())
 
     def instructions(self) -> list[Message[Instruction]]:
         """What this actor's own BICs have handed in."""

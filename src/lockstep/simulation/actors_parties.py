@@ -9,6 +9,7 @@ from lockstep.domain.instruction import CancellationRequest, Instruction, Side
 from lockstep.domain.message import Message
 from lockstep.domain.money import Money
 from lockstep.domain.transfer import BankTransfer
+from lockstep.signing import settlement_id
 from lockstep.simulation.actors_hands import Hands, fresh_id
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "cancels_as_the_payment_goes",
     "changes_its_mind",
     "empties_the_account",
+    "locks_twice",
     "moves_units",
     "resubmits",
     "sends_dust",
@@ -142,6 +144,23 @@ def burns_an_order(hands: Hands, rng: random.Random) -> str | None:
     data = call_data("DvP", "cancelOrder", order_words(burnt), b"")
     said = hands.send_data(name, hands.dvp, data, tip=3 if waiting else 1)
     return f"{name} burns nonce {burnt.movement.nonce}: {said}"
+
+
+def locks_twice(hands: Hands, rng: random.Random) -> str | None:
+    """Both parties sign and lock a second order for a trade of theirs: the same terms under another nonce."""
+    lock = hands.a_lock(rng)
+    if lock is None or lock.order.terms.lock_by < hands.stage.clock.now().timestamp():
+        return None
+    movement = lock.order.movement
+    again = replace(lock.order, movement=replace(movement, nonce=movement.nonce + rng.choice((1, 1, 2, 7))))
+    wallets = {hands.key(name).address: hands.key(name) for name in hands.keys_like("wallet")}
+    if movement.seller not in wallets or movement.buyer not in wallets:
+        return None
+    digest = bytes.fromhex(settlement_id(again, hands.market.network))
+    signatures = [wallets[one].sign(digest) for one in (movement.seller, movement.buyer)]
+    name = next(one for one in hands.keys_like("wallet") if hands.key(one).address == movement.buyer)
+    said = hands.send(name, "DvP", hands.dvp, "lock", order_words(again), *signatures)
+    return f"trade {again.terms.trade_id[:12]} once more, with nonce {again.movement.nonce}: {said}"
 
 
 def sends_dust(hands: Hands, rng: random.Random) -> str | None:

@@ -13,6 +13,7 @@ from lockstep.domain.money import Money
 from lockstep.domain.order import ALONE, Attestation, LogEntry, Movement, Order, OrderTerms, OutcomeResult, Proof
 from lockstep.domain.payment import CancelPayment, Payment, Release
 from lockstep.domain.transfer import StatusRequest
+from lockstep.flow.ordering import payment_message
 from lockstep.iso20022 import read
 from lockstep.signing import log_digest, outcome_digest, outcomes_digest, settlement_id
 from lockstep.simulation.actors_hands import Hands, Lock, fresh_id, names_of
@@ -29,9 +30,11 @@ __all__ = [
     "locks_a_net_cycle",
     "locks_without_consent",
     "pays_another",
+    "pays_first",
     "releases_early",
     "rotates_alone",
     "spends_the_services_ids",
+    "takes_the_nonce",
 ]
 
 RESULTS = (OutcomeResult.PAID, OutcomeResult.NEVER)
@@ -228,6 +231,37 @@ def pays_another(hands: Hands, rng: random.Random) -> str | None:
     payment = replace(base, uetr=uetr, **changes)  # type: ignore[arg-type]
     said = hands.tell_rtgs(hands.market.service, fresh_id(rng), payment)
     return f"pays {payment.amount} for {payment.settlement_id[:12]} with another {', '.join(changes) or 'id'}: {said}"
+
+
+def pays_first(hands: Hands, rng: random.Random) -> str | None:
+    """The service's own payment, to the byte, as soon as there is an order: before its lock is final, or there at all,
+    and before the service. Its program and its records are at hand. Or another amount between the true accounts, or
+    the payment for another lock of the same trade.
+    """
+    known = [one for one in hands.records() if one.settlement_id is not None]
+    if not known:
+        return None
+    trade = rng.choice(known)
+    doubles = [one.settlement for one in hands.locks() if one.order.terms.trade_id == trade.trade_id]
+    named = rng.choice((trade.settlement_id, trade.settlement_id, *doubles))
+    if named != trade.settlement_id:
+        trade = replace(trade, settlement_id=named, cash_attempt=1)
+    message = payment_message(trade, hands.market, hands.stage.clock.now().replace(microsecond=0))
+    payment = message.body
+    assert isinstance(payment, Payment)
+    if rng.random() < 0.2:
+        amount = payment.amount.amount + rng.choice((-1, 1, 1_000))
+        payment = replace(payment, amount=Money(currency=payment.amount.currency, amount=max(1, amount)))
+    said = hands.tell_rtgs(hands.market.service, message.message_id, payment)
+    return f"pays {payment.amount} for {payment.settlement_id[:12]} before the service does: {said}"
+
+
+def takes_the_nonce(hands: Hands, rng: random.Random) -> str | None:
+    """The operator's next number, for nothing: what the service signed under it can never be mined."""
+    if rng.random() < 0.5 and not hands.stage.pending():
+        return None
+    own = hands.key("operator").address
+    return f"spends the operator's next number: {hands.send_data('operator', own, b'', blindly=True, tip=5)}"
 
 
 def cancels_in_the_services_name(hands: Hands, rng: random.Random) -> str | None:

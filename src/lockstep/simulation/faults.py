@@ -35,11 +35,11 @@ ENDING = (
 
 KINDS: Mapping[str, float] = {
     # a process dies, at a boundary
-    "crash-before-commit": 0.02,
-    "crash-after-commit": 0.01,
+    "crash-before-commit": 0.01,
+    "crash-after-commit": 0.007,
     "crash-before-send": 0.02,
     "crash-after-send": 0.02,
-    "crash-on-receive": 0.01,
+    "crash-on-receive": 0.004,
     # storage
     "failed-commit": 0.01,
     "lost-writes": 0.02,
@@ -47,6 +47,7 @@ KINDS: Mapping[str, float] = {
     "restore-agent": 0.02,
     # workers
     "worker-pause": 0.03,
+    "agent-pause": 0.01,
     "second-worker": 1.0,
     "third-worker": 1.0,
     # the RTGS's line: on for the whole run
@@ -62,21 +63,25 @@ KINDS: Mapping[str, float] = {
     "line-outage": 1.0,
     "line-corrupt": 0.03,
     # each party's node
-    "rpc-timeout-before": 0.01,
+    "rpc-timeout-before": 0.004,
     "rpc-timeout-after": 0.2,
-    "rpc-stale": 0.03,
+    "rpc-stale": 0.02,
     "rpc-forgotten": 0.15,
     "rpc-twice": 0.2,
     "rpc-wrong-nonce": 0.15,
-    "rpc-error": 0.01,
+    "rpc-error": 0.004,
+    "node-behind": 0.03,
     # the chain
     "reorg": 0.15,
+    "reorg-at-once": 0.15,
     "deep-reorg": 0.04,
     # time
-    "clock-forward": 0.01,
-    "clock-back": 0.01,
-    "cut-off": 0.005,
-    "end-of-day": 0.005,
+    "clock-forward": 0.006,
+    "clock-back": 0.006,
+    "lock-by": 0.01,
+    "cut-off": 0.02,
+    "end-of-day": 0.006,
+    "long-stop": 0.03,
     "holiday": 1.0,
     # people
     "message-doubled": 0.2,
@@ -88,13 +93,14 @@ KINDS: Mapping[str, float] = {
 """Kinds with the share of occasions on which each strikes, where a seed has it on. docs/reference/simulation.md says
 what each does."""
 
-SWARM = 0.45
+SWARM = 0.33
 """How many of the kinds a seed has on, on average."""
 RARE = {
     **dict.fromkeys(ACTORS, 0.1),
-    "cancellation": 0.15,
-    "cut-off": 0.2,
+    "cancellation": 0.2,
+    "cut-off": 0.3,
     "end-of-day": 0.2,
+    "long-stop": 0.15,
     "holiday": 0.25,
     "line-contradict": 0.15,
     "restore-service": 0.3,

@@ -9,6 +9,7 @@ from lockstep.domain.payment import PaymentReport, PaymentState
 from lockstep.domain.trade import TradeState, TradeTerms
 from lockstep.iso20022 import Body, read
 from lockstep.simulation.market import MARKET
+from lockstep.simulation.promising import Promises
 from lockstep.simulation.watching import Watcher
 from lockstep.simulation.world import World, is_halted
 
@@ -63,16 +64,22 @@ class Judge:
         self._outcomes: dict[tuple[str, str], set[str]] = {}
         """By agent and settlement, of those votes that were looked at."""
         self._judged = 0
+        follower = world.ground.follower.fork()
+        self._promises = Promises(world, follower.facts)
         self._watcher = Watcher(
             world.chain,
             world.facts,
             lambda: world.votes,
             world.market,
             terms=self._terms.values,
-            follower=world.ground.follower.fork(),
+            follower=follower,
         )
-        world.miner.before_reorganising = self._watcher.look
+        world.miner.before_reorganising = self._before_reorganising
         world.learnt = self._watcher.learn
+
+    def _before_reorganising(self) -> None:
+        self._watcher.look()
+        self._promises.see()
 
     def look(self) -> None:
         """After a step."""
@@ -102,11 +109,14 @@ class Judge:
             told = one.settlement_id in undone and is_halted(one)
             if not one.state.is_end and not told:
                 self._world.problem(f"trade {one.trade_id[:12]} has not ended: {one.state.value}, {one.reason}")
+        for violation in self._promises.finish(undone):
+            self._world.problem(violation)
 
     def _read(self) -> None:
         world = self._world
         moved, anew = world.moved()
         if not moved:
+            self._promises.look(())
             return
         if anew:
             self._journal = []
@@ -116,6 +126,7 @@ class Judge:
             facts = " ".join(f"{name}={value[:60]}" for name, value in row.entry.facts.items())
             world.timeline.tell("journal", f"{row.number} {row.entry.kind} {row.entry.subject[:12]} {facts}")
         self._journal += rows
+        self._promises.look(rows)
         trades = world.trades()
         self._claims = {str(one.settlement_id or one.trade_id): one.state for one in trades}
         self._terms |= {one.trade_id: one.terms for one in trades}

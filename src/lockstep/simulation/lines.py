@@ -102,7 +102,7 @@ def rules_of(faults: Injector, agents: Sequence[Bic], service: Bic) -> Plan | No
     add("line-answer-lost", kind="answer_lost", probability=share(0.3))
     add("line-recall-race", kind="recall_race", probability="1", winner=lambda how: how.choice(("release", "recall")))
     add("line-statement", kind=lambda how: how.choice(("statement_misses", "statement_wrong")), probability=share(0.8))
-    add("line-outage", kind="outage", calls=lambda how: how.randint(3, 30), probability=share(0.3))
+    add("line-outage", kind="outage", calls=lambda how: how.randint(3, 15), probability=share(0.1))
     add(
         "line-contradict",
         kind="contradict",

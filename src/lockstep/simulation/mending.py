@@ -7,15 +7,14 @@ payment there is no proof; then officer and confirmer end the lock by the long s
 
 from datetime import UTC, datetime, timedelta
 
-from lockstep.app.officiating import Office
-from lockstep.chain.desk import Desk
 from lockstep.chain.ledger import EvmAssetLedger
 from lockstep.chain.sender import Sender
 from lockstep.domain.identifiers import SettlementId
 from lockstep.domain.order import Order, OutcomeResult
 from lockstep.domain.payment import PaymentState
-from lockstep.signing import Key, build_proof
+from lockstep.signing import build_proof
 from lockstep.simulation.actors_hands import key_of
+from lockstep.simulation.boundaries import office
 from lockstep.simulation.world import World, is_halted
 from lockstep.testing.fakes import FakeTransactionLog
 
@@ -66,17 +65,12 @@ def _long_stop(world: World, settlement: SettlementId) -> None:
     payment = next((one for one in world.facts().payments if one.payment.settlement_id == settlement), None)
     if payment is not None and payment.state in (PaymentState.BOOKED, PaymentState.HELD, PaymentState.PENDING):
         return
-    officer, confirmer = _office(world, world.ground.roles.officer), _office(world, world.ground.roles.confirmer)
+    officer, confirmer = office(world, world.ground.roles.officer), office(world, world.ground.roles.confirmer)
     _wait_until(world, str(officer.show_long_stop(settlement)["proposable_after"]))
     officer.propose_long_stop(settlement)
     _wait_until(world, str(officer.show_long_stop(settlement)["confirmable_after"]))
     confirmer.confirm_long_stop(settlement)
     world.timeline.tell("officer", f"ends {settlement[:12]} with the confirmer by the long stop")
-
-
-def _office(world: World, key: Key) -> Office:
-    node = world.stage.node
-    return Office(market=world.market, node=node, desk=Desk(node, key, FakeTransactionLog(), poll=world.mine))
 
 
 def _wait_until(world: World, text: str) -> None:

@@ -18,7 +18,10 @@ DEEPEST = DEPTH + 6
 class Miner:
     """The chain's hand in a run."""
 
-    def __init__(self, chain: SimulatedChain, clock: VirtualClock, faults: Injector, timeline: Timeline) -> None:
+    def __init__(
+        self, chain: SimulatedChain, clock: VirtualClock, faults: Injector, timeline: Timeline, dvp: str
+    ) -> None:
+        self._dvp = dvp.lower()
         self._chain, self._clock, self._faults, self._timeline = chain, clock, faults, timeline
         self.before_reorganising: Callable[[], None] = lambda: None
         """Called before blocks vanish: what they held must have been seen."""
@@ -27,6 +30,11 @@ class Miner:
     def mine(self) -> None:
         """A block, or another end of the chain."""
         faults = self._faults
+        fresh = self._since_last_act()
+        how = faults.strikes("reorg-at-once") if fresh else None
+        if how is not None:
+            self._reorganise(how, fresh)
+            return
         for kind, least, most in (("deep-reorg", DEPTH + 1, DEEPEST), ("reorg", 1, DEPTH)):
             how = faults.strikes(kind)
             if how is not None:
@@ -39,6 +47,14 @@ class Miner:
             self._timeline.tell("chain", f"its nodes forget transaction {gone.hash[:12]}")
         self._chain.mine()
         self._keep_time()
+
+    def _since_last_act(self) -> int:
+        """How many blocks would have to go for the last call of the settlement contract to go with them; 0 if it is
+        final, or there was none."""
+        for depth, block in enumerate(reversed(self._chain.blocks[-DEPTH:]), start=1):
+            if any(one.tx.to and one.tx.to.lower() == self._dvp for one in block.mined):
+                return depth
+        return 0
 
     def _reorganise(self, how: random.Random, depth: int) -> None:
         """Other blocks in the place of the last ones; some of their transactions may wait, some are forgotten."""

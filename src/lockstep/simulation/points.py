@@ -19,6 +19,7 @@ _CRASHES = {
     "sent": "crash-after-send",
     "receive": "crash-on-receive",
 }
+_PAUSES = {"worker": "worker-pause", "agent": "agent-pause"}
 
 
 class Crashed(BaseException):
@@ -30,17 +31,25 @@ class Crashed(BaseException):
 
 
 class Points:
-    """Where faults of processes come from. `meanwhile` runs others while an actor is held up."""
+    """Where faults of processes come from. `meanwhile` runs others while an actor is held up; `passes` is told who
+    is where, before anything goes wrong."""
 
-    def __init__(self, faults: Injector, meanwhile: Callable[[str, random.Random], None]) -> None:
-        self._faults, self._meanwhile = faults, meanwhile
+    def __init__(
+        self,
+        faults: Injector,
+        meanwhile: Callable[[str, random.Random], None],
+        passes: Callable[[str, str], None] = lambda *_: None,
+    ) -> None:
+        self._faults, self._meanwhile, self._passes = faults, meanwhile, passes
 
     def at(self, actor: str, point: str, *, apart: bool = True) -> None:
         """`actor` is at such a boundary. `apart` says that it holds no lock there, so that others can go on."""
+        self._passes(actor, point)
         kind = _CRASHES[point]
         if self._faults.strikes(kind) is not None:
             raise Crashed(actor, kind)
-        if apart and actor.startswith("worker"):
-            how = self._faults.strikes("worker-pause")
+        process = actor.partition("-")[0]
+        if apart and process in _PAUSES:
+            how = self._faults.strikes(_PAUSES[process])
             if how is not None:
                 self._meanwhile(actor, how)

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from lockstep.app.founding import AGENTS
-from lockstep.domain.payment import PaymentState
 from lockstep.simulation.actors import KINDS as ACTORS
+from lockstep.simulation.boundaries import due_instants, may_be_stopped, stop_for_long
 from lockstep.simulation.ground import DEPTH
 from lockstep.simulation.market import CLOSES, OPENS, PAY_BY
 from lockstep.simulation.mending import end_what_is_left
@@ -14,11 +14,12 @@ from lockstep.simulation.world import World
 
 __all__ = ["settle", "unfold"]
 
-WEIGHTS = {"worker": 10, "agent": 10, "rtgs": 1, "miner": 7, "participant": 4}
-PAUSES = (0, 1, 2, 5, 10, 20)
+WEIGHTS = {"worker": 7, "agent": 11, "rtgs": 1, "miner": 5, "participant": 8}
+"""A participant is drawn only while one has something to hand in."""
+PAUSES = (0, 1, 2, 5, 10, 20, 40, 120)
 """Seconds from one step to the next."""
 AT_THE_BOUNDARY = 16
-"""Steps at most, for which time stands still where a cut-off or a day's end struck: much happens in one second."""
+"""Steps at most, for which time stands still at an instant that decides: much happens in one second there."""
 QUIET_ROUNDS = 2
 """So many rounds without a movement, each longer than finality takes, and nothing moves by itself at this hour."""
 ROUNDS_AT_MOST = 400
@@ -46,7 +47,8 @@ def unfold(world: World, after: After) -> None:
 
 
 def _act(world: World, rng: random.Random) -> None:
-    match rng.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]:
+    weights = {who: weight for who, weight in WEIGHTS.items() if who != "participant" or world.has_mail()}
+    match rng.choices(list(weights), list(weights.values()))[0]:
         case "worker":
             workers = [name for name in world.cast if name.startswith("worker")]
             world.run(rng.choice(workers))
@@ -57,8 +59,7 @@ def _act(world: World, rng: random.Random) -> None:
         case "miner":
             world.mine()
         case _:
-            while world.hand_in():
-                pass
+            world.hand_in()
 
 
 def _befall(world: World) -> None:
@@ -86,21 +87,18 @@ def _befall(world: World) -> None:
         how = faults.strikes(kind)
         if how is not None:
             world.play(kind, how)
-    for kind, at in (("cut-off", PAY_BY), ("end-of-day", CLOSES)):
-        how = next((one for _ in range(_occasions(world)) if (one := faults.strikes(kind)) is not None), None)
+    for kind, instant in due_instants(world).items():
+        how = faults.strikes(kind)
         if how is not None:
-            _wait_until(world, world.clock.next_at(at) + timedelta(seconds=_near(how)), kind)
+            second = how.choice((-1, 0, 0, 1)) if how.random() < 0.8 else how.randint(-90, 30)
+            world.clock.move_to(instant + timedelta(seconds=second))
+            if how.random() < 0.5:
+                world.mine()
+            world.timeline.tell("clock", f"{kind} {second:+}")
             world.holds_until = faults.step + how.randrange(AT_THE_BOUNDARY)
-
-
-def _occasions(world: World) -> int:
-    """While a payment is held a boundary matters most."""
-    return 5 if any(one.state is PaymentState.HELD for one in world.facts().payments) else 1
-
-
-def _near(how: random.Random) -> int:
-    """Seconds from a boundary: on it and right beside it is where a rule about it may be wrong."""
-    return how.choice((-1, 0, 1)) if how.random() < 0.7 else how.randint(-90, 30)
+    how = faults.strikes("long-stop") if may_be_stopped(world) else None
+    if how is not None:
+        stop_for_long(world, how)
 
 
 def _wait_until(world: World, instant: datetime, why: str) -> None:

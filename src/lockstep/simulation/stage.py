@@ -10,6 +10,7 @@ from lockstep.chain.ledger import EvmAssetLedger
 from lockstep.chain.node import Node
 from lockstep.domain.identifiers import Bic
 from lockstep.domain.market import Market
+from lockstep.domain.trade import Trade
 from lockstep.ports import Clock
 from lockstep.simulation.actors_hands import Call
 from lockstep.simulation.chain_transactions import PoolTx
@@ -28,9 +29,11 @@ class WorldStage:
         submit: Callable[[bytes], str],
         tell_rtgs: Callable[[bytes, Bic], object],
         submitted: Callable[[], Sequence[bytes]],
+        records: Callable[[], Sequence[Trade]],
     ) -> None:
         self._ground, self.clock = ground, clock
         self.submit, self._tell, self.submitted = submit, tell_rtgs, submitted
+        self.records = records
         self.board = DirectoryBoard(ground.root / "attestations")
         self.ledger = EvmAssetLedger(ground.chain.node, ground.market.network)
         self._founded = ground.chain.head.number

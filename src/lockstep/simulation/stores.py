@@ -67,6 +67,8 @@ class Boundary:
         store may do."""
         self.actor, self._points, self._faults = actor, points, faults
         self.stored, self.signed, self.problem = stored, signed, problem
+        self.delivered: Callable[[str, str], None] = lambda *_: None
+        """Hears of each message that lies in a participant's box: whose, and its id."""
 
     def at(self, point: str, *, apart: bool = True) -> None:
         self._points.at(self.actor, point, apart=apart)
@@ -183,6 +185,7 @@ class _Mailbox(DirectoryMailbox):
     def deliver(self, message: Message[PartyBody]) -> None:
         self._boundary.at("send")
         super().deliver(message)
+        self._boundary.delivered(message.receiver, message.message_id)
         self._boundary.at("sent")
 
 

@@ -17,6 +17,8 @@ from lockstep.iso20022 import write
 __all__ = ["Post", "posts"]
 
 FEWEST, MOST = 3, 6
+TWINS = 0.2
+"""How many trades have the terms of the one before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,18 +35,23 @@ def posts(
 ) -> list[Post]:
     """The messages of a run of so many steps, by the step from which each is due."""
     written: list[Post] = []
+    twins: tuple[Instruction, Instruction] | None = None
     days = _settlement_days(market.business_day)
     for number in range(1, rng.randint(FEWEST, MOST) + 1):
-        deliver, receive = _pair(market, number, days, rng)
-        since = rng.randrange(max(1, steps // 8))
+        if twins is not None and rng.random() < TWINS:
+            deliver, receive = _twin(*twins, number, rng)
+        else:
+            deliver, receive = _pair(market, number, days, rng)
+        twins = deliver, receive
+        since = rng.randrange(max(1, steps // 9))
         missing = rng.random() < 0.08
         for place, one in enumerate((deliver, receive)):
             if missing and place:
                 continue
-            written.append(_post(market, one, f"I{number}{one.side.value}", now, since + rng.randrange(10)))
-        if cancel is not None and cancel.random() < 0.5:
+            written.append(_post(market, one, f"I{number}{one.side.value}", now, since + rng.randrange(5)))
+        if cancel is not None and cancel.random() < 0.3:
             who = (deliver, receive) if cancel.random() < 0.6 else (cancel.choice((deliver, receive)),)
-            asked = since + 10 + cancel.randrange(max(1, steps // 2))
+            asked = since + 5 + cancel.randrange(max(1, steps // 2))
             for one in who:
                 request = CancellationRequest(reference=one.reference, side=one.side, owner=one.owner)
                 name = f"C{number}{one.side.value}"
@@ -54,7 +61,7 @@ def posts(
 
 def _settlement_days(first: date) -> list[date]:
     """Mostly today; else the next day, which may be a holiday, or one after the weekend."""
-    return [first] * 10 + [first + timedelta(days=1), first + timedelta(days=4)]
+    return [first] * 18 + [first + timedelta(days=1), first + timedelta(days=4)]
 
 
 def _pair(market: MarketFile, number: int, days: list[date], rng: random.Random) -> tuple[Instruction, Instruction]:
@@ -79,6 +86,24 @@ def _pair(market: MarketFile, number: int, days: list[date], rng: random.Random)
     apart = rng.choice((0, 0, 0, 1, 2, 100, 5_000))  # within the tolerance, or not
     cash = Money(currency=security.currency, amount=amount + apart)
     return deliver, replace(deliver, reference=Reference(f"T{number}R"), side=Side.RECEIVE, cash=cash)
+
+
+def _twin(
+    deliver: Instruction, receive: Instruction, number: int, rng: random.Random
+) -> tuple[Instruction, Instruction]:
+    """Another trade of the same terms, or nearly: only what each names of the other tells the two apart."""
+    own, other = Reference(f"T{number}D"), Reference(f"T{number}R")
+    names = rng.random() < 0.7
+    cash = replace(receive.cash, amount=max(1, deliver.cash.amount + rng.choice((-2, 0, 0, 1, 100))))
+    return (
+        replace(deliver, reference=own, counterparty_reference=other if names else None),
+        replace(
+            receive,
+            reference=other,
+            counterparty_reference=own if names and rng.random() < 0.8 else None,
+            cash=cash,
+        ),
+    )
 
 
 def _party(member: Member) -> Party:

@@ -18,6 +18,7 @@ from lockstep.domain.payment import PaymentState
 from lockstep.domain.trade import Trade
 from lockstep.iso20022 import read
 from lockstep.rtgs import Facts, Posting, Rtgs
+from lockstep.simulation.actors import KINDS as ACTORS
 from lockstep.simulation.actors import play
 from lockstep.simulation.actors_hands import stranger
 from lockstep.simulation.cast import AgentProcess, Door, LockFile, Process, RtgsProcess, Worker
@@ -28,6 +29,7 @@ from lockstep.simulation.lines import node_faults, rules_of
 from lockstep.simulation.market import BUSINESS_DAY, MARKET, TIMETABLE
 from lockstep.simulation.mining import Miner
 from lockstep.simulation.points import Crashed, Points
+from lockstep.simulation.promising_witness import Witness
 from lockstep.simulation.stage import WorldStage
 from lockstep.simulation.stores import BROKEN, Boundary, image, put_back
 from lockstep.simulation.streams import Streams
@@ -37,12 +39,14 @@ from lockstep.store import SqlBook
 
 __all__ = ["World", "is_halted"]
 
-LATEST_START = 9 * 3600 + 1200
-"""Seconds after the opening at which a run may begin, at the latest: near the cut-off."""
-LONGEST_DOWN = 25
+LATEST_START, LATE_START, LATE = 7 * 3600, 9 * 3600 - 2400, 0.1
+"""Seconds after the opening at which a run may begin, at the latest; a share of them begin near the cut-off."""
+LONGEST_DOWN = 10
 """Steps that a dead process stays down, at most."""
 DEEPEST = 3
 """Processes that are held up within one another."""
+FARTHEST_BEHIND = 6
+"""Blocks that a node is late, at most: more than finality takes."""
 KEPT_IMAGES = 4
 _LINE = {"statement_misses": "line-statement", "statement_wrong": "line-statement"}
 
@@ -64,26 +68,36 @@ class World:
         """What no process may ever do, as dying of an error that nobody planned."""
         self.votes: list[Attestation] = []
         """Every outcome signature that an agent made, restored registers or not."""
-        self._points = Points(self.faults, self._meanwhile)
+        addresses = {f"agent-{number}": key.address for number, key in enumerate(ground.roles.agents, 1)}
+        self.witness = Witness(ground.root, addresses)
+        self._points = Points(self.faults, self._meanwhile, self.witness.passes)
         self._stack: list[str] = []
         self._dirty, self._anew = True, False
+        self._behind: dict[str, int] = {}
+        """By party whose node is late: the step from which on it is not."""
         self._images: list[tuple[bytes, int]] = []
         self._register_images: dict[int, bytes] = {}
         self._commits = 0
         self._facts: Facts | None = None
         self._line_uses: Counter[str] = Counter()
         rng = self.streams.stream("world")
-        self.steps = rng.randint(100, 280)
+        self.steps = rng.randint(90, 230)
         self.holds_until = 0
         """Up to this step time stands still."""
-        self.clock.move_to(MARKET.opening + timedelta(seconds=rng.randrange(LATEST_START)))
-        self.miner = Miner(self.chain, self.clock, self.faults, self.timeline)
+        begun = rng.randrange(LATEST_START) if rng.random() > LATE else LATE_START + rng.randrange(1800)
+        self.clock.move_to(MARKET.opening + timedelta(seconds=begun))
+        self.miner = Miner(self.chain, self.clock, self.faults, self.timeline, self.market.network.dvp)
         self.chain.automine = False
         self._people(rng)
         self._books = Rtgs(f"sqlite:///{ground.root / 'rtgs.db'}", self.clock, bic=MARKET.rtgs)
         self._processes()
         self.stage = WorldStage(
-            ground, self.clock, self._knock, self.rtgs.take, lambda: [one.data for one in self.handed_in]
+            ground,
+            self.clock,
+            self._knock,
+            self.rtgs.take,
+            lambda: [one.data for one in self.handed_in],
+            self.open_trades,
         )
         self.rtgs.overheard = self.stage.overhear
         self.learnt: Callable[[Market], None] = lambda _: None
@@ -92,7 +106,9 @@ class World:
     # --- the cast
 
     def _boundary(self, actor: str) -> Boundary:
-        return Boundary(actor, self._points, self.faults, self._stored, self.votes.append, self.problem)
+        boundary = Boundary(actor, self._points, self.faults, self._stored, self.votes.append, self.problem)
+        boundary.delivered = lambda box, message_id: self.witness.delivered(box, message_id)
+        return boundary
 
     def _clock(self) -> PartyClock:
         return PartyClock(self.clock)
@@ -135,7 +151,7 @@ class World:
     def _node(self, name: str) -> Node:
         """The node of one party: the one chain, and what goes wrong between the two."""
         provider, node = self.ground.nodes[name]
-        provider.decide = node_faults(self.faults)
+        provider.decide, provider.behind = node_faults(self.faults), 0
         return node
 
     def _desk(self) -> Rtgs:
@@ -158,6 +174,7 @@ class World:
         process = self.cast[name]
         if not process.up and not self._started(process):
             return False
+        self._fall_behind(name)
         self._stack.append(name)
         try:
             return process.step()
@@ -172,6 +189,19 @@ class World:
         finally:
             self._stack.pop()
         return True
+
+    def _fall_behind(self, name: str) -> None:
+        """A party's node is some blocks late for a whole pass, or for more: the others see another head."""
+        if name not in self.ground.nodes:
+            return
+        provider, _ = self.ground.nodes[name]
+        until = self._behind.get(name, 0)
+        if not self.faults.active or (until and self.faults.step >= until):
+            provider.behind = self._behind[name] = 0
+        how = self.faults.strikes("node-behind")
+        if how is not None:
+            provider.behind = how.randint(1, FARTHEST_BEHIND)
+            self._behind[name] = self.faults.step + how.choice((1, 5, 30))
 
     def _started(self, process: Process) -> bool:
         if self.faults.active and self.faults.step < process.back_at:
@@ -210,22 +240,42 @@ class World:
         seconds = how.choice((0, 1, 5, 30, 120, 600))
         self.timeline.tell(actor, f"is held up, {seconds} seconds")
         self.clock.advance(seconds)
+        for _ in range(how.randint(1, 5)):
+            self._somebody(how)
+        self.timeline.tell(actor, "goes on")
+
+    def _somebody(self, how: random.Random) -> None:
+        """Another than those who are held up: a process, the chain, the service's door, or who is at large."""
         others = [name for name in self.cast if name not in self._stack]
         favoured = [name for name in others if name.startswith("worker")]
-        for _ in range(how.randint(1, 5)):
-            if how.random() < 0.3:
-                self.mine()
-            else:
-                self.run(how.choice(favoured if favoured and how.random() < 0.5 else others))
-        self.timeline.tell(actor, "goes on")
+        drawn = how.random()
+        if drawn < 0.25:
+            self.mine()
+        elif drawn < 0.5 and "door" not in self._stack:
+            if not self.hand_in():
+                self._knock_again(how)
+        elif drawn < 0.6 and (known := [kind for kind in ACTORS if self.faults.has(kind)]):
+            self.play(how.choice(known), how)
+        else:
+            self.run(how.choice(favoured if favoured and how.random() < 0.5 else others))
+
+    def _knock_again(self, how: random.Random) -> None:
+        """A participant asks to cancel, or hands in what it handed in before, while a worker is in the middle of it."""
+        rights = [kind for kind in ("party-cancels", "cancellation-race", "party-resubmits") if self.faults.has(kind)]
+        if rights:
+            self.play(how.choice(rights), how)
 
     def mine(self) -> None:
         """A block, or another end of the chain."""
         self.miner.mine()
 
+    def has_mail(self) -> bool:
+        """Whether a participant has something to hand in now."""
+        return bool(self.posts) and (self.posts[0].after <= self.faults.step or not self.faults.active)
+
     def hand_in(self) -> bool:
         """The next message that a participant has for the service."""
-        if not self.posts or (self.posts[0].after > self.faults.step and self.faults.active):
+        if not self.has_mail():
             return False
         post = self.posts.pop(0)
         again = self.faults.strikes("message-doubled")
@@ -244,14 +294,17 @@ class World:
         except Crashed as crashed:
             self.timeline.tell("door", f"dies: {crashed.kind}")
             self.door.end()
+            self.witness.handed_in(post.data, self.clock.now(), "")
             self.posts.insert(0, post)  # who has no answer hands it in again
             return
         except BROKEN as error:
             self._broken(self.door.end, "door", error)
+            self.witness.handed_in(post.data, self.clock.now(), "")
             self.posts.insert(0, post)
             return
         finally:
             self._stack.pop()
+        self.witness.handed_in(post.data, self.clock.now(), taken.outcome)
         rule = "" if taken.error is None else f" ({taken.error})"
         self.timeline.tell("participant", f"hands in {post.name}: {taken.outcome}{rule}")
         if post not in self.handed_in:
@@ -259,17 +312,23 @@ class World:
 
     def _knock(self, data: bytes) -> str:
         """A message at the service's door, from whomever. Raises LockstepError."""
-        message = read(data)
-        if not isinstance(message.body, Instruction | CancellationRequest):
-            raise InvalidInput("AppHdr/MsgDefIdr", type(message.body).__name__, "what participants send")
-        with self.faults.paused():
-            return self.door.open().submit(message, data)  # type: ignore[arg-type]
+        said = "refused"
+        try:
+            message = read(data)
+            if not isinstance(message.body, Instruction | CancellationRequest):
+                raise InvalidInput("AppHdr/MsgDefIdr", type(message.body).__name__, "what participants send")
+            with self.faults.paused():
+                said = self.door.open().submit(message, data)  # type: ignore[arg-type]
+            return said
+        finally:
+            self.witness.handed_in(data, self.clock.now(), said)
 
     def play(self, kind: str, how: random.Random) -> None:
         """One act of one actor."""
         said = play(kind, self.stage, how)
         if said is None:
             return
+        self.witness.acts.append((kind, said))
         self.timeline.tell(kind, said)
         if kind == "wallet-recovered":
             self._know_heirs()
@@ -305,6 +364,7 @@ class World:
         put_back(self.ground.root / "service.db", content)
         self._images = [(content, commits)]
         self._dirty = self._anew = True
+        self.witness.records_lost()
         what = "an old backup" if backup else "its last commits lost"
         self.timeline.tell("service", f"its database is at commit {commits} again: {what}")
         # Participants hear of it, and hand everything in again: what is known is known, and nothing is done twice.
@@ -320,6 +380,7 @@ class World:
         if content is None:
             return
         process.end()
+        self.witness.restores(process.name)
         put_back(self.ground.root / f"agent-{number}.db", content)
         self.timeline.tell(process.name, "its register is an old backup")
 
@@ -335,6 +396,9 @@ class World:
 
     def trades(self) -> list[Trade]:
         return list(self.book().trades())
+
+    def open_trades(self) -> list[Trade]:
+        return list(self.book().open_trades())
 
     def is_over(self, *, but_for_people: bool = False) -> bool:
         """Whether every trade and every payment in the RTGS has ended, and nobody has more to say.
@@ -382,6 +446,7 @@ class World:
     def heal(self) -> None:
         """From now on nothing goes wrong, and what did is mended as far as people mend it without a decision."""
         self.faults.active = False
+        self.witness.calm_since = self.clock.now()
         for process in self.cast.values():
             process.clock.step(0)
             if not process.up:

@@ -11,7 +11,7 @@ from lockstep.domain.money import Money
 from lockstep.domain.order import OutcomeResult
 from lockstep.domain.payment import PaymentState
 from lockstep.domain.trade import TradeState
-from lockstep.flow.asking import statement_request
+from lockstep.flow.asking import statement_request, status_request
 from lockstep.signing import build_proof
 from lockstep.testing.fakes import AGENTS, MORNING, SERVICE, FakeAssetLedger
 
@@ -205,6 +205,27 @@ def test_a_statement_that_misses_what_is_booked_is_a_break(bench: FaultyBench) -
     bench.tick()
     breaks = [row.entry for row in bench.book.journal() if row.entry.kind == "break"]
     assert breaks and {one.subject for one in breaks} == {trade.settlement_id}
+    bench.sound()
+
+
+def test_a_contradiction_about_what_has_ended_is_a_break(bench: FaultyBench) -> None:
+    """The trade has settled and is stepped no more: the journal tells people all the same, and once."""
+    bench.instruct(1)
+    bench.run(60)
+    assert bench.states() == [SETTLED]
+    (trade,) = bench.book.trades()
+    assert trade.settlement_id is not None
+    view = bench.book.cash_view(trade.settlement_id)
+    assert view is not None and view.payment is not None
+    bench.plan({"kind": "contradict", "participant": SERVICE})
+    for _ in range(2):
+        bench.clock.advance(1)
+        now = bench.clock.now()
+        question = status_request(SERVICE, bench.market.rtgs, view.payment.uetr, trade.settlement_id, now)
+        bench.cash_of(SERVICE).send(question)
+        bench.tick()
+    (told,) = [row.entry for row in bench.book.journal() if row.entry.kind == "break"]
+    assert (told.subject, told.facts["actual"]) == (trade.settlement_id, "BOOKED and then REJECTED")
     bench.sound()
 
 

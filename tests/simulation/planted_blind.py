@@ -732,9 +732,7 @@ NOT_FOUND: Mapping[str, str] = {
         "proven; cut-off hits that second once in 120. Instants at a boundary should be drawn "
         "on purpose."
     ),
-    "speaks-before-reconciling": (
-        "Found in the dense run only, by P7: a register is seldom restored after it signed."
-    ),
+    "speaks-before-reconciling": ("Found in the dense run only, by P7: a register is seldom restored after it signed."),
     "expiry-by-tick-only": (
         "Weakly tried. A release between payBy and the tick books late, and the agents refuse "
         "to sign: paid, never delivered."

@@ -4,7 +4,7 @@ I1 to I12 (`testing.invariants`) say what the ledgers keep. A service that settl
 or tells nobody that it settled, breaks none of them. `check_promises(facts)` names every violation in plain words;
 it is asked once a world has come to rest. One function for each promise, in order.
 
-It is an oracle: it imports nothing of Lockstep but the form of the facts, and asks nobody.
+It imports nothing of Lockstep but the form of the facts, and asks nobody.
 """
 
 import hashlib
@@ -18,8 +18,8 @@ from lockstep.testing.promises_facts import Asked, Delivered, PromiseFacts, Term
 __all__ = ["PROMISES", "check_promises"]
 
 CALM = timedelta(minutes=60)
-"""So long before the last second to pay nothing may go wrong any more, for a trade to be owed its settling: two
-questions to the RTGS, which waits 20 minutes each, and an hour's clock is not among what is harmless."""
+"""So long before the last second to pay all must be calm for a trade to be owed its settling: two questions, each asked
+after 20 minutes of silence. No clock is off by more."""
 REJECTED, CANCELLED, DENIED, MATCHED = "Rjctd", "Canc", "Dnd", "Mtchd"
 
 
@@ -54,7 +54,11 @@ def p1_confirmed_to_both(facts: PromiseFacts) -> Iterator[str]:
     for made in facts.delivered:
         for terms in _pair_of(facts, made) or ():
             sent = boxes[made.settlement, terms.owner_bic]
-            if len(sent) > 1 or (not sent and made.settlement not in facts.undone and _is_known(facts, terms)):
+            if len(sent) > 1 or (
+                not sent
+                and made.settlement not in facts.undone
+                and _accepted_now(facts, terms.owner_bic, terms.reference)
+            ):
                 yield f"settlement {made.settlement}: {terms.owner_bic} has {len(sent)} confirmations, not one"
     lying = {one.message_id for one in facts.told}
     for one in facts.told:
@@ -294,7 +298,7 @@ PROMISES: Mapping[str, Callable[[PromiseFacts], Iterator[str]]] = {
 
 
 def _instructions(facts: PromiseFacts) -> list[Terms]:
-    """Whatever may have been accepted, oldest first."""
+    """Whatever may have been accepted."""
     return [one.terms for one in facts.asked if one.terms is not None and one.outcome != "refused"]
 
 
@@ -312,14 +316,8 @@ def _unsaid(facts: PromiseFacts) -> Iterator[Asked]:
             accepted.add((one.life, one.data))
 
 
-def _is_known(facts: PromiseFacts, terms: Terms) -> bool:
-    """Whether the service's records, as they are now, ever took these terms."""
-    return any(
-        one.terms == terms and one.outcome in ("taken", "again") and one.life == facts.life for one in facts.asked
-    )
-
-
 def _accepted_now(facts: PromiseFacts, owner_bic: str, reference: str) -> bool:
+    """Whether the service's records, as they are now, ever took such an instruction."""
     return any(
         one.terms is not None
         and (one.terms.owner_bic, one.terms.reference) == (owner_bic, reference)

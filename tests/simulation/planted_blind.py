@@ -622,6 +622,13 @@ FOUND: Mapping[str, tuple[int, int]] = {
     "final-one-block-early": (1, 33),
     "one-release-short": (1, 79),
     "mail-page-begins-late": (1, 268),
+    "one-cancels-for-both": (1, 112),
+    "receivers-amount-settles": (1, 112),
+    "doubled-is-refused": (3, 112),
+    "one-confirmation-for-both": (1, 112),
+    "delivered-before-it-is": (9, 125),
+    "cents-by-float": (3, 112),
+    "epoch-cached": (5, 561),
 }
 """Seed and steps, as the code was on 21 November 2026."""
 
@@ -634,6 +641,7 @@ FOUND_DENSE: Mapping[str, tuple[int, int]] = {
     "one-release-short": (1, 71),
     "unknown-is-not-buried": (1, 96),
     "mail-page-begins-late": (2, 360),
+    "speaks-before-reconciling": (20, 587),
 }
 
 NOT_FOUND: Mapping[str, str] = {
@@ -641,16 +649,6 @@ NOT_FOUND: Mapping[str, str] = {
         "Weakly tried. A lock in no block yet is mined after its trade ended CANCELLED, and "
         "nobody ends it. The reserved nonce and the question to the chain in _cancel guard "
         "all but that window; clock steps seldom fall into it."
-    ),
-    "one-cancels-for-both": (
-        "Not judged. A party may not take back alone what both signed: whoever asked, the "
-        "ending is accepted. To judge: CANI, or a camt.056 before payBy, only with both "
-        "parties' requests."
-    ),
-    "receivers-amount-settles": (
-        "Not judged. The deliverer's amount settles: the terms are taken from the service's "
-        "trade, not from the instructions. Of 8 trades that settled in dense seeds 1 to 4, 4 "
-        "did so at another amount than the deliverer's."
     ),
     "references-not-compared": (
         "Never tried. No instruction names a counterparty's reference, and no two trades are alike but for it."
@@ -661,29 +659,16 @@ NOT_FOUND: Mapping[str, str] = {
         "for. _prepare asks first on the day itself."
     ),
     "last-word-wins": (
-        "Kept by others for the ledgers: one party at most is told two things. Not judged: a "
-        "break is opened at once, and that agent stops."
+        "Kept by others: one party at most is told two things, and a notice that comes later contradicts all the same. "
+        "P5 judges it."
     ),
     "half-told-is-paid": (
-        "As last-word-wins: the other agents are no quorum less. Not judged: no PAID is "
-        "signed before the camt.054 was received."
+        "Weakly tried: of the two messages the later is seldom lost or late for an agent that signs meanwhile. "
+        "P5 judges it."
     ),
     "breaks-on-the-creditors-account": (
-        "Not judged. A statement that misses a booked payment must leave a break in the journal."
-    ),
-    "doubled-is-refused": (
-        "Not judged. The same message twice is harmless: the party of an accepted instruction "
-        "is told REJECTED (11 times in dense seeds 3, 4, 5 and 12)."
-    ),
-    "one-confirmation-for-both": (
-        "Not judged. sese.025 goes to both: nobody reads the outbox. Dense seeds 1 to 3: six "
-        "trades settled, six confirmations."
-    ),
-    "delivered-before-it-is": (
-        "Not judged. After a death between the two writes a message is never delivered: nobody reads the outbox."
-    ),
-    "cents-by-float": (
-        "Not judged, as receivers-amount-settles: about one EUR amount in twenty settles a cent below the instruction."
+        "Weakly tried: the service asks for a statement only while it is half told, and then misses nothing. "
+        "P5 judges it."
     ),
     "asks-once": (
         "Kept by others, it seems: the day's end, five askers and a healed line. Silence must "
@@ -703,15 +688,12 @@ NOT_FOUND: Mapping[str, str] = {
         "again."
     ),
     "nonce-from-own-records": (
-        "Not judged. After a party burnt the nonce the order is renewed without end and dies "
-        "at payBy: no trade is lost, none settles. A trade that nothing hinders must settle."
+        "Weakly tried: after a party burnt the nonce the order is renewed without end and dies at payBy. P6 judges it, "
+        "where the party did nothing else."
     ),
     "reader-trusts-the-height": (
         "Mostly kept by others: release and service read the state itself. A lock that moves "
         "below the height already read is never seen by that agent until it starts anew."
-    ),
-    "epoch-cached": (
-        "Not judged, as nonce-from-own-records: after a rotation a long-lived worker's orders are refused until payBy."
     ),
     "last-file-counts": "Kept by others: agents publish again until the chain shows the end.",
     "any-amount-is-released": (
@@ -735,10 +717,7 @@ NOT_FOUND: Mapping[str, str] = {
         "proven; cut-off hits that second once in 120. Instants at a boundary should be drawn "
         "on purpose."
     ),
-    "speaks-before-reconciling": (
-        "Not judged. A restored agent must be silent: mail and view lead to the same outcome "
-        "here, so only an outcome told differently before the loss would show."
-    ),
+    "speaks-before-reconciling": ("Found in the dense run only, by P7: a register is seldom restored after it signed."),
     "expiry-by-tick-only": (
         "Weakly tried. A release between payBy and the tick books late, and the agents refuse "
         "to sign: paid, never delivered."

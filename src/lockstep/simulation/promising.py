@@ -6,12 +6,11 @@ All else is read once, at the end.
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
-from math import inf
 
 from lockstep.app.founding import AGENTS, agent_bic
 from lockstep.chain.audit import ChainFacts, checksummed
@@ -49,7 +48,7 @@ class Promises:
         self._undeliverable: set[str] = set()
         self._unreadable: set[int] = set()
         """Positions in the service's mail that it could not read, by its own word, which is in its journal at once."""
-        self._mail: dict[str, dict[int, tuple[Letter | None, int]]] = {}
+        self._mail: dict[str, dict[int, tuple[Letter | None, int, Sequence[Heard]]]] = {}
         self._signed: dict[tuple[str, str, bool], Signed] = {}
         self._votes = 0
         self._looked = world.clock.now()
@@ -115,35 +114,34 @@ class Promises:
             key = (party, one.settlement_id, paid)
             if party == robbed or key in self._signed:  # a thief's lines in its log it takes for its own
                 continue
-            said = [what for what in self._heard(party) if what.settlement == one.settlement_id]
-            before = self._heard(party, before=int(self._looked.timestamp()))
+            settlement, looked = one.settlement_id, int(self._looked.timestamp())
+            said = [(since, what.word) for since, what in self._heard(party) if what.settlement == settlement]
             self._signed[key] = Signed(
                 agent=party,
-                settlement=one.settlement_id,
+                settlement=settlement,
                 paid=paid,
-                told=frozenset(what.word for what in said),
-                told_before=frozenset(what.word for what in before if what.settlement == one.settlement_id),
+                told=frozenset(word for _, word in said),
+                told_before=frozenset(word for since, word in said if since < looked),
             )
 
     # --- mail
 
-    def _read_mail(self, party: str) -> Mapping[int, tuple[Letter | None, int]]:
-        """By position, as the line carried it and as far as it was given out, with the second it was there from."""
+    def _read_mail(self, party: str) -> Mapping[int, tuple[Letter | None, int, Sequence[Heard]]]:
+        """By position, as the line carried it and as far as it was given out, with the second it was there from, and
+        what it says of settlements."""
         known = self._mail.setdefault(party, {})
         with closing(sqlite3.connect(self._world.ground.root / "rtgs.db")) as books:
             for position, data, since in books.execute(_CARRIED, {"party": party}):
                 if position not in known:
-                    known[position] = letter(bytes(data)), since
+                    found = letter(bytes(data))
+                    said = () if found is None else tuple(heard(party, position, found))
+                    known[position] = found, since, said
         return known
 
-    def _heard(self, party: str, *, before: float = inf) -> list[Heard]:
-        """What a party was told; `before` a second of the RTGS's clock."""
-        return [
-            one
-            for position, (found, since) in sorted(self._read_mail(party).items())
-            if found is not None and since < before
-            for one in heard(party, position, found)
-        ]
+    def _heard(self, party: str) -> list[tuple[int, Heard]]:
+        """What a party was told, and since which second of the RTGS's clock."""
+        mail = sorted(self._read_mail(party).items())
+        return [(since, one) for _, (_, since, said) in mail for one in said]
 
     # --- at the end
 
@@ -157,11 +155,13 @@ class Promises:
         trades, lost = world.trades(), frozenset(undone)
         cursor, rows = self._records()
         readable = {
-            position: found
-            for position, (found, _) in self._read_mail(service).items()
+            position: (found, said)
+            for position, (found, _, said) in self._read_mail(service).items()
             if found is not None and position <= cursor and position not in self._unreadable
         }
-        statements = [one for position, found in readable.items() if (one := statement(position, found)) is not None]
+        statements = [
+            one for position, (found, _) in readable.items() if (one := statement(position, found)) is not None
+        ]
         payments = {one.payment.settlement_id: one.payment for one in world.facts().payments}
         booked: dict[str, tuple[datetime, str, str]] = {
             settlement: (one.booked_at, one.debit, one.credit)
@@ -176,7 +176,7 @@ class Promises:
             delivered=self._delivered(payments, booked),
             undone=lost,
             trades_undone=frozenset(one.trade_id for one in trades if one.settlement_id in lost),
-            heard=[one for position, found in sorted(readable.items()) for one in heard(service, position, found)],
+            heard=[one for _, (_, said) in sorted(readable.items()) for one in said],
             service=service,
             statements=sorted(statements, key=lambda one: one.position),
             breaks=frozenset(self._breaks)

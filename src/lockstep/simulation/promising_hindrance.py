@@ -16,7 +16,8 @@ HARMLESS = frozenset(
         "failed-commit", "second-worker", "third-worker", "worker-pause", "line-loss", "line-duplicate", "line-delay",
         "line-reorder", "line-notice-first", "line-recall-race", "line-answer-lost", "line-outage", "line-corrupt",
         "rpc-timeout-before", "rpc-timeout-after", "rpc-stale", "rpc-forgotten", "rpc-twice", "rpc-wrong-nonce",
-        "rpc-error", "reorg", "holiday", "message-doubled", "cancellation",
+        "rpc-error", "reorg", "holiday", "message-doubled", "clock-forward", "clock-back", "cut-off", "end-of-day",
+        "line-statement", "lost-writes", "restore-service", "restore-agent", "cancellation",
     }
 )  # fmt: skip
 """Kinds that are over when they are over. Cancellations are looked at one by one, holidays are no days to pay."""

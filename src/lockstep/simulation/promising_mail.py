@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
+from functools import cache
 from typing import Any
 
 from lockstep.testing.promises_facts import Asked, Heard, Statement, Terms, Told
@@ -178,11 +179,17 @@ def _name(element: ET.Element) -> str:
 
 
 def _one(element: ET.Element, path: str) -> ET.Element | None:
-    return element.find("/".join(f"{{*}}{one}" for one in path.split("/")))
+    return element.find(_anywhere(path))
 
 
 def _all(element: ET.Element, path: str) -> list[ET.Element]:
-    return element.findall("/".join(f"{{*}}{one}" for one in path.split("/")))
+    return element.findall(_anywhere(path))
+
+
+@cache
+def _anywhere(path: str) -> str:
+    """The path in whatever namespaces."""
+    return "/".join(f"{{*}}{one}" for one in path.split("/"))
 
 
 def _text(element: ET.Element, path: str) -> str | None:

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -22,6 +23,7 @@ class Witness:
     def __init__(self, root: Path, addresses: Mapping[str, str]) -> None:
         self._root, self._addresses = root, addresses
         self.asked: list[Asked] = []
+        self._read: dict[bytes, Asked] = {}
         self.acts: list[tuple[str, str]] = []
         """Kind and words of what people and enemies did."""
         self.spoke: list[Spoke] = []
@@ -34,7 +36,10 @@ class Witness:
 
     def handed_in(self, data: bytes, at: datetime, outcome: str) -> None:
         """`outcome` as the door says it; "" if it died before it said anything."""
-        self.asked.append(asked(data, at, _OUTCOMES.get(outcome, "none"), self.life))
+        if data not in self._read:
+            self._read[data] = asked(data, at, "", 0)
+        said = _OUTCOMES.get(outcome, "none")
+        self.asked.append(replace(self._read[data], at=at, outcome=said, life=self.life))
 
     def did(self, kind: str) -> bool:
         """Whether such people or enemies did anything."""

@@ -4,7 +4,7 @@ I1 to I12 (`testing.invariants`) say what the ledgers keep. A service that settl
 or tells nobody that it settled, breaks none of them. `check_promises(facts)` names every violation in plain words;
 it is asked once a world has come to rest. One function for each promise, in order.
 
-It is an oracle: it imports nothing of Lockstep but the form of the facts, and asks nobody.
+It imports nothing of Lockstep but the form of the facts, and asks nobody.
 """
 
 import hashlib
@@ -18,8 +18,8 @@ from lockstep.testing.promises_facts import Asked, Delivered, PromiseFacts, Term
 __all__ = ["PROMISES", "check_promises"]
 
 CALM = timedelta(minutes=60)
-"""So long before the last second to pay nothing may go wrong any more, for a trade to be owed its settling: two
-questions to the RTGS, which waits 20 minutes each, and an hour's clock is not among what is harmless."""
+"""So long before the last second to pay all must be calm for a trade to be owed its settling: two questions, each asked
+after 20 minutes of silence. No clock is off by more."""
 REJECTED, CANCELLED, DENIED, MATCHED = "Rjctd", "Canc", "Dnd", "Mtchd"
 
 
@@ -52,9 +52,11 @@ def p1_confirmed_to_both(facts: PromiseFacts) -> Iterator[str]:
         else:
             yield from _told_the_truth(facts, one, made)
     for made in facts.delivered:
-        for terms in _pair_of(facts, made) or ():
+        pair = _pair_of(facts, made) or ()
+        known = all(any(one.terms == terms for one in _in_force(facts)) for terms in pair)
+        for terms in pair:
             sent = boxes[made.settlement, terms.owner_bic]
-            if len(sent) > 1 or (not sent and made.settlement not in facts.undone and _is_known(facts, terms)):
+            if len(sent) > 1 or (not sent and made.settlement not in facts.undone and known):
                 yield f"settlement {made.settlement}: {terms.owner_bic} has {len(sent)} confirmations, not one"
     lying = {one.message_id for one in facts.told}
     for one in facts.told:
@@ -116,7 +118,7 @@ def p2_status_told(facts: PromiseFacts) -> Iterator[str]:
         if any(one in messages for one in ends) and over is not None and over.settlement not in facts.undone:
             yield f"{box} is told that {reference} is cancelled, and it settled in {over.settlement}"
         matched = [one for one in messages if one.kind == "sese.024" and one.status == MATCHED]
-        live = _accepted_now(facts, box, reference)
+        live = any(one.terms and (one.sender, one.reference) == (box, reference) for one in _in_force(facts))
         if matched and not ended and live and not any(one.trade in facts.trades_undone for one in matched):
             yield f"{box} was told that {reference} matched, and never how it ended"
     for terms in {one.terms for one in facts.asked if one.terms and one.outcome == "taken" and one.life == facts.life}:
@@ -294,7 +296,7 @@ PROMISES: Mapping[str, Callable[[PromiseFacts], Iterator[str]]] = {
 
 
 def _instructions(facts: PromiseFacts) -> list[Terms]:
-    """Whatever may have been accepted, oldest first."""
+    """Whatever may have been accepted."""
     return [one.terms for one in facts.asked if one.terms is not None and one.outcome != "refused"]
 
 
@@ -312,21 +314,9 @@ def _unsaid(facts: PromiseFacts) -> Iterator[Asked]:
             accepted.add((one.life, one.data))
 
 
-def _is_known(facts: PromiseFacts, terms: Terms) -> bool:
-    """Whether the service's records, as they are now, ever took these terms."""
-    return any(
-        one.terms == terms and one.outcome in ("taken", "again") and one.life == facts.life for one in facts.asked
-    )
-
-
-def _accepted_now(facts: PromiseFacts, owner_bic: str, reference: str) -> bool:
-    return any(
-        one.terms is not None
-        and (one.terms.owner_bic, one.terms.reference) == (owner_bic, reference)
-        and one.outcome in ("taken", "again")
-        and one.life == facts.life
-        for one in facts.asked
-    )
+def _in_force(facts: PromiseFacts) -> list[Asked]:
+    """What the service's records, as they are now, ever took."""
+    return [one for one in facts.asked if one.outcome in ("taken", "again") and one.life == facts.life]
 
 
 def _pair_of(facts: PromiseFacts, made: Delivered) -> tuple[Terms, Terms] | None:

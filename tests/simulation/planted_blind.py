@@ -1,9 +1,8 @@
 """Bugs written by someone who has not read what judges the simulator's runs.
 
 Each is one that a good engineer could make in this code: a lost condition, two writes in the wrong order, something
-not read again. `FOUND` says at which
-seed and after how many of its steps `run_seed(seed)` reports a violation, and none without the bug. `NOT_FOUND` says of the
-others why a promise of docs/explanation/protocol.md is broken all the same, or what else keeps it.
+not read again. `FOUND` says at which seed and after how many of its steps `run_seed(seed)` reports a violation, and
+none without the bug. `NOT_FOUND` says of the others why a promise of docs/explanation/protocol.md is broken all the same, or what else keeps it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -708,7 +707,8 @@ NOT_FOUND: Mapping[str, str] = {
     ),
     "signs-twice": "Kept by others: the mirror's contradiction, and the signature log at the restart.",
     "trade-twice": (
-        "Tried: both parties lock a trade twice, and the stolen door pays for either. Both at once are rare. Not in 16 seeds."
+        "Tried: both parties lock a trade twice, and the stolen door pays for either. Both at once are "
+        "rare. Not in 16 seeds."
     ),
     "speaks-before-reconciling": (
         "Not judged. A restored agent must be silent: mail and view lead to the same outcome "

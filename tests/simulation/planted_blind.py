@@ -2,7 +2,8 @@
 
 Each is one that a good engineer could make in this code: a lost condition, two writes in the wrong order, something
 not read again. `FOUND` says at which seed and after how many of its steps `run_seed(seed)` reports a violation, and
-none without the bug. `NOT_FOUND` says of the others why a promise of docs/explanation/protocol.md is broken all the same, or what else keeps it.
+none without the bug. `NOT_FOUND` says of the others why a promise of docs/explanation/protocol.md is broken all the
+same, or what else keeps it.
 """
 
 from collections.abc import Mapping, Sequence

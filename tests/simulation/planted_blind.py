@@ -1,10 +1,9 @@
 """Bugs written by someone who has not read what judges the simulator's runs.
 
 Each is one that a good engineer could make in this code: a lost condition, two writes in the wrong order, something
-not read again. `FOUND` says at which seed and after how many of its steps `run_seed(seed)` reports a violation;
-`FOUND_DENSE` the same in a run whose faults meet more trades: instructions handed in six times earlier, all for the
-first day, a weight of 8 for participants, and `cut-off` and `end-of-day` at a rate of 0.001. `NOT_FOUND` says of the
-others why a promise of docs/explanation/protocol.md is broken all the same, or what else keeps it.
+not read again. `FOUND` says at which seed and after how many of its steps `run_seed(seed)` reports a violation, and
+none without the bug. `NOT_FOUND` says of the others why a promise of docs/explanation/protocol.md is broken all the
+same, or what else keeps it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -670,18 +669,10 @@ NOT_FOUND: Mapping[str, str] = {
         "Weakly tried: the service asks for a statement only while it is half told, and then misses nothing. "
         "P5 judges it."
     ),
-    "asks-once": (
-        "Kept by others, it seems: the day's end, five askers and a healed line. Silence must "
-        "be asked about until it ends."
+    "long-stop-forgets-the-cash": (
+        "Weakly tried: a long stop that goes through meets held money in one seed of seven. Not in 20 seeds."
     ),
-    "long-stop-forgets-the-cash": "Never tried: no long stop comes through while a payment is held.",
-    "late-worker-writes": (
-        "Kept by others: a trade's version, and cursor and view in one commit. What is left is a second journal entry."
-    ),
-    "lost-update": (
-        "Never tried. While a worker is held up the other processes go on, and the door is "
-        "none of them: no cancellation comes in between reading and storing a trade."
-    ),
+    "lost-update": ("Tried since the door is among those who go on while a worker is held up. Not in 16 seeds."),
     "mined-for-ever": (
         "Mostly kept by others: the sender is asked no more once the head shows the step. A "
         "stale node opens the window: a settle undone by a reorganisation is never sent "
@@ -697,12 +688,10 @@ NOT_FOUND: Mapping[str, str] = {
     ),
     "last-file-counts": "Kept by others: agents publish again until the chain shows the end.",
     "any-amount-is-released": (
-        "Weakly tried. The thief must be there before the service, with the true accounts, "
-        "another amount and the true settlement."
+        "Tried: the stolen door pays first, between the true accounts, another amount. Not in 16 seeds."
     ),
     "released-before-final": (
-        "Kept by the service, which asks for the cash once the lock is final. Never tried: "
-        "its stolen door paying, to the byte, for a lock at the head."
+        "Tried: the stolen door pays for a lock at the head. Agents still need one such seed in ten. Not in 16 seeds."
     ),
     "refused-is-forgotten": (
         "Mostly kept by others: any new mail puts a settlement back. The outcome of a booked "
@@ -710,12 +699,8 @@ NOT_FOUND: Mapping[str, str] = {
     ),
     "signs-twice": "Kept by others: the mirror's contradiction, and the signature log at the restart.",
     "trade-twice": (
-        "Never tried: nobody locks two orders of one trade; with chain-not-asked-before-a- new-order it would."
-    ),
-    "pay-by-exclusive": (
-        "Never tried. Booked in the very second of payBy the payment is final and never "
-        "proven; cut-off hits that second once in 120. Instants at a boundary should be drawn "
-        "on purpose."
+        "Tried: both parties lock a trade twice, and the stolen door pays for either. Both at once are "
+        "rare. Not in 16 seeds."
     ),
     "speaks-before-reconciling": ("Found in the dense run only, by P7: a register is seldom restored after it signed."),
     "expiry-by-tick-only": (
@@ -726,11 +711,5 @@ NOT_FOUND: Mapping[str, str] = {
         "Weakly tried. The table of endings refuses the second ending, so nothing is booked; "
         "the money is held and the RTGS fails at each end of day."
     ),
-    "unknown-is-not-buried": "Found in the dense run only: a cancellation seldom overtakes its payment.",
-    "settled-at-head": (
-        "Found in the dense run only, where a reorganisation takes the settle back. Not "
-        "judged: sese.025 before the depth."
-    ),
-    "chain-not-asked-before-a-new-order": "Found in the dense run only: records are seldom lost while a lock stands.",
 }
-"""In eight to thirty seeds that have the faults which the bug needs."""
+"""In eight to thirty seeds that have the faults which the bug needs; where it says so, in the first seeds."""

@@ -48,7 +48,7 @@ def test_a_run_is_the_list_of_its_faults() -> None:
 
 
 def test_without_faults_everything_settles_that_can() -> None:
-    outcome = run_seed(1, FaultPlan(only=frozenset()))
+    outcome = run_seed(2, FaultPlan(only=frozenset()))
     assert not outcome.violations
     assert not outcome.faults
     assert outcome.ended["SETTLED"] > 0

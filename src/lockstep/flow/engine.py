@@ -118,7 +118,7 @@ class Engine:
             }
             entries.append(Entry(at=now, kind="heard", subject=settlement, facts=facts))
             if after.contradiction is not None and (before is None or before.contradiction is None):
-                facts = {"message_id": item.message_id, "rule": f"one story: {after.contradiction}"}
+                facts = {"message_id": item.message_id, "rule": "one story", "actual": after.contradiction}
                 entries.append(Entry(at=now, kind="break", subject=settlement, facts=facts))
         if isinstance(item.body, Statement):
             entries.extend(self._breaks(item.body, now))

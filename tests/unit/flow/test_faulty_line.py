@@ -126,7 +126,7 @@ def test_a_contradiction_stops_the_agents_and_the_service(bench: FaultyBench) ->
     assert all("refused" in bench.noted(place, first.settlement_id) for place in range(4))
     assert bench.facts.payments[0].state is PaymentState.BOOKED
     breaks = [row.entry for row in bench.book.journal(first.settlement_id) if row.entry.kind == "break"]
-    assert [one.facts["rule"] for one in breaks] == ["one story: BOOKED and then REJECTED"]
+    assert [one.facts["actual"] for one in breaks] == ["BOOKED and then REJECTED"]
     bench.sound()
 
 

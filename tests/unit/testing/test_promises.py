@@ -353,7 +353,9 @@ HARMLESS: Mapping[str, PromiseFacts] = {
         ENDED_UNSETTLED, told=[*ACCEPTED, told(DELIVER, "Umtchd"), told(RECEIVE, "Umtchd")],
         given=replace(GIVEN, pay_by={}),
     ),
-    "the records that took it are lost": replace(SOUND, told=[*ACCEPTED, *MATCHED], rows=[], life=1),
+    "the records that took it are lost": replace(
+        SOUND, told=[*ACCEPTED, *MATCHED], rows=[], life=1, known_settlements=frozenset()
+    ),
     "what a reorganisation took": replace(
         SOUND, told=[*ACCEPTED, *MATCHED, CONFIRMED[0]], rows=[],
         undone=frozenset({SETTLEMENT}), trades_undone=frozenset({TRADE}),

@@ -1,4 +1,4 @@
-"""Whole runs are sound: the first quarter of the seeds."""
+"""Whole runs are sound: the first half of the seeds."""
 
 from whole_runs import sound
 

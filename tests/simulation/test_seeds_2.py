@@ -1,4 +1,4 @@
-"""Whole runs are sound: the second quarter of the seeds."""
+"""Whole runs are sound: the second half of the seeds."""
 
 from whole_runs import sound
 

@@ -114,7 +114,7 @@ class Judge:
 
     def _read(self) -> None:
         world = self._world
-        moved, anew = world.moved()
+        moved, anew = world.disks.moved()
         if not moved:
             self._promises.look(())
             return

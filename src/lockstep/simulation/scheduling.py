@@ -71,9 +71,9 @@ def _befall(world: World) -> None:
     if faults.has("restore-agent"):
         number = 1 + world.streams.stream("restored").randrange(AGENTS)
         if faults.step % 40 == 1:
-            world.back_up_agent(number)
+            world.disks.back_up_agent(number)
         if faults.strikes("restore-agent") is not None:
-            world.restore_agent(number)
+            world.disks.restore_agent(number)
     for kind, sign in (("clock-forward", 1), ("clock-back", -1)):
         how = faults.strikes(kind)
         if how is not None:

@@ -23,15 +23,17 @@ from lockstep.simulation.actors import play
 from lockstep.simulation.actors_hands import stranger
 from lockstep.simulation.cast import AgentProcess, Door, LockFile, Process, RtgsProcess, Worker
 from lockstep.simulation.clock import PartyClock
+from lockstep.simulation.disks import Disks
 from lockstep.simulation.faults import FaultPlan, Injector
 from lockstep.simulation.ground import WORKERS, Ground
+from lockstep.simulation.late_nodes import LateNodes
 from lockstep.simulation.lines import node_faults, rules_of
 from lockstep.simulation.market import BUSINESS_DAY, MARKET, TIMETABLE
 from lockstep.simulation.mining import Miner
 from lockstep.simulation.points import Crashed, Points
 from lockstep.simulation.promising_witness import Witness
 from lockstep.simulation.stage import WorldStage
-from lockstep.simulation.stores import BROKEN, Boundary, image, put_back
+from lockstep.simulation.stores import BROKEN, Boundary
 from lockstep.simulation.streams import Streams
 from lockstep.simulation.timeline import Timeline
 from lockstep.simulation.trades import Post, posts
@@ -45,9 +47,6 @@ LONGEST_DOWN = 10
 """Steps that a dead process stays down, at most."""
 DEEPEST = 3
 """Processes that are held up within one another."""
-FARTHEST_BEHIND = 6
-"""Blocks that a node is late, at most: more than finality takes."""
-KEPT_IMAGES = 4
 _LINE = {"statement_misses": "line-statement", "statement_wrong": "line-statement"}
 
 
@@ -72,12 +71,8 @@ class World:
         self.witness = Witness(ground.root, addresses)
         self._points = Points(self.faults, self._meanwhile, self.witness.passes)
         self._stack: list[str] = []
-        self._dirty, self._anew = True, False
-        self._behind: dict[str, int] = {}
-        """By party whose node is late: the step from which on it is not."""
-        self._images: list[tuple[bytes, int]] = []
-        self._register_images: dict[int, bytes] = {}
-        self._commits = 0
+        self._late = LateNodes(ground, self.faults)
+        self.disks = Disks(ground, self.faults, self.timeline, self.witness, lambda: self.cast)
         self._facts: Facts | None = None
         self._line_uses: Counter[str] = Counter()
         rng = self.streams.stream("world")
@@ -106,7 +101,7 @@ class World:
     # --- the cast
 
     def _boundary(self, actor: str) -> Boundary:
-        boundary = Boundary(actor, self._points, self.faults, self._stored, self.votes.append, self.problem)
+        boundary = Boundary(actor, self._points, self.faults, self.disks.stored, self.votes.append, self.problem)
         boundary.delivered = lambda box, message_id: self.witness.delivered(box, message_id)
         return boundary
 
@@ -174,7 +169,7 @@ class World:
         process = self.cast[name]
         if not process.up and not self._started(process):
             return False
-        self._fall_behind(name)
+        self._late.draw(name)
         self._stack.append(name)
         try:
             return process.step()
@@ -189,19 +184,6 @@ class World:
         finally:
             self._stack.pop()
         return True
-
-    def _fall_behind(self, name: str) -> None:
-        """A party's node is some blocks late for a whole pass, or for more: the others see another head."""
-        if name not in self.ground.nodes:
-            return
-        provider, _ = self.ground.nodes[name]
-        until = self._behind.get(name, 0)
-        if not self.faults.active or (until and self.faults.step >= until):
-            provider.behind = self._behind[name] = 0
-        how = self.faults.strikes("node-behind")
-        if how is not None:
-            provider.behind = how.randint(1, FARTHEST_BEHIND)
-            self._behind[name] = self.faults.step + how.choice((1, 5, 30))
 
     def _started(self, process: Process) -> bool:
         if self.faults.active and self.faults.step < process.back_at:
@@ -341,58 +323,19 @@ class World:
         }
         self.learnt(replace(self.market, participants=known))
 
-    # --- disks
-
-    def _stored(self) -> None:
-        self._dirty = True
-        self._commits += 1
-        if self._commits % 4 == 1 and (self.faults.has("restore-service") or self.faults.has("lost-writes")):
-            number = len(self._images)
-            self._images.append((image(self.ground.root / "service.db"), self._commits))
-            if number >= KEPT_IMAGES:
-                del self._images[1]  # the oldest stays, for who restores a backup of the morning
-
     def lose_writes(self, *, backup: bool) -> None:
-        """The service's disk is back at an earlier commit: its last ones gone, or an old backup in its place."""
-        if not self._images:
-            return
-        content, commits = self._images[0 if backup else -1]
-        for name, process in self.cast.items():
-            if name.startswith("worker"):
-                process.end()
-        self.ground.let_go()
-        put_back(self.ground.root / "service.db", content)
-        self._images = [(content, commits)]
-        self._dirty = self._anew = True
-        self.witness.records_lost()
-        what = "an old backup" if backup else "its last commits lost"
-        self.timeline.tell("service", f"its database is at commit {commits} again: {what}")
-        # Participants hear of it, and hand everything in again: what is known is known, and nothing is done twice.
-        self._lost |= {one.name for one in self.handed_in}
-        self.posts = [*self.handed_in, *self.posts]
+        """The service's disk is back at an earlier commit; participants hear of it, and hand everything in again.
 
-    def back_up_agent(self, number: int) -> None:
-        self._register_images[number] = image(self.ground.root / f"agent-{number}.db")
-
-    def restore_agent(self, number: int) -> None:
-        """An agent's register is an old backup: it may have forgotten what it signed."""
-        process, content = self.cast[f"agent-{number}"], self._register_images.get(number)
-        if content is None:
-            return
-        process.end()
-        self.witness.restores(process.name)
-        put_back(self.ground.root / f"agent-{number}.db", content)
-        self.timeline.tell(process.name, "its register is an old backup")
+        What is known is known, and nothing is done twice.
+        """
+        if self.disks.lose_writes(backup=backup):
+            self._lost |= {one.name for one in self.handed_in}
+            self.posts = [*self.handed_in, *self.posts]
 
     # --- what can be seen
 
     def book(self) -> SqlBook:
         return SqlBook(self.ground.engines["door"])
-
-    def moved(self) -> tuple[bool, bool]:
-        """Whether the service stored anything since this was asked last, and whether its records went back."""
-        moved, self._dirty, self._anew = (self._dirty, self._anew), False, False
-        return moved
 
     def trades(self) -> list[Trade]:
         return list(self.book().trades())

@@ -64,7 +64,7 @@ def _outcome(world: World, seed: int) -> Outcome:
     world.timeline.seal(
         *(row.hash for row in journal),
         *((one.number, one.reference, one.amount.amount, one.booked_at) for one in world.postings()),
-        *world.block_hashes(),
+        *(block.hash for block in world.chain.blocks),
     )
     return Outcome(
         seed=seed,

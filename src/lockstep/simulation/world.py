@@ -105,18 +105,17 @@ class World:
         boundary.delivered = lambda box, message_id: self.witness.delivered(box, message_id)
         return boundary
 
-    def _clock(self) -> PartyClock:
-        return PartyClock(self.clock)
-
     def _rtgs_died(self, crashed: Crashed) -> None:
         self._died(self.rtgs, crashed)
 
     def _processes(self) -> None:
-        self.rtgs = RtgsProcess(self.ground, self._boundary("rtgs"), self._clock(), self._rtgs_died, self._booked)
+        self.rtgs = RtgsProcess(
+            self.ground, self._boundary("rtgs"), PartyClock(self.clock), self._rtgs_died, self._booked
+        )
         workers = [WORKERS[0]]
         for kind, name in (("second-worker", WORKERS[1]), ("third-worker", WORKERS[2])):
             workers += [name] if self.faults.strikes(kind) else []
-        service = self._clock()  # one machine: its workers read one clock
+        service = PartyClock(self.clock)  # one machine: its workers read one clock
         self.door = Door(self.ground, self._boundary("door"), service)
         lock = LockFile()
         self.cast: dict[str, Process] = {"rtgs": self.rtgs}
@@ -127,7 +126,13 @@ class World:
         for number in range(1, AGENTS + 1):
             name = f"agent-{number}"
             self.cast[name] = AgentProcess(
-                number, self.ground, self._boundary(name), self._clock(), self._node(name), self.rtgs, self.faults
+                number,
+                self.ground,
+                self._boundary(name),
+                PartyClock(self.clock),
+                self._node(name),
+                self.rtgs,
+                self.faults,
             )
         holiday = self.faults.strikes("holiday") is not None
         agents = [agent_bic(MARKET.service, number) for number in range(1, AGENTS + 1)]
@@ -373,9 +378,6 @@ class World:
     def line_faults(self) -> dict[str, int]:
         """How often each rule of the RTGS's line struck."""
         return dict(self._line_uses)
-
-    def block_hashes(self) -> list[str]:
-        return [block.hash for block in self.chain.blocks]
 
     def close(self) -> None:
         """Everybody ends, and lets go of files."""

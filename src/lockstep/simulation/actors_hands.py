@@ -7,7 +7,7 @@ mistake of this package and ends the run. What a contract, the RTGS or the servi
 import hashlib
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, cast
 
 from eth_account import Account
@@ -28,7 +28,7 @@ from lockstep.iso20022 import read as read_message
 from lockstep.ports import AssetLedger, AttestationBoard, Clock
 from lockstep.signing import Key
 
-__all__ = ["Act", "Call", "Hands", "Lock", "Stage", "key_of", "names_of", "stranger"]
+__all__ = ["Act", "Call", "Hands", "Lock", "Stage", "key_of", "names_of", "stranger", "with_heirs"]
 
 GAS = 900_000
 """Room for the largest act; what is not used is not paid."""
@@ -108,6 +108,14 @@ class Lock:
 def stranger(name: str) -> Key:
     """The key of somebody with no role, by name. It is no secret to whoever has this source."""
     return Key(hashlib.sha256(f"lockstep simulation/{name}".encode()).digest())
+
+
+def with_heirs(market: Market) -> Market:
+    """The market with each participant's wallet replaced by its heir, where it goes when it is recovered."""
+    heirs = {
+        lei: replace(one, wallet=stranger(f"heir of {one.bic}").address) for lei, one in market.participants.items()
+    }
+    return replace(market, participants=heirs)
 
 
 def key_of(roles: Roles, name: str) -> Key:

@@ -3,7 +3,6 @@
 import random
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 
 from lockstep.app.founding import AGENTS, agent_bic
@@ -20,7 +19,7 @@ from lockstep.iso20022 import read
 from lockstep.rtgs import Facts, Posting, Rtgs
 from lockstep.simulation.actors import KINDS as ACTORS
 from lockstep.simulation.actors import play
-from lockstep.simulation.actors_hands import stranger
+from lockstep.simulation.actors_hands import with_heirs
 from lockstep.simulation.cast import AgentProcess, Door, LockFile, Process, RtgsProcess, Worker
 from lockstep.simulation.clock import PartyClock
 from lockstep.simulation.disks import Disks
@@ -318,15 +317,7 @@ class World:
         self.witness.acts.append((kind, said))
         self.timeline.tell(kind, said)
         if kind == "wallet-recovered":
-            self._know_heirs()
-
-    def _know_heirs(self) -> None:
-        """Who reads the ledgers knows whose a recovered wallet's heir is."""
-        known = {
-            lei: replace(one, wallet=stranger(f"heir of {one.bic}").address)
-            for lei, one in self.market.participants.items()
-        }
-        self.learnt(replace(self.market, participants=known))
+            self.learnt(with_heirs(self.market))  # who reads the ledgers knows whose a recovered wallet's heir is
 
     def lose_writes(self, *, backup: bool) -> None:
         """The service's disk is back at an earlier commit; participants hear of it, and hand everything in again.

@@ -176,8 +176,8 @@ def breaks_on_the_creditors_account(patch: Patch) -> None:
 def doubled_is_refused(patch: Patch) -> None:
     real = receiving.receive
 
-    def receive(*arguments: Any) -> Change:
-        change = real(*arguments)
+    def receive(*arguments: Any, **named: Any) -> Change:
+        change = real(*arguments, **named)
         return replace(change, seen=()) if change.instructions else change
 
     patch.setattr(receiving, "receive", receive)

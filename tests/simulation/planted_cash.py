@@ -1,5 +1,7 @@
 """Bugs in the agents and in the RTGS."""
 
+from datetime import timedelta
+
 import pytest
 
 from lockstep.agent import judging
@@ -7,7 +9,7 @@ from lockstep.agent.register import Register
 from lockstep.agent.watching import Agent
 from lockstep.chain.ledger import EvmAssetLedger
 from lockstep.flow import mirroring
-from lockstep.rtgs import core, payments, recalls
+from lockstep.rtgs import business_day, core, payments, recalls
 from simulation.planting import Planted, rewrite
 
 __all__ = ["PLANTED"]
@@ -52,7 +54,11 @@ def _signs_both(patch: pytest.MonkeyPatch) -> None:
     )
     rewrite(patch, mirroring._noticed, ("if view.state is not None and view.state.is_never:", "if False:"))
     rewrite(patch, mirroring._reported, ("told if _rank(view.state) < _END else view", "told"))
-    rewrite(patch, Agent._watch, ("if view.contradiction or (stored is None and", "if view.contradiction or (True and"))
+    rewrite(
+        patch,
+        Agent._watch,
+        ("if view.contradiction or (stored is None and", "if settlement not in self._over and (True and"),
+    )
     rewrite(patch, Register._insert, ("INSERT OR IGNORE", "INSERT OR REPLACE"))
 
 
@@ -73,9 +79,10 @@ def _a_second_late(patch: pytest.MonkeyPatch) -> None:
         patch,
         core.Rtgs._catch_up,
         ("register.anything_late(connection, now)", "register.anything_late(connection, now - timedelta(seconds=1))"),
-        ("due_before=now)", "due_before=now - timedelta(seconds=1))"),
     )
-    patch.setattr(core, "timedelta", __import__("datetime").timedelta, raising=False)
+    rewrite(patch, business_day.expire, ("due_before=step.now)", "due_before=step.now - timedelta(seconds=1))"))
+    for module in (core, business_day):
+        patch.setattr(module, "timedelta", timedelta, raising=False)
 
 
 def _no_tombstone(patch: pytest.MonkeyPatch) -> None:

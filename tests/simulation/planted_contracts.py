@@ -76,6 +76,7 @@ def _numbers_again(patch: pytest.MonkeyPatch) -> None:
 PLANTED = (
     Planted(
         name="settle without proof",
+        needs=("operator-stolen",),
         what="`DvP.settle` asks for the agents' proof of a settlement recorded as paid, and not of a locked one",
         plant=changed(
             ("contracts/DvP.sol", "if (status == Status.Locked || !_state.paid[id])", "if (status != Status.Locked)")

@@ -170,7 +170,7 @@ PLANTED = (
         "settle before finality",
         "a trade is shown as settled once the head has it, not the final block",
         _settled_at_the_head,
-        needs=("reorg",),
+        needs=("reorg-at-once",),
     ),
     Planted(
         "cancel a signed order",

@@ -17,11 +17,12 @@ import pytest
 from lockstep.simulation.faults import FaultPlan, Injector
 from lockstep.simulation.running import run_seed
 
-__all__ = ["MOST_SEEDS", "Found", "Planted", "find", "rewrite"]
+__all__ = ["MOST_SEEDS", "Found", "Planted", "find", "rewrite", "stated"]
 
 MOST_SEEDS = 200
 """A bug that is not found in so many seeds is a hole in the simulator: `make test` runs as many."""
-_INVARIANT = re.compile(r"(I\d+): ")
+_STATED = (1, 3, 5, 10, 20, 40, 60, 100, MOST_SEEDS)
+_INVARIANT = re.compile(r"([IP]\d+): ")
 
 
 @dataclass(frozen=True)
@@ -47,11 +48,18 @@ class Found:
 
     @property
     def by(self) -> str:
-        """The invariant that reported it, or what else stood out."""
+        """The invariant or promise that reported it, or what else stood out."""
         named = _INVARIANT.match(self.violation)
         if named is not None:
             return named[1]
+        if " wrote under lease " in self.violation:
+            return "a late write"
         return "a process died" if " died of " in self.violation else "no end"
+
+
+def stated(seeds: int) -> int:
+    """Within how many seeds a bug must be found that was found within so many, 1 to `MOST_SEEDS`: a round number."""
+    return next(one for one in _STATED if one >= seeds)
 
 
 def find(planted: Planted, most_seeds: int = MOST_SEEDS, first: int = 1) -> Found | None:

@@ -469,6 +469,13 @@ def mail_page_begins_late(patch: Patch) -> None:
 
 
 _NEEDS: Mapping[str, tuple[str, ...]] = {
+    "asks-once": (
+        "line-loss",
+        "line-answer-lost",
+    ),
+    "breaks-on-the-creditors-account": ("line-statement",),
+    "ended-is-not-asked": ("service-door-stolen",),
+    "refused-is-forgotten": ("rpc-stale",),
     "settled-at-head": ("reorg-at-once",),
     "reader-trusts-the-height": ("reorg",),
     "epoch-cached": ("agents-rotated",),
@@ -488,9 +495,12 @@ _NEEDS: Mapping[str, tuple[str, ...]] = {
     "doubled-is-refused": ("message-doubled",),
     "long-stop-forgets-the-cash": ("long-stop",),
     "last-word-wins": ("line-contradict",),
-    "half-told-is-paid": ("line-contradict",),
+    "half-told-is-paid": ("line-loss",),
     "signs-twice": ("line-contradict",),
-    "mined-for-ever": ("reorg-at-once",),
+    "mined-for-ever": (
+        "reorg-at-once",
+        "rpc-stale",
+    ),
     "pay-by-exclusive": ("cut-off",),
     "expiry-by-tick-only": ("cut-off",),
     "chain-not-asked-before-a-new-order": ("lost-writes",),
@@ -500,8 +510,24 @@ _NEEDS: Mapping[str, tuple[str, ...]] = {
     "stale-by-own-clock": ("clock-forward",),
     "unknown-is-not-buried": ("line-recall-race",),
 }
+_RATES: Mapping[str, Mapping[str, float]] = {
+    "trade-twice": {"trade-locked-twice": 0.3},
+    "epoch-cached": {"agents-rotated": 0.2},
+    "any-amount-is-released": {"service-door-stolen": 0.3},
+    "released-before-final": {"service-door-stolen": 0.3},
+    "expiry-by-tick-only": {"cut-off": 0.3},
+    "long-stop-forgets-the-cash": {"long-stop": 0.3},
+    "nonce-from-own-records": {"operator-stolen": 0.3},
+    "last-file-counts": {"agent-stolen": 0.3},
+    "refused-is-forgotten": {"rpc-stale": 0.2},
+    "chain-not-asked-before-cancelling": {"lost-writes": 0.1},
+    "mined-for-ever": {"reorg-at-once": 0.5},
+    "stale-by-own-clock": {"clock-forward": 0.1},
+    "ended-is-not-asked": {"service-door-stolen": 0.3},
+    "signs-twice": {"restore-agent": 0.1},
+}
 PLANTED: Sequence[Planted] = tuple(
-    Planted(name, what, plant, needs=_NEEDS.get(name, ()))
+    Planted(name, what, plant, needs=_NEEDS.get(name, ()), rates=_RATES.get(name, {}))
     for name, what, plant in (
         (
             "settled-at-head",

@@ -77,6 +77,7 @@ PLANTED = (
     Planted(
         name="settle without proof",
         needs=("operator-stolen",),
+        rates={"operator-stolen": 0.3},
         what="`DvP.settle` asks for the agents' proof of a settlement recorded as paid, and not of a locked one",
         plant=changed(
             ("contracts/DvP.sol", "if (status == Status.Locked || !_state.paid[id])", "if (status != Status.Locked)")
@@ -85,6 +86,7 @@ PLANTED = (
     Planted(
         name="empty signature is consent",
         needs=("operator-stolen",),
+        rates={"operator-stolen": 0.3},
         what="`DvP.lock` judges a signature only where there is one",
         plant=changed(
             (

@@ -22,7 +22,8 @@ stated, and [`test_planted.py`](../../tests/simulation/test_planted.py) a few of
 are of the commit that wrote them (`scripts/planted_table.py`) and change with the schedule.
 
 *Blind*: its author had not read the oracle. *Needs*: [kinds of fault](simulation.md#kinds-of-fault) without which the
-bug shows nothing; seeds that have one of them off are passed over, and counted all the same. *Found by*: what the
+bug shows nothing; seeds that have one of them off are passed over, and counted all the same; *at*: the share of the
+occasions, in a [file of faults](simulation.md#files-of-faults), where the usual one is too rare. *Found by*: what the
 first violation names, an [invariant](invariants.md) (I) or a [promise](invariants.md#promises-to-people) (P); *no end*
 where a trade never ended or the world found no rest, *a process died* of an error that nobody planned, *a late write*
 where a worker wrote under a lease that it had lost. *Within*: the number of seeds that is stated, from 1 on; *seed* and
@@ -87,4 +88,5 @@ def _told(bug: Planted, blind: Collection[str]) -> str:
 
 
 def _needs(bug: Planted) -> str:
-    return ", ".join(f"`{kind}`" for kind in bug.needs) or "-"
+    kinds = dict.fromkeys((*bug.needs, *bug.rates))
+    return ", ".join(f"`{kind}`" + (f" at {bug.rates[kind]}" if kind in bug.rates else "") for kind in kinds) or "-"

@@ -235,6 +235,11 @@ PLANTED = (
         needs=("rpc-timeout-before",),
     ),
     Planted("double is a contradiction", "an ending that is told twice is taken for two", _double_is_a_contradiction),
-    Planted("refused is cancelled", "a refused recall is taken for a cancellation", _refused_is_cancelled),
+    Planted(
+        "refused is cancelled",
+        "a refused recall is taken for a cancellation",
+        _refused_is_cancelled,
+        needs=("line-recall-race",),
+    ),
     Planted("never asks", "a silent RTGS is waited for, and never asked", _never_asks, needs=("line-loss",)),
 )

@@ -7,8 +7,8 @@ into the function that everybody has imported already. Nothing is written to a f
 import ast
 import inspect
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -36,6 +36,12 @@ class Planted:
     guard: str = ""
     needs: tuple[str, ...] = ()
     """Kinds of faults without which nothing shows: seeds that have them off are passed over, and count all the same."""
+    rates: Mapping[str, float] = field(default_factory=dict)
+    """Kinds that are so rare that the seeds are run with them more often: the `[rates]` of a file of faults."""
+
+    @property
+    def plan(self) -> FaultPlan:
+        return FaultPlan(rates=self.rates)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +73,9 @@ def find(planted: Planted, most_seeds: int = MOST_SEEDS, first: int = 1) -> Foun
     with pytest.MonkeyPatch.context() as patch:
         planted.plant(patch)
         for seed in range(first, first + most_seeds):
-            if not all(Injector(seed, FaultPlan()).has(kind) for kind in planted.needs):
+            if not all(Injector(seed, planted.plan).has(kind) for kind in planted.needs):
                 continue
-            outcome = run_seed(seed)
+            outcome = run_seed(seed, planted.plan)
             if outcome.violations:
                 return Found(seeds=seed - first + 1, steps=outcome.steps, violation=outcome.violations[0])
     return None

@@ -147,7 +147,12 @@ PLANTED = (
         needs=("service-door-stolen",),
     ),
     Planted("quorum one short", "the RTGS books on one release fewer than the quorum", _one_short),
-    Planted("off by one at payBy", "the RTGS books until one second after `payBy`", _a_second_late, needs=("cut-off",)),
+    Planted(
+        "off by one at payBy",
+        "the RTGS books until one second after `payBy`",
+        _a_second_late,
+        needs=("cut-off",),
+    ),
     Planted("forget a tombstone", "a cancelled payment that never came is not barred", _no_tombstone),
     Planted("end without an ending", "a payment that ends unbooked leaves no tombstone", _ended_without_ending),
     Planted("keep the money", "what was set aside for a payment stays so when time ends it", _money_kept),

@@ -1,9 +1,7 @@
 """Bugs written by someone who has not read what judges the simulator's runs.
 
 Each is one that a good engineer could make in this code: a lost condition, two writes in the wrong order, something
-not read again. `FOUND` says at which seed and after how many of its steps `run_seed(seed)` reports a violation, and
-none without the bug. `NOT_FOUND` says of the others why a promise of docs/explanation/protocol.md is broken all the
-same, or what else keeps it.
+not read again. What the simulator finds of them is in docs/reference/planted-bugs.md.
 """
 
 from collections.abc import Mapping, Sequence
@@ -175,8 +173,8 @@ def breaks_on_the_creditors_account(patch: Patch) -> None:
 def doubled_is_refused(patch: Patch) -> None:
     real = receiving.receive
 
-    def receive(*arguments: Any) -> Change:
-        change = real(*arguments)
+    def receive(*arguments: Any, **named: Any) -> Change:
+        change = real(*arguments, **named)
         return replace(change, seen=()) if change.instructions else change
 
     patch.setattr(receiving, "receive", receive)
@@ -470,8 +468,66 @@ def mail_page_begins_late(patch: Patch) -> None:
     patch.setattr(core.Rtgs, "mailbox", mailbox)
 
 
+_NEEDS: Mapping[str, tuple[str, ...]] = {
+    "asks-once": (
+        "line-loss",
+        "line-answer-lost",
+    ),
+    "breaks-on-the-creditors-account": ("line-statement",),
+    "ended-is-not-asked": ("service-door-stolen",),
+    "refused-is-forgotten": ("rpc-stale",),
+    "settled-at-head": ("reorg-at-once",),
+    "reader-trusts-the-height": ("reorg",),
+    "epoch-cached": ("agents-rotated",),
+    "last-file-counts": ("agent-stolen",),
+    "any-amount-is-released": ("service-door-stolen",),
+    "speaks-before-reconciling": ("restore-agent",),
+    "trade-twice": ("trade-locked-twice",),
+    "lost-update": (
+        "second-worker",
+        "worker-pause",
+    ),
+    "late-worker-writes": (
+        "second-worker",
+        "worker-pause",
+    ),
+    "one-cancels-for-both": ("cancellation",),
+    "doubled-is-refused": ("message-doubled",),
+    "long-stop-forgets-the-cash": ("long-stop",),
+    "last-word-wins": ("line-contradict",),
+    "half-told-is-paid": ("line-loss",),
+    "signs-twice": ("line-contradict",),
+    "mined-for-ever": (
+        "reorg-at-once",
+        "rpc-stale",
+    ),
+    "pay-by-exclusive": ("cut-off",),
+    "expiry-by-tick-only": ("cut-off",),
+    "chain-not-asked-before-a-new-order": ("lost-writes",),
+    "chain-not-asked-before-cancelling": ("lost-writes",),
+    "released-before-final": ("service-door-stolen",),
+    "nonce-from-own-records": ("operator-stolen",),
+    "stale-by-own-clock": ("clock-forward",),
+    "unknown-is-not-buried": ("line-recall-race",),
+}
+_RATES: Mapping[str, Mapping[str, float]] = {
+    "trade-twice": {"trade-locked-twice": 0.3},
+    "epoch-cached": {"agents-rotated": 0.2},
+    "any-amount-is-released": {"service-door-stolen": 0.3},
+    "released-before-final": {"service-door-stolen": 0.3},
+    "expiry-by-tick-only": {"cut-off": 0.3},
+    "long-stop-forgets-the-cash": {"long-stop": 0.3},
+    "nonce-from-own-records": {"operator-stolen": 0.3},
+    "last-file-counts": {"agent-stolen": 0.3},
+    "refused-is-forgotten": {"rpc-stale": 0.2},
+    "chain-not-asked-before-cancelling": {"lost-writes": 0.1},
+    "mined-for-ever": {"reorg-at-once": 0.5},
+    "stale-by-own-clock": {"clock-forward": 0.1},
+    "ended-is-not-asked": {"service-door-stolen": 0.3},
+    "signs-twice": {"restore-agent": 0.1},
+}
 PLANTED: Sequence[Planted] = tuple(
-    Planted(name, what, plant)
+    Planted(name, what, plant, needs=_NEEDS.get(name, ()), rates=_RATES.get(name, {}))
     for name, what, plant in (
         (
             "settled-at-head",
@@ -614,102 +670,3 @@ PLANTED: Sequence[Planted] = tuple(
         ("mail-page-begins-late", "Each page of mail but the first begins one too late.", mail_page_begins_late),
     )
 )
-
-FOUND: Mapping[str, tuple[int, int]] = {
-    "salt-of-the-hour": (37, 147),
-    "hash-of-the-headings": (1, 12),
-    "final-one-block-early": (1, 33),
-    "one-release-short": (1, 79),
-    "mail-page-begins-late": (1, 268),
-    "one-cancels-for-both": (1, 112),
-    "receivers-amount-settles": (1, 112),
-    "doubled-is-refused": (3, 112),
-    "one-confirmation-for-both": (1, 112),
-    "delivered-before-it-is": (9, 125),
-    "cents-by-float": (3, 112),
-    "epoch-cached": (5, 561),
-}
-"""Seed and steps, as the code was on 21 November 2026."""
-
-FOUND_DENSE: Mapping[str, tuple[int, int]] = {
-    "settled-at-head": (29, 194),
-    "salt-of-the-hour": (5, 156),
-    "chain-not-asked-before-a-new-order": (36, 100),
-    "hash-of-the-headings": (1, 11),
-    "final-one-block-early": (4, 55),
-    "one-release-short": (1, 71),
-    "unknown-is-not-buried": (1, 96),
-    "mail-page-begins-late": (2, 360),
-    "speaks-before-reconciling": (20, 587),
-}
-
-NOT_FOUND: Mapping[str, str] = {
-    "stale-by-own-clock": (
-        "Weakly tried. A lock in no block yet is mined after its trade ended CANCELLED, and "
-        "nobody ends it. The reserved nonce and the question to the chain in _cancel guard "
-        "all but that window; clock steps seldom fall into it."
-    ),
-    "references-not-compared": (
-        "Never tried. No instruction names a counterparty's reference, and no two trades are alike but for it."
-    ),
-    "chain-not-asked-before-cancelling": (
-        "Weakly tried. Records lost after a lock, then both requests or the end of the day "
-        "before the next order: the trade ends CANCELLED while its units are locked or paid "
-        "for. _prepare asks first on the day itself."
-    ),
-    "last-word-wins": (
-        "Kept by others: one party at most is told two things, and a notice that comes later contradicts all the same. "
-        "P5 judges it."
-    ),
-    "half-told-is-paid": (
-        "Weakly tried: of the two messages the later is seldom lost or late for an agent that signs meanwhile. "
-        "P5 judges it."
-    ),
-    "breaks-on-the-creditors-account": (
-        "Weakly tried: the service asks for a statement only while it is half told, and then misses nothing. "
-        "P5 judges it."
-    ),
-    "long-stop-forgets-the-cash": (
-        "Weakly tried: a long stop that goes through meets held money in one seed of seven. Not in 20 seeds."
-    ),
-    "lost-update": ("Tried since the door is among those who go on while a worker is held up. Not in 16 seeds."),
-    "mined-for-ever": (
-        "Mostly kept by others: the sender is asked no more once the head shows the step. A "
-        "stale node opens the window: a settle undone by a reorganisation is never sent "
-        "again."
-    ),
-    "nonce-from-own-records": (
-        "Weakly tried: after a party burnt the nonce the order is renewed without end and dies at payBy. P6 judges it, "
-        "where the party did nothing else."
-    ),
-    "reader-trusts-the-height": (
-        "Mostly kept by others: release and service read the state itself. A lock that moves "
-        "below the height already read is never seen by that agent until it starts anew."
-    ),
-    "last-file-counts": "Kept by others: agents publish again until the chain shows the end.",
-    "any-amount-is-released": (
-        "Tried: the stolen door pays first, between the true accounts, another amount. Not in 16 seeds."
-    ),
-    "released-before-final": (
-        "Tried: the stolen door pays for a lock at the head. Agents still need one such seed in ten. Not in 16 seeds."
-    ),
-    "refused-is-forgotten": (
-        "Mostly kept by others: any new mail puts a settlement back. The outcome of a booked "
-        "payment judged on a stale node by two agents is never signed."
-    ),
-    "signs-twice": "Kept by others: the mirror's contradiction, and the signature log at the restart.",
-    "trade-twice": (
-        "Tried: both parties lock a trade twice, and the stolen door pays for either. Both at once are "
-        "rare. Not in 16 seeds."
-    ),
-    "speaks-before-reconciling": ("Found in the dense run only, by P7: a register is seldom restored after it signed."),
-    "expiry-by-tick-only": (
-        "Weakly tried. A release between payBy and the tick books late, and the agents refuse "
-        "to sign: paid, never delivered."
-    ),
-    "ended-is-not-asked": (
-        "Weakly tried. The table of endings refuses the second ending, so nothing is booked; "
-        "the money is held and the RTGS fails at each end of day."
-    ),
-}
-"""In eight to thirty seeds that have the faults which the bug needs; where it says so, in the first seeds."""

@@ -1,5 +1,7 @@
 """Bugs in the agents and in the RTGS."""
 
+from datetime import timedelta
+
 import pytest
 
 from lockstep.agent import judging
@@ -7,7 +9,7 @@ from lockstep.agent.register import Register
 from lockstep.agent.watching import Agent
 from lockstep.chain.ledger import EvmAssetLedger
 from lockstep.flow import mirroring
-from lockstep.rtgs import core, payments, recalls
+from lockstep.rtgs import business_day, core, payments, recalls
 from simulation.planting import Planted, rewrite
 
 __all__ = ["PLANTED"]
@@ -52,7 +54,11 @@ def _signs_both(patch: pytest.MonkeyPatch) -> None:
     )
     rewrite(patch, mirroring._noticed, ("if view.state is not None and view.state.is_never:", "if False:"))
     rewrite(patch, mirroring._reported, ("told if _rank(view.state) < _END else view", "told"))
-    rewrite(patch, Agent._watch, ("if view.contradiction or (stored is None and", "if view.contradiction or (True and"))
+    rewrite(
+        patch,
+        Agent._watch,
+        ("if view.contradiction or (stored is None and", "if settlement not in self._over and (True and"),
+    )
     rewrite(patch, Register._insert, ("INSERT OR IGNORE", "INSERT OR REPLACE"))
 
 
@@ -73,9 +79,10 @@ def _a_second_late(patch: pytest.MonkeyPatch) -> None:
         patch,
         core.Rtgs._catch_up,
         ("register.anything_late(connection, now)", "register.anything_late(connection, now - timedelta(seconds=1))"),
-        ("due_before=now)", "due_before=now - timedelta(seconds=1))"),
     )
-    patch.setattr(core, "timedelta", __import__("datetime").timedelta, raising=False)
+    rewrite(patch, business_day.expire, ("due_before=step.now)", "due_before=step.now - timedelta(seconds=1))"))
+    for module in (core, business_day):
+        patch.setattr(module, "timedelta", timedelta, raising=False)
 
 
 def _no_tombstone(patch: pytest.MonkeyPatch) -> None:
@@ -140,7 +147,12 @@ PLANTED = (
         needs=("service-door-stolen",),
     ),
     Planted("quorum one short", "the RTGS books on one release fewer than the quorum", _one_short),
-    Planted("off by one at payBy", "the RTGS books until one second after `payBy`", _a_second_late, needs=("cut-off",)),
+    Planted(
+        "off by one at payBy",
+        "the RTGS books until one second after `payBy`",
+        _a_second_late,
+        needs=("cut-off",),
+    ),
     Planted("forget a tombstone", "a cancelled payment that never came is not barred", _no_tombstone),
     Planted("end without an ending", "a payment that ends unbooked leaves no tombstone", _ended_without_ending),
     Planted("keep the money", "what was set aside for a payment stays so when time ends it", _money_kept),

@@ -11,6 +11,7 @@ from functools import cache
 import pytest
 
 from lockstep.chain import compiler, planning
+from lockstep.chain.ledger import EvmAssetLedger
 from lockstep.simulation import running
 from lockstep.simulation.ground import Ground
 from lockstep.store import SqlBook
@@ -68,12 +69,15 @@ def _numbers_again(patch: pytest.MonkeyPatch) -> None:
             "if (previous == Status.Locked) revert NonceUsed(id, seller, nonce, previous, prefix);",
         )
     )(patch)
-    rewrite(patch, SqlBook.next_order_nonce, ("return self._next_nonce(connection, seller)", "return 0"))
+    rewrite(patch, SqlBook.next_order_nonce, ("return int(rows[0].next) if rows else 0", "return 0"))
+    rewrite(patch, EvmAssetLedger.next_nonce, ("    nonce = at_least\n", "    return at_least\n"))
 
 
 PLANTED = (
     Planted(
         name="settle without proof",
+        needs=("operator-stolen",),
+        rates={"operator-stolen": 0.3},
         what="`DvP.settle` asks for the agents' proof of a settlement recorded as paid, and not of a locked one",
         plant=changed(
             ("contracts/DvP.sol", "if (status == Status.Locked || !_state.paid[id])", "if (status != Status.Locked)")
@@ -82,6 +86,7 @@ PLANTED = (
     Planted(
         name="empty signature is consent",
         needs=("operator-stolen",),
+        rates={"operator-stolen": 0.3},
         what="`DvP.lock` judges a signature only where there is one",
         plant=changed(
             (

@@ -48,7 +48,7 @@ def _reuses_the_account_nonce(patch: pytest.MonkeyPatch) -> None:
 def _salt_of_the_hour(patch: pytest.MonkeyPatch) -> None:
     rewrite(
         patch,
-        matching._salt,
+        matching._pair,
         ("(*deliver.key, *receive.key)", "(*deliver.key, *receive.key, deliver.received_at.isoformat())"),
     )
 
@@ -94,10 +94,7 @@ def _last_writer_wins(patch: pytest.MonkeyPatch) -> None:
     rewrite(
         patch,
         SqlBook._put_trade,
-        (
-            "(table.c.trade_id == trade.trade_id) & (table.c.version == trade.version)",
-            "table.c.trade_id == trade.trade_id",
-        ),
+        ("read=trade.version", "read=load(Trade, _TRADE.rows(connection, trade_id=trade.trade_id)[0].body).version"),
     )
 
 
@@ -148,10 +145,11 @@ def _checkpoint_first(patch: pytest.MonkeyPatch) -> None:
         patch,
         EventReader._refresh,
         (
-            "logs = self._node.logs(self._dvp, [list(self._names)], self._read_to + 1, head.number)",
-            "start, self._read_to, self._hash = self._read_to + 1, head.number, head.hash\n"
-            "        logs = self._node.logs(self._dvp, [list(self._names)], start, head.number)",
+            "logs = self._new_logs(head.number)",
+            "start, self._read_to, self._hash = self._read_to, head.number, head.hash\n"
+            "        logs = self._node.logs(self._dvp, [list(self._names)], start + 1, head.number)",
         ),
+        ('if log["blockNumber"] > self._read_to)', 'if log["blockNumber"] > start)'),
     )
 
 
@@ -172,7 +170,7 @@ PLANTED = (
         "settle before finality",
         "a trade is shown as settled once the head has it, not the final block",
         _settled_at_the_head,
-        needs=("reorg",),
+        needs=("reorg-at-once",),
     ),
     Planted(
         "cancel a signed order",
@@ -233,9 +231,15 @@ PLANTED = (
         "count blocks unread",
         "the event reader counts blocks as read before it has read them",
         _checkpoint_first,
+        "the reader, which reads the last blocks again",
         needs=("rpc-timeout-before",),
     ),
     Planted("double is a contradiction", "an ending that is told twice is taken for two", _double_is_a_contradiction),
-    Planted("refused is cancelled", "a refused recall is taken for a cancellation", _refused_is_cancelled),
+    Planted(
+        "refused is cancelled",
+        "a refused recall is taken for a cancellation",
+        _refused_is_cancelled,
+        needs=("line-recall-race",),
+    ),
     Planted("never asks", "a silent RTGS is waited for, and never asked", _never_asks, needs=("line-loss",)),
 )

@@ -7,8 +7,8 @@ into the function that everybody has imported already. Nothing is written to a f
 import ast
 import inspect
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -17,11 +17,12 @@ import pytest
 from lockstep.simulation.faults import FaultPlan, Injector
 from lockstep.simulation.running import run_seed
 
-__all__ = ["MOST_SEEDS", "Found", "Planted", "find", "rewrite"]
+__all__ = ["MOST_SEEDS", "Found", "Planted", "find", "rewrite", "stated"]
 
 MOST_SEEDS = 200
 """A bug that is not found in so many seeds is a hole in the simulator: `make test` runs as many."""
-_INVARIANT = re.compile(r"(I\d+): ")
+_STATED = (1, 3, 5, 10, 20, 40, 60, 100, MOST_SEEDS)
+_INVARIANT = re.compile(r"([IP]\d+): ")
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,12 @@ class Planted:
     guard: str = ""
     needs: tuple[str, ...] = ()
     """Kinds of faults without which nothing shows: seeds that have them off are passed over, and count all the same."""
+    rates: Mapping[str, float] = field(default_factory=dict)
+    """Kinds that are so rare that the seeds are run with them more often: the `[rates]` of a file of faults."""
+
+    @property
+    def plan(self) -> FaultPlan:
+        return FaultPlan(rates=self.rates)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +54,18 @@ class Found:
 
     @property
     def by(self) -> str:
-        """The invariant that reported it, or what else stood out."""
+        """The invariant or promise that reported it, or what else stood out."""
         named = _INVARIANT.match(self.violation)
         if named is not None:
             return named[1]
+        if " wrote under lease " in self.violation:
+            return "a late write"
         return "a process died" if " died of " in self.violation else "no end"
+
+
+def stated(seeds: int) -> int:
+    """Within how many seeds a bug must be found that was found within so many, 1 to `MOST_SEEDS`: a round number."""
+    return next(one for one in _STATED if one >= seeds)
 
 
 def find(planted: Planted, most_seeds: int = MOST_SEEDS, first: int = 1) -> Found | None:
@@ -59,9 +73,9 @@ def find(planted: Planted, most_seeds: int = MOST_SEEDS, first: int = 1) -> Foun
     with pytest.MonkeyPatch.context() as patch:
         planted.plant(patch)
         for seed in range(first, first + most_seeds):
-            if not all(Injector(seed, FaultPlan()).has(kind) for kind in planted.needs):
+            if not all(Injector(seed, planted.plan).has(kind) for kind in planted.needs):
                 continue
-            outcome = run_seed(seed)
+            outcome = run_seed(seed, planted.plan)
             if outcome.violations:
                 return Found(seeds=seed - first + 1, steps=outcome.steps, violation=outcome.violations[0])
     return None

@@ -13,7 +13,7 @@ from lockstep.app.founding import agent_bic
 from lockstep.chain.ledger import EvmAssetLedger
 from lockstep.chain.node import Node
 from lockstep.chain.sender import Sender
-from lockstep.domain.errors import Unavailable
+from lockstep.domain.errors import LockstepError, Unavailable
 from lockstep.domain.identifiers import Bic
 from lockstep.flow import working as flow
 from lockstep.flow.engine import Engine
@@ -117,6 +117,11 @@ class RtgsProcess:
             self._died(crashed)
             raise Unavailable(f"the RTGS does not answer: {crashed.kind}") from None
         except BROKEN as error:
+            raise Unavailable(f"the RTGS answers with status 500: {error}") from None
+        except LockstepError:
+            raise
+        except Exception as error:  # nobody planned it, and whoever asked is not to blame
+            self._boundary.problem(f"{self.name} died of {type(error).__name__}: {error}")
             raise Unavailable(f"the RTGS answers with status 500: {error}") from None
         return answer
 

@@ -8,7 +8,7 @@ CONTRACTS := ParticipantRegistry SecurityToken DvP
 export SOLCX_BINARY_PATH := $(CURDIR)/.build/solcx
 
 .DELETE_ON_ERROR:
-.PHONY: demo test check bench bench-gas bench-rtgs bench-simulate deep mutants contracts slither clean
+.PHONY: demo test check simulate bench bench-gas bench-rtgs bench-simulate deep mutants contracts slither clean
 
 demo: .venv/.base
 	$(BIN)/lockstep demo
@@ -18,6 +18,14 @@ demo: .venv/.base
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(PIP) --editable .
 	touch $@
+
+.venv/.simulation: .venv/.base
+	$(PIP) --editable '.[simulation]'
+	touch $@
+
+# The whole system in a world where everything goes wrong: SEEDS=1000 for more.
+simulate: .venv/.simulation
+	$(BIN)/lockstep simulate --seeds $(or $(SEEDS),200)
 
 .venv/.dev: .venv/.base
 	$(PIP) --editable '.[dev,ape]'

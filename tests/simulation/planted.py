@@ -39,6 +39,7 @@ HOLES: Mapping[str, str] = {
     "nonce-from-own-records": (
         "presumably guarded by `DvP`: the order lapses, and the next has another nonce; 20 seeds run"
     ),
+    "last-file-counts": ("presumably guarded: agents publish again until the chain shows the end; 20 seeds run"),
     "released-before-final": (
         "presumably guarded by the service, which asks for the payment of a final lock only; its thief must "
         "pay, to the byte, for a lock at the head; 20 seeds run"

@@ -340,7 +340,7 @@ class World:
         return list(self.book().open_trades())
 
     def is_over(self, *, but_for_people: bool = False) -> bool:
-        """Whether every trade and every payment in the RTGS has ended, and nobody has more to say.
+        """Whether every trade and every payment in the RTGS has ended, and nobody has more to say or to be told.
 
         `but_for_people`: or nothing else is left than trades that were halted, which wait for nobody else.
         """
@@ -349,6 +349,7 @@ class World:
             not self.posts
             and all(but_for_people and is_halted(one) for one in self.book().open_trades())
             and not any(one.state in pending for one in self.facts().orders)
+            and not self.book().undelivered()
         )
 
     def journal(self, after: int = 0) -> list[JournalRow]:

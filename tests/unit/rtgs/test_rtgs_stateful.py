@@ -83,6 +83,7 @@ class RtgsModel(RuleBasedStateMachine):
     @rule(account=st.sampled_from([BUYER_ACCOUNT, SELLER_ACCOUNT]), cents=st.integers(1, 9_000))
     def fund(self, account: CashAccount, cents: int) -> None:
         self.fundings += 1
+        self.expire()
         self.world.rtgs.operator.fund(account.number, euro(cents), str(self.fundings))
         self.posted[account.number] += cents
         self.hold_pending()

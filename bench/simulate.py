@@ -17,7 +17,7 @@ import json
 import os
 import time
 
-BEGAN = time.process_time()
+BEGAN = time.process_time()  # before all that is imported: founding is measured with it
 
 import sys  # noqa: E402
 from pathlib import Path  # noqa: E402

@@ -4,6 +4,7 @@ A database is founded once, at `VERSION`. One that another version founded is re
 stands in it is money, and nobody guesses at its meaning.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -45,42 +46,40 @@ BEGIN RAISE EXCEPTION '% only grows', TG_TABLE_NAME USING ERRCODE = 'integrity_c
 def only_grows(*tables: Table) -> None:
     """No row of these is ever changed or deleted, by whatever hand: triggers refuse it."""
     for table in tables:
-        for verb in ("UPDATE", "DELETE"):
-            name = f"{table.name}_no_{verb.lower()}"
-            in_sqlite = (
-                f"CREATE TRIGGER {name} BEFORE {verb} ON {table.name} "
-                f"BEGIN SELECT RAISE(ABORT, '{table.name} only grows'); END"
-            )
-            in_postgresql = (
-                f"CREATE TRIGGER {name} BEFORE {verb} ON {table.name} FOR EACH ROW EXECUTE FUNCTION only_grows()"
-            )
-            for dialect, statement in (("sqlite", in_sqlite), ("postgresql", in_postgresql)):
-                event.listen(table, "after_create", _ddl(statement, dialect))
-        emptied = (
-            f"CREATE TRIGGER {table.name}_no_truncate BEFORE TRUNCATE ON {table.name} "
-            "FOR EACH STATEMENT EXECUTE FUNCTION only_grows()"
-        )
-        event.listen(table, "after_create", _ddl(emptied, "postgresql"))
+        _refuse(table, {"UPDATE": "update", "DELETE": "delete"}, "ROW")
 
 
 def never_leaves(table: Table, key: str) -> None:
     """No row is ever deleted or gets another `key`: what names it names it for ever."""
-    for verb, what in (("DELETE", "delete"), (f"UPDATE OF {key}", "rename")):
-        name = f"{table.name}_no_{what}"
-        in_sqlite = (
-            f"CREATE TRIGGER {name} BEFORE {verb} ON {table.name} "
-            f"BEGIN SELECT RAISE(ABORT, '{table.name} only grows'); END"
+    _refuse(table, {"DELETE": "delete", f"UPDATE OF {key}": "rename"}, "STATEMENT")
+
+
+def _refuse(table: Table, acts: Mapping[str, str], each: str) -> None:
+    """Triggers against these acts, by SQL and by name, and against emptying the table.
+
+    PostgreSQL judges them once for each ROW or STATEMENT, SQLite for each row.
+    """
+    refused = [
+        (
+            "sqlite",
+            f"CREATE TRIGGER {table.name}_no_{name} BEFORE {act} ON {table.name} "
+            f"BEGIN SELECT RAISE(ABORT, '{table.name} only grows'); END",
         )
-        in_postgresql = (
-            f"CREATE TRIGGER {name} BEFORE {verb} ON {table.name} FOR EACH STATEMENT EXECUTE FUNCTION only_grows()"
+        for act, name in acts.items()
+    ]
+    refused += [
+        (
+            "postgresql",
+            f"CREATE TRIGGER {table.name}_no_{name} BEFORE {act} ON {table.name} "
+            f"FOR EACH {per} EXECUTE FUNCTION only_grows()",
         )
-        for dialect, statement in (("sqlite", in_sqlite), ("postgresql", in_postgresql)):
-            event.listen(table, "after_create", _ddl(statement, dialect))
-    emptied = (
-        f"CREATE TRIGGER {table.name}_no_truncate BEFORE TRUNCATE ON {table.name} "
-        "FOR EACH STATEMENT EXECUTE FUNCTION only_grows()"
-    )
-    event.listen(table, "after_create", _ddl(emptied, "postgresql"))
+        for act, name, per in (
+            *((act, name, each) for act, name in acts.items()),
+            ("TRUNCATE", "truncate", "STATEMENT"),
+        )
+    ]
+    for dialect, statement in refused:
+        event.listen(table, "after_create", _ddl(statement, dialect))
 
 
 def refers_by_statement(table: Table, columns: tuple[str, ...], to: Table, key: str) -> None:

@@ -81,7 +81,9 @@ def rules_of(faults: Injector, agents: Sequence[Bic], service: Bic) -> Plan | No
     def share(most: float) -> Callable[[random.Random], str]:
         return lambda how: str(round(how.uniform(most / 5, most), 3))
 
-    either = lambda how: how.choice(("in", "out"))  # noqa: E731
+    def either(how: random.Random) -> str:
+        return how.choice(("in", "out"))
+
     add("line-loss", kind="loss", probability=share(0.25), direction=either)
     add(
         "line-duplicate",

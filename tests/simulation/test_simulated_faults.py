@@ -110,3 +110,10 @@ def test_a_run_that_does_not_repeat_is_shown_as_it_was() -> None:
     first = Outcome(seed=1, steps=1, faults={}, ended={}, violations=("broken",), hash="", decisions=())
     shortest, _ = minimise(first, run=lambda *_: Outcome(seed=1, steps=1, faults={}, ended={}, violations=(), hash=""))
     assert shortest is first
+
+
+def test_bytes_that_are_no_text_are_no_plan(tmp_path: Path) -> None:
+    path = tmp_path / "faults.toml"
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(InvalidInput, match="TOML"):
+        read_plan(path)

@@ -95,9 +95,9 @@ class MarketFile:
 def read_market(path: Path) -> MarketFile:
     """Reads and checks a market file. Raises InvalidInput with field, value and rule."""
     try:
-        content = tomllib.loads(path.read_text())
+        content = tomllib.loads(path.read_text("utf-8"))
         return _market(content)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InvalidInput(path.name, str(error), "TOML") from error
     except KeyError as error:
         raise InvalidInput(path.name, error.args[0], "a field that must be there") from error

@@ -154,8 +154,8 @@ class FaultPlan:
 def read_plan(path: Path) -> FaultPlan:
     """A plan as TOML. Raises InvalidInput with field, value and rule."""
     try:
-        content = tomllib.loads(path.read_text())
-    except tomllib.TOMLDecodeError as error:
+        content = tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InvalidInput(path.name, str(error), "TOML") from error
     except OSError as error:
         raise InvalidInput("faults", path, f"a file that can be read ({error.strerror})") from error

@@ -1,6 +1,6 @@
 """One pass of the settlement service: hear the cash side, match, move every open trade one step."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,8 +12,9 @@ from lockstep.domain.message import Message
 from lockstep.domain.statement import Statement
 from lockstep.flow.matching import match
 from lockstep.flow.mirroring import fold, missing_in, said_by, settlement_of
+from lockstep.flow.recovering import decide_cancellations, look_at_unclaimed, unclaimed_by
 from lockstep.flow.stepping import Settler
-from lockstep.ports import CashBody, Change, Mailbox, PartyBody, Unreadable
+from lockstep.ports import CashBody, Change, Mailbox, PartyBody, StoredInstruction, Unclaimed, Unreadable
 
 __all__ = ["Engine"]
 
@@ -36,12 +37,14 @@ class Engine:
         """
         moved = self._hear_cash()
         settler = self.settler
-        for change in match(settler.book.waiting(), settler.market, self.salt_key, settler.clock.now()):
+        waiting = settler.book.waiting()
+        for change in match(waiting, settler.market, self.salt_key, settler.clock.now()):
             moved = True
             try:
                 settler.book.commit(change)
             except Conflict:  # one of the two was cancelled meanwhile: the next pass matches anew
                 continue
+        moved |= self._recover(waiting)
         for trade in settler.book.open_trades():
             self.keep()
             try:
@@ -57,6 +60,20 @@ class Engine:
         for message in settler.book.undelivered():
             self.keep()
             moved |= self._deliver(message)
+        return moved
+
+    def _recover(self, waiting: Sequence[StoredInstruction]) -> bool:
+        """What the ledgers show of trades that the records lost. Nothing to do unless they were."""
+        settler, moved = self.settler, False
+        ledgers = settler.book, settler.assets, settler.market, settler.clock.now()
+        for changes in (look_at_unclaimed(*ledgers), decide_cancellations(waiting, *ledgers)):
+            try:
+                for change in changes:
+                    self.keep()
+                    settler.book.commit(change)
+                    moved = True
+            except (Conflict, Unavailable):  # the next pass looks again
+                continue
         return moved
 
     def _deliver(self, message: Message[PartyBody]) -> bool:
@@ -103,6 +120,7 @@ class Engine:
         views: dict[SettlementId, CashView] = {}
         entries: list[Entry] = []
         changed: dict[SettlementId, CashView] = {}
+        unclaimed: list[Unclaimed] = []
         for said in said_by(item.body):
             settlement = settlement_of(said)
             before = views.get(settlement) or self.settler.book.cash_view(settlement)
@@ -111,6 +129,8 @@ class Engine:
             after = views[settlement] = fold(before, said)
             if after != before:
                 changed[settlement] = after
+            if before is None and (one := unclaimed_by(self.settler.book, self.settler.market, said, now)) is not None:
+                unclaimed.append(one)
             facts = {
                 "message": type(item.body).__name__,
                 "message_id": item.message_id,
@@ -122,7 +142,12 @@ class Engine:
                 entries.append(Entry(at=now, kind="break", subject=settlement, facts=facts))
         if isinstance(item.body, Statement):
             entries.extend(self._breaks(item.body, now))
-        return Change(entries=tuple(entries), cash=tuple(changed.values()), cash_cursor=sequence)
+        return Change(
+            entries=tuple(entries),
+            cash=tuple(changed.values()),
+            cash_cursor=sequence,
+            unclaimed=tuple(unclaimed),
+        )
 
     def _breaks(self, statement: Statement, now: datetime) -> list[Entry]:
         """What is booked as far as we know, and the statement does not show: people decide."""

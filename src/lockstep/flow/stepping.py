@@ -3,7 +3,7 @@
 Nothing here concludes from having sent something; only from what a ledger shows at the next look.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -17,6 +17,7 @@ from lockstep.domain.order import OutcomeResult, Proof
 from lockstep.domain.trade import Reason, Trade, TradeState
 from lockstep.flow.asking import due, half_told, is_open, statement_request, status_request
 from lockstep.flow.ordering import cancel_message, order_for, payment_message, payment_uetr
+from lockstep.flow.recovering import require_no_payment
 from lockstep.flow.reporting import advise_both, answer_request, confirm_both
 from lockstep.flow.settling import Sight, Step, decide, observed, require_never_locked
 from lockstep.ports import (
@@ -111,7 +112,8 @@ class Settler:
         """Obstacles are judged before anything is signed, so that a refusal leaves nothing behind."""
         known = self.assets.settlements_of(trade.trade_id)
         if known:
-            return self._adopt(trade, known[-1])
+            return self._adopt(trade, self._going_on(known))
+        require_no_payment(trade, self.book, self.assets)
         now = self.clock.now()
         if now > self.market.pay_by_on(trade.terms.settlement_date):
             return self._cancel(trade)
@@ -140,6 +142,13 @@ class Settler:
             return reserved
         return self.assets.next_nonce(seller, self.book.next_order_nonce(seller))
 
+    def _going_on(self, known: Sequence[SettlementId]) -> SettlementId:
+        """Of a trade's locks, as its parties can make several, the one that is paid: the first not given back."""
+        for identifier in known[:-1]:
+            if not any(event.name == "GivenBack" and event.final for event in self.assets.history(identifier)):
+                return identifier
+        return known[-1]
+
     def _adopt(self, trade: Trade, identifier: SettlementId) -> bool:
         """The chain has a lock of this trade that the records do not: they were lost. It goes on from there.
 
@@ -151,7 +160,13 @@ class Settler:
             raise Unavailable(f"the node shows settlement {identifier} and no longer its lock")
         check_order(order, trade.terms, self.market)
         adopted = replace(trade, order=order, settlement_id=identifier, reason=None)
-        self._commit(adopted, "adopted from the chain", settlement_id=identifier)
+        entry = Entry(
+            at=self.clock.now(),
+            kind="adopted from the chain",
+            subject=trade.trade_id,
+            facts={"settlement_id": identifier},
+        )
+        self.book.commit(Change(entries=(entry,), trades=(adopted,), claimed=(identifier,)))
         return True
 
     def _sign(self, trade: Trade) -> bool:
@@ -205,14 +220,15 @@ class Settler:
 
     def _cancel(self, trade: Trade) -> bool:
         known = self.assets.settlements_of(trade.trade_id)
-        if known and known[-1] == trade.settlement_id:
+        if known and self._going_on(known) == trade.settlement_id:
             return False  # it is locked after all: one of two looks was wrong, the next decides
         if known:
-            return self._adopt(trade, known[-1])
+            return self._adopt(trade, self._going_on(known))
         require_never_locked(trade)
+        require_no_payment(trade, self.book, self.assets)
         if trade.cancel_agreed:
             reason = Reason(code="CANI", text="cancelled: both parties asked, before any lock")
-        elif trade.reason is not None:
+        elif trade.reason is not None and trade.reason.code != "BREAK":
             reason = trade.reason
         else:
             reason = Reason(code="LATE", text="not locked before the time to pay was over")

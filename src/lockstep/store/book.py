@@ -3,10 +3,10 @@
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, bindparam, insert, select, update
+from sqlalchemy import Connection, Engine, Table, bindparam, delete, insert, select, update
 
 from lockstep.domain.cash import CashView
 from lockstep.domain.errors import Conflict
@@ -15,7 +15,7 @@ from lockstep.domain.instruction import CancellationAdvice, CancellationRequest,
 from lockstep.domain.journal import GENESIS, Entry, JournalRow, entry_hash
 from lockstep.domain.message import Message
 from lockstep.domain.trade import Trade
-from lockstep.ports import Change, Lease, PartyBody, StoredInstruction
+from lockstep.ports import Change, Lease, PartyBody, StoredInstruction, Unclaimed
 from lockstep.store import tables
 from lockstep.store.codec import dump, load
 from lockstep.store.leases import require
@@ -47,6 +47,14 @@ _OPEN_TRADES = Query(select(_trade.body).where(_trade.open).order_by(_trade.numb
 _TRADES = Query(select(_trade.body).order_by(_trade.number))
 _CASH_VIEW = Query(
     select(tables.cash_view.c.body).where(tables.cash_view.c.settlement_id == bindparam("settlement_id"))
+)
+_unclaimed = tables.unclaimed_payment.c
+_UNCLAIMED = Query(select(_unclaimed.settlement_id).where(_unclaimed.salt == bindparam("salt")))
+_UNCLAIMED_DUE = Query(
+    select(_unclaimed.settlement_id, _unclaimed.salt, _unclaimed.due)
+    .where(_unclaimed.due <= bindparam("now"))
+    .order_by(_unclaimed.due)
+    .limit(bindparam("most"))
 )
 _CURSOR = Query(select(tables.mail_cursor.c.sequence).where(tables.mail_cursor.c.mailbox == bindparam("mailbox")))
 _CANCELLATIONS = Query(
@@ -102,11 +110,11 @@ _NEW_ENTRY = Write(insert(tables.journal), *tables.journal.c.keys())
 class _Upsert:
     """Update or insert; the transaction holds the write lock, so nothing comes in between."""
 
-    def __init__(self, table: Table, value: str) -> None:
+    def __init__(self, table: Table, *values: str) -> None:
         keys = [column.name for column in table.primary_key]
         self._keys = {name: f"its_{name}" for name in keys}
         same = [table.c[name] == bindparam(other) for name, other in self._keys.items()]
-        self._update, self._insert = Write(update(table).where(*same), value), Write(insert(table), *keys, value)
+        self._update, self._insert = Write(update(table).where(*same), *values), Write(insert(table), *keys, *values)
 
     def run(self, connection: Connection, **given: object) -> None:
         if not self._update.run(connection, **{self._keys.get(name, name): one for name, one in given.items()}):
@@ -114,6 +122,7 @@ class _Upsert:
 
 
 _PUT_CASH_VIEW = _Upsert(tables.cash_view, "body")
+_PUT_UNCLAIMED = _Upsert(tables.unclaimed_payment, "salt", "due")
 _PUT_CURSOR = _Upsert(tables.mail_cursor, "sequence")
 _PUT_SEEN = _Upsert(tables.seen, "content_hash")
 _PUT_NONCE = _Upsert(tables.order_nonce, "next")
@@ -141,6 +150,11 @@ class SqlBook:
                 self._put_trade(connection, trade)
             for view in change.cash:
                 _PUT_CASH_VIEW.run(connection, settlement_id=view.settlement_id, body=dump(view))
+            for one in change.unclaimed:
+                due = None if one.due is None else int(one.due.timestamp())
+                _PUT_UNCLAIMED.run(connection, settlement_id=one.settlement_id, salt=one.salt, due=due)
+            if change.claimed:
+                connection.execute(delete(tables.unclaimed_payment).where(_unclaimed.settlement_id.in_(change.claimed)))
             if change.cash_cursor is not None:
                 _PUT_CURSOR.run(connection, mailbox=_MAILBOX, sequence=change.cash_cursor)
             for sender, message_id, content_hash in change.seen:
@@ -157,12 +171,17 @@ class SqlBook:
     def _put_instruction(self, connection: Connection, stored: StoredInstruction) -> None:
         owner, reference = stored.key
         known = _INSTRUCTION.rows(connection, owner=owner, reference=reference)
+        there = load(StoredInstruction, known[0].body) if known and known[0].status == "WAITING" else None
         values = {"status": stored.status, "trade_id": stored.trade_id, "body": dump(stored)}
         if not known:
             _NEW_INSTRUCTION.run(connection, owner=owner, reference=reference, **values)
-        elif known[0].status == "WAITING" and (load(StoredInstruction, known[0].body).message_id == stored.message_id):
+        elif (
+            there is not None
+            and there.message_id == stored.message_id
+            and len(there.cancellations) <= len(stored.cancellations)
+        ):
             _CHANGED_INSTRUCTION.run(connection, its_owner=owner, its_reference=reference, **values)
-        else:  # matched or ended since it was read, or another message's
+        else:  # matched, ended or asked to be cancelled since it was read, or another message's
             raise Conflict("instruction", f"{owner}/{reference}")
 
     def _put_trade(self, connection: Connection, trade: Trade) -> None:
@@ -256,6 +275,17 @@ class SqlBook:
     def cash_cursor(self) -> int:
         rows = self._rows(_CURSOR, mailbox=_MAILBOX)
         return int(rows[0].sequence) if rows else 0
+
+    def unclaimed(self, salt: str) -> Sequence[SettlementId]:
+        return [SettlementId(row.settlement_id) for row in self._rows(_UNCLAIMED, salt=salt)]
+
+    def unclaimed_due(self, now: datetime, limit: int) -> Sequence[Unclaimed]:
+        return [
+            Unclaimed(
+                settlement_id=SettlementId(row.settlement_id), salt=row.salt, due=datetime.fromtimestamp(row.due, UTC)
+            )
+            for row in self._rows(_UNCLAIMED_DUE, now=int(now.timestamp()), most=limit)
+        ]
 
     def next_order_nonce(self, seller: str) -> int:
         rows = self._rows(_NEXT_NONCE, seller=seller)

@@ -15,6 +15,7 @@ __all__ = [
     "seen",
     "sent_transaction",
     "trade",
+    "unclaimed_payment",
 ]
 
 metadata = MetaData()
@@ -57,6 +58,16 @@ cash_view = Table(
     metadata,
     Column("settlement_id", Text, primary_key=True),
     Column("body", Text, nullable=False),
+)
+
+unclaimed_payment = Table(
+    "unclaimed_payment",
+    metadata,
+    Column("settlement_id", Text, primary_key=True),
+    Column("salt", Text, nullable=False),
+    Column("due", Integer),  # Unix time, seconds; null: never
+    Index("unclaimed_payment_salt", "salt"),
+    Index("unclaimed_payment_due", "due"),
 )
 
 mail_cursor = Table(

@@ -14,13 +14,13 @@ No payment is booked before its lock is final. So a final block that is later th
 shows every lock that can matter, unless that is gone.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from lockstep.domain.cash import CashView
 from lockstep.domain.errors import LockstepError, Unavailable
-from lockstep.domain.identifiers import Reference, TradeId
+from lockstep.domain.identifiers import Reference, SettlementId, TradeId
 from lockstep.domain.instruction import AdviceStatus, CancellationStatus, Instruction, Side
 from lockstep.domain.journal import Entry
 from lockstep.domain.market import Market
@@ -30,7 +30,7 @@ from lockstep.domain.trade import Reason, Trade
 from lockstep.flow.reporting import advise, answer_request
 from lockstep.ports import AssetLedger, Book, Change, SettlementBody, StoredInstruction, Unclaimed
 
-__all__ = ["decide_cancellations", "look_at_unclaimed", "require_no_payment", "unclaimed_by"]
+__all__ = ["decide_cancellations", "lock_of", "look_at_unclaimed", "require_no_payment", "unclaimed_by"]
 
 SKEW = timedelta(minutes=15)
 """So far may the clocks of the chain, the RTGS and the service lie apart."""
@@ -71,21 +71,38 @@ def require_no_payment(trade: Trade, book: Book, assets: AssetLedger) -> None:
         raise LockstepError(f"the payment of settlement {settlement} is {state} and its lock is gone: {_REORGANISED}")
 
 
+def lock_of(known: Sequence[SettlementId], assets: AssetLedger) -> SettlementId:
+    """Of a trade's locks, as its parties can make several, the one that is paid: the first not given back."""
+    for identifier in known[:-1]:
+        if not any(event.name == "GivenBack" and event.final for event in assets.history(identifier)):
+            return identifier
+    return known[-1]
+
+
 def look_at_unclaimed(book: Book, assets: AssetLedger, market: Market, now: datetime) -> Iterator[Change]:
-    """What has become of unclaimed payments that are due. Raises Unavailable."""
+    """What has become of unclaimed payments that are due, in one change. Raises Unavailable."""
     due = book.unclaimed_due(now, AT_MOST)
-    waiting = [one for one in book.waiting() if not one.late] if due else []
-    for one in due:
-        change = _looked_at(one, book, assets, market, now.replace(microsecond=0))
-        view = book.cash_view(one.settlement_id)
-        if change.unclaimed and view is not None and view.payment is not None:
-            marked = [replace(two, late=True) for two in waiting if _pays_for(view.payment, two.instruction, market)]
-            waiting = [two for two in waiting if two.key not in {three.key for three in marked}]
-            change = replace(change, instructions=tuple(marked))
-        yield change
+    if not due:
+        return
+    final = datetime.fromtimestamp(assets.final_time(), UTC)
+    changes = [_looked_at(one, book, assets, market, final, now.replace(microsecond=0)) for one in due]
+    left = [one.settlement_id for change in changes for one in change.unclaimed]
+    payments = [view.payment for one in left if (view := book.cash_view(one)) is not None and view.payment is not None]
+    yield Change(
+        entries=tuple(entry for change in changes for entry in change.entries),
+        instructions=tuple(
+            replace(stored, late=True)
+            for stored in book.waiting()
+            if not stored.late and any(_pays_for(payment, stored.instruction, market) for payment in payments)
+        ),
+        unclaimed=tuple(one for change in changes for one in change.unclaimed),
+        claimed=tuple(settlement for change in changes for settlement in change.claimed),
+    )
 
 
-def _looked_at(one: Unclaimed, book: Book, assets: AssetLedger, market: Market, now: datetime) -> Change:
+def _looked_at(
+    one: Unclaimed, book: Book, assets: AssetLedger, market: Market, final: datetime, now: datetime
+) -> Change:
     settlement, view = one.settlement_id, book.cash_view(one.settlement_id)
     if view is None or view.is_never or (view.payment is not None and _claimed(book, market, view.payment)):
         return Change(claimed=(settlement,))
@@ -93,7 +110,7 @@ def _looked_at(one: Unclaimed, book: Book, assets: AssetLedger, market: Market, 
     if view.contradiction is not None:  # which was told
         return Change(unclaimed=(replace(one, due=None),))
     told = view.booked_at or view.noticed_at
-    if told is None or not _passed(assets, told):
+    if told is None or final <= told + SKEW:
         return again
     history = assets.history(settlement)
     if any(event.name == "Settled" and event.final for event in history):

@@ -3,7 +3,7 @@
 Nothing here concludes from having sent something; only from what a ledger shows at the next look.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -17,7 +17,7 @@ from lockstep.domain.order import OutcomeResult, Proof
 from lockstep.domain.trade import Reason, Trade, TradeState
 from lockstep.flow.asking import due, half_told, is_open, statement_request, status_request
 from lockstep.flow.ordering import cancel_message, order_for, payment_message, payment_uetr
-from lockstep.flow.recovering import require_no_payment
+from lockstep.flow.recovering import lock_of, require_no_payment
 from lockstep.flow.reporting import advise_both, answer_request, confirm_both
 from lockstep.flow.settling import Sight, Step, decide, observed, require_never_locked
 from lockstep.ports import (
@@ -112,7 +112,7 @@ class Settler:
         """Obstacles are judged before anything is signed, so that a refusal leaves nothing behind."""
         known = self.assets.settlements_of(trade.trade_id)
         if known:
-            return self._adopt(trade, self._going_on(known))
+            return self._adopt(trade, lock_of(known, self.assets))
         require_no_payment(trade, self.book, self.assets)
         now = self.clock.now()
         if now > self.market.pay_by_on(trade.terms.settlement_date):
@@ -142,13 +142,6 @@ class Settler:
             return reserved
         return self.assets.next_nonce(seller, self.book.next_order_nonce(seller))
 
-    def _going_on(self, known: Sequence[SettlementId]) -> SettlementId:
-        """Of a trade's locks, as its parties can make several, the one that is paid: the first not given back."""
-        for identifier in known[:-1]:
-            if not any(event.name == "GivenBack" and event.final for event in self.assets.history(identifier)):
-                return identifier
-        return known[-1]
-
     def _adopt(self, trade: Trade, identifier: SettlementId) -> bool:
         """The chain has a lock of this trade that the records do not: they were lost. It goes on from there.
 
@@ -160,13 +153,7 @@ class Settler:
             raise Unavailable(f"the node shows settlement {identifier} and no longer its lock")
         check_order(order, trade.terms, self.market)
         adopted = replace(trade, order=order, settlement_id=identifier, reason=None)
-        entry = Entry(
-            at=self.clock.now(),
-            kind="adopted from the chain",
-            subject=trade.trade_id,
-            facts={"settlement_id": identifier},
-        )
-        self.book.commit(Change(entries=(entry,), trades=(adopted,), claimed=(identifier,)))
+        self._commit(adopted, "adopted from the chain", settlement_id=identifier)
         return True
 
     def _sign(self, trade: Trade) -> bool:
@@ -184,6 +171,7 @@ class Settler:
 
     def _lock(self, trade: Trade) -> bool:
         assert trade.order and trade.settlement_id and trade.seller_signature and trade.buyer_signature
+        require_no_payment(trade, self.book, self.assets)
         decided = self._intend(trade, "lock")
         try:
             self.assets.lock(trade.settlement_id, trade.order, trade.seller_signature, trade.buyer_signature)
@@ -220,10 +208,10 @@ class Settler:
 
     def _cancel(self, trade: Trade) -> bool:
         known = self.assets.settlements_of(trade.trade_id)
-        if known and self._going_on(known) == trade.settlement_id:
+        if known and lock_of(known, self.assets) == trade.settlement_id:
             return False  # it is locked after all: one of two looks was wrong, the next decides
         if known:
-            return self._adopt(trade, self._going_on(known))
+            return self._adopt(trade, lock_of(known, self.assets))
         require_never_locked(trade)
         require_no_payment(trade, self.book, self.assets)
         if trade.cancel_agreed:

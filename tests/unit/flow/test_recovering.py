@@ -1,5 +1,6 @@
 """What the ledgers show of trades that the records lost: nothing untrue is told, nothing is paid twice."""
 
+import copy
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -9,10 +10,10 @@ from flow_world import Bench, check
 
 from lockstep.domain.instruction import CancellationAdvice, CancellationStatus, Side
 from lockstep.domain.order import OutcomeResult
-from lockstep.domain.trade import TradeState
+from lockstep.domain.trade import Reason, TradeState
 from lockstep.flow.matching import AGE_OUT
 from lockstep.flow.recovering import AGAIN, SKEW
-from lockstep.ports import StoredInstruction
+from lockstep.ports import Change, StoredInstruction
 from lockstep.signing import settlement_id
 from lockstep.testing.fakes import BUYER, FakeBook, example_instruction
 
@@ -176,9 +177,10 @@ def test_handed_in_again_by_its_mark_also_what_a_backup_had(settled: Bench) -> N
 # --- payments that no trade has
 
 
-def paid_without_lock(bench: Bench) -> None:
+def paid_without_lock(bench: Bench, *, instruct: bool = True) -> None:
     """Booked, then a reorganisation below finality takes the lock, and the records are lost."""
-    bench.instruct()
+    if instruct:
+        bench.instruct()
     bench.run_to(TradeState.EARMARKED)
     for _ in range(10):
         for agent in bench.agents:
@@ -197,17 +199,22 @@ def quiet(bench: Bench, ticks: int = 6) -> None:
         bench.tick(agents=False)
 
 
+def waiting_for(bench: Bench) -> Reason | None:
+    assert bench.trade.order is None
+    return bench.trade.reason
+
+
 def test_a_paid_trade_is_not_ordered_again(bench: Bench) -> None:
     """Finding 518: the buyer would have paid twice, and nobody have been told of the first time."""
     paid_without_lock(bench)
     bench.instruct(late=True)
     quiet(bench)
-    assert bench.trade.order is None and bench.trade.reason is None, "perhaps the node is only behind"
+    assert waiting_for(bench) is None, "perhaps the node is only behind"
     bench.clock.advance(int(SKEW.total_seconds()))
     quiet(bench)
     (settlement,) = bench.rtgs.payments
-    assert bench.trade.order is None and bench.trade.reason is not None
-    assert bench.trade.reason.code == "BREAK" and settlement in bench.trade.reason.text
+    reason = waiting_for(bench)
+    assert reason is not None and reason.code == "BREAK" and settlement in reason.text
     later(bench, AGAIN)
     assert len(bench.rtgs.booked) == 1 and bench.kinds().count("waiting") == 1 and breaks(bench) == []
     bench.chain.mined.clear()
@@ -221,6 +228,25 @@ def check_nothing_locked(bench: Bench) -> None:
     bench.rtgs.payments.clear()
     bench.opening_money = sum(bench.rtgs.available.values())
     bench.attested_falsely = True
+
+
+def test_an_order_of_an_old_backup_is_not_locked_either(bench: Bench) -> None:
+    """The backup has the trade with an order that lapsed; the next order was paid, and its lock is gone."""
+    bench.instruct()
+    bench.tick(agents=False)
+    backup, mined = copy.deepcopy(bench.book), len(bench.chain.mined)
+    assert bench.trade.seller_signature and mined == 0
+    anew = replace(bench.trade, order=None, settlement_id=None, seller_signature=None, buyer_signature=None)
+    bench.book.commit(Change(trades=(anew,)))
+    bench.clock.advance(60)
+    paid_without_lock(bench, instruct=False)
+    bench.book = backup
+    bench.restarted()
+    bench.clock.advance(int(SKEW.total_seconds()))
+    quiet(bench)
+    assert bench.trade.order is not None and bench.events() == []
+    assert bench.trade.reason is not None and bench.trade.reason.code == "BREAK"
+    check_nothing_locked(bench)
 
 
 def test_the_lock_comes_back_and_the_trade_goes_on(bench: Bench) -> None:
@@ -238,7 +264,8 @@ def test_the_lock_comes_back_and_the_trade_goes_on(bench: Bench) -> None:
     bench.chain.mined[:] = mined
     bench.run()
     assert (bench.trade.state, bench.trade.settlement_id) == (TradeState.SETTLED, settlement)
-    assert len(bench.book.unclaimed(bench.trade.terms.salt)) == 0
+    later(bench, AGAIN)
+    assert list(bench.book.unclaimed(bench.trade.terms.salt)) == []
 
 
 def test_money_held_for_a_lock_that_is_gone_is_waited_for(bench: Bench) -> None:

@@ -245,8 +245,8 @@ class StoredInstruction:
     received_at: datetime
     trade_id: TradeId | None = None
     reason: Reason | None = None
-    late: bool = False
-    """The records were lost: it may have matched, and settled, before."""
+    late: datetime | None = None
+    """When it turned out that the records were lost, and that it may have matched, and settled, before."""
     cancellations: tuple[Message[CancellationRequest], ...] = ()
     """Asked for while it waits, and not decided yet."""
     perhaps: TradeId | None = None
@@ -334,7 +334,7 @@ class Book(Protocol):
         """Stores a change and numbers its entries, durably and in one transaction.
 
         Raises Conflict, and stores nothing, if a trade was stored by another since it was read, or if
-        an instruction no longer waits or has cancellations that the change leaves out; LeaseLost, and
+        an instruction no longer waits, or is late or has cancellations and the change leaves that out; LeaseLost, and
         stores nothing, if it writes under a lease that another has taken over.
         """
 

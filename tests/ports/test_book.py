@@ -270,12 +270,13 @@ def test_unclaimed_payments(book: Book) -> None:
 
 def test_a_wish_that_came_meanwhile_is_not_lost(book: Book) -> None:
     """Who matches an instruction as it read it, before its party asked to cancel, does not store that."""
-    read = stored(DELIVER, late=True)
+    read = stored(DELIVER, late=MORNING)
     book.commit(Change(instructions=(read,)))
     asked = replace(read, cancellations=(wish("D-1", "C-1"),))
     book.commit(Change(instructions=(asked,)))
-    with pytest.raises(Conflict):
-        book.commit(Change(instructions=(replace(read, status="MATCHED"),)))
+    for stale in (replace(read, status="MATCHED"), replace(asked, late=None)):
+        with pytest.raises(Conflict):
+            book.commit(Change(instructions=(stale,)))
     assert list(book.waiting()) == [asked]
     book.commit(Change(instructions=(replace(asked, status="MATCHED"),)))
     assert list(book.waiting()) == []

@@ -102,7 +102,7 @@ def receive(
     if earlier == content_hash:
         facts = {"sender": message.sender, "message_id": message.message_id}
         entry = Entry(at=now, kind="duplicate", subject=message.body.reference, facts=facts)
-        return Change(entries=(entry,), instructions=_marked(book, message.body) if late else ())
+        return Change(entries=(entry,), instructions=_marked(book, message.body, now) if late else ())
     if earlier is not None:
         raise Conflict("message", f"{message.sender}/{message.message_id}")
     if message.receiver != market.service:
@@ -118,10 +118,10 @@ def receive(
     return replace(change, seen=((message.sender, message.message_id, content_hash),))
 
 
-def _marked(book: Book, body: Instruction | CancellationRequest) -> tuple[StoredInstruction, ...]:
+def _marked(book: Book, body: Instruction | CancellationRequest, now: datetime) -> tuple[StoredInstruction, ...]:
     """An instruction that waits and that an old backup had, handed in again: of its trade nothing is known either."""
     stored = book.instruction(body.owner.lei, body.reference) if isinstance(body, Instruction) else None
-    return (replace(stored, late=True),) if stored and stored.status == "WAITING" and not stored.late else ()
+    return (replace(stored, late=now),) if stored and stored.status == "WAITING" and not stored.late else ()
 
 
 def _instruct(
@@ -156,7 +156,7 @@ def _instruct(
         instruction=instruction,
         status="WAITING",
         received_at=now,
-        late=late,
+        late=now if late else None,
     )
     facts = {
         "side": instruction.side.value,

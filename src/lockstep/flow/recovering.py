@@ -91,7 +91,7 @@ def look_at_unclaimed(book: Book, assets: AssetLedger, market: Market, now: date
     yield Change(
         entries=tuple(entry for change in changes for entry in change.entries),
         instructions=tuple(
-            replace(stored, late=True)
+            replace(stored, late=now)
             for stored in book.waiting()
             if not stored.late and any(_pays_for(payment, stored.instruction, market) for payment in payments)
         ),
@@ -180,7 +180,7 @@ def decide_cancellations(
             continue
         if stored.perhaps is not None and book.trade(stored.perhaps) is None:
             continue
-        if not _passed(assets, stored.received_at):
+        if not _passed(assets, stored.late or stored.received_at):
             continue
         perhaps = _lost_trade(stored.instruction, book, assets, market)
         if perhaps is None:

@@ -179,6 +179,7 @@ class SqlBook:
             there is not None
             and there.message_id == stored.message_id
             and len(there.cancellations) <= len(stored.cancellations)
+            and (there.late is None or stored.late is not None)
         ):
             _CHANGED_INSTRUCTION.run(connection, its_owner=owner, its_reference=reference, **values)
         else:  # matched, ended or asked to be cancelled since it was read, or another message's

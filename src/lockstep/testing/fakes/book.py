@@ -65,6 +65,7 @@ class FakeBook:
                 there.status != "WAITING"
                 or there.message_id != stored.message_id
                 or len(there.cancellations) > len(stored.cancellations)
+                or (there.late is not None and stored.late is None)
             ):
                 raise Conflict("instruction", "/".join(stored.key))
         for trade in change.trades:

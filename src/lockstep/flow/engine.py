@@ -38,7 +38,13 @@ class Engine:
         moved = self._hear_cash()
         settler = self.settler
         waiting = settler.book.waiting()
-        for change in match(waiting, settler.market, self.salt_key, settler.clock.now()):
+        for change in match(
+            waiting,
+            settler.market,
+            self.salt_key,
+            settler.clock.now(),
+            lambda salt: bool(settler.book.unclaimed(salt)),
+        ):
             moved = True
             try:
                 settler.book.commit(change)

@@ -8,7 +8,7 @@ settles. Source of the field set: the CSD matching fields of Regulation (EU) 201
 import hashlib
 import hmac
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -25,8 +25,18 @@ AGE_OUT = timedelta(days=20)
 """After the settlement date; T2S cancels unmatched instructions after twenty business days."""
 
 
-def match(waiting: Sequence[StoredInstruction], market: Market, salt_key: bytes, now: datetime) -> list[Change]:
-    """One change per new trade, per instruction that aged out, and per change of why one waits."""
+def match(
+    waiting: Sequence[StoredInstruction],
+    market: Market,
+    salt_key: bytes,
+    now: datetime,
+    is_paid: Callable[[str], bool] = lambda _: False,
+) -> list[Change]:
+    """One change per new trade, per instruction that aged out, and per change of why one waits.
+
+    `is_paid` says whether the RTGS has a payment with a salt that no trade of the records has: what is handed in again
+    after a loss, perhaps in another order, matches first what it had matched before.
+    """
     changes: list[Change] = []
     by_key: dict[tuple[object, ...], list[StoredInstruction]] = defaultdict(list)
     matched: set[tuple[object, object]] = set()
@@ -36,7 +46,11 @@ def match(waiting: Sequence[StoredInstruction], market: Market, salt_key: bytes,
         else:
             by_key[_key(stored.instruction)].append(stored)
     for group in by_key.values():
-        for deliver in (one for one in group if one.instruction.side is Side.DELIVER):
+        for deliver, receive in _lost_pairs(group, market, salt_key, is_paid):
+            if not {deliver.key, receive.key} & matched:
+                matched |= {deliver.key, receive.key}
+                changes.append(_matched(deliver, receive, market, salt_key, now))
+        for deliver in (one for one in group if one.instruction.side is Side.DELIVER and one.key not in matched):
             candidates = [
                 other
                 for other in group
@@ -49,6 +63,21 @@ def match(waiting: Sequence[StoredInstruction], market: Market, salt_key: bytes,
         left = [one for one in group if one.key not in matched]
         changes.extend(change for stored in left for change in _still_waiting(stored, left, market, now))
     return changes
+
+
+def _lost_pairs(
+    group: Sequence[StoredInstruction], market: Market, salt_key: bytes, is_paid: Callable[[str], bool]
+) -> list[tuple[StoredInstruction, StoredInstruction]]:
+    """The pairs that were a trade before the records were lost."""
+    return [
+        (deliver, receive)
+        for deliver in group
+        if deliver.instruction.side is Side.DELIVER
+        for receive in group
+        if (deliver.late or receive.late)
+        and _agree(deliver.instruction, receive.instruction, market)
+        and is_paid(_drawn(salt_key, _pair(deliver, receive)))
+    ]
 
 
 def _key(instruction: Instruction) -> tuple[object, ...]:

@@ -188,6 +188,15 @@ class _Mailbox(DirectoryMailbox):
         self._boundary.delivered(message.receiver, message.message_id)
         self._boundary.at("sent")
 
+    def deliver_all(self, messages: Sequence[Message[PartyBody]]) -> Sequence[LockstepError | None]:
+        self._boundary.at("send")
+        results = super().deliver_all(messages)
+        for message, failed in zip(messages, results, strict=True):
+            if failed is None:
+                self._boundary.delivered(message.receiver, message.message_id)
+        self._boundary.at("sent")
+        return results
+
 
 def image(path: Path) -> bytes:
     """All that an SQLite file holds now, as committed."""

@@ -2,10 +2,11 @@
 
 `write` and `read` are the whole door, `pack` and `unpack` for many messages in one file; XML never leaves
 this package. Each message type is taken and given in one version (`MESSAGE_TYPES`) under a
-head.001.001.02 business header; what a schema cannot say is checked too. `docs/reference/messages.md` has the profile of each.
+head.001.001.02 business header; what a schema cannot say is checked too. `docs/reference/messages.md`
+has the profile of each.
 """
 
-from lockstep.iso20022.codec import MESSAGE_TYPES, Body, peek, read, require_value_date, write
+from lockstep.iso20022.codec import MESSAGE_TYPES, Body, peek, read, require_value_date, unjudged, write, write_all
 from lockstep.iso20022.fields import Header
 from lockstep.iso20022.files import LARGEST_FILE, MOST_IN_FILE, MessageFile, is_file, pack, unpack
 
@@ -21,6 +22,8 @@ __all__ = [
     "peek",
     "read",
     "require_value_date",
+    "unjudged",
     "unpack",
     "write",
+    "write_all",
 ]

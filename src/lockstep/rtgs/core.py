@@ -48,7 +48,7 @@ from lockstep.domain.transfer import (
     Recall,
     StatusRequest,
 )
-from lockstep.iso20022 import MESSAGE_TYPES, Body, read, write
+from lockstep.iso20022 import MESSAGE_TYPES, Body, read, unjudged
 from lockstep.rtgs import (
     business_day,
     handlers,
@@ -331,4 +331,4 @@ class Rtgs:
 def _content(message: Message[Any]) -> str:
     """A message's content without what may differ when it is sent again: time and duplicate flag."""
     same = replace(message, created=datetime(1970, 1, 1, tzinfo=UTC), possible_duplicate=False)
-    return hashlib.sha256(write(same)).hexdigest()
+    return hashlib.sha256(unjudged(same)).hexdigest()

@@ -17,6 +17,7 @@ from sqlalchemy.exc import OperationalError
 
 from lockstep.agent import DirectoryBoard, Register
 from lockstep.app.adapters import DirectoryMailbox
+from lockstep.domain.errors import LockstepError
 from lockstep.domain.message import Message
 from lockstep.domain.order import Attestation, LogEntry
 from lockstep.ports import Change, Lease, PartyBody, SentTransaction

@@ -90,12 +90,6 @@ class CashSystem(Protocol):
         Raises Refused or InvalidInput when it says no, Unavailable when nothing is known.
         """
 
-    def send_all(self, messages: Sequence[Message[CashBody]]) -> Sequence[LockstepError | None]:
-        """Hands over many, each as `send` does, in their order: of each what `send` would raise, or None.
-
-        One that is refused holds up no other. Of those with Unavailable nothing is known.
-        """
-
     def receive(self, after: int, limit: int = 200) -> Sequence[tuple[int, Message[CashBody] | Unreadable]]:
         """This party's mail after a sequence number, in order; re-readable for ever. Raises Unavailable."""
 
@@ -104,9 +98,6 @@ class Mailbox(Protocol):
     """Where participants get their messages. Delivering the same message twice is harmless."""
 
     def deliver(self, message: Message[PartyBody]) -> None: ...
-
-    def deliver_all(self, messages: Sequence[Message[PartyBody]]) -> Sequence[LockstepError | None]:
-        """Delivers many: of each what `deliver` would raise, or None."""
 
 
 class AssetLedger(Protocol):

@@ -48,7 +48,7 @@ class DirectoryMailbox:
         sync_folder(folder)  # it is noted as delivered next
 
     def deliver_all(self, messages: Sequence[Message[PartyBody]]) -> Sequence[LockstepError | None]:
-        """See `ports.Mailbox.deliver_all`. Each receiver's folder is put on disk once. Raises OSError."""
+        """See `ports.BulkMailbox.deliver_all`. Each receiver's folder is put on disk once. Raises OSError."""
         results: list[LockstepError | None] = []
         folders: dict[Path, None] = {}
         for message in messages:

@@ -29,7 +29,7 @@ class DirectCashSystem:
         self._handle(write(message), self._bic)
 
     def send_all(self, messages: Sequence[Message[CashBody]]) -> Sequence[LockstepError | None]:
-        """See `ports.CashSystem.send_all`."""
+        """See `ports.BulkCashSystem.send_all`."""
         outgoing = Outgoing(messages)
         for places, written, _ in outgoing.files():
             outgoing.end(places, self._hand_over(written))

@@ -46,7 +46,7 @@ class DirectoryCashSystem:
             raise error
 
     def send_all(self, messages: Sequence[Message[CashBody]]) -> Sequence[LockstepError | None]:
-        """See `ports.CashSystem.send_all`. A file that is refused as such goes again as its messages, one by one."""
+        """See `ports.BulkCashSystem.send_all`. The messages of a file that is refused as such go one by one."""
         outgoing = Outgoing(messages)
         silence: Unavailable | None = None
         for places, written, created in outgoing.files():

@@ -61,7 +61,7 @@ class HttpCashSystem:
         self._post(write(message))
 
     def send_all(self, messages: Sequence[Message[CashBody]]) -> Sequence[LockstepError | None]:
-        """See `ports.CashSystem.send_all`.
+        """See `ports.BulkCashSystem.send_all`.
 
         Where the other side takes no files, or not this one, its messages go one by one.
         """

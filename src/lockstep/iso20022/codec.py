@@ -237,7 +237,6 @@ class _Copies:
             or message.business_service != first.business_service
             or message.priority != first.priority
             or len(message.message_id) != len(first.message_id)
-            or len(message.receiver) != len(first.receiver)
             or not _PLAIN_ID.fullmatch(message.message_id)
         ):
             return None

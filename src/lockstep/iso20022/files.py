@@ -25,7 +25,7 @@ from datetime import datetime
 
 from lockstep.domain.errors import InvalidMessage
 from lockstep.iso20022.fields import parse_instant
-from lockstep.iso20022.validation import parse, shown, validate
+from lockstep.iso20022.validation import local_name, parse, shown, validate
 from lockstep.iso20022.writing import leaf, node, utc
 
 __all__ = ["LARGEST_FILE", "MOST_IN_FILE", "MessageFile", "is_file", "pack", "unpack"]
@@ -39,6 +39,7 @@ _NAMESPACE = "urn:iso:std:iso:20022:tech:xsd:head.002.001.01"
 _SCHEMA = "head.002.001.01.xsd"
 _DECLARATION = b'<?xml version="1.0" encoding="UTF-8"?>\n'
 _OPEN, _CLOSE, _END = b"<Pyld>", b"</Pyld>", b"</Xchg>"
+_MESSAGE = b"<BizMsg"
 _BLANK = b" \t\r\n"
 _ROOT = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*\?>\s*)?(?:<!--.*?-->\s*)?<(?:[\w.\-]+:)?Xchg[\s>/]", re.DOTALL)
 
@@ -81,9 +82,10 @@ def unpack(data: bytes) -> MessageFile:
     if found > MOST_IN_FILE:
         _require_number(found)
     head, *payloads = data.split(_OPEN)
-    if not payloads:
-        head = head.rstrip(_BLANK).removesuffix(_END)
-    root = parse(head + _END)
+    root = parse(head + _END if payloads else data)
+    if root.tag != f"{{{_NAMESPACE}}}Xchg":
+        name = shown(str(root.tag))
+        raise InvalidMessage(local_name(name), name, f"the root is Xchg of {_NAMESPACE}")
     validate(root, _SCHEMA)
     values = {str(leaf.tag).rpartition("}")[2]: leaf.text or "" for leaf in root.iter() if len(leaf) == 0}
     said = values["TtlNbOfDocs"]
@@ -103,7 +105,8 @@ def _content(payload: bytes, place: int, last: bool) -> bytes:
         expected = "</Xchg> and nothing else" if last else "the next <Pyld>"
         rule = f"</Pyld> ends it, then comes {expected}; both are written so, without attributes or prefixes"
         raise InvalidMessage(f"Pyld[{place}]", text, rule)
-    return b"%b%b\n" % (_DECLARATION, content.strip(_BLANK))
+    content = content.strip(_BLANK)
+    return b"%b%b\n" % (_DECLARATION, content) if content.startswith(_MESSAGE) else content
 
 
 def _require_number(found: int) -> None:

@@ -76,7 +76,8 @@ def swapped(old: str, new: str) -> Callable[[bytes], bytes]:
 REFUSED: dict[str, tuple[Callable[[bytes], bytes], str, str]] = {
     "nothing": (lambda _: b"", "XML", "well-formed XML.*"),
     "cut in its head": (lambda data: data[:150], "XML", "well-formed XML.*"),
-    "cut before the first": (lambda data: data[: data.index(b"<Pyld>")], ".*TtlNbOfDocs", "the number.*, 0"),
+    "cut before the first": (lambda data: data[: data.index(b"<Pyld>")], "XML", "well-formed XML.*"),
+    "none": (lambda data: data[: data.index(b"<Pyld>")] + b"</Xchg>", ".*TtlNbOfDocs", "the number.*, 0"),
     "cut in a message": (lambda data: data[: data.rindex(b"</BizMsg>")], r"Pyld\[3\]", "</Pyld> ends it.*"),
     "cut after a message": (lambda data: data[: data.rindex(b"</Xchg>")], r"Pyld\[3\]", ".*</Xchg> and nothing.*"),
     "one fewer": (

@@ -69,9 +69,10 @@ class DirectoryMailbox:
     @staticmethod
     def _put(folder: Path, message: Message[PartyBody]) -> None:
         """The file, whole and on disk, under its name; the folder is yet to be."""
+        data = write(message)
         beside = folder / f".{message.message_id}.part"
         with beside.open("wb") as file:
-            file.write(write(message))
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         os.replace(beside, folder / f"{message.message_id}.xml")

@@ -127,7 +127,7 @@ _BY_TAG: dict[str, tuple[Kind[Any], ...]] = {
 _BY_NAME = {kinds[0].definition: kinds for kinds in _BY_TAG.values()}
 _CODES = re.compile("<(BICFI|AnyBIC|LEI)>([^<]*)<")
 _PLAIN_ID = re.compile("[A-Z0-9]+")
-_HERE, _THERE = ">\0<", ">\1<"
+_ID, _TO = b"\0", b"\1"
 _ROOT_TAG = f"{{{_ENVELOPE}}}BizMsg"
 _HEADER_TAG = f"{{{_ISO}{_HEAD}}}AppHdr"
 _SENDER, _RECEIVER = "AppHdr/Fr/FIId/FinInstnId/BICFI", "AppHdr/To/FIId/FinInstnId/BICFI"
@@ -210,8 +210,8 @@ class _Copies:
     """
 
     first: Message[Body]
-    text: str
-    """With `_HERE` where the id was and `_THERE` where the receiver was: no XML has these characters."""
+    pieces: tuple[bytes, ...]
+    """What stands around them, with `_ID` where the id was and `_TO` where the receiver was: no XML has these."""
 
     @classmethod
     def of(cls, message: Message[Body], data: bytes) -> "_Copies | None":
@@ -224,7 +224,8 @@ class _Copies:
             or text.count(receiver) != 1 + len(kind.receiver)
         ):
             return None
-        return cls(message, text.replace(identity, _HERE).replace(receiver, _THERE))
+        marked = data.replace(identity.encode(), b">%b<" % _ID).replace(receiver.encode(), b">%b<" % _TO)
+        return cls(message, tuple(re.split(b"(%b|%b)" % (_ID, _TO), marked)))
 
     def to(self, message: Message[Body]) -> bytes | None:
         """The bytes of a message that is a copy; None for one that is more than that."""
@@ -244,7 +245,8 @@ class _Copies:
             receiver = checked_bic(message.receiver, _RECEIVER)
         except InvalidInput:
             return None
-        return self.text.replace(_HERE, f">{message.message_id}<").replace(_THERE, f">{receiver}<").encode()
+        put = {_ID: message.message_id.encode(), _TO: receiver.encode()}
+        return b"".join([put.get(piece, piece) for piece in self.pieces])
 
 
 def read(data: bytes) -> Message[Body]:

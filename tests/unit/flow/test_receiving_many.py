@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from flow_cases import DELIVER, MARKET, MORNING, RECEIVE, said
+from sqlalchemy import event
 
 from lockstep.domain.errors import Conflict, InvalidInput, InvalidMessage, LeaseLost, LockstepError, Refused
 from lockstep.domain.identifiers import Bic, Isin, Reference
@@ -143,13 +144,16 @@ def hundred() -> list[HandedIn]:
 
 
 def test_a_hundred_in_one_commit(tmp_path: Path) -> None:
-    for book, commits in ((FakeBook(), 1), (SqlBook(open_database(f"sqlite:///{tmp_path}/one.db")), 1)):
-        seen: list[str] = []
-        book._on_commit = seen.append
-        assert told(reception(book).submit_all(hundred())) == [("instructed", "")] * 100
-        assert len(seen) == commits
-        assert told(reception(book).submit_all(hundred())) == [("duplicate", "")] * 100
-        assert len(seen) == 2 * commits
+    engine = open_database(f"sqlite:///{tmp_path}/one.db")
+    commits: list[object] = []
+    event.listen(engine, "commit", commits.append)
+    door = reception(SqlBook(engine))
+    commits.clear()
+    for outcome in ("instructed", "duplicate"):
+        before = len(commits)
+        assert told(door.submit_all(hundred())) == [(outcome, "")] * 100
+        assert len(commits) == before + 1
+    engine.dispose()
 
 
 def test_the_senders_of_what_was_refused_are_told() -> None:

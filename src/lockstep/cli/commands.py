@@ -143,18 +143,26 @@ def submit(
     as_json: JsonOption = False,
 ) -> None:
     """Hand in participants' messages. Each bad one is refused with its reason; the rest goes on."""
-    from lockstep.app.intake import expand, submit_file
+    from lockstep.app.intake import Taken, expand, submit_files
     from lockstep.app.processes import open_reception
 
     reception = open_reception(Home(home))
     console = Console(quiet=as_json)
-    taken = []
-    for path in expand(files):
-        one = submit_file(reception, path, late=late)
-        taken.append(one)
-        console.print(
-            showing.file_line(one) or f"[green]taken[/]     {escape(path.name)}: {escape(str(one.reference))}"
-        )
+    paths = list(expand(files))
+    counts: dict[str, int] = {}
+    with console.status(f"0 of {len(paths)} files") as status:
+
+        def told(one: Taken) -> None:
+            counts[one.outcome] = counts.get(one.outcome, 0) + 1
+            line = showing.file_line(one)
+            if line is None and len(paths) <= showing.MOST_LISTED:
+                line = f"[green]taken[/]     {escape(Path(one.file).name)}: {escape(str(one.reference))}"
+            if line is not None:
+                console.print(line)
+            status.update(f"{sum(counts.values())} of {len(paths)} files: {showing.counted(counts)}")
+
+        taken = submit_files(reception, paths, told, late=late)
+    console.print(f"{len(paths)} files: {showing.counted(counts) or 'none'}")
     if as_json:
         print_json({"files": [one.as_json() for one in taken]})
     if any(one.outcome == "refused" for one in taken):

@@ -17,6 +17,7 @@ from sqlalchemy.exc import OperationalError
 
 from lockstep.agent import DirectoryBoard, Register
 from lockstep.app.adapters import DirectoryMailbox
+from lockstep.domain.errors import LockstepError
 from lockstep.domain.message import Message
 from lockstep.domain.order import Attestation, LogEntry
 from lockstep.ports import Change, Lease, PartyBody, SentTransaction
@@ -187,6 +188,15 @@ class _Mailbox(DirectoryMailbox):
         super().deliver(message)
         self._boundary.delivered(message.receiver, message.message_id)
         self._boundary.at("sent")
+
+    def deliver_all(self, messages: Sequence[Message[PartyBody]]) -> Sequence[LockstepError | None]:
+        self._boundary.at("send")
+        results = super().deliver_all(messages)
+        for message, failed in zip(messages, results, strict=True):
+            if failed is None:
+                self._boundary.delivered(message.receiver, message.message_id)
+        self._boundary.at("sent")
+        return results
 
 
 def image(path: Path) -> bytes:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from lockstep.domain.errors import LeaseLost, Refused
+from lockstep.domain.errors import LeaseLost, LockstepError, Refused
 from lockstep.domain.identifiers import Bic, SettlementId
 from lockstep.domain.instruction import Side
 from lockstep.domain.market import Market
@@ -80,6 +80,16 @@ class FakeMailbox:
         self.before("deliver")
         self.messages[message.receiver, message.message_id] = message
         self.after("deliver")
+
+    def deliver_all(self, messages: Sequence[Message[PartyBody]]) -> Sequence[LockstepError | None]:
+        results: list[LockstepError | None] = []
+        for message in messages:
+            try:
+                self.deliver(message)
+                results.append(None)
+            except LockstepError as error:
+                results.append(error)
+        return results
 
 
 class FakeBoard:

@@ -497,7 +497,7 @@ class WorkQueue(Protocol):
     """
 
     def claim(self, worker: str, most: int, seconds: int) -> Sequence[Claimed]:
-        """Open trades that are due and that nobody has, the longest due first, leased to `worker` for so long.
+        """Open trades that are due and that no other worker has, the longest due first, leased to `worker` for so long.
 
         A trade whose lease has run out is anybody's. What a late worker then commits is refused by its fence.
         Raises Unavailable.

@@ -1,21 +1,29 @@
-"""One pass of the settlement service: hear the cash side, match, move every open trade one step."""
+"""One pass of the settlement service: hear the cash side, match, move the trades that are due one step."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import cast
 
-from lockstep.domain.cash import CashView
 from lockstep.domain.errors import Conflict, LeaseLost, LockstepError, Unavailable
-from lockstep.domain.identifiers import SettlementId
 from lockstep.domain.journal import Entry
 from lockstep.domain.message import Message
-from lockstep.domain.statement import Statement
+from lockstep.domain.trade import Trade
+from lockstep.flow.answering import commit_all, deliver_all
+from lockstep.flow.hearing import heard
 from lockstep.flow.matching import match
-from lockstep.flow.mirroring import fold, missing_in, said_by, settlement_of
+from lockstep.flow.pacing import OpenTrades, Pacing
 from lockstep.flow.stepping import Settler
-from lockstep.ports import CashBody, Change, Mailbox, PartyBody, Unreadable
+from lockstep.ports import BulkAssetLedger, Change, Claimed, Mailbox, PartyBody, WorkQueue
 
-__all__ = ["Engine"]
+__all__ = ["BATCH", "Engine"]
+
+PAGE = 1_000
+"""Messages of the RTGS that are heard at once."""
+BATCH = 200
+"""Trades that are stepped side by side, and messages that are delivered at once."""
+BATCHES_A_PASS = 5
+CLAIM_SECONDS = 30
+"""Longer than a batch may take; who dies in it holds its trades up for so long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +36,9 @@ class Engine:
     """Secret, at least 16 bytes, kept apart from the database: see `matching`."""
     keep: Callable[[], None] = lambda: None
     """Called before each piece of a pass: where a worker keeps its lease. See `working`."""
+    worker: str = "service"
+    """Under what name it claims trades: no other that works at the same time has it."""
+    pacing: Pacing = field(default_factory=Pacing)
 
     def run_once(self) -> bool:
         """One pass. True if anything moved. What fails holds up only its own trade.
@@ -35,40 +46,97 @@ class Engine:
         Raises LeaseLost where another worker has taken over: the pass is not this one's to finish.
         """
         moved = self._hear_cash()
-        settler = self.settler
-        for change in match(settler.book.waiting(), settler.market, self.salt_key, settler.clock.now()):
-            moved = True
-            try:
-                settler.book.commit(change)
-            except Conflict:  # one of the two was cancelled meanwhile: the next pass matches anew
-                continue
-        for trade in settler.book.open_trades():
+        moved |= self._match()
+        moved |= self._step_trades()
+        undelivered = self.settler.book.undelivered()
+        for start in range(0, len(undelivered), BATCH):
             self.keep()
-            try:
-                moved |= settler.advance(trade)
-            except Unavailable:
-                continue
-            except Conflict:  # a cancellation came in meanwhile: the next pass reads it anew
-                moved = True
-            except LeaseLost:
-                raise
-            except LockstepError as error:  # this trade is for people; the others go on
-                moved |= settler.set_apart(trade, error)
-        for message in settler.book.undelivered():
-            self.keep()
-            moved |= self._deliver(message)
+            moved |= self._deliver(undelivered[start : start + BATCH])
         return moved
 
-    def _deliver(self, message: Message[PartyBody]) -> bool:
-        """One message to its receiver. One that cannot be written is noted once; the others go out."""
+    def _queue(self) -> WorkQueue:
+        book = self.settler.book
+        return cast(WorkQueue, book) if hasattr(book, "claim") else OpenTrades(book)
+
+    def _hear_cash(self) -> bool:
+        """Folds new mail of the RTGS into the mirror; cursor, mirror and journal are one commit."""
         book = self.settler.book
         try:
-            self.mailbox.deliver(message)
-        except LockstepError as error:
-            facts = {"receiver": message.receiver, "rule": str(error)}
-            return self._note_once(message.message_id, "undeliverable", facts)
-        book.commit(Change(delivered=(message.message_id,)))
+            mail = self.settler.cash.receive(book.cash_cursor(), PAGE)
+        except Unavailable:
+            return False
+        except LockstepError as error:  # a key or an answer that is wrong: shown once, tried again
+            return self._note_once("mailbox", "mail unreadable", {"rule": str(error)})
+        if not mail:
+            return False
+        self.keep()
+        change = heard(book, mail, self.settler.clock.now())
+        book.commit(change)
+        self._queue().wake([view.settlement_id for view in change.cash])
         return True
+
+    def _match(self) -> bool:
+        """Instructions that say the same become trades. Of two that were cancelled meanwhile the next pass knows."""
+        settler = self.settler
+        changes = match(settler.book.waiting(), settler.market, self.salt_key, settler.clock.now())
+        for start in range(0, len(changes), BATCH):
+            self.keep()
+            for error in commit_all(settler.book, changes[start : start + BATCH]):
+                if error is not None and not isinstance(error, Conflict):
+                    raise error
+        return bool(changes)
+
+    def _step_trades(self) -> bool:
+        queue, moved = self._queue(), False
+        self._hear_chain(queue)
+        for _ in range(BATCHES_A_PASS):
+            self.keep()
+            claimed = queue.claim(self.worker, BATCH, CLAIM_SECONDS)
+            for start in range(0, len(claimed), BATCH):
+                moved |= self._step(queue, claimed[start : start + BATCH])
+            if len(claimed) != BATCH:
+                break
+        return moved
+
+    def _hear_chain(self, queue: WorkQueue) -> None:
+        """Trades of which the chain shows something new are due, where the ledger reads ahead."""
+        if hasattr(self.settler.assets, "news"):
+            try:
+                queue.wake(cast(BulkAssetLedger, self.settler.assets).news())
+            except Unavailable:
+                return
+
+    def _step(self, queue: WorkQueue, claimed: Sequence[Claimed]) -> bool:
+        """One batch. Each trade that another has claimed meanwhile is left to it."""
+        results = self.settler.advance_all([one.trade for one in claimed], self.keep)
+        any_moved, broken = False, list[tuple[Trade, LockstepError]]()
+        looked = []
+        now = self.settler.clock.now()
+        for one, result in zip(claimed, results, strict=True):
+            moved = result is True or isinstance(result, Conflict)  # a cancellation came in: it is read anew
+            any_moved |= moved
+            if isinstance(result, LeaseLost):
+                continue
+            if isinstance(result, LockstepError) and not isinstance(result, Conflict | Unavailable):
+                broken.append((one.trade, result))  # this trade is for people; the others go on
+            looked.append((one, self.pacing.next_look(one.trade, moved, now)))
+        if broken:
+            any_moved |= True in self.settler.set_apart(broken, self.keep)
+        queue.done_with(looked)
+        return any_moved
+
+    def _deliver(self, messages: Sequence[Message[PartyBody]]) -> bool:
+        """Messages to their receivers. One that cannot be written is noted once; the others go out."""
+        book, results = self.settler.book, deliver_all(self.mailbox, messages)
+        delivered = tuple(one.message_id for one, error in zip(messages, results, strict=True) if error is None)
+        if delivered:
+            book.commit(Change(delivered=delivered))
+        noted = False
+        for message, error in zip(messages, results, strict=True):
+            if error is not None:
+                facts = {"receiver": message.receiver, "rule": str(error)}
+                noted |= self._note_once(message.message_id, "undeliverable", facts)
+        return bool(delivered) or noted
 
     def _note_once(self, subject: str, kind: str, facts: dict[str, str]) -> bool:
         """A journal entry, unless the subject's last one says the same."""
@@ -78,60 +146,3 @@ class Engine:
             return False
         book.commit(Change(entries=(Entry(at=self.settler.clock.now(), kind=kind, subject=subject, facts=facts),)))
         return True
-
-    def _hear_cash(self) -> bool:
-        """Folds new mail of the RTGS into the mirror; cursor, mirror and journal are one commit."""
-        book = self.settler.book
-        try:
-            mail = self.settler.cash.receive(book.cash_cursor())
-        except Unavailable:
-            return False
-        except LockstepError as error:  # a key or an answer that is wrong: shown once, tried again
-            return self._note_once("mailbox", "mail unreadable", {"rule": str(error)})
-        for sequence, item in mail:
-            self.keep()
-            book.commit(self._heard(sequence, item))
-        return bool(mail)
-
-    def _heard(self, sequence: int, item: Message[CashBody] | Unreadable) -> Change:
-        now = self.settler.clock.now()
-        if isinstance(item, Unreadable):
-            facts = {"sequence": str(sequence), "rule": str(item.error)}
-            return Change(
-                entries=(Entry(at=now, kind="unreadable", subject="mail", facts=facts),), cash_cursor=sequence
-            )
-        views: dict[SettlementId, CashView] = {}
-        entries: list[Entry] = []
-        changed: dict[SettlementId, CashView] = {}
-        for said in said_by(item.body):
-            settlement = settlement_of(said)
-            before = views.get(settlement) or self.settler.book.cash_view(settlement)
-            if isinstance(item.body, Statement) and before is None:
-                continue  # of a settlement that is not ours
-            after = views[settlement] = fold(before, said)
-            if after != before:
-                changed[settlement] = after
-            facts = {
-                "message": type(item.body).__name__,
-                "message_id": item.message_id,
-                "state": after.state.value if after.state else "",
-            }
-            entries.append(Entry(at=now, kind="heard", subject=settlement, facts=facts))
-            if after.contradiction is not None and (before is None or before.contradiction is None):
-                facts = {"message_id": item.message_id, "rule": "one story", "actual": after.contradiction}
-                entries.append(Entry(at=now, kind="break", subject=settlement, facts=facts))
-        if isinstance(item.body, Statement):
-            entries.extend(self._breaks(item.body, now))
-        return Change(entries=tuple(entries), cash=tuple(changed.values()), cash_cursor=sequence)
-
-    def _breaks(self, statement: Statement, now: datetime) -> list[Entry]:
-        """What is booked as far as we know, and the statement does not show: people decide."""
-        book = self.settler.book
-        settlements = [trade.settlement_id for trade in book.trades() if trade.settlement_id is not None]
-        views = [view for one in settlements if (view := book.cash_view(one)) is not None]
-        account = f"{statement.account.owner}/{statement.account.number}"
-        facts = {"statement": statement.statement_id, "account": account, "rule": "shows every booked payment"}
-        return [
-            Entry(at=now, kind="break", subject=view.settlement_id, facts=facts)
-            for view in missing_in(statement, views)
-        ]

@@ -1,0 +1,87 @@
+"""What the RTGS's mail makes of the mirror: a page of it is one change, with its cursor and its journal entries."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import cast
+
+from lockstep.domain.cash import CashView
+from lockstep.domain.identifiers import SettlementId
+from lockstep.domain.journal import Entry
+from lockstep.domain.message import Message
+from lockstep.domain.statement import Statement
+from lockstep.flow.mirroring import fold, missing_in, said_by, settlement_of
+from lockstep.ports import Book, BulkBook, CashBody, Change, Unreadable
+
+__all__ = ["Mail", "heard"]
+
+Mail = Sequence[tuple[int, Message[CashBody] | Unreadable]]
+"""Messages by sequence number, ascending."""
+
+
+def heard(book: Book, mail: Mail, now: datetime) -> Change:
+    """The change that a page makes: each view as the last message leaves it, each message in the journal."""
+    page = _Page(book=book, now=now)
+    page.read_ahead([item for _, item in mail if not isinstance(item, Unreadable)])
+    for sequence, item in mail:
+        page.take(sequence, item)
+    return Change(
+        entries=tuple(page.entries),
+        cash=tuple(page.views[one] for one in page.changed),
+        cash_cursor=mail[-1][0] if mail else None,
+    )
+
+
+@dataclass(slots=True, kw_only=True)
+class _Page:
+    book: Book
+    now: datetime
+    views: dict[SettlementId, CashView] = field(default_factory=dict)
+    """As they are after the messages that were taken."""
+    changed: dict[SettlementId, None] = field(default_factory=dict)
+    entries: list[Entry] = field(default_factory=list)
+
+    def read_ahead(self, messages: Sequence[Message[CashBody]]) -> None:
+        """All views that the page speaks of, where the book can give many at once."""
+        if hasattr(self.book, "cash_views"):
+            about = dict.fromkeys(settlement_of(said) for one in messages for said in said_by(one.body))
+            self.views.update(cast(BulkBook, self.book).cash_views(about))
+
+    def take(self, sequence: int, item: Message[CashBody] | Unreadable) -> None:
+        if isinstance(item, Unreadable):
+            self._note("unreadable", "mail", {"sequence": str(sequence), "rule": str(item.error)})
+            return
+        for said in said_by(item.body):
+            settlement = settlement_of(said)
+            before = self._view(settlement)
+            if isinstance(item.body, Statement) and before is None:
+                continue  # of a settlement that is not ours
+            after = self.views[settlement] = fold(before, said)
+            if after != before:
+                self.changed[settlement] = None
+            facts = {
+                "message": type(item.body).__name__,
+                "message_id": item.message_id,
+                "state": after.state.value if after.state else "",
+            }
+            self._note("heard", settlement, facts)
+            if after.contradiction is not None and (before is None or before.contradiction is None):
+                facts = {"message_id": item.message_id, "rule": "one story", "actual": after.contradiction}
+                self._note("break", settlement, facts)
+        if isinstance(item.body, Statement):
+            self._breaks(item.body)
+
+    def _breaks(self, statement: Statement) -> None:
+        """What is booked as far as we know, and the statement does not show: people decide."""
+        settlements = [trade.settlement_id for trade in self.book.trades() if trade.settlement_id is not None]
+        views = [view for one in settlements if (view := self._view(one)) is not None]
+        account = f"{statement.account.owner}/{statement.account.number}"
+        facts = {"statement": statement.statement_id, "account": account, "rule": "shows every booked payment"}
+        for view in missing_in(statement, views):
+            self._note("break", view.settlement_id, facts)
+
+    def _view(self, settlement: SettlementId) -> CashView | None:
+        return self.views.get(settlement) or self.book.cash_view(settlement)
+
+    def _note(self, kind: str, subject: str, facts: Mapping[str, str]) -> None:
+        self.entries.append(Entry(at=self.now, kind=kind, subject=subject, facts=facts))

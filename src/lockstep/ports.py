@@ -8,7 +8,7 @@ Unavailable as a whole is raised only where certainly nothing was done.
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 
 from lockstep.domain.cash import CashView
@@ -79,6 +79,8 @@ __all__ = [
     "StoredInstruction",
     "TransactionLog",
     "Unreadable",
+    "WaitingGroup",
+    "WaitingRoom",
     "WorkQueue",
 ]
 
@@ -511,6 +513,31 @@ class WorkQueue(Protocol):
 
     def wake(self, settlements: Collection[SettlementId]) -> None:
         """Something was heard of these: their trades are due at once. Those of others are passed over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingGroup:
+    """All instructions that wait and could match each other: `flow.matching.match_key` is the same."""
+
+    instructions: tuple[StoredInstruction, ...]
+    """Oldest first."""
+    seen: tuple[tuple[int, int], ...]
+    """For `WaitingRoom.matched_through`: which records these are, and how often each was touched."""
+
+
+class WaitingRoom(Protocol):
+    """What waits to be matched. `Book.waiting` reads all of it, this only what may have something new to say."""
+
+    def unmatched_groups(self, aged_before: date, limit: int = 1000) -> Sequence[WaitingGroup]:
+        """Groups into which an instruction came, or out of which one was cancelled, since they were matched through;
+        and those that settle before a day. At most about `2 * limit` of them, the longest untouched first.
+        """
+
+    def matched_through(self, groups: Sequence[WaitingGroup]) -> None:
+        """All that `match` says of these groups is stored, or was a Conflict. What came in meanwhile stays to do."""
+
+    def match_anew(self) -> None:
+        """All groups are to do: the market's tolerances may be others."""
 
 
 OnCommit = Callable[[str], None]

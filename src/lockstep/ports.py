@@ -42,6 +42,7 @@ from lockstep.domain.order import (
 from lockstep.domain.payment import (
     BookingNotice,
     CancelPayment,
+    CashAccount,
     NeverRequest,
     Payment,
     PaymentReport,
@@ -449,7 +450,11 @@ class Book(Protocol):
 
     def cancellations(self, trade_id: TradeId) -> Sequence[Message[CancellationRequest]]: ...
 
-    def undelivered(self) -> Sequence[Message[PartyBody]]: ...
+    def undelivered(self, limit: int | None = None, after: str | None = None) -> Sequence[Message[PartyBody]]:
+        """Oldest first; at most `limit`, from behind the message with the id `after` on."""
+
+    def last_said(self, subject: str) -> JournalRow | None:
+        """A subject's newest entry in the journal."""
 
     def journal(self, subject: str | None = None, after: int = 0) -> Sequence[JournalRow]: ...
 
@@ -464,6 +469,9 @@ class BulkBook(Book, Protocol):
 
     def cash_views(self, ids: Collection[SettlementId]) -> Mapping[SettlementId, CashView]:
         """As `cash_view`; those not known are missing."""
+
+    def booked(self, account: CashAccount, since: datetime, until: datetime) -> Collection[SettlementId]:
+        """The trades' settlements whose payment from or to an account was booked in a time, both ends included."""
 
     def trades_of(self, ids: Collection[TradeId]) -> Mapping[TradeId, Trade]:
         """As `trade`; those not known are missing."""
@@ -495,7 +503,7 @@ class WorkQueue(Protocol):
     """Which open trades are due, kept in the trades' own rows: there is no second list of work.
 
     A trade is due when it is new, at the time that `done_with` named, at once when it is woken, and at once when
-    anybody but its claimant stores it (a cancellation asked for).
+    anybody but its claimant stores it (a cancellation asked for) or stores a cash view of its settlement.
     """
 
     def claim(self, worker: str, most: int, seconds: int) -> Sequence[Claimed]:
@@ -513,6 +521,9 @@ class WorkQueue(Protocol):
 
     def wake(self, settlements: Collection[SettlementId]) -> None:
         """Something was heard of these: their trades are due at once. Those of others are passed over."""
+
+    def let_go_of(self, worker: str) -> None:
+        """Frees, and makes due, what a dead worker of this name has: for who begins under it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -119,7 +119,7 @@ def _cursor_first(patch: pytest.MonkeyPatch) -> None:
         Engine._hear_cash,
         (
             "change = heard(",
-            "book.commit(Change(cash_cursor=mail[-1][0]))\n        change = heard(",
+            "book.commit(Change(cash_cursor=page[-1][0]))\n            change = heard(",
         ),
     )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import cast
 
 from lockstep.domain.errors import Conflict, LeaseLost, LockstepError, Unavailable
@@ -9,11 +10,20 @@ from lockstep.domain.journal import Entry
 from lockstep.domain.message import Message
 from lockstep.domain.trade import Trade
 from lockstep.flow.answering import commit_all, deliver_all
-from lockstep.flow.hearing import heard
-from lockstep.flow.matching import match
+from lockstep.flow.hearing import heard, pages
+from lockstep.flow.matching import AGE_OUT, match
 from lockstep.flow.pacing import OpenTrades, Pacing
 from lockstep.flow.stepping import Settler
-from lockstep.ports import BulkAssetLedger, Change, Claimed, Mailbox, PartyBody, WorkQueue
+from lockstep.ports import (
+    BulkAssetLedger,
+    Change,
+    Claimed,
+    Mailbox,
+    PartyBody,
+    StoredInstruction,
+    WaitingRoom,
+    WorkQueue,
+)
 
 __all__ = ["BATCH", "Engine"]
 
@@ -48,11 +58,16 @@ class Engine:
         moved = self._hear_cash()
         moved |= self._match()
         moved |= self._step_trades()
-        undelivered = self.settler.book.undelivered()
-        for start in range(0, len(undelivered), BATCH):
-            self.keep()
-            moved |= self._deliver(undelivered[start : start + BATCH])
+        moved |= self._deliver_all()
         return moved
+
+    def begin(self) -> None:
+        """For who takes over: what a dead predecessor of this name had is free, and all that waits is looked at."""
+        book = self.settler.book
+        if hasattr(book, "claim"):
+            cast(WorkQueue, book).let_go_of(self.worker)
+        if hasattr(book, "match_anew"):
+            cast(WaitingRoom, book).match_anew()
 
     def _queue(self) -> WorkQueue:
         book = self.settler.book
@@ -67,21 +82,28 @@ class Engine:
             return False
         except LockstepError as error:  # a key or an answer that is wrong: shown once, tried again
             return self._note_once("mailbox", "mail unreadable", {"rule": str(error)})
-        if not mail:
-            return False
-        self.keep()
-        change = heard(book, mail, self.settler.clock.now())
-        book.commit(change)
-        self._queue().wake([view.settlement_id for view in change.cash])
-        return True
+        for page in pages(mail):
+            self.keep()
+            change = heard(book, page, self.settler.clock.now())
+            book.commit(change)  # this wakes the trades that it speaks of
+        return bool(mail)
 
     def _match(self) -> bool:
         """Instructions that say the same become trades. Of two that were cancelled meanwhile the next pass knows."""
-        settler = self.settler
-        changes = match(settler.book.waiting(), settler.market, self.salt_key, settler.clock.now())
+        book, now = self.settler.book, self.settler.clock.now()
+        if not hasattr(book, "unmatched_groups"):
+            return self._match_these(book.waiting(), now)
+        room = cast(WaitingRoom, book)
+        groups = room.unmatched_groups(now.date() - AGE_OUT)
+        moved = self._match_these([one for group in groups for one in group.instructions], now)
+        room.matched_through(groups)
+        return moved
+
+    def _match_these(self, waiting: Sequence[StoredInstruction], now: datetime) -> bool:
+        changes = match(waiting, self.settler.market, self.salt_key, now)
         for start in range(0, len(changes), BATCH):
             self.keep()
-            for error in commit_all(settler.book, changes[start : start + BATCH]):
+            for error in commit_all(self.settler.book, changes[start : start + BATCH]):
                 if error is not None and not isinstance(error, Conflict):
                     raise error
         return bool(changes)
@@ -125,6 +147,16 @@ class Engine:
         queue.done_with(looked)
         return any_moved
 
+    def _deliver_all(self) -> bool:
+        """What is to be delivered, by the page; those that cannot be written are passed over."""
+        book, moved = self.settler.book, False
+        messages = book.undelivered(BATCH)
+        while messages:
+            self.keep()
+            moved |= self._deliver(messages)
+            messages = book.undelivered(BATCH, messages[-1].message_id) if len(messages) == BATCH else ()
+        return moved
+
     def _deliver(self, messages: Sequence[Message[PartyBody]]) -> bool:
         """Messages to their receivers. One that cannot be written is noted once; the others go out."""
         book, results = self.settler.book, deliver_all(self.mailbox, messages)
@@ -141,8 +173,8 @@ class Engine:
     def _note_once(self, subject: str, kind: str, facts: dict[str, str]) -> bool:
         """A journal entry, unless the subject's last one says the same."""
         book = self.settler.book
-        told = book.journal(subject)
-        if told and told[-1].entry.facts == facts:
+        told = book.last_said(subject)
+        if told is not None and told.entry.facts == facts:
             return False
         book.commit(Change(entries=(Entry(at=self.settler.clock.now(), kind=kind, subject=subject, facts=facts),)))
         return True

@@ -1,6 +1,6 @@
 """What the RTGS's mail makes of the mirror: a page of it is one change, with its cursor and its journal entries."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import cast
@@ -13,10 +13,23 @@ from lockstep.domain.statement import Statement
 from lockstep.flow.mirroring import fold, missing_in, said_by, settlement_of
 from lockstep.ports import Book, BulkBook, CashBody, Change, Unreadable
 
-__all__ = ["Mail", "heard"]
+__all__ = ["Mail", "heard", "pages"]
 
 Mail = Sequence[tuple[int, Message[CashBody] | Unreadable]]
 """Messages by sequence number, ascending."""
+
+
+def pages(mail: Mail) -> Iterator[Mail]:
+    """What can be heard in one change each: a statement is compared with what is stored, so it stands alone."""
+    start = 0
+    for place, (_, item) in enumerate(mail):
+        if not isinstance(item, Unreadable) and isinstance(item.body, Statement):
+            if start < place:
+                yield mail[start:place]
+            yield mail[place : place + 1]
+            start = place + 1
+    if start < len(mail):
+        yield mail[start:]
 
 
 def heard(book: Book, mail: Mail, now: datetime) -> Change:
@@ -73,8 +86,13 @@ class _Page:
 
     def _breaks(self, statement: Statement) -> None:
         """What is booked as far as we know, and the statement does not show: people decide."""
-        settlements = [trade.settlement_id for trade in self.book.trades() if trade.settlement_id is not None]
-        views = [view for one in settlements if (view := self._view(one)) is not None]
+        if hasattr(self.book, "booked"):
+            book = cast(BulkBook, self.book)
+            known = book.cash_views(book.booked(statement.account, statement.since, statement.until))
+            views = list(known.values())
+        else:
+            settlements = [trade.settlement_id for trade in self.book.trades() if trade.settlement_id is not None]
+            views = [view for one in settlements if (view := self.book.cash_view(one)) is not None]
         account = f"{statement.account.owner}/{statement.account.number}"
         facts = {"statement": statement.statement_id, "account": account, "rule": "shows every booked payment"}
         for view in missing_in(statement, views):

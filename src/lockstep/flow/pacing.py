@@ -53,3 +53,6 @@ class OpenTrades:
 
     def wake(self, settlements: Collection[SettlementId]) -> None:
         """All are awake."""
+
+    def let_go_of(self, worker: str) -> None:
+        """Nobody has any."""

@@ -10,6 +10,7 @@ from typing import Any, TypeVar, cast
 
 from lockstep.domain.errors import LeaseLost, LockstepError, Unavailable
 from lockstep.domain.message import Message
+from lockstep.domain.order import EndCall
 from lockstep.flow.wants import (
     AttestationsOf,
     CancellationsOf,
@@ -48,9 +49,11 @@ from lockstep.ports import (
     Results,
 )
 
-__all__ = ["Answering", "commit_all", "deliver_all", "one_by_one"]
+__all__ = ["Answering", "SettleAll", "commit_all", "deliver_all", "one_by_one", "settle_each"]
 
 Asked = TypeVar("Asked")
+
+SettleAll = Callable[[Sequence[EndCall]], Results]
 
 RESERVATIONS_AT_MOST = 5
 """Tries at order nonces that neither the chain nor another worker has taken meanwhile."""
@@ -83,6 +86,13 @@ def deliver_all(mailbox: Mailbox, messages: Sequence[Message[PartyBody]]) -> Res
     return cast(BulkMailbox, mailbox).deliver_all(messages)
 
 
+def settle_each(assets: AssetLedger, calls: Sequence[EndCall]) -> Results:
+    """See `BulkAssetLedger.settle_all`."""
+    if not hasattr(assets, "settle_all"):
+        return one_by_one(lambda one: assets.settle(one.settlement_id, one.order, one.proof), calls)
+    return cast(BulkAssetLedger, assets).settle_all(calls)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answering:
     """The world as the steps of one batch meet it."""
@@ -94,7 +104,7 @@ class Answering:
     board: AttestationBoard
     keep: Callable[[], None]
     """Called before anything is asked: where a worker keeps its lease."""
-    settle: Callable[[Sequence[Settle]], Sequence[Any]] | None = None
+    settle: SettleAll | None = None
     """Delivers many, where that is not the ledger's alone."""
     _given: dict[str, int] = field(default_factory=dict)
     """Seller and the next nonce, of a book that does not reserve: until the orders are stored."""
@@ -232,11 +242,7 @@ class Answering:
 
     def _settles(self, wants: Sequence[Settle]) -> Sequence[Any]:
         calls = [want.call for want in wants]
-        if self.settle is not None:
-            return self.settle(wants)
-        if hasattr(self.assets, "settle_all"):
-            return cast(BulkAssetLedger, self.assets).settle_all(calls)
-        return one_by_one(lambda one: self.assets.settle(one.settlement_id, one.order, one.proof), calls)
+        return settle_each(self.assets, calls) if self.settle is None else self.settle(calls)
 
     def _give_backs(self, wants: Sequence[GiveBack]) -> Sequence[Any]:
         calls = [want.call for want in wants]

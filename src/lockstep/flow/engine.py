@@ -8,8 +8,10 @@ from typing import cast
 from lockstep.domain.errors import Conflict, LeaseLost, LockstepError, Unavailable
 from lockstep.domain.journal import Entry
 from lockstep.domain.message import Message
+from lockstep.domain.order import EndCall
 from lockstep.domain.trade import Trade
 from lockstep.flow.answering import commit_all, deliver_all
+from lockstep.flow.batching import PATIENCE, Batching
 from lockstep.flow.hearing import heard, pages
 from lockstep.flow.matching import AGE_OUT, match
 from lockstep.flow.pacing import OpenTrades, Pacing
@@ -20,6 +22,7 @@ from lockstep.ports import (
     Claimed,
     Mailbox,
     PartyBody,
+    Results,
     StoredInstruction,
     WaitingRoom,
     WorkQueue,
@@ -49,6 +52,7 @@ class Engine:
     worker: str = "service"
     """Under what name it claims trades: no other that works at the same time has it."""
     pacing: Pacing = field(default_factory=Pacing)
+    batching: Batching = field(default_factory=Batching)
 
     def run_once(self) -> bool:
         """One pass. True if anything moved. What fails holds up only its own trade.
@@ -110,7 +114,9 @@ class Engine:
 
     def _step_trades(self) -> bool:
         queue, moved = self._queue(), False
+        settler = self.settler
         self._hear_chain(queue)
+        queue.wake(self.batching.look(settler.assets, settler.board, settler.market.network, settler.clock.now()))
         for _ in range(BATCHES_A_PASS):
             self.keep()
             claimed = queue.claim(self.worker, BATCH, CLAIM_SECONDS)
@@ -128,9 +134,12 @@ class Engine:
             except Unavailable:
                 return
 
+    def _settle(self, calls: Sequence[EndCall]) -> Results:
+        return self.batching.settle(calls, self.settler.assets, self.settler.board, self.settler.clock.now())
+
     def _step(self, queue: WorkQueue, claimed: Sequence[Claimed]) -> bool:
         """One batch. Each trade that another has claimed meanwhile is left to it."""
-        results = self.settler.advance_all([one.trade for one in claimed], self.keep)
+        results = self.settler.advance_all([one.trade for one in claimed], self.keep, self._settle)
         any_moved, broken = False, list[tuple[Trade, LockstepError]]()
         looked = []
         now = self.settler.clock.now()
@@ -141,7 +150,8 @@ class Engine:
                 continue
             if isinstance(result, LockstepError) and not isinstance(result, Conflict | Unavailable):
                 broken.append((one.trade, result))  # this trade is for people; the others go on
-            looked.append((one, self.pacing.next_look(one.trade, moved, now)))
+            again = self.pacing.next_look(one.trade, moved, now)
+            looked.append((one, now + PATIENCE if self.batching.waits_for(one.trade.settlement_id) else again))
         if broken:
             any_moved |= True in self.settler.set_apart(broken, self.keep)
         queue.done_with(looked)

@@ -14,7 +14,7 @@ from lockstep.domain.journal import Entry
 from lockstep.domain.message import Message
 from lockstep.domain.order import AssetStatus, EndCall, LockCall, OutcomeResult, Proof
 from lockstep.domain.trade import Reason, Trade, TradeState
-from lockstep.flow.answering import Answering
+from lockstep.flow.answering import Answering, SettleAll
 from lockstep.flow.asking import due, half_told, is_open, statement_request, status_request
 from lockstep.flow.ordering import cancel_message, order_for, payment_message, payment_uetr
 from lockstep.flow.settling import Sight, Step, decide, observed, require_never_locked
@@ -79,13 +79,14 @@ class Settler(Storing):
         return moved
 
     def advance_all(
-        self, trades: Sequence[Trade], keep: Callable[[], None] = lambda: None
+        self, trades: Sequence[Trade], keep: Callable[[], None] = lambda: None, settle: SettleAll | None = None
     ) -> list[bool | LockstepError]:
         """Each trade's next step, side by side: whether anything moved, or why this one could not be stepped.
 
-        `keep` is called before each piece of it. Raises LeaseLost where all of it is another worker's now.
+        `keep` is called before each piece of it; `settle` delivers, instead of the ledger alone. Raises LeaseLost
+        where all of it is another worker's now.
         """
-        return together([self.step(trade) for trade in trades], self._world(keep))
+        return together([self.step(trade) for trade in trades], self._world(keep, settle))
 
     def set_apart(
         self, broken: Sequence[tuple[Trade, LockstepError]], keep: Callable[[], None] = lambda: None
@@ -96,9 +97,15 @@ class Settler(Storing):
         """
         return together([self._set_apart(trade, error) for trade, error in broken], self._world(keep))
 
-    def _world(self, keep: Callable[[], None]) -> Answering:
+    def _world(self, keep: Callable[[], None], settle: SettleAll | None = None) -> Answering:
         return Answering(
-            book=self.book, assets=self.assets, cash=self.cash, wallet=self.wallet, board=self.board, keep=keep
+            book=self.book,
+            assets=self.assets,
+            cash=self.cash,
+            wallet=self.wallet,
+            board=self.board,
+            keep=keep,
+            settle=settle,
         )
 
     # --- one trade

@@ -77,8 +77,9 @@ class Batching:
                     alone.extend(some)
         for places in ready.values():
             self._send([calls[place].settlement_id for place in places], places, results, assets, now)
-        for place, error in zip(alone, settle_each(assets, [calls[place] for place in alone]), strict=True):
-            results[place] = error
+        if alone:
+            for place, error in zip(alone, settle_each(assets, [calls[place] for place in alone]), strict=True):
+                results[place] = error
         return results
 
     def look(

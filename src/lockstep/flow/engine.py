@@ -15,7 +15,7 @@ from lockstep.flow.batching import PATIENCE, Batching
 from lockstep.flow.hearing import heard, pages
 from lockstep.flow.matching import AGE_OUT, match
 from lockstep.flow.pacing import OpenTrades, Pacing
-from lockstep.flow.stepping import Settler
+from lockstep.flow.stepping import Moved, Settler
 from lockstep.ports import (
     BulkAssetLedger,
     Change,
@@ -144,8 +144,8 @@ class Engine:
         looked = []
         now = self.settler.clock.now()
         for one, result in zip(claimed, results, strict=True):
-            moved = result is True or isinstance(result, Conflict)  # a cancellation came in: it is read anew
-            any_moved |= moved
+            moved = result if isinstance(result, bool | Moved) else isinstance(result, Conflict)
+            any_moved |= bool(moved)  # after a conflict, a cancellation that came in, the trade is read anew
             if isinstance(result, LeaseLost):
                 continue
             if isinstance(result, LockstepError) and not isinstance(result, Conflict | Unavailable):

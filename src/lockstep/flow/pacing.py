@@ -9,6 +9,7 @@ from datetime import UTC, datetime, time, timedelta
 
 from lockstep.domain.identifiers import SettlementId, TradeId
 from lockstep.domain.trade import Trade
+from lockstep.flow.stepping import Moved
 from lockstep.ports import Book, Claimed
 
 __all__ = ["LONGEST_SECONDS", "OpenTrades", "Pacing"]
@@ -25,11 +26,11 @@ class Pacing:
     _fruitless: dict[TradeId, int] = field(default_factory=dict)
     """Looks since the trade last moved."""
 
-    def next_look(self, trade: Trade, moved: bool, now: datetime) -> datetime | None:
+    def next_look(self, trade: Trade, moved: bool | Moved, now: datetime) -> datetime | None:
         """When it is due at the latest; None: at once. `trade` as it was before the look."""
         if moved:
             self._fruitless.pop(trade.trade_id, None)
-            return None
+            return now + timedelta(seconds=FIRST_SECONDS) if moved is Moved.SENT else None
         if trade.order is None and trade.terms.settlement_date > now.date():
             return datetime.combine(trade.terms.settlement_date, time(), UTC)
         if len(self._fruitless) >= REMEMBERED_AT_MOST:

@@ -6,6 +6,7 @@ as one trade's; many are carried out side by side (`together`).
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from enum import Enum
 
 from lockstep.domain.errors import UNNAMED_REVERTS, ContractRefused, LockstepError, Refused, Unavailable
 from lockstep.domain.identifiers import SettlementId
@@ -50,12 +51,19 @@ from lockstep.ports import (
 )
 from lockstep.signing import build_proof, check_order, settlement_id
 
-__all__ = ["Settler"]
+__all__ = ["Moved", "Settler"]
 
 CASH_ATTEMPTS_AT_MOST = 20
 _SHORT = Reason(code="LACK", text="the seller is short of free units")
 _NO_PROOF = Proof(quorum=0, signers=0, signatures=b"", absent=())
 """For what the chain has as paid already: the contract reads none."""
+
+
+class Moved(Enum):
+    """How a trade moved that did not only change in the records. True, like every member of an Enum."""
+
+    SENT = "sent"
+    """What comes of it is not seen at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,11 +84,11 @@ class Settler(Storing):
         (moved,) = self.advance_all([trade])
         if isinstance(moved, LockstepError):
             raise moved
-        return moved
+        return bool(moved)
 
     def advance_all(
         self, trades: Sequence[Trade], keep: Callable[[], None] = lambda: None, settle: SettleAll | None = None
-    ) -> list[bool | LockstepError]:
+    ) -> list[bool | Moved | LockstepError]:
         """Each trade's next step, side by side: whether anything moved, or why this one could not be stepped.
 
         `keep` is called before each piece of it; `settle` delivers, instead of the ledger alone. Raises LeaseLost
@@ -110,11 +118,11 @@ class Settler(Storing):
 
     # --- one trade
 
-    def step(self, trade: Trade) -> Steps[bool]:
+    def step(self, trade: Trade) -> Steps[bool | Moved]:
         """Looks at both ledgers, stores what changed, takes the next step. True if anything moved."""
         sight, proof = yield from self._look(trade)
         seen = observed(trade, sight)
-        moved = seen != trade
+        moved: bool | Moved = seen != trade
         if moved:
             seen = yield from self._store_observation(trade, seen, sight)
         step = decide(seen, sight)
@@ -211,7 +219,7 @@ class Settler(Storing):
         yield from self._commit(signed, "signed", settlement_id=str(trade.settlement_id))
         return True
 
-    def _lock(self, trade: Trade) -> Steps[bool]:
+    def _lock(self, trade: Trade) -> Steps[bool | Moved]:
         assert trade.order and trade.settlement_id and trade.seller_signature and trade.buyer_signature
         decided = yield from self._intend(trade, "lock")
         try:
@@ -234,7 +242,7 @@ class Settler(Storing):
             return (
                 yield from self._give_up(decided, Reason(code="LOCK", text=f"the contract refuses the lock: {error}"))
             )
-        return decided != trade
+        return _sent(trade, decided)
 
     def _renew(self, trade: Trade) -> Steps[bool]:
         """The order can never be locked any more, finally: its time or its epoch is over. A new one takes its place.
@@ -273,16 +281,16 @@ class Settler(Storing):
 
     # --- locked
 
-    def _request_cash(self, trade: Trade) -> Steps[bool]:
+    def _request_cash(self, trade: Trade) -> Steps[bool | Moved]:
         decided = yield from self._intend(trade, "cash")
         message = payment_message(decided, self.market, decided.intents["cash"])
-        return (yield from self._send_cash(decided, message)) or decided != trade
+        return (yield from self._send_cash(decided, message)) or _sent(trade, decided)
 
-    def _cancel_cash(self, trade: Trade) -> Steps[bool]:
+    def _cancel_cash(self, trade: Trade) -> Steps[bool | Moved]:
         decided = yield from self._intend(trade, "cancel cash")
         known = (yield from CashViewOf(trade.settlement_id)) if trade.settlement_id else None
         message = cancel_message(decided, self.market, decided.intents["cancel cash"], known)
-        return (yield from self._send_cash(decided, message)) or decided != trade
+        return (yield from self._send_cash(decided, message)) or _sent(trade, decided)
 
     def _send_cash(self, trade: Trade, message: Message[CashBody]) -> Steps[bool]:
         try:
@@ -343,7 +351,7 @@ class Settler(Storing):
             return error.name if isinstance(error, Refused) else "InvalidMessage"
         return None
 
-    def _end(self, trade: Trade, step: Step, proof: Proof | None) -> Steps[bool]:
+    def _end(self, trade: Trade, step: Step, proof: Proof | None) -> Steps[bool | Moved]:
         """Delivers or gives back. After payment nothing is terminal: a refusal is shown and retried."""
         assert trade.order is not None and trade.settlement_id is not None
         decided = yield from self._intend(trade, step.value)
@@ -353,10 +361,15 @@ class Settler(Storing):
         except ContractRefused as error:
             reason = Reason(code="CHAIN", text=f"the contract refuses, retried: {error}")
             return (yield from self._wait_for(decided, reason))
-        return decided != trade
+        return _sent(trade, decided)
 
 
-_ACTIONS: Mapping[Step, Callable[[Settler, Trade], Steps[bool]]] = {
+def _sent(trade: Trade, decided: Trade) -> bool | Moved:
+    """Sent again, with nothing new to remember, it did not move."""
+    return Moved.SENT if decided != trade else False
+
+
+_ACTIONS: Mapping[Step, Callable[[Settler, Trade], Steps[bool] | Steps[bool | Moved]]] = {
     Step.PREPARE: lambda settler, trade: settler._prepare(trade),
     Step.SIGN: lambda settler, trade: settler._sign(trade),
     Step.LOCK: lambda settler, trade: settler._lock(trade),

@@ -1,13 +1,13 @@
 """A bench whose ports are asked for many at once, over real records; it counts what it is asked."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from flow_world import Bench
 
-from lockstep.domain.errors import ContractRefused, LockstepError
+from lockstep.domain.errors import LockstepError
 from lockstep.domain.identifiers import SettlementId, TradeId
 from lockstep.domain.message import Message
 from lockstep.domain.order import (
@@ -35,7 +35,6 @@ from lockstep.testing.fakes import (
     FakeChain,
     FakeMailbox,
     FakeRtgs,
-    no_fault,
 )
 
 
@@ -51,12 +50,12 @@ def each(call: Any, items: Sequence[Any]) -> Results:
 
 
 class Counted:
-    """Counts calls in bulk and their items; `before` and `after` get the method's name, `each` one's settlement."""
+    """Counts calls in bulk and their items; `before_all` gets the method's name."""
 
     def __init__(self) -> None:
         self.calls: Counter[str] = Counter()
         self.items: Counter[str] = Counter()
-        self.before_all = self.after_all = no_fault
+        self.before_all: Callable[[str], None] = lambda _: None
 
     def count(self, name: str, items: Collection[Any]) -> None:
         self.calls[name] += 1
@@ -70,7 +69,7 @@ class BulkAssets(FakeAssetLedger):
     def __init__(self, chain: FakeChain, board: "BatchBoard") -> None:
         super().__init__(chain)
         self.counted, self.board = Counted(), board
-        self.refuses: dict[SettlementId, ContractRefused] = {}
+        self.refuses: dict[SettlementId, LockstepError] = {}
 
     def views(self, orders: Mapping[SettlementId, Order]) -> Mapping[SettlementId, AssetView]:
         self.counted.count("views", orders)
@@ -191,9 +190,7 @@ class BulkCash(FakeCashSystem):
 
     def send_all(self, messages: Sequence[Message[CashBody]]) -> Results:
         self.counted.count("send_all", messages)
-        results = each(self.send, messages)
-        self.counted.after_all("send_all")
-        return results
+        return each(self.send, messages)
 
 
 class BulkMailbox(FakeMailbox):

@@ -79,6 +79,7 @@ __all__ = [
     "SignOnceRegister",
     "StoredInstruction",
     "TransactionLog",
+    "Unclaimed",
     "Unreadable",
     "WaitingGroup",
     "WaitingRoom",
@@ -161,6 +162,9 @@ class AssetLedger(Protocol):
 
     def settlements_of(self, trade_id: TradeId) -> Sequence[SettlementId]:
         """Every settlement of a trade that was ever locked, in the order of the locks. Raises Unavailable."""
+
+    def final_time(self) -> int:
+        """When the last final block was made, in seconds. Raises Unavailable."""
 
     def gas_of(self, transaction: str) -> int | None:
         """What a transaction cost, or None while it is in no block. Raises Unavailable."""
@@ -351,10 +355,27 @@ class StoredInstruction:
     received_at: datetime
     trade_id: TradeId | None = None
     reason: Reason | None = None
+    late: datetime | None = None
+    """When it turned out that the records were lost, and that it may have matched, and settled, before."""
+    cancellations: tuple[Message[CancellationRequest], ...] = ()
+    """Asked for while it waits, and not decided yet."""
+    perhaps: TradeId | None = None
+    """A trade that the chain has a lock of, and no record, which may be this instruction's."""
 
     @property
     def key(self) -> tuple[Lei, Reference]:
         return self.instruction.owner.lei, self.instruction.reference
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unclaimed:
+    """A settlement that the RTGS told of a payment for, and no trade of the records has: they were lost."""
+
+    settlement_id: SettlementId
+    salt: str
+    """The trade's, as the payment carries it."""
+    due: datetime | None
+    """When it is to be looked at, UTC, whole seconds; None: nothing is left to find out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -372,6 +393,9 @@ class Change:
     outgoing: tuple[Message[PartyBody], ...] = ()
     delivered: tuple[str, ...] = ()
     """Message ids that their receivers now have."""
+    unclaimed: tuple[Unclaimed, ...] = ()
+    claimed: tuple[SettlementId, ...] = ()
+    """No longer unclaimed, if they were."""
 
     def __bool__(self) -> bool:
         return any(getattr(self, name) not in ((), None) for name in self.__dataclass_fields__)
@@ -420,8 +444,8 @@ class Book(Protocol):
         """Stores a change and numbers its entries, durably and in one transaction.
 
         Raises Conflict, and stores nothing, if a trade was stored by another since it was read, or if
-        an instruction no longer waits; LeaseLost, and stores nothing, if it writes under a lease that
-        another has taken over.
+        an instruction no longer waits, or is late or has cancellations and the change leaves that out; LeaseLost, and
+        stores nothing, if it writes under a lease that another has taken over.
         """
 
     def instruction(self, owner: Lei, reference: Reference) -> StoredInstruction | None: ...
@@ -444,6 +468,12 @@ class Book(Protocol):
     def cash_view(self, settlement_id: SettlementId) -> CashView | None: ...
 
     def cash_cursor(self) -> int: ...
+
+    def unclaimed(self, salt: str) -> Sequence[SettlementId]:
+        """The unclaimed settlements whose payments carry this salt."""
+
+    def unclaimed_due(self, now: datetime, limit: int) -> Sequence[Unclaimed]:
+        """The unclaimed settlements to look at, those first that were due first."""
 
     def next_order_nonce(self, seller: str) -> int:
         """One more than the highest nonce ordered for a seller; 0 at first."""
@@ -472,6 +502,12 @@ class BulkBook(Book, Protocol):
 
     def booked(self, account: CashAccount, since: datetime, until: datetime) -> Collection[SettlementId]:
         """The trades' settlements whose payment from or to an account was booked in a time, both ends included."""
+
+    def unclaimed_of(self, salts: Collection[str]) -> Mapping[str, Sequence[SettlementId]]:
+        """As `unclaimed`; an empty sequence where there is none."""
+
+    def waiting_to_cancel(self) -> Sequence[StoredInstruction]:
+        """Of `waiting`, those with cancellations."""
 
     def trades_of(self, ids: Collection[TradeId]) -> Mapping[TradeId, Trade]:
         """As `trade`; those not known are missing."""

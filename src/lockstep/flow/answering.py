@@ -17,6 +17,7 @@ from lockstep.flow.wants import (
     CashViewOf,
     Commit,
     EpochOf,
+    FinalTime,
     FreeNonce,
     GiveBack,
     History,
@@ -29,6 +30,7 @@ from lockstep.flow.wants import (
     SettlementsOf,
     Sign,
     TradeOf,
+    UnclaimedOf,
     View,
     Want,
 )
@@ -146,6 +148,9 @@ class Answering:
         known = dict(zip(numbers, one_by_one(self.assets.epoch, numbers), strict=True))
         return [known[want.number] for want in wants]
 
+    def _final_times(self, wants: Sequence[FinalTime]) -> Sequence[Any]:
+        return [self.assets.final_time()] * len(wants)
+
     # --- order nonces
 
     def _new_nonces(self, wants: Sequence[NewNonce]) -> Sequence[Any]:
@@ -211,6 +216,12 @@ class Answering:
         known = cast(BulkBook, self.book).cash_views([want.settlement_id for want in wants])
         return [known.get(want.settlement_id) for want in wants]
 
+    def _unclaimed(self, wants: Sequence[UnclaimedOf]) -> Sequence[Any]:
+        if not hasattr(self.book, "unclaimed_of"):
+            return one_by_one(lambda want: self.book.unclaimed(want.salt), wants)
+        known = cast(BulkBook, self.book).unclaimed_of([want.salt for want in wants])
+        return [known.get(want.salt, ()) for want in wants]
+
     def _trades(self, wants: Sequence[TradeOf]) -> Sequence[Any]:
         if not hasattr(self.book, "trades_of"):
             return one_by_one(lambda want: self.book.trade(want.trade_id), wants)
@@ -264,6 +275,8 @@ _BY_KIND: Mapping[type[Want[Any]], Callable[[Answering, Sequence[Any]], Sequence
     FreeNonce: Answering._free_nonces,
     NewNonce: Answering._new_nonces,
     EpochOf: Answering._epochs,
+    FinalTime: Answering._final_times,
+    UnclaimedOf: Answering._unclaimed,
     AttestationsOf: Answering._attestations,
     Sign: Answering._signatures,
     CashViewOf: Answering._cash_views,

@@ -15,9 +15,11 @@ from lockstep.flow.batching import PATIENCE, Batching
 from lockstep.flow.hearing import heard, pages
 from lockstep.flow.matching import AGE_OUT, match
 from lockstep.flow.pacing import OpenTrades, Pacing
+from lockstep.flow.recovering import decide_cancellations, look_at_unclaimed
 from lockstep.flow.stepping import Moved, Settler
 from lockstep.ports import (
     BulkAssetLedger,
+    BulkBook,
     Change,
     Claimed,
     Mailbox,
@@ -61,6 +63,7 @@ class Engine:
         """
         moved = self._hear_cash()
         moved |= self._match()
+        moved |= self._recover()
         moved |= self._step_trades()
         moved |= self._deliver_all()
         return moved
@@ -88,7 +91,7 @@ class Engine:
             return self._note_once("mailbox", "mail unreadable", {"rule": str(error)})
         for page in pages(mail):
             self.keep()
-            change = heard(book, page, self.settler.clock.now())
+            change = heard(book, self.settler.market, page, self.settler.clock.now())
             book.commit(change)  # this wakes the trades that it speaks of
         return bool(mail)
 
@@ -111,6 +114,22 @@ class Engine:
                 if error is not None and not isinstance(error, Conflict):
                     raise error
         return bool(changes)
+
+    def _recover(self) -> bool:
+        """What the ledgers show of trades that the records lost. Nothing to do unless they were."""
+        settler, moved = self.settler, False
+        book = settler.book
+        waiting = cast(BulkBook, book).waiting_to_cancel() if hasattr(book, "waiting_to_cancel") else book.waiting()
+        ledgers = book, settler.assets, settler.market, settler.clock.now()
+        for changes in (look_at_unclaimed(*ledgers), decide_cancellations(waiting, *ledgers)):
+            try:
+                for change in changes:
+                    self.keep()
+                    book.commit(change)
+                    moved = True
+            except (Conflict, Unavailable):  # the next pass looks again
+                continue
+        return moved
 
     def _step_trades(self) -> bool:
         queue, moved = self._queue(), False

@@ -6,12 +6,16 @@ from datetime import datetime
 from typing import cast
 
 from lockstep.domain.cash import CashView
-from lockstep.domain.identifiers import SettlementId
+from lockstep.domain.identifiers import Lei, Reference, SettlementId, TradeId
 from lockstep.domain.journal import Entry
+from lockstep.domain.market import Market
 from lockstep.domain.message import Message
+from lockstep.domain.payment import PaymentReport
 from lockstep.domain.statement import Statement
+from lockstep.domain.trade import Trade
 from lockstep.flow.mirroring import fold, missing_in, said_by, settlement_of
-from lockstep.ports import Book, BulkBook, CashBody, Change, Unreadable
+from lockstep.flow.recovering import payer_of, unclaimed_by
+from lockstep.ports import Book, BulkBook, CashBody, Change, StoredInstruction, Unclaimed, Unreadable
 
 __all__ = ["Mail", "heard", "pages"]
 
@@ -32,9 +36,9 @@ def pages(mail: Mail) -> Iterator[Mail]:
         yield mail[start:]
 
 
-def heard(book: Book, mail: Mail, now: datetime) -> Change:
+def heard(book: Book, market: Market, mail: Mail, now: datetime) -> Change:
     """The change that a page makes: each view as the last message leaves it, each message in the journal."""
-    page = _Page(book=book, now=now)
+    page = _Page(book=book, market=market, now=now)
     page.read_ahead([item for _, item in mail if not isinstance(item, Unreadable)])
     for sequence, item in mail:
         page.take(sequence, item)
@@ -42,23 +46,41 @@ def heard(book: Book, mail: Mail, now: datetime) -> Change:
         entries=tuple(page.entries),
         cash=tuple(page.views[one] for one in page.changed),
         cash_cursor=mail[-1][0] if mail else None,
+        unclaimed=tuple(page.unclaimed),
     )
 
 
 @dataclass(slots=True, kw_only=True)
 class _Page:
     book: Book
+    market: Market
     now: datetime
     views: dict[SettlementId, CashView] = field(default_factory=dict)
     """As they are after the messages that were taken."""
     changed: dict[SettlementId, None] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
+    unclaimed: list[Unclaimed] = field(default_factory=list)
+    _instructions: Mapping[tuple[Lei, Reference], StoredInstruction] = field(default_factory=dict)
+    _trades: Mapping[TradeId, Trade] = field(default_factory=dict)
 
     def read_ahead(self, messages: Sequence[Message[CashBody]]) -> None:
-        """All views that the page speaks of, where the book can give many at once."""
-        if hasattr(self.book, "cash_views"):
-            about = dict.fromkeys(settlement_of(said) for one in messages for said in said_by(one.body))
-            self.views.update(cast(BulkBook, self.book).cash_views(about))
+        """All that the page speaks of, where the book can give many at once."""
+        if not hasattr(self.book, "cash_views"):
+            return
+        book = cast(BulkBook, self.book)
+        said = [one for message in messages for one in said_by(message.body)]
+        self.views.update(book.cash_views(dict.fromkeys(map(settlement_of, said))))
+        new = [one.payment for one in said if isinstance(one, PaymentReport) and settlement_of(one) not in self.views]
+        named = {key for payment in new if (key := payer_of(payment, self.market)) is not None}
+        self._instructions = book.instructions_of(sorted(named))
+        ids = {stored.trade_id for stored in self._instructions.values() if stored.trade_id is not None}
+        self._trades = book.trades_of(sorted(ids))
+
+    def instruction(self, owner: Lei, reference: Reference) -> StoredInstruction | None:
+        return self._instructions.get((owner, reference)) or self.book.instruction(owner, reference)
+
+    def trade(self, trade_id: TradeId) -> Trade | None:
+        return self._trades.get(trade_id) or self.book.trade(trade_id)
 
     def take(self, sequence: int, item: Message[CashBody] | Unreadable) -> None:
         if isinstance(item, Unreadable):
@@ -72,6 +94,8 @@ class _Page:
             after = self.views[settlement] = fold(before, said)
             if after != before:
                 self.changed[settlement] = None
+            if before is None and (one := unclaimed_by(self, self.market, said, self.now)) is not None:
+                self.unclaimed.append(one)
             facts = {
                 "message": type(item.body).__name__,
                 "message_id": item.message_id,

@@ -18,6 +18,7 @@ from lockstep.domain.trade import Reason, Trade, TradeState
 from lockstep.flow.answering import Answering, SettleAll
 from lockstep.flow.asking import due, half_told, is_open, statement_request, status_request
 from lockstep.flow.ordering import cancel_message, order_for, payment_message, payment_uetr
+from lockstep.flow.recovering import lock_of, require_no_payment
 from lockstep.flow.settling import Sight, Step, decide, observed, require_never_locked
 from lockstep.flow.storing import Storing
 from lockstep.flow.together import together
@@ -166,7 +167,8 @@ class Settler(Storing):
         """Obstacles are judged before anything is signed or reserved, so that a refusal leaves nothing behind."""
         known = yield from SettlementsOf(trade.trade_id)
         if known:
-            return (yield from self._adopt(trade, known[-1]))
+            return (yield from self._adopt(trade, (yield from lock_of(known))))
+        yield from require_no_payment(trade)
         now = self.clock.now()
         if now > self.market.pay_by_on(trade.terms.settlement_date):
             return (yield from self._cancel(trade))
@@ -221,6 +223,7 @@ class Settler(Storing):
 
     def _lock(self, trade: Trade) -> Steps[bool | Moved]:
         assert trade.order and trade.settlement_id and trade.seller_signature and trade.buyer_signature
+        yield from require_no_payment(trade)
         decided = yield from self._intend(trade, "lock")
         try:
             yield from Lock(
@@ -266,14 +269,16 @@ class Settler(Storing):
 
     def _cancel(self, trade: Trade) -> Steps[bool]:
         known = yield from SettlementsOf(trade.trade_id)
-        if known and known[-1] == trade.settlement_id:
+        locked = (yield from lock_of(known)) if known else None
+        if locked is not None and locked == trade.settlement_id:
             return False  # it is locked after all: one of two looks was wrong, the next decides
-        if known:
-            return (yield from self._adopt(trade, known[-1]))
+        if locked is not None:
+            return (yield from self._adopt(trade, locked))
         require_never_locked(trade)
+        yield from require_no_payment(trade)
         if trade.cancel_agreed:
             reason = Reason(code="CANI", text="cancelled: both parties asked, before any lock")
-        elif trade.reason is not None:
+        elif trade.reason is not None and trade.reason.code != "BREAK":
             reason = trade.reason
         else:
             reason = Reason(code="LATE", text="not locked before the time to pay was over")

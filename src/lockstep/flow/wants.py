@@ -31,6 +31,7 @@ __all__ = [
     "CashViewOf",
     "Commit",
     "EpochOf",
+    "FinalTime",
     "FreeNonce",
     "GiveBack",
     "History",
@@ -45,6 +46,7 @@ __all__ = [
     "Sign",
     "Steps",
     "TradeOf",
+    "UnclaimedOf",
     "View",
     "Want",
 ]
@@ -105,6 +107,11 @@ class SettlementsOf(Want[Sequence[SettlementId]]):
 
 
 @dataclass(frozen=True, slots=True)
+class FinalTime(Want[int]):
+    """When the last final block was made, in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
 class Obstacle(Want[Reason | None]):
     """What would refuse a lock now. The order's nonce is not looked at."""
 
@@ -145,6 +152,13 @@ class CashViewOf(Want[CashView | None]):
     """What the RTGS said of a settlement."""
 
     settlement_id: SettlementId
+
+
+@dataclass(frozen=True, slots=True)
+class UnclaimedOf(Want[Sequence[SettlementId]]):
+    """The settlements with a trade's salt that a payment was told of, and that no trade has."""
+
+    salt: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from lockstep.domain.money import Money, minor_units
 from lockstep.domain.order import AssetStatus, AssetView, Attestation, Epoch, Order, OutcomeResult
 from lockstep.domain.payment import Payment, PaymentState
 from lockstep.domain.trade import Reason as TradeReason
-from lockstep.domain.trade import TradeState
+from lockstep.domain.trade import Trade, TradeState
 from lockstep.flow import engine, matching, mirroring, receiving, reporting, settling, stepping
 from lockstep.flow.asking import AT_FIRST
 from lockstep.iso20022.fields import Fields

@@ -34,7 +34,5 @@ class JournalRow:
 
 def entry_hash(previous: str, number: int, entry: Entry) -> str:
     """SHA-256 over the previous hash and the entry in canonical JSON."""
-    body = _canonical(
-        [previous, number, entry.at.isoformat(), entry.kind, entry.subject, sorted(entry.facts.items())]
-    )
+    body = _canonical([previous, number, entry.at.isoformat(), entry.kind, entry.subject, sorted(entry.facts.items())])
     return hashlib.sha256(body.encode()).hexdigest()

@@ -29,7 +29,7 @@ _SCALARS = (str, int, bool, type(None))
 
 def dump(value: object) -> str:
     """A value as canonical JSON text: keys in the order of the alphabet, no spaces."""
-    return _text(_writer(type(value))(value))
+    return _text(_plain(value))
 
 
 def load(kind: type[Value], text: str) -> Value:
@@ -47,7 +47,8 @@ def _loaded(kind: Any, text: str) -> Any:
 
 def _plain(value: Any) -> Any:
     """Whatever its hint is."""
-    return _writer(type(value))(value)
+    kind: Any = type(value)
+    return _writer(kind)(value)
 
 
 def _as_it_is(value: Any) -> Any:
@@ -94,9 +95,7 @@ def _object_writer(kind: type) -> Convert:
     hints, names = typing.get_type_hints(kind), sorted(field.name for field in fields(kind))
     writers = {f"write_{name}": _writer(hints[name]) for name in names}
     parts = (
-        f"{name!r}: value.{name}"
-        if writers[f"write_{name}"] is _as_it_is
-        else f"{name!r}: write_{name}(value.{name})"
+        f"{name!r}: value.{name}" if writers[f"write_{name}"] is _as_it_is else f"{name!r}: write_{name}(value.{name})"
         for name in names
     )
     return typing.cast(Convert, eval(f"lambda value: {{{', '.join(parts)}}}", writers))

@@ -48,9 +48,7 @@ _CHANGED_INSTRUCTION = Update(tables.instruction, "number", "status", "trade_id"
 _TOUCHED = Statement("UPDATE instruction SET touched = touched + 1 WHERE status = 'WAITING' AND match_key IN LIST")
 _NEW_TRADE = Insert(tables.trade, "trade_id", "version", "state", "open", "body", "settlement_id", "due")
 _OWN_TRADE = Update(tables.trade, "number", "version", "state", "open", "body", "settlement_id")
-_OTHERS_TRADE = Update(
-    tables.trade, "number", "version", "state", "open", "body", "settlement_id", also={"due": "0"}
-)
+_OTHERS_TRADE = Update(tables.trade, "number", "version", "state", "open", "body", "settlement_id", also={"due": "0"})
 _WOKEN = Statement(
     "UPDATE trade SET due = 0 WHERE number IN "
     "(SELECT number FROM trade WHERE settlement_id IN LIST AND open AND due > 0 [[ORDER BY number FOR UPDATE]])"
@@ -175,9 +173,7 @@ class Batch:
                 for one in change.requests
             ],
         )
-        _OUTGOING.run(
-            connection, [(key, type(one.body).__name__, False, dump(one)) for key, one in messages.items()]
-        )
+        _OUTGOING.run(connection, [(key, type(one.body).__name__, False, dump(one)) for key, one in messages.items()])
         delivered = sorted({one for change in self.stored for one in change.delivered})
         if delivered:
             _DELIVERED.run(connection, delivered)
@@ -201,7 +197,10 @@ class Batch:
             _TOUCHED.run(self.connection, sorted(left))
 
     def _write_trades(self) -> None:
-        new, own, others, nonces = [], [], [], {}
+        new: list[Sequence[Any]] = []
+        own: list[Sequence[Any]] = []
+        others: list[Sequence[Any]] = []
+        nonces: dict[str, int] = {}
         for trade_id, known in self._trades.items():
             trade: Trade | None = known.value
             if trade is None:

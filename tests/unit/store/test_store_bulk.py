@@ -98,7 +98,9 @@ def test_one_bad_change_is_left_out_and_told(book: SqlBook) -> None:
 
 def test_a_change_is_judged_after_those_before_it(book: SqlBook) -> None:
     trade = trade_of(0)
-    steps = [replace(trade, version=version, state=state) for version, state in enumerate((trade.state, TradeState.LOCKED))]
+    steps = [
+        replace(trade, version=version, state=state) for version, state in enumerate((trade.state, TradeState.LOCKED))
+    ]
     late = replace(trade, version=1, state=TradeState.PAID)
     results = book.commit_all(
         [Change(trades=(one,), entries=(entry(one.state.value),)) for one in (*steps, late)]
@@ -141,10 +143,15 @@ def test_the_chain_goes_through_a_batch(book: SqlBook) -> None:
     previous = "0" * 64
     for number, row in enumerate(book.journal(), 1):
         one = row.entry
-        content = [previous, number, one.at.isoformat(), one.kind, one.subject, [list(pair) for pair in one.facts.items()]]
-        previous = hashlib.sha256(
-            json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode()
-        ).hexdigest()
+        content = [
+            previous,
+            number,
+            one.at.isoformat(),
+            one.kind,
+            one.subject,
+            [list(pair) for pair in one.facts.items()],
+        ]
+        previous = hashlib.sha256(json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode()).hexdigest()
         assert (row.number, row.hash) == (number, previous)
     assert number == 5
 
@@ -177,7 +184,7 @@ def test_reserved_nonces_are_nobody_elses(fresh: Callable[[], str]) -> None:
     assert books[0].next_order_nonce("0xs") == 70
     assert books[0].reserve_nonces("0xs", 100, 1) == 100 and books[1].reserve_nonces("0xs", 5, 2) == 101
     assert books[0].reserve_nonces("0xother", 0, 1) == 0
-    with pytest.raises(InvalidInput, match="^count: '0' breaks the rule: at least 1$"):
+    with pytest.raises(InvalidInput, match=r"^count: '0' breaks the rule: at least 1$"):
         books[0].reserve_nonces("0xs", 0, 0)
     for engine in engines:
         engine.dispose()
@@ -303,7 +310,20 @@ def test_many_transactions(engine: Engine) -> None:
 
 # --- the statements themselves
 
-HARD = ["", "plain", 'a"b', "back\\slash", "{brace}", "comma, comma", "NULL", "null", "t", "€ü\U0001f511", "'; --", "\n\t "]
+HARD = [
+    "",
+    "plain",
+    'a"b',
+    "back\\slash",
+    "{brace}",
+    "comma, comma",
+    "NULL",
+    "null",
+    "t",
+    "€ü\U0001f511",
+    "'; --",
+    "\n\t ",
+]
 
 
 def test_arrays_carry_whatever_is_in_them(postgresql_server: Store) -> None:

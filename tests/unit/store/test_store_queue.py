@@ -105,9 +105,7 @@ def test_what_ended_is_not_due(shop: Shop) -> None:
 def test_the_longest_due_comes_first_and_what_was_woken_before_it(shop: Shop) -> None:
     first = shop.one.claim("one", 5, SECONDS)
     waits = (40, 30, 20, 10, 500)
-    shop.one.done_with(
-        [(one, MORNING + timedelta(seconds=wait)) for one, wait in zip(first, waits, strict=True)]
-    )
+    shop.one.done_with([(one, MORNING + timedelta(seconds=wait)) for one, wait in zip(first, waits, strict=True)])
     shop.other.wake([settlement(4), SettlementId("ff" * 32)])
     shop.clock.advance(35)
     assert shop.numbers(shop.other.claim("other", 10, SECONDS)) == [4, 3, 2, 1]
@@ -211,7 +209,7 @@ def test_a_worker_in_a_transaction_holds_up_nobody_on_postgresql(postgresql_serv
 
 def test_what_breaks_a_rule_is_named(shop: Shop) -> None:
     for seconds in (0, LONGEST + 1):
-        with pytest.raises(Misconfigured, match=f"^lease: {seconds} seconds break the rule: from 1 to {LONGEST}$"):
+        with pytest.raises(Misconfigured, match=rf"^lease: {seconds} seconds break the rule: from 1 to {LONGEST}$"):
             shop.one.claim("one", 1, seconds)
     with pytest.raises(Misconfigured, match="opened without a clock"):
         SqlBook(shop.engines[0]).claim("one", 1, SECONDS)

@@ -153,7 +153,9 @@ def test_what_the_last_release_left_is_kept_and_goes_on(fresh: Callable[[], str]
         assert list(book.booked(account, MORNING, MORNING)) == [SID]
     assert list(book.booked(accounts[0], MORNING + timedelta(seconds=1), MORNING + timedelta(hours=1))) == []
     told = replace(stored(1, Side.DELIVER), status="CANCELLED")
-    book.commit(Change(instructions=(told, stored(2, Side.DELIVER)), entries=(Entry(at=MORNING, kind="n", subject="s"),)))
+    book.commit(
+        Change(instructions=(told, stored(2, Side.DELIVER)), entries=(Entry(at=MORNING, kind="n", subject="s"),))
+    )
     assert [row.number for row in book.journal()] == [1, 2, 3]
     assert SqlLeases(engine, FakeClock(MORNING)).claim("service", "other", 15) is None, "its lease is kept too"
     engine.dispose()
@@ -218,7 +220,10 @@ def test_a_later_version_is_refused_by_name(fresh: Callable[[], str]) -> None:
     with engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     engine.dispose()
-    with pytest.raises(Misconfigured, match=f"^the service's database is of version 9999, and this is version {tables.LATEST_VERSION}: "):
+    with pytest.raises(
+        Misconfigured,
+        match=rf"^the service's database is of version 9999, and this is version {tables.LATEST_VERSION}: ",
+    ):
         open_database(url)
 
 

@@ -140,7 +140,9 @@ instructions = st.builds(
     ),
     quantity=st.sampled_from([Quantity(value=10, scale=1), Quantity(value=10, scale=0), Quantity(value=1, scale=0)]),
     quantity_type=st.sampled_from(QuantityType),
-    cash=st.sampled_from([Money(currency="EUR", amount=1), Money(currency="EUR", amount=2), Money(currency="USD", amount=1)]),
+    cash=st.sampled_from(
+        [Money(currency="EUR", amount=1), Money(currency="EUR", amount=2), Money(currency="USD", amount=1)]
+    ),
     trade_date=st.sampled_from([DAY, DAY - timedelta(1)]),
     settlement_date=st.sampled_from([DAY, DAY + timedelta(1)]),
 )

@@ -37,8 +37,7 @@ from lockstep.rtgs import core, parties, payments, recalls, register, rules
 from lockstep.rtgs.database import Step
 from lockstep.rtgs.register import Reason
 from lockstep.signing import build_proof
-from lockstep.store import book, transactions
-from lockstep.store.codec import load
+from lockstep.store import book, committing, transactions
 from simulation.planting import Planted, rewrite
 
 Patch = pytest.MonkeyPatch
@@ -229,14 +228,14 @@ def hash_of_the_headings(patch: Patch) -> None:
 
 
 def lost_update(patch: Patch) -> None:
-    real = book.SqlBook._put_trade
+    real = committing.Batch._judged
 
-    def put_trade(self: Any, connection: Any, trade: Trade) -> None:
-        rows = book._TRADE.rows(connection, trade_id=trade.trade_id) if trade.version else ()
-        newest = load(Trade, rows[0].body).version if rows else trade.version
-        real(self, connection, replace(trade, version=newest))
+    def judged(self: Any, change: Change) -> Any:
+        rows = {one: row.version for one, row in self._trades.items()}
+        trades = (replace(one, version=rows.get(one.trade_id, 0) if one.version else 0) for one in change.trades)
+        return real(self, replace(change, trades=tuple(trades)))
 
-    patch.setattr(book.SqlBook, "_put_trade", put_trade)
+    patch.setattr(committing.Batch, "_judged", judged)
 
 
 # --- the chain's adapters

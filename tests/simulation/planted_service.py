@@ -11,6 +11,7 @@ from lockstep.flow.stepping import Settler
 from lockstep.flow.storing import Storing
 from lockstep.store import leases
 from lockstep.store.book import SqlBook
+from lockstep.store.committing import Batch
 from simulation.planting import Planted, rewrite
 
 __all__ = ["PLANTED"]
@@ -94,8 +95,8 @@ def _fence_forgotten(patch: pytest.MonkeyPatch) -> None:
 def _last_writer_wins(patch: pytest.MonkeyPatch) -> None:
     rewrite(
         patch,
-        SqlBook._put_trade,
-        ("read=trade.version", "read=load(Trade, _TRADE.rows(connection, trade_id=trade.trade_id)[0].body).version"),
+        Batch._trade_conflict,
+        ("if trade.version != (known.version if known else 0):", "if False:"),
     )
 
 

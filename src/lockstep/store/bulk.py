@@ -92,7 +92,9 @@ Rows = Sequence[Sequence[Any]]
 class _Many:
     """One statement for many rows: on SQLite once for each, on PostgreSQL once over `new`, which has them all."""
 
-    def __init__(self, on_sqlite: str, on_postgresql: Callable[[str], str], table: Table, columns: Sequence[str]) -> None:
+    def __init__(
+        self, on_sqlite: str, on_postgresql: Callable[[str], str], table: Table, columns: Sequence[str]
+    ) -> None:
         lists = ", ".join(f"%s::{_array_type(table, name)}" for name in columns)
         self._texts = {
             "sqlite": on_sqlite,
@@ -111,7 +113,7 @@ class _Many:
 
 
 class Insert(_Many):
-    """Adds rows in their order. `conflict` says what becomes of one whose key is there: as SQL has it after ON CONFLICT."""
+    """Adds rows in their order. `conflict` says what becomes of one whose key is there, as SQL has it."""
 
     def __init__(self, table: Table, *columns: str, conflict: str = "") -> None:
         names, tail = ", ".join(columns), f" ON CONFLICT {conflict}" if conflict else ""

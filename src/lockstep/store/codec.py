@@ -23,12 +23,13 @@ Value = TypeVar("Value")
 Convert = Callable[[Any], Any]
 
 _text = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+_parsed = json.JSONDecoder().decode
 _SCALARS = (str, int, bool, type(None))
 
 
 def dump(value: object) -> str:
     """A value as canonical JSON text: keys in the order of the alphabet, no spaces."""
-    return _text(_writer(type(value))(value))
+    return _text(_plain(value))
 
 
 def load(kind: type[Value], text: str) -> Value:
@@ -38,7 +39,7 @@ def load(kind: type[Value], text: str) -> Value:
 
 @lru_cache(maxsize=2048)
 def _loaded(kind: Any, text: str) -> Any:
-    return _reader(kind)(json.loads(text))
+    return _reader(kind)(_parsed(text))
 
 
 # --- writing
@@ -46,7 +47,8 @@ def _loaded(kind: Any, text: str) -> Any:
 
 def _plain(value: Any) -> Any:
     """Whatever its hint is."""
-    return _writer(type(value))(value)
+    kind: Any = type(value)
+    return _writer(kind)(value)
 
 
 def _as_it_is(value: Any) -> Any:
@@ -93,9 +95,7 @@ def _object_writer(kind: type) -> Convert:
     hints, names = typing.get_type_hints(kind), sorted(field.name for field in fields(kind))
     writers = {f"write_{name}": _writer(hints[name]) for name in names}
     parts = (
-        f"{name!r}: value.{name}"
-        if writers[f"write_{name}"] is _as_it_is
-        else f"{name!r}: write_{name}(value.{name})"
+        f"{name!r}: value.{name}" if writers[f"write_{name}"] is _as_it_is else f"{name!r}: write_{name}(value.{name})"
         for name in names
     )
     return typing.cast(Convert, eval(f"lambda value: {{{', '.join(parts)}}}", writers))
@@ -147,10 +147,36 @@ def _checked(kind: type) -> Convert:
 
 
 def _object_reader(kind: type, arguments: tuple[Any, ...]) -> Convert:
-    """Fields that a text of an earlier version lacks are left to their defaults."""
+    """As if written by hand: `lambda value: kind(amount=value["amount"], …)`, each field checked.
+
+    Fields that a text of an earlier version lacks are left to their defaults.
+    """
     hints = typing.get_type_hints(kind)
-    readers = {
-        field.name: _reader(arguments[0] if isinstance(hints[field.name], TypeVar) else hints[field.name])
+    of = {
+        field.name: arguments[0] if isinstance(hints[field.name], TypeVar) else hints[field.name]
         for field in fields(kind)  # a generic one has one parameter
     }
-    return lambda value: kind(**{name: readers[name](one) for name, one in value.items()})
+    readers = {name: _reader(hint) for name, hint in of.items()}
+
+    def some(value: Any) -> Any:
+        return kind(**{name: readers[name](one) for name, one in value.items()})
+
+    known = {"kind": kind, "some": some} | {f"read_{name}": reader for name, reader in readers.items()}
+    parts = (f"{name}={_reading(hint, name)}" for name, hint in of.items())
+    whole = f"lambda value: kind({', '.join(parts)}) if len(value) == {len(of)} else some(value)"
+    return typing.cast(Convert, eval(whole, known))
+
+
+def _reading(hint: Any, name: str) -> str:
+    """The expression that reads a field: without a call where a look at the type is enough."""
+    hint = getattr(hint, "__supertype__", hint)
+    one, test = f"value[{name!r}]", "type({}) is {}"
+    inner = [getattr(part, "__supertype__", part) for part in typing.get_args(hint)]
+    optional = isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union
+    if optional and len(inner) == 2 and inner[1] is type(None) and inner[0] in _SCALARS:
+        return f"{one} if {one} is None or {test.format(one, inner[0].__name__)} else read_{name}({one})"
+    if optional:
+        return f"None if {one} is None else read_{name}({one})"
+    if hint in _SCALARS:
+        return f"{one} if {test.format(one, hint.__name__)} else read_{name}({one})"
+    return f"read_{name}({one})"

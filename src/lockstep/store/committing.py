@@ -228,7 +228,10 @@ class Batch:
             _TOUCHED.run(self.connection, sorted(left))
 
     def _write_trades(self) -> None:
-        new, own, others, nonces = [], [], [], {}
+        new: list[Sequence[Any]] = []
+        own: list[Sequence[Any]] = []
+        others: list[Sequence[Any]] = []
+        nonces: dict[str, int] = {}
         for trade_id, known in self._trades.items():
             trade: Trade | None = known.value
             if trade is None:

@@ -29,21 +29,20 @@ def open_database(url: str) -> Database:
     try:
         engine = create_engine(where, hide_parameters=True, **_options(where))
     except ImportError as error:
-        raise Misconfigured(f"the service's database: {error.name} is not installed: pip install 'lockstep[postgresql]'") from None
+        raise Misconfigured(
+            f"the service's database: {error.name} is not installed: pip install 'lockstep[postgresql]'"
+        ) from None
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare)
         event.listen(engine, "begin", _begin)
     try:
         schema.bring_up_to_date(engine)
-    except DBAPIError as error:
+    except BaseException as error:
         engine.dispose()
-        nothing = no_answer(error)
+        nothing = no_answer(error) if isinstance(error, DBAPIError) else None
         if nothing is None:
             raise
         raise nothing from error
-    except Misconfigured:
-        engine.dispose()
-        raise
     return engine
 
 

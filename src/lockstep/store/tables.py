@@ -4,7 +4,21 @@ What is asked in every pass has an index over what is unfinished only: it does n
 conditions of such an index stand word for word in the statements that use it.
 """
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, Table, Text, false, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    false,
+    text,
+)
 from sqlalchemy.types import TypeEngine
 
 __all__ = [
@@ -38,7 +52,12 @@ def _unfinished(name: str, *columns: str, where: str) -> Index:
     return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
 
 
-version = Table("alembic_version", metadata, Column("version_num", Text, primary_key=True))
+version = Table(  # as Alembic makes it
+    "alembic_version",
+    metadata,
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
 
 seen = Table(
     "seen_message",

@@ -71,7 +71,8 @@ def _fill(connection: Connection) -> None:
         statement = text(f"UPDATE {table} SET {sets} WHERE {key} = :key")
         for rows in _pages(connection, table, key):
             connection.execute(
-                statement, [dict(zip(columns, told(json.loads(body)), strict=True)) | {"key": one} for one, body in rows]
+                statement,
+                [dict(zip(columns, told(json.loads(body)), strict=True)) | {"key": one} for one, body in rows],
             )
 
 

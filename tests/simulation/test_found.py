@@ -32,6 +32,8 @@ FOUND: Mapping[int, tuple[str, Mapping[str, float]]] = {
     566: ("a trade locked twice by its parties: the second lock was adopted, and told as given back", {}),
     645: ("a bank cancels what an old backup still had waiting: told CANCELLED, and it had settled", {}),
     518: ("records and locks of paid trades lost: nobody was told, and they were locked and paid once more", {}),
+    1094: ("alike trades handed in again after a loss matched crosswise: told CANCELLED, and they had settled", {}),
+    1109: ("an instruction that had settled matched another after a loss, which was there in time now", {}),
     23062: (
         "a trade that the RTGS told two stories of: delivered on the agents' proof, and never ended",
         {"line-contradict": 1, "restore-service": 0.04},

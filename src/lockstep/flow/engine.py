@@ -117,10 +117,11 @@ class Engine:
         return moved
 
     def _match_these(self, waiting: Sequence[StoredInstruction], now: datetime) -> bool:
-        changes = match(waiting, self.settler.market, self.salt_key, now)
+        book = self.settler.book
+        changes = match(waiting, self.settler.market, self.salt_key, now, lambda salt: bool(book.unclaimed(salt)))
         for start in range(0, len(changes), BATCH):
             self.keep()
-            for error in commit_all(self.settler.book, changes[start : start + BATCH]):
+            for error in commit_all(book, changes[start : start + BATCH]):
                 if error is not None and not isinstance(error, Conflict):
                     raise error
         return bool(changes)

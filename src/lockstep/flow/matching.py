@@ -8,7 +8,7 @@ settles. Source of the field set: the CSD matching fields of Regulation (EU) 201
 import hashlib
 import hmac
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -25,8 +25,18 @@ AGE_OUT = timedelta(days=20)
 """After the settlement date; T2S cancels unmatched instructions after twenty business days."""
 
 
-def match(waiting: Sequence[StoredInstruction], market: Market, salt_key: bytes, now: datetime) -> list[Change]:
-    """One change per new trade, per instruction that aged out, and per change of why one waits."""
+def match(
+    waiting: Sequence[StoredInstruction],
+    market: Market,
+    salt_key: bytes,
+    now: datetime,
+    is_paid: Callable[[str], bool] = lambda _: False,
+) -> list[Change]:
+    """One change per new trade, per instruction that aged out, and per change of why one waits.
+
+    `is_paid` says whether the RTGS has a payment with a salt that no trade of the records has: what is handed in again
+    after a loss, perhaps in another order, matches first what it had matched before.
+    """
     changes: list[Change] = []
     by_key: dict[tuple[object, ...], list[StoredInstruction]] = defaultdict(list)
     matched: set[tuple[object, object]] = set()
@@ -36,19 +46,56 @@ def match(waiting: Sequence[StoredInstruction], market: Market, salt_key: bytes,
         else:
             by_key[_key(stored.instruction)].append(stored)
     for group in by_key.values():
-        for deliver in (one for one in group if one.instruction.side is Side.DELIVER):
-            candidates = [
-                other
-                for other in group
-                if other.key not in matched and _agree(deliver.instruction, other.instruction, market)
-            ]
-            if candidates:
-                receive = min(candidates, key=lambda other: _distance(deliver, other))
+        for deliver, receive in _lost_pairs(group, market, salt_key, is_paid):
+            if not {deliver.key, receive.key} & matched:
                 matched |= {deliver.key, receive.key}
                 changes.append(_matched(deliver, receive, market, salt_key, now))
-        left = [one for one in group if one.key not in matched]
-        changes.extend(change for stored in left for change in _still_waiting(stored, left, market, now))
+        left = {side: {one.key: one for one in _of(side, group) if one.key not in matched} for side in Side}
+        for deliver in list(left[Side.DELIVER].values()):
+            best = _best(deliver, left[Side.RECEIVE].values(), market)
+            if best is not None:
+                del left[Side.DELIVER][deliver.key], left[Side.RECEIVE][best.key]
+                changes.append(_matched(deliver, best, market, salt_key, now))
+        for stored in group:
+            if stored.key in left[stored.instruction.side]:
+                others = left[stored.instruction.side.other].values()
+                changes.extend(_still_waiting(stored, others, market, now))
     return changes
+
+
+def _of(side: Side, group: Iterable[StoredInstruction]) -> Iterator[StoredInstruction]:
+    return (one for one in group if one.instruction.side is side)
+
+
+def _best(
+    deliver: StoredInstruction, candidates: Iterable[StoredInstruction], market: Market
+) -> StoredInstruction | None:
+    """Exact cash first; among equals the oldest."""
+    best, least = None, 0
+    for other in candidates:
+        if _agree(deliver.instruction, other.instruction, market):
+            distance = _distance(deliver, other)
+            if best is None or distance < least:
+                best, least = other, distance
+            if distance == 0:
+                break
+    return best
+
+
+def _lost_pairs(
+    group: Sequence[StoredInstruction], market: Market, salt_key: bytes, is_paid: Callable[[str], bool]
+) -> list[tuple[StoredInstruction, StoredInstruction]]:
+    """The pairs that were a trade before the records were lost."""
+    if not any(one.late for one in group):
+        return []
+    return [
+        (deliver, receive)
+        for deliver in _of(Side.DELIVER, group)
+        for receive in group
+        if (deliver.late or receive.late)
+        and _agree(deliver.instruction, receive.instruction, market)
+        and is_paid(_drawn(salt_key, _pair(deliver, receive)))
+    ]
 
 
 def _key(instruction: Instruction) -> tuple[object, ...]:
@@ -96,7 +143,7 @@ def _within_tolerance(first: Instruction, second: Instruction, market: Market) -
 
 
 def _distance(deliver: StoredInstruction, receive: StoredInstruction) -> int:
-    """Exact cash first; among equals the oldest, because `min` keeps the first."""
+    """How far apart the amounts are."""
     return abs(deliver.instruction.cash.amount - receive.instruction.cash.amount)
 
 
@@ -157,10 +204,9 @@ def _pair(deliver: StoredInstruction, receive: StoredInstruction) -> bytes:
 
 
 def _still_waiting(
-    stored: StoredInstruction, group: Sequence[StoredInstruction], market: Market, now: datetime
+    stored: StoredInstruction, others: Collection[StoredInstruction], market: Market, now: datetime
 ) -> list[Change]:
     """Tells the party why, when the reason is new."""
-    others = [one for one in group if one.instruction.side is stored.instruction.side.other]
     apart = [one for one in others if not _within_tolerance(stored.instruction, one.instruction, market)]
     if apart:
         theirs = ", ".join(str(one.instruction.cash) for one in apart)

@@ -312,6 +312,29 @@ def test_payments_of_known_trades_are_not_noted(bench: Bench) -> None:
     assert [one for trade in bench.book.trades() for one in bench.book.unclaimed(trade.terms.salt)] == []
 
 
+@pytest.mark.parametrize("first", ["D", "R"])
+def test_what_was_paid_matches_as_before(bench: Bench, first: str) -> None:
+    """It matched when nothing else was there; handed in again together with a better match, it does so again."""
+    bench.submit(example_instruction(Side.DELIVER, "D-1", cash="990.01"))
+    bench.submit(example_instruction(Side.RECEIVE, "R-1"))
+    bench.run()
+    settlement = bench.trade.settlement_id
+    lose(bench)
+    again = [
+        example_instruction(Side.DELIVER, "D-1", cash="990.01"),
+        example_instruction(Side.RECEIVE, "R-2", cash="990.01"),
+        example_instruction(Side.DELIVER, "D-2"),
+        example_instruction(Side.RECEIVE, "R-1"),
+    ]
+    for one in sorted(again, key=lambda one: (not one.reference.startswith(first), -int(one.reference[2:]))):
+        bench.submit(one, late=True)
+    bench.run()
+    pairs = {(trade.terms.deliverer_reference, trade.terms.receiver_reference) for trade in bench.book.trades()}
+    assert pairs == {("D-1", "R-1"), ("D-2", "R-2")}
+    settlements = [trade.settlement_id for trade in bench.book.trades()]
+    assert settlement in settlements and len(bench.rtgs.booked) == 2
+
+
 # --- of several locks of one trade
 
 

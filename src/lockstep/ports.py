@@ -8,7 +8,7 @@ Unavailable as a whole is raised only where certainly nothing was done.
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 
 from lockstep.domain.cash import CashView
@@ -42,6 +42,7 @@ from lockstep.domain.order import (
 from lockstep.domain.payment import (
     BookingNotice,
     CancelPayment,
+    CashAccount,
     NeverRequest,
     Payment,
     PaymentReport,
@@ -80,6 +81,8 @@ __all__ = [
     "TransactionLog",
     "Unclaimed",
     "Unreadable",
+    "WaitingGroup",
+    "WaitingRoom",
     "WorkQueue",
 ]
 
@@ -477,7 +480,11 @@ class Book(Protocol):
 
     def cancellations(self, trade_id: TradeId) -> Sequence[Message[CancellationRequest]]: ...
 
-    def undelivered(self) -> Sequence[Message[PartyBody]]: ...
+    def undelivered(self, limit: int | None = None, after: str | None = None) -> Sequence[Message[PartyBody]]:
+        """Oldest first; at most `limit`, from behind the message with the id `after` on."""
+
+    def last_said(self, subject: str) -> JournalRow | None:
+        """A subject's newest entry in the journal."""
 
     def journal(self, subject: str | None = None, after: int = 0) -> Sequence[JournalRow]: ...
 
@@ -492,6 +499,15 @@ class BulkBook(Book, Protocol):
 
     def cash_views(self, ids: Collection[SettlementId]) -> Mapping[SettlementId, CashView]:
         """As `cash_view`; those not known are missing."""
+
+    def booked(self, account: CashAccount, since: datetime, until: datetime) -> Collection[SettlementId]:
+        """The trades' settlements whose payment from or to an account was booked in a time, both ends included."""
+
+    def unclaimed_of(self, salts: Collection[str]) -> Mapping[str, Sequence[SettlementId]]:
+        """As `unclaimed`; an empty sequence where there is none."""
+
+    def waiting_to_cancel(self) -> Sequence[StoredInstruction]:
+        """Of `waiting`, those with cancellations."""
 
     def trades_of(self, ids: Collection[TradeId]) -> Mapping[TradeId, Trade]:
         """As `trade`; those not known are missing."""
@@ -523,11 +539,11 @@ class WorkQueue(Protocol):
     """Which open trades are due, kept in the trades' own rows: there is no second list of work.
 
     A trade is due when it is new, at the time that `done_with` named, at once when it is woken, and at once when
-    anybody but its claimant stores it (a cancellation asked for).
+    anybody but its claimant stores it (a cancellation asked for) or stores a cash view of its settlement.
     """
 
     def claim(self, worker: str, most: int, seconds: int) -> Sequence[Claimed]:
-        """Open trades that are due and that nobody has, the longest due first, leased to `worker` for so long.
+        """Open trades that are due and that no other worker has, the longest due first, leased to `worker` for so long.
 
         A trade whose lease has run out is anybody's. What a late worker then commits is refused by its fence.
         Raises Unavailable.
@@ -541,6 +557,34 @@ class WorkQueue(Protocol):
 
     def wake(self, settlements: Collection[SettlementId]) -> None:
         """Something was heard of these: their trades are due at once. Those of others are passed over."""
+
+    def let_go_of(self, worker: str) -> None:
+        """Frees, and makes due, what a dead worker of this name has: for who begins under it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingGroup:
+    """All instructions that wait and could match each other: `flow.matching.match_key` is the same."""
+
+    instructions: tuple[StoredInstruction, ...]
+    """Oldest first."""
+    seen: tuple[tuple[int, int], ...]
+    """For `WaitingRoom.matched_through`: which records these are, and how often each was touched."""
+
+
+class WaitingRoom(Protocol):
+    """What waits to be matched. `Book.waiting` reads all of it, this only what may have something new to say."""
+
+    def unmatched_groups(self, aged_before: date, limit: int = 1000) -> Sequence[WaitingGroup]:
+        """Groups into which an instruction came, or out of which one was cancelled, since they were matched through;
+        and those that settle before a day. At most about `2 * limit` of them, the longest untouched first.
+        """
+
+    def matched_through(self, groups: Sequence[WaitingGroup]) -> None:
+        """All that `match` says of these groups is stored, or was a Conflict. What came in meanwhile stays to do."""
+
+    def match_anew(self) -> None:
+        """All groups are to do: the market's tolerances may be others."""
 
 
 OnCommit = Callable[[str], None]

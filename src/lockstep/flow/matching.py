@@ -8,7 +8,7 @@ settles. Source of the field set: the CSD matching fields of Regulation (EU) 201
 import hashlib
 import hmac
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -19,7 +19,7 @@ from lockstep.domain.trade import Reason, Trade, TradeState, TradeTerms
 from lockstep.flow.reporting import advise, answer_request
 from lockstep.ports import Change, StoredInstruction
 
-__all__ = ["match"]
+__all__ = ["AGE_OUT", "match", "match_key"]
 
 AGE_OUT = timedelta(days=20)
 """After the settlement date; T2S cancels unmatched instructions after twenty business days."""
@@ -50,29 +50,47 @@ def match(
             if not {deliver.key, receive.key} & matched:
                 matched |= {deliver.key, receive.key}
                 changes.append(_matched(deliver, receive, market, salt_key, now))
-        for deliver in (one for one in group if one.instruction.side is Side.DELIVER and one.key not in matched):
-            candidates = [
-                other
-                for other in group
-                if other.key not in matched and _agree(deliver.instruction, other.instruction, market)
-            ]
-            if candidates:
-                receive = min(candidates, key=lambda other: _distance(deliver, other))
-                matched |= {deliver.key, receive.key}
-                changes.append(_matched(deliver, receive, market, salt_key, now))
-        left = [one for one in group if one.key not in matched]
-        changes.extend(change for stored in left for change in _still_waiting(stored, left, market, now))
+        left = {side: {one.key: one for one in _of(side, group) if one.key not in matched} for side in Side}
+        for deliver in list(left[Side.DELIVER].values()):
+            best = _best(deliver, left[Side.RECEIVE].values(), market)
+            if best is not None:
+                del left[Side.DELIVER][deliver.key], left[Side.RECEIVE][best.key]
+                changes.append(_matched(deliver, best, market, salt_key, now))
+        for stored in group:
+            if stored.key in left[stored.instruction.side]:
+                others = left[stored.instruction.side.other].values()
+                changes.extend(_still_waiting(stored, others, market, now))
     return changes
+
+
+def _of(side: Side, group: Iterable[StoredInstruction]) -> Iterator[StoredInstruction]:
+    return (one for one in group if one.instruction.side is side)
+
+
+def _best(
+    deliver: StoredInstruction, candidates: Iterable[StoredInstruction], market: Market
+) -> StoredInstruction | None:
+    """Exact cash first; among equals the oldest."""
+    best, least = None, 0
+    for other in candidates:
+        if _agree(deliver.instruction, other.instruction, market):
+            distance = _distance(deliver, other)
+            if best is None or distance < least:
+                best, least = other, distance
+            if distance == 0:
+                break
+    return best
 
 
 def _lost_pairs(
     group: Sequence[StoredInstruction], market: Market, salt_key: bytes, is_paid: Callable[[str], bool]
 ) -> list[tuple[StoredInstruction, StoredInstruction]]:
     """The pairs that were a trade before the records were lost."""
+    if not any(one.late for one in group):
+        return []
     return [
         (deliver, receive)
-        for deliver in group
-        if deliver.instruction.side is Side.DELIVER
+        for deliver in _of(Side.DELIVER, group)
         for receive in group
         if (deliver.late or receive.late)
         and _agree(deliver.instruction, receive.instruction, market)
@@ -93,6 +111,23 @@ def _key(instruction: Instruction) -> tuple[object, ...]:
     )
 
 
+def match_key(instruction: Instruction) -> str:
+    """What `match` groups by, as text that begins with the settlement date: whoever keeps what waits finds by it
+    what could match, and what is old."""
+    quantity, cash = instruction.quantity, instruction.cash
+    parts = (
+        instruction.settlement_date.isoformat(),
+        instruction.trade_date.isoformat(),
+        instruction.deliverer.lei,
+        instruction.receiver.lei,
+        instruction.isin,
+        f"{quantity.value}e-{quantity.scale}",
+        instruction.quantity_type.value,
+        cash.currency,
+    )
+    return "/".join(parts)
+
+
 def _agree(deliver: Instruction, receive: Instruction, market: Market) -> bool:
     if receive.side is not Side.RECEIVE:
         return False
@@ -108,7 +143,7 @@ def _within_tolerance(first: Instruction, second: Instruction, market: Market) -
 
 
 def _distance(deliver: StoredInstruction, receive: StoredInstruction) -> int:
-    """Exact cash first; among equals the oldest, because `min` keeps the first."""
+    """How far apart the amounts are."""
     return abs(deliver.instruction.cash.amount - receive.instruction.cash.amount)
 
 
@@ -169,10 +204,9 @@ def _pair(deliver: StoredInstruction, receive: StoredInstruction) -> bytes:
 
 
 def _still_waiting(
-    stored: StoredInstruction, group: Sequence[StoredInstruction], market: Market, now: datetime
+    stored: StoredInstruction, others: Collection[StoredInstruction], market: Market, now: datetime
 ) -> list[Change]:
     """Tells the party why, when the reason is new."""
-    others = [one for one in group if one.instruction.side is stored.instruction.side.other]
     apart = [one for one in others if not _within_tolerance(stored.instruction, one.instruction, market)]
     if apart:
         theirs = ", ".join(str(one.instruction.cash) for one in apart)

@@ -18,8 +18,9 @@ from lockstep.domain.identifiers import Bic
 from lockstep.flow import working as flow
 from lockstep.flow.engine import Engine
 from lockstep.flow.receiving import Reception
+from lockstep.flow.sharing import SharingWorker
 from lockstep.flow.stepping import Settler
-from lockstep.ports import Lease
+from lockstep.ports import Book, Lease
 from lockstep.rtgs import Rtgs
 from lockstep.simulation.clock import PartyClock
 from lockstep.simulation.faults import Injector
@@ -32,7 +33,7 @@ from lockstep.store import SqlLeases
 
 Answer = TypeVar("Answer")
 
-__all__ = ["AgentProcess", "Door", "LockFile", "Process", "RtgsProcess", "Worker"]
+__all__ = ["AgentProcess", "Door", "LockFile", "Process", "RtgsProcess", "Sharer", "Worker"]
 
 
 class Process(Protocol):
@@ -160,7 +161,7 @@ class Worker:
         self.name, self._ground, self._boundary, self.clock = name, ground, boundary, clock
         self._node, self._rtgs, self._faults, self._lock = node, rtgs, faults, lock
         self.up, self.back_at, self._lives = False, 0, 0
-        self._worker: flow.Worker | None = None
+        self._worker: flow.Worker | SharingWorker | None = None
 
     def start(self) -> None:
         self._lives += 1
@@ -174,13 +175,20 @@ class Worker:
         self.up = True
 
     def _engine(self, lease: Lease) -> Engine:
+        return self._service(self._book(lease), lease)
+
+    def _book(self, lease: Lease | None) -> Book:
+        ground = self._ground
+        return self._boundary.book(ground.engines[self.name], ground.disk(self.name), self.clock, lease)
+
+    def _service(self, book: Book, lease: Lease) -> Engine:
         ground, database, disk = self._ground, self._ground.engines[self.name], self._ground.disk(self.name)
         log = self._boundary.log(database, disk, lease)
         sender = Sender(self._node, ground.roles.operator, log, lambda _: None)
         return Engine(
             settler=Settler(
                 market=ground.market,
-                book=self._boundary.book(database, disk, lease),
+                book=book,
                 assets=EvmAssetLedger(self._node, ground.market.network, sender),
                 cash=cash_line(MARKET.service, self._rtgs.handle, self._rtgs.mailbox, self._boundary, self._faults),
                 wallet=LocalWallets({key.address: key for key in ground.roles.wallets.values()}, ground.market),
@@ -202,6 +210,21 @@ class Worker:
             return self._worker.run_once()
         except Unavailable:  # a process waits for its node; `lockstep.app.processes` has it so too
             return False
+
+
+class Sharer(Worker):
+    """A worker that shares the trades with others, and the duties. Their one key is one worker's at a time."""
+
+    def start(self) -> None:
+        self._worker = SharingWorker(
+            leases=SqlLeases(self._ground.engines[self.name], self.clock),
+            clock=self.clock,
+            name=self.name,
+            keys=(self._ground.roles.operator.address,),
+            book=self._book,
+            engine=self._service,
+        )
+        self.up = True
 
 
 class AgentProcess:
@@ -254,7 +277,9 @@ class Door:
 
     def open(self) -> Reception:
         database, disk = self._ground.engines[self.name], self._ground.disk(self.name)
-        return Reception(book=self._boundary.book(database, disk), market=self._ground.market, clock=self.clock)
+        return Reception(
+            book=self._boundary.book(database, disk, self.clock), market=self._ground.market, clock=self.clock
+        )
 
     def end(self) -> None:
         self._ground.engines[self.name].dispose()

@@ -52,11 +52,12 @@ _SEEN = Query(
         tables.seen.c.sender == bindparam("sender"), tables.seen.c.message_id == bindparam("message_id")
     )
 )
-_WAITING = Statement("SELECT body FROM instruction WHERE status = 'WAITING' ORDER BY number")
+# The plus keeps SQLite from reading all rows in the order of their numbers, the finished ones too.
+_WAITING = Statement("SELECT body FROM instruction WHERE status = 'WAITING' ORDER BY +number")
 _INSTRUCTIONS = Query(select(_instruction.body).order_by(_instruction.number))
 _TRADE = Query(select(_trade.body).where(_trade.trade_id == bindparam("trade_id")))
 _TRADES_OF = Statement("SELECT trade_id, body FROM trade WHERE trade_id IN LIST")
-_OPEN_TRADES = Statement("SELECT body FROM trade WHERE open ORDER BY number")
+_OPEN_TRADES = Statement("SELECT body FROM trade WHERE open ORDER BY +number")
 _TRADES = Query(select(_trade.body).order_by(_trade.number))
 _CASH_VIEW = Query(
     select(tables.cash_view.c.body).where(tables.cash_view.c.settlement_id == bindparam("settlement_id"))

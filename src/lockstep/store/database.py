@@ -22,8 +22,8 @@ def open_database(url: str) -> Database:
     """An engine on the service's database; creates the tables where there are none, and brings older ones up to date.
 
     Every transaction on SQLite begins IMMEDIATE: two processes take turns instead of failing late. Raises
-    Misconfigured for a URL that is none, and for a database that a newer version has written; Unavailable where a
-    server does not answer.
+    Misconfigured for a URL that is none, for a server that does not wait for its disk, and for a database that a newer
+    version has written; Unavailable where a server does not answer.
     """
     where = _url(url)
     try:
@@ -36,6 +36,7 @@ def open_database(url: str) -> Database:
         event.listen(engine, "connect", _prepare)
         event.listen(engine, "begin", _begin)
     try:
+        _judge_durability(engine)
         schema.bring_up_to_date(engine)
     except BaseException as error:
         engine.dispose()
@@ -44,6 +45,16 @@ def open_database(url: str) -> Database:
             raise
         raise nothing from error
     return engine
+
+
+def _judge_durability(engine: Engine) -> None:
+    """Raises Misconfigured for a server that says *stored* before it is."""
+    if engine.dialect.name != "postgresql":
+        return
+    with engine.connect() as connection:
+        for name in ("synchronous_commit", "full_page_writes"):
+            if connection.exec_driver_sql(f"SHOW {name}").scalar() == "off":
+                raise Misconfigured(f"the service's database: {name}: 'off' breaks the rule: on")
 
 
 def _url(url: str) -> URL:

@@ -42,6 +42,7 @@ from lockstep.domain.order import (
 from lockstep.domain.payment import (
     BookingNotice,
     CancelPayment,
+    CashAccount,
     NeverRequest,
     Payment,
     PaymentReport,
@@ -78,6 +79,7 @@ __all__ = [
     "SignOnceRegister",
     "StoredInstruction",
     "TransactionLog",
+    "Unclaimed",
     "Unreadable",
     "WaitingGroup",
     "WaitingRoom",
@@ -160,6 +162,9 @@ class AssetLedger(Protocol):
 
     def settlements_of(self, trade_id: TradeId) -> Sequence[SettlementId]:
         """Every settlement of a trade that was ever locked, in the order of the locks. Raises Unavailable."""
+
+    def final_time(self) -> int:
+        """When the last final block was made, in seconds. Raises Unavailable."""
 
     def gas_of(self, transaction: str) -> int | None:
         """What a transaction cost, or None while it is in no block. Raises Unavailable."""
@@ -350,10 +355,27 @@ class StoredInstruction:
     received_at: datetime
     trade_id: TradeId | None = None
     reason: Reason | None = None
+    late: datetime | None = None
+    """When it turned out that the records were lost, and that it may have matched, and settled, before."""
+    cancellations: tuple[Message[CancellationRequest], ...] = ()
+    """Asked for while it waits, and not decided yet."""
+    perhaps: TradeId | None = None
+    """A trade that the chain has a lock of, and no record, which may be this instruction's."""
 
     @property
     def key(self) -> tuple[Lei, Reference]:
         return self.instruction.owner.lei, self.instruction.reference
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unclaimed:
+    """A settlement that the RTGS told of a payment for, and no trade of the records has: they were lost."""
+
+    settlement_id: SettlementId
+    salt: str
+    """The trade's, as the payment carries it."""
+    due: datetime | None
+    """When it is to be looked at, UTC, whole seconds; None: nothing is left to find out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -371,6 +393,9 @@ class Change:
     outgoing: tuple[Message[PartyBody], ...] = ()
     delivered: tuple[str, ...] = ()
     """Message ids that their receivers now have."""
+    unclaimed: tuple[Unclaimed, ...] = ()
+    claimed: tuple[SettlementId, ...] = ()
+    """No longer unclaimed, if they were."""
 
     def __bool__(self) -> bool:
         return any(getattr(self, name) not in ((), None) for name in self.__dataclass_fields__)
@@ -419,8 +444,8 @@ class Book(Protocol):
         """Stores a change and numbers its entries, durably and in one transaction.
 
         Raises Conflict, and stores nothing, if a trade was stored by another since it was read, or if
-        an instruction no longer waits; LeaseLost, and stores nothing, if it writes under a lease that
-        another has taken over.
+        an instruction no longer waits, or is late or has cancellations and the change leaves that out; LeaseLost, and
+        stores nothing, if it writes under a lease that another has taken over.
         """
 
     def instruction(self, owner: Lei, reference: Reference) -> StoredInstruction | None: ...
@@ -444,12 +469,22 @@ class Book(Protocol):
 
     def cash_cursor(self) -> int: ...
 
+    def unclaimed(self, salt: str) -> Sequence[SettlementId]:
+        """The unclaimed settlements whose payments carry this salt."""
+
+    def unclaimed_due(self, now: datetime, limit: int) -> Sequence[Unclaimed]:
+        """The unclaimed settlements to look at, those first that were due first."""
+
     def next_order_nonce(self, seller: str) -> int:
         """One more than the highest nonce ordered for a seller; 0 at first."""
 
     def cancellations(self, trade_id: TradeId) -> Sequence[Message[CancellationRequest]]: ...
 
-    def undelivered(self) -> Sequence[Message[PartyBody]]: ...
+    def undelivered(self, limit: int | None = None, after: str | None = None) -> Sequence[Message[PartyBody]]:
+        """Oldest first; at most `limit`, from behind the message with the id `after` on."""
+
+    def last_said(self, subject: str) -> JournalRow | None:
+        """A subject's newest entry in the journal."""
 
     def journal(self, subject: str | None = None, after: int = 0) -> Sequence[JournalRow]: ...
 
@@ -464,6 +499,15 @@ class BulkBook(Book, Protocol):
 
     def cash_views(self, ids: Collection[SettlementId]) -> Mapping[SettlementId, CashView]:
         """As `cash_view`; those not known are missing."""
+
+    def booked(self, account: CashAccount, since: datetime, until: datetime) -> Collection[SettlementId]:
+        """The trades' settlements whose payment from or to an account was booked in a time, both ends included."""
+
+    def unclaimed_of(self, salts: Collection[str]) -> Mapping[str, Sequence[SettlementId]]:
+        """As `unclaimed`; an empty sequence where there is none."""
+
+    def waiting_to_cancel(self) -> Sequence[StoredInstruction]:
+        """Of `waiting`, those with cancellations."""
 
     def trades_of(self, ids: Collection[TradeId]) -> Mapping[TradeId, Trade]:
         """As `trade`; those not known are missing."""
@@ -495,11 +539,11 @@ class WorkQueue(Protocol):
     """Which open trades are due, kept in the trades' own rows: there is no second list of work.
 
     A trade is due when it is new, at the time that `done_with` named, at once when it is woken, and at once when
-    anybody but its claimant stores it (a cancellation asked for).
+    anybody but its claimant stores it (a cancellation asked for) or stores a cash view of its settlement.
     """
 
     def claim(self, worker: str, most: int, seconds: int) -> Sequence[Claimed]:
-        """Open trades that are due and that nobody has, the longest due first, leased to `worker` for so long.
+        """Open trades that are due and that no other worker has, the longest due first, leased to `worker` for so long.
 
         A trade whose lease has run out is anybody's. What a late worker then commits is refused by its fence.
         Raises Unavailable.
@@ -513,6 +557,9 @@ class WorkQueue(Protocol):
 
     def wake(self, settlements: Collection[SettlementId]) -> None:
         """Something was heard of these: their trades are due at once. Those of others are passed over."""
+
+    def let_go_of(self, worker: str) -> None:
+        """Frees, and makes due, what a dead worker of this name has: for who begins under it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

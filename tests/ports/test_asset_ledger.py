@@ -74,6 +74,7 @@ def test_final_time_is_the_final_blocks(venue: Venue) -> None:
     assert venue.ledger.view(venue.id(order), order).final_time < now + 500
     venue.mine(2)
     assert venue.ledger.view(venue.id(order), order).final_time >= now + 500
+    assert venue.ledger.final_time() == venue.ledger.view(venue.id(order), order).final_time
 
 
 def test_lock_again_is_the_same(venue: Venue) -> None:

@@ -21,7 +21,7 @@ from lockstep.domain.payment import PaymentState
 from lockstep.domain.trade import Reason, Trade, TradeState
 from lockstep.flow.matching import match
 from lockstep.flow.receiving import receive
-from lockstep.ports import Book, Change, StoredInstruction
+from lockstep.ports import Book, Change, StoredInstruction, Unclaimed
 from lockstep.store import SqlBook, open_database
 from lockstep.testing.fakes import (
     BUYER,
@@ -254,6 +254,36 @@ def test_cash_mirror(book: Book) -> None:
     assert book.cash_view(view.settlement_id) == later and book.cash_cursor() == 8
     book.commit(Change(cash_cursor=0))
     assert book.cash_cursor() == 0, "a mailbox may be read again from the start"
+
+
+def test_unclaimed_payments(book: Book) -> None:
+    first, second, third = (
+        Unclaimed(settlement_id=SettlementId(name * 32), salt=salt, due=MORNING + timedelta(minutes=minutes))
+        for name, salt, minutes in (("ab", "x", 2), ("cd", "y", 1), ("ef", "x", 3))
+    )
+    book.commit(Change(unclaimed=(first, second)))
+    book.commit(Change(unclaimed=(third,)))
+    assert (sorted(book.unclaimed("x")), list(book.unclaimed("z"))) == (["ab" * 32, "ef" * 32], [])
+    assert list(book.unclaimed_due(MORNING, 9)) == []
+    assert list(book.unclaimed_due(MORNING + timedelta(minutes=2), 9)) == [second, first], "the one that was due first"
+    assert list(book.unclaimed_due(MORNING + timedelta(days=1), 2)) == [second, first]
+    book.commit(Change(unclaimed=(replace(second, due=None),), claimed=(first.settlement_id, SettlementId("99" * 32))))
+    assert list(book.unclaimed_due(MORNING + timedelta(days=1), 9)) == [third]
+    assert (list(book.unclaimed("x")), list(book.unclaimed("y"))) == (["ef" * 32], ["cd" * 32])
+
+
+def test_a_wish_that_came_meanwhile_is_not_lost(book: Book) -> None:
+    """Who matches an instruction as it read it, before its party asked to cancel, does not store that."""
+    read = stored(DELIVER, late=MORNING)
+    book.commit(Change(instructions=(read,)))
+    asked = replace(read, cancellations=(wish("D-1", "C-1"),))
+    book.commit(Change(instructions=(asked,)))
+    for stale in (replace(read, status="MATCHED"), replace(asked, late=None)):
+        with pytest.raises(Conflict):
+            book.commit(Change(instructions=(stale,)))
+    assert list(book.waiting()) == [asked]
+    book.commit(Change(instructions=(replace(asked, status="MATCHED"),)))
+    assert list(book.waiting()) == []
 
 
 def test_seen(book: Book) -> None:

@@ -25,6 +25,13 @@ FOUND: Mapping[int, tuple[str, Mapping[str, float]]] = {
         "an agent died as it reconciled, because a block brought another lock meanwhile",
         {"failed-commit": 0.1, "rpc-stale": 0.15},
     ),
+    415: (
+        "a bank's cancellation came again before the other side's instruction: told CANCELLED, and it had settled",
+        {},
+    ),
+    566: ("a trade locked twice by its parties: the second lock was adopted, and told as given back", {}),
+    645: ("a bank cancels what an old backup still had waiting: told CANCELLED, and it had settled", {}),
+    518: ("records and locks of paid trades lost: nobody was told, and they were locked and paid once more", {}),
     23062: (
         "a trade that the RTGS told two stories of: delivered on the agents' proof, and never ended",
         {"line-contradict": 1, "restore-service": 0.04},

@@ -152,6 +152,10 @@ class EvmAssetLedger:
     def settlements_of(self, trade_id: TradeId) -> Sequence[SettlementId]:
         return self._reader.settlements_of(trade_id)
 
+    def final_time(self) -> int:
+        head = self._node.head()
+        return self._node.block(max(0, head.number - self._network.finality_depth)).timestamp
+
     def gas_of(self, transaction: str) -> int | None:
         receipt = self._node.receipt(transaction)
         return int(receipt["gasUsed"]) if receipt else None

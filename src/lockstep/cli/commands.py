@@ -137,7 +137,8 @@ def submit(
     files: Annotated[list[Path], typer.Argument(help="sese.023 and sese.020 files, or folders of them.")],
     home: HomeOption = DEFAULT_HOME,
     late: Annotated[
-        bool, typer.Option("--late", help="Take past settlement dates: what is handed in again after a loss.")
+        bool,
+        typer.Option("--late", help="What is handed in again after a loss: past settlement dates too."),
     ] = False,
     as_json: JsonOption = False,
 ) -> None:

@@ -174,6 +174,31 @@ class LogEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Settlements for which one signature of each agent is asked, over `signing.outcomes_digest`, in this order."""
+
+    result: OutcomeResult
+    epoch: int
+    settlements: tuple[SettlementId, ...]
+
+    @property
+    def id(self) -> str:
+        """64 hex digits: SHA-256 over all of it."""
+        said = " ".join((self.result.name, str(self.epoch), *self.settlements))
+        return hashlib.sha256(said.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchSignature:
+    """One agent's signature over a batch. It says nothing that its signatures over each settlement do not say."""
+
+    batch_id: str
+    agent: str
+    signature: bytes
+    """65 bytes: r, s, v (27 or 28), s in the lower half."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
     """A quorum's signatures over one outcome, in the form the contract takes (IDvP.Proof)."""
 
@@ -204,31 +229,3 @@ class EndCall:
     settlement_id: SettlementId
     order: Order
     proof: Proof
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
-    """One outcome of many settlements of one epoch, for the agents to sign at once (IDvP.outcomesDigest).
-
-    The order of the settlements is part of what is signed: the legs of the call stand in the same.
-    """
-
-    result: OutcomeResult
-    epoch: int
-    settlements: tuple[SettlementId, ...]
-
-    @property
-    def batch_id(self) -> str:
-        """64 hex digits: SHA-256 of all that the agents are asked to sign. Asked for twice it is one batch."""
-        about = "\n".join((str(int(self.result)), str(self.epoch), *self.settlements))
-        return hashlib.sha256(about.encode()).hexdigest()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchSignature:
-    """One agent's signature over a batch. Worth nothing alone."""
-
-    batch_id: str
-    agent: str
-    signature: bytes
-    """65 bytes, as an attestation's, over `signing.outcomes_digest`."""

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from lockstep.domain.instruction import AdviceStatus, Instruction, Side
+from lockstep.domain.instruction import AdviceStatus, CancellationStatus, Instruction, Side
 from lockstep.domain.journal import Entry
 from lockstep.domain.market import Market
 from lockstep.domain.trade import Reason, Trade, TradeState, TradeTerms
-from lockstep.flow.reporting import advise
+from lockstep.flow.reporting import advise, answer_request
 from lockstep.ports import Change, StoredInstruction
 
 __all__ = ["AGE_OUT", "match", "match_key"]
@@ -123,6 +123,7 @@ def _matched(
         terms=terms,
         state=TradeState.MATCHED,
         matched_at=now,
+        cancel_asked=frozenset(one.instruction.side for one in (deliver, receive) if one.cancellations),
         cash_secret=_drawn(salt_key, b"cash ids\0" + _pair(deliver, receive)),
     )
     facts = {
@@ -185,5 +186,11 @@ def _aged_out(stored: StoredInstruction, market: Market, now: datetime) -> Chang
     return Change(
         entries=(Entry(at=now, kind="aged out", subject=stored.instruction.reference, facts={"reason": str(reason)}),),
         instructions=(replace(stored, status="AGED_OUT", reason=reason),),
-        outgoing=(advise(market, stored.instruction, AdviceStatus.CANCELLED, now, reason=reason),),
+        outgoing=(
+            *(
+                answer_request(market, stored.instruction, one, CancellationStatus.CANCELLED, now)
+                for one in stored.cancellations
+            ),
+            advise(market, stored.instruction, AdviceStatus.CANCELLED, now, reason=reason),
+        ),
     )

@@ -39,8 +39,9 @@ class Reception:
     ) -> str:
         """Takes one participant's message; returns the kind of its journal entry.
 
-        `late` takes an instruction after its settlement date too: for what is handed in again because the records
-        were lost. Raises what `receive` raises; the refusal is journalled first.
+        `late` is for what is handed in again because the records were lost: it takes an instruction after its
+        settlement date too, and a cancellation of it is not decided before it is known what became of it. Raises
+        what `receive` raises; the refusal is journalled first.
         """
         content_hash = hashlib.sha256(data).hexdigest()
         for _ in range(TRIES):
@@ -91,15 +92,17 @@ def receive(
 ) -> Change:
     """The change that one message makes.
 
-    The same message again changes nothing but the journal. `late`: a settlement date that has passed is no reason
-    to refuse; what was locked in time is found on the chain and goes on, the rest ends as too late. Raises
+    The same message again changes nothing but the journal, and makes `late` what is. `late`: a settlement date that has
+    passed is no reason to refuse; what was locked in time is found on the chain and goes on, the rest ends as too late.
+    See `recovering` for when it is to be cancelled and its counterpart is not there yet. Raises
     InvalidInput for a value that breaks a rule, Conflict for an id used with other content, Refused for what may
     not be asked.
     """
     earlier = book.seen(message.sender, message.message_id)
     if earlier == content_hash:
         facts = {"sender": message.sender, "message_id": message.message_id}
-        return Change(entries=(Entry(at=now, kind="duplicate", subject=message.body.reference, facts=facts),))
+        entry = Entry(at=now, kind="duplicate", subject=message.body.reference, facts=facts)
+        return Change(entries=(entry,), instructions=_marked(book, message.body, now) if late else ())
     if earlier is not None:
         raise Conflict("message", f"{message.sender}/{message.message_id}")
     if message.receiver != market.service:
@@ -113,6 +116,12 @@ def receive(
     else:
         change = _cancel(book, market, message, message.body, now)
     return replace(change, seen=((message.sender, message.message_id, content_hash),))
+
+
+def _marked(book: Book, body: Instruction | CancellationRequest, now: datetime) -> tuple[StoredInstruction, ...]:
+    """An instruction that waits and that an old backup had, handed in again: of its trade nothing is known either."""
+    stored = book.instruction(body.owner.lei, body.reference) if isinstance(body, Instruction) else None
+    return (replace(stored, late=now),) if stored and stored.status == "WAITING" and not stored.late else ()
 
 
 def _instruct(
@@ -147,6 +156,7 @@ def _instruct(
         instruction=instruction,
         status="WAITING",
         received_at=now,
+        late=now if late else None,
     )
     facts = {
         "side": instruction.side.value,
@@ -201,6 +211,11 @@ def _cancel_unmatched(
 ) -> Change:
     if stored.status != "WAITING":
         raise Refused("InstructionEnded", {"reference": stored.instruction.reference, "actual": stored.status})
+    if stored.late:
+        waits = Reason(code="CONF", text="handed in again: waiting to know whether it had matched before")
+        answer = answer_request(market, stored.instruction, request, CancellationStatus.PENDING, now, waits)
+        kept = replace(stored, cancellations=(*stored.cancellations, request))
+        return Change(entries=(entry,), instructions=(kept,), requests=(request,), outgoing=(answer,))
     reason = Reason(code="CANI", text="cancelled by the party that instructed, before any match")
     return Change(
         entries=(entry,),

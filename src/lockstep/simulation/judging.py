@@ -12,6 +12,7 @@ from lockstep.simulation.market import MARKET
 from lockstep.simulation.promising import Promises
 from lockstep.simulation.watching import Watcher
 from lockstep.simulation.world import World, is_halted
+from lockstep.testing.facts import Lock
 
 __all__ = ["Judge", "untold"]
 
@@ -105,11 +106,14 @@ class Judge:
         for silence in untold(mail_of(self._world), self._journal):
             self._world.problem(silence)
         undone = self._watcher.facts(self._claims, self._journal, ended=True).undone
+        lost = {two.made.trade for two in undone.values() if isinstance(two.made, Lock)}
         for one in self._world.trades():
-            told = one.settlement_id in undone and is_halted(one)
+            # made again after a loss, a trade has no settlement while the chain does not show its lock
+            gone = one.settlement_id in undone or (one.settlement_id is None and one.trade_id in lost)
+            told = gone and is_halted(one)
             if not one.state.is_end and not told:
                 self._world.problem(f"trade {one.trade_id[:12]} has not ended: {one.state.value}, {one.reason}")
-        for violation in self._promises.finish(undone):
+        for violation in self._promises.finish(undone, lost):
             self._world.problem(violation)
 
     def _read(self) -> None:

@@ -6,7 +6,7 @@ All else is read once, at the end.
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -145,12 +145,13 @@ class Promises:
 
     # --- at the end
 
-    def finish(self, undone: Iterable[str]) -> list[str]:
-        """All violations, in plain words."""
+    def finish(self, undone: Iterable[str], trades: Collection[str] = ()) -> list[str]:
+        """All violations, in plain words. `undone` are settlements, `trades` those that had them."""
         self.see()
-        return [f"{name}: {one}" for name, found in check_promises(self.facts(undone)).items() for one in found]
+        promises = check_promises(self.facts(undone, trades))
+        return [f"{name}: {one}" for name, found in promises.items() for one in found]
 
-    def facts(self, undone: Iterable[str]) -> PromiseFacts:
+    def facts(self, undone: Iterable[str], trades_undone: Collection[str] = ()) -> PromiseFacts:
         world, service = self._world, MARKET.service
         trades, lost = world.trades(), frozenset(undone)
         cursor, rows = self._records()
@@ -175,7 +176,11 @@ class Promises:
             rows=rows,
             delivered=self._delivered(payments, booked),
             undone=lost,
-            trades_undone=frozenset(one.trade_id for one in trades if one.settlement_id in lost),
+            trades_undone=frozenset(
+                one.trade_id
+                for one in trades
+                if one.settlement_id in lost or (one.settlement_id is None and one.trade_id in trades_undone)
+            ),
             heard=[one for _, (_, said) in sorted(readable.items()) for one in said],
             service=service,
             statements=sorted(statements, key=lambda one: one.position),

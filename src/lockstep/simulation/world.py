@@ -350,6 +350,7 @@ class World:
             and all(but_for_people and is_halted(one) for one in self.book().open_trades())
             and not any(one.state in pending for one in self.facts().orders)
             and not self.book().undelivered()
+            and not any(one.cancellations and one.perhaps is None for one in self.book().waiting())
         )
 
     def journal(self, after: int = 0) -> list[JournalRow]:

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Engine, bindparam, select
@@ -17,7 +17,7 @@ from lockstep.domain.journal import GENESIS, Entry, JournalRow, entry_hash
 from lockstep.domain.message import Message
 from lockstep.domain.payment import CashAccount
 from lockstep.domain.trade import Trade
-from lockstep.ports import Change, Claimed, Clock, Lease, PartyBody, Results, StoredInstruction, WaitingGroup
+from lockstep.ports import Change, Claimed, Clock, Lease, PartyBody, Results, StoredInstruction, Unclaimed, WaitingGroup
 from lockstep.store import tables, waiting
 from lockstep.store.bulk import Insert, Statement
 from lockstep.store.codec import load
@@ -68,6 +68,11 @@ _BOOKED = Statement(
     f"SELECT settlement_id FROM cash_view WHERE debtor = ? AND booked_at BETWEEN ? AND ? {_OF_A_TRADE} UNION "
     f"SELECT settlement_id FROM cash_view WHERE creditor = ? AND booked_at BETWEEN ? AND ? {_OF_A_TRADE}"
 )
+_UNCLAIMED = Statement("SELECT salt, settlement_id FROM unclaimed_payment WHERE salt IN LIST ORDER BY settlement_id")
+_UNCLAIMED_DUE = Statement(
+    "SELECT settlement_id, salt, due FROM unclaimed_payment WHERE due <= ? ORDER BY due, settlement_id LIMIT ?"
+)
+_TO_CANCEL = Statement("SELECT body FROM instruction WHERE status = 'WAITING' AND asked > 0 ORDER BY number")
 _CURSOR = Query(select(tables.mail_cursor.c.sequence).where(tables.mail_cursor.c.mailbox == bindparam("mailbox")))
 _CANCELLATIONS_OF = Statement(
     "SELECT instruction.trade_id, cancellation_request.body FROM instruction JOIN cancellation_request "
@@ -242,6 +247,24 @@ class SqlBook:
     def cash_cursor(self) -> int:
         rows = self._rows(_CURSOR, mailbox=_MAILBOX)
         return int(rows[0].sequence) if rows else 0
+
+    def unclaimed(self, salt: str) -> Sequence[SettlementId]:
+        return self.unclaimed_of([salt])[salt]
+
+    def unclaimed_of(self, salts: Collection[str]) -> Mapping[str, Sequence[SettlementId]]:
+        found: dict[str, list[SettlementId]] = {one: [] for one in salts}
+        for salt, settlement in _UNCLAIMED.alone(self._engine, [*found]) if found else ():
+            found[salt].append(SettlementId(settlement))
+        return found
+
+    def unclaimed_due(self, now: datetime, limit: int) -> Sequence[Unclaimed]:
+        return [
+            Unclaimed(settlement_id=SettlementId(settlement), salt=salt, due=datetime.fromtimestamp(due, UTC))
+            for settlement, salt, due in _UNCLAIMED_DUE.alone(self._engine, int(now.timestamp()), limit)
+        ]
+
+    def waiting_to_cancel(self) -> Sequence[StoredInstruction]:
+        return [load(StoredInstruction, body) for (body,) in _TO_CANCEL.alone(self._engine)]
 
     def next_order_nonce(self, seller: str) -> int:
         rows = self._rows(_NEXT_NONCE, seller=seller)

@@ -13,10 +13,10 @@ from sqlalchemy import Connection
 
 from lockstep.domain.cash import CashView
 from lockstep.domain.errors import Conflict, LeaseLost, LockstepError
-from lockstep.domain.identifiers import Lei, Reference, TradeId
+from lockstep.domain.identifiers import Lei, Reference, SettlementId, TradeId
 from lockstep.domain.trade import Trade
 from lockstep.flow.matching import match_key
-from lockstep.ports import Change, StoredInstruction
+from lockstep.ports import Change, StoredInstruction, Unclaimed
 from lockstep.store import tables
 from lockstep.store.bulk import Insert, Statement, Update
 from lockstep.store.codec import dump
@@ -35,16 +35,26 @@ class Hold(NamedTuple):
 
 
 _INSTRUCTIONS = Statement(
-    "SELECT number, owner, reference, status, message_id FROM instruction WHERE (owner, reference) IN PAIRS "
+    "SELECT number, owner, reference, status, message_id, late, asked FROM instruction "
+    "WHERE (owner, reference) IN PAIRS "
     "[[ORDER BY number FOR UPDATE OF instruction]]"
 )
 _TRADES = Statement(
     "SELECT number, trade_id, version, holder, fence FROM trade WHERE trade_id IN LIST [[ORDER BY number FOR UPDATE]]"
 )
 _NEW_INSTRUCTION = Insert(
-    tables.instruction, "owner", "reference", "status", "trade_id", "body", "message_id", "match_key"
+    tables.instruction,
+    "owner",
+    "reference",
+    "status",
+    "trade_id",
+    "body",
+    "late",
+    "asked",
+    "message_id",
+    "match_key",
 )
-_CHANGED_INSTRUCTION = Update(tables.instruction, "number", "status", "trade_id", "body")
+_CHANGED_INSTRUCTION = Update(tables.instruction, "number", "status", "trade_id", "body", "late", "asked")
 _TOUCHED = Statement("UPDATE instruction SET touched = touched + 1 WHERE status = 'WAITING' AND match_key IN LIST")
 _NEW_TRADE = Insert(tables.trade, "trade_id", "version", "state", "open", "body", "settlement_id", "due")
 _OWN_TRADE = Update(tables.trade, "number", "version", "state", "open", "body", "settlement_id")
@@ -69,6 +79,14 @@ _CASH = Insert(
     conflict="(settlement_id) DO UPDATE SET body = excluded.body, booked_at = excluded.booked_at, "
     "debtor = excluded.debtor, creditor = excluded.creditor",
 )
+_UNCLAIMED = Insert(
+    tables.unclaimed_payment,
+    "settlement_id",
+    "salt",
+    "due",
+    conflict="(settlement_id) DO UPDATE SET salt = excluded.salt, due = excluded.due",
+)
+_CLAIMED = Statement("DELETE FROM unclaimed_payment WHERE settlement_id IN LIST")
 _CURSOR = Insert(
     tables.mail_cursor, "mailbox", "sequence", conflict="(mailbox) DO UPDATE SET sequence = excluded.sequence"
 )
@@ -91,6 +109,8 @@ class _Known:
     number: int | None
     status: str = ""
     message_id: str = ""
+    late: bool = False
+    asked: int = 0
     version: int = 0
     hold: Hold | None = None
     value: Any = None
@@ -116,8 +136,12 @@ class Batch:
     def _read(self, changes: Sequence[Change]) -> None:
         keys = {stored.key for change in changes for stored in change.instructions}
         if keys:
-            for number, owner, reference, status, message in _INSTRUCTIONS.rows(self.connection, sorted(keys)):
-                self._instructions[owner, reference] = _Known(number, status=status, message_id=message)
+            for number, owner, reference, status, message, late, asked in _INSTRUCTIONS.rows(
+                self.connection, sorted(keys)
+            ):
+                self._instructions[owner, reference] = _Known(
+                    number, status=status, message_id=message, late=bool(late), asked=asked
+                )
         ids = {trade.trade_id for change in changes for trade in change.trades}
         if ids:
             for number, trade_id, version, holder, fence in _TRADES.rows(self.connection, sorted(ids)):
@@ -132,6 +156,7 @@ class Batch:
         for stored in change.instructions:
             known = self._instructions.setdefault(stored.key, _Known(None))
             known.status, known.message_id, known.value = stored.status, stored.message_id, stored
+            known.late, known.asked = stored.late is not None, len(stored.cancellations)
         for trade in change.trades:
             row = self._trades.setdefault(trade.trade_id, _Known(None))
             row.version = trade.version + 1
@@ -140,9 +165,14 @@ class Batch:
         return None
 
     def _instruction_conflict(self, stored: StoredInstruction) -> LockstepError | None:
-        """It was matched or has ended since it was read, or is another message's."""
+        """It was matched, has ended or was asked to be cancelled since it was read, or is another message's."""
         known = self._instructions.get(stored.key)
-        if known is None or (known.status == "WAITING" and known.message_id == stored.message_id):
+        if known is None or (
+            known.status == "WAITING"
+            and known.message_id == stored.message_id
+            and known.asked <= len(stored.cancellations)
+            and (not known.late or stored.late is not None)
+        ):
             return None
         return Conflict("instruction", "/".join(stored.key))
 
@@ -161,6 +191,7 @@ class Batch:
         self._write_instructions()
         self._write_trades()
         self._write_cash()
+        self._write_unclaimed()
         messages = {one.message_id: one for change in self.stored for one in change.outgoing}
         seen = {(sender, message): content for change in self.stored for sender, message, content in change.seen}
         connection = self.connection
@@ -184,7 +215,7 @@ class Batch:
             stored: StoredInstruction | None = known.value
             if stored is None:
                 continue
-            values = (stored.status, stored.trade_id, dump(stored))
+            values = (stored.status, stored.trade_id, dump(stored), stored.late is not None, len(stored.cancellations))
             if known.number is None:
                 new.append((owner, reference, *values, stored.message_id, match_key(stored.instruction)))
             else:
@@ -227,6 +258,21 @@ class Batch:
         _CURSOR.run(self.connection, [(_MAILBOX, one) for one in cursors[-1:]])
         if views:  # in the same transaction: nobody dies between the news and the waking
             _WOKEN.run(self.connection, sorted(views))
+
+    def _write_unclaimed(self) -> None:
+        """In the order of the changes: of one settlement the last word counts."""
+        said: dict[SettlementId, Unclaimed | None] = {}
+        for change in self.stored:
+            said.update({one.settlement_id: one for one in change.unclaimed})
+            said.update(dict.fromkeys(change.claimed))
+        left = [one for one in said.values() if one is not None]
+        _UNCLAIMED.run(
+            self.connection,
+            [(one.settlement_id, one.salt, None if one.due is None else int(one.due.timestamp())) for one in left],
+        )
+        gone = sorted(settlement for settlement, one in said.items() if one is None)
+        if gone:
+            _CLAIMED.run(self.connection, gone)
 
 
 def _cash_row(view: CashView) -> tuple[Any, ...]:

@@ -16,6 +16,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
     text,
 )
 from sqlalchemy.types import TypeEngine
@@ -34,10 +35,11 @@ __all__ = [
     "seen",
     "sent_transaction",
     "trade",
+    "unclaimed_payment",
     "version",
 ]
 
-LATEST_VERSION = "0002"
+LATEST_VERSION = "0003"
 """The newest of `migrations/versions`: what these tables are."""
 
 metadata = MetaData()
@@ -79,9 +81,13 @@ instruction = Table(
     # A group is to be matched while one of its rows was touched more often than it was matched through.
     Column("touched", WHOLE, nullable=False, server_default="1"),
     Column("matched", WHOLE, nullable=False, server_default="0"),
+    # Whether it is known to have come after a loss of the records, and how often it was asked to be cancelled since.
+    Column("late", Boolean, nullable=False, server_default=false()),
+    Column("asked", WHOLE, nullable=False, server_default="0"),
     Index("instruction_key", "owner", "reference", unique=True),
     _unfinished("instruction_group", "match_key", "number", where="status = 'WAITING'"),
     _unfinished("instruction_touched", "number", where="status = 'WAITING' AND touched > matched"),
+    _unfinished("instruction_asked", "number", where="status = 'WAITING' AND asked > 0"),
     _unfinished("instruction_trade", "trade_id", where="trade_id IS NOT NULL"),
 )
 
@@ -115,6 +121,16 @@ cash_view = Table(
     Column("creditor", Text),
     _unfinished("cash_view_debtor", "debtor", "booked_at", where="booked_at IS NOT NULL"),
     _unfinished("cash_view_creditor", "creditor", "booked_at", where="booked_at IS NOT NULL"),
+)
+
+unclaimed_payment = Table(
+    "unclaimed_payment",
+    metadata,
+    Column("settlement_id", Text, primary_key=True),
+    Column("salt", Text, nullable=False),
+    Column("due", WHOLE),  # Unix time, seconds; null: never
+    Index("unclaimed_payment_salt", "salt"),
+    Index("unclaimed_payment_due", "due"),
 )
 
 mail_cursor = Table(

@@ -57,6 +57,10 @@ class FakeAssetLedger:
         mined = [one for one in self.chain.mined if one.name == "Locked"]
         return [one.settlement_id for one in mined if one.order.terms.trade_id == trade_id]
 
+    def final_time(self) -> int:
+        self.before("final_time")
+        return self.chain.time(max(0, self.chain.head - self.chain.network.finality_depth))
+
     def gas_of(self, transaction: str) -> int | None:
         return 100_000 if any(one.transaction == transaction for one in self.chain.mined) else None
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from lockstep.domain.cash import CashView
 from lockstep.domain.errors import Conflict
@@ -10,7 +11,7 @@ from lockstep.domain.instruction import CancellationRequest
 from lockstep.domain.journal import GENESIS, JournalRow, entry_hash
 from lockstep.domain.message import Message
 from lockstep.domain.trade import Trade
-from lockstep.ports import Change, PartyBody, StoredInstruction
+from lockstep.ports import Change, PartyBody, StoredInstruction, Unclaimed
 
 __all__ = ["FakeBook"]
 
@@ -23,6 +24,7 @@ class FakeBook:
         self._instructions: dict[tuple[Lei, Reference], StoredInstruction] = {}
         self._trades: dict[TradeId, Trade] = {}
         self._cash: dict[SettlementId, CashView] = {}
+        self._unclaimed: dict[SettlementId, Unclaimed] = {}
         self._cursor = 0
         self._seen: dict[tuple[str, str], str] = {}
         self._requests: list[Message[CancellationRequest]] = []
@@ -42,6 +44,9 @@ class FakeBook:
                 self._nonces[seller] = max(self._nonces.get(seller, 0), nonce + 1)
         self._cash.update({view.settlement_id: view for view in change.cash})
         self._cursor = self._cursor if change.cash_cursor is None else change.cash_cursor
+        self._unclaimed.update({one.settlement_id: one for one in change.unclaimed})
+        for settlement in change.claimed:
+            self._unclaimed.pop(settlement, None)
         self._seen.update({(sender, message_id): content for sender, message_id, content in change.seen})
         self._requests.extend(change.requests)
         for message in change.outgoing:
@@ -56,7 +61,12 @@ class FakeBook:
         """Everything is judged before anything is stored."""
         for stored in change.instructions:
             there = self._instructions.get(stored.key)
-            if there is not None and (there.status != "WAITING" or there.message_id != stored.message_id):
+            if there is not None and (
+                there.status != "WAITING"
+                or there.message_id != stored.message_id
+                or len(there.cancellations) > len(stored.cancellations)
+                or (there.late is not None and stored.late is None)
+            ):
                 raise Conflict("instruction", "/".join(stored.key))
         for trade in change.trades:
             known = self._trades.get(trade.trade_id)
@@ -90,6 +100,13 @@ class FakeBook:
     def cash_cursor(self) -> int:
         return self._cursor
 
+    def unclaimed(self, salt: str) -> Sequence[SettlementId]:
+        return [one.settlement_id for one in self._unclaimed.values() if one.salt == salt]
+
+    def unclaimed_due(self, now: datetime, limit: int) -> Sequence[Unclaimed]:
+        due = [(one.due, one) for one in self._unclaimed.values() if one.due is not None and one.due <= now]
+        return [one for _, one in sorted(due, key=lambda pair: pair[0])][:limit]
+
     def next_order_nonce(self, seller: str) -> int:
         return self._nonces.get(seller, 0)
 
@@ -97,8 +114,13 @@ class FakeBook:
         about = {key for key, stored in self._instructions.items() if stored.trade_id == trade_id}
         return [one for one in self._requests if (one.body.owner.lei, one.body.reference) in about]
 
-    def undelivered(self) -> Sequence[Message[PartyBody]]:
-        return [one for message_id, one in self._outgoing.items() if message_id not in self._delivered]
+    def undelivered(self, limit: int | None = None, after: str | None = None) -> Sequence[Message[PartyBody]]:
+        behind = list(self._outgoing).index(after) + 1 if after in self._outgoing else 0
+        outgoing = list(self._outgoing.items())[behind:]
+        return [one for message_id, one in outgoing if message_id not in self._delivered][:limit]
+
+    def last_said(self, subject: str) -> JournalRow | None:
+        return next((row for row in reversed(self._journal) if row.entry.subject == subject), None)
 
     def journal(self, subject: str | None = None, after: int = 0) -> Sequence[JournalRow]:
         rows = self._journal[max(0, after) :]

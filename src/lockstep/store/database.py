@@ -8,7 +8,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from lockstep.domain.errors import Misconfigured
 from lockstep.store import schema
-from lockstep.store.prepared import driven, no_answer
+from lockstep.store.prepared import AT_ONCE, driven, no_answer
 
 __all__ = ["Database", "open_database"]
 
@@ -78,10 +78,19 @@ def _options(url: URL) -> dict[str, Any]:
 def _prepare(connection: Any, _: object) -> None:
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in ("busy_timeout=15000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    for pragma in (
+        "busy_timeout=15000",
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "cache_size=-16384",  # KiB; by default 2 MiB
+        "wal_autocheckpoint=8000",  # pages of 4 KiB: those that are written again and again are moved once
+    ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
 
 def _begin(connection: Any) -> None:
-    driven(connection.dialect, connection.connection, "BEGIN IMMEDIATE")
+    at_once = connection.get_execution_options().get(AT_ONCE, True)
+    for statement in (f"PRAGMA synchronous={'FULL' if at_once else 'NORMAL'}", "BEGIN IMMEDIATE"):
+        driven(connection.dialect, connection.connection, statement)

@@ -169,6 +169,7 @@ def test_brought_up_to_date_it_is_as_a_new_one(fresh: Callable[[], str]) -> None
     old(url).dispose()
     migrated = open_database(url)
     assert _shape(migrated) == _shape(new)
+    assert _storage(migrated) == _storage(new)
     for engine in (new, migrated):
         with engine.connect() as connection:
             context = MigrationContext.configure(connection, opts={"compare_type": True})
@@ -203,6 +204,15 @@ def _shape(engine: Engine) -> dict[str, Any]:
         )
         for name in found.get_table_names()
     }
+
+
+def _storage(engine: Engine) -> list[Any]:
+    if engine.dialect.name == "sqlite":
+        return []
+    with engine.connect() as connection:
+        return list(
+            connection.execute(text("SELECT relname, reloptions FROM pg_class WHERE reloptions IS NOT NULL ORDER BY 1"))
+        )
 
 
 def test_it_is_looked_at_once_and_alembic_is_not_needed_for_a_new_one(tmp_path: Path) -> None:

@@ -84,9 +84,10 @@ _UNDELIVERED = Statement(
     "AND number > coalesce((SELECT number FROM outgoing WHERE message_id = ?), 0) ORDER BY number LIMIT ?"
 )
 _ENTRY = "number, at, kind, subject, facts, hash"
+_ABOUT = "about = (SELECT journal_subject.number FROM journal_subject WHERE name = ?)"
 _JOURNAL = Statement(f"SELECT {_ENTRY} FROM journal WHERE number > ? ORDER BY number LIMIT ?")
-_JOURNAL_OF = Statement(f"SELECT {_ENTRY} FROM journal WHERE subject = ? AND number > ? ORDER BY number LIMIT ?")
-_LAST_OF = Statement(f"SELECT {_ENTRY} FROM journal WHERE subject = ? ORDER BY number DESC LIMIT 1")
+_JOURNAL_OF = Statement(f"SELECT {_ENTRY} FROM journal WHERE {_ABOUT} AND number > ? ORDER BY number LIMIT ?")
+_LAST_OF = Statement(f"SELECT {_ENTRY} FROM journal WHERE {_ABOUT} ORDER BY number DESC LIMIT 1")
 _NEXT_NONCE = Query(select(tables.order_nonce.c.next).where(tables.order_nonce.c.seller == bindparam("seller")))
 _RESERVE = Statement(
     "INSERT INTO order_nonce (seller, next) VALUES (?, ?) ON CONFLICT (seller) DO UPDATE "
@@ -97,6 +98,8 @@ _LAST_ENTRY = Query(
 )
 _ALONE_IN_JOURNAL = Statement("SELECT pg_advisory_xact_lock(?)")
 _NEW_ENTRIES = Insert(tables.journal, *tables.journal.c.keys())
+_NEW_SUBJECTS = Insert(tables.journal_subject, "name", conflict="(name) DO NOTHING")
+_SUBJECTS = Statement("SELECT name, number FROM journal_subject WHERE name IN LIST")
 
 
 class SqlBook:
@@ -154,12 +157,23 @@ class SqlBook:
             _ALONE_IN_JOURNAL.run(connection, JOURNAL_LOCK)
         last = _LAST_ENTRY.rows(connection)
         number, previous = (last[0].number, last[0].hash) if last else (0, GENESIS)
+        subjects = self._subjects(connection, list(dict.fromkeys(entry.subject for entry in entries)))
         rows = []
         for entry in entries:
             number, previous = number + 1, entry_hash(previous, number + 1, entry)
             facts = _text(dict(entry.facts))
-            rows.append((number, entry.at.isoformat(), entry.kind, entry.subject, facts, previous))
+            about = subjects[entry.subject]
+            rows.append((number, entry.at.isoformat(), entry.kind, entry.subject, facts, previous, about))
         _NEW_ENTRIES.run(connection, rows)
+
+    def _subjects(self, connection: Connection, names: list[str]) -> Mapping[str, int]:
+        """Their numbers; those that are new get one."""
+        found = dict(_SUBJECTS.rows(connection, names))
+        new = [(name,) for name in names if name not in found]
+        if new:
+            _NEW_SUBJECTS.run(connection, new)
+            found |= dict(_SUBJECTS.rows(connection, [name for (name,) in new]))
+        return found
 
     def reserve_nonces(self, seller: str, at_least: int, count: int) -> int:
         if count < 1:

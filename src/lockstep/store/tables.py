@@ -28,6 +28,7 @@ __all__ = [
     "cash_view",
     "instruction",
     "journal",
+    "journal_subject",
     "lease",
     "mail_cursor",
     "metadata",
@@ -41,7 +42,7 @@ __all__ = [
     "version",
 ]
 
-LATEST_VERSION = "0003"
+LATEST_VERSION = "0004"
 """The newest of `migrations/versions`: what these tables are."""
 
 metadata = MetaData()
@@ -172,6 +173,13 @@ outgoing = Table(
     _unfinished("outgoing_undelivered", "number", where="NOT delivered"),
 )
 
+journal_subject = Table(
+    "journal_subject",
+    metadata,
+    Column("number", WHOLE, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+)
+
 journal = Table(
     "journal",
     metadata,
@@ -181,7 +189,10 @@ journal = Table(
     Column("subject", Text, nullable=False),
     Column("facts", Text, nullable=False),
     Column("hash", Text, nullable=False),
-    Index("journal_subject", "subject", "number"),
+    # The subject's number. Ids are random: an index over them would be written in a place of its own for each entry,
+    # over these numbers what is at work now lies together.
+    Column("about", WHOLE),
+    Index("journal_about", "about", "number"),
 )
 
 lease = Table(

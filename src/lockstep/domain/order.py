@@ -4,6 +4,8 @@ Field for field the structs of `contracts/interfaces/IDvP.sol`; how they are has
 `lockstep.signing`'s alone. Addresses are 0x-prefixed EIP-55 text; instants are UTC seconds.
 """
 
+import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
@@ -16,8 +18,11 @@ __all__ = [
     "AssetStatus",
     "AssetView",
     "Attestation",
+    "Batch",
+    "BatchSignature",
     "Epoch",
     "LogEntry",
+    "LogRun",
     "Movement",
     "Order",
     "OrderTerms",
@@ -165,7 +170,70 @@ class LogEntry:
     """64 hex digits: the digest of the line before, zeros for the first."""
     attestation: Attestation
     signature: bytes
-    """65 bytes, by the attestation's agent, over `signing.log_digest`."""
+    """65 bytes, by the attestation's agent, over `signing.log_digest`; of a line in a run of several, the run's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogRun:
+    """Consecutive lines of an agent's signature log under one signature. A line alone is a run of one.
+
+    Each line still has its own number and names the one before; what a run saves is signatures and files.
+    """
+
+    first: int
+    previous: str
+    """64 hex digits: the digest of the line before the first, zeros for none."""
+    attestations: tuple[Attestation, ...]
+    """At least one, all of one agent, in the order of their lines."""
+    signature: bytes
+    """65 bytes, by that agent: over `signing.log_digest` of a line alone, over `signing.run_digest` of several."""
+
+    @property
+    def agent(self) -> str:
+        return self.attestations[0].agent
+
+    @property
+    def last(self) -> int:
+        return self.first + len(self.attestations) - 1
+
+    @classmethod
+    def alone(cls, entry: LogEntry) -> "LogRun":
+        """The run of one line."""
+        return cls(
+            first=entry.number,
+            previous=entry.previous,
+            attestations=(entry.attestation,),
+            signature=entry.signature,
+        )
+
+    def numbered(self) -> Iterator[tuple[int, Attestation]]:
+        """Each line's number, and what it says."""
+        return enumerate(self.attestations, self.first)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Settlements for which one signature of each agent is asked, over `signing.outcomes_digest`, in this order."""
+
+    result: OutcomeResult
+    epoch: int
+    settlements: tuple[SettlementId, ...]
+
+    @property
+    def id(self) -> str:
+        """64 hex digits: SHA-256 over all of it."""
+        said = " ".join((self.result.name, str(self.epoch), *self.settlements))
+        return hashlib.sha256(said.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchSignature:
+    """One agent's signature over a batch. It says nothing that its signatures over each settlement do not say."""
+
+    batch_id: str
+    agent: str
+    signature: bytes
+    """65 bytes: r, s, v (27 or 28), s in the lower half."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

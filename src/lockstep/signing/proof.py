@@ -2,15 +2,23 @@
 
 from collections.abc import Iterable, Mapping
 
-from eth_abi.exceptions import EncodingError
-
 from lockstep.domain.errors import InvalidInput, Refused
 from lockstep.domain.market import Network
-from lockstep.domain.order import Attestation, Epoch, LogEntry, OutcomeResult, Proof, Rotation
+from lockstep.domain.order import (
+    Attestation,
+    Batch,
+    BatchSignature,
+    Epoch,
+    LogEntry,
+    LogRun,
+    OutcomeResult,
+    Proof,
+    Rotation,
+)
 from lockstep.signing.keys import recover
-from lockstep.signing.typed_data import log_digest, outcome_digest, rotation_digest
+from lockstep.signing.typed_data import log_digest, outcome_digest, outcomes_digest, rotation_digest, run_digest
 
-__all__ = ["build_proof", "build_rotation_proof", "is_by", "is_of", "verify"]
+__all__ = ["build_batch_proof", "build_proof", "build_rotation_proof", "is_by", "is_of", "is_run_of", "verify"]
 
 
 def verify(attestation: Attestation, epoch: Epoch, network: Network) -> None:
@@ -37,7 +45,7 @@ def is_by(attestation: Attestation, network: Network) -> bool:
     one = attestation
     try:
         return recover(outcome_digest(one.settlement_id, one.result, one.epoch, network), one.signature) == one.agent
-    except (InvalidInput, ValueError, EncodingError):
+    except (InvalidInput, ValueError):
         return False
 
 
@@ -46,7 +54,25 @@ def is_of(entry: LogEntry, network: Network) -> bool:
     try:
         line = log_digest(entry.number, entry.previous, entry.attestation, network)
         return recover(line, entry.signature) == entry.attestation.agent and is_by(entry.attestation, network)
-    except (InvalidInput, ValueError, EncodingError):
+    except (InvalidInput, ValueError):
+        return False
+
+
+def is_run_of(run: LogRun, network: Network) -> bool:
+    """Whether lines of a signature log are by the agent that each of them names.
+
+    Of several lines the one signature covers every word, the outcomes' signatures too: they are what the agent wrote.
+    """
+    agent = run.agent
+    if any(one.agent != agent for one in run.attestations):
+        return False
+    if len(run.attestations) == 1:
+        (one,) = run.attestations
+        line = LogEntry(number=run.first, previous=run.previous, attestation=one, signature=run.signature)
+        return is_of(line, network)
+    try:
+        return recover(run_digest(run, network), run.signature) == agent
+    except (InvalidInput, ValueError):
         return False
 
 
@@ -67,6 +93,29 @@ def build_proof(
         except Refused:
             continue
         signed[attestation.agent] = attestation.signature
+    return _assembled(signed, epoch)
+
+
+def build_batch_proof(
+    batch: Batch, signatures: Iterable[BatchSignature], epoch: Epoch, network: Network
+) -> Proof | None:
+    """The proof for `DvP.settleBatch` of exactly these settlements, in this order, once a quorum signed, else None.
+
+    What does not verify is left out, as is what was signed for another batch or epoch.
+    """
+    if batch.epoch != epoch.number or not batch.settlements:
+        return None
+    digest = outcomes_digest(batch.settlements, batch.result, batch.epoch, network)
+    signed: dict[str, bytes] = {}
+    for one in signatures:
+        if one.batch_id != batch.id or one.agent not in epoch.agents or one.agent in signed:
+            continue
+        try:
+            signer = recover(digest, one.signature)
+        except InvalidInput:
+            continue
+        if signer == one.agent:
+            signed[one.agent] = one.signature
     return _assembled(signed, epoch)
 
 

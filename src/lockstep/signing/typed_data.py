@@ -1,5 +1,6 @@
 """The typed data that wallets and agents sign (EIP-712), hashed as `contracts/DvP.sol` hashes it."""
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
@@ -136,15 +137,14 @@ def line_digests(
         yield number, previous
 
 
-def run_digest(run: LogRun, network: Network) -> bytes:
+def run_digest(run: LogRun, network: Network, head: str | None = None) -> bytes:
     """The 32 bytes that an agent signs for several lines of its signature log at once.
 
-    The last line's digest stands for all lines up to it; the outcomes' signatures, which lines do not cover, are
-    covered here. It has a type of its own too.
+    The last line's digest, `head` where the caller has it, stands for all lines up to it; the outcomes' signatures,
+    which lines do not cover, are covered here. It has a type of its own too.
     """
-    head = run.previous
-    for _, head in line_digests(run.first, run.previous, run.attestations, network):
-        pass
+    if head is None:
+        head = deque(line_digests(run.first, run.previous, run.attestations, network), maxlen=1)[0][1]
     return _digest(
         network,
         keccak(

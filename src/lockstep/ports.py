@@ -1,12 +1,12 @@
 """What the settlement logic needs of the world, as small protocols. Adapters are wired in `app`."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from lockstep.domain.cash import CashView
-from lockstep.domain.errors import ContractRefused, LockstepError
+from lockstep.domain.errors import ContractRefused, Contradiction, LockstepError
 from lockstep.domain.identifiers import Lei, Reference, SettlementId, TradeId
 from lockstep.domain.instruction import (
     CancellationAdvice,
@@ -19,7 +19,19 @@ from lockstep.domain.instruction import (
 from lockstep.domain.journal import Entry, JournalRow
 from lockstep.domain.message import Message
 from lockstep.domain.notice import Acknowledgement
-from lockstep.domain.order import AssetEvent, AssetView, Attestation, Epoch, LogEntry, Order, OutcomeResult, Proof
+from lockstep.domain.order import (
+    AssetEvent,
+    AssetView,
+    Attestation,
+    Batch,
+    BatchSignature,
+    Epoch,
+    LogEntry,
+    LogRun,
+    Order,
+    OutcomeResult,
+    Proof,
+)
 from lockstep.domain.payment import (
     BookingNotice,
     CancelPayment,
@@ -168,6 +180,21 @@ class AttestationBoard(Protocol):
     def attestations(self, settlement_id: SettlementId) -> Sequence[Attestation]:
         """All that is there for a settlement, unverified."""
 
+    def publish_all(self, attestations: Sequence[Attestation]) -> None:
+        """Leaves many; those that lie there already cost next to nothing. Raises Unavailable."""
+
+    def attestations_of(self, ids: Collection[SettlementId]) -> Mapping[SettlementId, Sequence[Attestation]]:
+        """As `attestations`, in one look, for settlements that are not over: what was archived is left out.
+
+        Raises Unavailable.
+        """
+
+    def archive(self, agent: str, is_over: Callable[[SettlementId], bool]) -> None:
+        """Sets an agent's words on settlements that are over apart from those on open ones. None is lost.
+
+        Raises Unavailable.
+        """
+
     def signed_by(self, agent: str) -> Sequence[Attestation]:
         """All that is there under an agent's name, for whatever settlement, unverified. Raises Unavailable."""
 
@@ -184,12 +211,52 @@ class AttestationBoard(Protocol):
     def log_numbers(self, agent: str) -> Sequence[int]:
         """Which lines of an agent's signature log are there, ascending. Raises Unavailable."""
 
+    def enter_run(self, run: LogRun, *, replace: bool = False) -> Sequence[LogRun]:
+        """Leaves consecutive lines of an agent's signature log in one piece; returns what stands in their way.
+
+        None: the lines are there. Else one that stands where this one begins, and then it is not there unless it is
+        to `replace`; or others that have any of these lines and say something else. Unverified. Of two who enter any
+        line with different words at the same moment, at least one is told. Raises Unavailable.
+        """
+
+    def runs_with(self, agent: str, number: int) -> Iterator[LogRun]:
+        """Each run that has a line of an agent's signature log, unverified, those that begin nearest to it first."""
+
+    def run_numbers(self, agent: str) -> Sequence[int]:
+        """At which lines of an agent's signature log a run may begin, ascending. Raises Unavailable."""
+
+    def ask_for(self, batch: Batch) -> None:
+        """Asks the agents for their signatures over a batch. Anyone may; an agent signs what it signed one by one.
+
+        Nobody has to answer, and who floods the board with questions holds up the answers: the words on each
+        settlement are there all the same. Raises InvalidInput for more than 200 settlements, none, or one twice;
+        Unavailable.
+        """
+
+    def batches(self, known: Collection[str] = ()) -> Sequence[Batch]:
+        """What is asked, but for the batches with these ids. Raises Unavailable."""
+
+    def sign_batch(self, signature: BatchSignature) -> None:
+        """Leaves an agent's signature over a batch that is asked. Raises Unavailable."""
+
+    def signatures_of(self, batch_id: str) -> Sequence[BatchSignature]:
+        """The agents' signatures over a batch, unverified."""
+
+    def batches_signed_by(self, agent: str) -> Sequence[tuple[Batch, BatchSignature]]:
+        """All batches that are there with a signature under an agent's name, unverified. Raises Unavailable."""
+
+    def drop_batch(self, batch_id: str) -> None:
+        """Takes a batch away that nobody needs any more."""
+
 
 class SignOnceRegister(Protocol):
     """An agent's memory of what it signed: one outcome per settlement, durable before it leaves."""
 
     def record(self, attestation: Attestation, sources: Sequence[str]) -> Attestation:
         """Stores it and returns what is stored. Raises Contradiction for another outcome."""
+
+    def record_all(self, signed: Sequence[tuple[Attestation, Sequence[str]]]) -> Sequence[Attestation | Contradiction]:
+        """As `record` for each, in one transaction: what is stored, or why this one is not."""
 
     def all(self) -> Sequence[Attestation]: ...
 

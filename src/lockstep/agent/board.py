@@ -186,6 +186,10 @@ class DirectoryBoard:
         """See `ports.AttestationBoard.signatures_of`."""
         return self._batches.signatures(batch_id)
 
+    def batches_signed_by(self, agent: str) -> Sequence[tuple[Batch, BatchSignature]]:
+        """See `ports.AttestationBoard.batches_signed_by`."""
+        return list(self._batches.signed_by(agent))
+
     def drop_batch(self, batch_id: str) -> None:
         """See `ports.AttestationBoard.drop_batch`."""
         self._batches.drop(batch_id)

@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from lockstep.agent.asking import Asked, never_request
+from lockstep.agent.batching import BatchSigning
 from lockstep.agent.judging import Evidence, judge_never_request, judge_outcome, judge_release
 from lockstep.agent.keeping import keep_logs
+from lockstep.agent.looking import Look, order_in
 from lockstep.agent.reconciling import reconcile
 from lockstep.agent.register import Register
 from lockstep.agent.signature_log import SignatureLog
@@ -25,7 +27,7 @@ from lockstep.domain.order import AssetEvent, AssetStatus, Attestation, Order, O
 from lockstep.domain.payment import PaymentState, Release
 from lockstep.flow.asking import is_open, status_request
 from lockstep.flow.mirroring import fold, said_by, settlement_of
-from lockstep.ports import AssetLedger, AttestationBoard, CashSystem, Clock, SettlementBody, Unreadable
+from lockstep.ports import AssetLedger, AttestationBoard, CashBody, CashSystem, Clock, SettlementBody, Unreadable
 from lockstep.signing import Key, outcome_digest
 
 __all__ = ["Agent"]
@@ -40,8 +42,13 @@ FIRST_EPOCH = 1
 """As DvP numbers them."""
 UNTIL_LATER = ("LockMissing", "LockNotFinal", "PayByNotPassed", "PaymentKnown", "PaymentOpen")
 """Why it does not ask for a tombstone, where time may mend it."""
-PAGES_AT_ONCE = 50
+PAGE, PAGES_AT_ONCE = 1_000, 10
 """Of mail, in one step; a mailbox of more is read on in the next one, before anything is done."""
+LOOKED_AFTER = 200
+"""Settlements that it signed, or an eighth of them, that one step asks its node about: are they over?"""
+
+Signed = tuple[Attestation, Sequence[str]]
+"""A signature that has not left, and the messages that it rests on."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -71,14 +78,25 @@ class Agent:
     _reconciled: bool = False
     _silent_since: datetime | None = None
     _steps: int = 0
+    _turn: int = 0
+    """Whose turn it is among the unended."""
+    _all_unended: bool = False
+    """Whether each was asked about once since the start."""
+    _look: Look = field(init=False)
+    _batches: BatchSigning = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._look = Look(self.assets)
+        self._batches = BatchSigning(board=self.board, register=self.register)
 
     def step(self) -> bool:
         """One pass; True if anything was done. What a ledger does not answer for waits."""
         if not self._is_reconciled():
             return False
         self._steps += 1
+        self._look = Look(self.assets)
         try:
-            self._write_logs()
+            self._write_logs(look=self._is_to_look)
         except Contradiction:
             return True
         except Unavailable:
@@ -91,17 +109,44 @@ class Agent:
             locked = self.assets.locked()
         except LockstepError:  # whatever it is, nothing can be concluded from it
             return False
-        for settlement in sorted(one for one in self._watched if one in locked):
-            try:
-                done |= self._attend(self._views[settlement])
-            except Unavailable:
-                continue
+        done |= self._attend_all(sorted(one for one in self._watched if one in locked))
+        if not self._reconciled:
+            return True
         for settlement in self._asked.open(locked, look=self._is_to_look):
             try:
                 done |= self._ask(settlement)
             except LockstepError:  # nothing is known, of this one; the others go on
                 continue
-        return done
+        return done | self._sign_batches()
+
+    def _attend_all(self, settlements: Sequence[SettlementId]) -> bool:
+        """Judges each by itself; then sends all releases, and signs all outcomes."""
+        self._look = Look(self.assets)  # the chain is looked at after the mail was read
+        self._look.ask_histories(settlements)
+        self._look.ask_views(self._to_release(settlements))
+        releases: list[Message[CashBody]] = []
+        signed: list[Signed] = []
+        for settlement in settlements:
+            try:
+                wish = self._attend(self._views[settlement])
+            except Unavailable:
+                continue
+            if isinstance(wish, Message):
+                releases.append(wish)
+            elif wish is not None:
+                signed.append(wish)
+        done = self._send(releases)
+        return self._leave(signed) or done
+
+    def _to_release(self, settlements: Sequence[SettlementId]) -> dict[SettlementId, Order]:
+        """Those whose state at the final block will be asked for."""
+        orders = {}
+        for one in settlements:
+            known = self._look.known_order(one)
+            is_held = self._views[one].state is PaymentState.HELD and one not in self._released
+            if is_held and known is not None and known[1]:
+                orders[one] = known[0]
+        return orders
 
     def _ask(self, settlement: SettlementId) -> bool:
         """Asks the RTGS for what it may have told and the line lost; a release that was lost goes out again.
@@ -138,11 +183,11 @@ class Agent:
         if self.register.find(settlement) is not None or self.register.is_forgone(settlement):
             return
         evidence = self._evidence(view)
-        order = next((event.order for event in evidence.history if event.order is not None), None)
+        order = order_in(evidence.history)
         if order is None:
             return
         try:
-            judge_never_request(evidence, self.assets.view(settlement, order), now)
+            judge_never_request(evidence, self._look.view(settlement, order), now)
             self.cash.send(never_request(self.bic, self.rtgs, settlement, now))
         except Unavailable:
             raise
@@ -172,7 +217,7 @@ class Agent:
             return False
         if forgotten:
             self.register.note(now, "reconciled", NO_SETTLEMENT, f"{forgotten} signatures taken from the board")
-        self._unended = {one.settlement_id: one for one in self.register.all()}
+        self._unended, self._all_unended = {one.settlement_id: one for one in self.register.all()}, False
         self._reconciled = True
         return True
 
@@ -181,18 +226,26 @@ class Agent:
         self._silent_since = self.clock.now()
         self.register.note(self.clock.now(), "silent", NO_SETTLEMENT, str(error))
 
-    def _write_logs(self) -> None:
+    def _write_logs(self, *, look: bool = False) -> None:
         """The signature logs first: what they do not have does not leave. Raises Contradiction, Unavailable."""
         try:
             for log in self._logs:
-                if self._is_to_look:
+                if look:
                     log.mend()
                 log.write()
         except Contradiction as error:
             self._be_silent(error)
             raise
-        if self._is_to_look:
+        if look:
             self._keep_logs()
+            self._tidy()
+
+    def _tidy(self) -> None:
+        """Sets apart on the board what is over, and puts back the signatures over batches."""
+        with suppress(Unavailable):
+            for key in self._keys:
+                self.board.archive(key.address, self._over.__contains__)
+            self._batches.keep(self._over.__contains__)
 
     @property
     def _is_to_look(self) -> bool:
@@ -222,17 +275,30 @@ class Agent:
 
     def _publish_again(self) -> None:
         """What it signed stays on the board until the chain shows the settlement ended, whoever clears it."""
-        for settlement, attestation in list(self._unended.items()):
+        settlements = self._whose_turn()
+        self._look.ask_histories(settlements)
+        for settlement in settlements:
             with suppress(LockstepError):
                 if self._is_over(settlement):
                     self._forget(settlement)
-                    continue
+        if self._unended:
             with suppress(LockstepError):
-                self.board.publish(attestation)
+                self.board.publish_all(list(self._unended.values()))
+
+    def _whose_turn(self) -> list[SettlementId]:
+        """Those of the unended to ask the node about: all at first, then some, in turn."""
+        settlements = list(self._unended)
+        most = max(LOOKED_AFTER, len(settlements) // 8)
+        if not self._all_unended or len(settlements) <= most:
+            self._all_unended = True
+            return settlements
+        begin = self._turn % len(settlements)
+        self._turn = begin + most
+        return [*settlements[begin:], *settlements[:begin]][:most]
 
     def _is_over(self, settlement: SettlementId) -> bool:
         """Whether the chain shows it ended, finally."""
-        history = self.assets.history(settlement)
+        history = self._look.history(settlement)
         return any(event.final and event.name in ("Settled", "GivenBack") for event in history)
 
     def _forget(self, settlement: SettlementId) -> None:
@@ -247,7 +313,7 @@ class Agent:
     def _read_mail(self) -> tuple[bool, bool]:
         """Whether there was any, and whether that was all of it. Others' messages say nothing."""
         for page in range(PAGES_AT_ONCE):
-            mail = self.cash.receive(self._cursor)
+            mail = self.cash.receive(self._cursor, PAGE)
             if not mail:
                 return page > 0, True
             for sequence, item in mail:
@@ -268,23 +334,23 @@ class Agent:
 
     def _watch(self, view: CashView) -> None:
         """Puts a settlement on the list of those to attend to, unless it is signed, or left to the others."""
-        settlement, stored = view.settlement_id, self.register.find(view.settlement_id)
+        settlement = view.settlement_id
+        if settlement in self._watched:
+            return
+        stored = self.register.find(settlement)
         if view.contradiction or (stored is None and not self.register.is_forgone(settlement)):
             self._watched.add(settlement)
         if stored is not None and _tells_the_opposite(view, stored):
             doubt = f"settlement {settlement}: {stored.result.name} is signed, and the mail tells the opposite"
             self.register.note(self.clock.now(), "contradiction", settlement, doubt)
 
-    def _attend(self, view: CashView) -> bool:
+    def _attend(self, view: CashView) -> Message[CashBody] | Signed | None:
+        """A release, or a signature that has not left; None for now. Raises Unavailable."""
         settlement = view.settlement_id
         try:
             if view.state is PaymentState.HELD:
                 return self._release(view)
             return self._sign(view)
-        except Contradiction as error:
-            self._watched.discard(settlement)
-            self.register.note(self.clock.now(), "contradiction", settlement, str(error))
-            return True
         except Unavailable:
             raise
         except Refused as error:
@@ -293,14 +359,14 @@ class Agent:
                 with suppress(LockstepError):
                     if error.name == "Contradiction" or self._is_over(settlement):
                         self._watched.discard(settlement)
-            return False
+            return None
         except LockstepError as error:  # this settlement is for people; the others go on
             self.register.note(self.clock.now(), "failed", settlement, str(error))
-            return False
+            return None
 
     def _evidence(self, view: CashView) -> Evidence:
-        history = self.assets.history(view.settlement_id)
-        order = next((event.order for event in history if event.order is not None), None)
+        history = self._look.history(view.settlement_id)
+        order = order_in(history)
         return Evidence(
             history=history,
             cash=view,
@@ -318,45 +384,73 @@ class Agent:
         """What became of the settlements of the same trade that were locked before this one."""
         if order is None:
             return []
-        locked = list(self.assets.settlements_of(order.terms.trade_id))
+        locked = list(self._look.settlements_of(order.terms.trade_id))
         if settlement not in locked:
             raise Unavailable(f"the node took back the lock of {settlement} between two looks")
-        return [self.assets.history(one) for one in locked[: locked.index(settlement)]]
+        return [self._look.history(one) for one in locked[: locked.index(settlement)]]
 
-    def _release(self, view: CashView) -> bool:
+    def _release(self, view: CashView) -> Message[CashBody] | None:
         if view.settlement_id in self._released or view.payment is None:
-            return False
+            return None
         evidence = self._evidence(view)
         judge_release(evidence)
         order = next(event.order for event in evidence.history if event.order is not None)
-        if self.assets.view(view.settlement_id, order).final is not AssetStatus.LOCKED:
-            return False  # the events run ahead of the state: the next step sees which is right
-        message = Message(
+        if self._look.view(view.settlement_id, order).final is not AssetStatus.LOCKED:
+            return None  # the events run ahead of the state: the next step sees which is right
+        return Message(
             sender=self.bic,
             receiver=self.rtgs,
             message_id=derive_message_id(self.bic, view.settlement_id, "camt.007"),
             created=view.decided_at or self.clock.now(),
             body=Release(uetr=view.payment.uetr, settlement_id=view.settlement_id),
         )
+
+    def _send(self, releases: Sequence[Message[CashBody]]) -> bool:
+        """Hands over the releases of a step. What gets no answer is sent again at the next one."""
+        notes: list[tuple[str, SettlementId, str]] = []
+        gone = 0
+        for message, error in zip(releases, self._handed_over(releases), strict=True):
+            assert isinstance(message.body, Release)
+            settlement = message.body.settlement_id
+            if isinstance(error, Unavailable):
+                continue
+            if error is None:
+                notes.append(("released", settlement, ""))
+            else:
+                notes.append(("release refused", settlement, str(error)))
+                if not (isinstance(error, Refused) and error.name == "PaymentEnded"):
+                    continue  # a passing refusal is tried again
+            self._released.add(settlement)
+            gone += 1
+        if notes:
+            self.register.note_all(self.clock.now(), notes)
+        return gone > 0
+
+    def _handed_over(self, releases: Sequence[Message[CashBody]]) -> Sequence[LockstepError | None]:
+        """What came of each: None where the RTGS has it."""
+        bulk = getattr(self.cash, "send_all", None)
+        if bulk is not None and len(releases) > 1:
+            try:
+                answers: Sequence[LockstepError | None] = bulk(releases)
+            except LockstepError as error:
+                nothing_known = error if isinstance(error, Unavailable) else Unavailable(str(error))
+                return [nothing_known] * len(releases)
+            return answers
+        return [self._error_of(message) for message in releases]
+
+    def _error_of(self, message: Message[CashBody]) -> LockstepError | None:
         try:
             self.cash.send(message)
-        except Unavailable:
-            raise
         except LockstepError as error:
-            self.register.note(self.clock.now(), "release refused", view.settlement_id, str(error))
-            if not (isinstance(error, Refused) and error.name == "PaymentEnded"):
-                return False  # a passing refusal is tried again
-        else:
-            self.register.note(self.clock.now(), "released", view.settlement_id)
-        self._released.add(view.settlement_id)
-        return True
+            return error
+        return None
 
-    def _sign(self, view: CashView) -> bool:
-        """The register first, the world after. Signed is for the order's epoch: the contract takes no other."""
+    def _sign(self, view: CashView) -> Signed | None:
+        """Signed is for the order's epoch: the contract takes no other."""
         evidence = self._evidence(view)
         result = judge_outcome(evidence)
         if result is None:
-            return False
+            return None
         epoch = evidence.epoch
         key = next(one for one in self._keys if one.address in epoch.agents)  # the judgement found one
         digest = outcome_digest(view.settlement_id, result, epoch.number, self.market.network)
@@ -367,16 +461,46 @@ class Agent:
             agent=key.address,
             signature=key.sign(digest),
         )
-        stored = self.register.record(attestation, (view.payment.uetr if view.payment else "camt.029",))
-        self._unended[view.settlement_id] = stored
+        return attestation, (view.payment.uetr if view.payment else "camt.029",)
+
+    def _leave(self, signed: Sequence[Signed]) -> bool:
+        """The register first, then the logs, the world after: nothing is published of which either may not know."""
+        if not signed:
+            return False
+        stored = self._recorded(signed)
         try:
             self._write_logs()
+            self.board.publish_all(stored)
         except Contradiction:
             return True
-        self.board.publish(stored)
-        self.register.note(self.clock.now(), "published", view.settlement_id, stored.result.name)
-        self._watched.discard(view.settlement_id)
+        except Unavailable:
+            return len(stored) < len(signed)
+        notes = [("published", one.settlement_id, one.result.name) for one in stored]
+        self.register.note_all(self.clock.now(), notes)
+        self._watched.difference_update(one.settlement_id for one in stored)
         return True
+
+    def _recorded(self, signed: Sequence[Signed]) -> list[Attestation]:
+        """What the register has of it now. Where it has the other outcome this agent is done with the settlement."""
+        stored: list[Attestation] = []
+        for (wanted, _), kept in zip(signed, self.register.record_all(signed), strict=True):
+            if isinstance(kept, Contradiction):
+                self._watched.discard(wanted.settlement_id)
+                self.register.note(self.clock.now(), "contradiction", wanted.settlement_id, str(kept))
+            else:
+                stored.append(kept)
+                self._unended[kept.settlement_id] = kept
+        return stored
+
+    def _sign_batches(self) -> bool:
+        """What it signed one by one, under one signature, where somebody asks for it."""
+        try:
+            signed = self._batches.look(self._logs)
+        except Unavailable:
+            return False
+        if signed:
+            self.register.note_all(self.clock.now(), [("batch signed", NO_SETTLEMENT, one) for one in signed])
+        return bool(signed)
 
 
 def _tells_the_opposite(view: CashView, stored: Attestation) -> bool:

@@ -34,7 +34,7 @@ def address_word(value: str) -> bytes:
     try:
         return encode(["address"], [value])
     except EncodingError as error:
-        raise ValueError(f"{ascii(value)} is no address") from error
+        raise ValueError(f"{value!a} is no address") from error
 
 
 @lru_cache(maxsize=4096)

@@ -214,9 +214,9 @@ class AttestationBoard(Protocol):
     def enter_run(self, run: LogRun, *, replace: bool = False) -> Sequence[LogRun]:
         """Leaves consecutive lines of an agent's signature log in one piece; returns what stands in their way.
 
-        None: the lines are there. Else one that stands where this one begins, and then it is not there unless it is
-        to `replace`; or others that have any of these lines and say something else. Unverified. Of two who enter any
-        line with different words at the same moment, at least one is told. Raises Unavailable.
+        None: it is there, and alone. Else another run that stands where this one begins, and then it is not there,
+        unless it is to `replace`; or runs that have any of these lines and say something else. Unverified. Of two who
+        enter any line with different words at the same moment, at least one is told. Raises Unavailable.
         """
 
     def runs_with(self, agent: str, number: int) -> Iterator[LogRun]:

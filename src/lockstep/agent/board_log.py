@@ -56,14 +56,14 @@ class LogFiles:
         if not replace:
             there = next((one for one in map(self._run, takewhile(os.path.lexists, spots)) if one is not None), None)
             if there is not None:
-                return [there] if _stands_in_the_way(there, run) else self._crossing(run)
+                return [there] if there != run else self._crossing(run)
         with written(folder, _text(run)) as part:
             if replace or not self._link(part, spots):
                 put(part, spots)
         for path in spots:
             there = self._run(path)
             if there is not None:
-                return [there] if _stands_in_the_way(there, run) else self._crossing(run)
+                return [there] if there != run else self._crossing(run)
         raise Unavailable(f"line {run.first} was written to {folder}, and is not there")
 
     def _link(self, part: Path, spots: Sequence[Path]) -> bool:
@@ -115,10 +115,6 @@ class LogFiles:
             if len(self._read) > REMEMBERED:
                 self._read.popitem(last=False)
         return known[1]
-
-
-def _stands_in_the_way(there: LogRun, run: LogRun) -> bool:
-    return there.last < run.last or _differs(there, run)
 
 
 def _differs(one: LogRun, other: LogRun) -> bool:

@@ -92,9 +92,10 @@ class SignatureLog:
             heads = dict(line_digests(self._number + 1, self._head, [one for _, one in chunk], self.network))
             run = self._run([one for _, one in chunk], heads[self._number + len(chunk)])
             in_the_way = self.board.enter_run(run)
-            for other in in_the_way:
+            ours = [other for other in in_the_way if self._is_ours(other)]
+            for other in ours:
                 self._require_same(other, heads)
-            if in_the_way:
+            if in_the_way and not any(one.first == run.first and one.last >= run.last for one in ours):
                 self.board.enter_run(run, replace=True)
             self._row, self._number, self._head = chunk[-1][0], run.last, heads[run.last]
 
@@ -103,8 +104,6 @@ class SignatureLog:
         return row <= self._row
 
     def _require_same(self, other: LogRun, heads: dict[int, str]) -> None:
-        if not self._is_ours(other):
-            return
         for line in self._lines_in(other):
             if line.number in heads and self._digest(line) != heads[line.number]:
                 raise self._another_line(line)

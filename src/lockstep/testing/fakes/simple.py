@@ -116,18 +116,13 @@ class FakeBoard:
         return entry
 
     def enter_run(self, run: LogRun, *, replace: bool = False) -> Sequence[LogRun]:
+        there = self.logs.get((run.agent, run.first))
+        if there is not None and there != run and not replace:
+            return [there]
+        self.logs[run.agent, run.first] = run
         ours = dict(run.numbered())
-        others = [
-            one
-            for (agent, first), one in self.logs.items()
-            if agent == run.agent and not (replace and first == run.first)
-            if any(ours.get(number, said) != said for number, said in one.numbered())
-        ]
-        if replace or (run.agent, run.first) not in self.logs:
-            self.logs[run.agent, run.first] = run
-        elif self.logs[run.agent, run.first].last < run.last:
-            others.append(self.logs[run.agent, run.first])
-        return others
+        others = [one for (agent, _), one in self.logs.items() if agent == run.agent and one != run]
+        return [one for one in others if any(ours.get(number, said) != said for number, said in one.numbered())]
 
     def runs_with(self, agent: str, number: int) -> Iterator[LogRun]:
         found = [run for (whose, _), run in self.logs.items() if whose == agent and run.first <= number <= run.last]

@@ -1,6 +1,6 @@
 """What the settlement logic needs of the world, as small protocols. Adapters are wired in `app`."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -26,8 +26,6 @@ from lockstep.domain.order import (
     Batch,
     BatchSignature,
     Epoch,
-    LogEntry,
-    LogRun,
     Order,
     OutcomeResult,
     Proof,
@@ -189,42 +187,6 @@ class AttestationBoard(Protocol):
         Raises Unavailable.
         """
 
-    def archive(self, agent: str, is_over: Callable[[SettlementId], bool]) -> None:
-        """Sets an agent's words on settlements that are over apart from those on open ones. None is lost.
-
-        Raises Unavailable.
-        """
-
-    def signed_by(self, agent: str) -> Sequence[Attestation]:
-        """All that is there under an agent's name, for whatever settlement, unverified. Raises Unavailable."""
-
-    def enter(self, entry: LogEntry, *, replace: bool = False) -> LogEntry:
-        """Leaves a line of an agent's signature log and returns what stands in its place.
-
-        Of two who enter the same number at the same moment one prevails, and both are told which, unless it is to
-        `replace`. Raises Unavailable.
-        """
-
-    def log_entry(self, agent: str, number: int) -> LogEntry | None:
-        """A line of an agent's signature log, unverified."""
-
-    def log_numbers(self, agent: str) -> Sequence[int]:
-        """Which lines of an agent's signature log are there, ascending. Raises Unavailable."""
-
-    def enter_run(self, run: LogRun, *, replace: bool = False) -> Sequence[LogRun]:
-        """Leaves consecutive lines of an agent's signature log in one piece; returns what stands in their way.
-
-        None: it is there, and alone. Else another run that stands where this one begins, and then it is not there,
-        unless it is to `replace`; or runs that have any of these lines and say something else. Unverified. Of two who
-        enter any line with different words at the same moment, at least one is told. Raises Unavailable.
-        """
-
-    def runs_with(self, agent: str, number: int) -> Iterator[LogRun]:
-        """Each run that has a line of an agent's signature log, unverified, those that begin nearest to it first."""
-
-    def run_numbers(self, agent: str) -> Sequence[int]:
-        """At which lines of an agent's signature log a run may begin, ascending. Raises Unavailable."""
-
     def ask_for(self, batch: Batch) -> None:
         """Asks the agents for their signatures over a batch. Anyone may; an agent signs what it signed one by one.
 
@@ -236,17 +198,8 @@ class AttestationBoard(Protocol):
     def batches(self, known: Collection[str] = ()) -> Sequence[Batch]:
         """What is asked, but for the batches with these ids. Raises Unavailable."""
 
-    def sign_batch(self, signature: BatchSignature) -> None:
-        """Leaves an agent's signature over a batch that is asked. Raises Unavailable."""
-
     def signatures_of(self, batch_id: str) -> Sequence[BatchSignature]:
         """The agents' signatures over a batch, unverified."""
-
-    def batches_signed_by(self, agent: str) -> Sequence[tuple[Batch, BatchSignature]]:
-        """All batches that are there with a signature under an agent's name, unverified. Raises Unavailable."""
-
-    def drop_batch(self, batch_id: str) -> None:
-        """Takes a batch away that nobody needs any more."""
 
 
 class SignOnceRegister(Protocol):

@@ -10,12 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from lockstep.agent.board_batches import LARGEST_BATCH
+from lockstep.agent.boarding import AgentsBoard
 from lockstep.agent.register import Register
 from lockstep.agent.signature_log import SignatureLog
 from lockstep.domain.errors import Refused
 from lockstep.domain.identifiers import SettlementId
 from lockstep.domain.order import Attestation, Batch, BatchSignature, OutcomeResult
-from lockstep.ports import AttestationBoard
 from lockstep.signing import outcomes_digest
 
 __all__ = ["BatchSigning"]
@@ -42,7 +42,7 @@ class _Waiting:
 class BatchSigning:
     """What is asked of one agent in batches."""
 
-    board: AttestationBoard
+    board: AgentsBoard
     register: Register
     _waiting: OrderedDict[str, _Waiting] = field(default_factory=OrderedDict)
     _signed: OrderedDict[str, tuple[Batch, BatchSignature]] = field(default_factory=OrderedDict)

@@ -120,7 +120,7 @@ class DirectoryBoard:
         return [one for one in found if one is not None and one.settlement_id == settlement_id]
 
     def signed_by(self, agent: str) -> Sequence[Attestation]:
-        """See `ports.AttestationBoard.signed_by`."""
+        """See `boarding.AgentsBoard.signed_by`."""
         try:
             settlements = [entry.path for entry in os.scandir(self._root) if _SETTLEMENT.fullmatch(entry.name)]
         except FileNotFoundError:
@@ -133,35 +133,35 @@ class DirectoryBoard:
         return [*alone, *self._ended.of_agent(agent), *self._sheets.of_agent(agent)]
 
     def archive(self, agent: str, is_over: Callable[[SettlementId], bool]) -> None:
-        """See `ports.AttestationBoard.archive`."""
+        """See `boarding.AgentsBoard.archive`."""
         self._sheets.move_aside(agent, is_over, self._root / "ended")
 
     # --- signature logs
 
     def enter(self, entry: LogEntry, *, replace: bool = False) -> LogEntry:
-        """See `ports.AttestationBoard.enter`."""
+        """See `boarding.AgentsBoard.enter`."""
         for run in self.enter_run(LogRun.alone(entry), replace=replace):
             return _line(run, entry.number)
         return entry
 
     def enter_run(self, run: LogRun, *, replace: bool = False) -> Sequence[LogRun]:
-        """See `ports.AttestationBoard.enter_run`."""
+        """See `boarding.AgentsBoard.enter_run`."""
         return self._log.enter(run, replace=replace)
 
     def runs_with(self, agent: str, number: int) -> Iterator[LogRun]:
-        """See `ports.AttestationBoard.runs_with`."""
+        """See `boarding.AgentsBoard.runs_with`."""
         return self._log.runs_with(agent, number)
 
     def run_numbers(self, agent: str) -> Sequence[int]:
-        """See `ports.AttestationBoard.run_numbers`."""
+        """See `boarding.AgentsBoard.run_numbers`."""
         return self._log.firsts(agent)
 
     def log_entry(self, agent: str, number: int) -> LogEntry | None:
-        """See `ports.AttestationBoard.log_entry`."""
+        """See `boarding.AgentsBoard.log_entry`."""
         return next((_line(run, number) for run in self.runs_with(agent, number)), None)
 
     def log_numbers(self, agent: str) -> Sequence[int]:
-        """See `ports.AttestationBoard.log_numbers`."""
+        """See `boarding.AgentsBoard.log_numbers`."""
         numbers = set(self.run_numbers(agent))
         for first in tuple(numbers):
             for run in self.runs_with(agent, first):
@@ -179,7 +179,7 @@ class DirectoryBoard:
         return list(self._batches.all(known))
 
     def sign_batch(self, signature: BatchSignature) -> None:
-        """See `ports.AttestationBoard.sign_batch`."""
+        """See `boarding.AgentsBoard.sign_batch`."""
         self._batches.sign(signature)
 
     def signatures_of(self, batch_id: str) -> Sequence[BatchSignature]:
@@ -187,11 +187,11 @@ class DirectoryBoard:
         return self._batches.signatures(batch_id)
 
     def batches_signed_by(self, agent: str) -> Sequence[tuple[Batch, BatchSignature]]:
-        """See `ports.AttestationBoard.batches_signed_by`."""
+        """See `boarding.AgentsBoard.batches_signed_by`."""
         return list(self._batches.signed_by(agent))
 
     def drop_batch(self, batch_id: str) -> None:
-        """See `ports.AttestationBoard.drop_batch`."""
+        """See `boarding.AgentsBoard.drop_batch`."""
         self._batches.drop(batch_id)
 
 

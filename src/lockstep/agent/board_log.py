@@ -50,7 +50,7 @@ class LogFiles:
         self._read: OrderedDict[Path, tuple[Mark, LogRun | None]] = OrderedDict()
 
     def enter(self, run: LogRun, *, replace: bool = False) -> Sequence[LogRun]:
-        """See `ports.AttestationBoard.enter_run`."""
+        """See `boarding.AgentsBoard.enter_run`."""
         folder = self._root / run.agent
         spots = names(folder, str(run.first))
         if not replace:

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
+from lockstep.agent.boarding import AgentsBoard
 from lockstep.agent.register import Register
 from lockstep.domain.identifiers import SettlementId
 from lockstep.domain.market import Network
 from lockstep.domain.order import Attestation, LogRun
-from lockstep.ports import AttestationBoard
 from lockstep.signing import is_run_of, line_digests
 
 __all__ = ["keep_logs"]
@@ -22,7 +22,7 @@ Doubts = list[tuple[SettlementId, str]]
 
 
 def keep_logs(
-    register: Register, board: AttestationBoard, agents: Sequence[str], network: Network, *, longest: int, look: int
+    register: Register, board: AgentsBoard, agents: Sequence[str], network: Network, *, longest: int, look: int
 ) -> Doubts:
     """Takes in new lines of the agents' logs, and puts back on the board what is gone from it or spoilt.
 
@@ -40,7 +40,7 @@ def keep_logs(
     return doubts
 
 
-def _mend(register: Register, board: AttestationBoard, agent: str, network: Network, *, last: int, look: int) -> Doubts:
+def _mend(register: Register, board: AgentsBoard, agent: str, network: Network, *, last: int, look: int) -> Doubts:
     """The last run, and a window of the others that moves on; all of them if the last is gone."""
     if not last:
         return []
@@ -56,7 +56,7 @@ def _mend(register: Register, board: AttestationBoard, agent: str, network: Netw
     return doubts
 
 
-def _put_back(board: AttestationBoard, known: LogRun, network: Network) -> Iterator[tuple[SettlementId, int]]:
+def _put_back(board: AgentsBoard, known: LogRun, network: Network) -> Iterator[tuple[SettlementId, int]]:
     """Sees that each line of a kept run is on the board, however it is cut there; else the run is put there.
 
     Yields the lines that stand there signed and are not what is kept: settlement and number.
@@ -84,7 +84,7 @@ def _first_other(there: LogRun, heads: dict[int, str], network: Network) -> tupl
 
 
 def _take_in(
-    register: Register, board: AttestationBoard, agent: str, network: Network, *, last: int, longest: int
+    register: Register, board: AgentsBoard, agent: str, network: Network, *, last: int, longest: int
 ) -> Doubts:
     head, taken, doubts = _head(register, agent, network, last), list[LogRun](), Doubts()
     end = min(last + AT_MOST, longest)

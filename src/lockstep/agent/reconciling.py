@@ -9,12 +9,13 @@ stays silent.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from lockstep.agent.boarding import AgentsBoard
 from lockstep.agent.register import Register
 from lockstep.agent.signature_log import SignatureLog
 from lockstep.domain.errors import Contradiction, InvalidInput, SignaturesLost
 from lockstep.domain.identifiers import SettlementId
 from lockstep.domain.order import Attestation, Batch, BatchSignature
-from lockstep.ports import AssetLedger, AttestationBoard
+from lockstep.ports import AssetLedger
 from lockstep.signing import is_by, outcome_digest, outcomes_digest, recover
 
 __all__ = ["Forgone", "forgo", "reconcile"]
@@ -30,7 +31,7 @@ class Forgone:
     """Locked and not ended, finally: it will sign for none of them, whatever it sees."""
 
 
-def reconcile(register: Register, logs: Sequence[SignatureLog], assets: AssetLedger, board: AttestationBoard) -> int:
+def reconcile(register: Register, logs: Sequence[SignatureLog], assets: AssetLedger, board: AgentsBoard) -> int:
     """Completes the register from the board; returns how many signatures it had forgotten.
 
     Raises Contradiction if another copy of the register signed, or the keys signed both outcomes of a settlement;
@@ -50,7 +51,7 @@ def reconcile(register: Register, logs: Sequence[SignatureLog], assets: AssetLed
     return recovered
 
 
-def forgo(register: Register, logs: Sequence[SignatureLog], assets: AssetLedger, board: AttestationBoard) -> Forgone:
+def forgo(register: Register, logs: Sequence[SignatureLog], assets: AssetLedger, board: AgentsBoard) -> Forgone:
     """Lets an agent go on that has forgotten what cannot be found: by its keeper's hand, while it does not run.
 
     Whatever it forgot was for settlements that were locked, finally, by now. It leaves those that are still open to
@@ -77,7 +78,7 @@ def forgo(register: Register, logs: Sequence[SignatureLog], assets: AssetLedger,
 
 
 def _own(
-    register: Register, logs: Sequence[SignatureLog], assets: AssetLedger, board: AttestationBoard
+    register: Register, logs: Sequence[SignatureLog], assets: AssetLedger, board: AgentsBoard
 ) -> Iterator[Attestation]:
     """What is found on board and chain under these keys, and verifies. Of a batch each settlement has the signature
     over all of it."""

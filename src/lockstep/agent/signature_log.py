@@ -9,11 +9,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from lockstep.agent.board_log import LONGEST_RUN
+from lockstep.agent.boarding import AgentsBoard
 from lockstep.agent.register import Register
 from lockstep.domain.errors import Contradiction, SignaturesLost
 from lockstep.domain.market import Network
 from lockstep.domain.order import Attestation, LogEntry, LogRun
-from lockstep.ports import AttestationBoard
 from lockstep.signing import Key, is_run_of, line_digests, log_digest, run_digest
 
 __all__ = ["SignatureLog"]
@@ -25,7 +25,7 @@ class SignatureLog:
 
     key: Key
     register: Register
-    board: AttestationBoard
+    board: AgentsBoard
     network: Network
     _row: int = field(init=False)
     _number: int = field(init=False)

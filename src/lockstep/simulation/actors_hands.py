@@ -13,6 +13,7 @@ from typing import Protocol, cast
 from eth_account import Account
 from eth_utils.address import to_checksum_address
 
+from lockstep.agent.boarding import AgentsBoard
 from lockstep.app.founding import Roles, agent_bic
 from lockstep.chain.ledger import call_data, leg_words, read
 from lockstep.chain.node import Node
@@ -25,7 +26,7 @@ from lockstep.domain.order import Order
 from lockstep.domain.trade import Trade
 from lockstep.iso20022 import Body, write
 from lockstep.iso20022 import read as read_message
-from lockstep.ports import AssetLedger, AttestationBoard, Clock
+from lockstep.ports import AssetLedger, Clock
 from lockstep.signing import Key
 
 __all__ = ["Act", "Call", "Hands", "Lock", "Stage", "key_of", "names_of", "stranger", "with_heirs"]
@@ -68,7 +69,7 @@ class Stage(Protocol):
         """The chain to look at, without a sender."""
 
     @property
-    def board(self) -> AttestationBoard:
+    def board(self) -> AgentsBoard:
         """Anyone can read it, and write on it."""
 
     def submit(self, data: bytes) -> str:

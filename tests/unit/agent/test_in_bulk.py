@@ -459,8 +459,8 @@ def test_open_locks_are_found_by_what_is_new() -> None:
     for number in range(5):
         locked[f"f{number:063x}"] = None
         assert len(asked.open(locked.keys(), look=False)) == 2 + number + 1  # type: ignore[arg-type]
-    for one in list(locked)[-3:]:
-        del locked[one]
+    for gone in list(locked)[-3:]:
+        del locked[gone]
     assert asked.open(locked.keys(), look=False) == [*before, *sorted(locked)[-2:]]  # type: ignore[arg-type]
     swapped = list(locked)
     swapped[3], swapped[-1] = "e" * 64, swapped[3]

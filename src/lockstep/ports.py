@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from lockstep.domain.cash import CashView
-from lockstep.domain.errors import ContractRefused, Contradiction, LockstepError
+from lockstep.domain.errors import ContractRefused, LockstepError
 from lockstep.domain.identifiers import Lei, Reference, SettlementId, TradeId
 from lockstep.domain.instruction import (
     CancellationAdvice,
@@ -26,6 +26,7 @@ from lockstep.domain.order import (
     Batch,
     BatchSignature,
     Epoch,
+    LogEntry,
     Order,
     OutcomeResult,
     Proof,
@@ -47,6 +48,7 @@ __all__ = [
     "AssetLedger",
     "AttestationBoard",
     "Book",
+    "BulkAttestationBoard",
     "CashBody",
     "CashSystem",
     "Change",
@@ -178,28 +180,43 @@ class AttestationBoard(Protocol):
     def attestations(self, settlement_id: SettlementId) -> Sequence[Attestation]:
         """All that is there for a settlement, unverified."""
 
-    def publish_all(self, attestations: Sequence[Attestation]) -> None:
-        """Leaves many; those that lie there already cost next to nothing. Raises Unavailable."""
+    def signed_by(self, agent: str) -> Sequence[Attestation]:
+        """All that is there under an agent's name, for whatever settlement, unverified. Raises Unavailable."""
+
+    def enter(self, entry: LogEntry, *, replace: bool = False) -> LogEntry:
+        """Leaves a line of an agent's signature log and returns what stands in its place.
+
+        Of two who enter the same number at the same moment one prevails, and both are told which, unless it is to
+        `replace`. Raises Unavailable.
+        """
+
+    def log_entry(self, agent: str, number: int) -> LogEntry | None:
+        """A line of an agent's signature log, unverified."""
+
+    def log_numbers(self, agent: str) -> Sequence[int]:
+        """Which lines of an agent's signature log are there, ascending. Raises Unavailable."""
+
+
+class BulkAttestationBoard(AttestationBoard, Protocol):
+    """The board for many settlements at once, and for signatures over whole batches of them."""
 
     def attestations_of(self, ids: Collection[SettlementId]) -> Mapping[SettlementId, Sequence[Attestation]]:
-        """As `attestations`, in one look, for settlements that are not over: what was archived is left out.
+        """As `attestations`; an empty sequence where none is there."""
 
-        Raises Unavailable.
-        """
+    def publish_all(self, attestations: Sequence[Attestation]) -> None:
+        """Leaves them all."""
 
     def ask_for(self, batch: Batch) -> None:
-        """Asks the agents for their signatures over a batch. Anyone may; an agent signs what it signed one by one.
+        """Asks the agents for one signature over a batch; anyone may, and twice is harmless.
 
-        Nobody has to answer, and who floods the board with questions holds up the answers: the words on each
-        settlement are there all the same. Raises InvalidInput for more than 200 settlements, none, or one twice;
-        Unavailable.
+        An agent signs where its register has each of the settlements with just this result, and is silent otherwise.
         """
 
-    def batches(self, known: Collection[str] = ()) -> Sequence[Batch]:
-        """What is asked, but for the batches with these ids. Raises Unavailable."""
+    def batches(self) -> Sequence[Batch]:
+        """Those asked for and not taken down yet, oldest first."""
 
     def signatures_of(self, batch_id: str) -> Sequence[BatchSignature]:
-        """The agents' signatures over a batch, unverified."""
+        """All that is there for a batch, unverified."""
 
 
 class SignOnceRegister(Protocol):
@@ -207,9 +224,6 @@ class SignOnceRegister(Protocol):
 
     def record(self, attestation: Attestation, sources: Sequence[str]) -> Attestation:
         """Stores it and returns what is stored. Raises Contradiction for another outcome."""
-
-    def record_all(self, signed: Sequence[tuple[Attestation, Sequence[str]]]) -> Sequence[Attestation | Contradiction]:
-        """As `record` for each, in one transaction: what is stored, or why this one is not."""
 
     def all(self) -> Sequence[Attestation]: ...
 

@@ -48,7 +48,7 @@ class DirectoryBoard:
         self.publish_all([attestation])
 
     def publish_all(self, attestations: Sequence[Attestation]) -> None:
-        """See `ports.AttestationBoard.publish_all`. Raises Unavailable.
+        """See `ports.BulkAttestationBoard.publish_all`. Raises Unavailable.
 
         What lies there unchanged costs a look at its file's date; what is gone or changed is written anew.
         """
@@ -108,7 +108,7 @@ class DirectoryBoard:
         return [*self._alone(settlement_id), *self._sheets.of(settlement_id), *self._ended.of(settlement_id)]
 
     def attestations_of(self, ids: Collection[SettlementId]) -> Mapping[SettlementId, Sequence[Attestation]]:
-        """See `ports.AttestationBoard.attestations_of`. Sheets of what has ended are not looked through."""
+        """See `ports.BulkAttestationBoard.attestations_of`. Sheets of what has ended are not looked through."""
         self._sheets.refresh()
         return {one: [*self._alone(one), *self._sheets.of(one)] for one in ids}
 
@@ -120,7 +120,7 @@ class DirectoryBoard:
         return [one for one in found if one is not None and one.settlement_id == settlement_id]
 
     def signed_by(self, agent: str) -> Sequence[Attestation]:
-        """See `boarding.AgentsBoard.signed_by`."""
+        """See `ports.AttestationBoard.signed_by`."""
         try:
             settlements = [entry.path for entry in os.scandir(self._root) if _SETTLEMENT.fullmatch(entry.name)]
         except FileNotFoundError:
@@ -139,7 +139,7 @@ class DirectoryBoard:
     # --- signature logs
 
     def enter(self, entry: LogEntry, *, replace: bool = False) -> LogEntry:
-        """See `boarding.AgentsBoard.enter`."""
+        """See `ports.AttestationBoard.enter`."""
         for run in self.enter_run(LogRun.alone(entry), replace=replace):
             return _line(run, entry.number)
         return entry
@@ -157,11 +157,11 @@ class DirectoryBoard:
         return self._log.firsts(agent)
 
     def log_entry(self, agent: str, number: int) -> LogEntry | None:
-        """See `boarding.AgentsBoard.log_entry`."""
+        """See `ports.AttestationBoard.log_entry`."""
         return next((_line(run, number) for run in self.runs_with(agent, number)), None)
 
     def log_numbers(self, agent: str) -> Sequence[int]:
-        """See `boarding.AgentsBoard.log_numbers`."""
+        """See `ports.AttestationBoard.log_numbers`."""
         numbers = set(self.run_numbers(agent))
         for first in tuple(numbers):
             for run in self.runs_with(agent, first):
@@ -171,11 +171,11 @@ class DirectoryBoard:
     # --- batches
 
     def ask_for(self, batch: Batch) -> None:
-        """See `ports.AttestationBoard.ask_for`."""
+        """See `ports.BulkAttestationBoard.ask_for`."""
         self._batches.ask(batch)
 
     def batches(self, known: Collection[str] = ()) -> Sequence[Batch]:
-        """See `ports.AttestationBoard.batches`."""
+        """See `boarding.AgentsBoard.batches`."""
         return list(self._batches.all(known))
 
     def sign_batch(self, signature: BatchSignature) -> None:
@@ -183,7 +183,7 @@ class DirectoryBoard:
         self._batches.sign(signature)
 
     def signatures_of(self, batch_id: str) -> Sequence[BatchSignature]:
-        """See `ports.AttestationBoard.signatures_of`."""
+        """See `ports.BulkAttestationBoard.signatures_of`."""
         return self._batches.signatures(batch_id)
 
     def batches_signed_by(self, agent: str) -> Sequence[tuple[Batch, BatchSignature]]:

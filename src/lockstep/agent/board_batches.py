@@ -52,15 +52,16 @@ class BatchFiles:
             put(part, names(folder, "asked"))
 
     def all(self, known: Collection[str] = ()) -> Iterator[Batch]:
-        """What is asked and whole, but for those whose ids are known. Raises Unavailable."""
+        """What is asked and whole, oldest first, but for those whose ids are known. Raises Unavailable."""
         try:
             with os.scandir(self._root) as entries:
-                fresh = [one.name for one in islice(entries, LOOKED_AT) if one.name not in known]
+                some = (one for one in islice(entries, LOOKED_AT) if one.name not in known)
+                dated = sorted((one.stat(follow_symlinks=False).st_mtime_ns, one.name) for one in some)
         except FileNotFoundError:
             return
         except OSError as error:
             raise Unavailable(f"the board cannot be read: {error}") from error
-        for name in filter(_ID.fullmatch, fresh):
+        for name in filter(_ID.fullmatch, (name for _, name in dated)):
             batch = self._fresh(name)
             if batch is not None:
                 yield batch

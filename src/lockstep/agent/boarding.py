@@ -1,39 +1,26 @@
-"""The board as the agents need it, beyond what `ports.AttestationBoard` has for those who take from it."""
+"""The board as the agents need it, beyond what `ports` has for those who take from it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Protocol
 
 from lockstep.domain.identifiers import SettlementId
-from lockstep.domain.order import Attestation, Batch, BatchSignature, LogEntry, LogRun
-from lockstep.ports import AttestationBoard
+from lockstep.domain.order import Batch, BatchSignature, LogRun
+from lockstep.ports import BulkAttestationBoard
 
 __all__ = ["AgentsBoard"]
 
 
-class AgentsBoard(AttestationBoard, Protocol):
-    """Where agents leave their signatures, and each its own signature log."""
+class AgentsBoard(BulkAttestationBoard, Protocol):
+    """Where agents leave their signatures, and each its own signature log.
+
+    What lies there unchanged costs `publish_all` next to nothing. `attestations_of` leaves out what was archived.
+    """
 
     def archive(self, agent: str, is_over: Callable[[SettlementId], bool]) -> None:
         """Sets an agent's words on settlements that are over apart from those on open ones. None is lost.
 
         Raises Unavailable.
         """
-
-    def signed_by(self, agent: str) -> Sequence[Attestation]:
-        """All that is there under an agent's name, for whatever settlement, unverified. Raises Unavailable."""
-
-    def enter(self, entry: LogEntry, *, replace: bool = False) -> LogEntry:
-        """Leaves a line of an agent's signature log and returns what stands in its place.
-
-        Of two who enter the same number at the same moment one prevails, and both are told which, unless it is to
-        `replace`. Raises Unavailable.
-        """
-
-    def log_entry(self, agent: str, number: int) -> LogEntry | None:
-        """A line of an agent's signature log, unverified."""
-
-    def log_numbers(self, agent: str) -> Sequence[int]:
-        """Which lines of an agent's signature log are there, ascending. Raises Unavailable."""
 
     def enter_run(self, run: LogRun, *, replace: bool = False) -> Sequence[LogRun]:
         """Leaves consecutive lines of an agent's signature log in one piece; returns what stands in their way.
@@ -48,6 +35,12 @@ class AgentsBoard(AttestationBoard, Protocol):
 
     def run_numbers(self, agent: str) -> Sequence[int]:
         """At which lines of an agent's signature log a run may begin, ascending. Raises Unavailable."""
+
+    def batches(self, known: Collection[str] = ()) -> Sequence[Batch]:
+        """What is asked, oldest first, but for the batches with these ids. Raises Unavailable.
+
+        Who floods the board with questions holds up the answers; the words on each settlement are there all the same.
+        """
 
     def sign_batch(self, signature: BatchSignature) -> None:
         """Leaves an agent's signature over a batch that is asked. Raises Unavailable."""

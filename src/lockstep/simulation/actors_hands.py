@@ -13,7 +13,6 @@ from typing import Protocol, cast
 from eth_account import Account
 from eth_utils.address import to_checksum_address
 
-from lockstep.agent.boarding import AgentsBoard
 from lockstep.app.founding import Roles, agent_bic
 from lockstep.chain.ledger import call_data, leg_words, read
 from lockstep.chain.node import Node
@@ -26,7 +25,7 @@ from lockstep.domain.order import Order
 from lockstep.domain.trade import Trade
 from lockstep.iso20022 import Body, write
 from lockstep.iso20022 import read as read_message
-from lockstep.ports import AssetLedger, Clock
+from lockstep.ports import AssetLedger, AttestationBoard, Clock
 from lockstep.signing import Key
 
 __all__ = ["Act", "Call", "Hands", "Lock", "Stage", "key_of", "names_of", "stranger", "with_heirs"]
@@ -69,7 +68,7 @@ class Stage(Protocol):
         """The chain to look at, without a sender."""
 
     @property
-    def board(self) -> AgentsBoard:
+    def board(self) -> AttestationBoard:
         """Anyone can read it, and write on it."""
 
     def submit(self, data: bytes) -> str:

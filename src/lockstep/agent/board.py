@@ -22,7 +22,8 @@ from lockstep.agent.board_log import LogFiles
 from lockstep.agent.board_sheets import Sheets
 from lockstep.domain.errors import Unavailable
 from lockstep.domain.identifiers import SettlementId
-from lockstep.domain.order import Attestation, Batch, BatchSignature, LogEntry, LogRun
+from lockstep.domain.log_run import LogRun
+from lockstep.domain.order import Attestation, Batch, BatchSignature, LogEntry
 
 __all__ = ["DirectoryBoard"]
 

@@ -29,7 +29,8 @@ from lockstep.agent.board_files import (
 )
 from lockstep.agent.board_forms import attestation_from, form_of, hash_from
 from lockstep.domain.errors import Unavailable
-from lockstep.domain.order import LogEntry, LogRun
+from lockstep.domain.log_run import LogRun
+from lockstep.domain.order import LogEntry
 from lockstep.durable import sync_folder
 
 __all__ = ["LogFiles"]

@@ -4,7 +4,8 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Protocol
 
 from lockstep.domain.identifiers import SettlementId
-from lockstep.domain.order import Batch, BatchSignature, LogRun
+from lockstep.domain.log_run import LogRun
+from lockstep.domain.order import Batch, BatchSignature
 from lockstep.ports import BulkAttestationBoard
 
 __all__ = ["AgentsBoard"]

@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 from lockstep.agent.boarding import AgentsBoard
 from lockstep.agent.register import Register
 from lockstep.domain.identifiers import SettlementId
+from lockstep.domain.log_run import LogRun
 from lockstep.domain.market import Network
-from lockstep.domain.order import Attestation, LogRun
+from lockstep.domain.order import Attestation
 from lockstep.signing import is_run_of, line_digests
 
 __all__ = ["keep_logs"]

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from lockstep.domain.errors import Contradiction
 from lockstep.domain.identifiers import SettlementId
-from lockstep.domain.order import Attestation, LogEntry, LogRun, OutcomeResult
+from lockstep.domain.log_run import LogRun
+from lockstep.domain.order import Attestation, LogEntry, OutcomeResult
 
 __all__ = ["Register"]
 

@@ -12,8 +12,9 @@ from lockstep.agent.board_log import LONGEST_RUN
 from lockstep.agent.boarding import AgentsBoard
 from lockstep.agent.register import Register
 from lockstep.domain.errors import Contradiction, SignaturesLost
+from lockstep.domain.log_run import LogRun
 from lockstep.domain.market import Network
-from lockstep.domain.order import Attestation, LogEntry, LogRun
+from lockstep.domain.order import Attestation, LogEntry
 from lockstep.signing import Key, is_run_of, line_digests, log_digest, run_digest
 
 __all__ = ["SignatureLog"]

@@ -5,7 +5,6 @@ Field for field the structs of `contracts/interfaces/IDvP.sol`; how they are has
 """
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
@@ -20,9 +19,10 @@ __all__ = [
     "Attestation",
     "Batch",
     "BatchSignature",
+    "EndCall",
     "Epoch",
+    "LockCall",
     "LogEntry",
-    "LogRun",
     "Movement",
     "Order",
     "OrderTerms",
@@ -170,45 +170,7 @@ class LogEntry:
     """64 hex digits: the digest of the line before, zeros for the first."""
     attestation: Attestation
     signature: bytes
-    """65 bytes, by the attestation's agent, over `signing.log_digest`; of a line in a run of several, the run's."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogRun:
-    """Consecutive lines of an agent's signature log under one signature. A line alone is a run of one.
-
-    Each line still has its own number and names the one before; what a run saves is signatures and files.
-    """
-
-    first: int
-    previous: str
-    """64 hex digits: the digest of the line before the first, zeros for none."""
-    attestations: tuple[Attestation, ...]
-    """At least one, all of one agent, in the order of their lines."""
-    signature: bytes
-    """65 bytes, by that agent: over `signing.log_digest` of a line alone, over `signing.run_digest` of several."""
-
-    @property
-    def agent(self) -> str:
-        return self.attestations[0].agent
-
-    @property
-    def last(self) -> int:
-        return self.first + len(self.attestations) - 1
-
-    @classmethod
-    def alone(cls, entry: LogEntry) -> "LogRun":
-        """The run of one line."""
-        return cls(
-            first=entry.number,
-            previous=entry.previous,
-            attestations=(entry.attestation,),
-            signature=entry.signature,
-        )
-
-    def numbered(self) -> Iterator[tuple[int, Attestation]]:
-        """Each line's number, and what it says."""
-        return enumerate(self.attestations, self.first)
+    """65 bytes, by the attestation's agent, over `signing.log_digest`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,3 +210,22 @@ class Proof:
     """64 bytes each (EIP-2098), in agent order."""
     absent: tuple[str, ...]
     """The addresses of those who did not, in agent order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockCall:
+    """All that a lock takes: an order and both parties' signatures over it, 65 bytes each (or ERC-1271's)."""
+
+    settlement_id: SettlementId
+    order: Order
+    seller: bytes
+    buyer: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndCall:
+    """All that a delivery or a release takes: whose proof it is, the call says."""
+
+    settlement_id: SettlementId
+    order: Order
+    proof: Proof

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from lockstep.domain.errors import InvalidInput, Refused
+from lockstep.domain.log_run import LogRun
 from lockstep.domain.market import Network
 from lockstep.domain.order import (
     Attestation,
@@ -10,7 +11,6 @@ from lockstep.domain.order import (
     BatchSignature,
     Epoch,
     LogEntry,
-    LogRun,
     OutcomeResult,
     Proof,
     Rotation,

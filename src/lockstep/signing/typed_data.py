@@ -5,9 +5,10 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from lockstep.domain.identifiers import SettlementId
+from lockstep.domain.log_run import LogRun
 from lockstep.domain.market import Network
 from lockstep.domain.money import Money
-from lockstep.domain.order import Attestation, LogRun, Movement, Order, OrderTerms, OutcomeResult, Rotation
+from lockstep.domain.order import Attestation, Movement, Order, OrderTerms, OutcomeResult, Rotation
 from lockstep.domain.payment import CashAccount
 from lockstep.signing.words import address_word, hash_word, keccak, number_word, text_hash
 

@@ -18,8 +18,9 @@ from sqlalchemy.exc import OperationalError
 from lockstep.agent import DirectoryBoard, Register
 from lockstep.app.adapters import DirectoryMailbox
 from lockstep.domain.errors import Contradiction
+from lockstep.domain.log_run import LogRun
 from lockstep.domain.message import Message
-from lockstep.domain.order import Attestation, BatchSignature, LogRun
+from lockstep.domain.order import Attestation, BatchSignature
 from lockstep.ports import Change, Lease, PartyBody, SentTransaction
 from lockstep.simulation.faults import Injector
 from lockstep.simulation.points import Points

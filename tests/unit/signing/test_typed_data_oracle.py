@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lockstep.domain.identifiers import Bic, SettlementId, TradeId
+from lockstep.domain.log_run import LogRun
 from lockstep.domain.market import Network
 from lockstep.domain.money import Money
-from lockstep.domain.order import Attestation, LogRun, Movement, Order, OrderTerms, OutcomeResult, Rotation
+from lockstep.domain.order import Attestation, Movement, Order, OrderTerms, OutcomeResult, Rotation
 from lockstep.domain.payment import CashAccount
 from lockstep.signing import (
     cash_hash,

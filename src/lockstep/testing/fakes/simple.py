@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 from lockstep.domain.errors import LeaseLost, Refused
 from lockstep.domain.identifiers import Bic, SettlementId
 from lockstep.domain.instruction import Side
+from lockstep.domain.log_run import LogRun
 from lockstep.domain.market import Market
 from lockstep.domain.message import Message
-from lockstep.domain.order import Attestation, Batch, BatchSignature, LogEntry, LogRun, Order
+from lockstep.domain.order import Attestation, Batch, BatchSignature, LogEntry, Order
 from lockstep.domain.trade import TradeTerms
 from lockstep.ports import Lease, PartyBody, SentTransaction
 from lockstep.signing import Key, check_order, settlement_id

@@ -339,7 +339,7 @@ def released_before_final(patch: Patch) -> None:
 def refused_is_forgotten(patch: Patch) -> None:
     """What cannot be judged yet leaves the list of what is attended to, like what never can be."""
 
-    def attend(self: watching.Agent, view: CashView) -> bool:
+    def attend(self: watching.Agent, view: CashView) -> Any:
         settlement = view.settlement_id
         try:
             return self._release(view) if view.state is PaymentState.HELD else self._sign(view)
@@ -348,7 +348,7 @@ def refused_is_forgotten(patch: Patch) -> None:
         except LockstepError as error:
             self.register.note(self.clock.now(), "refused", settlement, str(error))
             self._watched.discard(settlement)
-            return False
+            return None
 
     patch.setattr(watching.Agent, "_attend", attend)
 

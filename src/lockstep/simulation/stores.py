@@ -19,9 +19,10 @@ from sqlalchemy.exc import OperationalError
 
 from lockstep.agent import DirectoryBoard, Register
 from lockstep.app.adapters import DirectoryMailbox
-from lockstep.domain.errors import LockstepError
+from lockstep.domain.errors import Contradiction, LockstepError
+from lockstep.domain.log_run import LogRun
 from lockstep.domain.message import Message
-from lockstep.domain.order import Attestation, LogEntry
+from lockstep.domain.order import Attestation, BatchSignature
 from lockstep.ports import Change, Claimed, Clock, Lease, PartyBody, Results, SentTransaction
 from lockstep.simulation.faults import Injector
 from lockstep.simulation.points import Points
@@ -166,20 +167,21 @@ class _Register(Register):
         super().__init__(path)
         self._boundary = boundary
 
-    def record(self, attestation: Attestation, sources: Sequence[str]) -> Attestation:
-        self._boundary.signed(attestation)  # it exists from here on, whatever becomes of it
+    def record_all(self, signed: Sequence[tuple[Attestation, Sequence[str]]]) -> Sequence[Attestation | Contradiction]:
+        for attestation, _ in signed:
+            self._boundary.signed(attestation)  # it exists from here on, whatever becomes of it
         self._boundary.at("commit")
         if self._boundary.fails():
             raise sqlite3.OperationalError("disk I/O error")
-        stored = super().record(attestation, sources)
+        stored = super().record_all(signed)
         self._boundary.at("committed")
         return stored
 
-    def keep(self, entry: LogEntry) -> None:
+    def keep(self, runs: Sequence[LogRun]) -> None:
         self._boundary.at("commit")
         if self._boundary.fails():
             raise sqlite3.OperationalError("disk I/O error")
-        super().keep(entry)
+        super().keep(runs)
         self._boundary.at("committed")
 
 
@@ -188,16 +190,21 @@ class _Board(DirectoryBoard):
         super().__init__(root)
         self._boundary = boundary
 
-    def publish(self, attestation: Attestation) -> None:
+    def publish_all(self, attestations: Sequence[Attestation]) -> None:
         self._boundary.at("send")
-        super().publish(attestation)
+        super().publish_all(attestations)
         self._boundary.at("sent")
 
-    def enter(self, entry: LogEntry, *, replace: bool = False) -> LogEntry:
+    def enter_run(self, run: LogRun, *, replace: bool = False) -> Sequence[LogRun]:
         self._boundary.at("send")
-        there = super().enter(entry, replace=replace)
+        there = super().enter_run(run, replace=replace)
         self._boundary.at("sent")
         return there
+
+    def sign_batch(self, signature: BatchSignature) -> None:
+        self._boundary.at("send")
+        super().sign_batch(signature)
+        self._boundary.at("sent")
 
 
 class _Mailbox(DirectoryMailbox):

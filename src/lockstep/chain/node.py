@@ -14,6 +14,7 @@ from web3._utils.method_formatters import get_error_formatters
 from web3.datastructures import NamedElementOnion
 from web3.exceptions import ContractCustomError, ContractLogicError, Web3Exception
 from web3.providers.base import BaseProvider
+from web3.types import RPCEndpoint
 
 from lockstep.chain import answers
 from lockstep.chain.refusals import EmptyRevert, UnknownRevert, decode_refusal
@@ -137,6 +138,16 @@ class Node:
         except (ValueError, ValidationError, TransactionFailed, Web3Exception) as error:
             return str(error)
         return None
+
+    def post(self, body: bytes) -> bytes | None:
+        """A JSON-RPC request as bytes, a batch too, and the answer as bytes; None where it is not reached over HTTP."""
+        provider = self.web3.provider
+        if not isinstance(provider, HTTPProvider):
+            return None
+        try:
+            return provider._make_request(RPCEndpoint("batch"), body)
+        except _SILENT as error:
+            raise Unavailable(f"the node does not answer: {error}") from error
 
     def _read(self, method: str, parameters: Sequence[Any], understood: Callable[[Any], Answer]) -> Answer:
         """One question past web3's formatters; its errors are web3's still."""

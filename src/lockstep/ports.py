@@ -200,8 +200,8 @@ class ChainEvents(Protocol):
     def halts(self) -> Sequence[Reorganisation]:
         """Those that nobody has accepted, oldest first."""
 
-    def accept(self, by: str, why: str) -> Sequence[Reorganisation]:
-        """People have decided: accepts all, and returns them."""
+    def accept(self, by: str, why: str, halts: Sequence[Reorganisation]) -> Sequence[Reorganisation]:
+        """People have decided on these, and returns them. What came since halts still."""
 
     def doubts(self) -> Mapping[bytes, tuple[bytes | None, frozenset[EventKind]]]:
         """Settlements of which final events were taken that have not come again."""

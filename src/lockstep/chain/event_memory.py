@@ -18,7 +18,7 @@ class MemoryEvents:
         self._checkpoint = BEGINNING
         self._doubts: dict[bytes, tuple[bytes | None, frozenset[EventKind]]] = {}
         self._halts: list[Reorganisation] = []
-        self._accepted = 0
+        self._accepted: set[int] = set()
         self._keep([])
 
     def _keep(self, rows: Sequence[EventRow]) -> None:
@@ -79,11 +79,11 @@ class MemoryEvents:
             self._halts.append(replace(halt, number=len(self._halts) + 1))
 
     def halts(self) -> Sequence[Reorganisation]:
-        return self._halts[self._accepted :]
+        return [one for one in self._halts if one.number not in self._accepted]
 
-    def accept(self, by: str, why: str) -> Sequence[Reorganisation]:
-        found, self._accepted = self.halts(), len(self._halts)
-        return found
+    def accept(self, by: str, why: str, halts: Sequence[Reorganisation]) -> Sequence[Reorganisation]:
+        self._accepted.update(one.number for one in halts)
+        return halts
 
     def doubts(self) -> Mapping[bytes, tuple[bytes | None, frozenset[EventKind]]]:
         return dict(self._doubts)

@@ -138,9 +138,9 @@ class EventReader:
                 self._seen[key] = seen
         return seen
 
-    def final(self) -> int:
-        """The highest final block, as of the last look at the chain."""
-        return self._read_to - self._depth
+    def read_to(self) -> int:
+        """The head, as of the last look at the chain."""
+        return self._read_to
 
     def locked(self) -> Collection[SettlementId]:
         """Every settlement with a Locked event, up to the head. Raises Unavailable."""
@@ -405,7 +405,7 @@ class EventReader:
     def _require_certain(self, settlement: bytes) -> None:
         """Raises Unavailable unless all that was taken of a settlement is there again, finally."""
         _, kinds = self._doubts[settlement]
-        there = {row.kind for row in self._rows_of(settlement) if row.block <= self.final()}
+        there = {row.kind for row in self._rows_of(settlement) if row.block <= self._read_to - self._depth}
         missing = [kind.name for kind in sorted(kinds) if kind not in there]
         if missing:
             raise Unavailable(

@@ -144,7 +144,7 @@ class EvmAssetLedger:
 
     def history(self, settlement_id: SettlementId) -> Sequence[AssetEvent]:
         events = self._reader.events(settlement_id)
-        final = self._reader.final()
+        final = self._reader.read_to() - self._network.finality_depth
         return [
             AssetEvent(
                 name=event.name,

@@ -5,21 +5,18 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from lockstep.domain.cash import CashView
-from lockstep.domain.chain_events import Reorganisation
 from lockstep.domain.errors import Conflict, LeaseLost, LockstepError, Unavailable
 from lockstep.domain.identifiers import SettlementId
 from lockstep.domain.journal import Entry
 from lockstep.domain.message import Message
 from lockstep.domain.statement import Statement
+from lockstep.flow.halting import tell
 from lockstep.flow.matching import match
 from lockstep.flow.mirroring import fold, missing_in, said_by, settlement_of
 from lockstep.flow.stepping import Settler
 from lockstep.ports import CashBody, Change, Mailbox, PartyBody, Unreadable
 
-__all__ = ["CHAIN", "Engine"]
-
-CHAIN = "chain"
-"""The journal's subject for what is about the chain as a whole."""
+__all__ = ["Engine"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,17 +62,10 @@ class Engine:
         return moved
 
     def _is_halted(self) -> bool:
-        """Whether the chain broke its promise of finality and people have not accepted it yet. They are told, once:
-        of what the chain did, and of each settlement that it took something of."""
-        halts, book = self.settler.assets.halts(), self.settler.book
-        if not halts:
-            return False
-        told = {row.entry.facts.get("halt") for row in book.journal(CHAIN) if row.entry.kind == "break"}
-        now = self.settler.clock.now()
-        for one in halts:
-            if str(one.number) not in told:
-                book.commit(Change(entries=_breaks_of(one, now)))
-        return True
+        """Whether final blocks were replaced and people have not accepted it yet. They are told, once."""
+        halts = self.settler.assets.halts()
+        tell(self.settler.book, halts, self.settler.clock.now())
+        return bool(halts)
 
     def _deliver(self, message: Message[PartyBody]) -> bool:
         """One message to its receiver. One that cannot be written is noted once; the others go out."""
@@ -153,20 +143,3 @@ class Engine:
             Entry(at=now, kind="break", subject=view.settlement_id, facts=facts)
             for view in missing_in(statement, views)
         ]
-
-
-def _breaks_of(halt: Reorganisation, now: datetime) -> tuple[Entry, ...]:
-    facts = {
-        "halt": str(halt.number),
-        "rule": "a final block stays",
-        "block": str(halt.block),
-        "hash read": halt.ours,
-        "hash now": halt.theirs,
-        "depth": str(halt.depth),
-        "settlements": str(len(halt.settlements)),
-    }
-    taken = {"rule": "a final event stays", "block": str(halt.block), "depth": str(halt.depth)}
-    return (
-        Entry(at=now, kind="break", subject=CHAIN, facts=facts),
-        *(Entry(at=now, kind="break", subject=one, facts=taken) for one in halt.settlements),
-    )

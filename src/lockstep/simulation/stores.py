@@ -8,21 +8,23 @@ never restored.
 """
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from sqlalchemy import Engine, event, text
+from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.exc import OperationalError
 
 from lockstep.agent import DirectoryBoard, Register
 from lockstep.app.adapters import DirectoryMailbox
+from lockstep.domain.market import Network
 from lockstep.domain.message import Message
 from lockstep.domain.order import Attestation, LogEntry
 from lockstep.ports import Change, Lease, PartyBody, SentTransaction
 from lockstep.simulation.faults import Injector
 from lockstep.simulation.points import Points
-from lockstep.store import SqlBook, SqlTransactionLog
+from lockstep.store import SqlBook, SqlChainEvents, SqlTransactionLog
 
 __all__ = ["BROKEN", "Boundary", "Disk", "image", "put_back"]
 
@@ -90,6 +92,9 @@ class Boundary:
     def book(self, engine: Engine, disk: Disk, lease: Lease | None = None) -> SqlBook:
         return _Book(engine, disk, self, lease)
 
+    def events(self, engine: Engine, disk: Disk, network: Network) -> SqlChainEvents:
+        return _Events(engine, disk, self, network)
+
     def log(self, engine: Engine, disk: Disk, lease: Lease) -> SqlTransactionLog:
         return _Log(engine, disk, self, lease)
 
@@ -118,6 +123,24 @@ class _Book(SqlBook):
             self._disk.heal()
         self._judge()
         self._boundary.stored()
+        self._boundary.at("committed")
+
+
+class _Events(SqlChainEvents):
+    def __init__(self, engine: Engine, disk: Disk, boundary: Boundary, network: Network) -> None:
+        super().__init__(engine, network)
+        self._disk, self._boundary = disk, boundary
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        self._boundary.at("commit")
+        if self._boundary.fails():
+            self._disk.fail_next()
+        try:
+            with super()._transaction() as connection:
+                yield connection
+        finally:
+            self._disk.heal()
         self._boundary.at("committed")
 
 

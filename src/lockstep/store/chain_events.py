@@ -34,6 +34,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from lockstep.domain.chain_events import BEGINNING, Checkpoint, EventKind, EventRow, Reorganisation
 from lockstep.domain.errors import Conflict, Unavailable
+from lockstep.domain.market import Network
 from lockstep.store.database import Database, _begin, _prepare
 from lockstep.store.prepared import Query
 from lockstep.store.tables import metadata
@@ -137,23 +138,22 @@ _HALTS = Query(select(halt_table).where(_h.reader.in_(_of_source), _h.accepted_b
 _DOUBTS = Query(select(doubt_table).where(_d.reader == bindparam("reader")))
 
 
-def open_chain_events(url: str, source: str) -> "SqlChainEvents":
+def open_chain_events(url: str, network: Network) -> "SqlChainEvents":
     """On a database of its own, as an agent has it; creates it where there is none."""
     engine = create_engine(url)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare)
         event.listen(engine, "begin", _begin)
     metadata.create_all(engine, tables=_OWN)
-    return SqlChainEvents(engine, source)
+    return SqlChainEvents(engine, network)
 
 
 class SqlChainEvents:
-    """ChainEvents of one contract, named by `source`: `<chain id>/<address>`. Raises Unavailable where the database
-    is busy."""
+    """ChainEvents of one network's contract. Raises Unavailable where the database is busy."""
 
-    def __init__(self, engine: Database, source: str) -> None:
+    def __init__(self, engine: Database, network: Network) -> None:
         self._engine: Engine = engine
-        self._source = source
+        self._source = f"{network.chain_id}/{network.dvp}"
         self._reader: int | None = None
         self._texts = _Texts(engine)
 
@@ -263,15 +263,14 @@ class SqlChainEvents:
             for row in found
         ]
 
-    def accept(self, by: str, why: str) -> Sequence[Reorganisation]:
-        found = self.halts()
+    def accept(self, by: str, why: str, halts: Sequence[Reorganisation]) -> Sequence[Reorganisation]:
         with self._transaction() as connection:
             connection.execute(
                 update(halt_table)
-                .where(_h.number.in_([one.number for one in found]), _h.accepted_by.is_(None))
+                .where(_h.number.in_([one.number for one in halts]), _h.accepted_by.is_(None))
                 .values(accepted_by=by, why=why)
             )
-        return found
+        return halts
 
     def doubts(self) -> Mapping[bytes, tuple[bytes | None, frozenset[EventKind]]]:
         found = self._rows(_DOUBTS, reader=self._number())

@@ -375,10 +375,11 @@ class EventReader:
         fork = known[place - 1] if place else -1
         before = self._checkpoint
         lost = [*self._store.above(fork), *(row for row in self._window if row.block > fork)]
+        same = self._still_there(fork + 1, known[place] - 1) if place < len(known) else frozenset()
         taken: dict[bytes, set[EventKind]] = {}
         for row in lost:
             self._changed.add(row.settlement)
-            if row.block <= self._final:
+            if row.block <= self._final and (row.block, row.place, row.transaction) not in same:
                 taken.setdefault(row.settlement, set()).add(EventKind(row.kind))
         halt = None
         if place < len(known) and self._deep is Deep.HALT:
@@ -387,7 +388,7 @@ class EventReader:
                 block=first,
                 ours=self._hashes[first],
                 theirs=self._source.block(first).hash,
-                depth=self._top - max(fork, first - 1),
+                depth=self._top - first + 1,
                 settlements=tuple(one.hex() for one in taken),
             )
         doubts = {one: (self._trade_of(one), frozenset(kinds)) for one, kinds in taken.items()}
@@ -398,6 +399,15 @@ class EventReader:
             after = Checkpoint(number=fork, hash=left.get(fork, ""), final=fork, hashes=left)
         self._store.go_back(before, after, halt=halt, doubts=doubts if self._deep is Deep.DOUBT else None)
         self._load()
+
+    def _still_there(self, first: int, last: int) -> frozenset[tuple[int, int, bytes]]:
+        """The events that the node has now in blocks of which no hash was kept: whether they are others, those tell."""
+        found: set[tuple[int, int, bytes]] = set()
+        while first <= last:
+            logs, read = self._logs(first, min(last, first + self._span - 1))
+            found.update((log.block, log.place, log.transaction) for log in logs)
+            first = read + 1
+        return frozenset(found)
 
     def _trade_of(self, settlement: bytes) -> bytes | None:
         return next((row.trade for row in self._rows_of(settlement) if row.trade is not None), None)

@@ -258,7 +258,7 @@ def run_agent(home: Home, number: int, *, rpc: str | None = None) -> None:
                 lambda: EvmAssetLedger(
                     Node(endpoint),
                     market.network,
-                    events=open_chain_events(f"sqlite:///{home.agent_chain(number)}", market.network),
+                    events=open_chain_events(home.agent_chain(number), market.network),
                     deep=Deep.DOUBT,
                 )
             ),

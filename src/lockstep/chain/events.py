@@ -3,13 +3,13 @@
 A settlement is one order here. Cycles (lockNet) end by events of the same names, under ids that no order has: they
 are read by `chain.audit` and are no settlement of this reader's, so nobody takes one for a lock that he can judge.
 
-What lies deep enough is stored with the checkpoint that it leads to, in one transaction (`ports.ChainEvents`), and is
-read from there where it is asked for; in memory are the last blocks and the settlements that have not ended. A new
-reader goes on from the checkpoint, once it has compared hashes.
+What is final is stored with the checkpoint that it leads to, in one transaction (`ports.ChainEvents`), and is read from
+there where it is asked for; in memory are the last blocks and the settlements that have not ended. A new reader goes on
+from the checkpoint, once it has compared hashes.
 
 A node behind a load balancer may name a head and then give the logs of another that lags, fewer, and no error. So the
-last blocks are read again with the next ones, nothing that was overlooked stays so, and the checkpoint stays behind
-what is read again.
+last blocks are read again with the next ones, also by the next process, and nothing that was overlooked stays so: where
+it is below the checkpoint, that goes back.
 
 Blocks that were not final may be replaced: what was seen there was only ever an observation, and is read again. Where
 final ones are replaced, the promise that everything rests on did not hold; what then is done is the reader's `Deep`.
@@ -48,8 +48,6 @@ SPAN, LONGEST_SPAN = 2_000, 100_000
 """Blocks that are asked for at once, at first and at most."""
 EVENTS_AT_ONCE = 10_000
 """Events in one answer, about, and in one transaction."""
-WORTH_IT = 1_000
-"""Events for which a transaction is not put off."""
 
 
 class Deep(Enum):
@@ -114,8 +112,6 @@ class EventReader:
         self._source, self._depth = Source(node, network.dvp), network.finality_depth
         self._store: ChainEvents = MemoryEvents() if store is None else store
         self._deep, self.live = deep, live
-        self._kept = max(self._depth, OVERLAP)
-        """So many blocks below the head nothing is stored for good."""
         self._span = SPAN
         self._changed: set[bytes] = set()
         self._loaded = False
@@ -192,7 +188,7 @@ class EventReader:
 
     def _refresh(self, head: Head) -> None:
         self._follow(head)
-        first = max(self._checkpoint.number + 1, self._read_to + 1 - OVERLAP)
+        first = max(0, self._read_to + 1 - OVERLAP)
         while first <= head.number:
             logs, last = self._logs(first, min(head.number, first + self._span - 1))
             if self._is_as_known(logs, first, last):
@@ -200,8 +196,8 @@ class EventReader:
                     self._read(head, [log for log in logs if log.block > self._read_to], last)
                 first = last + 1
             else:  # some were overlooked
-                self._drop_above(self._checkpoint.number)
-                first = self._checkpoint.number + 1
+                self._go_back(first - 1)
+                first = self._read_to + 1
 
     def _load(self) -> None:
         """As stored: the checkpoint, and the settlements that have not ended."""
@@ -212,8 +208,9 @@ class EventReader:
         if self._read_to >= 0:
             self._hashes[self._read_to] = self._hash
         self._doubts = dict(self._store.doubts())
-        self._recent: list[tuple[int, int]] = []
-        """Block and place of all logs that were read of the last blocks, cycles' too."""
+        stored = self._store.above(self._read_to - OVERLAP) if self._read_to >= 0 else ()
+        self._recent = [(row.block, row.place) for row in stored]
+        """Block and place of all logs that were read of the last blocks, cycles' too once they were read here."""
         self._window: list[EventRow] = []
         """Of blocks above the checkpoint, in the chain's order."""
         self._by: dict[bytes, list[EventRow]] = {}
@@ -261,7 +258,7 @@ class EventReader:
     def _read(self, head: Head, logs: Sequence[Log], last: int) -> None:
         """Takes in the events of the blocks from the last that was read through `last`, or nothing of them."""
         wanted = {log.block for log in logs} | {last}
-        wanted.update(range(max(self._read_to + 1, head.number - self._kept), last + 1))
+        wanted.update(range(max(self._read_to + 1, head.number - max(self._depth, OVERLAP)), last + 1))
         wanted.discard(head.number)
         heads = self._source.blocks(wanted)
         if last == head.number:
@@ -289,22 +286,23 @@ class EventReader:
             if row.block > self._final:
                 break
             self._changed.add(row.settlement)
-        self._keep(min(last, head.number - self._kept), at_once=last < head.number)
+        self._keep(min(last, head.number - self._depth), at_once=last < head.number)
 
     def _keep(self, last: int, *, at_once: bool) -> None:
-        """Stores what lies in blocks up to `last`, if that is worth a transaction, or the head is still far."""
+        """Stores the events of blocks up to `last`, all final; without any now and then, or while the head is far."""
         last = max((number for number in self._hashes if number <= last), default=-1)
         stored = bisect_right(self._window, last, key=_block)
         before = self._checkpoint
-        if last <= before.number or not (at_once or stored >= WORTH_IT or last - before.number >= self._kept):
+        seldom = before == BEGINNING or last - before.number >= HASHES // 2
+        if last <= before.number or not (stored or at_once or seldom):
             return
         done = self._window[:stored]
-        oldest = last - max(self._depth, OVERLAP)
+        oldest = last - OVERLAP
         after = Checkpoint(
             number=last,
             hash=self._hashes[last],
             final=self._final,
-            hashes={number: hash_ for number, hash_ in self._hashes.items() if number > oldest},
+            hashes={number: hash_ for number, hash_ in self._hashes.items() if number >= oldest},
             locked=before.locked + sum(row.trade is not None for row in done),
         )
         self._store.advance(before, done, after)
@@ -314,7 +312,7 @@ class EventReader:
             if row.kind >= EventKind.Settled:
                 self._by.pop(row.settlement, None)
                 self._seen.pop(row.settlement, None)
-        oldest = min(last, self._read_to - HASHES)
+        oldest = min(oldest, self._read_to - HASHES)
         self._hashes = {number: hash_ for number, hash_ in self._hashes.items() if number >= oldest}
 
     # --- where the chain changed
@@ -324,8 +322,10 @@ class EventReader:
         if self._read_to < 0:
             return
         at = min(self._read_to, head.number)
-        if at not in self._hashes and self._deep is not Deep.FOLLOW:
-            raise Unavailable(f"the node is at block {head.number}, and block {self._read_to} has been read before")
+        if at < self._checkpoint.number and self._deep is not Deep.FOLLOW:
+            raise Unavailable(
+                f"the node is at block {head.number}, and block {self._checkpoint.number} was final before"
+            )
         same = at in self._hashes and self._is_same(at, head)
         if same and at <= self._final <= head.number:
             same = self._is_same(self._final, head)
@@ -336,6 +336,8 @@ class EventReader:
             self._reorganised(head)
         elif not same:
             self._drop_above(self._checkpoint.number)
+        elif head.number < self._checkpoint.number:
+            self._go_back(head.number)
         elif head.number < self._read_to:  # the same chain, and a node that is late
             self._drop_above(head.number)
 
@@ -363,6 +365,22 @@ class EventReader:
         highest = max(number, self._final)  # what was final is compared with what the node has there later
         self._hashes = {one: hash_ for one, hash_ in self._hashes.items() if one <= highest}
 
+    def _go_back(self, number: int) -> None:
+        """To a block that is known, no higher than this one, stored or not."""
+        known = max((one for one in self._hashes if one <= number), default=-1)
+        if known >= self._checkpoint.number:
+            self._drop_above(known)
+            return
+        left = {one: hash_ for one, hash_ in self._hashes.items() if one <= known}
+        self._changed.update(row.settlement for row in self._store.above(known))
+        self._drop_above(self._checkpoint.number)
+        after = Checkpoint(number=known, hash=left.get(known, ""), final=known, hashes=left)
+        self._store.go_back(self._checkpoint, after)
+        final, top, hashes = self._final, self._top, self._hashes
+        self._load()
+        if self._deep is not Deep.FOLLOW:  # what was final is compared with what the node has there later
+            self._final, self._top, self._hashes = final, top, hashes
+
     def _reorganised(self, head: Head) -> None:
         """Final blocks are others now: goes back to the last that is the same, and has it remembered.
 
@@ -374,12 +392,12 @@ class EventReader:
         place = bisect_left(known, True, key=lambda number: not self._is_same(number, head))
         fork = known[place - 1] if place else -1
         before = self._checkpoint
-        lost = [*self._store.above(fork), *(row for row in self._window if row.block > fork)]
+        lost = self._store.above(fork)  # what is final is stored, when it was read
         same = self._still_there(fork + 1, known[place] - 1) if place < len(known) else frozenset()
         taken: dict[bytes, set[EventKind]] = {}
         for row in lost:
             self._changed.add(row.settlement)
-            if row.block <= self._final and (row.block, row.place, row.transaction) not in same:
+            if (row.block, row.place, row.transaction) not in same:
                 taken.setdefault(row.settlement, set()).add(EventKind(row.kind))
         halt = None
         if place < len(known) and self._deep is Deep.HALT:
@@ -392,6 +410,7 @@ class EventReader:
                 settlements=tuple(one.hex() for one in taken),
             )
         doubts = {one: (self._trade_of(one), frozenset(kinds)) for one, kinds in taken.items()}
+        self._changed.update(row.settlement for row in self._window)
         left = {number: hash_ for number, hash_ in self._hashes.items() if number <= fork}
         if fork >= before.number:
             after = replace(before, final=min(before.final, fork), hashes=left)

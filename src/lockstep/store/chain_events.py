@@ -7,6 +7,7 @@ two who read the same blocks one stores them, and the other takes them from here
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
@@ -138,12 +139,12 @@ _HALTS = Query(select(halt_table).where(_h.reader.in_(_of_source), _h.accepted_b
 _DOUBTS = Query(select(doubt_table).where(_d.reader == bindparam("reader")))
 
 
-def open_chain_events(url: str, network: Network) -> "SqlChainEvents":
-    """On a database of its own, as an agent has it; creates it where there is none."""
-    engine = create_engine(url)
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _prepare)
-        event.listen(engine, "begin", _begin)
+def open_chain_events(path: Path, network: Network) -> "SqlChainEvents":
+    """On an SQLite file of its own, as an agent has it; creates it where there is none."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(f"sqlite:///{path}")
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
     metadata.create_all(engine, tables=_OWN)
     return SqlChainEvents(engine, network)
 

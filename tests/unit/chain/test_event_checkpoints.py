@@ -37,7 +37,7 @@ def node(chain: Chain) -> ScriptedNode:
 @pytest.fixture
 def stored(tmp_path: Path) -> Make:
     """The same tables, opened anew as after a restart."""
-    return lambda: open_chain_events(f"sqlite:///{tmp_path}/chain.db", NETWORK)
+    return lambda: open_chain_events(tmp_path / "agents" / "chain.db", NETWORK)
 
 
 def reader_of(node: Any, store: ChainEvents | None = None, **how: Any) -> EventReader:
@@ -64,13 +64,13 @@ def test_it_goes_on_from_the_checkpoint(chain: Chain, node: ScriptedNode, stored
     first = reader_of(node, stored())
     assert (names(first, 1), names(first, 2)) == (["Locked", "Settled"], ["Locked"])
     checkpoint = stored().checkpoint()
-    assert 0 < checkpoint.number <= chain.blocks[-1].number - OVERLAP
+    assert checkpoint.number == chain.blocks[-1].number - DEPTH
     assert checkpoint.hash == chain.blocks[checkpoint.number].hash.hex()
     node.ranges.clear()
     again = reader_of(node, stored())
     chain.mine(settled(2))
     assert (names(again, 1), names(again, 2)) == (["Locked", "Settled"], ["Locked", "Settled"])
-    assert node.ranges == [(checkpoint.number + 1, chain.blocks[-1].number)], "nothing that is stored is read again"
+    assert node.ranges == [(checkpoint.number + 1 - OVERLAP, chain.blocks[-1].number)], "and a few blocks before"
     assert list(again.events(SettlementId(settlement(1)))) == list(first.events(SettlementId(settlement(1))))
     order = again.events(SettlementId(settlement(2)))[0].order
     assert order is not None and (order.movement.quantity, order.terms.trade_id) == (12, trade(2))
@@ -96,7 +96,7 @@ def test_the_checkpoint_never_passes_what_was_not_stored(chain: Chain, node: Scr
     chain.lock(1)
     mine(chain, 60)
     store = Failing(stored())
-    reader = reader_of(node, store)  # type: ignore[arg-type]
+    reader = reader_of(node, store)
     with pytest.raises(OSError, match="disk"):
         names(reader, 1)
     assert stored().checkpoint().number == -1 and stored().above(-1) == []
@@ -198,12 +198,12 @@ def test_silence_is_not_asked_again_at_once_and_loses_nothing(chain: Chain, node
             raise Unavailable("silent")
         return asked(*given)
 
-    node.logs = fails_at_the_third  # type: ignore[method-assign]
+    node.logs = fails_at_the_third  # type: ignore
     with pytest.raises(Unavailable, match="silent"):
         reader.refresh()
     assert len(node.ranges) == 3 and stored().checkpoint().number == node.ranges[-1][1], "three ranges are kept"
     node.logs = asked  # type: ignore[method-assign]
-    left = stored().checkpoint().number + 1
+    left = stored().checkpoint().number + 1 - OVERLAP
     assert len(reader.locked()) == 100 and node.ranges[3][0] == left
 
 
@@ -221,6 +221,28 @@ def test_above_the_finality_depth_it_is_healed(chain: Chain, node: ScriptedNode,
     chain.reorganise(DEPTH, [], [locked(3)], [], [])
     assert (names(reader, 1), names(reader, 2), names(reader, 3)) == (["Locked"], [], ["Locked"])
     assert not reader.halts() and not reader._doubts
+
+
+def test_events_that_were_overlooked_below_the_checkpoint_are_found(
+    chain: Chain, node: ScriptedNode, stored: Make
+) -> None:
+    """Final by the head's word, and the logs were another node's; also where the reader dies in between."""
+    for number, restart in ((1, False), (2, True)):
+        reader = reader_of(node, stored(), deep=Deep.HALT)
+        mine(chain, 20)
+        chain.mine(locked(10 + number))
+        chain.mine(locked(number))
+        mine(chain, OVERLAP - 2)
+        node.logs_late = OVERLAP - 1
+        assert names(reader, number) == []
+        assert stored().checkpoint().number == chain.blocks[-1].number - DEPTH
+        node.logs_late = 0
+        chain.mine()
+        if restart:
+            reader = reader_of(node, stored(), deep=Deep.HALT)
+        assert names(reader, number) == ["Locked"]
+        assert [row.settlement.hex() for row in stored().above(-1)][-1] == settlement(number)
+        assert not reader.halts()
 
 
 @pytest.mark.parametrize("below", [1, 5, OVERLAP + 4, 60, 300])
@@ -262,7 +284,7 @@ def test_a_deep_reorganisation_while_the_reader_was_down(chain: Chain, node: Scr
     checkpoint = stored().checkpoint()
     chain.reorganise(len(chain.blocks) - checkpoint.number + 2, *([[]] * 80))
     (halt,) = reader_of(node, stored(), deep=Deep.HALT).halts()
-    assert halt.block == checkpoint.number and halt.theirs == chain.blocks[halt.block].hash.hex()
+    assert halt.block == checkpoint.number - 2 and halt.theirs == chain.blocks[halt.block].hash.hex()
 
 
 def test_a_shorter_fork_is_not_believed_at_once(chain: Chain, node: ScriptedNode, stored: Make) -> None:
@@ -279,7 +301,28 @@ def test_a_shorter_fork_is_not_believed_at_once(chain: Chain, node: ScriptedNode
     assert len(reader.halts()) == 1
 
 
-@pytest.mark.parametrize("late", [1, DEPTH, DEPTH + 2, OVERLAP - 1])
+@pytest.mark.parametrize("late", [DEPTH + 2, OVERLAP, 30])
+def test_a_node_without_blocks_that_were_final_is_not_asked(chain: Chain, node: ScriptedNode, late: int) -> None:
+    reader = reader_of(node, deep=Deep.HALT)
+    chain.lock(1)
+    mine(chain, 30)
+    chain.mine(settled(1))
+    mine(chain, DEPTH)
+    assert names(reader, 1) == ["Locked", "Settled"]
+    node.late = late
+    with pytest.raises(Unavailable, match="was final before"):
+        names(reader, 1)
+    assert not reader.halts()
+    node.late = 0
+    chain.mine()
+    assert names(reader, 1) == ["Locked", "Settled"]
+    looking = reader_of(node)
+    looking.refresh()
+    node.late = late
+    assert names(looking, 1) == ["Locked"], "who only looks is shown what there is"
+
+
+@pytest.mark.parametrize("late", [1, DEPTH])
 def test_a_node_that_is_late_is_no_reorganisation(chain: Chain, node: ScriptedNode, late: int) -> None:
     reader = reader_of(node, deep=Deep.HALT)
     chain.lock(1)

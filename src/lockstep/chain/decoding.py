@@ -7,7 +7,7 @@ has a fixed place. It is kept packed, without the words' padding, and made an Or
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from struct import Struct
-from typing import Any, NamedTuple
+from typing import Any
 
 from eth_utils.address import to_checksum_address
 
@@ -32,17 +32,8 @@ _TOPICS = {event_topic(kind.name): kind for kind in EventKind}
 _KIND = {topic: int(kind) for topic, kind in _TOPICS.items()}
 
 
-class Log(NamedTuple):
-    """An event as a node tells it, before its block is looked at."""
-
-    block: int
-    place: int
-    block_hash: str
-    """Hexadecimal, without 0x."""
-    kind: int
-    settlement: bytes
-    transaction: bytes
-    data: bytes
+Log = tuple[int, int, Mapping[str, Any]]
+"""An event as a node tells it, before its block is looked at: block, place among the block's events, the JSON."""
 
 
 def topics() -> list[str]:
@@ -52,54 +43,44 @@ def topics() -> list[str]:
 
 def logs_of_json(found: Sequence[Mapping[str, Any]]) -> list[Log]:
     """What eth_getLogs answered, as JSON says it. Raises Unavailable for what cannot be read."""
-    number, data = int, bytes.fromhex
     try:
-        return [
-            Log(
-                number(one["blockNumber"], 16),
-                number(one["logIndex"], 16),
-                one["blockHash"][2:],
-                _KIND[one["topics"][0]],
-                data(one["topics"][1][2:]),
-                data(one["transactionHash"][2:]),
-                data(one["data"][2:]),
-            )
-            for one in found
-        ]
-    except (KeyError, IndexError, TypeError, ValueError) as error:
+        return [(int(one["blockNumber"], 16), int(one["logIndex"], 16), one) for one in found]
+    except (KeyError, TypeError, ValueError) as error:
         raise Unavailable(f"the node's answer to eth_getLogs cannot be read: {error!r}") from error
 
 
 def logs_of_node(found: Sequence[Mapping[str, Any]]) -> list[Log]:
     """The same of `Node.logs`, for a provider inside this process."""
-    return [
-        Log(
-            one["blockNumber"],
-            one["logIndex"],
-            bytes(one["blockHash"]).hex(),
-            _KIND["0x" + bytes(one["topics"][0]).hex()],
-            bytes(one["topics"][1]),
-            bytes(one["transactionHash"]),
-            bytes(one["data"]),
-        )
-        for one in found
-    ]
+    return [(one["blockNumber"], one["logIndex"], _as_json(one)) for one in found]
+
+
+def _as_json(log: Mapping[str, Any]) -> Mapping[str, Any]:
+    said = {name: "0x" + bytes(log[name]).hex() for name in ("blockHash", "transactionHash", "data")}
+    return {**said, "topics": ["0x" + bytes(one).hex() for one in log["topics"]]}
 
 
 def rows(logs: Sequence[Log], heads: Mapping[int, Head]) -> list[EventRow]:
     """The events, each with its block's time. Raises Unavailable where a log is of another block than the node has
-    there, or its data have not the form of an order."""
+    there, or has not the form of an event of DvP's."""
     made: list[EventRow] = []
-    locked = int(EventKind.Locked)
-    for block, place, block_hash, kind, settlement, transaction, data in logs:
-        head = heads[block]
-        if head.hash != block_hash:
-            raise Unavailable(f"the node tells of block {block} in two ways: it is changing its mind")
-        if kind == locked:
-            trade, order = _pack(data)
-            made.append(EventRow(block, place, kind, settlement, transaction, head.timestamp, trade, order))
-        else:
-            made.append(EventRow(block, place, kind, settlement, transaction, head.timestamp))
+    known = {number: ("0x" + head.hash, head.timestamp) for number, head in heads.items()}
+    locked, data, new = int(EventKind.Locked), bytes.fromhex, tuple.__new__
+    try:
+        for block, place, log in logs:
+            hash_, at = known[block]
+            if log["blockHash"] != hash_:
+                raise Unavailable(f"the node tells of block {block} in two ways: it is changing its mind")
+            topic, settlement = log["topics"]
+            kind = _KIND[topic]
+            trade, order = _pack(data(log["data"][2:])) if kind == locked else (None, None)
+            made.append(
+                new(
+                    EventRow,
+                    (block, place, kind, data(settlement[2:]), data(log["transactionHash"][2:]), at, trade, order),
+                )
+            )
+    except (KeyError, TypeError, ValueError) as error:
+        raise Unavailable(f"the node's answer to eth_getLogs cannot be read: {error!r}") from error
     return made
 
 

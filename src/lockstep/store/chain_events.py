@@ -69,7 +69,7 @@ event_table = Table(
     Column("unended", Boolean, nullable=False),  # with Locked: no end is stored
     sqlite_with_rowid=False,
 )
-Index("chain_event_settlement", event_table.c.reader, event_table.c.settlement)
+Index("chain_event_settlement", event_table.c.settlement)
 Index(
     "chain_event_trade",
     event_table.c.reader,

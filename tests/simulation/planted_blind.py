@@ -274,13 +274,14 @@ def nonce_from_own_records(patch: Patch) -> None:
 def reader_trusts_the_height(patch: Patch) -> None:
     real = events.EventReader._refresh
 
-    def refresh(self: Any) -> None:
-        head = self._node.head()
-        if self._read_to >= 0 and head.number > self._read_to:
-            self._hash = self._node.block(self._read_to).hash  # what was read is there still, so it is taken
+    def refresh(self: Any, head: Any) -> None:
+        if self._read_to >= 0 and head.number > self._read_to:  # what was read is there still, so it is taken
+            self._hash = self._hashes[self._read_to] = self._source.block(self._read_to).hash
+            if self._final >= 0:
+                self._hashes[self._final] = self._source.block(self._final).hash
         elif head.number == self._read_to:
             return
-        real(self)
+        real(self, head)
 
     patch.setattr(events.EventReader, "_refresh", refresh)
 

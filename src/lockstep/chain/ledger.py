@@ -8,12 +8,13 @@ from eth_abi.abi import decode, encode
 from eth_utils.abi import collapse_if_tuple, function_abi_to_4byte_selector
 
 from lockstep.chain.artifacts import artifact, event_topic
-from lockstep.chain.events import EventReader, checksummed
+from lockstep.chain.events import Deep, EventReader, checksummed
 from lockstep.chain.node import Node
 from lockstep.chain.presented import ENDS, attestations_in
 from lockstep.chain.refusals import decode_refusal
 from lockstep.chain.sender import Sender
-from lockstep.domain.errors import ContractRefused, Misconfigured, Refused
+from lockstep.domain.chain_events import Reorganisation
+from lockstep.domain.errors import ChainHalted, ContractRefused, Misconfigured, Refused
 from lockstep.domain.identifiers import SettlementId, TradeId
 from lockstep.domain.market import Network
 from lockstep.domain.order import (
@@ -29,6 +30,7 @@ from lockstep.domain.order import (
     Rotation,
 )
 from lockstep.domain.trade import Reason
+from lockstep.ports import ChainEvents
 from lockstep.signing import terms_hash
 
 __all__ = [
@@ -99,12 +101,21 @@ class EvmAssetLedger:
     Without a sender it can only look, which is all that an agent needs.
     """
 
-    def __init__(self, node: Node, network: Network, sender: Sender | None = None) -> None:
+    def __init__(
+        self,
+        node: Node,
+        network: Network,
+        sender: Sender | None = None,
+        *,
+        events: ChainEvents | None = None,
+        deep: Deep = Deep.FOLLOW,
+    ) -> None:
+        """`events` is where what was read is kept, in memory if None; `deep` as `EventReader` has it."""
         if node.chain_id() != network.chain_id:
             raise Misconfigured(f"the node is on chain {node.chain_id()}, configured is {network.chain_id}")
         self._node, self._network, self._sender = node, network, sender
         self._epochs: dict[int, Epoch] = {}
-        self._reader = EventReader(node, network.dvp)
+        self._reader = EventReader(node, network, events, deep=deep)
 
     # --- looking
 
@@ -132,7 +143,8 @@ class EvmAssetLedger:
         return AssetStatus(status)
 
     def history(self, settlement_id: SettlementId) -> Sequence[AssetEvent]:
-        final = self._node.head().number - self._network.finality_depth
+        events = self._reader.events(settlement_id)
+        final = self._reader.read_to() - self._network.finality_depth
         return [
             AssetEvent(
                 name=event.name,
@@ -143,7 +155,7 @@ class EvmAssetLedger:
                 final=event.block <= final,
                 order=event.order,
             )
-            for event in self._reader.events(settlement_id)
+            for event in events
         ]
 
     def locked(self) -> Collection[SettlementId]:
@@ -195,7 +207,7 @@ class EvmAssetLedger:
         epochs: dict[SettlementId, int] = {}
         transactions: dict[str, None] = {}
         for settlement in tuple(self._reader.locked()):  # a block with another lock may come in between
-            for event in self._reader.events(settlement):
+            for event in self._reader.events(settlement, doubtful=True):
                 if event.order is not None:
                     epochs[settlement] = event.order.movement.epoch
                 elif event.name in ENDS and known.get(settlement) is not ENDS[event.name]:
@@ -211,12 +223,16 @@ class EvmAssetLedger:
         (refusal,) = self._read("SecurityToken", token, "whyNot", source, target, units)
         return decode_refusal(refusal) if refusal else None
 
+    def halts(self) -> Sequence[Reorganisation]:
+        return self._reader.halts()
+
     def _read(self, contract: str, address: str, name: str, *arguments: object, block: int | None = None) -> Any:
         return read(self._node, contract, address, name, *arguments, block=block)
 
     # --- acting
 
     def lock(self, settlement_id: SettlementId, order: Order, seller: bytes, buyer: bytes) -> None:
+        self._require_not_halted()
         data = call_data("DvP", "lock", order_words(order), seller, buyer)
         self._send(f"lock/{settlement_id}", data, LOCK_GAS)
 
@@ -224,7 +240,14 @@ class EvmAssetLedger:
         self._end("settle", settlement_id, order, proof)
 
     def give_back(self, settlement_id: SettlementId, order: Order, proof: Proof) -> None:
+        self._require_not_halted()
         self._end("giveBack", settlement_id, order, proof)
+
+    def _require_not_halted(self) -> None:
+        """What is paid is delivered all the same: from there the only way is forward."""
+        halts = self.halts()
+        if halts:
+            raise ChainHalted(str(halts[0]))
 
     def _end(self, function: str, settlement_id: SettlementId, order: Order, proof: Proof) -> None:
         data = call_data("DvP", function, leg_words(order), packed(proof))

@@ -14,19 +14,20 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from sqlalchemy import Engine, event, text
+from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.exc import OperationalError
 
 from lockstep.agent import DirectoryBoard, Register
 from lockstep.app.adapters import DirectoryMailbox
 from lockstep.domain.errors import Contradiction, LockstepError
 from lockstep.domain.log_run import LogRun
+from lockstep.domain.market import Network
 from lockstep.domain.message import Message
 from lockstep.domain.order import Attestation, BatchSignature
 from lockstep.ports import Change, Claimed, Clock, Lease, PartyBody, Results, SentTransaction
 from lockstep.simulation.faults import Injector
 from lockstep.simulation.points import Points
-from lockstep.store import SqlBook, SqlTransactionLog
+from lockstep.store import SqlBook, SqlChainEvents, SqlTransactionLog
 
 __all__ = ["BROKEN", "Boundary", "Disk", "image", "put_back"]
 
@@ -94,6 +95,9 @@ class Boundary:
     def book(self, engine: Engine, disk: Disk, clock: Clock, lease: Lease | None = None) -> SqlBook:
         return _Book(engine, disk, self, clock, lease)
 
+    def events(self, engine: Engine, disk: Disk, network: Network) -> SqlChainEvents:
+        return _Events(engine, disk, self, network)
+
     def log(self, engine: Engine, disk: Disk, lease: Lease) -> SqlTransactionLog:
         return _Log(engine, disk, self, lease)
 
@@ -142,6 +146,24 @@ class _Book(SqlBook):
             self._disk.heal()
         self._judge()
         self._boundary.stored()
+        self._boundary.at("committed")
+
+
+class _Events(SqlChainEvents):
+    def __init__(self, engine: Engine, disk: Disk, boundary: Boundary, network: Network) -> None:
+        super().__init__(engine, network)
+        self._disk, self._boundary = disk, boundary
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        self._boundary.at("commit")
+        if self._boundary.fails():
+            self._disk.fail_next()
+        try:
+            with super()._transaction() as connection:
+                yield connection
+        finally:
+            self._disk.heal()
         self._boundary.at("committed")
 
 

@@ -128,6 +128,22 @@ sent_transaction = Table(
     Column("block", Integer),
     Column("gas", Integer),
     Column("raw", LargeBinary, nullable=False),
+    Column("sender", Text, nullable=False, server_default=""),
+    Column("digest", Text, nullable=False, server_default=""),
+    Column("serves", Text, nullable=False, server_default=""),
+    Column("skipped", Text, nullable=False, server_default=""),
+    Column("broadcasts", Integer, nullable=False, server_default="0"),
+    Column("first_sent", Integer),
+    Column("last_sent", Integer),
+    Column("final", Integer, nullable=False, server_default="0"),
     Index("sent_transaction_key", "key", "number"),
     Index("sent_transaction_status", "status", "nonce"),
+    Index("sent_transaction_open", "sender", "final", "nonce"),
+)
+
+served = Table(  # which transaction serves what, where one serves many
+    "sent_transaction_served",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("hash", Text, primary_key=True),  # the transaction's digest: it has no hash yet
 )

@@ -4,6 +4,7 @@ Field for field the structs of `contracts/interfaces/IDvP.sol`; how they are has
 `lockstep.signing`'s alone. Addresses are 0x-prefixed EIP-55 text; instants are UTC seconds.
 """
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
@@ -16,7 +17,11 @@ __all__ = [
     "AssetStatus",
     "AssetView",
     "Attestation",
+    "Batch",
+    "BatchSignature",
+    "EndCall",
     "Epoch",
+    "LockCall",
     "LogEntry",
     "Movement",
     "Order",
@@ -180,3 +185,50 @@ class Proof:
     """64 bytes each (EIP-2098), in agent order."""
     absent: tuple[str, ...]
     """The addresses of those who did not, in agent order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockCall:
+    """All that a lock takes: an order and both parties' signatures over it, 65 bytes each (or ERC-1271's)."""
+
+    settlement_id: SettlementId
+    order: Order
+    seller: bytes
+    buyer: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndCall:
+    """All that a delivery or a release takes: whose proof it is, the call says."""
+
+    settlement_id: SettlementId
+    order: Order
+    proof: Proof
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """One outcome of many settlements of one epoch, for the agents to sign at once (IDvP.outcomesDigest).
+
+    The order of the settlements is part of what is signed: the legs of the call stand in the same.
+    """
+
+    result: OutcomeResult
+    epoch: int
+    settlements: tuple[SettlementId, ...]
+
+    @property
+    def batch_id(self) -> str:
+        """64 hex digits: SHA-256 of all that the agents are asked to sign. Asked for twice it is one batch."""
+        about = "\n".join((str(int(self.result)), str(self.epoch), *self.settlements))
+        return hashlib.sha256(about.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchSignature:
+    """One agent's signature over a batch. Worth nothing alone."""
+
+    batch_id: str
+    agent: str
+    signature: bytes
+    """65 bytes, as an attestation's, over `signing.outcomes_digest`."""

@@ -331,6 +331,8 @@ class SentTransaction:
     """The head's number when it first left, and when it last did."""
     final: bool = False
     """What became of its nonce is below the finality depth."""
+    sender: str = ""
+    """Whose log it is in, where several keys share the records."""
 
     @property
     def identity(self) -> str:

@@ -14,6 +14,7 @@ __all__ = [
     "request",
     "seen",
     "sent_transaction",
+    "served",
     "trade",
 ]
 
@@ -129,7 +130,7 @@ sent_transaction = Table(
     Column("gas", Integer),
     Column("raw", LargeBinary, nullable=False),
     Column("sender", Text, nullable=False, server_default=""),
-    Column("digest", Text, nullable=False, server_default=""),
+    Column("digest", Text, nullable=False, unique=True),
     Column("serves", Text, nullable=False, server_default=""),
     Column("skipped", Text, nullable=False, server_default=""),
     Column("broadcasts", Integer, nullable=False, server_default="0"),
@@ -145,5 +146,5 @@ served = Table(  # which transaction serves what, where one serves many
     "sent_transaction_served",
     metadata,
     Column("key", Text, primary_key=True),
-    Column("hash", Text, primary_key=True),  # the transaction's digest: it has no hash yet
+    Column("digest", Text, primary_key=True),
 )

@@ -1,55 +1,107 @@
 """The transaction sender's memory."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
-from sqlalchemy import Engine, bindparam, insert, select, update
+from sqlalchemy import Engine, bindparam, insert, or_, select, update
 
 from lockstep.ports import Lease, SentTransaction
 from lockstep.store.leases import require
 from lockstep.store.prepared import Query, Write
 from lockstep.store.tables import sent_transaction as table
+from lockstep.store.tables import served
 
 __all__ = ["SqlTransactionLog"]
 
-_OF_KEY = Query(select(table).where(table.c.key == bindparam("one")).order_by(table.c.number))
-_UNMINED = Query(select(table).where(table.c.status == "signed").order_by(table.c.nonce))
-_FROM_NONCE = Query(select(table).where(table.c.nonce >= bindparam("first")).order_by(table.c.nonce, table.c.number))
-_COLUMNS = ("key", "nonce", "raw", "status", "block", "gas")
-_CHANGED = Write(update(table).where(table.c.hash == bindparam("one")), *_COLUMNS)
-_NEW = Write(insert(table), "hash", *_COLUMNS)
+TOGETHER = 64
+"""Keys that one statement asks for."""
+
+_keys: list[Any] = [bindparam(f"key{number}") for number in range(TOGETHER)]
+_mine = table.c.sender == bindparam("of")
+_OF_KEYS = Query(select(table).where(or_(*(table.c.key == one for one in _keys))))
+_serving = select(served.c.digest).where(or_(*(served.c.key == one for one in _keys)))
+_SERVING = Query(select(table).where(table.c.digest.in_(_serving)))
+_in_flight = or_(*(table.c.status == one for one in ("reserved", "signed", "broadcast")))
+_UNMINED = Query(select(table).where(_mine, _in_flight).order_by(table.c.nonce))
+_FROM_NONCE = Query(
+    select(table)
+    .where(_mine, table.c.final == 0, table.c.nonce >= bindparam("first"))
+    .order_by(table.c.nonce, table.c.number)
+    .limit(bindparam("most"))
+)
+_PLAIN = ("hash", "key", "nonce", "raw", "status", "block", "gas", "broadcasts", "first_sent", "last_sent")
+_COLUMNS = (*_PLAIN, "serves", "skipped", "final")
+_CHANGED = Write(update(table).where(table.c.digest == bindparam("one")), *_COLUMNS)
+_NEW = Write(insert(table), "digest", "sender", *_COLUMNS)
+_SERVED = Write(insert(served), "key", "digest")
+_FINAL = Write(update(table).where(_mine, table.c.final == 0, table.c.nonce < bindparam("first")), "final")
 
 
 class SqlTransactionLog:
     """TransactionLog on a database; under a lease where several workers share the key."""
 
-    def __init__(self, engine: Engine, lease: Lease | None = None) -> None:
-        self._engine, self._lease = engine, lease
+    def __init__(self, engine: Engine, lease: Lease | None = None, sender: str = "") -> None:
+        """`sender` tells several keys' transactions apart; the only key of a service needs none."""
+        self._engine, self._lease, self.sender = engine, lease, sender
 
     def transactions(self, key: str) -> Sequence[SentTransaction]:
-        return [_value(row) for row in _OF_KEY.alone(self._engine, one=key)]
+        return self.transactions_of([key]).get(key, [])
+
+    def transactions_of(self, keys: Collection[str]) -> Mapping[str, Sequence[SentTransaction]]:
+        found: dict[str, list[SentTransaction]] = {}
+        for some in _parts(keys):
+            asked = {f"key{number}": some[min(number, len(some) - 1)] for number in range(TOGETHER)}
+            rows = {row.number: row for of in (_OF_KEYS, _SERVING) for row in of.alone(self._engine, **asked)}
+            for number in sorted(rows):
+                one = _value(rows[number])
+                for key in {one.key, *one.serves}.intersection(some):
+                    found.setdefault(key, []).append(one)
+        return found
 
     def unmined(self) -> Sequence[SentTransaction]:
-        return [_value(row) for row in _UNMINED.alone(self._engine)]
+        return [_value(row) for row in _UNMINED.alone(self._engine, of=self.sender)]
 
-    def from_nonce(self, nonce: int) -> Sequence[SentTransaction]:
-        return [_value(row) for row in _FROM_NONCE.alone(self._engine, first=nonce)]
+    def from_nonce(self, nonce: int, most: int = 1_000) -> Sequence[SentTransaction]:
+        return [_value(row) for row in _FROM_NONCE.alone(self._engine, of=self.sender, first=nonce, most=most)]
 
     def put(self, transaction: SentTransaction) -> None:
-        values = {name: getattr(transaction, name) for name in _COLUMNS}
+        self.put_all([transaction])
+
+    def put_all(self, transactions: Sequence[SentTransaction]) -> None:
         with self._engine.begin() as connection:
             require(connection, self._lease)
-            if not _CHANGED.run(connection, one=transaction.hash, **values):
-                _NEW.run(connection, hash=transaction.hash, **values)
+            for one in transactions:
+                values: dict[str, Any] = {name: getattr(one, name) for name in _PLAIN}
+                values |= {
+                    "serves": "\n".join(one.serves),
+                    "skipped": "\n".join(map("=".join, one.skipped)),
+                    "final": int(one.final),
+                }
+                if not _CHANGED.run(connection, one=one.identity, **values):
+                    _NEW.run(connection, digest=one.identity, sender=self.sender, **values)
+                    for key in one.serves:
+                        _SERVED.run(connection, key=key, digest=one.identity)
+
+    def finish(self, nonce: int) -> None:
+        with self._engine.begin() as connection:
+            require(connection, self._lease)
+            _FINAL.run(connection, of=self.sender, first=nonce, final=1)
+
+
+def _parts(keys: Collection[str]) -> Iterator[Sequence[str]]:
+    left = iter(keys)
+    while part := list(islice(left, TOGETHER)):
+        yield part
 
 
 def _value(row: Any) -> SentTransaction:
+    values = {name: getattr(row, name) for name in _PLAIN}
     return SentTransaction(
-        key=row.key,
-        nonce=row.nonce,
-        raw=bytes(row.raw),
-        hash=row.hash,
-        status=row.status,
-        block=row.block,
-        gas=row.gas,
+        **values | {"raw": bytes(row.raw)},
+        sender=row.sender,
+        digest="" if row.digest == row.hash and row.status != "reserved" else row.digest,
+        serves=tuple(row.serves.split("\n")) if row.serves else (),
+        skipped=tuple((key, data) for key, _, data in (one.partition("=") for one in row.skipped.split("\n") if one)),
+        final=bool(row.final),
     )

@@ -1,7 +1,7 @@
 """Clock, randomness, mailbox, board, transaction log and wallets, in memory."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 

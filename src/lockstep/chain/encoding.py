@@ -10,7 +10,7 @@ from functools import cache, lru_cache
 from eth_utils.abi import collapse_if_tuple, function_abi_to_4byte_selector
 
 from lockstep.chain.artifacts import artifact
-from lockstep.domain.errors import InvalidInput
+from lockstep.domain.errors import InvalidInput, Misconfigured
 from lockstep.domain.identifiers import SettlementId
 from lockstep.domain.order import Movement, Order
 from lockstep.signing import terms_hash
@@ -18,8 +18,10 @@ from lockstep.signing import terms_hash
 __all__ = [
     "ORDER_BYTES",
     "end_data",
+    "first_word",
     "lock_batch_data",
     "lock_data",
+    "read_data",
     "selector",
     "settle_batch_data",
     "status_data",
@@ -145,3 +147,16 @@ def status_data(settlement_id: SettlementId, movement: Movement) -> bytes:
     """DvP.statusOfSettlement."""
     words = (_word(settlement_id, "settlement_id"), word_of_address(movement.seller))
     return b"".join((selector("DvP", "statusOfSettlement"), *words, _number(movement.nonce, 64, "nonce")))
+
+
+def read_data(contract: str, name: str, *arguments: str | int) -> bytes:
+    """A view's call, of addresses and numbers of 64 bits."""
+    words = (word_of_address(one) if isinstance(one, str) else _number(one, 64, "argument") for one in arguments)
+    return selector(contract, name) + b"".join(words)
+
+
+def first_word(address: str, answer: bytes) -> int:
+    """The first word that a view returned, as a number. Raises Misconfigured where no such contract answers."""
+    if len(answer) < 32:
+        raise Misconfigured(f"no such contract answers at {address}")
+    return int.from_bytes(answer[:32])

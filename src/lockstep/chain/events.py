@@ -90,6 +90,16 @@ class EventReader:
         self._refresh()
         return self._events.get(settlement_id, ())
 
+    def events_of(self, ids: Collection[SettlementId]) -> Mapping[SettlementId, Sequence[SeenEvent]]:
+        """As `events`, of many in one look. Raises Unavailable."""
+        self._refresh()
+        return {one: self._events.get(one, ()) for one in ids}
+
+    def settlements_of_all(self, ids: Collection[TradeId]) -> Mapping[TradeId, Sequence[SettlementId]]:
+        """As `settlements_of`, of many in one look. Raises Unavailable."""
+        self._refresh()
+        return {one: tuple(self._trades.get(one, ())) for one in ids}
+
     def locked(self) -> Collection[SettlementId]:
         """Every settlement with a Locked event, up to the head. Raises Unavailable."""
         self._refresh()

@@ -186,6 +186,14 @@ class Node:
         at = _named(block)
         return self._all_alike([("eth_call", (_request(one), at)) for one in calls], answers.data)
 
+    def codes(self, addresses: Sequence[str]) -> list[bytes]:
+        """The code at each address; empty where there is none."""
+        found = self._all_alike([("eth_getCode", (one, "latest")) for one in addresses], answers.data)
+        for one in found:
+            if isinstance(one, LockstepError):
+                raise one
+        return found
+
     def broadcast_all(self, raws: Sequence[bytes]) -> list[str | Unavailable | None]:
         """As `broadcast`, for each; what went without an answer may have arrived."""
         questions = [("eth_sendRawTransaction", ("0x" + raw.hex(),)) for raw in raws]

@@ -48,8 +48,6 @@ class Sending(Protocol):
 
     def ensure(self, key: str, to: str, data: bytes, gas: int) -> None: ...
 
-    def ensure_all(self, calls: Sequence[Call]) -> Sequence[LockstepError | None]: ...
-
 
 def ended(error: LockstepError | None) -> bool:
     """It was ended before, by whoever: the next look shows it."""
@@ -70,12 +68,10 @@ class Acts:
         """Each leg is tried out by itself first, all in one request, as a batch goes on without a bad one and says so
         only in the block. The rest go by `lockBatch`. Raises Unavailable where nothing was done."""
         given = {f"lock/{one.settlement_id}": one for one in locks}
-        looks = self._sender.look(given)
-        found: dict[str, LockstepError | None] = {key: one.error for key, one in looks.items()}
+        looks, found = self._looked(given)
         calls = {
             key: Call(key=key, to=self._dvp, data=lock_data(one.order, one.seller, one.buyer), gas=LOCK_GAS)
-            for key, one in given.items()
-            if looks[key].state is State.NEW or (looks[key].state is State.WAITS and not found[key])
+            for key, one in ((key, given[key]) for key in _due(looks))
         }
         found |= self._sender.refusals([*calls.values()])
         fresh = [key for key in calls if looks[key].state is State.NEW and found[key] is None]
@@ -88,29 +84,34 @@ class Acts:
 
     def end_all(self, function: str, legs: Mapping[SettlementId, tuple[Order, bytes]]) -> Results:
         """settle or giveBack, each with its packed proof."""
-        calls = [
-            Call(key=f"{function}/{one}", to=self._dvp, data=end_data(function, order, proof), gas=END_GAS)
-            for one, (order, proof) in legs.items()
-        ]
-        return [None if ended(error) else error for error in self._sender.ensure_all(calls)]
+        given = {f"{function}/{one}": leg for one, leg in legs.items()}
+        looks, found = self._looked(given)
+        calls = {
+            key: Call(key=key, to=self._dvp, data=end_data(function, *given[key]), gas=END_GAS) for key in _due(looks)
+        }
+        found |= self._sender.refusals([one for key, one in calls.items() if looks[key].state is State.WAITS])
+        found |= self._sender.send([one for key, one in calls.items() if looks[key].state is State.NEW])
+        return [None if ended(found[key]) else found[key] for key in given]
 
     def settle_batch(self, legs: Sequence[tuple[SettlementId, Order]], proof: bytes) -> Results:
         """One proof over exactly these legs. While one of them is under way elsewhere, all others wait for it."""
         keys = [f"settle/{one}" for one, _ in legs]
-        gas = _BASE + _PROOF + _DELIVERY * len(legs) + _DELIVERY_ROOM
-        data = settle_batch_data([order for _, order in legs], proof)
-        gas += _calldata(data)
-        if gas > MOST_GAS:
-            raise InvalidInput("legs", len(legs), f"so many that their gas, {gas}, is at most 2^24")
-        looks = self._sender.look(keys)
-        found: dict[str, LockstepError | None] = {key: one.error for key, one in looks.items()}
+        looks, found = self._looked(keys)
         fresh = [key for key in keys if looks[key].state is State.NEW]
         if fresh and any(one.state is State.UNDER_WAY for one in looks.values()):
             found |= dict.fromkeys(fresh, Unavailable("another leg of the batch is under way in another transaction"))
         elif fresh:
+            data = settle_batch_data([order for _, order in legs], proof)
+            gas = _BASE + _PROOF + _calldata(data) + _DELIVERY * len(legs) + _DELIVERY_ROOM
+            if gas > MOST_GAS:
+                raise InvalidInput("legs", len(legs), f"so few that their gas, {gas}, is at most 2^24")
             call = Call(key=_name("settleBatch", keys), to=self._dvp, data=data, gas=gas, serves=tuple(fresh))
             found |= _of_each([call], self._sender.send([call]))
         return [None if ended(found[key]) else found[key] for key in keys]
+
+    def _looked(self, keys: Collection[str]) -> tuple[Mapping[str, Look], dict[str, LockstepError | None]]:
+        looks = self._sender.look(keys)
+        return looks, {key: one.error for key, one in looks.items()}
 
     def _lock_batch(self, run: Mapping[str, LockCall]) -> Call:
         data = lock_batch_data([(one.order, one.seller, one.buyer) for one in run.values()])
@@ -144,6 +145,11 @@ class Acts:
             self._has_code.clear()
         new = [one for one in wallets if one not in self._has_code]
         self._has_code |= dict(zip(new, map(bool, self._node.codes(new)), strict=True))
+
+
+def _due(looks: Mapping[str, Look]) -> list[str]:
+    """What may be sent, and what failed in a block for a reason that is to be asked for."""
+    return [key for key, one in looks.items() if one.state is State.NEW or (one.state is State.WAITS and not one.error)]
 
 
 def _of_each(calls: Sequence[Call], met: Mapping[str, LockstepError | None]) -> dict[str, LockstepError | None]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
+from lockstep.chain import answers
 from lockstep.chain.artifacts import event_topic
 from lockstep.chain.refusals import refusal_from_hex
 from lockstep.domain.errors import LockstepError
@@ -95,11 +96,11 @@ def as_sent(one: SentTransaction, head: int) -> SentTransaction:
     return replace(one, status="broadcast", broadcasts=one.broadcasts + 1, first_sent=first, last_sent=head)
 
 
-def as_seen(one: SentTransaction, receipt: Mapping[str, Any] | None, count: int) -> SentTransaction:
-    """By its receipt, or without one by the sender's count of transactions in blocks."""
+def as_seen(one: SentTransaction, receipt: Mapping[str, Any] | None, *, gone: bool) -> SentTransaction:
+    """By its receipt; without one it is under way still, or `gone`: another has its nonce."""
     if receipt is None:
         lost = "broadcast" if one.broadcasts else "signed"
-        return replace(one, status="replaced" if one.nonce < count else lost, block=None, gas=None, skipped=())
+        return replace(one, status="replaced" if gone else lost, block=None, gas=None, skipped=())
     return replace(
         one,
         status="mined" if receipt["status"] else "reverted",
@@ -111,11 +112,12 @@ def as_seen(one: SentTransaction, receipt: Mapping[str, Any] | None, count: int)
 
 def _skipped(serves: Sequence[str], logs: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, str], ...]:
     """DvP's LegSkipped events of a batch: which key, and the revert data, hex."""
-    topic, found = event_topic("LegSkipped"), []
+    topic, found = bytes.fromhex(event_topic("LegSkipped")[2:]), []
     names = {key.rpartition("/")[2]: key for key in serves}
     for log in logs:
-        if "0x" + bytes(log["topics"][0]).hex() == topic:
-            key, data = names.get(bytes(log["topics"][1]).hex()), bytes(log["data"])
+        topics = log["topics"]
+        if len(topics) == 2 and answers.data(topics[0]) == topic:
+            key, data = names.get(answers.data(topics[1]).hex()), answers.data(log["data"])
             size = int.from_bytes(data[32:64])
             if key is not None:
                 found.append((key, data[64 : 64 + size].hex()))

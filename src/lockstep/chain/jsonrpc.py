@@ -57,8 +57,8 @@ class HttpEndpoint(JSONBaseProvider):
         error of its own."""
         asked = [self._question(method, params) for method, params in batch_requests]
         given = self._post(asked)
-        if not isinstance(given, list):  # a node that takes no batch, or not this one, answers with one error
-            return [given if isinstance(given, dict) and "error" in given else _missing()] * len(asked)
+        if not isinstance(given, list):  # one error for all: it takes no batches, or none so large
+            raise requests.RequestException(f"{self.url} refuses {len(asked)} questions at once: {str(given)[:200]}")
         by_id = {one.get("id"): one for one in given if isinstance(one, dict)}
         return [by_id.get(one["id"]) or _missing() for one in asked]
 

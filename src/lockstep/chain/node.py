@@ -1,7 +1,7 @@
 """One node's JSON-RPC, with its failures told apart: the contract said no, or nobody answered."""
 
 import ast
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any, TypeVar
@@ -30,6 +30,8 @@ _OBJECTIONS = (ValueError, ValidationError, TransactionFailed, Web3Exception)
 _Question = tuple[str, Sequence[Any]]
 BATCH = 250
 """Questions in one request: nodes take 1,000 as a rule, and their answers grow large."""
+BATCH_CHARACTERS = 1_000_000
+"""In one request, unless one question alone is larger: anvil takes 2 MB, geth 5."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,10 +175,10 @@ class Node:
         return self._read("eth_getTransactionCount", (address, hex(block)), answers.number)
 
     def receipts(self, transactions: Sequence[str]) -> list[Mapping[str, Any] | Unavailable | None]:
-        """Of each its receipt, None while it is in no block, or why nothing is known of it."""
+        """Of each its `answers.outcome`, None while it is in no block, or why nothing is known of it."""
         return self._all_alike(
             [("eth_getTransactionReceipt", (one,)) for one in transactions],
-            lambda found: found and answers.receipt(found),
+            lambda found: found and answers.outcome(found),
         )
 
     def calls(
@@ -236,10 +238,9 @@ class Node:
                 except (*_SILENT, Web3Exception, ValidationError, TransactionFailed) as error:
                     found.append(_silence(error) if isinstance(error, _SILENT) else _Raised(error))
             return found
-        for start in range(0, len(questions), BATCH):
-            part = [(method, list(parameters)) for method, parameters in questions[start : start + BATCH]]
+        for part in _parts(questions):
             try:
-                found += batch(part)
+                found += batch([(method, list(parameters)) for method, parameters in part])
             except _SILENT as error:
                 found += [_silence(error)] * len(part)
         return found
@@ -277,6 +278,20 @@ class _Raised:
     """What a provider raised in place of an answer."""
 
     error: Exception
+
+
+def _parts(questions: Sequence[_Question]) -> Iterator[list[_Question]]:
+    part: list[_Question] = []
+    size = 0
+    for question in questions:
+        long = sum(len(one["data"] if isinstance(one, dict) and "data" in one else str(one)) for one in question[1])
+        if part and (len(part) == BATCH or size + long > BATCH_CHARACTERS):
+            yield part
+            part, size = [], 0
+        part.append(question)
+        size += long
+    if part:
+        yield part
 
 
 def _silence(error: Exception) -> Unavailable:

@@ -37,7 +37,7 @@ _HARMLESS = (
 
 GAS_OF_NOTHING = 21_000
 """What any transaction costs."""
-LOOKS = 16
+LOOKS = 256
 """After so many looks at one and the same head what is under way leaves again: no block comes by itself everywhere."""
 
 
@@ -61,6 +61,7 @@ class Sender:
         self._rules = rules or SendingRules()
         self._chain_id = node.chain_id()
         self._told: set[int] = set()
+        self._missed: dict[str, int] = {}
         self._looked = (-1, 0)
         self._finished = 0
 
@@ -90,7 +91,7 @@ class Sender:
         found |= self.refusals(
             [one for key, one in wanted.items() if looks[key].state is State.WAITS and not found[key]]
         )
-        found |= self.send([one for key, one in wanted.items() if looks[key].state is State.NEW])
+        found |= self.send([one for key, one in wanted.items() if looks[key].state is State.NEW], eager=eager)
         return [found[one.key] for one in calls]
 
     def refusals(self, calls: Sequence[Call]) -> dict[str, LockstepError | None]:
@@ -140,12 +141,18 @@ class Sender:
         self, sent: Sequence[SentTransaction], standing: Standing
     ) -> tuple[dict[str, SentTransaction], Standing]:
         """The transactions by identity as the chain has them now, stored where that changed; and the last standing."""
-        receipts = self._receipts(sent)
-        if any(one.nonce < standing.count and receipts[one.hash] is None for one in sent):
-            # Another transaction has the nonce, or the node counts too many, or the receipt has just come.
+        receipts, sure = self._receipts(sent), 0
+        missing = {one.identity for one in sent if one.nonce < standing.count and receipts[one.hash] is None}
+        if missing:
+            # Another transaction has the nonce, or the node counts too many, or has its receipts later than its counts.
             standing = self._standing()
-            receipts |= self._receipts([one for one in sent if receipts[one.hash] is None])
-        seen = {one.identity: as_seen(one, receipts[one.hash], standing.count) for one in sent}
+            sure = self._node.counts(self.address, max(0, standing.head.number - 1))
+            receipts |= self._receipts([one for one in sent if one.identity in missing])
+        self._missed = {one: self._missed.get(one, 0) + 1 for one in missing}
+        seen: dict[str, SentTransaction] = {}
+        for one in sent:
+            lasting = one.identity in missing and (one.nonce < sure or self._missed[one.identity] > LOOKS)
+            seen[one.identity] = as_seen(one, receipts[one.hash], gone=lasting and one.nonce < standing.count)
         changed = [seen[one.identity] for one in sent if seen[one.identity] != one]
         if changed:
             self._log.put_all(changed)
@@ -191,7 +198,7 @@ class Sender:
         dear, objections = self._replacements(going, standing)
         replaced = {one.nonce: one for one in self._made(dear)}
         leaving = [replaced.get(one.nonce, one) for one in going]
-        late = [one for one in leaving if everything or (one.last_sent or 0) < standing.head.number - 1]
+        late = leaving if everything else _late(leaving, standing)
         return dict(objections) | self._broadcast(late, standing)
 
     def _going(self, standing: Standing) -> list[SentTransaction]:
@@ -236,7 +243,9 @@ class Sender:
 
     # --- sending
 
-    def send(self, calls: Sequence[Call], *, tried: bool = False) -> dict[str, LockstepError | None]:
+    def send(
+        self, calls: Sequence[Call], *, tried: bool = False, eager: bool = False
+    ) -> dict[str, LockstepError | None]:
         """Tries each call out, then reserves, signs and broadcasts those that pass, together; by key what each met.
 
         For keys of which a look said NEW. `tried`: they were tried out. Raises Unavailable.
@@ -330,3 +339,8 @@ class Sender:
         if left:
             self._log.put_all(left)
         return found
+
+
+def _late(sent: Sequence[SentTransaction], standing: Standing) -> list[SentTransaction]:
+    """Those that a whole block went by since they left, or that never did."""
+    return [one for one in sent if one.last_sent is None or one.last_sent < standing.head.number - 1]

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Engine, bindparam, insert, or_, select, update
+from sqlalchemy import Connection, Engine, bindparam, or_, select, update
 
 from lockstep.ports import Lease, SentTransaction
 from lockstep.store.leases import require
@@ -32,9 +32,7 @@ _FROM_NONCE = Query(
 )
 _PLAIN = ("hash", "key", "nonce", "raw", "status", "block", "gas", "broadcasts", "first_sent", "last_sent")
 _COLUMNS = (*_PLAIN, "serves", "skipped", "final")
-_CHANGED = Write(update(table).where(table.c.digest == bindparam("one")), *_COLUMNS)
-_NEW = Write(insert(table), "digest", "sender", *_COLUMNS)
-_SERVED = Write(insert(served), "key", "digest")
+_STORED = ("digest", "sender", *_COLUMNS)
 _FINAL = Write(update(table).where(_mine, table.c.final == 0, table.c.nonce < bindparam("first")), "final")
 
 
@@ -69,19 +67,13 @@ class SqlTransactionLog:
         self.put_all([transaction])
 
     def put_all(self, transactions: Sequence[SentTransaction]) -> None:
+        rows = [[one.identity, self.sender, *map(_stored(one).__getitem__, _COLUMNS)] for one in transactions]
+        keys = [[key, one.identity] for one in transactions if one.status == "reserved" for key in one.serves]
+        changed = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS)
         with self._engine.begin() as connection:
             require(connection, self._lease)
-            for one in transactions:
-                values: dict[str, Any] = {name: getattr(one, name) for name in _PLAIN}
-                values |= {
-                    "serves": "\n".join(one.serves),
-                    "skipped": "\n".join(map("=".join, one.skipped)),
-                    "final": int(one.final),
-                }
-                if not _CHANGED.run(connection, one=one.identity, **values):
-                    _NEW.run(connection, digest=one.identity, sender=self.sender, **values)
-                    for key in one.serves:
-                        _SERVED.run(connection, key=key, digest=one.identity)
+            _insert(connection, table.name, _STORED, f"(digest) DO UPDATE SET {changed}", rows)
+            _insert(connection, served.name, ("key", "digest"), "(key, digest) DO NOTHING", keys)
 
     def finish(self, nonce: int) -> None:
         with self._engine.begin() as connection:
@@ -93,6 +85,22 @@ def _parts(keys: Collection[str]) -> Iterator[Sequence[str]]:
     left = iter(keys)
     while part := list(islice(left, TOGETHER)):
         yield part
+
+
+def _insert(
+    connection: Connection, name: str, columns: Sequence[str], conflict: str, rows: Sequence[Sequence[Any]]
+) -> None:
+    """All rows in the driver's own loop. `conflict` says what becomes of one that is there."""
+    if not rows:
+        return
+    places = ", ".join(("?" if connection.dialect.name == "sqlite" else "%s",) * len(columns))
+    text = f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({places}) ON CONFLICT {conflict}"
+    connection.connection.cursor().executemany(text, rows)
+
+
+def _stored(one: SentTransaction) -> dict[str, Any]:
+    texts = {"serves": "\n".join(one.serves), "skipped": "\n".join(map("=".join, one.skipped))}
+    return {name: getattr(one, name) for name in _PLAIN} | texts | {"final": int(one.final)}
 
 
 def _value(row: Any) -> SentTransaction:

@@ -97,7 +97,7 @@ class Acts:
         """One proof over exactly these legs. While one of them is under way elsewhere, all others wait for it."""
         keys = [f"settle/{one}" for one, _ in legs]
         looks, found = self._looked(keys)
-        fresh = [key for key in keys if looks[key].state is State.NEW]
+        fresh = [key for key in keys if looks[key].state is State.NEW and not ended(found[key])]
         if fresh and any(one.state is State.UNDER_WAY for one in looks.values()):
             found |= dict.fromkeys(fresh, Unavailable("another leg of the batch is under way in another transaction"))
         elif fresh:
@@ -149,7 +149,11 @@ class Acts:
 
 def _due(looks: Mapping[str, Look]) -> list[str]:
     """What may be sent, and what failed in a block for a reason that is to be asked for."""
-    return [key for key, one in looks.items() if one.state is State.NEW or (one.state is State.WAITS and not one.error)]
+    return [
+        key
+        for key, one in looks.items()
+        if (one.state is State.NEW and not ended(one.error)) or (one.state is State.WAITS and not one.error)
+    ]
 
 
 def _of_each(calls: Sequence[Call], met: Mapping[str, LockstepError | None]) -> dict[str, LockstepError | None]:

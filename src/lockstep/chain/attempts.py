@@ -69,11 +69,10 @@ def judged(key: str, tries: Sequence[SentTransaction], head: int) -> Look:
         return Look(state=State.DONE, tries=len(tries))
     alone = ended.status == "reverted" and bool(ended.serves)
     failed = sum(1 for one in tries if one.status == "reverted" or key in dict(one.skipped))
-    if head < (ended.block or 0) + 2**failed:
-        # It failed in a block though it was tried out before: tried again ever more rarely.
-        error = None if skipped is None else refusal_from_hex(skipped)
-        return Look(state=State.WAITS, error=error, alone=alone, tries=len(tries))
-    return Look(state=State.NEW, alone=alone, tries=len(tries))
+    # It failed in a block though it was tried out before: tried again ever more rarely.
+    state = State.WAITS if head < (ended.block or 0) + 2**failed else State.NEW
+    error = None if skipped is None else refusal_from_hex(skipped)
+    return Look(state=state, error=error, alone=alone, tries=len(tries))
 
 
 def reservation(call: Call, unsigned: Unsigned) -> SentTransaction:

@@ -81,7 +81,13 @@ def test_looks(settlement: str, order: Order) -> None:
 def order(**changes: Any) -> Order:
     movement = {"token": "0x" + "01" * 20, "seller": "0x" + "02" * 20, "buyer": "0x" + "03" * 20}
     rest: dict[str, Any] = {"quantity": 1, "epoch": 1, "nonce": 1}
-    terms: dict[str, Any] = {"trade_id": TradeId("11" * 32), "part": 0, "cash_hash": "22" * 32, "lock_by": 1, "pay_by": 1}
+    terms: dict[str, Any] = {
+        "trade_id": TradeId("11" * 32),
+        "part": 0,
+        "cash_hash": "22" * 32,
+        "lock_by": 1,
+        "pay_by": 1,
+    }
     for name, value in changes.items():
         (terms if name in terms else rest if name in rest else movement)[name] = value
     return Order(movement=Movement(**movement, **rest), terms=OrderTerms(**terms))

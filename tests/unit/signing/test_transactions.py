@@ -89,9 +89,7 @@ class Device:
 def test_a_device_that_never_gives_its_secret_signs_the_same() -> None:
     secret = key("operator").secret()
     device: SigningKey = Device(secret)
-    unsigned = Unsigned(
-        chain_id=1, nonce=0, to="0x" + "22" * 20, data=b"lock", gas=21_000, priority_fee=1, max_fee=2
-    )
+    unsigned = Unsigned(chain_id=1, nonce=0, to="0x" + "22" * 20, data=b"lock", gas=21_000, priority_fee=1, max_fee=2)
     assert not hasattr(device, "secret")
     assert sign_transaction(unsigned, device).raw == known(unsigned, secret)[0]
 

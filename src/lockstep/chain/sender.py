@@ -32,8 +32,11 @@ _HARMLESS = (
     "nonce is too low",
     "invalid transaction nonce",
     "replacement transaction underpriced",
+    "less than block base fee",
+    "below current base fee",
 )
-"""What nodes say of a transaction that they have or had, or that has another's nonce: the chain tells which."""
+"""What nodes say of a transaction that they have or had, or that has another's nonce: the chain tells which. And of one
+that offers less than the base fee has risen to: it waits, and is replaced if that lasts."""
 
 GAS_OF_NOTHING = 21_000
 """What any transaction costs."""
@@ -248,7 +251,8 @@ class Sender:
     ) -> dict[str, LockstepError | None]:
         """Tries each call out, then reserves, signs and broadcasts those that pass, together; by key what each met.
 
-        For keys of which a look said NEW. `tried`: they were tried out. Raises Unavailable.
+        For keys of which a look said NEW. `tried`: they were tried out. `eager`: what goes before leaves again too.
+        Raises Unavailable.
         """
         found = dict.fromkeys(one.key for one in calls) if tried else self.refusals(calls)
         passed = [one for one in calls if found[one.key] is None]
@@ -260,11 +264,12 @@ class Sender:
         full = Unavailable(f"{self._rules.window} transactions of {self.address} are under way: no room yet")
         found |= dict.fromkeys((one.key for one in passed[room:]), full)
         fresh = self._made(self._reserved(passed[:room], self._free_nonces(standing.count, going, room), standing))
-        # What goes before leaves again with it: one that a node forgot would hold up all that follow.
-        before = [one for one in {one.nonce: one for one in going}.values() if one.status != "reserved"]
-        objections = self._broadcast(
-            [*before, *fresh] if self._is_due(standing) or len(calls) == 1 else fresh, standing
-        )
+        before: list[SentTransaction] = []
+        if eager:  # what goes before leaves again with it: one that a node forgot would hold up all that follow
+            before = self._all_signed([*{one.nonce: one for one in going}.values()])
+        if self._looked[0] < 0:
+            self._looked = standing.head.number, 0
+        objections = self._broadcast([*before, *fresh], standing)
         return found | {one.key: objections[one.key] for one in passed if one.key in objections}
 
     def _free_nonces(self, count: int, going: Sequence[SentTransaction], most: int) -> list[int]:

@@ -345,7 +345,7 @@ class SentTransaction:
 
 
 class TransactionLog(Protocol):
-    """The memory of one key's sender. Of several workers with one key, each writes under a lease on the same subject."""
+    """The memory of one key's sender. Several workers with one key write under leases on the same subject."""
 
     def transactions(self, key: str) -> Sequence[SentTransaction]:
         """All tries at one thing, oldest first; those of batches that serve it too."""

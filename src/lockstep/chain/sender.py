@@ -117,18 +117,21 @@ class Sender:
         `eager`: sent again at once, if one of these keys waits for it; else once a block. Raises Unavailable.
         """
         tries = self._log.transactions_of(keys)
-        flying = {one.identity: one for one in self._log.unmined()}
+        flying = {one.identity: one for one in self._all_signed(self._log.unmined())}
         if not tries and not flying:
             return dict.fromkeys(keys, NOTHING_YET)
         standing = self._standing()
-        asked = {one.identity: one for key in tries for one in latest(tries[key]) if one.status != "reserved"}
-        ended = [one for one in flying.values() if one.nonce < standing.count and one.status != "reserved"]
+        tries = {key: [flying.get(one.identity, one) for one in given] for key, given in tries.items()}
+        asked = {one.identity: one for given in tries.values() for one in latest(given)}
+        ended = [one for one in flying.values() if one.nonce < standing.count]
         seen, standing = self._observed([*(asked | {one.identity: one for one in ended}).values()], standing)
         tries = {key: [seen.get(one.identity, one) for one in given] for key, given in tries.items()}
         waiting = any(one.in_flight for given in tries.values() for one in given)
         objections: Mapping[str, LockstepError] = {}
-        if waiting if eager else self._is_due(standing):
-            objections = self._keep_going(standing, everything=eager or self._looked[0] in (-1, standing.head.number))
+        unsent = any(one.last_sent is None for one in flying.values())
+        if waiting if eager else self._is_due(standing) or unsent:
+            everything = eager or self._looked[0] < 0 or self._looked[1] >= LOOKS
+            objections = self._keep_going(standing, everything=everything)
         self._finish(standing)
         looks = {key: judged(key, tries.get(key, ()), standing.head.number) for key in keys}
         return {key: replace(one, error=objections.get(key, one.error)) for key, one in looks.items()}
@@ -191,13 +194,13 @@ class Sender:
         return True
 
     def _keep_going(self, standing: Standing, *, everything: bool) -> Mapping[str, LockstepError]:
-        """Signs what was only reserved, fills holes, replaces what is stuck, and sends all of it again in the order of
-        nonces: also what nobody wants any more, as without it nothing that follows gets into a block. Nodes forget,
-        and blocks with what was mined vanish. What left a block ago has its chance still, unless `everything` is to
-        leave. Returns what a node objects, by key.
+        """Fills holes, replaces what is stuck, and sends all that is under way again in the order of nonces: also what
+        nobody wants any more, as without it nothing that follows gets into a block. Nodes forget, and blocks with what
+        was mined vanish. What left a block ago has its chance still, unless `everything` is to leave. Returns what a
+        node objects, by key.
         """
         self._looked = standing.head.number, 0
-        going = self._all_signed(self._going(standing))
+        going = self._going(standing)
         dear, objections = self._replacements(going, standing)
         replaced = {one.nonce: one for one in self._made(dear)}
         leaving = [replaced.get(one.nonce, one) for one in going]
@@ -266,7 +269,7 @@ class Sender:
         fresh = self._made(self._reserved(passed[:room], self._free_nonces(standing.count, going, room), standing))
         before: list[SentTransaction] = []
         if eager:  # what goes before leaves again with it: one that a node forgot would hold up all that follow
-            before = self._all_signed([*{one.nonce: one for one in going}.values()])
+            before = [*{one.nonce: one for one in going}.values()]
         if self._looked[0] < 0:
             self._looked = standing.head.number, 0
         objections = self._broadcast([*before, *fresh], standing)

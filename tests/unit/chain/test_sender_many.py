@@ -106,7 +106,9 @@ def test_a_node_that_takes_them_and_does_not_say_so(chain: AnvilChain, line: Lin
     sender, line.mute = made(line, log), True
     assert [type(one) for one in sender.ensure_all(given)] == [Unavailable] * 4
     assert [state for _, state in states(log)] == ["signed"] * 4
-    line.mute = False
+    line.mute, sent = False, len(line.sent)
+    assert sender.ensure_all(given) == [None] * 4 and len(line.sent) == sent + 4, "nobody knows that they arrived"
+    assert [state for _, state in states(log)] == ["broadcast"] * 4
     chain.mine()
     assert sender.ensure_all(given) == [None] * 4
     assert [state for _, state in states(log)] == ["mined"] * 4 and len(log.stored) == 4
@@ -139,6 +141,21 @@ def test_dead_after_each_store(chain: AnvilChain, line: Line, stores: int, statu
     assert another.ensure_all(given) == [None] * 5
     assert states(log) == [(start + number, "mined") for number in range(5)]
     assert line.transaction_count(OPERATOR.address) == start + 5
+
+
+def test_a_reserved_nonce_that_another_took(chain: AnvilChain, line: Line) -> None:
+    """It never left, and never will: the call goes under another nonce."""
+    log, given, start = Dies(1), calls(2), line.transaction_count(OPERATOR.address)
+    with pytest.raises(KeyboardInterrupt):
+        made(line, log).ensure_all(given)
+    foreign = made(line, FakeTransactionLog())
+    assert foreign.ensure_all(calls(2, 10)) == [None] * 2
+    chain.mine(3)
+    another = made(line, log)
+    assert another.ensure_all(given) == [None] * 2
+    chain.mine()
+    assert another.ensure_all(given) == [None] * 2
+    assert states(log) == [(start, "replaced"), (start + 1, "replaced"), (start + 2, "mined"), (start + 3, "mined")]
 
 
 def test_what_is_stuck_is_replaced_under_its_nonce(chain: AnvilChain, line: Line) -> None:

@@ -261,8 +261,10 @@ def final_one_block_early(patch: Patch) -> None:
 def mined_for_ever(patch: Patch) -> None:
     real = sender.Sender._observed
 
-    def observed(self: sender.Sender, transaction: Any) -> Any:
-        return transaction if transaction.status == "mined" else real(self, transaction)
+    def observed(self: sender.Sender, sent: Any, standing: Any) -> Any:
+        mined = {one.identity: one for one in sent if one.status == "mined"}
+        seen, standing = real(self, [one for one in sent if one.identity not in mined], standing)
+        return seen | mined, standing
 
     patch.setattr(sender.Sender, "_observed", observed)
 

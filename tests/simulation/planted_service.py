@@ -41,11 +41,13 @@ def _intents_in_memory(patch: pytest.MonkeyPatch) -> None:
 
 
 def _sends_before_it_stores(patch: pytest.MonkeyPatch) -> None:
-    rewrite(patch, Sender._sign, ("    self._log.put(transaction)\n", "    pass\n"))
+    rewrite(patch, Sender._reserved, ("    self._log.put_all(made)\n", "    pass\n"))
+    rewrite(patch, Sender._signed, ("    self._log.put_all([*made.values()])\n", "    pass\n"))
+    rewrite(patch, Sender._broadcast, ("    self._log.put_all(left)\n", "    pass\n"))
 
 
 def _reuses_the_account_nonce(patch: pytest.MonkeyPatch) -> None:
-    rewrite(patch, Sender._free_nonce, ("while nonce in taken:", "while False:"))
+    rewrite(patch, Sender._free_nonces, ("while nonce in taken:", "while False:"))
 
 
 def _salt_of_the_hour(patch: pytest.MonkeyPatch) -> None:

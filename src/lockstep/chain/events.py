@@ -139,6 +139,14 @@ class EventReader:
         """The head, as of the last look at the chain."""
         return self._read_to
 
+    def events_of(self, ids: Collection[SettlementId]) -> Mapping[SettlementId, Sequence[SeenEvent]]:
+        """As `events`, of many in one look. Raises Unavailable."""
+        return {one: self.events(one) for one in ids}
+
+    def settlements_of_all(self, ids: Collection[TradeId]) -> Mapping[TradeId, Sequence[SettlementId]]:
+        """As `settlements_of`, of many in one look. Raises Unavailable."""
+        return {one: self.settlements_of(one) for one in ids}
+
     def locked(self) -> Collection[SettlementId]:
         """Every settlement with a Locked event, up to the head. Raises Unavailable."""
         self._look()

@@ -7,14 +7,16 @@ from typing import Any
 from eth_abi.abi import decode, encode
 from eth_utils.abi import collapse_if_tuple, function_abi_to_4byte_selector
 
+from lockstep.chain import looking
+from lockstep.chain.acting import END_GAS, LOCK_GAS, Acts, Sending, ended
 from lockstep.chain.artifacts import artifact, event_topic
-from lockstep.chain.events import Deep, EventReader, checksummed
+from lockstep.chain.encoding import end_data, lock_data
+from lockstep.chain.events import Deep, EventReader, SeenEvent, checksummed
 from lockstep.chain.node import Node
 from lockstep.chain.presented import ENDS, attestations_in
 from lockstep.chain.refusals import decode_refusal
-from lockstep.chain.sender import Sender
 from lockstep.domain.chain_events import Reorganisation
-from lockstep.domain.errors import ChainHalted, ContractRefused, Misconfigured, Refused
+from lockstep.domain.errors import ChainHalted, ContractRefused, LockstepError, Misconfigured, Refused
 from lockstep.domain.identifiers import SettlementId, TradeId
 from lockstep.domain.market import Network
 from lockstep.domain.order import (
@@ -22,7 +24,9 @@ from lockstep.domain.order import (
     AssetStatus,
     AssetView,
     Attestation,
+    EndCall,
     Epoch,
+    LockCall,
     Movement,
     Order,
     OutcomeResult,
@@ -43,9 +47,6 @@ __all__ = [
     "rotation_words",
     "serving",
 ]
-
-LOCK_GAS, END_GAS = 700_000, 300_000
-"""Limits with room for ERC-1271 wallets; what is not used is not paid."""
 
 
 @cache
@@ -105,17 +106,19 @@ class EvmAssetLedger:
         self,
         node: Node,
         network: Network,
-        sender: Sender | None = None,
+        sender: Sending | None = None,
         *,
         events: ChainEvents | None = None,
         deep: Deep = Deep.FOLLOW,
+        live: bool = True,
     ) -> None:
-        """`events` is where what was read is kept, in memory if None; `deep` as `EventReader` has it."""
+        """`events` is where what was read is kept, in memory if None; `deep` and `live` as `EventReader` has them."""
         if node.chain_id() != network.chain_id:
             raise Misconfigured(f"the node is on chain {node.chain_id()}, configured is {network.chain_id}")
         self._node, self._network, self._sender = node, network, sender
         self._epochs: dict[int, Epoch] = {}
-        self._reader = EventReader(node, network, events, deep=deep)
+        self._reader = EventReader(node, network, events, deep=deep, live=live)
+        self._acts = None if sender is None else Acts(node, network.dvp, sender)
 
     # --- looking
 
@@ -144,19 +147,12 @@ class EvmAssetLedger:
 
     def history(self, settlement_id: SettlementId) -> Sequence[AssetEvent]:
         events = self._reader.events(settlement_id)
-        final = self._reader.read_to() - self._network.finality_depth
-        return [
-            AssetEvent(
-                name=event.name,
-                settlement_id=settlement_id,
-                transaction=event.transaction,
-                block=event.block,
-                at=event.at,
-                final=event.block <= final,
-                order=event.order,
-            )
-            for event in events
-        ]
+        return [_shown(settlement_id, event, self._final) for event in events]
+
+    @property
+    def _final(self) -> int:
+        """The final block, as of the reader's last look."""
+        return self._reader.read_to() - self._network.finality_depth
 
     def locked(self) -> Collection[SettlementId]:
         return self._reader.locked()
@@ -226,6 +222,29 @@ class EvmAssetLedger:
     def halts(self) -> Sequence[Reorganisation]:
         return self._reader.halts()
 
+    # --- looking at many
+
+    def news(self) -> Collection[SettlementId]:
+        """Looks at the chain, and tells which settlements' events are new, newly final, or gone. Raises Unavailable."""
+        self._reader.refresh()
+        return self._reader.changed()
+
+    def views(self, orders: Mapping[SettlementId, Order]) -> Mapping[SettlementId, AssetView]:
+        return looking.views(self._node, self._network, orders)
+
+    def histories(self, ids: Collection[SettlementId]) -> Mapping[SettlementId, Sequence[AssetEvent]]:
+        found = self._reader.events_of(ids)
+        return {one: [_shown(one, event, self._final) for event in events] for one, events in found.items()}
+
+    def settlements_of_all(self, ids: Collection[TradeId]) -> Mapping[TradeId, Sequence[SettlementId]]:
+        return self._reader.settlements_of_all(ids)
+
+    def obstacles(self, orders: Sequence[Order]) -> Sequence[Reason | None]:
+        return looking.obstacles(self._node, orders)
+
+    def free_nonces(self, seller: str, at_least: int, count: int) -> Sequence[int]:
+        return looking.free_nonces(self._node, self._network.dvp, seller, at_least, count)
+
     def _read(self, contract: str, address: str, name: str, *arguments: object, block: int | None = None) -> Any:
         return read(self._node, contract, address, name, *arguments, block=block)
 
@@ -233,8 +252,7 @@ class EvmAssetLedger:
 
     def lock(self, settlement_id: SettlementId, order: Order, seller: bytes, buyer: bytes) -> None:
         self._require_not_halted()
-        data = call_data("DvP", "lock", order_words(order), seller, buyer)
-        self._send(f"lock/{settlement_id}", data, LOCK_GAS)
+        self._send(f"lock/{settlement_id}", lock_data(order, seller, buyer), LOCK_GAS)
 
     def settle(self, settlement_id: SettlementId, order: Order, proof: Proof) -> None:
         self._end("settle", settlement_id, order, proof)
@@ -250,17 +268,54 @@ class EvmAssetLedger:
             raise ChainHalted(str(halts[0]))
 
     def _end(self, function: str, settlement_id: SettlementId, order: Order, proof: Proof) -> None:
-        data = call_data("DvP", function, leg_words(order), packed(proof))
         try:
-            self._send(f"{function}/{settlement_id}", data, END_GAS)
+            self._send(f"{function}/{settlement_id}", end_data(function, order, packed(proof)), END_GAS)
         except ContractRefused as error:
-            if error.name != "AlreadyEnded":  # by someone else's hand: the next look shows it
+            if not ended(error):  # by someone else's hand: the next look shows it
                 raise
 
     def _send(self, key: str, data: bytes, gas: int) -> None:
         if self._sender is None:
             raise Refused("ReadOnly", {"call": key})
         self._sender.ensure(key, self._network.dvp, data, gas)
+
+    # --- acting on many
+
+    def lock_all(self, locks: Sequence[LockCall]) -> Sequence[LockstepError | None]:
+        self._require_not_halted()
+        return self._acting("lock").lock_all(locks)
+
+    def settle_all(self, endings: Sequence[EndCall]) -> Sequence[LockstepError | None]:
+        return self._end_all("settle", endings)
+
+    def give_back_all(self, endings: Sequence[EndCall]) -> Sequence[LockstepError | None]:
+        self._require_not_halted()
+        return self._end_all("giveBack", endings)
+
+    def settle_batch(self, legs: Sequence[tuple[SettlementId, Order]], proof: Proof) -> Sequence[LockstepError | None]:
+        return self._acting("settleBatch").settle_batch(legs, packed(proof)) if legs else []
+
+    def _end_all(self, function: str, endings: Sequence[EndCall]) -> Sequence[LockstepError | None]:
+        given = {one.settlement_id: (one.order, packed(one.proof)) for one in endings}
+        found = dict(zip(given, self._acting(function).end_all(function, given), strict=True))
+        return [found[one.settlement_id] for one in endings]
+
+    def _acting(self, call: str) -> Acts:
+        if self._acts is None:
+            raise Refused("ReadOnly", {"call": call})
+        return self._acts
+
+
+def _shown(settlement_id: SettlementId, event: SeenEvent, final: int) -> AssetEvent:
+    return AssetEvent(
+        name=event.name,
+        settlement_id=settlement_id,
+        transaction=event.transaction,
+        block=event.block,
+        at=event.at,
+        final=event.block <= final,
+        order=event.order,
+    )
 
 
 def packed(proof: Proof) -> bytes:

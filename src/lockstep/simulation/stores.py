@@ -172,12 +172,12 @@ class _Log(SqlTransactionLog):
         super().__init__(engine, lease)
         self._disk, self._boundary, self._judge = disk, boundary, partial(boundary.judge_fence, engine, lease)
 
-    def put(self, transaction: SentTransaction) -> None:
+    def put_all(self, transactions: Sequence[SentTransaction]) -> None:
         self._boundary.at("commit")
         if self._boundary.fails():
             self._disk.fail_next()
         try:
-            super().put(transaction)
+            super().put_all(transactions)
         finally:
             self._disk.heal()
         self._judge()

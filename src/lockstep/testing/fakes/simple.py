@@ -212,22 +212,36 @@ class FakeLeases:
 
 
 class FakeTransactionLog:
-    """Transactions by hash, in the order in which they were first stored."""
+    """Transactions by identity, in the order in which they were first stored."""
 
     def __init__(self) -> None:
         self.stored: dict[str, SentTransaction] = {}
 
     def transactions(self, key: str) -> Sequence[SentTransaction]:
-        return [one for one in self.stored.values() if one.key == key]
+        return [one for one in self.stored.values() if one.key == key or key in one.serves]
+
+    def transactions_of(self, keys: Collection[str]) -> Mapping[str, Sequence[SentTransaction]]:
+        found = {key: self.transactions(key) for key in keys}
+        return {key: tries for key, tries in found.items() if tries}
 
     def unmined(self) -> Sequence[SentTransaction]:
-        return sorted((one for one in self.stored.values() if one.status == "signed"), key=lambda one: one.nonce)
+        return sorted((one for one in self.stored.values() if one.in_flight), key=lambda one: one.nonce)
 
-    def from_nonce(self, nonce: int) -> Sequence[SentTransaction]:
-        return sorted((one for one in self.stored.values() if one.nonce >= nonce), key=lambda one: one.nonce)
+    def from_nonce(self, nonce: int, most: int = 1_000) -> Sequence[SentTransaction]:
+        found = (one for one in self.stored.values() if one.nonce >= nonce and not one.final)
+        return sorted(found, key=lambda one: one.nonce)[:most]
 
     def put(self, transaction: SentTransaction) -> None:
-        self.stored[transaction.hash] = transaction
+        self.put_all([transaction])
+
+    def put_all(self, transactions: Sequence[SentTransaction]) -> None:
+        for one in transactions:
+            self.stored[one.identity] = one
+
+    def finish(self, nonce: int) -> None:
+        for name, one in self.stored.items():
+            if one.nonce < nonce:
+                self.stored[name] = replace(one, final=True)
 
 
 class FakeWallet:

@@ -66,14 +66,9 @@ class Settler:
         return moved or self._ask(seen, sight)
 
     def deliver_paid(self, trade: Trade) -> bool:
-        """All that is done for a trade while the chain is halted: what is paid is delivered, on the agents' proof.
-
-        Nothing is concluded from the chain, and nothing asked of the RTGS. True if anything moved.
-        """
+        """All that is done while the chain is halted: what is paid is delivered, on the agents' proof."""
         sight = self._look(trade)
-        if decide(trade, sight) is not Step.SETTLE or not sight.paid_proven:
-            return False
-        return self._end(trade, OutcomeResult.PAID)
+        return sight.paid_proven and decide(trade, sight) is Step.SETTLE and self._end(trade, OutcomeResult.PAID)
 
     def set_apart(self, trade: Trade, error: LockstepError) -> bool:
         """Shows people a trade that cannot be stepped, once per error. It is looked at again each pass."""

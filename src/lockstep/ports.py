@@ -6,13 +6,13 @@ Unavailable for one says that nothing is known of that one. Raised as a whole, a
 Unavailable as a whole is raised only where certainly nothing was done.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
 
 from lockstep.domain.cash import CashView
-from lockstep.domain.chain_events import Checkpoint, EventKind, EventRow, Reorganisation
+from lockstep.domain.chain_events import Reorganisation
 from lockstep.domain.errors import ContractRefused, LockstepError
 from lockstep.domain.identifiers import Lei, Reference, SettlementId, TradeId
 from lockstep.domain.instruction import (
@@ -65,7 +65,6 @@ __all__ = [
     "BulkMailbox",
     "CashBody",
     "CashSystem",
-    "ChainEvents",
     "Change",
     "Claimed",
     "Clock",
@@ -208,57 +207,6 @@ class AssetLedger(Protocol):
         """Reorganisations below the finality depth that people have not accepted: while there is one, nothing but the
         delivery of what is paid goes to the chain. Where the node does not answer, those known so far.
         """
-
-
-class ChainEvents(Protocol):
-    """Where the reader of one contract's events keeps what is final, and how far it has come, as one.
-
-    Every change names the checkpoint that it follows on; it raises Conflict, and stores nothing, where another reader
-    has moved on from there meanwhile.
-    """
-
-    def checkpoint(self) -> Checkpoint: ...
-
-    def unended(self) -> Sequence[EventRow]:
-        """The events of settlements that have not ended, in the chain's order."""
-
-    def of(self, settlement: bytes) -> Sequence[EventRow]:
-        """A settlement's events, in the chain's order."""
-
-    def settlements_of(self, trade: bytes) -> Sequence[bytes]:
-        """A trade's settlements, in the order of their locks."""
-
-    def settlements(self) -> Iterator[bytes]:
-        """Every settlement with a lock, in the order of the locks."""
-
-    def above(self, block: int) -> Sequence[EventRow]:
-        """The events of higher blocks, in the chain's order."""
-
-    def advance(self, before: Checkpoint, rows: Sequence[EventRow], after: Checkpoint) -> None:
-        """Stores events and the checkpoint that they lead to, in one transaction."""
-
-    def go_back(
-        self,
-        before: Checkpoint,
-        after: Checkpoint,
-        *,
-        halt: Reorganisation | None = None,
-        doubts: Mapping[bytes, tuple[bytes | None, frozenset[EventKind]]] | None = None,
-    ) -> None:
-        """Forgets the events above `after`, and remembers what that means, in one transaction: that the service halts,
-        and of which settlements (with their trades) which final events were taken."""
-
-    def halts(self) -> Sequence[Reorganisation]:
-        """Those that nobody has accepted, oldest first."""
-
-    def accept(self, by: str, why: str, halts: Sequence[Reorganisation]) -> Sequence[Reorganisation]:
-        """People have decided on these, and returns them. What came since halts still."""
-
-    def doubts(self) -> Mapping[bytes, tuple[bytes | None, frozenset[EventKind]]]:
-        """Settlements of which final events were taken that have not come again."""
-
-    def certain(self, settlements: Collection[bytes]) -> None:
-        """What was taken of these is there again, finally."""
 
 
 class BulkAssetLedger(AssetLedger, Protocol):

@@ -3,95 +3,38 @@
 A settlement is one order here. Cycles (lockNet) end by events of the same names, under ids that no order has: they
 are read by `chain.audit` and are no settlement of this reader's, so nobody takes one for a lock that he can judge.
 
-What is final is stored with the checkpoint that it leads to, in one transaction (`ports.ChainEvents`), and is read from
-there where it is asked for; in memory are the last blocks and the settlements that have not ended. A new reader goes on
-from the checkpoint, once it has compared hashes.
+What is final is stored with the checkpoint that it leads to, in one transaction (`ChainEvents`), and is read from there
+where it is asked for; in memory are the last blocks and the settlements that have not ended. A new reader goes on from
+the checkpoint, once it has compared hashes.
 
 A node behind a load balancer may name a head and then give the logs of another that lags, fewer, and no error. So the
-last blocks are read again with the next ones, also by the next process, and nothing that was overlooked stays so: where
-it is below the checkpoint, that goes back.
+last blocks are read again with the next ones, also by the next process, and nothing that was overlooked stays so.
 
 Blocks that were not final may be replaced: what was seen there was only ever an observation, and is read again. Where
-final ones are replaced, the promise that everything rests on did not hold; what then is done is the reader's `Deep`.
+final ones are replaced, what everything rests on did not hold; what then is done is the reader's `Deep`.
 """
 
-import gc
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from enum import Enum
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 
-from eth_abi.abi import decode
-
-from lockstep.chain.artifacts import event_topic
-from lockstep.chain.decoding import Log, checksummed, order_of, rows
+from lockstep.chain.decoding import Log, checksummed, rows
 from lockstep.chain.event_memory import MemoryEvents
 from lockstep.chain.node import Head, Node
-from lockstep.chain.refusals import decode_refusal
-from lockstep.chain.source import NodeRefused, Source
-from lockstep.domain.chain_events import BEGINNING, Checkpoint, EventKind, EventRow, Reorganisation
-from lockstep.domain.errors import Conflict, ContractRefused, Unavailable
+from lockstep.chain.seen import Deep, SeenEvent, block_of, key_of, seen_event, uncollected
+from lockstep.chain.source import Source
+from lockstep.domain.chain_events import BEGINNING, ChainEvents, Checkpoint, EventKind, EventRow, Reorganisation
+from lockstep.domain.errors import Conflict, Unavailable
 from lockstep.domain.identifiers import SettlementId, TradeId
 from lockstep.domain.market import Network
-from lockstep.domain.order import Order
-from lockstep.ports import ChainEvents
 
-__all__ = ["Deep", "EventReader", "SeenEvent", "SkippedLeg", "checksummed", "skipped_legs"]
+__all__ = ["Deep", "EventReader", "SeenEvent", "checksummed"]
 
 OVERLAP = 16
 """Blocks that are read again: more than nodes of one provider are behind each other."""
 HASHES = 256
 """Block hashes that are kept, besides those above the checkpoint: how deep a reorganisation can be measured."""
-SPAN, LONGEST_SPAN = 64, 100_000
-"""Blocks that are asked for at once, at first and at most."""
-EVENTS_AT_ONCE = 10_000
-"""Events in one answer, about, and in one transaction."""
-
-
-class Deep(Enum):
-    """What a reader does where blocks were replaced that were final."""
-
-    FOLLOW = "follow"
-    "It reads the new ones: for whoever only looks."
-    DOUBT = "doubt"
-    "And it does not answer for a settlement of which something final was taken, until that is there again, finally."
-    HALT = "halt"
-    "And it remembers that the service halts, until people say otherwise: see `ChainEvents.halts`."
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeenEvent:
-    """One event of a settlement; `order` with Locked only."""
-
-    name: str
-    transaction: str
-    block: int
-    at: datetime
-    order: Order | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SkippedLeg:
-    """A settlement that a batch went on without, and what it met."""
-
-    settlement_id: SettlementId
-    reason: ContractRefused
-
-
-def skipped_legs(logs: Iterable[Mapping[str, Any]]) -> list[SkippedLeg]:
-    """The LegSkipped events of a transaction's logs, each with its reason decoded."""
-    topic = event_topic("LegSkipped")
-    return [
-        SkippedLeg(
-            settlement_id=SettlementId(bytes(log["topics"][1]).hex()),
-            reason=decode_refusal(decode(["bytes"], bytes(log["data"]))[0]),
-        )
-        for log in logs
-        if "0x" + bytes(log["topics"][0]).hex() == topic
-    ]
 
 
 class EventReader:
@@ -113,7 +56,6 @@ class EventReader:
         self._source, self._depth = Source(node, network.dvp), network.finality_depth
         self._store: ChainEvents = MemoryEvents() if store is None else store
         self._deep, self.live = deep, live
-        self._span = SPAN
         self._changed: set[bytes] = set()
         self._loaded = False
 
@@ -123,14 +65,17 @@ class EventReader:
         """Oldest first, up to the head; none for a cycle. Raises Unavailable; not for a settlement in doubt if those
         may be shown too."""
         self._look()
-        key = _key(settlement_id)
+        return self._events_of(settlement_id, doubtful=doubtful)
+
+    def _events_of(self, settlement_id: SettlementId, *, doubtful: bool = False) -> Sequence[SeenEvent]:
+        key = key_of(settlement_id)
         if key is None:
             return ()
         if key in self._doubts and not doubtful:
             self._require_certain(key)
         seen = self._seen.get(key)
         if seen is None:
-            seen = tuple(map(_event, self._rows_of(key)))
+            seen = tuple(map(seen_event, self._rows_of(key)))
             if key in self._by:
                 self._seen[key] = seen
         return seen
@@ -141,11 +86,13 @@ class EventReader:
 
     def events_of(self, ids: Collection[SettlementId]) -> Mapping[SettlementId, Sequence[SeenEvent]]:
         """As `events`, of many in one look. Raises Unavailable."""
-        return {one: self.events(one) for one in ids}
+        self._look()
+        return {one: self._events_of(one) for one in ids}
 
     def settlements_of_all(self, ids: Collection[TradeId]) -> Mapping[TradeId, Sequence[SettlementId]]:
         """As `settlements_of`, of many in one look. Raises Unavailable."""
-        return {one: self.settlements_of(one) for one in ids}
+        self._look()
+        return {one: self._settlements_of(one) for one in ids}
 
     def locked(self) -> Collection[SettlementId]:
         """Every settlement with a Locked event, up to the head. Raises Unavailable."""
@@ -155,7 +102,10 @@ class EventReader:
     def settlements_of(self, trade_id: TradeId) -> Sequence[SettlementId]:
         """The trade's settlements in the order of their locks, up to the head. Raises Unavailable."""
         self._look()
-        trade = _key(trade_id)
+        return self._settlements_of(trade_id)
+
+    def _settlements_of(self, trade_id: TradeId) -> Sequence[SettlementId]:
+        trade = key_of(trade_id)
         if trade is None:
             return ()
         for settlement, (its_trade, _) in list(self._doubts.items()):
@@ -199,12 +149,12 @@ class EventReader:
         self._follow(head)
         first = max(0, self._read_to + 1 - OVERLAP)
         while first <= head.number:
-            with _uncollected():
+            with uncollected():
                 first = self._refreshed(head, first)
 
     def _refreshed(self, head: Head, first: int) -> int:
         """Reads some blocks from `first` on; returns from where to go on."""
-        logs, last = self._logs(first, min(head.number, first + self._span - 1))
+        logs, last = self._source.some_logs(first, head.number)
         if not self._is_as_known(logs, first, last):  # some were overlooked
             self._go_back(first - 1)
             return self._read_to + 1
@@ -234,29 +184,6 @@ class EventReader:
             self._by.setdefault(row.settlement, []).append(row)
         self._changed.update(self._by)
         self._loaded = True
-
-    def _logs(self, first: int, last: int) -> tuple[list[Log], int]:
-        """The events of these blocks, or of the first half of them, and so on, where the node refuses so many; and the
-        last block of which they are."""
-        while True:
-            try:
-                logs = self._source.logs(first, last)
-            except NodeRefused:
-                if first == last:
-                    raise
-                last = (first + last) // 2
-                self._span = last - first + 1
-            except Unavailable:
-                self._span = max(1, self._span // 2)  # an answer that is too long may come as silence
-                raise
-            else:
-                break
-        asked = last - first + 1
-        if len(logs) > EVENTS_AT_ONCE:
-            self._span = max(1, asked * EVENTS_AT_ONCE // len(logs))
-        elif asked >= self._span:
-            self._span = min(LONGEST_SPAN, 2 * self._span)
-        return logs, last
 
     def _is_as_known(self, logs: Sequence[Log], first: int, last: int) -> bool:
         """Whether the blocks that are read again have no more events than before. Raises Unavailable where some are
@@ -299,7 +226,7 @@ class EventReader:
         self._top = max(self._top, head.number)
         self._final = max(self._final, min(last, head.number - self._depth))
         newly_final = bisect_right(
-            self._window, self._final, key=_block
+            self._window, self._final, key=block_of
         )  # none of them was before: they are not stored
         self._changed.update(row.settlement for row in self._window[:newly_final])
         self._window += fresh
@@ -308,7 +235,7 @@ class EventReader:
     def _keep(self, last: int, *, at_once: bool) -> None:
         """Stores the events of blocks up to `last`, all final; without any now and then, or while the head is far."""
         last = max((number for number in self._hashes if number <= last), default=-1)
-        stored = bisect_right(self._window, last, key=_block)
+        stored = bisect_right(self._window, last, key=block_of)
         before = self._checkpoint
         seldom = before == BEGINNING or last - before.number >= HASHES // 2
         if last <= before.number or not (stored or at_once or seldom):
@@ -367,7 +294,7 @@ class EventReader:
 
     def _drop_above(self, number: int) -> None:
         """Forgets what was read of higher blocks, none of which is stored."""
-        kept = bisect_right(self._window, number, key=_block)
+        kept = bisect_right(self._window, number, key=block_of)
         for settlement in {row.settlement for row in self._window[kept:]}:
             self._changed.add(settlement)
             self._seen.pop(settlement, None)
@@ -410,7 +337,7 @@ class EventReader:
         fork = known[place - 1] if place else -1
         before = self._checkpoint
         lost = self._store.above(fork)  # what is final is stored, when it was read
-        same = self._still_there(fork + 1, known[place] - 1) if place < len(known) else frozenset()
+        same = self._source.places(fork + 1, known[place] - 1) if place < len(known) else frozenset()
         taken: dict[bytes, set[EventKind]] = {}
         for row in lost:
             self._changed.add(row.settlement)
@@ -435,15 +362,6 @@ class EventReader:
             after = Checkpoint(number=fork, hash=left.get(fork, ""), final=fork, hashes=left)
         self._store.go_back(before, after, halt=halt, doubts=doubts if self._deep is Deep.DOUBT else None)
         self._load()
-
-    def _still_there(self, first: int, last: int) -> frozenset[tuple[int, int, str]]:
-        """The events that the node has now in blocks of which no hash was kept: whether they are others, those tell."""
-        found: set[tuple[int, int, str]] = set()
-        while first <= last:
-            logs, read = self._logs(first, min(last, first + self._span - 1))
-            found.update((block, place, log["transactionHash"]) for block, place, log in logs)
-            first = read + 1
-        return frozenset(found)
 
     def _trade_of(self, settlement: bytes) -> bytes | None:
         return next((row.trade for row in self._rows_of(settlement) if row.trade is not None), None)
@@ -482,7 +400,7 @@ class _Locked(Collection[SettlementId]):
         self._reader = reader
 
     def __contains__(self, one: object) -> bool:
-        key = _key(one) if isinstance(one, str) else None
+        key = key_of(one) if isinstance(one, str) else None
         return key is not None and bool(self._reader._rows_of(key))
 
     def __iter__(self) -> Iterator[SettlementId]:
@@ -491,38 +409,3 @@ class _Locked(Collection[SettlementId]):
     def __len__(self) -> int:
         reader = self._reader
         return reader._checkpoint.locked + sum(row.trade is not None for row in reader._window)
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Without Python's collection of cycles: it would look at ten thousand rows again and again, in none of which is
-    one, and take a third of the time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
-
-
-def _block(row: EventRow) -> int:
-    return row.block
-
-
-def _key(identifier: str) -> bytes | None:
-    """An id's bytes; None for what cannot be one."""
-    try:
-        return bytes.fromhex(identifier)
-    except ValueError:
-        return None
-
-
-def _event(row: EventRow) -> SeenEvent:
-    return SeenEvent(
-        name=EventKind(row.kind).name,
-        transaction="0x" + row.transaction.hex(),
-        block=row.block,
-        at=datetime.fromtimestamp(row.at, UTC),
-        order=None if row.order is None else order_of(row.order),
-    )

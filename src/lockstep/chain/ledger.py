@@ -15,7 +15,7 @@ from lockstep.chain.events import Deep, EventReader, SeenEvent, checksummed
 from lockstep.chain.node import Node
 from lockstep.chain.presented import ENDS, attestations_in
 from lockstep.chain.refusals import decode_refusal
-from lockstep.domain.chain_events import Reorganisation
+from lockstep.domain.chain_events import ChainEvents, Reorganisation
 from lockstep.domain.errors import ChainHalted, ContractRefused, LockstepError, Misconfigured, Refused
 from lockstep.domain.identifiers import SettlementId, TradeId
 from lockstep.domain.market import Network
@@ -34,7 +34,6 @@ from lockstep.domain.order import (
     Rotation,
 )
 from lockstep.domain.trade import Reason
-from lockstep.ports import ChainEvents
 from lockstep.signing import terms_hash
 
 __all__ = [

@@ -18,6 +18,10 @@ __all__ = ["NodeRefused", "Source"]
 
 BLOCKS_AT_ONCE = 100
 """Headers in one JSON-RPC batch: what nodes for hire take at least."""
+SPAN, LONGEST_SPAN = 64, 100_000
+"""Blocks that are asked for at once, at first and at most."""
+EVENTS_AT_ONCE = 10_000
+"""Events in one answer, about, and in one transaction."""
 
 
 class NodeRefused(Unavailable):
@@ -29,6 +33,8 @@ class Source:
 
     def __init__(self, node: Node, address: str) -> None:
         self._node, self._address = node, address
+        self.span = SPAN
+        """How many blocks are asked for at once: fewer where the node refuses so many events, then more again."""
 
     def head(self) -> Head:
         return self._node.head()
@@ -48,6 +54,38 @@ class Source:
             else:
                 found |= {one: _head(one, answer) for one, answer in zip(some, answers, strict=True)}
         return found
+
+    def some_logs(self, first: int, last: int) -> tuple[list[Log], int]:
+        """The events of the blocks from `first` on, no further than `last`, and to which block they go."""
+        last = min(last, first + self.span - 1)
+        while True:
+            try:
+                logs = self.logs(first, last)
+            except NodeRefused:
+                if first == last:
+                    raise
+                last = (first + last) // 2
+                self.span = last - first + 1
+            except Unavailable:
+                self.span = max(1, self.span // 2)  # an answer that is too long may come as silence
+                raise
+            else:
+                break
+        asked = last - first + 1
+        if len(logs) > EVENTS_AT_ONCE:
+            self.span = max(1, asked * EVENTS_AT_ONCE // len(logs))
+        elif asked >= self.span:
+            self.span = min(LONGEST_SPAN, 2 * self.span)
+        return logs, last
+
+    def places(self, first: int, last: int) -> frozenset[tuple[int, int, str]]:
+        """Block, place and transaction of each event there: what tells two forks apart where no hash was kept."""
+        found: set[tuple[int, int, str]] = set()
+        while first <= last:
+            logs, read = self.some_logs(first, last)
+            found.update((block, place, log["transactionHash"]) for block, place, log in logs)
+            first = read + 1
+        return frozenset(found)
 
     def logs(self, first: int, last: int) -> list[Log]:
         """The events of settlements in blocks `first` through `last`. Raises NodeRefused where that is too much."""

@@ -3,12 +3,12 @@
 Bytes as the chain has them, so that a hundred thousand rows are read and stored without a value made of each.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-__all__ = ["BEGINNING", "Checkpoint", "EventKind", "EventRow", "Reorganisation"]
+__all__ = ["BEGINNING", "ChainEvents", "Checkpoint", "EventKind", "EventRow", "Reorganisation"]
 
 
 class EventKind(IntEnum):
@@ -86,3 +86,54 @@ class Reorganisation:
             f"block {self.block} was {self.ours} and is {self.theirs} now: the last {self.depth} blocks were replaced, "
             f"final ones among them, with events of {len(self.settlements)} settlements"
         )
+
+
+class ChainEvents(Protocol):
+    """Where the reader of one contract's events keeps what is final, and how far it has come, as one.
+
+    Every change names the checkpoint that it follows on; it raises Conflict, and stores nothing, where another reader
+    has moved on from there meanwhile.
+    """
+
+    def checkpoint(self) -> Checkpoint: ...
+
+    def unended(self) -> Sequence[EventRow]:
+        """The events of settlements that have not ended, in the chain's order."""
+
+    def of(self, settlement: bytes) -> Sequence[EventRow]:
+        """A settlement's events, in the chain's order."""
+
+    def settlements_of(self, trade: bytes) -> Sequence[bytes]:
+        """A trade's settlements, in the order of their locks."""
+
+    def settlements(self) -> Iterator[bytes]:
+        """Every settlement with a lock, in the order of the locks."""
+
+    def above(self, block: int) -> Sequence[EventRow]:
+        """The events of higher blocks, in the chain's order."""
+
+    def advance(self, before: Checkpoint, rows: Sequence[EventRow], after: Checkpoint) -> None:
+        """Stores events and the checkpoint that they lead to, in one transaction."""
+
+    def go_back(
+        self,
+        before: Checkpoint,
+        after: Checkpoint,
+        *,
+        halt: Reorganisation | None = None,
+        doubts: Mapping[bytes, tuple[bytes | None, frozenset[EventKind]]] | None = None,
+    ) -> None:
+        """Forgets the events above `after`, and remembers what that means, in one transaction: that the service halts,
+        and of which settlements (with their trades) which final events were taken."""
+
+    def halts(self) -> Sequence[Reorganisation]:
+        """Those that nobody has accepted, oldest first."""
+
+    def accept(self, by: str, why: str, halts: Sequence[Reorganisation]) -> Sequence[Reorganisation]:
+        """People have decided on these, and returns them. What came since halts still."""
+
+    def doubts(self) -> Mapping[bytes, tuple[bytes | None, frozenset[EventKind]]]:
+        """Settlements of which final events were taken that have not come again."""
+
+    def certain(self, settlements: Collection[bytes]) -> None:
+        """What was taken of these is there again, finally."""

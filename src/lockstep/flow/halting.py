@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from lockstep.domain.chain_events import Reorganisation
+from lockstep.domain.chain_events import ChainEvents, Reorganisation
 from lockstep.domain.journal import Entry
-from lockstep.ports import Book, ChainEvents, Change, Clock
+from lockstep.ports import Book, Change, Clock
 
 __all__ = ["CHAIN", "accept", "tell"]
 

@@ -140,10 +140,7 @@ class Settler(Storing):
         return moved or (yield from self._ask(seen, sight))
 
     def deliver_paid(self, trade: Trade) -> Steps[bool | Moved]:
-        """All that is done for a trade while the chain is halted: what is paid is delivered, on the agents' proof.
-
-        Nothing is concluded from the chain, and nothing asked of the RTGS. True if anything moved.
-        """
+        """All that is done while the chain is halted: what is paid is delivered, on the agents' proof."""
         sight, proof = yield from self._look(trade)
         if decide(trade, sight) is not Step.SETTLE or not sight.paid_proven:
             return False

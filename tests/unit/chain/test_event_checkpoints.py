@@ -13,10 +13,9 @@ from scripted_chain import DEPTH, NETWORK, Chain, Event, ScriptedNode, data_of, 
 from lockstep.chain import events as module
 from lockstep.chain.event_memory import MemoryEvents
 from lockstep.chain.events import OVERLAP, Deep, EventReader
-from lockstep.domain.chain_events import EventKind, EventRow
+from lockstep.domain.chain_events import ChainEvents, EventKind, EventRow
 from lockstep.domain.errors import Conflict, Unavailable
 from lockstep.domain.identifiers import SettlementId, TradeId
-from lockstep.ports import ChainEvents
 from lockstep.store import open_chain_events
 
 Make = Callable[[], ChainEvents]
@@ -163,16 +162,12 @@ def test_changed_tells_of_new_newly_final_and_gone(chain: Chain, node: ScriptedN
 # --- ranges
 
 
-def test_ranges_shrink_where_the_node_refuses_and_grow_again(
-    chain: Chain, node: ScriptedNode, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "SPAN", 64)
+def test_ranges_shrink_where_the_node_refuses_and_grow_again(chain: Chain, node: ScriptedNode) -> None:
     for number in range(200):
         chain.mine(locked(number))
     mine(chain, 600)
     node.most_logs = 10
     reader = reader_of(node)
-    reader._span = 64
     reader.refresh()
     assert len(reader.locked()) == 200
     sizes = [last - first + 1 for first, last in node.ranges]
@@ -190,7 +185,7 @@ def test_silence_is_not_asked_again_at_once_and_loses_nothing(chain: Chain, node
     for number in range(100):
         chain.lock(number)
     reader = reader_of(node, stored())
-    reader._span = 10
+    reader._source.span = 10
     asked = node.logs
 
     def fails_at_the_third(*given: Any) -> Any:

@@ -155,13 +155,14 @@ def stop(child: Child, seconds: float = 30) -> int:
 
 
 @contextmanager
-def anvil(folder: Path) -> Iterator[str]:
-    """A chain that mines a block for each transaction and ten a second beside; its URL."""
+def anvil(folder: Path, *mining: str) -> Iterator[str]:
+    """A chain that mines a block for each transaction and ten a second beside, or as anvil's options say; its URL."""
     binary = find_anvil()
     assert binary is not None, "anvil comes with `npm install`"
     port = free_port()
     arguments = (binary, "--silent", "--host", "127.0.0.1", "--port", str(port), "--hardfork", "prague")
-    child = Executed([*arguments, "--block-time", "0.1", "--mixed-mining"], folder / "anvil.log", {})
+    mining = mining or ("--block-time", "0.1", "--mixed-mining")
+    child = Executed([*arguments, *mining], folder / "anvil.log", {})
     try:
         url = f"http://127.0.0.1:{port}"
         wait_until(lambda: _answers(url), 20, "anvil answers")

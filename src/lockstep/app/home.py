@@ -103,6 +103,10 @@ class Home:
     def register(self, agent: int) -> Path:
         return self.root / "agents" / f"{agent}.db"
 
+    def agent_chain(self, agent: int) -> Path:
+        """Where an agent keeps what it has read of the chain. It may be deleted: it is read again."""
+        return self.root / "agents" / f"{agent}-chain.db"
+
     # --- keys
 
     def make_keys(self, market: MarketFile) -> Roles:

@@ -9,7 +9,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,18 +21,29 @@ from lockstep.app.adapters import DirectoryMailbox, LocalWallets
 from lockstep.app.founding import AGENTS, agent_bic, found_rtgs
 from lockstep.app.home import EMBEDDED, Home, RtgsCertificates
 from lockstep.cash import Certificates, DirectoryCashSystem, HttpCashSystem
+from lockstep.chain.events import Deep
 from lockstep.chain.ledger import EvmAssetLedger
 from lockstep.chain.node import Node
 from lockstep.chain.sender import Sender
+from lockstep.domain.chain_events import Reorganisation
 from lockstep.domain.errors import Misconfigured, Unavailable
 from lockstep.domain.identifiers import Bic
 from lockstep.flow.engine import Engine
+from lockstep.flow.halting import accept
 from lockstep.flow.receiving import Reception
 from lockstep.flow.stepping import Settler
 from lockstep.flow.working import Worker
 from lockstep.ports import CashSystem, Lease
 from lockstep.rtgs import Rtgs
-from lockstep.store import Database, SqlBook, SqlLeases, SqlTransactionLog, open_database
+from lockstep.store import (
+    Database,
+    SqlBook,
+    SqlChainEvents,
+    SqlLeases,
+    SqlTransactionLog,
+    open_chain_events,
+    open_database,
+)
 
 Opened = TypeVar("Opened")
 
@@ -124,6 +135,17 @@ def open_reception(home: Home) -> Reception:
     return Reception(book=open_book(home), market=home.market(), clock=home.clock())
 
 
+def open_halts(home: Home) -> SqlChainEvents:
+    """What the service has read of the chain, and why it halts. Raises Misconfigured without an installation."""
+    home.settings()
+    return SqlChainEvents(open_database(home.service_database), home.market().network)
+
+
+def resume(home: Home, by: str, why: str) -> Sequence[Reorganisation]:
+    """People accept what the chain is now; the service goes on with its next pass. Returns what was accepted."""
+    return accept(open_book(home), open_halts(home), home.clock(), by, why)
+
+
 def open_ledger(home: Home) -> EvmAssetLedger | None:
     """The chain, to look at; None where no node answers, as for a chain inside another process."""
     rpc = home.settings().rpc
@@ -153,7 +175,9 @@ def open_engine(
         settler=Settler(
             market=market,
             book=SqlBook(database, on_commit, lease, home.clock()),
-            assets=EvmAssetLedger(node, market.network, sender),
+            assets=EvmAssetLedger(
+                node, market.network, sender, events=SqlChainEvents(database, market.network), deep=Deep.HALT
+            ),
             cash=_cash(home, market.service),
             wallet=LocalWallets(wallets, market),
             board=DirectoryBoard(home.attestations),
@@ -230,7 +254,14 @@ def run_agent(home: Home, number: int, *, rpc: str | None = None) -> None:
             key=key,
             other_keys=tuple(others),
             market=market,
-            assets=_patiently(lambda: EvmAssetLedger(Node(endpoint), market.network)),
+            assets=_patiently(
+                lambda: EvmAssetLedger(
+                    Node(endpoint),
+                    market.network,
+                    events=open_chain_events(home.agent_chain(number), market.network),
+                    deep=Deep.DOUBT,
+                )
+            ),
             cash=_cash(home, party),
             board=DirectoryBoard(home.attestations),
             register=Register(home.register(number), crash_hook()),

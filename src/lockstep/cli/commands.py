@@ -143,18 +143,26 @@ def submit(
     as_json: JsonOption = False,
 ) -> None:
     """Hand in participants' messages. Each bad one is refused with its reason; the rest goes on."""
-    from lockstep.app.intake import expand, submit_file
+    from lockstep.app.intake import Taken, expand, submit_files
     from lockstep.app.processes import open_reception
 
     reception = open_reception(Home(home))
     console = Console(quiet=as_json)
-    taken = []
-    for path in expand(files):
-        one = submit_file(reception, path, late=late)
-        taken.append(one)
-        console.print(
-            showing.file_line(one) or f"[green]taken[/]     {escape(path.name)}: {escape(str(one.reference))}"
-        )
+    paths = list(expand(files))
+    counts: dict[str, int] = {}
+    with console.status(f"0 of {len(paths)} files") as status:
+
+        def told(one: Taken) -> None:
+            counts[one.outcome] = counts.get(one.outcome, 0) + 1
+            line = showing.file_line(one)
+            if line is None and len(paths) <= showing.MOST_LISTED:
+                line = f"[green]taken[/]     {escape(Path(one.file).name)}: {escape(str(one.reference))}"
+            if line is not None:
+                console.print(line)
+            status.update(f"{sum(counts.values())} of {len(paths)} files: {showing.counted(counts)}")
+
+        taken = submit_files(reception, paths, told, late=late)
+    console.print(f"{len(paths)} files: {showing.counted(counts) or 'none'}")
     if as_json:
         print_json({"files": [one.as_json() for one in taken]})
     if any(one.outcome == "refused" for one in taken):
@@ -179,6 +187,46 @@ def run(
         for trade in open_book(place).trades():
             states[trade.state.value] = states.get(trade.state.value, 0) + 1
         print_json({"states": states})
+
+
+@app.command()
+def resume(
+    home: HomeOption = DEFAULT_HOME,
+    accept_reorganisation: Annotated[
+        bool, typer.Option("--accept-reorganisation", help="Go on with the chain as it is now.")
+    ] = False,
+    by: Annotated[str, typer.Option(help="Who decides; stands in the journal.")] = "",
+    why: Annotated[str, typer.Option(help="Why; stands in the journal.")] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Show why the service halts, or have it go on: the chain replaced blocks that were final. Fails while it halts."""
+    from lockstep.app.processes import open_halts
+    from lockstep.app.processes import resume as go_on
+
+    if accept_reorganisation and not (by.strip() and why.strip()):
+        raise typer.BadParameter("--accept-reorganisation needs --by and --why: both stand in the journal")
+    place = Home(home)
+    found = go_on(place, by.strip(), why.strip()) if accept_reorganisation else open_halts(place).halts()
+    if as_json:
+        print_json(
+            {
+                "halted": bool(found) and not accept_reorganisation,
+                "reorganisations": [
+                    {**{name: getattr(one, name) for name in ("block", "ours", "theirs", "depth", "settlements")}}
+                    for one in found
+                ],
+            }
+        )
+    elif not found:
+        typer.echo("the service is not halted")
+    else:
+        said = "accepted" if accept_reorganisation else "halted"
+        for one in found:
+            typer.echo(f"{said}: {one}")
+            for settlement in one.settlements:
+                typer.echo(f"  {settlement}")
+    if found and not accept_reorganisation:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -12,6 +12,7 @@ from lockstep.domain.order import EndCall
 from lockstep.domain.trade import Trade
 from lockstep.flow.answering import commit_all, deliver_all
 from lockstep.flow.batching import PATIENCE, Batching
+from lockstep.flow.halting import tell
 from lockstep.flow.hearing import heard, pages
 from lockstep.flow.matching import AGE_OUT, match
 from lockstep.flow.pacing import OpenTrades, Pacing
@@ -75,8 +76,14 @@ class Engine:
             return self._hear_cash()
         if duty == "matching":
             matched = self._match()
-            return self._recover() or matched
+            return (not self._is_halted() and self._recover()) or matched
         return self._deliver_all()
+
+    def _is_halted(self) -> bool:
+        """Whether final blocks were replaced and people have not accepted it yet. They are told, once."""
+        halts = self.settler.assets.halts()
+        tell(self.settler.book, halts, self.settler.clock.now())
+        return bool(halts)
 
     def begin(self) -> None:
         """For who takes over: what a dead predecessor of this name had is free, and all that waits is looked at."""
@@ -143,16 +150,19 @@ class Engine:
         return moved
 
     def step_trades(self) -> bool:
-        """A step of each trade that is due and nobody else's. True if any moved. Raises LeaseLost."""
+        """A step of each trade that is due and nobody else's. True if any moved. Raises LeaseLost.
+
+        While the chain is halted no more than what is paid is delivered.
+        """
         queue, moved = self._queue(), False
-        settler = self.settler
+        settler, halted = self.settler, self._is_halted()
         self._hear_chain(queue)
         queue.wake(self.batching.look(settler.assets, settler.board, settler.market.network, settler.clock.now()))
         for _ in range(BATCHES_A_PASS):
             self.keep()
             claimed = queue.claim(self.worker, BATCH, CLAIM_SECONDS)
             for start in range(0, len(claimed), BATCH):
-                moved |= self._step(queue, claimed[start : start + BATCH])
+                moved |= self._step(queue, claimed[start : start + BATCH], halted)
             if len(claimed) != BATCH:
                 break
         return moved
@@ -168,9 +178,10 @@ class Engine:
     def _settle(self, calls: Sequence[EndCall]) -> Results:
         return self.batching.settle(calls, self.settler.assets, self.settler.board, self.settler.clock.now())
 
-    def _step(self, queue: WorkQueue, claimed: Sequence[Claimed]) -> bool:
+    def _step(self, queue: WorkQueue, claimed: Sequence[Claimed], halted: bool) -> bool:
         """One batch. Each trade that another has claimed meanwhile is left to it."""
-        results = self.settler.advance_all([one.trade for one in claimed], self.keep, self._settle)
+        trades = [one.trade for one in claimed]
+        results = self.settler.advance_all(trades, self.keep, self._settle, halted=halted)
         any_moved, broken = False, list[tuple[Trade, LockstepError]]()
         looked = []
         now = self.settler.clock.now()

@@ -88,14 +88,20 @@ class Settler(Storing):
         return bool(moved)
 
     def advance_all(
-        self, trades: Sequence[Trade], keep: Callable[[], None] = lambda: None, settle: SettleAll | None = None
+        self,
+        trades: Sequence[Trade],
+        keep: Callable[[], None] = lambda: None,
+        settle: SettleAll | None = None,
+        *,
+        halted: bool = False,
     ) -> list[bool | Moved | LockstepError]:
         """Each trade's next step, side by side: whether anything moved, or why this one could not be stepped.
 
-        `keep` is called before each piece of it; `settle` delivers, instead of the ledger alone. Raises LeaseLost
-        where all of it is another worker's now.
+        `keep` is called before each piece of it; `settle` delivers, instead of the ledger alone. While the chain is
+        `halted` what is paid is delivered, and nothing else. Raises LeaseLost where all of it is another worker's now.
         """
-        return together([self.step(trade) for trade in trades], self._world(keep, settle))
+        step = self.deliver_paid if halted else self.step
+        return together([step(trade) for trade in trades], self._world(keep, settle))
 
     def set_apart(
         self, broken: Sequence[tuple[Trade, LockstepError]], keep: Callable[[], None] = lambda: None
@@ -132,6 +138,16 @@ class Settler(Storing):
         elif step in _ACTIONS:
             moved = (yield from _ACTIONS[step](self, seen)) or moved
         return moved or (yield from self._ask(seen, sight))
+
+    def deliver_paid(self, trade: Trade) -> Steps[bool | Moved]:
+        """All that is done for a trade while the chain is halted: what is paid is delivered, on the agents' proof.
+
+        Nothing is concluded from the chain, and nothing asked of the RTGS. True if anything moved.
+        """
+        sight, proof = yield from self._look(trade)
+        if decide(trade, sight) is not Step.SETTLE or not sight.paid_proven:
+            return False
+        return (yield from self._end(trade, Step.SETTLE, proof))
 
     def _set_apart(self, trade: Trade, error: LockstepError) -> Steps[bool]:
         current = yield from TradeOf(trade.trade_id)

@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 from lockstep.agent import Agent
 from lockstep.app.adapters import LocalWallets
 from lockstep.app.founding import agent_bic
+from lockstep.chain.events import Deep
 from lockstep.chain.ledger import EvmAssetLedger
 from lockstep.chain.node import Node
 from lockstep.chain.sender import Sender
@@ -29,7 +30,7 @@ from lockstep.simulation.lines import cash_line
 from lockstep.simulation.market import MARKET
 from lockstep.simulation.points import Crashed
 from lockstep.simulation.stores import BROKEN, Boundary
-from lockstep.store import SqlLeases
+from lockstep.store import SqlBook, SqlLeases
 
 Answer = TypeVar("Answer")
 
@@ -189,7 +190,13 @@ class Worker:
             settler=Settler(
                 market=ground.market,
                 book=book,
-                assets=EvmAssetLedger(self._node, ground.market.network, sender),
+                assets=EvmAssetLedger(
+                    self._node,
+                    ground.market.network,
+                    sender,
+                    events=self._boundary.events(database, disk, ground.market.network),
+                    deep=Deep.HALT,
+                ),
                 cash=cash_line(MARKET.service, self._rtgs.handle, self._rtgs.mailbox, self._boundary, self._faults),
                 wallet=LocalWallets({key.address: key for key in ground.roles.wallets.values()}, ground.market),
                 board=self._boundary.board(ground.root / "attestations"),
@@ -243,7 +250,7 @@ class AgentProcess:
 
     def start(self) -> None:
         ground, party = self._ground, agent_bic(MARKET.service, self.number)
-        assets = EvmAssetLedger(self._node, ground.market.network)
+        assets = EvmAssetLedger(self._node, ground.market.network, deep=Deep.DOUBT)
         self._agent = Agent(
             bic=party,
             rtgs=MARKET.rtgs,
@@ -276,10 +283,11 @@ class Door:
         self._ground, self._boundary, self.clock = ground, boundary, clock
 
     def open(self) -> Reception:
-        database, disk = self._ground.engines[self.name], self._ground.disk(self.name)
-        return Reception(
-            book=self._boundary.book(database, disk, self.clock), market=self._ground.market, clock=self.clock
-        )
+        return Reception(book=self.book(), market=self._ground.market, clock=self.clock)
+
+    def book(self) -> SqlBook:
+        """The records, as a command opens them."""
+        return self._boundary.book(self._ground.engines[self.name], self._ground.disk(self.name), self.clock)
 
     def end(self) -> None:
         self._ground.engines[self.name].dispose()

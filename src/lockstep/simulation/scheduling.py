@@ -65,6 +65,7 @@ def _act(world: World, rng: random.Random) -> None:
 def _befall(world: World) -> None:
     """What strikes no process in particular."""
     faults = world.faults
+    world.decide_on_halts(at_once=False)
     for kind, backup in (("lost-writes", False), ("restore-service", True)):
         if faults.strikes(kind) is not None:
             world.lose_writes(backup=backup)
@@ -150,6 +151,7 @@ def _round(world: World) -> bool:
         moved |= world.hand_in()
     for name in world.cast:
         moved |= world.run(name)
+    moved |= world.decide_on_halts(at_once=True)
     for _ in range(DEPTH + 1):
         world.mine()
     world.clock.advance(ROUND)

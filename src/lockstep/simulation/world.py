@@ -15,6 +15,7 @@ from lockstep.domain.market import Market
 from lockstep.domain.order import Attestation
 from lockstep.domain.payment import PaymentState
 from lockstep.domain.trade import Trade
+from lockstep.flow.halting import accept
 from lockstep.iso20022 import read
 from lockstep.rtgs import Facts, Posting, Rtgs
 from lockstep.simulation.actors import KINDS as ACTORS
@@ -24,7 +25,7 @@ from lockstep.simulation.cast import AgentProcess, Door, LockFile, Process, Rtgs
 from lockstep.simulation.clock import PartyClock
 from lockstep.simulation.disks import Disks
 from lockstep.simulation.faults import FaultPlan, Injector
-from lockstep.simulation.ground import WORKERS, Ground
+from lockstep.simulation.ground import DEPTH, WORKERS, Ground
 from lockstep.simulation.late_nodes import LateNodes
 from lockstep.simulation.lines import node_faults, rules_of
 from lockstep.simulation.market import BUSINESS_DAY, MARKET, TIMETABLE
@@ -36,7 +37,7 @@ from lockstep.simulation.stores import BROKEN, Boundary
 from lockstep.simulation.streams import Streams
 from lockstep.simulation.timeline import Timeline
 from lockstep.simulation.trades import Post, posts
-from lockstep.store import SqlBook
+from lockstep.store import SqlBook, SqlChainEvents
 
 __all__ = ["World", "is_halted"]
 
@@ -72,6 +73,8 @@ class World:
         self.witness = Witness(ground.root, addresses)
         self._points = Points(self.faults, self._meanwhile, self.witness.passes)
         self._stack: list[str] = []
+        self._decide_at = 0
+        """The step at which people decide on what halts the service."""
         self._late = LateNodes(ground, self.faults)
         self.disks = Disks(ground, self.faults, self.timeline, self.witness, lambda: self.cast)
         self._facts: Facts | None = None
@@ -167,6 +170,23 @@ class World:
         self.handed_in: list[Post] = []
         self._lost: set[str] = set()
         """Names of messages that are handed in again because the service's records were lost: late, if need be."""
+
+    def decide_on_halts(self, *, at_once: bool) -> bool:
+        """People accept what the chain is now, for the service to go on: some steps after it halted, or at once."""
+        if self.miner.deepest <= DEPTH:
+            return False
+        events = SqlChainEvents(self.ground.engines["door"], self.market.network)
+        if not events.halts():
+            self._decide_at = 0
+            return False
+        if not self._decide_at:
+            self._decide_at = self.faults.step + self.streams.stream("halted", self.faults.step).randint(1, 30)
+        if not at_once and self.faults.step < self._decide_at:
+            return False
+        with self.faults.paused():
+            found = accept(self.door.book(), events, self.door.clock, "operations", "the chain is looked at")
+        self.timeline.tell("people", f"accept {len(found)} deep reorganisations: the service goes on")
+        return True
 
     # --- what can be done
 

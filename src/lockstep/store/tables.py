@@ -37,12 +37,13 @@ __all__ = [
     "request",
     "seen",
     "sent_transaction",
+    "served",
     "trade",
     "unclaimed_payment",
     "version",
 ]
 
-LATEST_VERSION = "0004"
+LATEST_VERSION = "0005"
 """The newest of `migrations/versions`: what these tables are."""
 
 metadata = MetaData()
@@ -215,9 +216,24 @@ sent_transaction = Table(
     Column("block", WHOLE),
     Column("gas", WHOLE),
     Column("raw", LargeBinary, nullable=False),
+    Column("sender", Text, nullable=False, server_default=""),
+    Column("digest", Text, nullable=False, unique=True),
+    Column("serves", Text, nullable=False, server_default=""),
+    Column("skipped", Text, nullable=False, server_default=""),
+    Column("broadcasts", WHOLE, nullable=False, server_default="0"),
+    Column("first_sent", WHOLE),
+    Column("last_sent", WHOLE),
+    Column("final", WHOLE, nullable=False, server_default="0"),
     Index("sent_transaction_key", "key", "number"),
-    Index("sent_transaction_nonce", "nonce", "number"),
-    _unfinished("sent_transaction_unmined", "nonce", where="status = 'signed'"),
+    Index("sent_transaction_nonce", "sender", "final", "nonce"),
+    _unfinished("sent_transaction_unmined", "sender", "nonce", where="status IN ('reserved', 'signed', 'broadcast')"),
+)
+
+served = Table(  # which transaction serves what, where one serves many
+    "sent_transaction_served",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("digest", Text, primary_key=True),
 )
 
 for _busy in (instruction, trade, outgoing):

@@ -28,7 +28,7 @@ from lockstep.domain.errors import Unavailable
 from lockstep.domain.money import Money, Quantity
 from lockstep.domain.trade import Trade
 from lockstep.rtgs import Facts, Rtgs
-from lockstep.store import SqlBook, open_database
+from lockstep.store import SqlBook
 
 COMMAND = (sys.executable, "-m", "lockstep.cli")
 SKEW = timedelta(seconds=2)
@@ -296,7 +296,7 @@ class Installation:
     @property
     def book(self) -> SqlBook:
         if self._database is None:
-            self._database = open_database(self.home.service_database)
+            self._database = self.home.open_database()
         return SqlBook(self._database)
 
     def trades(self) -> dict[str, Trade]:

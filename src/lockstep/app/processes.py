@@ -32,7 +32,7 @@ from lockstep.flow.stepping import Settler
 from lockstep.flow.working import Worker
 from lockstep.ports import CashSystem, Lease
 from lockstep.rtgs import Rtgs
-from lockstep.store import Database, SqlBook, SqlLeases, SqlTransactionLog, open_database
+from lockstep.store import Database, SqlBook, SqlLeases, SqlTransactionLog
 
 Opened = TypeVar("Opened")
 
@@ -116,7 +116,7 @@ def _until_stopped(step: Callable[[], bool], *, quiet_seconds: float | None = No
 def open_book(home: Home, on_commit: Callable[[str], None] = lambda _: None) -> SqlBook:
     """The service's records, to read or to submit to. Raises Misconfigured where there is no installation."""
     home.settings()
-    return SqlBook(open_database(home.service_database), on_commit)
+    return SqlBook(home.open_database(), on_commit)
 
 
 def open_reception(home: Home) -> Reception:
@@ -145,7 +145,7 @@ def open_engine(
     """The whole service, wired; its records write under `lease`. Raises Unavailable while the node does not answer."""
     market, settings, file = home.market(), home.settings(), home.market_file()
     if database is None:
-        database = open_database(home.service_database)
+        database = home.open_database()
     node = Node(settings.rpc)
     sender = Sender(node, home.key("operator"), SqlTransactionLog(database, lease), on_commit)
     wallets = {key.address: key for key in home.wallets(file).values()}
@@ -208,7 +208,7 @@ def run_service(home: Home, *, quiet_seconds: float | None = None) -> None:
 
 def _worker(home: Home, file: TextIO) -> Worker:
     """Who holds the lock file knows that its last holder is dead, and takes its lease over at once."""
-    database, on_commit, clock = open_database(home.service_database), crash_hook(), home.clock()
+    database, on_commit, clock = home.open_database(), crash_hook(), home.clock()
     machine = socket.gethostname()
     return Worker(
         leases=SqlLeases(database, clock),

@@ -37,9 +37,7 @@ def load(
         if on_postgresql:
             place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lockstep-")))
             url, server = stack.enter_context(postgresql(place))
-        system = stack.enter_context(
-            System(folder, market, workers=workers, database=url, block_seconds=block_seconds)
-        )
+        system = stack.enter_context(System(folder, market, workers=workers, database=url, block_seconds=block_seconds))
         watch = Watch(system.home.outbox)
         market.write(folder / "warm-up", range(count + 1, count + WARM_UP + 1))
         system.submit(folder / "warm-up").wait()

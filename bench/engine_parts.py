@@ -137,7 +137,9 @@ def _rtgs(system: System, left: Leavings) -> float:
 
         def taken() -> None:
             for start in range(0, len(left.to_rtgs), AT_ONCE):
-                refused = [one for one in rtgs.handle_all(left.to_rtgs[start : start + AT_ONCE]) if type(one) is not list]
+                refused = [
+                    one for one in rtgs.handle_all(left.to_rtgs[start : start + AT_ONCE]) if type(one) is not list
+                ]
                 assert not refused, refused
 
         seconds = spent(taken)

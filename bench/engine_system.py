@@ -32,6 +32,7 @@ ROOT = Path(__file__).resolve().parents[1]
 COMMAND = (sys.executable, "-m", "lockstep.cli")
 BLOCK_SECONDS = 0.5
 WARM_UP = 8
+ANVIL = ("--silent", "--host", "127.0.0.1", "--hardfork", "prague", "--gas-limit", "60000000")
 TICK = 1 / os.sysconf("SC_CLK_TCK")
 
 
@@ -94,9 +95,8 @@ def anvil(log: Path, *options: str, port: int | None = None) -> Iterator[tuple[s
     if binary is None:
         raise RuntimeError("anvil comes with `npm install`")
     port = port or free_port()
-    fixed = ("--silent", "--host", "127.0.0.1", "--port", str(port), "--hardfork", "prague", "--gas-limit", "60000000")
     with log.open("ab") as output:
-        process = subprocess.Popen([binary, *fixed, *options], stdout=output, stderr=output)
+        process = subprocess.Popen([binary, *ANVIL, "--port", str(port), *options], stdout=output, stderr=output)
     url = f"http://127.0.0.1:{port}"
     try:
         wait_until(lambda: _answers(url), 20, "anvil answers")
@@ -183,12 +183,14 @@ class System:
         *,
         workers: int = 1,
         database: str | None = None,
-        block_seconds: float = BLOCK_SECONDS,
+        block_seconds: float | None = BLOCK_SECONDS,
+        alone: bool = False,
     ) -> None:
+        """`block_seconds` None: a block for each transaction. `alone`: the chain as founded, and nothing else."""
         self.folder, self.market, self.workers, self.database = folder, market, workers, database
         self.home = Home(folder / "home")
         self.running: dict[str, subprocess.Popen[bytes]] = {}
-        self._block_seconds = block_seconds
+        self._block_seconds, self._alone = block_seconds, alone
         self.opening_state = ""
         """The chain as founded, for `anvil_loadState`."""
 
@@ -211,13 +213,15 @@ class System:
         binary = find_anvil()
         if binary is None:
             raise RuntimeError("anvil comes with `npm install`")
-        self._run("anvil", binary, "--silent", "--host", "127.0.0.1", "--port", str(port), "--hardfork", "prague",
-                  "--gas-limit", "60000000", "--block-time", str(self._block_seconds))  # fmt: skip
+        mining = () if self._block_seconds is None else ("--block-time", str(self._block_seconds))
+        self._run("anvil", binary, *ANVIL, "--port", str(port), *mining)
         self.rpc = f"http://127.0.0.1:{port}"
         wait_until(lambda: _answers(self.rpc), 20, "anvil answers")
         quick = partial(home_module.write_keystore, iterations=1000)
         with mock.patch.object(home_module, "write_keystore", quick):
             found(self.home, text, self.rpc, rtgs_url=f"http://127.0.0.1:{free_port()}", database=self.database)
+        if self._alone:
+            return
         self.opening_state = rpc(self.rpc, "anvil_dumpState")
         self.lockstep("rtgs", "rtgs", "serve")
         wait_until(self._rtgs_answers, 60, "the RTGS answers")

@@ -115,6 +115,11 @@ class FileMarket:
 
     # --- trades
 
+    def pair_with(self, letters: str, number: int) -> tuple[Message[Instruction], Message[Instruction]]:
+        """Trade `number` with a special bank as its buyer."""
+        given, taken = (replace(one.body, receiver=self.special(letters)) for one in self.pair(number))
+        return message_of(given, number), message_of(taken, number)
+
     def pair(self, number: int) -> tuple[Message[Instruction], Message[Instruction]]:
         """Both sides of trade `number`: the deliverer's instruction and the receiver's."""
         dice = random.Random(f"{self.seed}/{number}")

@@ -258,7 +258,14 @@ class Installation:
         return code, json.loads(output)["files"]
 
     def attend(
-        self, until: Callable[[], bool], dying: Mapping[str, int], seconds: float, what: str, *, calm: float = 0
+        self,
+        until: Callable[[], bool],
+        dying: Mapping[str, int],
+        seconds: float,
+        what: str,
+        *,
+        calm: float = 0,
+        pause: float = LOOK_SECONDS,
     ) -> dict[str, int]:
         """Waits, and starts each of `dying` again when it killed itself, to die after so many steps again.
 
@@ -274,7 +281,7 @@ class Installation:
                 since = float("inf")
                 return False
             now = time.monotonic()
-            if now < looked + LOOK_SECONDS:  # a look takes the database's lock: not too often
+            if now < looked + pause:  # a look takes the database's lock: not too often
                 return False
             looked = now
             since = min(since, now) if until() else float("inf")

@@ -193,12 +193,13 @@ class Picture:
 class Installation:
     """A founded folder and its processes. `close` stops each that it started."""
 
-    def __init__(self, root: Path, market: Path, rpc: str, forks: Forks) -> None:
+    def __init__(self, root: Path, market: Path, rpc: str, forks: Forks, database: str | None = None) -> None:
         self.home, self.forks, self.rpc = Home(root / "home"), forks, rpc
         self.logs = root
         quick = partial(home_module.write_keystore, iterations=1000)
         with mock.patch.object(home_module, "write_keystore", quick):
-            self.market = found(self.home, market, rpc, rtgs_url=f"http://127.0.0.1:{free_port()}")
+            url = f"http://127.0.0.1:{free_port()}"
+            self.market = found(self.home, market, rpc, rtgs_url=url, database=database)
         self.running: dict[str, Child] = {}
         self._database: Any = None
 
@@ -211,7 +212,7 @@ class Installation:
     def arguments(self, role: str) -> list[str]:
         if role == "rtgs":
             return ["rtgs", "serve", *self.place]
-        if role == "service":
+        if role.startswith("service"):  # or one of several workers, service-N
             return ["run", *self.place]
         return ["agent", "run", role.removeprefix("agent-"), *self.place]
 

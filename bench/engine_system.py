@@ -6,6 +6,7 @@ becomes of it on disk and by what the kernel says of their processes.
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -257,7 +258,9 @@ class System:
                 raise RuntimeError(f"{role} ended with {code}: {self.tail(role)}")
 
     def tail(self, role: str) -> str:
-        return (self.folder / f"{role}.log").read_text()[-800:]
+        """What a process said last: the line that names an error, if there is one."""
+        lines = [line for line in (self.folder / f"{role}.log").read_text().splitlines() if line.strip()]
+        return next((line for line in reversed(lines) if re.match(r"[\w.]+(Error|Exception)\b", line)), lines[-1])[:300]
 
     def cpu(self) -> dict[str, float]:
         """CPU seconds so far, by role; the four agents and all workers together."""

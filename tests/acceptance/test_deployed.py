@@ -3,7 +3,6 @@
 import re
 import stat
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from lockstep.app.home import Home
 from lockstep.app.processes import open_reception
 from lockstep.cli.commands import app
 
-from .running import AGENTS, COMMAND, Executed, Installation, stop, wait_until
+from .running import AGENTS, Forks, Installation, stop, wait_until
 from .story import Writer
 
 yaml = pytest.importorskip("yaml", reason="pyyaml is not installed: pip install '.[dev]'")
@@ -101,7 +100,7 @@ def test_each_process_gets_its_own_keys_alone(
 
 
 def test_a_settled_trade_among_the_folders(
-    installed: Callable[..., Installation], small_market: Path, tmp_path: Path
+    installed: Callable[..., Installation], forks: Forks, small_market: Path, tmp_path: Path
 ) -> None:
     """Each process on the folder that was made for it; what they share is the board."""
     founded = installed(small_market)
@@ -112,13 +111,13 @@ def test_a_settled_trade_among_the_folders(
     commands = {"rtgs": ["rtgs", "serve"], "service": ["run"]}
     commands |= {name: ["agent", "run", name[-1]] for name in AGENTS}
     running = [
-        Executed([*COMMAND, *command, "--home", str(tmp_path / name)], tmp_path / f"{name}.log", {})
+        forks.start([*command, "--home", str(tmp_path / name)], tmp_path / f"{name}.log", {})
         for name, command in commands.items()
     ]
     try:
-        home = Home(tmp_path / "service")
-        files = [str(path) for path in Writer(tmp_path / "messages").trade(1, "1000.00")]
-        subprocess.run([sys.executable, "-m", "lockstep.cli", "submit", *files, "--home", str(home.root)], check=True)
+        home, files = Home(tmp_path / "service"), Writer(tmp_path / "messages").trade(1, "1000.00")
+        submitted = forks.start(["submit", *map(str, files), "--home", str(home.root)], tmp_path / "submit.log", {})
+        wait_until(lambda: submitted.poll() == 0, 30, "it is handed in")
         book = open_reception(home).book
         wait_until(lambda: [one.state.value for one in book.trades()] == ["SETTLED"], 90, "it settles", pause=0.2)
     finally:

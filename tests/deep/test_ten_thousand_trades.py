@@ -1,4 +1,4 @@
-"""Ten thousand trades in a folder, one in a hundred bad, of every kind: each ends with its reason, all others settle."""
+"""Ten thousand trades in a folder, a hundredth bad, of every kind: each ends with its reason, all others settle."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -22,7 +22,8 @@ run, which so goes on where the last one ended; a figure that could not be had i
   half waiting for money, divided by that with 1,000.
 * `bytes_per_trade`, `rss_mib`: of the service's SQLite database and of its process, at the end of `sqlite_1`.
 * `events_per_second`: the service's own chain reader, anew over all that `sqlite_1` left on the chain.
-* `rebuild_seconds_100k`: `lockstep rebuild`.
+* `rebuild_seconds_100k`: `lockstep rebuild` after `sqlite_1`, its database deleted; a figure where that had 100,000
+  trades at least, and in `details` whatever it had.
 
 `details` has each figure as it was measured: the CPU of every process in the whole load, too.
 """
@@ -32,6 +33,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -43,7 +45,7 @@ from engine_load import load
 from engine_parts import cpu_of_parts
 from engine_sequence import sequence
 from engine_service import latency, seconds_each
-from engine_system import BLOCK_SECONDS, ROOT, WARM_UP, System
+from engine_system import BLOCK_SECONDS, COMMAND, ROOT, WARM_UP, System
 
 from lockstep.chain.ledger import EvmAssetLedger
 from lockstep.chain.node import Node
@@ -74,6 +76,24 @@ def events(system: System) -> dict[str, Any]:
     return {"events": count, "events_seconds": round(seconds, 3), "events_per_second": round(count / seconds)}
 
 
+def rebuilt(system: System, count: int) -> dict[str, Any]:
+    """Seconds of `lockstep rebuild` on an empty database; nothing where there is no such command."""
+    if subprocess.run([*COMMAND, "rebuild", "--help"], capture_output=True, check=False).returncode:
+        return {}
+    for role in [one for one in system.running if one.startswith("service")]:
+        system.stop(role)
+    for path in system.home.root.glob("service.db*"):
+        path.unlink()
+    started = time.perf_counter()
+    done = subprocess.run(
+        [*COMMAND, "rebuild", "--home", str(system.home.root)], capture_output=True, text=True, check=False
+    )
+    seconds = time.perf_counter() - started
+    if done.returncode:
+        return {"rebuild_missing": done.stderr[-300:]}
+    return {"rebuild_seconds": round(seconds, 1), "rebuild_trades": count + WARM_UP}
+
+
 def flatness(count: int, memory: tuple[int, int], folder: Path) -> dict[str, Any]:
     little, much = (seconds_each(count, one, folder / str(one)) for one in memory)
     return {"little": little, "much": much, "flatness": round(much["ms_per_trade"] / little["ms_per_trade"], 2)}
@@ -88,10 +108,20 @@ def own_time(count: int, folder: Path) -> dict[str, Any]:
 
 def figures(given: argparse.Namespace) -> dict[str, Figure]:
     count, block_seconds = given.trades, given.block_seconds
+
+    def afterwards(system: System) -> dict[str, Any]:
+        return events(system) | rebuilt(system, count)
+
     made: dict[str, Figure] = {}
     for name, (workers, on_postgresql) in LOADS.items():
         made[name] = partial(
-            _load, name, count, workers, on_postgresql, block_seconds, events if name == "sqlite_1" else lambda _: {}
+            _load,
+            name,
+            count,
+            workers,
+            on_postgresql,
+            block_seconds,
+            afterwards if name == "sqlite_1" else lambda _: {},
         )
     parts = min(count, PARTS)
     made["parts"] = partial(
@@ -164,7 +194,10 @@ def result(trades: int) -> dict[str, Any]:
     on_sqlite = kept("sqlite_1")
     missing = {name: kept(name).get("missing", "not measured yet") for name in (*LOADS, "parts", "sequence", "latency",
                "flatness") if not kept(name) or "missing" in kept(name)}  # fmt: skip
-    missing["rebuild_seconds_100k"] = "not measured: `lockstep rebuild` is not there"
+    rebuild = on_sqlite.get("rebuild_seconds") if on_sqlite.get("rebuild_trades", 0) >= MEMORY[1] else None
+    if rebuild is None:
+        there = f"only with {on_sqlite['rebuild_trades']} trades" if "rebuild_trades" in on_sqlite else None
+        missing["rebuild_seconds_100k"] = there or on_sqlite.get("rebuild_missing", "`lockstep rebuild` is not there")
     return {
         "trades_per_second": rates,
         "cpu_ms_per_trade": alone,
@@ -177,7 +210,7 @@ def result(trades: int) -> dict[str, Any]:
         "bytes_per_trade": on_sqlite.get("bytes_per_trade"),
         "rss_mib": on_sqlite.get("rss_mib"),
         "events_per_second": on_sqlite.get("events_per_second"),
-        "rebuild_seconds_100k": None,
+        "rebuild_seconds_100k": rebuild,
         "missing": missing,
         "trades_per_figure": trades,
         "cores": os.cpu_count(),

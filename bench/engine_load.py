@@ -68,11 +68,9 @@ def load(
             "block_seconds": block_seconds,
             "blocks": int(rpc(system.rpc, "eth_blockNumber"), 16),
         }
-        found |= after(system)
-        system.stop()
         if not on_postgresql:
             found["bytes_per_trade"] = round((_records(system) - already) / count)
-    return found
+        return found | after(system)
 
 
 def _ended() -> float:

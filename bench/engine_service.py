@@ -308,7 +308,7 @@ def latency(count: int, per_second: float, folder: Path) -> dict[str, Any]:
     began = {int(number): float(at) for number, at in map(str.split, (folder / "marks").read_text().splitlines())}
     done: dict[int, float] = {}
     for (receiver, name), at in watch.since.items():
-        body = read((home.outbox / receiver / name).read_bytes()).body
+        body: Any = read((home.outbox / receiver / name).read_bytes()).body
         number = int(body.instruction.reference.rpartition("-")[2])
         done[number] = max(done.get(number, 0.0), at)
     own = sorted(1000 * (done[number] - at) for number, at in began.items())
@@ -326,6 +326,7 @@ def latency(count: int, per_second: float, folder: Path) -> dict[str, Any]:
 def remembered(home: Home, finished: Trade, waiting: Trade, count: int) -> list[SettlementId]:
     """Fills the records with so many trades, half of them finished, half waiting; the settlements of these."""
     book = SqlBook(home.open_database())
+    assert finished.settlement_id is not None and waiting.settlement_id is not None
     given = {
         one.trade_id: [book.instruction(lei, reference) for lei, reference in _keys(one)] for one in (finished, waiting)
     }

@@ -15,9 +15,9 @@ from lockstep.testing.trade_files import FileMarket, reference_of
 from .running import AGENTS, Installation, wait_until
 
 WORKERS = ("service-1", "service-2")
-WAVE = 6
+WAVE = 12
 """Trades handed in at a time, whenever fewer than so many are under way."""
-LONGEST_LIFE_SECONDS = 1.2
+LONGEST_LIFE_SECONDS = 1.5
 BOTH = 0.1
 """How often both are killed at once."""
 

@@ -37,6 +37,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -99,14 +100,14 @@ def flatness(count: int, memory: tuple[int, int], folder: Path) -> dict[str, Any
     return {"little": little, "much": much, "flatness": round(much["ms_per_trade"] / little["ms_per_trade"], 2)}
 
 
-def own_time(count: int, folder: Path) -> dict[str, Any]:
-    rate = kept("sqlite_1").get("trades_per_second")
+def own_time(count: int, records: "Records", folder: Path) -> dict[str, Any]:
+    rate = records.kept("sqlite_1").get("trades_per_second")
     if rate is None:
         raise RuntimeError("half load is half of sqlite_1, which is not there")
     return latency(count, rate / 2, folder)
 
 
-def figures(given: argparse.Namespace) -> dict[str, Figure]:
+def figures(given: argparse.Namespace, records: "Records") -> dict[str, Figure]:
     count, block_seconds = given.trades, given.block_seconds
 
     def afterwards(system: System) -> dict[str, Any]:
@@ -128,7 +129,7 @@ def figures(given: argparse.Namespace) -> dict[str, Figure]:
         _load, "parts", parts, 1, False, block_seconds, lambda system: cpu_of_parts(system, parts + WARM_UP)
     )
     made["sequence"] = lambda folder: sequence(min(count, SEQUENCE), folder, partial(told, "sequence"))
-    made["latency"] = partial(own_time, min(count, 2_000))
+    made["latency"] = partial(own_time, min(count, 2_000), records)
     made["flatness"] = partial(flatness, min(count, 1_000), MEMORY if given.memory is None else (1_000, given.memory))
     return made
 
@@ -153,19 +154,28 @@ def _load(
     )
 
 
-def kept(name: str) -> dict[str, Any]:
-    """What was found of a figure, or {}."""
-    path = KEPT / f"{name}.json"
-    return json.loads(path.read_text()) if path.exists() else {}
+@dataclass(frozen=True)
+class Records:
+    """What was measured so far, one file for each figure."""
+
+    folder: Path
+
+    def kept(self, name: str) -> dict[str, Any]:
+        """What was found of a figure, or {}."""
+        path = self.folder / f"{name}.json"
+        return json.loads(path.read_text()) if path.exists() else {}
+
+    def keep(self, name: str, found: dict[str, Any]) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / f"{name}.json").write_text(json.dumps(found, indent=2) + "\n")
 
 
-def measured(name: str, figure: Figure, limit: int) -> dict[str, Any]:
-    """A figure, or why there is none."""
+def measured(figure: Figure, folder: Path, limit: int) -> dict[str, Any]:
+    """A figure, or why there is none. `folder` is for what it needs meanwhile."""
 
     def up(_number: int, _frame: object) -> None:
         raise TimeUp
 
-    folder = KEPT / name
     shutil.rmtree(folder, ignore_errors=True)
     signal.signal(signal.SIGALRM, up)
     signal.alarm(limit)
@@ -182,8 +192,9 @@ def measured(name: str, figure: Figure, limit: int) -> dict[str, Any]:
     return found | {"load_before": load_before}
 
 
-def result(trades: int) -> dict[str, Any]:
+def result(trades: int, records: Records) -> dict[str, Any]:
     """The figures together, from what is kept."""
+    kept = records.kept
     parts, in_sequence, own, flat = (kept(name) for name in ("parts", "sequence", "latency", "flatness"))
     rates = {name: kept(name).get("trades_per_second") for name in LOADS}
     best = max((one for one in rates.values() if one is not None), default=None)
@@ -227,25 +238,26 @@ def main() -> None:
     parser.add_argument("--memory", type=int, help="trades remembered, in place of 100,000: then no figure")
     parser.add_argument("--block-seconds", type=float, default=BLOCK_SECONDS)
     parser.add_argument("--out", type=Path, default=RESULT)
+    parser.add_argument("--keep", type=Path, default=KEPT, help="where what was measured is kept")
     given = parser.parse_args()
-    known = figures(given)
+    records = Records(given.keep)
+    known = figures(given, records)
     wanted = list(known) if given.only is None else given.only.split(",")
     unknown = set(wanted) - set(known)
     if unknown:
         sys.exit(f"--only: {', '.join(sorted(unknown))}: not one of {', '.join(known)}")
-    KEPT.mkdir(parents=True, exist_ok=True)
     for name in wanted:
-        there = kept(name)
+        there = records.kept(name)
         if there.get("asked") == given.trades and "missing" not in there and not given.again:
             told(name, "kept from before")
             continue
         told(name, "begins")
-        found = measured(name, known[name], given.limit) | {"asked": given.trades}
-        (KEPT / f"{name}.json").write_text(json.dumps(found, indent=2) + "\n")
+        found = measured(known[name], given.keep / name, given.limit) | {"asked": given.trades}
+        records.keep(name, found)
         told(name, found.get("missing") or "measured")
-        given.out.write_text(json.dumps(result(given.trades), indent=2) + "\n")
-    given.out.write_text(json.dumps(result(given.trades), indent=2) + "\n")
-    print(json.dumps(result(given.trades), indent=2))
+        given.out.write_text(json.dumps(result(given.trades, records), indent=2) + "\n")
+    given.out.write_text(json.dumps(result(given.trades, records), indent=2) + "\n")
+    print(json.dumps(result(given.trades, records), indent=2))
 
 
 if __name__ == "__main__":

@@ -56,6 +56,12 @@ class InstantLedger:
         self._of: dict[TradeId, list[SettlementId]] = {}
         self._epoch = epoch
         self._events: dict[SettlementId, list[AssetEvent]] = {}
+        self._news: list[SettlementId] = []
+
+    def news(self) -> Collection[SettlementId]:
+        """What has changed since this was last asked: a service that listens need not look."""
+        told, self._news = self._news, []
+        return told
 
     def view(self, settlement_id: SettlementId, order: Order) -> AssetView:
         status = self._status.get(settlement_id, AssetStatus.NONE)
@@ -103,6 +109,7 @@ class InstantLedger:
         raise AssertionError("nothing is given back here")
 
     def _tell(self, name: str, settlement_id: SettlementId, order: Order | None) -> None:
+        self._news.append(settlement_id)
         self._events.setdefault(settlement_id, []).append(
             AssetEvent(
                 name=name,

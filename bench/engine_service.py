@@ -44,8 +44,8 @@ from lockstep.store import SqlBook
 from lockstep.testing.trade_files import POOR, FileMarket, file_name
 
 QUORUM = 3
-SETTLING_IN_SECONDS = 3
-"""For a service that starts on what it remembers; what it still does after that counts."""
+SETTLING_IN_SECONDS, REMEMBERED_PER_SECOND = 3, 5_000
+"""For a service that starts on what it remembers, to look at that once; what it still does after that counts."""
 
 
 class InstantLedger:
@@ -413,7 +413,7 @@ def seconds_each(count: int, memory: int, folder: Path) -> dict[str, float]:
     assert waiting.settlement_id is not None
     service = forked(lambda: serve(home, [*waiting_settlements, waiting.settlement_id]))
     try:
-        time.sleep(SETTLING_IN_SECONDS)
+        time.sleep(SETTLING_IN_SECONDS + memory / REMEMBERED_PER_SECOND)
         before, began = cpu_seconds(service), time.time()
         client = forked(lambda: paced(home, folder / "trades", range(1, count + 1), float("inf"), folder / "marks"))
         settled(home, watch, 2 + 2 * count, service)

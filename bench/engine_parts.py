@@ -103,7 +103,7 @@ def cpu_of_parts(system: System, trades: int) -> dict[str, Any]:
     parts = {
         "messages": messages,
         "rtgs": rtgs,
-        "store": _store(system.market, min(trades, AT_ONCE)) * trades,
+        "store": _store(min(trades, AT_ONCE)) * trades,
         "signing": _signing(system, left, market),
         "chain": _chain(system, left),
     }
@@ -171,8 +171,9 @@ class _Recorder:
 RECORDED = ("SqlBook", "SqlTransactionLog", "SqlLeases")
 
 
-def _store(market: FileMarket, count: int) -> float:
+def _store(count: int) -> float:
     """CPU seconds of one trade's calls of the service's records."""
+    market = FileMarket(trades=count, banks=4, securities=1)
     calls: list[tuple[str, str, tuple[Any, ...], dict[str, Any]]] = []
     made: dict[str, type[Any]] = {}
     with tempfile.TemporaryDirectory() as folder:

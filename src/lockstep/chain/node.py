@@ -9,8 +9,7 @@ from typing import Any, TypeVar
 from eth_tester.exceptions import TransactionFailed
 from eth_utils.exceptions import ValidationError
 from requests import RequestException
-from urllib3.exceptions import HTTPError
-from web3 import HTTPProvider, Web3
+from web3 import Web3
 from web3._utils.method_formatters import get_error_formatters
 from web3.datastructures import NamedElementOnion
 from web3.exceptions import ContractCustomError, ContractLogicError, Web3Exception
@@ -250,18 +249,12 @@ class Node:
 
     def post(self, body: bytes) -> bytes | None:
         """A JSON-RPC request as bytes, a batch too, and the answer as bytes; None where it is not reached over HTTP."""
-        provider = self.web3.provider
-        if not isinstance(provider, HTTPProvider):
+        post: Callable[[bytes], bytes] | None = getattr(self.web3.provider, "post", None)
+        if post is None:
             return None
         try:
-            # As the provider itself asks, but read at once: in requests' small pieces it takes as long as its parsing.
-            url: Any = provider.endpoint_uri
-            session = provider._request_session_manager.cache_and_return_session(url)
-            kwargs: Any = provider.get_request_kwargs()
-            with session.post(url, data=body, stream=True, **kwargs) as response:
-                response.raise_for_status()
-                return bytes(response.raw.read(decode_content=True))
-        except (*_SILENT, HTTPError) as error:
+            return post(body)
+        except _SILENT as error:
             raise Unavailable(f"the node does not answer: {error}") from error
 
     def _read(self, method: str, parameters: Sequence[Any], understood: Callable[[Any], Answer]) -> Answer:

@@ -100,18 +100,38 @@ def up(
     market: Annotated[
         Path | None, typer.Option(help="The market file to found a new installation with; the first day's if absent.")
     ] = None,
-    rpc: Annotated[str | None, typer.Option(help="A test chain that runs already; else anvil, else embedded.")] = None,
+    rpc: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL[,URL…]",
+            help="A test chain that runs already, by one node or several; else anvil, else embedded.",
+        ),
+    ] = None,
     rtgs_port: Annotated[
         int | None, typer.Option(help="Loopback port of a new installation's RTGS; 0 takes a free one, 8020 if absent.")
     ] = None,
     rtgs_drop: Annotated[
         bool, typer.Option("--rtgs-drop", help="Found it with a directory drop between service, agents and RTGS.")
     ] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, max=64, help="So many processes of the service on the same records; 1 if absent."),
+    ] = None,
+    database: Annotated[
+        str | None,
+        typer.Option(
+            "--db",
+            metavar="URL",
+            help="Found it with the service's records in PostgreSQL, postgresql://USER@HOST:PORT/DATABASE; service.db "
+            "if absent. The password goes in LOCKSTEP_DATABASE_PASSWORD or in keys/database.password.",
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run chain, RTGS, four agents and the service together, until interrupted.
 
-    Exits with 2 for an option that would change nothing: a founded installation keeps its market, chain and doors.
+    Exits with 2 for an option that would change nothing: a founded installation keeps its market, chain, database and
+    doors.
     """
     from lockstep.app.supervising import bring_up, judge_options
     from lockstep.domain.errors import InvalidInput
@@ -124,12 +144,29 @@ def up(
 
     place = Home(home)
     try:
-        judge_options(place, market=market, rpc=rpc, rtgs_port=rtgs_port, by_drop=rtgs_drop)
+        judge_options(
+            place,
+            market=market,
+            rpc=rpc,
+            rtgs_port=rtgs_port,
+            by_drop=rtgs_drop,
+            workers=workers,
+            database=database,
+        )
     except InvalidInput as error:
         typer.echo(f"lockstep: {error}", err=True)
         raise typer.Exit(2) from error
     founded = place.root / "market.toml" if place.is_founded else market or _first_day() / "market.toml"
-    bring_up(place, founded, rpc=rpc, rtgs_port=rtgs_port, told=told, by_drop=rtgs_drop)
+    bring_up(
+        place,
+        founded,
+        rpc=rpc,
+        rtgs_port=rtgs_port,
+        told=told,
+        by_drop=rtgs_drop,
+        workers=workers or 1,
+        database=database,
+    )
 
 
 @app.command()

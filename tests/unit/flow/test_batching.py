@@ -49,16 +49,14 @@ def delivered(bench: BulkBench) -> int:
 
 
 def test_asked_once_and_sent_once_when_a_quorum_has_signed(bench: BulkBench) -> None:
-    bench.signing = (0, 1)
     passes(bench)
-    (batch,) = bench.board.batches()
+    (batch,) = bench.board.asked_batches.values()
     assert len(batch.settlements) == MANY and delivered(bench) == 0
     assert all("settle" in trade.intents for trade in bench.book.trades()), "durable before anybody is asked"
-    bench.sign_batches()
+    bench.sign_batches(0, 1)
     passes(bench)
-    assert delivered(bench) == 0 and len(bench.board.batches()) == 1
-    bench.signing = (0, 1, 3)
-    bench.sign_batches()
+    assert delivered(bench) == 0 and len(bench.board.asked_batches) == 1
+    bench.sign_batches(0, 1, 3)
     passes(bench)
     assert delivered(bench) == MANY
     assert bench.assets.counted.calls["settle_batch"] == 1 and bench.assets.counted.calls["settle_all"] == 0
@@ -69,21 +67,21 @@ def test_asked_once_and_sent_once_when_a_quorum_has_signed(bench: BulkBench) -> 
 
 def test_an_agent_of_the_quorum_is_down(bench: BulkBench) -> None:
     """Each goes alone after a few seconds."""
-    bench.signing = (0, 1)
     passes(bench)
-    bench.sign_batches()
+    bench.sign_batches(0, 1)
     passes(bench, int(PATIENCE.total_seconds()) - 1)
     assert delivered(bench) == 0
     passes(bench, 2)
     assert delivered(bench) == MANY and bench.assets.counted.calls["settle_batch"] == 0
-    assert len(bench.board.batches()) == 1, "they are not asked again"
+    assert len(bench.board.asked_batches) == 1, "they are not asked again"
 
 
 def test_a_signature_that_is_none_helps_nobody(bench: BulkBench) -> None:
     passes(bench)
-    (batch,) = bench.board.batches()
-    forged = [BatchSignature(batch_id=batch.id, agent=key.address, signature=b"\x01" * 65) for key in bench.agent_keys]
-    bench.board.signed[batch.id] = forged
+    (batch,) = bench.board.asked_batches.values()
+    bench.board.forged = [
+        BatchSignature(batch_id=batch.id, agent=key.address, signature=b"\x01" * 65) for key in bench.agent_keys
+    ]
     passes(bench)
     assert bench.assets.counted.calls["settle_batch"] == 0
     passes(bench, 6)
@@ -115,7 +113,7 @@ def test_a_leg_that_is_refused_goes_alone_and_shows_why(bench: BulkBench) -> Non
     bad = bench.book.trades()[2]
     assert bad.settlement_id is not None
     bench.assets.refuses[bad.settlement_id] = ContractRefused("LegSkipped", {})
-    bench.sign_batches()
+    bench.sign_batches(0, 1, 2)
     passes(bench)
     assert delivered(bench) == MANY - 1
     stored = bench.book.trade(bad.trade_id)
@@ -136,7 +134,7 @@ def _refuse() -> None:
 
 def test_a_batch_of_which_nothing_is_known_is_sent_again(bench: BulkBench) -> None:
     passes(bench)
-    bench.sign_batches()
+    bench.sign_batches(0, 1, 2)
     left = [2]
 
     def fail(name: str) -> None:
@@ -154,7 +152,7 @@ def test_a_restart_forgets_the_batch_and_nothing_is_lost(bench: BulkBench) -> No
     passes(bench)
     bench.restarted()
     passes(bench)
-    bench.sign_batches()
+    bench.sign_batches(0, 1, 2)
     bench.clock.advance(5)
     passes(bench, 2)
     assert delivered(bench) == MANY
@@ -164,12 +162,11 @@ def test_one_alone_is_delivered_at_once(tmp_path: Path) -> None:
     bench = BulkBench(tmp_path)
     bench.instruct_many(1)
     bench.run()
-    assert delivered(bench) == 1 and not bench.board.batches()
+    assert delivered(bench) == 1 and not bench.board.asked_batches
     bench.close()
 
 
 def test_time_that_is_long_over_is_forgotten(bench: BulkBench) -> None:
-    bench.signing = ()
     passes(bench, 8)
     batching = bench.engine.batching
     assert batching._asked or batching._alone

@@ -15,9 +15,9 @@ from lockstep.flow.batching import PATIENCE, Batching
 from lockstep.flow.halting import tell
 from lockstep.flow.hearing import heard, pages
 from lockstep.flow.matching import AGE_OUT, match
-from lockstep.flow.pacing import OpenTrades, Pacing
+from lockstep.flow.pacing import Moved, OpenTrades, Pacing
 from lockstep.flow.recovering import decide_cancellations, look_at_unclaimed
-from lockstep.flow.stepping import Moved, Settler
+from lockstep.flow.stepping import Settler
 from lockstep.ports import (
     BulkAssetLedger,
     BulkBook,

@@ -6,7 +6,6 @@ as one trade's; many are carried out side by side (`together`).
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from enum import Enum
 
 from lockstep.domain.errors import UNNAMED_REVERTS, ContractRefused, LockstepError, Refused, Unavailable
 from lockstep.domain.identifiers import SettlementId
@@ -18,6 +17,7 @@ from lockstep.domain.trade import Reason, Trade, TradeState
 from lockstep.flow.answering import Answering, SettleAll
 from lockstep.flow.asking import due, half_told, is_open, statement_request, status_request
 from lockstep.flow.ordering import cancel_message, order_for, payment_message, payment_uetr
+from lockstep.flow.pacing import Moved
 from lockstep.flow.recovering import lock_of, require_no_payment
 from lockstep.flow.settling import Sight, Step, decide, observed, require_never_locked
 from lockstep.flow.storing import Storing
@@ -52,19 +52,12 @@ from lockstep.ports import (
 )
 from lockstep.signing import build_proof, check_order, settlement_id
 
-__all__ = ["Moved", "Settler"]
+__all__ = ["Settler"]
 
 CASH_ATTEMPTS_AT_MOST = 20
 _SHORT = Reason(code="LACK", text="the seller is short of free units")
 _NO_PROOF = Proof(quorum=0, signers=0, signatures=b"", absent=())
 """For what the chain has as paid already: the contract reads none."""
-
-
-class Moved(Enum):
-    """How a trade moved that did not only change in the records. True, like every member of an Enum."""
-
-    SENT = "sent"
-    """What comes of it is not seen at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

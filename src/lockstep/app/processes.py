@@ -59,7 +59,9 @@ __all__ = [
 ]
 
 PAUSE_SECONDS = 0.25
-"""Between two looks at ledgers that did not move."""
+"""Between two looks at ledgers that have not moved for a while."""
+SHORTEST_PAUSE_SECONDS = 0.01
+"""Between two looks right after a move; it doubles while nothing moves."""
 
 CRASH_VARIABLE = "LOCKSTEP_CRASH_AFTER"
 """For crash tests: the process kills itself (SIGKILL) right after so many durable steps."""
@@ -113,14 +115,15 @@ def _until_stopped(step: Callable[[], bool], *, quiet_seconds: float | None = No
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
-    last_move = time.monotonic()
+    last_move, pause = time.monotonic(), PAUSE_SECONDS
     while not stopping:
         if step():
-            last_move = time.monotonic()
+            last_move, pause = time.monotonic(), SHORTEST_PAUSE_SECONDS
             continue
         if quiet_seconds is not None and time.monotonic() - last_move >= quiet_seconds:
             return
-        time.sleep(PAUSE_SECONDS)
+        time.sleep(pause)
+        pause = min(2 * pause, PAUSE_SECONDS)
 
 
 def open_book(home: Home, on_commit: Callable[[str], None] = lambda _: None) -> SqlBook:

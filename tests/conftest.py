@@ -1,12 +1,15 @@
 """What every folder of tests shares: the published ISO 20022 schemas, where they are, and time per folder."""
 
+import itertools
 import os
 from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 import browser
+from stores import PostgresqlStore, postgresql
 
 VARIABLE = "LOCKSTEP_ISO20022_XSD"
 
@@ -63,3 +66,19 @@ def published():
         return said
 
     return complaints
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[PostgresqlStore]:
+    with postgresql() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def fresh(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], str]:
+    """URLs of new, empty databases for the service: the same tests on SQLite and on PostgreSQL."""
+    if request.param == "postgresql":
+        server: PostgresqlStore = request.getfixturevalue("postgresql_server")
+        return server.fresh
+    numbers = itertools.count(1)
+    return lambda: f"sqlite:///{tmp_path}/service{next(numbers)}.db"

@@ -1,8 +1,14 @@
-"""What the settlement logic needs of the world, as small protocols. Adapters are wired in `app`."""
+"""What the settlement logic needs of the world, as small protocols. Adapters are wired in `app`.
+
+Those whose name begins with `Bulk` ask for many at once. What was done of many is told one by one, in the order given:
+a `Sequence[LockstepError | None]`, None for what is done. One that fails never holds up or undoes another, and
+Unavailable for one says that nothing is known of that one. Raised as a whole, an error holds for all of them;
+Unavailable as a whole is raised only where certainly nothing was done.
+"""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 
 from lockstep.domain.cash import CashView
@@ -19,10 +25,24 @@ from lockstep.domain.instruction import (
 from lockstep.domain.journal import Entry, JournalRow
 from lockstep.domain.message import Message
 from lockstep.domain.notice import Acknowledgement
-from lockstep.domain.order import AssetEvent, AssetView, Attestation, Epoch, LogEntry, Order, OutcomeResult, Proof
+from lockstep.domain.order import (
+    AssetEvent,
+    AssetView,
+    Attestation,
+    Batch,
+    BatchSignature,
+    EndCall,
+    Epoch,
+    LockCall,
+    LogEntry,
+    Order,
+    OutcomeResult,
+    Proof,
+)
 from lockstep.domain.payment import (
     BookingNotice,
     CancelPayment,
+    CashAccount,
     NeverRequest,
     Payment,
     PaymentReport,
@@ -37,9 +57,15 @@ __all__ = [
     "AssetLedger",
     "AttestationBoard",
     "Book",
+    "BulkAssetLedger",
+    "BulkAttestationBoard",
+    "BulkBook",
+    "BulkCashSystem",
+    "BulkMailbox",
     "CashBody",
     "CashSystem",
     "Change",
+    "Claimed",
     "Clock",
     "Lease",
     "Leases",
@@ -47,6 +73,7 @@ __all__ = [
     "OrderWallet",
     "PartyBody",
     "Randomness",
+    "Results",
     "SentTransaction",
     "SettlementBody",
     "SignOnceRegister",
@@ -54,7 +81,13 @@ __all__ = [
     "TransactionLog",
     "Unclaimed",
     "Unreadable",
+    "WaitingGroup",
+    "WaitingRoom",
+    "WorkQueue",
 ]
+
+Results = Sequence[LockstepError | None]
+"""What became of each of many, in the order given; None: done."""
 
 SettlementBody = Payment | PaymentReport | CancelPayment | NeverRequest | Resolution | BookingNotice | Release
 """What is said of one settlement's cash."""
@@ -99,6 +132,20 @@ class Mailbox(Protocol):
     """Where participants get their messages. Delivering the same message twice is harmless."""
 
     def deliver(self, message: Message[PartyBody]) -> None: ...
+
+
+class BulkCashSystem(CashSystem, Protocol):
+    """The RTGS, handed many messages at once."""
+
+    def send_all(self, messages: Sequence[Message[CashBody]]) -> Results:
+        """As `send`, each: an error is Refused, InvalidInput or Unavailable."""
+
+
+class BulkMailbox(Mailbox, Protocol):
+    """Where participants get many messages at once."""
+
+    def deliver_all(self, messages: Sequence[Message[PartyBody]]) -> Results:
+        """As `deliver`, each; None once it would outlive a power cut."""
 
 
 class AssetLedger(Protocol):
@@ -156,6 +203,47 @@ class AssetLedger(Protocol):
         """As `lock`, for release on proof of *never*."""
 
 
+class BulkAssetLedger(AssetLedger, Protocol):
+    """The securities side, asked for many settlements at once.
+
+    Looks at many raise Unavailable as a whole: one that was answered by half a node is no look.
+    """
+
+    def views(self, orders: Mapping[SettlementId, Order]) -> Mapping[SettlementId, AssetView]:
+        """As `view`, all at one head and one final block."""
+
+    def histories(self, ids: Collection[SettlementId]) -> Mapping[SettlementId, Sequence[AssetEvent]]:
+        """As `history`; an empty one for what never happened."""
+
+    def settlements_of_all(self, ids: Collection[TradeId]) -> Mapping[TradeId, Sequence[SettlementId]]:
+        """As `settlements_of`; an empty one where none was locked."""
+
+    def obstacles(self, orders: Sequence[Order]) -> Sequence[Reason | None]:
+        """As `obstacle`, in the order given. Those of one seller share the free units of one security: what the
+        orders before it would take is no longer free for the next.
+        """
+
+    def free_nonces(self, seller: str, at_least: int, count: int) -> Sequence[int]:
+        """As `next_nonce`: the first `count` of them, ascending, not always consecutive."""
+
+    def lock_all(self, locks: Sequence[LockCall]) -> Results:
+        """As `lock`, each: an error is ContractRefused or Unavailable."""
+
+    def settle_all(self, endings: Sequence[EndCall]) -> Results:
+        """As `settle`, each with its own proof."""
+
+    def settle_batch(self, legs: Sequence[tuple[SettlementId, Order]], proof: Proof) -> Results:
+        """Delivers many on one proof over `outcomes_digest` of exactly these, in this order. As `settle`, each."""
+
+    def give_back_all(self, endings: Sequence[EndCall]) -> Results:
+        """As `give_back`, each with its own proof."""
+
+    def news(self) -> Collection[SettlementId]:
+        """The settlements of which an event was seen, or became final, since this was last asked; none where nobody
+        reads ahead. It only hurries a look that comes anyway. Raises Unavailable.
+        """
+
+
 class OrderWallet(Protocol):
     """A party's wallet, wherever it lives. It checks the order against the terms it knows."""
 
@@ -187,6 +275,28 @@ class AttestationBoard(Protocol):
 
     def log_numbers(self, agent: str) -> Sequence[int]:
         """Which lines of an agent's signature log are there, ascending. Raises Unavailable."""
+
+
+class BulkAttestationBoard(AttestationBoard, Protocol):
+    """The board for many settlements at once, and for signatures over whole batches of them."""
+
+    def attestations_of(self, ids: Collection[SettlementId]) -> Mapping[SettlementId, Sequence[Attestation]]:
+        """As `attestations`; an empty sequence where none is there."""
+
+    def publish_all(self, attestations: Sequence[Attestation]) -> None:
+        """Leaves them all."""
+
+    def ask_for(self, batch: Batch) -> None:
+        """Asks the agents for one signature over a batch; anyone may, and twice is harmless.
+
+        An agent signs where its register has each of the settlements with just this result, and is silent otherwise.
+        """
+
+    def batches(self) -> Sequence[Batch]:
+        """Those asked for and not taken down yet, oldest first."""
+
+    def signatures_of(self, batch_id: str) -> Sequence[BatchSignature]:
+        """All that is there for a batch, unverified."""
 
 
 class SignOnceRegister(Protocol):
@@ -370,9 +480,111 @@ class Book(Protocol):
 
     def cancellations(self, trade_id: TradeId) -> Sequence[Message[CancellationRequest]]: ...
 
-    def undelivered(self) -> Sequence[Message[PartyBody]]: ...
+    def undelivered(self, limit: int | None = None, after: str | None = None) -> Sequence[Message[PartyBody]]:
+        """Oldest first; at most `limit`, from behind the message with the id `after` on."""
+
+    def last_said(self, subject: str) -> JournalRow | None:
+        """A subject's newest entry in the journal."""
 
     def journal(self, subject: str | None = None, after: int = 0) -> Sequence[JournalRow]: ...
+
+
+class BulkBook(Book, Protocol):
+    """The records for many trades at once."""
+
+    def commit_all(self, changes: Sequence[Change]) -> Results:
+        """All in one transaction, each whole or not at all: an error is Conflict, or LeaseLost where another worker
+        has claimed the trade since. Raises LeaseLost, and stores nothing, where the whole service is another's.
+        """
+
+    def cash_views(self, ids: Collection[SettlementId]) -> Mapping[SettlementId, CashView]:
+        """As `cash_view`; those not known are missing."""
+
+    def booked(self, account: CashAccount, since: datetime, until: datetime) -> Collection[SettlementId]:
+        """The trades' settlements whose payment from or to an account was booked in a time, both ends included."""
+
+    def unclaimed_of(self, salts: Collection[str]) -> Mapping[str, Sequence[SettlementId]]:
+        """As `unclaimed`; an empty sequence where there is none."""
+
+    def waiting_to_cancel(self) -> Sequence[StoredInstruction]:
+        """Of `waiting`, those with cancellations."""
+
+    def trades_of(self, ids: Collection[TradeId]) -> Mapping[TradeId, Trade]:
+        """As `trade`; those not known are missing."""
+
+    def instructions_of(
+        self, keys: Collection[tuple[Lei, Reference]]
+    ) -> Mapping[tuple[Lei, Reference], StoredInstruction]:
+        """As `instruction`; those not known are missing."""
+
+    def cancellations_of(self, ids: Collection[TradeId]) -> Mapping[TradeId, Sequence[Message[CancellationRequest]]]:
+        """As `cancellations`; an empty sequence where nobody asked."""
+
+    def reserve_nonces(self, seller: str, at_least: int, count: int) -> int:
+        """The first of `count` consecutive order nonces of a seller, none of them ordered or reserved before.
+        Durable: no other worker is ever given one of them.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """An open trade that one worker has for itself, for a time. See `Lease` for what it may trust."""
+
+    trade: Trade
+    fence: int
+    """Grows with each claim of the trade."""
+
+
+class WorkQueue(Protocol):
+    """Which open trades are due, kept in the trades' own rows: there is no second list of work.
+
+    A trade is due when it is new, at the time that `done_with` named, at once when it is woken, and at once when
+    anybody but its claimant stores it (a cancellation asked for) or stores a cash view of its settlement.
+    """
+
+    def claim(self, worker: str, most: int, seconds: int) -> Sequence[Claimed]:
+        """Open trades that are due and that no other worker has, the longest due first, leased to `worker` for so long.
+
+        A trade whose lease has run out is anybody's. What a late worker then commits is refused by its fence.
+        Raises Unavailable.
+        """
+
+    def done_with(self, looked: Sequence[tuple[Claimed, datetime | None]]) -> None:
+        """Lets them go, each with the time at which it is to be looked at again at the latest; None: at once.
+
+        One that was woken since its claim stays due. Those that another has claimed since are left alone.
+        """
+
+    def wake(self, settlements: Collection[SettlementId]) -> None:
+        """Something was heard of these: their trades are due at once. Those of others are passed over."""
+
+    def let_go_of(self, worker: str) -> None:
+        """Frees, and makes due, what a dead worker of this name has: for who begins under it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingGroup:
+    """All instructions that wait and could match each other: `flow.matching.match_key` is the same."""
+
+    instructions: tuple[StoredInstruction, ...]
+    """Oldest first."""
+    seen: tuple[tuple[int, int], ...]
+    """For `WaitingRoom.matched_through`: which records these are, and how often each was touched."""
+
+
+class WaitingRoom(Protocol):
+    """What waits to be matched. `Book.waiting` reads all of it, this only what may have something new to say."""
+
+    def unmatched_groups(self, aged_before: date, limit: int = 1000) -> Sequence[WaitingGroup]:
+        """Groups into which an instruction came, or out of which one was cancelled, since they were matched through;
+        and those that settle before a day. At most about `2 * limit` of them, the longest untouched first.
+        """
+
+    def matched_through(self, groups: Sequence[WaitingGroup]) -> None:
+        """All that `match` says of these groups is stored, or was a Conflict. What came in meanwhile stays to do."""
+
+    def match_anew(self) -> None:
+        """All groups are to do: the market's tolerances may be others."""
 
 
 OnCommit = Callable[[str], None]

@@ -1,4 +1,4 @@
-"""One suite for every `ports.Book`: in memory, and on SQLite."""
+"""One suite for every `ports.Book`: in memory, on SQLite and on PostgreSQL."""
 
 import hashlib
 import json
@@ -38,15 +38,19 @@ DELIVER, RECEIVE = example_instruction(Side.DELIVER, "D-1"), example_instruction
 Make = Callable[..., Book]
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "postgresql"])
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
     engines = []
 
-    def sqlite(**hooks: Any) -> Book:
-        engines.append(open_database(f"sqlite:///{tmp_path}/{len(engines)}.db"))
+    def on_database(**hooks: Any) -> Book:
+        if request.param == "sqlite":
+            url = f"sqlite:///{tmp_path}/{len(engines)}.db"
+        else:
+            url = request.getfixturevalue("postgresql_server").fresh()
+        engines.append(open_database(url))
         return SqlBook(engines[-1], **hooks)
 
-    yield FakeBook if request.param == "memory" else sqlite
+    yield FakeBook if request.param == "memory" else on_database
     for engine in engines:
         engine.dispose()
 

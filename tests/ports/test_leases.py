@@ -1,4 +1,4 @@
-"""One suite for every `ports.Leases`: in memory, and on SQLite."""
+"""One suite for every `ports.Leases`: in memory, on SQLite and on PostgreSQL."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,12 +20,15 @@ def clock() -> FakeClock:
     return FakeClock(MORNING)
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "postgresql"])
 def leases(request: pytest.FixtureRequest, tmp_path: Path, clock: FakeClock) -> Iterator[Leases]:
     if request.param == "memory":
         yield FakeLeases(clock)
         return
-    engine = open_database(f"sqlite:///{tmp_path}/service.db")
+    sqlite = request.param == "sqlite"
+    engine = open_database(
+        f"sqlite:///{tmp_path}/service.db" if sqlite else request.getfixturevalue("postgresql_server").fresh()
+    )
     yield SqlLeases(engine, clock)
     engine.dispose()
 

@@ -27,17 +27,18 @@ from lockstep.domain.order import AssetStatus, AssetView, Attestation, Epoch, Or
 from lockstep.domain.payment import Payment, PaymentState
 from lockstep.domain.trade import Reason as TradeReason
 from lockstep.domain.trade import Trade, TradeState
-from lockstep.flow import engine, matching, mirroring, receiving, reporting, settling, stepping
+from lockstep.flow import engine, hearing, matching, mirroring, receiving, reporting, settling, stepping
+from lockstep.flow.answering import deliver_all
 from lockstep.flow.asking import AT_FIRST
+from lockstep.flow.wants import Steps
 from lockstep.iso20022.fields import Fields
 from lockstep.ports import Change, PartyBody, StoredInstruction
 from lockstep.rtgs import core, parties, payments, recalls, register, rules
 from lockstep.rtgs.database import Step
 from lockstep.rtgs.register import Reason
 from lockstep.signing import build_proof
-from lockstep.store import book, transactions
-from lockstep.store.codec import load
-from simulation.planting import Planted
+from lockstep.store import book, committing, transactions
+from simulation.planting import Planted, rewrite
 
 Patch = pytest.MonkeyPatch
 
@@ -110,33 +111,18 @@ def salt_of_the_hour(patch: Patch) -> None:
 
 
 def chain_not_asked_before_a_new_order(patch: Patch) -> None:
-    real = stepping.Settler._prepare
-
-    class Forgetful:
-        def __init__(self, assets: Any) -> None:
-            self._assets = assets
-
-        def settlements_of(self, _: str) -> Sequence[str]:
-            return ()
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(self._assets, name)
-
-    def prepare(self: stepping.Settler, trade: Trade) -> bool:
-        return real(replace(self, assets=Forgetful(self.assets)), trade)  # type: ignore[arg-type]
-
-    patch.setattr(stepping.Settler, "_prepare", prepare)
+    rewrite(patch, stepping.Settler._prepare, ("known = yield from SettlementsOf(trade.trade_id)", "known = ()"))
 
 
 def chain_not_asked_before_cancelling(patch: Patch) -> None:
-    def cancel(self: stepping.Settler, trade: Trade) -> bool:
+    def cancel(self: stepping.Settler, trade: Trade) -> Steps[bool]:
         if trade.cancel_agreed:
             reason = TradeReason(code="CANI", text="cancelled: both parties asked, before any lock")
         elif trade.reason is not None:
             reason = trade.reason
         else:
             reason = TradeReason(code="LATE", text="not locked before the time to pay was over")
-        return self._ended(trade, TradeState.CANCELLED, reason)
+        return (yield from self._ended(trade, TradeState.CANCELLED, reason))
 
     patch.setattr(stepping.Settler, "_cancel", cancel)
 
@@ -167,7 +153,7 @@ def breaks_on_the_creditors_account(patch: Patch) -> None:
             if view.payment is not None and statement.account == view.payment.creditor
         ]
 
-    patch.setattr(engine, "missing_in", missing_in)
+    patch.setattr(hearing, "missing_in", missing_in)
 
 
 def doubled_is_refused(patch: Patch) -> None:
@@ -191,14 +177,13 @@ def one_confirmation_for_both(patch: Patch) -> None:
 
 
 def delivered_before_it_is(patch: Patch) -> None:
-    def deliver(self: engine.Engine, message: Message[PartyBody]) -> bool:
+    def deliver(self: engine.Engine, messages: Sequence[Message[PartyBody]]) -> bool:
         book_ = self.settler.book
-        book_.commit(Change(delivered=(message.message_id,)))
-        try:
-            self.mailbox.deliver(message)
-        except LockstepError as error:
-            facts = {"receiver": message.receiver, "rule": str(error)}
-            return self._note_once(message.message_id, "undeliverable", facts)
+        book_.commit(Change(delivered=tuple(one.message_id for one in messages)))
+        for message, error in zip(messages, deliver_all(self.mailbox, messages), strict=True):
+            if error is not None:
+                facts = {"receiver": message.receiver, "rule": str(error)}
+                self._note_once(message.message_id, "undeliverable", facts)
         return True
 
     patch.setattr(engine.Engine, "_deliver", deliver)
@@ -243,14 +228,14 @@ def hash_of_the_headings(patch: Patch) -> None:
 
 
 def lost_update(patch: Patch) -> None:
-    real = book.SqlBook._put_trade
+    real = committing.Batch._judged
 
-    def put_trade(self: Any, connection: Any, trade: Trade) -> None:
-        rows = book._TRADE.rows(connection, trade_id=trade.trade_id) if trade.version else ()
-        newest = load(Trade, rows[0].body).version if rows else trade.version
-        real(self, connection, replace(trade, version=newest))
+    def judged(self: Any, change: Change) -> Any:
+        rows = {one: row.version for one, row in self._trades.items()}
+        trades = (replace(one, version=rows.get(one.trade_id, 0) if one.version else 0) for one in change.trades)
+        return real(self, replace(change, trades=tuple(trades)))
 
-    patch.setattr(book.SqlBook, "_put_trade", put_trade)
+    patch.setattr(committing.Batch, "_judged", judged)
 
 
 # --- the chain's adapters

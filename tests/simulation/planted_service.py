@@ -8,8 +8,10 @@ from lockstep.chain.sender import Sender
 from lockstep.flow import asking, matching, mirroring, ordering, settling
 from lockstep.flow.engine import Engine
 from lockstep.flow.stepping import Settler
+from lockstep.flow.storing import Storing
 from lockstep.store import leases
 from lockstep.store.book import SqlBook
+from lockstep.store.committing import Batch
 from simulation.planting import Planted, rewrite
 
 __all__ = ["PLANTED"]
@@ -28,11 +30,11 @@ def _cancels_while_it_may_be_locked(patch: pytest.MonkeyPatch) -> None:
 def _intents_in_memory(patch: pytest.MonkeyPatch) -> None:
     rewrite(
         patch,
-        Settler._intend,
+        Storing._intend,
         (
-            'return self._commit(replace(trade, intents=intents), f"{name} intended",'
-            " settlement_id=str(trade.settlement_id))",
-            "return replace(trade, intents=intents)",
+            'return (yield from self._commit(replace(trade, intents=intents), f"{name} intended",'
+            " settlement_id=settlement))",
+            "return replace(trade, intents=intents)\n        yield",
         ),
     )
 
@@ -93,8 +95,8 @@ def _fence_forgotten(patch: pytest.MonkeyPatch) -> None:
 def _last_writer_wins(patch: pytest.MonkeyPatch) -> None:
     rewrite(
         patch,
-        SqlBook._put_trade,
-        ("read=trade.version", "read=load(Trade, _TRADE.rows(connection, trade_id=trade.trade_id)[0].body).version"),
+        Batch._trade_conflict,
+        ("if trade.version != (known.version if known else 0):", "if False:"),
     )
 
 
@@ -117,8 +119,8 @@ def _cursor_first(patch: pytest.MonkeyPatch) -> None:
         patch,
         Engine._hear_cash,
         (
-            "for sequence, item in mail:\n",
-            "if mail:\n            book.commit(Change(cash_cursor=mail[-1][0]))\n        for sequence, item in mail:\n",
+            "change = heard(",
+            "book.commit(Change(cash_cursor=page[-1][0]))\n            change = heard(",
         ),
     )
 

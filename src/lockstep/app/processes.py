@@ -152,7 +152,7 @@ def open_engine(
     return Engine(
         settler=Settler(
             market=market,
-            book=SqlBook(database, on_commit, lease),
+            book=SqlBook(database, on_commit, lease, home.clock()),
             assets=EvmAssetLedger(node, market.network, sender),
             cash=_cash(home, market.service),
             wallet=LocalWallets(wallets, market),

@@ -113,7 +113,7 @@ class World:
         self.board = DirectoryBoard(root / "attestations")
         self.agents = tuple(self._agent(number) for number in range(1, AGENTS + 1))
         self._database = open_database(f"sqlite:///{root / 'service.db'}")
-        self.book = SqlBook(self._database)
+        self.book = SqlBook(self._database, clock=self.clock)
         sender = Sender(self.chain.node, self.roles.operator, SqlTransactionLog(self._database), lambda _: None)
         self.ledger = EvmAssetLedger(self.chain.node, self.market.network, sender)
         self.reception = Reception(book=self.book, market=self.market, clock=self.clock)

@@ -9,6 +9,7 @@ from datetime import datetime
 __all__ = ["GENESIS", "Entry", "JournalRow", "entry_hash"]
 
 GENESIS = "0" * 64
+_canonical = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,9 +34,5 @@ class JournalRow:
 
 def entry_hash(previous: str, number: int, entry: Entry) -> str:
     """SHA-256 over the previous hash and the entry in canonical JSON."""
-    body = json.dumps(
-        [previous, number, entry.at.isoformat(), entry.kind, entry.subject, sorted(entry.facts.items())],
-        separators=(",", ":"),
-        ensure_ascii=False,
-    )
+    body = _canonical([previous, number, entry.at.isoformat(), entry.kind, entry.subject, sorted(entry.facts.items())])
     return hashlib.sha256(body.encode()).hexdigest()

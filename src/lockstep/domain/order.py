@@ -4,6 +4,7 @@ Field for field the structs of `contracts/interfaces/IDvP.sol`; how they are has
 `lockstep.signing`'s alone. Addresses are 0x-prefixed EIP-55 text; instants are UTC seconds.
 """
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
@@ -16,7 +17,11 @@ __all__ = [
     "AssetStatus",
     "AssetView",
     "Attestation",
+    "Batch",
+    "BatchSignature",
+    "EndCall",
     "Epoch",
+    "LockCall",
     "LogEntry",
     "Movement",
     "Order",
@@ -169,6 +174,31 @@ class LogEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Settlements for which one signature of each agent is asked, over `signing.outcomes_digest`, in this order."""
+
+    result: OutcomeResult
+    epoch: int
+    settlements: tuple[SettlementId, ...]
+
+    @property
+    def id(self) -> str:
+        """64 hex digits: SHA-256 over all of it."""
+        said = " ".join((self.result.name, str(self.epoch), *self.settlements))
+        return hashlib.sha256(said.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchSignature:
+    """One agent's signature over a batch. It says nothing that its signatures over each settlement do not say."""
+
+    batch_id: str
+    agent: str
+    signature: bytes
+    """65 bytes: r, s, v (27 or 28), s in the lower half."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
     """A quorum's signatures over one outcome, in the form the contract takes (IDvP.Proof)."""
 
@@ -180,3 +210,22 @@ class Proof:
     """64 bytes each (EIP-2098), in agent order."""
     absent: tuple[str, ...]
     """The addresses of those who did not, in agent order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockCall:
+    """All that a lock takes: an order and both parties' signatures over it, 65 bytes each (or ERC-1271's)."""
+
+    settlement_id: SettlementId
+    order: Order
+    seller: bytes
+    buyer: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndCall:
+    """All that a delivery or a release takes: whose proof it is, the call says."""
+
+    settlement_id: SettlementId
+    order: Order
+    proof: Proof

@@ -1,22 +1,44 @@
-"""One pass of the settlement service: hear the cash side, match, move every open trade one step."""
+"""One pass of the settlement service: hear the cash side, match, move the trades that are due one step."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import cast
 
-from lockstep.domain.cash import CashView
 from lockstep.domain.errors import Conflict, LeaseLost, LockstepError, Unavailable
-from lockstep.domain.identifiers import SettlementId
 from lockstep.domain.journal import Entry
 from lockstep.domain.message import Message
-from lockstep.domain.statement import Statement
-from lockstep.flow.matching import match
-from lockstep.flow.mirroring import fold, missing_in, said_by, settlement_of
-from lockstep.flow.recovering import decide_cancellations, look_at_unclaimed, unclaimed_by
-from lockstep.flow.stepping import Settler
-from lockstep.ports import CashBody, Change, Mailbox, PartyBody, StoredInstruction, Unclaimed, Unreadable
+from lockstep.domain.order import EndCall
+from lockstep.domain.trade import Trade
+from lockstep.flow.answering import commit_all, deliver_all
+from lockstep.flow.batching import PATIENCE, Batching
+from lockstep.flow.hearing import heard, pages
+from lockstep.flow.matching import AGE_OUT, match
+from lockstep.flow.pacing import OpenTrades, Pacing
+from lockstep.flow.recovering import decide_cancellations, look_at_unclaimed
+from lockstep.flow.stepping import Moved, Settler
+from lockstep.ports import (
+    BulkAssetLedger,
+    BulkBook,
+    Change,
+    Claimed,
+    Mailbox,
+    PartyBody,
+    Results,
+    StoredInstruction,
+    WaitingRoom,
+    WorkQueue,
+)
 
-__all__ = ["Engine"]
+__all__ = ["BATCH", "Engine"]
+
+PAGE = 1_000
+"""Messages of the RTGS that are heard at once."""
+BATCH = 200
+"""Trades that are stepped side by side, and messages that are delivered at once."""
+BATCHES_A_PASS = 5
+CLAIM_SECONDS = 30
+"""Longer than a batch may take; who dies in it holds its trades up for so long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +51,10 @@ class Engine:
     """Secret, at least 16 bytes, kept apart from the database: see `matching`."""
     keep: Callable[[], None] = lambda: None
     """Called before each piece of a pass: where a worker keeps its lease. See `working`."""
+    worker: str = "service"
+    """Under what name it claims trades: no other that works at the same time has it."""
+    pacing: Pacing = field(default_factory=Pacing)
+    batching: Batching = field(default_factory=Batching)
 
     def run_once(self) -> bool:
         """One pass. True if anything moved. What fails holds up only its own trade.
@@ -36,133 +62,149 @@ class Engine:
         Raises LeaseLost where another worker has taken over: the pass is not this one's to finish.
         """
         moved = self._hear_cash()
-        settler = self.settler
-        waiting = settler.book.waiting()
-        for change in match(
-            waiting,
-            settler.market,
-            self.salt_key,
-            settler.clock.now(),
-            lambda salt: bool(settler.book.unclaimed(salt)),
-        ):
-            moved = True
-            try:
-                settler.book.commit(change)
-            except Conflict:  # one of the two was cancelled meanwhile: the next pass matches anew
-                continue
-        moved |= self._recover(waiting)
-        for trade in settler.book.open_trades():
-            self.keep()
-            try:
-                moved |= settler.advance(trade)
-            except Unavailable:
-                continue
-            except Conflict:  # a cancellation came in meanwhile: the next pass reads it anew
-                moved = True
-            except LeaseLost:
-                raise
-            except LockstepError as error:  # this trade is for people; the others go on
-                moved |= settler.set_apart(trade, error)
-        for message in settler.book.undelivered():
-            self.keep()
-            moved |= self._deliver(message)
+        moved |= self._match()
+        moved |= self._recover()
+        moved |= self._step_trades()
+        moved |= self._deliver_all()
         return moved
 
-    def _recover(self, waiting: Sequence[StoredInstruction]) -> bool:
-        """What the ledgers show of trades that the records lost. Nothing to do unless they were."""
-        settler, moved = self.settler, False
-        ledgers = settler.book, settler.assets, settler.market, settler.clock.now()
-        for changes in (look_at_unclaimed(*ledgers), decide_cancellations(waiting, *ledgers)):
-            try:
-                for change in changes:
-                    self.keep()
-                    settler.book.commit(change)
-                    moved = True
-            except (Conflict, Unavailable):  # the next pass looks again
-                continue
-        return moved
-
-    def _deliver(self, message: Message[PartyBody]) -> bool:
-        """One message to its receiver. One that cannot be written is noted once; the others go out."""
+    def begin(self) -> None:
+        """For who takes over: what a dead predecessor of this name had is free, and all that waits is looked at."""
         book = self.settler.book
-        try:
-            self.mailbox.deliver(message)
-        except LockstepError as error:
-            facts = {"receiver": message.receiver, "rule": str(error)}
-            return self._note_once(message.message_id, "undeliverable", facts)
-        book.commit(Change(delivered=(message.message_id,)))
-        return True
+        if hasattr(book, "claim"):
+            cast(WorkQueue, book).let_go_of(self.worker)
+        if hasattr(book, "match_anew"):
+            cast(WaitingRoom, book).match_anew()
 
-    def _note_once(self, subject: str, kind: str, facts: dict[str, str]) -> bool:
-        """A journal entry, unless the subject's last one says the same."""
+    def _queue(self) -> WorkQueue:
         book = self.settler.book
-        told = book.journal(subject)
-        if told and told[-1].entry.facts == facts:
-            return False
-        book.commit(Change(entries=(Entry(at=self.settler.clock.now(), kind=kind, subject=subject, facts=facts),)))
-        return True
+        return cast(WorkQueue, book) if hasattr(book, "claim") else OpenTrades(book)
 
     def _hear_cash(self) -> bool:
         """Folds new mail of the RTGS into the mirror; cursor, mirror and journal are one commit."""
         book = self.settler.book
         try:
-            mail = self.settler.cash.receive(book.cash_cursor())
+            mail = self.settler.cash.receive(book.cash_cursor(), PAGE)
         except Unavailable:
             return False
         except LockstepError as error:  # a key or an answer that is wrong: shown once, tried again
             return self._note_once("mailbox", "mail unreadable", {"rule": str(error)})
-        for sequence, item in mail:
+        for page in pages(mail):
             self.keep()
-            book.commit(self._heard(sequence, item))
+            change = heard(book, self.settler.market, page, self.settler.clock.now())
+            book.commit(change)  # this wakes the trades that it speaks of
         return bool(mail)
 
-    def _heard(self, sequence: int, item: Message[CashBody] | Unreadable) -> Change:
-        now = self.settler.clock.now()
-        if isinstance(item, Unreadable):
-            facts = {"sequence": str(sequence), "rule": str(item.error)}
-            return Change(
-                entries=(Entry(at=now, kind="unreadable", subject="mail", facts=facts),), cash_cursor=sequence
-            )
-        views: dict[SettlementId, CashView] = {}
-        entries: list[Entry] = []
-        changed: dict[SettlementId, CashView] = {}
-        unclaimed: list[Unclaimed] = []
-        for said in said_by(item.body):
-            settlement = settlement_of(said)
-            before = views.get(settlement) or self.settler.book.cash_view(settlement)
-            if isinstance(item.body, Statement) and before is None:
-                continue  # of a settlement that is not ours
-            after = views[settlement] = fold(before, said)
-            if after != before:
-                changed[settlement] = after
-            if before is None and (one := unclaimed_by(self.settler.book, self.settler.market, said, now)) is not None:
-                unclaimed.append(one)
-            facts = {
-                "message": type(item.body).__name__,
-                "message_id": item.message_id,
-                "state": after.state.value if after.state else "",
-            }
-            entries.append(Entry(at=now, kind="heard", subject=settlement, facts=facts))
-            if after.contradiction is not None and (before is None or before.contradiction is None):
-                facts = {"message_id": item.message_id, "rule": "one story", "actual": after.contradiction}
-                entries.append(Entry(at=now, kind="break", subject=settlement, facts=facts))
-        if isinstance(item.body, Statement):
-            entries.extend(self._breaks(item.body, now))
-        return Change(
-            entries=tuple(entries),
-            cash=tuple(changed.values()),
-            cash_cursor=sequence,
-            unclaimed=tuple(unclaimed),
-        )
+    def _match(self) -> bool:
+        """Instructions that say the same become trades. Of two that were cancelled meanwhile the next pass knows."""
+        book, now = self.settler.book, self.settler.clock.now()
+        if not hasattr(book, "unmatched_groups"):
+            return self._match_these(book.waiting(), now)
+        room = cast(WaitingRoom, book)
+        groups = room.unmatched_groups(now.date() - AGE_OUT)
+        moved = self._match_these([one for group in groups for one in group.instructions], now)
+        room.matched_through(groups)
+        return moved
 
-    def _breaks(self, statement: Statement, now: datetime) -> list[Entry]:
-        """What is booked as far as we know, and the statement does not show: people decide."""
+    def _match_these(self, waiting: Sequence[StoredInstruction], now: datetime) -> bool:
         book = self.settler.book
-        settlements = [trade.settlement_id for trade in book.trades() if trade.settlement_id is not None]
-        views = [view for one in settlements if (view := book.cash_view(one)) is not None]
-        account = f"{statement.account.owner}/{statement.account.number}"
-        facts = {"statement": statement.statement_id, "account": account, "rule": "shows every booked payment"}
-        return [
-            Entry(at=now, kind="break", subject=view.settlement_id, facts=facts)
-            for view in missing_in(statement, views)
-        ]
+        changes = match(waiting, self.settler.market, self.salt_key, now, lambda salt: bool(book.unclaimed(salt)))
+        for start in range(0, len(changes), BATCH):
+            self.keep()
+            for error in commit_all(self.settler.book, changes[start : start + BATCH]):
+                if error is not None and not isinstance(error, Conflict):
+                    raise error
+        return bool(changes)
+
+    def _recover(self) -> bool:
+        """What the ledgers show of trades that the records lost. Nothing to do unless they were."""
+        settler, moved = self.settler, False
+        book = settler.book
+        waiting = cast(BulkBook, book).waiting_to_cancel() if hasattr(book, "waiting_to_cancel") else book.waiting()
+        ledgers = book, settler.assets, settler.market, settler.clock.now()
+        for changes in (look_at_unclaimed(*ledgers), decide_cancellations(waiting, *ledgers)):
+            try:
+                for change in changes:
+                    self.keep()
+                    book.commit(change)
+                    moved = True
+            except (Conflict, Unavailable):  # the next pass looks again
+                continue
+        return moved
+
+    def _step_trades(self) -> bool:
+        queue, moved = self._queue(), False
+        settler = self.settler
+        self._hear_chain(queue)
+        queue.wake(self.batching.look(settler.assets, settler.board, settler.market.network, settler.clock.now()))
+        for _ in range(BATCHES_A_PASS):
+            self.keep()
+            claimed = queue.claim(self.worker, BATCH, CLAIM_SECONDS)
+            for start in range(0, len(claimed), BATCH):
+                moved |= self._step(queue, claimed[start : start + BATCH])
+            if len(claimed) != BATCH:
+                break
+        return moved
+
+    def _hear_chain(self, queue: WorkQueue) -> None:
+        """Trades of which the chain shows something new are due, where the ledger reads ahead."""
+        if hasattr(self.settler.assets, "news"):
+            try:
+                queue.wake(cast(BulkAssetLedger, self.settler.assets).news())
+            except Unavailable:
+                return
+
+    def _settle(self, calls: Sequence[EndCall]) -> Results:
+        return self.batching.settle(calls, self.settler.assets, self.settler.board, self.settler.clock.now())
+
+    def _step(self, queue: WorkQueue, claimed: Sequence[Claimed]) -> bool:
+        """One batch. Each trade that another has claimed meanwhile is left to it."""
+        results = self.settler.advance_all([one.trade for one in claimed], self.keep, self._settle)
+        any_moved, broken = False, list[tuple[Trade, LockstepError]]()
+        looked = []
+        now = self.settler.clock.now()
+        for one, result in zip(claimed, results, strict=True):
+            moved = result if isinstance(result, bool | Moved) else isinstance(result, Conflict)
+            any_moved |= bool(moved)  # after a conflict, a cancellation that came in, the trade is read anew
+            if isinstance(result, LeaseLost):
+                continue
+            if isinstance(result, LockstepError) and not isinstance(result, Conflict | Unavailable):
+                broken.append((one.trade, result))  # this trade is for people; the others go on
+            again = self.pacing.next_look(one.trade, moved, now)
+            looked.append((one, now + PATIENCE if self.batching.waits_for(one.trade.settlement_id) else again))
+        if broken:
+            any_moved |= True in self.settler.set_apart(broken, self.keep)
+        queue.done_with(looked)
+        return any_moved
+
+    def _deliver_all(self) -> bool:
+        """What is to be delivered, by the page; those that cannot be written are passed over."""
+        book, moved = self.settler.book, False
+        messages = book.undelivered(BATCH)
+        while messages:
+            self.keep()
+            moved |= self._deliver(messages)
+            messages = book.undelivered(BATCH, messages[-1].message_id) if len(messages) == BATCH else ()
+        return moved
+
+    def _deliver(self, messages: Sequence[Message[PartyBody]]) -> bool:
+        """Messages to their receivers. One that cannot be written is noted once; the others go out."""
+        book, results = self.settler.book, deliver_all(self.mailbox, messages)
+        delivered = tuple(one.message_id for one, error in zip(messages, results, strict=True) if error is None)
+        if delivered:
+            book.commit(Change(delivered=delivered))
+        noted = False
+        for message, error in zip(messages, results, strict=True):
+            if error is not None:
+                facts = {"receiver": message.receiver, "rule": str(error)}
+                noted |= self._note_once(message.message_id, "undeliverable", facts)
+        return bool(delivered) or noted
+
+    def _note_once(self, subject: str, kind: str, facts: dict[str, str]) -> bool:
+        """A journal entry, unless the subject's last one says the same."""
+        book = self.settler.book
+        told = book.last_said(subject)
+        if told is not None and told.entry.facts == facts:
+            return False
+        book.commit(Change(entries=(Entry(at=self.settler.clock.now(), kind=kind, subject=subject, facts=facts),)))
+        return True

@@ -19,7 +19,7 @@ from lockstep.domain.trade import Reason, Trade, TradeState, TradeTerms
 from lockstep.flow.reporting import advise, answer_request
 from lockstep.ports import Change, StoredInstruction
 
-__all__ = ["match"]
+__all__ = ["AGE_OUT", "match", "match_key"]
 
 AGE_OUT = timedelta(days=20)
 """After the settlement date; T2S cancels unmatched instructions after twenty business days."""
@@ -91,6 +91,23 @@ def _key(instruction: Instruction) -> tuple[object, ...]:
         instruction.trade_date,
         instruction.settlement_date,
     )
+
+
+def match_key(instruction: Instruction) -> str:
+    """What `match` groups by, as text that begins with the settlement date: whoever keeps what waits finds by it
+    what could match, and what is old."""
+    quantity, cash = instruction.quantity, instruction.cash
+    parts = (
+        instruction.settlement_date.isoformat(),
+        instruction.trade_date.isoformat(),
+        instruction.deliverer.lei,
+        instruction.receiver.lei,
+        instruction.isin,
+        f"{quantity.value}e-{quantity.scale}",
+        instruction.quantity_type.value,
+        cash.currency,
+    )
+    return "/".join(parts)
 
 
 def _agree(deliver: Instruction, receive: Instruction, market: Market) -> bool:

@@ -17,10 +17,11 @@ shows every lock that can matter, unless that is gone.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 from lockstep.domain.cash import CashView
 from lockstep.domain.errors import LockstepError, Unavailable
-from lockstep.domain.identifiers import Reference, SettlementId, TradeId
+from lockstep.domain.identifiers import Lei, Reference, SettlementId, TradeId
 from lockstep.domain.instruction import AdviceStatus, CancellationStatus, Instruction, Side
 from lockstep.domain.journal import Entry
 from lockstep.domain.market import Market
@@ -28,9 +29,18 @@ from lockstep.domain.order import Order
 from lockstep.domain.payment import BookingNotice, Payment, PaymentReport, PaymentState
 from lockstep.domain.trade import Reason, Trade
 from lockstep.flow.reporting import advise, answer_request
+from lockstep.flow.wants import CashViewOf, FinalTime, History, Steps, UnclaimedOf
 from lockstep.ports import AssetLedger, Book, Change, SettlementBody, StoredInstruction, Unclaimed
 
-__all__ = ["decide_cancellations", "lock_of", "look_at_unclaimed", "require_no_payment", "unclaimed_by"]
+__all__ = [
+    "Lookup",
+    "decide_cancellations",
+    "lock_of",
+    "look_at_unclaimed",
+    "payer_of",
+    "require_no_payment",
+    "unclaimed_by",
+]
 
 SKEW = timedelta(minutes=15)
 """So far may the clocks of the chain, the RTGS and the service lie apart."""
@@ -41,7 +51,15 @@ AT_MOST = 100
 _REORGANISED = "the chain reorganised below its finality depth"
 
 
-def unclaimed_by(book: Book, market: Market, said: SettlementBody, now: datetime) -> Unclaimed | None:
+class Lookup(Protocol):
+    """Of the records, what tells whose a payment is."""
+
+    def instruction(self, owner: Lei, reference: Reference) -> StoredInstruction | None: ...
+
+    def trade(self, trade_id: TradeId) -> Trade | None: ...
+
+
+def unclaimed_by(book: Lookup, market: Market, said: SettlementBody, now: datetime) -> Unclaimed | None:
     """The settlement of the first message about it, if no trade has it: a trade has its settlement before it pays."""
     if isinstance(said, PaymentReport):
         if said.state.is_never or _claimed(book, market, said.payment):
@@ -54,27 +72,28 @@ def unclaimed_by(book: Book, market: Market, said: SettlementBody, now: datetime
     return Unclaimed(settlement_id=settlement, salt=salt, due=now.replace(microsecond=0))
 
 
-def require_no_payment(trade: Trade, book: Book, assets: AssetLedger) -> None:
+def require_no_payment(trade: Trade) -> Steps[None]:
     """A trade that has no lock is ordered, or ended, only if none of its settlements can be paid.
 
     Raises LockstepError where one can, and its lock is gone; Unavailable while the chain may yet show that.
     """
-    for settlement in book.unclaimed(trade.terms.salt):
-        view = book.cash_view(settlement)
+    for settlement in (yield from UnclaimedOf(trade.terms.salt)):
+        view = yield from CashViewOf(settlement)
         if settlement == trade.settlement_id or view is None or view.is_never:
             continue
         told = view.booked_at or view.noticed_at or view.decided_at
-        late = told is not None and _passed(assets, told)
-        if not late or assets.history(settlement):
+        late = told is not None and _later((yield from FinalTime()), told)
+        if not late or (yield from History(settlement)):
             raise Unavailable(f"the RTGS has a payment of settlement {settlement}, and the chain not yet its lock")
         state = "booked" if _is_booked(view) or view.state is None else view.state.name.lower()
         raise LockstepError(f"the payment of settlement {settlement} is {state} and its lock is gone: {_REORGANISED}")
 
 
-def lock_of(known: Sequence[SettlementId], assets: AssetLedger) -> SettlementId:
+def lock_of(known: Sequence[SettlementId]) -> Steps[SettlementId]:
     """Of a trade's locks, as its parties can make several, the one that is paid: the first not given back."""
     for identifier in known[:-1]:
-        if not any(event.name == "GivenBack" and event.final for event in assets.history(identifier)):
+        history = yield from History(identifier)
+        if not any(event.name == "GivenBack" and event.final for event in history):
             return identifier
     return known[-1]
 
@@ -147,17 +166,27 @@ def _is_booked(view: CashView) -> bool:
 
 def _passed(assets: AssetLedger, instant: datetime) -> bool:
     """Whether a final block is later. To be asked before the chain's events: those are then no older."""
-    return datetime.fromtimestamp(assets.final_time(), UTC) > instant + SKEW
+    return _later(assets.final_time(), instant)
 
 
-def _trade_of(book: Book, market: Market, payment: Payment) -> Trade | None:
-    """The trade of the instruction that a payment names."""
+def _later(final_time: int, instant: datetime) -> bool:
+    return datetime.fromtimestamp(final_time, UTC) > instant + SKEW
+
+
+def payer_of(payment: Payment, market: Market) -> tuple[Lei, Reference] | None:
+    """The instruction that a payment names: its owner, if that is a participant, and its reference."""
     payer = next((lei for lei, one in market.participants.items() if one.bic == payment.debtor.owner), None)
-    stored = None if payer is None else book.instruction(payer, Reference(payment.end_to_end_id))
+    return None if payer is None else (payer, Reference(payment.end_to_end_id))
+
+
+def _trade_of(book: Lookup, market: Market, payment: Payment) -> Trade | None:
+    """The trade of the instruction that a payment names."""
+    named = payer_of(payment, market)
+    stored = None if named is None else book.instruction(*named)
     return None if stored is None or stored.trade_id is None else book.trade(stored.trade_id)
 
 
-def _claimed(book: Book, market: Market, payment: Payment) -> bool:
+def _claimed(book: Lookup, market: Market, payment: Payment) -> bool:
     trade = _trade_of(book, market, payment)
     return trade is not None and trade.settlement_id == payment.settlement_id
 

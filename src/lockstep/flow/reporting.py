@@ -4,6 +4,7 @@ A message's id derives from its sender, what it is about and what it says, so th
 thing twice is one message.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -22,7 +23,7 @@ from lockstep.domain.instruction import (
 from lockstep.domain.market import Market
 from lockstep.domain.message import Message
 from lockstep.domain.trade import Reason, Trade
-from lockstep.ports import Book, PartyBody
+from lockstep.ports import PartyBody
 
 _ISO_CODES = {
     AdviceStatus.UNMATCHED: {"CMIS", "DMON"},
@@ -66,7 +67,7 @@ def advise(
 
 
 def advise_both(
-    book: Book,
+    instructions: Sequence[Instruction],
     market: Market,
     trade: Trade,
     status: AdviceStatus,
@@ -74,10 +75,7 @@ def advise_both(
     reason: Reason | None = None,
 ) -> tuple[Message[PartyBody], ...]:
     """Both parties' sese.024 about their trade."""
-    return tuple(
-        advise(market, instruction, status, now, reason=reason, trade=trade)
-        for instruction in _instructions(book, trade)
-    )
+    return tuple(advise(market, instruction, status, now, reason=reason, trade=trade) for instruction in instructions)
 
 
 def answer_request(
@@ -146,7 +144,12 @@ def refuse(market: Market, refusal: Refusal, error: LockstepError, now: datetime
 
 
 def confirm_both(
-    book: Book, market: Market, trade: Trade, settlement_id: SettlementId, settled_at: datetime, now: datetime
+    instructions: Sequence[Instruction],
+    market: Market,
+    trade: Trade,
+    settlement_id: SettlementId,
+    settled_at: datetime,
+    now: datetime,
 ) -> tuple[Message[PartyBody], ...]:
     """Both parties' sese.025, with the cash as it settled. Only once the delivery is final."""
     return tuple(
@@ -163,7 +166,7 @@ def confirm_both(
             f"sese.025/{instruction.side.value}",
             now,
         )
-        for instruction in _instructions(book, trade)
+        for instruction in instructions
     )
 
 
@@ -179,15 +182,6 @@ def _text(status: AdviceStatus | CancellationStatus, reason: Reason | None) -> s
     words = reason.text if _code(status, reason) == reason.code else str(reason)
     words = "".join(one if one.isprintable() else "?" for one in words)  # a refused value may hold anything
     return words if len(words) <= MAX_REASON else words[: MAX_REASON - 1] + "…"
-
-
-def _instructions(book: Book, trade: Trade) -> tuple[Instruction, ...]:
-    terms = trade.terms
-    stored = (
-        book.instruction(terms.deliverer, terms.deliverer_reference),
-        book.instruction(terms.receiver, terms.receiver_reference),
-    )
-    return tuple(one.instruction for one in stored if one is not None)
 
 
 def _message(

@@ -64,6 +64,7 @@ class Worker:
             return None
         try:
             self._engine = replace(self.engine(self.lease), keep=self._keep)
+            self._engine.begin()
         except LockstepError:
             self.stop()
             raise

@@ -2,7 +2,7 @@
 
 from lockstep.signing.consent import check_order
 from lockstep.signing.keys import Key, read_keystore, recover, write_keystore
-from lockstep.signing.proof import build_proof, build_rotation_proof, is_by, is_of, verify
+from lockstep.signing.proof import build_batch_proof, build_proof, build_rotation_proof, is_by, is_of, verify
 from lockstep.signing.typed_data import (
     cash_hash,
     leg_id,
@@ -16,6 +16,7 @@ from lockstep.signing.typed_data import (
 
 __all__ = [
     "Key",
+    "build_batch_proof",
     "build_proof",
     "build_rotation_proof",
     "cash_hash",

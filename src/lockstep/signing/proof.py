@@ -6,11 +6,20 @@ from eth_abi.exceptions import EncodingError
 
 from lockstep.domain.errors import InvalidInput, Refused
 from lockstep.domain.market import Network
-from lockstep.domain.order import Attestation, Epoch, LogEntry, OutcomeResult, Proof, Rotation
+from lockstep.domain.order import (
+    Attestation,
+    Batch,
+    BatchSignature,
+    Epoch,
+    LogEntry,
+    OutcomeResult,
+    Proof,
+    Rotation,
+)
 from lockstep.signing.keys import recover
-from lockstep.signing.typed_data import log_digest, outcome_digest, rotation_digest
+from lockstep.signing.typed_data import log_digest, outcome_digest, outcomes_digest, rotation_digest
 
-__all__ = ["build_proof", "build_rotation_proof", "is_by", "is_of", "verify"]
+__all__ = ["build_batch_proof", "build_proof", "build_rotation_proof", "is_by", "is_of", "verify"]
 
 
 def verify(attestation: Attestation, epoch: Epoch, network: Network) -> None:
@@ -67,6 +76,29 @@ def build_proof(
         except Refused:
             continue
         signed[attestation.agent] = attestation.signature
+    return _assembled(signed, epoch)
+
+
+def build_batch_proof(
+    batch: Batch, signatures: Iterable[BatchSignature], epoch: Epoch, network: Network
+) -> Proof | None:
+    """The proof for `DvP.settleBatch` of exactly these settlements, in this order, once a quorum signed, else None.
+
+    What does not verify is left out, as is what was signed for another batch or epoch.
+    """
+    if batch.epoch != epoch.number or not batch.settlements:
+        return None
+    digest = outcomes_digest(batch.settlements, batch.result, batch.epoch, network)
+    signed: dict[str, bytes] = {}
+    for one in signatures:
+        if one.batch_id != batch.id or one.agent not in epoch.agents or one.agent in signed:
+            continue
+        try:
+            signer = recover(digest, one.signature)
+        except InvalidInput:
+            continue
+        if signer == one.agent:
+            signed[one.agent] = one.signature
     return _assembled(signed, epoch)
 
 

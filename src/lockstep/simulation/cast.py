@@ -180,7 +180,7 @@ class Worker:
         return Engine(
             settler=Settler(
                 market=ground.market,
-                book=self._boundary.book(database, disk, lease),
+                book=self._boundary.book(database, disk, self.clock, lease),
                 assets=EvmAssetLedger(self._node, ground.market.network, sender),
                 cash=cash_line(MARKET.service, self._rtgs.handle, self._rtgs.mailbox, self._boundary, self._faults),
                 wallet=LocalWallets({key.address: key for key in ground.roles.wallets.values()}, ground.market),
@@ -254,7 +254,9 @@ class Door:
 
     def open(self) -> Reception:
         database, disk = self._ground.engines[self.name], self._ground.disk(self.name)
-        return Reception(book=self._boundary.book(database, disk), market=self._ground.market, clock=self.clock)
+        return Reception(
+            book=self._boundary.book(database, disk, self.clock), market=self._ground.market, clock=self.clock
+        )
 
     def end(self) -> None:
         self._ground.engines[self.name].dispose()

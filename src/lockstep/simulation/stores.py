@@ -8,7 +8,9 @@ never restored.
 """
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -19,7 +21,7 @@ from lockstep.agent import DirectoryBoard, Register
 from lockstep.app.adapters import DirectoryMailbox
 from lockstep.domain.message import Message
 from lockstep.domain.order import Attestation, LogEntry
-from lockstep.ports import Change, Lease, PartyBody, SentTransaction
+from lockstep.ports import Change, Claimed, Clock, Lease, PartyBody, Results, SentTransaction
 from lockstep.simulation.faults import Injector
 from lockstep.simulation.points import Points
 from lockstep.store import SqlBook, SqlTransactionLog
@@ -87,8 +89,8 @@ class Boundary:
     def fails(self) -> bool:
         return self._faults.strikes("failed-commit") is not None
 
-    def book(self, engine: Engine, disk: Disk, lease: Lease | None = None) -> SqlBook:
-        return _Book(engine, disk, self, lease)
+    def book(self, engine: Engine, disk: Disk, clock: Clock, lease: Lease | None = None) -> SqlBook:
+        return _Book(engine, disk, self, clock, lease)
 
     def log(self, engine: Engine, disk: Disk, lease: Lease) -> SqlTransactionLog:
         return _Log(engine, disk, self, lease)
@@ -104,16 +106,36 @@ class Boundary:
 
 
 class _Book(SqlBook):
-    def __init__(self, engine: Engine, disk: Disk, boundary: Boundary, lease: Lease | None) -> None:
-        super().__init__(engine, lease=lease)
+    def __init__(self, engine: Engine, disk: Disk, boundary: Boundary, clock: Clock, lease: Lease | None) -> None:
+        super().__init__(engine, lease=lease, clock=clock)
         self._disk, self._boundary, self._judge = disk, boundary, partial(boundary.judge_fence, engine, lease)
 
     def commit(self, change: Change) -> None:
+        with self._bounded():
+            super().commit(change)
+
+    def commit_all(self, changes: Sequence[Change]) -> Results:
+        with self._bounded():
+            return super().commit_all(changes)
+
+    def claim(self, worker: str, most: int, seconds: int) -> Sequence[Claimed]:
+        self._boundary.at("commit")
+        claimed = super().claim(worker, most, seconds)
+        self._boundary.at("committed")
+        return claimed
+
+    def done_with(self, looked: Sequence[tuple[Claimed, datetime | None]]) -> None:
+        self._boundary.at("commit")
+        super().done_with(looked)
+        self._boundary.at("committed")
+
+    @contextmanager
+    def _bounded(self) -> Iterator[None]:
         self._boundary.at("commit")
         if self._boundary.fails():
             self._disk.fail_next()
         try:
-            super().commit(change)
+            yield
         finally:
             self._disk.heal()
         self._judge()

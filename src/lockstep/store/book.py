@@ -1,247 +1,198 @@
-"""The Book port on a database: a change is one transaction, its journal entries numbered and chained."""
+"""The Book port on a database: changes are one transaction, their journal entries numbered and chained."""
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from datetime import UTC, datetime
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Engine, bindparam, select
+from sqlalchemy.exc import IntegrityError
 
 from lockstep.domain.cash import CashView
-from lockstep.domain.errors import Conflict
+from lockstep.domain.errors import InvalidInput, Unavailable
 from lockstep.domain.identifiers import Lei, Reference, SettlementId, TradeId
 from lockstep.domain.instruction import CancellationAdvice, CancellationRequest, SettlementConfirmation, StatusAdvice
 from lockstep.domain.journal import GENESIS, Entry, JournalRow, entry_hash
 from lockstep.domain.message import Message
+from lockstep.domain.payment import CashAccount
 from lockstep.domain.trade import Trade
-from lockstep.ports import Change, Lease, PartyBody, StoredInstruction, Unclaimed
-from lockstep.store import tables
-from lockstep.store.codec import dump, load
+from lockstep.ports import Change, Claimed, Clock, Lease, PartyBody, Results, StoredInstruction, Unclaimed, WaitingGroup
+from lockstep.store import tables, waiting
+from lockstep.store.bulk import Insert, Statement
+from lockstep.store.codec import load
+from lockstep.store.committing import Batch
 from lockstep.store.leases import require
-from lockstep.store.prepared import Query, Write
+from lockstep.store.prepared import Query, transaction
+from lockstep.store.queue import Queue
 
 __all__ = ["SqlBook"]
+
+TRIES = 3
+JOURNAL_LOCK = 0x4C4A524E
+"""The advisory lock of PostgreSQL that who numbers entries takes until its transaction ends."""
 
 _BODIES: dict[str, type[Message[PartyBody]]] = {
     body.__name__: Message[body]  # type: ignore[valid-type]
     for body in (StatusAdvice, CancellationAdvice, SettlementConfirmation)
 }
 _MAILBOX = "rtgs"
+_ALL = 2**62
+_text = json.JSONEncoder(ensure_ascii=False).encode
 
-_instruction, _trade, _outgoing, _request = tables.instruction.c, tables.trade.c, tables.outgoing.c, tables.request.c
+_instruction, _trade = tables.instruction.c, tables.trade.c
 _INSTRUCTION = Query(
-    select(_instruction.status, _instruction.body).where(
+    select(_instruction.body).where(
         _instruction.owner == bindparam("owner"), _instruction.reference == bindparam("reference")
     )
 )
+_INSTRUCTIONS_OF = Statement("SELECT owner, reference, body FROM instruction WHERE (owner, reference) IN PAIRS")
 _SEEN = Query(
     select(tables.seen.c.content_hash).where(
         tables.seen.c.sender == bindparam("sender"), tables.seen.c.message_id == bindparam("message_id")
     )
 )
-_WAITING = Query(select(_instruction.body).where(_instruction.status == "WAITING").order_by(_instruction.number))
+_WAITING = Statement("SELECT body FROM instruction WHERE status = 'WAITING' ORDER BY number")
 _INSTRUCTIONS = Query(select(_instruction.body).order_by(_instruction.number))
 _TRADE = Query(select(_trade.body).where(_trade.trade_id == bindparam("trade_id")))
-_OPEN_TRADES = Query(select(_trade.body).where(_trade.open).order_by(_trade.number))
+_TRADES_OF = Statement("SELECT trade_id, body FROM trade WHERE trade_id IN LIST")
+_OPEN_TRADES = Statement("SELECT body FROM trade WHERE open ORDER BY number")
 _TRADES = Query(select(_trade.body).order_by(_trade.number))
 _CASH_VIEW = Query(
     select(tables.cash_view.c.body).where(tables.cash_view.c.settlement_id == bindparam("settlement_id"))
 )
-_unclaimed = tables.unclaimed_payment.c
-_UNCLAIMED = Query(select(_unclaimed.settlement_id).where(_unclaimed.salt == bindparam("salt")))
-_UNCLAIMED_DUE = Query(
-    select(_unclaimed.settlement_id, _unclaimed.salt, _unclaimed.due)
-    .where(_unclaimed.due <= bindparam("now"))
-    .order_by(_unclaimed.due)
-    .limit(bindparam("most"))
+_CASH_VIEWS = Statement("SELECT settlement_id, body FROM cash_view WHERE settlement_id IN LIST")
+_OF_A_TRADE = "AND EXISTS (SELECT 1 FROM trade WHERE trade.settlement_id = cash_view.settlement_id)"
+_BOOKED = Statement(
+    f"SELECT settlement_id FROM cash_view WHERE debtor = ? AND booked_at BETWEEN ? AND ? {_OF_A_TRADE} UNION "
+    f"SELECT settlement_id FROM cash_view WHERE creditor = ? AND booked_at BETWEEN ? AND ? {_OF_A_TRADE}"
 )
+_UNCLAIMED = Statement("SELECT salt, settlement_id FROM unclaimed_payment WHERE salt IN LIST ORDER BY settlement_id")
+_UNCLAIMED_DUE = Statement(
+    "SELECT settlement_id, salt, due FROM unclaimed_payment WHERE due <= ? ORDER BY due, settlement_id LIMIT ?"
+)
+_TO_CANCEL = Statement("SELECT body FROM instruction WHERE status = 'WAITING' AND asked > 0 ORDER BY number")
 _CURSOR = Query(select(tables.mail_cursor.c.sequence).where(tables.mail_cursor.c.mailbox == bindparam("mailbox")))
-_CANCELLATIONS = Query(
-    select(_request.body)
-    .join(
-        tables.instruction,
-        (_request.owner == _instruction.owner) & (_request.reference == _instruction.reference),
-    )
-    .where(_instruction.trade_id == bindparam("trade_id"))
-    .order_by(_request.number)
+_CANCELLATIONS_OF = Statement(
+    "SELECT instruction.trade_id, cancellation_request.body FROM instruction JOIN cancellation_request "
+    "ON cancellation_request.owner = instruction.owner AND cancellation_request.reference = instruction.reference "
+    "WHERE instruction.trade_id IN LIST ORDER BY cancellation_request.number"
 )
-_UNDELIVERED = Query(
-    select(_outgoing.kind, _outgoing.body).where(_outgoing.delivered.is_(False)).order_by(_outgoing.number)
+_UNDELIVERED = Statement(
+    "SELECT kind, body FROM outgoing WHERE NOT delivered "
+    "AND number > coalesce((SELECT number FROM outgoing WHERE message_id = ?), 0) ORDER BY number LIMIT ?"
 )
-_JOURNAL = Query(
-    select(tables.journal).where(tables.journal.c.number > bindparam("after")).order_by(tables.journal.c.number)
-)
-_JOURNAL_OF = Query(
-    select(tables.journal)
-    .where(tables.journal.c.number > bindparam("after"), tables.journal.c.subject == bindparam("subject"))
-    .order_by(tables.journal.c.number)
-)
-
+_ENTRY = "number, at, kind, subject, facts, hash"
+_JOURNAL = Statement(f"SELECT {_ENTRY} FROM journal WHERE number > ? ORDER BY number LIMIT ?")
+_JOURNAL_OF = Statement(f"SELECT {_ENTRY} FROM journal WHERE subject = ? AND number > ? ORDER BY number LIMIT ?")
+_LAST_OF = Statement(f"SELECT {_ENTRY} FROM journal WHERE subject = ? ORDER BY number DESC LIMIT 1")
 _NEXT_NONCE = Query(select(tables.order_nonce.c.next).where(tables.order_nonce.c.seller == bindparam("seller")))
-_OUTGOING = Query(select(_outgoing.number).where(_outgoing.message_id == bindparam("message_id")))
+_RESERVE = Statement(
+    "INSERT INTO order_nonce (seller, next) VALUES (?, ?) ON CONFLICT (seller) DO UPDATE "
+    "SET next = CASE WHEN order_nonce.next > ? THEN order_nonce.next + ? ELSE excluded.next END RETURNING next"
+)
 _LAST_ENTRY = Query(
     select(tables.journal.c.number, tables.journal.c.hash).order_by(tables.journal.c.number.desc()).limit(1)
 )
-
-_NEW_INSTRUCTION = Write(insert(tables.instruction), "owner", "reference", "status", "trade_id", "body")
-_CHANGED_INSTRUCTION = Write(
-    update(tables.instruction).where(
-        _instruction.owner == bindparam("its_owner"), _instruction.reference == bindparam("its_reference")
-    ),
-    "status",
-    "trade_id",
-    "body",
-)
-_NEW_TRADE = Write(insert(tables.trade), "trade_id", "version", "state", "open", "body")
-_CHANGED_TRADE = Write(
-    update(tables.trade).where(_trade.trade_id == bindparam("one"), _trade.version == bindparam("read")),
-    "version",
-    "state",
-    "open",
-    "body",
-)
-_NEW_REQUEST = Write(insert(tables.request), "sender", "message_id", "owner", "reference", "body")
-_NEW_OUTGOING = Write(insert(tables.outgoing), "message_id", "kind", "delivered", "body")
-_DELIVERED = Write(update(tables.outgoing).where(_outgoing.message_id == bindparam("one")), "delivered")
-_NEW_ENTRY = Write(insert(tables.journal), *tables.journal.c.keys())
-
-
-class _Upsert:
-    """Update or insert; the transaction holds the write lock, so nothing comes in between."""
-
-    def __init__(self, table: Table, *values: str) -> None:
-        keys = [column.name for column in table.primary_key]
-        self._keys = {name: f"its_{name}" for name in keys}
-        same = [table.c[name] == bindparam(other) for name, other in self._keys.items()]
-        self._update, self._insert = Write(update(table).where(*same), *values), Write(insert(table), *keys, *values)
-
-    def run(self, connection: Connection, **given: object) -> None:
-        if not self._update.run(connection, **{self._keys.get(name, name): one for name, one in given.items()}):
-            self._insert.run(connection, **given)
-
-
-_PUT_CASH_VIEW = _Upsert(tables.cash_view, "body")
-_PUT_UNCLAIMED = _Upsert(tables.unclaimed_payment, "salt", "due")
-_PUT_CURSOR = _Upsert(tables.mail_cursor, "sequence")
-_PUT_SEEN = _Upsert(tables.seen, "content_hash")
-_PUT_NONCE = _Upsert(tables.order_nonce, "next")
+_ALONE_IN_JOURNAL = Statement("SELECT pg_advisory_xact_lock(?)")
+_NEW_ENTRIES = Insert(tables.journal, *tables.journal.c.keys())
 
 
 class SqlBook:
-    """Book on a database. `on_commit` is called with the change's last entry kind after each commit.
+    """Book, WorkQueue and WaitingRoom on a database. `on_commit` is called after each commit, for each change stored,
+    with its last entry's kind.
 
-    A worker's writes under its `lease`; one without is for those who only hand in and look.
+    A worker's writes under its `lease`; one without is for those who only hand in and look. The queue needs a `clock`.
+    What a book has claimed it writes under those claims' fences.
     """
 
     def __init__(
-        self, engine: Engine, on_commit: Callable[[str], None] = lambda _: None, lease: Lease | None = None
+        self,
+        engine: Engine,
+        on_commit: Callable[[str], None] = lambda _: None,
+        lease: Lease | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self._engine, self._on_commit, self._lease = engine, on_commit, lease
+        self._queue = Queue(engine, clock)
 
     # --- writing
 
     def commit(self, change: Change) -> None:
-        with self._engine.begin() as connection:
-            require(connection, self._lease)
-            for stored in change.instructions:
-                self._put_instruction(connection, stored)
-            for trade in change.trades:
-                self._put_trade(connection, trade)
-            for view in change.cash:
-                _PUT_CASH_VIEW.run(connection, settlement_id=view.settlement_id, body=dump(view))
-            for one in change.unclaimed:
-                due = None if one.due is None else int(one.due.timestamp())
-                _PUT_UNCLAIMED.run(connection, settlement_id=one.settlement_id, salt=one.salt, due=due)
-            if change.claimed:
-                connection.execute(delete(tables.unclaimed_payment).where(_unclaimed.settlement_id.in_(change.claimed)))
-            if change.cash_cursor is not None:
-                _PUT_CURSOR.run(connection, mailbox=_MAILBOX, sequence=change.cash_cursor)
-            for sender, message_id, content_hash in change.seen:
-                _PUT_SEEN.run(connection, sender=sender, message_id=message_id, content_hash=content_hash)
-            for request in change.requests:
-                self._put_request(connection, request)
-            for message in change.outgoing:
-                self._put_outgoing(connection, message)
-            for message_id in change.delivered:
-                _DELIVERED.run(connection, one=message_id, delivered=True)
-            self._append(connection, change.entries)
-        self._on_commit(change.entries[-1].kind if change.entries else "delivered")
+        (wrong,) = self._commit((change,))
+        if wrong is not None:
+            raise wrong
 
-    def _put_instruction(self, connection: Connection, stored: StoredInstruction) -> None:
-        owner, reference = stored.key
-        known = _INSTRUCTION.rows(connection, owner=owner, reference=reference)
-        there = load(StoredInstruction, known[0].body) if known and known[0].status == "WAITING" else None
-        values = {"status": stored.status, "trade_id": stored.trade_id, "body": dump(stored)}
-        if not known:
-            _NEW_INSTRUCTION.run(connection, owner=owner, reference=reference, **values)
-        elif (
-            there is not None
-            and there.message_id == stored.message_id
-            and len(there.cancellations) <= len(stored.cancellations)
-            and (there.late is None or stored.late is not None)
-        ):
-            _CHANGED_INSTRUCTION.run(connection, its_owner=owner, its_reference=reference, **values)
-        else:  # matched, ended or asked to be cancelled since it was read, or another message's
-            raise Conflict("instruction", f"{owner}/{reference}")
+    def commit_all(self, changes: Sequence[Change]) -> Results:
+        return self._commit(changes)
 
-    def _put_trade(self, connection: Connection, trade: Trade) -> None:
-        stored = replace(trade, version=trade.version + 1)
-        values = {
-            "version": stored.version,
-            "state": trade.state.value,
-            "open": not trade.state.is_end,
-            "body": dump(stored),
-        }
-        if trade.version == 0:
-            if _TRADE.rows(connection, trade_id=trade.trade_id):
-                raise Conflict("trade version", f"{trade.trade_id}/0")
-            _NEW_TRADE.run(connection, trade_id=trade.trade_id, **values)
-        elif not _CHANGED_TRADE.run(connection, one=trade.trade_id, read=trade.version, **values):
-            raise Conflict("trade version", f"{trade.trade_id}/{trade.version}")
-        if trade.order is not None:
-            movement = trade.order.movement
-            known = _NEXT_NONCE.rows(connection, seller=movement.seller)
-            if not known or movement.nonce >= known[0].next:
-                _PUT_NONCE.run(connection, seller=movement.seller, next=movement.nonce + 1)
-
-    def _put_request(self, connection: Connection, request: Message[CancellationRequest]) -> None:
-        _NEW_REQUEST.run(
-            connection,
-            sender=request.sender,
-            message_id=request.message_id,
-            owner=request.body.owner.lei,
-            reference=request.body.reference,
-            body=dump(request),
-        )
-
-    def _put_outgoing(self, connection: Connection, message: Message[PartyBody]) -> None:
-        if _OUTGOING.rows(connection, message_id=message.message_id):
-            return
-        _NEW_OUTGOING.run(
-            connection,
-            message_id=message.message_id,
-            kind=type(message.body).__name__,
-            delivered=False,
-            body=dump(message),
-        )
+    def _commit(self, changes: Sequence[Change]) -> Results:
+        """Raises Unavailable where, three times over, another had stored in between what was to be new."""
+        for _ in range(TRIES):
+            try:
+                with transaction(self._engine) as connection:
+                    require(connection, self._lease)
+                    batch = Batch(connection, self._queue.held)
+                    results = batch.judge(changes)
+                    batch.write()
+                    self._append(connection, [entry for change in batch.stored for entry in change.entries])
+                break
+            except IntegrityError:  # on SQLite it cannot be: nobody else writes since this was judged
+                continue
+        else:
+            raise Unavailable("the service's database is contended: others store the same")
+        for change in batch.stored:
+            self._on_commit(change.entries[-1].kind if change.entries else "delivered")
+        return results
 
     def _append(self, connection: Connection, entries: Sequence[Entry]) -> None:
+        """Numbers and chains them. Last of a transaction, as others wait from here on until it has ended."""
         if not entries:
             return
+        if connection.dialect.name != "sqlite":
+            _ALONE_IN_JOURNAL.run(connection, JOURNAL_LOCK)
         last = _LAST_ENTRY.rows(connection)
         number, previous = (last[0].number, last[0].hash) if last else (0, GENESIS)
+        rows = []
         for entry in entries:
             number, previous = number + 1, entry_hash(previous, number + 1, entry)
-            _NEW_ENTRY.run(
-                connection,
-                number=number,
-                at=entry.at.isoformat(),
-                kind=entry.kind,
-                subject=entry.subject,
-                facts=json.dumps(dict(entry.facts), ensure_ascii=False),
-                hash=previous,
-            )
+            facts = _text(dict(entry.facts))
+            rows.append((number, entry.at.isoformat(), entry.kind, entry.subject, facts, previous))
+        _NEW_ENTRIES.run(connection, rows)
+
+    def reserve_nonces(self, seller: str, at_least: int, count: int) -> int:
+        if count < 1:
+            raise InvalidInput("count", count, "at least 1")
+        with transaction(self._engine) as connection:
+            require(connection, self._lease)
+            (row,) = _RESERVE.rows(connection, seller, at_least + count, at_least, count)
+        return int(row[0]) - count
+
+    # --- the queue: see `queue`
+
+    def claim(self, worker: str, most: int, seconds: int) -> Sequence[Claimed]:
+        return self._queue.claim(worker, most, seconds)
+
+    def done_with(self, looked: Sequence[tuple[Claimed, datetime | None]]) -> None:
+        self._queue.done_with(looked)
+
+    def wake(self, settlements: Collection[SettlementId]) -> None:
+        self._queue.wake(settlements)
+
+    def let_go_of(self, worker: str) -> None:
+        """Frees, and makes due, what a dead worker of this name has: for who begins under it."""
+        self._queue.let_go_of(worker)
+
+    # --- what waits: see `waiting`
+
+    def unmatched_groups(self, aged_before: date, limit: int = 1000) -> Sequence[WaitingGroup]:
+        return waiting.unmatched_groups(self._engine, aged_before, limit)
+
+    def matched_through(self, groups: Sequence[WaitingGroup]) -> None:
+        waiting.matched_through(self._engine, groups)
+
+    def match_anew(self) -> None:
+        waiting.touch_all(self._engine)
 
     # --- reading
 
@@ -249,19 +200,29 @@ class SqlBook:
         rows = self._rows(_INSTRUCTION, owner=owner, reference=reference)
         return load(StoredInstruction, rows[0].body) if rows else None
 
+    def instructions_of(
+        self, keys: Collection[tuple[Lei, Reference]]
+    ) -> Mapping[tuple[Lei, Reference], StoredInstruction]:
+        rows = _INSTRUCTIONS_OF.alone(self._engine, [*keys]) if keys else ()
+        return {(owner, reference): load(StoredInstruction, body) for owner, reference, body in rows}
+
     def seen(self, sender: str, message_id: str) -> str | None:
         rows = self._rows(_SEEN, sender=sender, message_id=message_id)
         return str(rows[0].content_hash) if rows else None
 
     def waiting(self) -> Sequence[StoredInstruction]:
-        return [load(StoredInstruction, row.body) for row in self._rows(_WAITING)]
+        return [load(StoredInstruction, body) for (body,) in _WAITING.alone(self._engine)]
 
     def trade(self, trade_id: TradeId) -> Trade | None:
         rows = self._rows(_TRADE, trade_id=trade_id)
         return load(Trade, rows[0].body) if rows else None
 
+    def trades_of(self, ids: Collection[TradeId]) -> Mapping[TradeId, Trade]:
+        rows = _TRADES_OF.alone(self._engine, [*ids]) if ids else ()
+        return {trade_id: load(Trade, body) for trade_id, body in rows}
+
     def open_trades(self) -> Sequence[Trade]:
-        return [load(Trade, row.body) for row in self._rows(_OPEN_TRADES)]
+        return [load(Trade, body) for (body,) in _OPEN_TRADES.alone(self._engine)]
 
     def trades(self) -> Sequence[Trade]:
         return [load(Trade, row.body) for row in self._rows(_TRADES)]
@@ -273,46 +234,72 @@ class SqlBook:
         rows = self._rows(_CASH_VIEW, settlement_id=settlement_id)
         return load(CashView, rows[0].body) if rows else None
 
+    def cash_views(self, ids: Collection[SettlementId]) -> Mapping[SettlementId, CashView]:
+        rows = _CASH_VIEWS.alone(self._engine, [*ids]) if ids else ()
+        return {settlement: load(CashView, body) for settlement, body in rows}
+
+    def booked(self, account: CashAccount, since: datetime, until: datetime) -> Sequence[SettlementId]:
+        """The trades' settlements whose payment from or to an account was booked in a time, both ends included."""
+        period = (f"{account.owner}/{account.number}", math.ceil(since.timestamp()), math.floor(until.timestamp()))
+        return [settlement for (settlement,) in _BOOKED.alone(self._engine, *period, *period)]
+
     def cash_cursor(self) -> int:
         rows = self._rows(_CURSOR, mailbox=_MAILBOX)
         return int(rows[0].sequence) if rows else 0
 
     def unclaimed(self, salt: str) -> Sequence[SettlementId]:
-        return [SettlementId(row.settlement_id) for row in self._rows(_UNCLAIMED, salt=salt)]
+        return self.unclaimed_of([salt])[salt]
+
+    def unclaimed_of(self, salts: Collection[str]) -> Mapping[str, Sequence[SettlementId]]:
+        found: dict[str, list[SettlementId]] = {one: [] for one in salts}
+        for salt, settlement in _UNCLAIMED.alone(self._engine, [*found]) if found else ():
+            found[salt].append(SettlementId(settlement))
+        return found
 
     def unclaimed_due(self, now: datetime, limit: int) -> Sequence[Unclaimed]:
         return [
-            Unclaimed(
-                settlement_id=SettlementId(row.settlement_id), salt=row.salt, due=datetime.fromtimestamp(row.due, UTC)
-            )
-            for row in self._rows(_UNCLAIMED_DUE, now=int(now.timestamp()), most=limit)
+            Unclaimed(settlement_id=SettlementId(settlement), salt=salt, due=datetime.fromtimestamp(due, UTC))
+            for settlement, salt, due in _UNCLAIMED_DUE.alone(self._engine, int(now.timestamp()), limit)
         ]
+
+    def waiting_to_cancel(self) -> Sequence[StoredInstruction]:
+        return [load(StoredInstruction, body) for (body,) in _TO_CANCEL.alone(self._engine)]
 
     def next_order_nonce(self, seller: str) -> int:
         rows = self._rows(_NEXT_NONCE, seller=seller)
         return int(rows[0].next) if rows else 0
 
     def cancellations(self, trade_id: TradeId) -> Sequence[Message[CancellationRequest]]:
-        return [load(Message[CancellationRequest], row.body) for row in self._rows(_CANCELLATIONS, trade_id=trade_id)]
+        return self.cancellations_of([trade_id])[trade_id]
 
-    def undelivered(self) -> Sequence[Message[PartyBody]]:
-        return [load(_BODIES[row.kind], row.body) for row in self._rows(_UNDELIVERED)]
+    def cancellations_of(self, ids: Collection[TradeId]) -> Mapping[TradeId, Sequence[Message[CancellationRequest]]]:
+        found: dict[TradeId, list[Message[CancellationRequest]]] = {one: [] for one in ids}
+        for trade_id, body in _CANCELLATIONS_OF.alone(self._engine, [*found]) if found else ():
+            found[trade_id].append(load(Message[CancellationRequest], body))
+        return found
 
-    def journal(self, subject: str | None = None, after: int = 0) -> Sequence[JournalRow]:
+    def undelivered(self, limit: int | None = None, after: str | None = None) -> Sequence[Message[PartyBody]]:
+        """Oldest first; at most `limit`, from behind the message with the id `after` on."""
+        rows = _UNDELIVERED.alone(self._engine, after or "", _ALL if limit is None else limit)
+        return [load(_BODIES[kind], body) for kind, body in rows]
+
+    def journal(self, subject: str | None = None, after: int = 0, limit: int | None = None) -> Sequence[JournalRow]:
+        """In order, those with a number above `after`; at most `limit`."""
+        most = _ALL if limit is None else limit
         if subject is None:
-            rows = self._rows(_JOURNAL, after=after)
-        else:
-            rows = self._rows(_JOURNAL_OF, after=after, subject=subject)
-        return [
-            JournalRow(
-                number=row.number,
-                entry=Entry(
-                    at=datetime.fromisoformat(row.at), kind=row.kind, subject=row.subject, facts=json.loads(row.facts)
-                ),
-                hash=row.hash,
-            )
-            for row in rows
-        ]
+            return [_journal_row(row) for row in _JOURNAL.alone(self._engine, after, most)]
+        return [_journal_row(row) for row in _JOURNAL_OF.alone(self._engine, subject, after, most)]
+
+    def last_said(self, subject: str) -> JournalRow | None:
+        """A subject's newest entry."""
+        rows = _LAST_OF.alone(self._engine, subject)
+        return _journal_row(rows[0]) if rows else None
 
     def _rows(self, query: Query, **given: object) -> Sequence[Any]:
         return query.alone(self._engine, **given)
+
+
+def _journal_row(row: Sequence[Any]) -> JournalRow:
+    number, at, kind, subject, facts, digest = row
+    entry = Entry(at=datetime.fromisoformat(at), kind=kind, subject=subject, facts=json.loads(facts))
+    return JournalRow(number=number, entry=entry, hash=digest)

@@ -2,12 +2,15 @@
 
 Dataclasses become objects, enums their values, instants and dates ISO 8601 texts, bytes hex, sets
 sorted lists. A value that does not fit its hint is an error, not a surprise later.
+
+For each type one function that writes and one that reads is made from its hints, once: looking the hints up for each
+value costs several times what the conversion does.
 """
 
 import json
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from enum import Enum
@@ -17,11 +20,16 @@ from typing import Any, TypeVar
 __all__ = ["dump", "load"]
 
 Value = TypeVar("Value")
+Convert = Callable[[Any], Any]
+
+_text = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+_parsed = json.JSONDecoder().decode
+_SCALARS = (str, int, bool, type(None))
 
 
 def dump(value: object) -> str:
-    """A value as canonical JSON text."""
-    return json.dumps(_plain(value), separators=(",", ":"), sort_keys=True, ensure_ascii=False)
+    """A value as canonical JSON text: keys in the order of the alphabet, no spaces."""
+    return _text(_plain(value))
 
 
 def load(kind: type[Value], text: str) -> Value:
@@ -31,67 +39,144 @@ def load(kind: type[Value], text: str) -> Value:
 
 @lru_cache(maxsize=2048)
 def _loaded(kind: Any, text: str) -> Any:
-    return _typed(kind, json.loads(text))
+    return _reader(kind)(_parsed(text))
 
 
-def _plain(value: object) -> Any:
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, (datetime, date)):
-        return value.isoformat()
-    if isinstance(value, bytes):
-        return value.hex()
-    if isinstance(value, Mapping):
-        return {str(key): _plain(one) for key, one in value.items()}
-    if isinstance(value, (frozenset, set)):
-        return sorted(_plain(one) for one in value)
-    if isinstance(value, (tuple, list)):
-        return [_plain(one) for one in value]
+# --- writing
+
+
+def _plain(value: Any) -> Any:
+    """Whatever its hint is."""
+    kind: Any = type(value)
+    return _writer(kind)(value)
+
+
+def _as_it_is(value: Any) -> Any:
     return value
+
+
+def _sorted_keys(one: Convert) -> Convert:
+    return lambda value: {str(key): one(value[key]) for key in sorted(value)}
 
 
 @cache
-def _hints(kind: type) -> dict[str, Any]:
-    return typing.get_type_hints(kind)
-
-
-def _typed(hint: Any, value: Any) -> Any:
+def _writer(hint: Any) -> Convert:
+    """How values of a hint become what JSON has."""
     hint = getattr(hint, "__supertype__", hint)  # NewType
-    kind = typing.get_origin(hint) or hint
-    if isinstance(kind, type) and is_dataclass(kind):
-        hints, filled = _hints(kind), typing.get_args(hint)  # a generic one has one parameter
-        return kind(
-            **{
-                name: _typed(filled[0] if isinstance(hints[name], TypeVar) else hints[name], one)
-                for name, one in value.items()
-            }
-        )
-    if hint is datetime:
-        return datetime.fromisoformat(value)
-    if hint is date:
-        return date.fromisoformat(value)
-    if hint is bytes:
-        return bytes.fromhex(value)
-    if isinstance(hint, type) and issubclass(hint, Enum):
-        return hint(value)
-    return _composed(hint, value)
-
-
-def _composed(hint: Any, value: Any) -> Any:
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    origin, arguments = typing.get_origin(hint) or hint, typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
-        if value is None:
-            return None
+        inner = [one for one in arguments if one is not type(None)]
+        one = _writer(inner[0]) if len(inner) == 1 else _plain
+        return one if one is _as_it_is else lambda value: None if value is None else one(value)
+    if not isinstance(origin, type):
+        return _plain  # a type variable
+    if is_dataclass(origin):
+        return _object_writer(origin)
+    if issubclass(origin, Enum):
+        return lambda value: value.value
+    if issubclass(origin, (datetime, date)):
+        return lambda value: value.isoformat()
+    if issubclass(origin, bytes):
+        return bytes.hex
+    if issubclass(origin, Mapping):
+        return _sorted_keys(_writer(arguments[1]) if arguments else _plain)
+    one = _writer(arguments[0]) if arguments else _plain
+    if issubclass(origin, (frozenset, set)):
+        return lambda value: sorted(map(one, value))
+    if issubclass(origin, (tuple, list)):
+        return lambda value: [one(item) for item in value]
+    if origin in _SCALARS:
+        return _as_it_is
+    raise TypeError(f"{hint} is nothing that JSON can carry")
+
+
+def _object_writer(kind: type) -> Convert:
+    """As if written by hand: `lambda value: {"amount": value.amount, …}`."""
+    hints, names = typing.get_type_hints(kind), sorted(field.name for field in fields(kind))
+    writers = {f"write_{name}": _writer(hints[name]) for name in names}
+    parts = (
+        f"{name!r}: value.{name}" if writers[f"write_{name}"] is _as_it_is else f"{name!r}: write_{name}(value.{name})"
+        for name in names
+    )
+    return typing.cast(Convert, eval(f"lambda value: {{{', '.join(parts)}}}", writers))
+
+
+# --- reading
+
+
+@cache
+def _reader(hint: Any) -> Convert:
+    """How values of a hint come from what JSON has. The function raises TypeError, ValueError or KeyError."""
+    hint = getattr(hint, "__supertype__", hint)
+    origin, arguments = typing.get_origin(hint) or hint, typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
         (inner,) = (one for one in arguments if one is not type(None))
-        return _typed(inner, value)
+        one = _reader(inner)
+        return lambda value: None if value is None else one(value)
     if origin is frozenset:
-        return frozenset(_typed(arguments[0], one) for one in value)
+        item = _reader(arguments[0])
+        return lambda value: frozenset(map(item, value))
     if origin is tuple:
-        return tuple(_typed(arguments[0], one) for one in value)
+        item = _reader(arguments[0])
+        return lambda value: tuple(map(item, value))
     if origin is Mapping:
-        return {key: _typed(arguments[1], one) for key, one in value.items()}
-    if not isinstance(value, hint):
-        raise TypeError(f"{value!r} is no {hint}")
-    return value
+        item = _reader(arguments[1])
+        return lambda value: {key: item(one) for key, one in value.items()}
+    if not isinstance(origin, type):
+        raise TypeError(f"{hint} is nothing that is read from JSON")
+    if is_dataclass(origin):
+        return _object_reader(origin, arguments)
+    if hint is datetime:
+        return datetime.fromisoformat
+    if hint is date:
+        return date.fromisoformat
+    if hint is bytes:
+        return bytes.fromhex
+    if issubclass(origin, Enum):
+        return origin
+    return _checked(origin)
+
+
+def _checked(kind: type) -> Convert:
+    def check(value: Any) -> Any:
+        if type(value) is not kind:
+            raise TypeError(f"{value!r} is no {kind}")
+        return value
+
+    return check
+
+
+def _object_reader(kind: type, arguments: tuple[Any, ...]) -> Convert:
+    """As if written by hand: `lambda value: kind(amount=value["amount"], …)`, each field checked.
+
+    Fields that a text of an earlier version lacks are left to their defaults.
+    """
+    hints = typing.get_type_hints(kind)
+    of = {
+        field.name: arguments[0] if isinstance(hints[field.name], TypeVar) else hints[field.name]
+        for field in fields(kind)  # a generic one has one parameter
+    }
+    readers = {name: _reader(hint) for name, hint in of.items()}
+
+    def some(value: Any) -> Any:
+        return kind(**{name: readers[name](one) for name, one in value.items()})
+
+    known = {"kind": kind, "some": some} | {f"read_{name}": reader for name, reader in readers.items()}
+    parts = (f"{name}={_reading(hint, name)}" for name, hint in of.items())
+    whole = f"lambda value: kind({', '.join(parts)}) if len(value) == {len(of)} else some(value)"
+    return typing.cast(Convert, eval(whole, known))
+
+
+def _reading(hint: Any, name: str) -> str:
+    """The expression that reads a field: without a call where a look at the type is enough."""
+    hint = getattr(hint, "__supertype__", hint)
+    one, test = f"value[{name!r}]", "type({}) is {}"
+    inner = [getattr(part, "__supertype__", part) for part in typing.get_args(hint)]
+    optional = isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union
+    if optional and len(inner) == 2 and inner[1] is type(None) and inner[0] in _SCALARS:
+        return f"{one} if {one} is None or {test.format(one, inner[0].__name__)} else read_{name}({one})"
+    if optional:
+        return f"None if {one} is None else read_{name}({one})"
+    if hint in _SCALARS:
+        return f"{one} if {test.format(one, hint.__name__)} else read_{name}({one})"
+    return f"read_{name}({one})"

@@ -1,35 +1,73 @@
-"""Opening the database: SQLite in WAL with FULL synchronisation; a commit that returned is on disk."""
+"""Opening the database: SQLite in WAL with FULL synchronisation, PostgreSQL as its operator has it; a commit that
+returned is on disk. A URL may hold a password: it is told in no error."""
 
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import URL, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from lockstep.store.prepared import driven
-from lockstep.store.tables import metadata
+from lockstep.domain.errors import Misconfigured
+from lockstep.store import schema
+from lockstep.store.prepared import driven, no_answer
 
 __all__ = ["Database", "open_database"]
 
 Database = Engine
 """An open one, for those who only hand it on."""
 
+DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgresql+psycopg": "postgresql+psycopg"}
+
 
 def open_database(url: str) -> Database:
-    """An engine on the service's database; creates the tables where there are none.
+    """An engine on the service's database; creates the tables where there are none, and brings older ones up to date.
 
-    Every transaction on SQLite begins IMMEDIATE: two processes take turns instead of failing late.
+    Every transaction on SQLite begins IMMEDIATE: two processes take turns instead of failing late. Raises
+    Misconfigured for a URL that is none, and for a database that a newer version has written; Unavailable where a
+    server does not answer.
     """
-    engine = create_engine(url)
+    where = _url(url)
+    try:
+        engine = create_engine(where, hide_parameters=True, **_options(where))
+    except ImportError as error:
+        raise Misconfigured(
+            f"the service's database: {error.name} is not installed: pip install 'lockstep[postgresql]'"
+        ) from None
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare)
         event.listen(engine, "begin", _begin)
-    metadata.create_all(engine)
+    try:
+        schema.bring_up_to_date(engine)
+    except BaseException as error:
+        engine.dispose()
+        nothing = no_answer(error) if isinstance(error, DBAPIError) else None
+        if nothing is None:
+            raise
+        raise nothing from error
     return engine
+
+
+def _url(url: str) -> URL:
+    try:
+        where = make_url(url)
+        driver = DRIVERS[where.drivername]
+    except (ArgumentError, ValueError):  # neither error says what the URL was, as it may hold a password
+        raise Misconfigured("the service's database: not a URL, as sqlite:///FILE or postgresql://…") from None
+    except KeyError:
+        raise Misconfigured(
+            f"the service's database: {where.drivername!r} breaks the rule: sqlite or postgresql"
+        ) from None
+    return where.set(drivername=driver)
+
+
+def _options(url: URL) -> dict[str, Any]:
+    """On PostgreSQL whoever waited for a row must see what was committed meanwhile, whatever the server's default."""
+    return {} if url.drivername == "sqlite" else {"isolation_level": "READ COMMITTED"}
 
 
 def _prepare(connection: Any, _: object) -> None:
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=15000", "foreign_keys=ON"):
+    for pragma in ("busy_timeout=15000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

@@ -4,17 +4,15 @@ After Kleppmann, "How to do distributed locking" (2016): a lease keeps two worke
 speed; the fence keeps a late one from writing, always.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, Engine, bindparam, insert, select, update
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import IntegrityError
 
-from lockstep.domain.errors import LeaseLost, Unavailable
+from lockstep.domain.errors import LeaseLost
 from lockstep.ports import Clock, Lease
-from lockstep.store.prepared import Query, Write
+from lockstep.store.prepared import Query, Write, transaction
 from lockstep.store.tables import lease as table
 
 __all__ = ["SqlLeases", "require"]
@@ -53,7 +51,7 @@ class SqlLeases:
         now = self._now()
         values: dict[str, str | int] = {"holder": holder, "fence": 1, "until": now + seconds}
         try:
-            with self._transaction() as connection:
+            with transaction(self._engine) as connection:
                 known = next(iter(_KNOWN.rows(connection, one=subject)), None)
                 if known is None:
                     _FIRST.run(connection, subject=subject, **values)
@@ -68,25 +66,17 @@ class SqlLeases:
 
     def renew(self, lease: Lease, seconds: int) -> Lease:
         until = self._now() + seconds
-        with self._transaction() as connection:
+        with transaction(self._engine) as connection:
             require(connection, lease)
             _RENEW.run(connection, one=lease.subject, until=until)
         return replace(lease, until=_instant(until))
 
     def release(self, lease: Lease) -> None:
-        with self._transaction() as connection:
+        with transaction(self._engine) as connection:
             _RELEASE.run(connection, one=lease.subject, its_holder=lease.holder, its_fence=lease.fence, until=0)
 
     def _now(self) -> int:
         return int(self._clock.now().timestamp())
-
-    @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
-        try:
-            with self._engine.begin() as connection:
-                yield connection
-        except OperationalError as error:  # a worker that stopped inside a transaction holds the write lock
-            raise Unavailable(f"the service's database does not answer: {error.orig}") from error
 
 
 def _instant(seconds: int) -> datetime:

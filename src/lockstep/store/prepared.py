@@ -2,34 +2,101 @@
 
 SQLAlchemy builds, keys and wraps a statement anew for each execution, which costs several times what SQLite takes to
 answer. Parameters are texts, whole numbers, truth values, bytes and None: what a driver takes as it is.
+
+No answer of the database is `Unavailable`: on PostgreSQL a lost connection, a deadlock or anything else that its
+operator mends, on SQLite the write lock that somebody keeps too long. A disk that fails is neither, and raised.
 """
 
 from collections import namedtuple
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Insert, Select, Update
 from sqlalchemy.engine import Dialect
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
-__all__ = ["Query", "Write", "driven"]
+from lockstep.domain.errors import Unavailable
+
+__all__ = ["Query", "Write", "apart", "driven", "no_answer", "transaction"]
 
 _Text = tuple[str, tuple[str, ...] | None, dict[str, Any]]
 
+_BUSY = (5, 6)
+"""SQLITE_BUSY and SQLITE_LOCKED, the low byte of its error codes."""
 
-def driven(dialect: Dialect, connection: Any, text: str, parameters: Any = ()) -> Any:
+
+def driven(dialect: Dialect, connection: Any, text: str, parameters: Any = (), *, many: bool = False) -> Any:
     """The driver's cursor after a statement on a connection of the pool's. Raises SQLAlchemy's exceptions."""
     cursor = connection.cursor()
     try:
-        cursor.execute(text, parameters)
+        (cursor.executemany if many else cursor.execute)(text, parameters)
     except dialect.loaded_dbapi.Error as error:
         raise _wrapped(dialect, error, text, parameters) from error
     return cursor
 
 
 def _wrapped(dialect: Dialect, error: Exception, text: str | None = None, parameters: Any = None) -> Exception:
-    """The driver's error as SQLAlchemy raises it."""
-    return DBAPIError.instance(text, parameters, error, dialect.loaded_dbapi.Error, dialect=dialect)
+    """The driver's error as SQLAlchemy raises it; what was stored is not told."""
+    return DBAPIError.instance(
+        text, parameters, error, dialect.loaded_dbapi.Error, hide_parameters=True, dialect=dialect
+    )
+
+
+def no_answer(error: DBAPIError) -> Unavailable | None:
+    """What a database's error says, if it says nothing but that there is no answer."""
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    if code is None and (error.orig is None or type(error.orig).__module__.startswith("sqlite3")):
+        return None
+    if code is None and not isinstance(error, (OperationalError, InterfaceError)) and not error.connection_invalidated:
+        return None
+    if code is not None and code & 0xFF not in _BUSY:
+        return None
+    said = next(iter(str(error.orig).strip().splitlines()), type(error.orig).__name__)
+    return Unavailable(f"the service's database does not answer: {said}")
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError as error:
+        nothing = no_answer(error)
+        if nothing is None:
+            raise
+        raise nothing from error
+
+
+@contextmanager
+def transaction(engine: Engine) -> Iterator[Connection]:
+    """A transaction that writes. Raises Unavailable where there is no answer.
+
+    Then nothing was stored, unless PostgreSQL's connection broke during the commit itself: then nobody knows.
+    """
+    with _answering(), engine.begin() as connection:
+        yield connection
+
+
+@contextmanager
+def apart(engine: Engine) -> Iterator[Any]:
+    """The pool's own connection, for statements of which each is a transaction by itself."""
+    with _answering():
+        try:
+            connection = engine.raw_connection()
+        except engine.dialect.loaded_dbapi.Error as error:
+            raise _wrapped(engine.dialect, error) from error
+        driver: Any = connection.dbapi_connection
+        try:
+            if engine.dialect.name != "sqlite":  # there the driver begins nothing by itself anyway
+                driver.autocommit = True
+            yield connection
+        finally:
+            if engine.dialect.name != "sqlite":
+                if driver.closed:
+                    connection.invalidate()
+                else:
+                    driver.autocommit = False
+            connection.close()
 
 
 class _Prepared:
@@ -64,15 +131,9 @@ class Query(_Prepared):
         return [*map(self._row, self._driven(connection.dialect, connection.connection, given).fetchall())]
 
     def alone(self, engine: Engine, **given: Any) -> Sequence[Any]:
-        """The same, as of one moment, in no transaction of the caller's: on SQLite nobody is waited for."""
-        try:
-            connection = engine.raw_connection()
-        except engine.dialect.loaded_dbapi.Error as error:
-            raise _wrapped(engine.dialect, error) from error
-        try:
+        """The same, as of one moment, in no transaction of the caller's: nobody is waited for. Raises Unavailable."""
+        with apart(engine) as connection:
             return [*map(self._row, self._driven(engine.dialect, connection, given).fetchall())]
-        finally:
-            connection.close()
 
 
 class Write(_Prepared):

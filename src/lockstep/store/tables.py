@@ -1,8 +1,28 @@
-"""The tables. A trade's row is its place in the queue; bodies are JSON of the domain values."""
+"""The tables. A trade's row is its place in the queue; bodies are JSON of the domain values.
 
-from sqlalchemy import Boolean, Column, Index, Integer, LargeBinary, MetaData, Table, Text
+What is asked in every pass has an index over what is unfinished only: it does not grow with what is done. The
+conditions of such an index stand word for word in the statements that use it.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    false,
+    text,
+)
+from sqlalchemy.types import TypeEngine
 
 __all__ = [
+    "LATEST_VERSION",
     "cash_view",
     "instruction",
     "journal",
@@ -16,9 +36,28 @@ __all__ = [
     "sent_transaction",
     "trade",
     "unclaimed_payment",
+    "version",
 ]
 
+LATEST_VERSION = "0003"
+"""The newest of `migrations/versions`: what these tables are."""
+
 metadata = MetaData()
+
+WHOLE: TypeEngine[int] = BigInteger().with_variant(Integer, "sqlite")
+"""64 bits on both: SQLite numbers only an INTEGER PRIMARY KEY by itself."""
+
+
+def _unfinished(name: str, *columns: str, where: str) -> Index:
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+
+
+version = Table(  # as Alembic makes it
+    "alembic_version",
+    metadata,
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
 
 seen = Table(
     "seen_message",
@@ -31,26 +70,44 @@ seen = Table(
 instruction = Table(
     "instruction",
     metadata,
-    Column("number", Integer, primary_key=True),
+    Column("number", WHOLE, primary_key=True),
     Column("owner", Text, nullable=False),
     Column("reference", Text, nullable=False),
     Column("status", Text, nullable=False),
     Column("trade_id", Text),
     Column("body", Text, nullable=False),
+    Column("message_id", Text, nullable=False, server_default=""),
+    Column("match_key", Text, nullable=False, server_default=""),
+    # A group is to be matched while one of its rows was touched more often than it was matched through.
+    Column("touched", WHOLE, nullable=False, server_default="1"),
+    Column("matched", WHOLE, nullable=False, server_default="0"),
+    # Whether it is known to have come after a loss of the records, and how often it was asked to be cancelled since.
+    Column("late", Boolean, nullable=False, server_default=false()),
+    Column("asked", WHOLE, nullable=False, server_default="0"),
     Index("instruction_key", "owner", "reference", unique=True),
-    Index("instruction_status", "status", "number"),
+    _unfinished("instruction_group", "match_key", "number", where="status = 'WAITING'"),
+    _unfinished("instruction_touched", "number", where="status = 'WAITING' AND touched > matched"),
+    _unfinished("instruction_asked", "number", where="status = 'WAITING' AND asked > 0"),
+    _unfinished("instruction_trade", "trade_id", where="trade_id IS NOT NULL"),
 )
 
 trade = Table(
     "trade",
     metadata,
-    Column("number", Integer, primary_key=True),
+    Column("number", WHOLE, primary_key=True),
     Column("trade_id", Text, nullable=False, unique=True),
-    Column("version", Integer, nullable=False),
+    Column("version", WHOLE, nullable=False),
     Column("state", Text, nullable=False),
     Column("open", Boolean, nullable=False),
     Column("body", Text, nullable=False),
-    Index("trade_open", "open", "number"),
+    Column("settlement_id", Text),
+    # Unix time, seconds. While somebody holds it, due is when the lease runs out, unless it was woken since.
+    Column("due", WHOLE, nullable=False, server_default="0"),
+    Column("holder", Text, nullable=False, server_default=""),
+    Column("fence", WHOLE, nullable=False, server_default="0"),
+    Column("until", WHOLE, nullable=False, server_default="0"),
+    _unfinished("trade_due", "due", "number", where="open"),
+    _unfinished("trade_settlement", "settlement_id", where="settlement_id IS NOT NULL"),
 )
 
 cash_view = Table(
@@ -58,6 +115,12 @@ cash_view = Table(
     metadata,
     Column("settlement_id", Text, primary_key=True),
     Column("body", Text, nullable=False),
+    # Of a payment that is booked: Unix time, seconds, and the accounts as <owner>/<number>.
+    Column("booked_at", WHOLE),
+    Column("debtor", Text),
+    Column("creditor", Text),
+    _unfinished("cash_view_debtor", "debtor", "booked_at", where="booked_at IS NOT NULL"),
+    _unfinished("cash_view_creditor", "creditor", "booked_at", where="booked_at IS NOT NULL"),
 )
 
 unclaimed_payment = Table(
@@ -65,7 +128,7 @@ unclaimed_payment = Table(
     metadata,
     Column("settlement_id", Text, primary_key=True),
     Column("salt", Text, nullable=False),
-    Column("due", Integer),  # Unix time, seconds; null: never
+    Column("due", WHOLE),  # Unix time, seconds; null: never
     Index("unclaimed_payment_salt", "salt"),
     Index("unclaimed_payment_due", "due"),
 )
@@ -74,20 +137,20 @@ mail_cursor = Table(
     "mail_cursor",
     metadata,
     Column("mailbox", Text, primary_key=True),
-    Column("sequence", Integer, nullable=False),
+    Column("sequence", WHOLE, nullable=False),
 )
 
 order_nonce = Table(
     "order_nonce",
     metadata,
     Column("seller", Text, primary_key=True),
-    Column("next", Integer, nullable=False),
+    Column("next", WHOLE, nullable=False),
 )
 
 request = Table(
     "cancellation_request",
     metadata,
-    Column("number", Integer, primary_key=True),
+    Column("number", WHOLE, primary_key=True),
     Column("sender", Text, nullable=False),
     Column("message_id", Text, nullable=False),
     Column("owner", Text, nullable=False),
@@ -99,18 +162,18 @@ request = Table(
 outgoing = Table(
     "outgoing",
     metadata,
-    Column("number", Integer, primary_key=True),
+    Column("number", WHOLE, primary_key=True),
     Column("message_id", Text, nullable=False, unique=True),
     Column("kind", Text, nullable=False),
     Column("delivered", Boolean, nullable=False),
     Column("body", Text, nullable=False),
-    Index("outgoing_undelivered", "delivered", "number"),
+    _unfinished("outgoing_undelivered", "number", where="NOT delivered"),
 )
 
 journal = Table(
     "journal",
     metadata,
-    Column("number", Integer, primary_key=True),
+    Column("number", WHOLE, primary_key=True, autoincrement=False),
     Column("at", Text, nullable=False),
     Column("kind", Text, nullable=False),
     Column("subject", Text, nullable=False),
@@ -124,21 +187,22 @@ lease = Table(
     metadata,
     Column("subject", Text, primary_key=True),
     Column("holder", Text, nullable=False),
-    Column("fence", Integer, nullable=False),
-    Column("until", Integer, nullable=False),  # Unix time, seconds; 0: let go
+    Column("fence", WHOLE, nullable=False),
+    Column("until", WHOLE, nullable=False),  # Unix time, seconds; 0: let go
 )
 
 sent_transaction = Table(
     "sent_transaction",
     metadata,
-    Column("number", Integer, primary_key=True),
+    Column("number", WHOLE, primary_key=True),
     Column("hash", Text, nullable=False, unique=True),
     Column("key", Text, nullable=False),
-    Column("nonce", Integer, nullable=False),
+    Column("nonce", WHOLE, nullable=False),
     Column("status", Text, nullable=False),
-    Column("block", Integer),
-    Column("gas", Integer),
+    Column("block", WHOLE),
+    Column("gas", WHOLE),
     Column("raw", LargeBinary, nullable=False),
     Index("sent_transaction_key", "key", "number"),
-    Index("sent_transaction_status", "status", "nonce"),
+    Index("sent_transaction_nonce", "nonce", "number"),
+    _unfinished("sent_transaction_unmined", "nonce", where="status = 'signed'"),
 )

@@ -23,7 +23,7 @@ from lockstep.domain.trade import TradeState
 from lockstep.flow.ordering import payment_message
 from lockstep.flow.stepping import CASH_ATTEMPTS_AT_MOST
 from lockstep.ports import Change, Unreadable
-from lockstep.signing import settlement_id
+from lockstep.signing import build_proof, settlement_id
 from lockstep.testing.fakes import BUYER, SELLER, SERVICE, FakeBook, key
 
 
@@ -583,7 +583,9 @@ def test_settled_by_another_hand(bench: Bench) -> None:
     bench.run(15)
     trade = bench.trade
     assert trade.order and trade.settlement_id and trade.state is TradeState.PAID
-    proof = bench.settler()._proof(trade, OutcomeResult.PAID)
+    proof = build_proof(
+        OutcomeResult.PAID, bench.board.attestations(trade.settlement_id), bench.chain.current_epoch, MARKET.network
+    )
     assert proof is not None
     bench.chain.end(trade.order, OutcomeResult.PAID, proof, "PaidRecorded")
     bench.chain.end(trade.order, OutcomeResult.PAID, proof, "Settled")

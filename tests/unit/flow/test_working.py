@@ -1,6 +1,6 @@
 """One worker sleeps at each point of its work, another takes over, and the first goes on without knowing (I1-I12)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from lockstep.domain.errors import LeaseLost, Unavailable
 from lockstep.domain.trade import TradeState
 from lockstep.flow.engine import Engine
 from lockstep.flow.working import LEASE_SECONDS, Worker
-from lockstep.ports import Change, Lease
+from lockstep.ports import Change, Lease, Results
 from lockstep.store import Database, SqlBook, SqlLeases, open_database
 from lockstep.testing.fakes import (
     SALT_KEY,
@@ -37,6 +37,12 @@ class PausingBook:
         self._book.commit(change)
         self._at("after a commit")
 
+    def commit_all(self, changes: Sequence[Change]) -> Results:
+        self._at("before a commit")
+        results = self._book.commit_all(changes)
+        self._at("after a commit")
+        return results
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._book, name)
 
@@ -48,7 +54,7 @@ class Shop(Bench):
         super().__init__()
         self._url = f"sqlite:///{root}/service.db"
         self.databases: list[Database] = []
-        self.book = SqlBook(self._open())  # type: ignore[assignment]
+        self.book = SqlBook(self._open(), clock=self.clock)  # type: ignore[assignment]
         self.restarted()
         self.points: list[str] = []
         self.overslept = 0
@@ -82,7 +88,7 @@ class Shop(Bench):
         mailbox = type("Mailbox", (), {"deliver": staticmethod(deliver)})()
 
         def engine(lease: Lease) -> Engine:
-            book = PausingBook(SqlBook(database, lease=lease), at)
+            book = PausingBook(SqlBook(database, lease=lease, clock=self.clock), at)
             settler = replace(self.settler(), book=book, assets=assets, cash=cash, wallet=wallet)
             return Engine(settler=settler, mailbox=mailbox, salt_key=SALT_KEY)
 

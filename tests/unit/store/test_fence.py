@@ -30,7 +30,7 @@ def change(kind: str) -> Change:
 
 
 class Pair:
-    """Two workers, each with connections of its own to one file, and one clock."""
+    """Two workers, each with connections of its own to one database, and one clock."""
 
     def __init__(self, url: str) -> None:
         self.clock = FakeClock(MORNING)
@@ -47,8 +47,8 @@ class Pair:
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/service.db"
+def url(fresh: Callable[[], str]) -> str:
+    return fresh()
 
 
 @pytest.fixture
@@ -91,9 +91,9 @@ def test_run_out_and_wanted_by_nobody_it_still_writes(pair: Pair) -> None:
     assert len(book.journal()) == 1
 
 
-def test_a_lease_from_before_a_restored_backup_is_none(pair: Pair, tmp_path: Path) -> None:
+def test_a_lease_from_before_a_restored_backup_is_none(pair: Pair, fresh: Callable[[], str]) -> None:
     """The restored file knows an older fence: whoever holds a newer one begins anew."""
-    other = Pair(f"sqlite:///{tmp_path}/backup.db")
+    other = Pair(fresh())
     lease = pair.claim(0)
     with pytest.raises(LeaseLost):
         other.book(0, lease).commit(change("into another database"))
@@ -107,14 +107,22 @@ def test_who_only_hands_in_needs_no_lease(pair: Pair) -> None:
     assert len(SqlBook(pair.databases[0]).journal()) == 1
 
 
-def test_a_busy_database_is_no_answer(pair: Pair) -> None:
-    """A worker stopped inside a transaction keeps the write lock: nothing is concluded from it."""
+def test_a_busy_database_is_no_answer(tmp_path: Path) -> None:
+    """A worker stopped inside a transaction keeps SQLite's write lock: nothing is concluded from it."""
+    pair = Pair(f"sqlite:///{tmp_path}/service.db")
     lease = pair.claim(1)
     with pair.databases[1].connect() as connection:
         connection.exec_driver_sql("PRAGMA busy_timeout=1")
         connection.commit()
-    with pair.databases[0].begin(), pytest.raises(Unavailable, match="the service's database does not answer"):
-        pair.leases[1].renew(lease, SECONDS)
+    with pair.databases[0].begin():
+        for write in (
+            lambda: pair.leases[1].renew(lease, SECONDS),
+            lambda: pair.book(1, lease).commit(change("while it is busy")),
+        ):
+            with pytest.raises(Unavailable, match="the service's database does not answer: database is locked"):
+                write()
+    for one in pair.databases:
+        one.dispose()
 
 
 WRITER = """

@@ -1,6 +1,6 @@
 """What only a database can do: keep through a restart, and take turns between processes."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -38,13 +38,13 @@ WAITING = tuple(
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/service.db"
+def url(fresh: Callable[[], str]) -> str:
+    return fresh()
 
 
 @pytest.fixture
 def two(url: str) -> Iterator[tuple[SqlBook, SqlBook]]:
-    """Two connections to one file, as two processes have them."""
+    """Two connections to one database, as two processes have them."""
     engines = open_database(url), open_database(url)
     yield SqlBook(engines[0]), SqlBook(engines[1])
     for engine in engines:
@@ -74,8 +74,8 @@ def test_a_restart_forgets_nothing(url: str) -> None:
     engine.dispose()
 
 
-def test_durability_is_asked_for(url: str) -> None:
-    engine = open_database(url)
+def test_durability_is_asked_for(tmp_path: Path) -> None:
+    engine = open_database(f"sqlite:///{tmp_path}/service.db")
     with engine.connect() as connection:
         modes = [connection.execute(text(f"PRAGMA {name}")).scalar() for name in ("journal_mode", "synchronous")]
     assert modes == ["wal", 2]

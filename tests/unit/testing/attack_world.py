@@ -136,7 +136,7 @@ class Town(World):
         self.lost += [trade.terms for trade in self.book.trades()]
         self._database.dispose()
         self._database = open_database(f"sqlite:///{self.root / f'service-{len(self.lost)}.db'}")
-        self.book = SqlBook(self._database)
+        self.book = SqlBook(self._database, clock=self.clock)
         sender = Sender(self.chain.node, self.roles.operator, SqlTransactionLog(self._database), lambda _: None)
         self.ledger = EvmAssetLedger(self.chain.node, self.market.network, sender)
         self.reception = Reception(book=self.book, market=self.market, clock=self.clock)

@@ -114,8 +114,13 @@ class FakeBook:
         about = {key for key, stored in self._instructions.items() if stored.trade_id == trade_id}
         return [one for one in self._requests if (one.body.owner.lei, one.body.reference) in about]
 
-    def undelivered(self) -> Sequence[Message[PartyBody]]:
-        return [one for message_id, one in self._outgoing.items() if message_id not in self._delivered]
+    def undelivered(self, limit: int | None = None, after: str | None = None) -> Sequence[Message[PartyBody]]:
+        behind = list(self._outgoing).index(after) + 1 if after in self._outgoing else 0
+        outgoing = list(self._outgoing.items())[behind:]
+        return [one for message_id, one in outgoing if message_id not in self._delivered][:limit]
+
+    def last_said(self, subject: str) -> JournalRow | None:
+        return next((row for row in reversed(self._journal) if row.entry.subject == subject), None)
 
     def journal(self, subject: str | None = None, after: int = 0) -> Sequence[JournalRow]:
         rows = self._journal[max(0, after) :]

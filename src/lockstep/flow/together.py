@@ -1,0 +1,60 @@
+"""Many steps side by side: what all of them want at one moment is asked at once, and each gets its own answer.
+
+Which wants are asked together, and in which order, follows from the steps alone: the same steps over the same world
+ask the same. A step that is alone asks just what it yields, in its order.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from lockstep.domain.errors import LeaseLost, LockstepError
+from lockstep.flow.wants import Steps, Want
+
+__all__ = ["AskAll", "together"]
+
+Result = TypeVar("Result")
+
+AskAll = Callable[[type[Want[Any]], Sequence[Want[Any]]], Sequence[Any]]
+"""Answers wants of one kind, in their order. A LockstepError in place of an answer is raised where it was wanted;
+one that is raised holds for all that were asked, but for LeaseLost, which ends everything."""
+
+
+def together(steps: Sequence[Steps[Result]], ask: AskAll) -> list[Result | LockstepError]:
+    """What became of each step, in the order given: what it returned, or the error that it let through.
+
+    Raises LeaseLost where `ask` does: then nothing goes on. Any other exception is nobody's to handle here.
+    """
+    results: dict[int, Result | LockstepError] = {}
+    waiting: dict[int, Want[Any]] = {}
+
+    def go_on(place: int, answer: Any) -> None:
+        step = steps[place]
+        try:
+            waiting[place] = step.throw(answer) if isinstance(answer, LockstepError) else step.send(answer)
+        except StopIteration as end:
+            results[place] = end.value
+        except LockstepError as error:
+            results[place] = error
+
+    try:
+        for place in range(len(steps)):
+            go_on(place, None)
+        while waiting:
+            first = min(want.rank for want in waiting.values())
+            kinds: dict[type[Want[Any]], list[int]] = {}
+            for place in sorted(place for place, want in waiting.items() if want.rank == first):
+                kinds.setdefault(type(waiting[place]), []).append(place)
+            for kind, places in kinds.items():
+                wants = [waiting.pop(place) for place in places]
+                try:
+                    answers = ask(kind, wants)
+                except LeaseLost:
+                    raise
+                except LockstepError as error:
+                    answers = [error] * len(wants)
+                for place, answer in zip(places, answers, strict=True):
+                    go_on(place, answer)
+    finally:
+        for step in steps:
+            step.close()
+    return [results[place] for place in range(len(steps))]

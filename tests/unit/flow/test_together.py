@@ -1,0 +1,198 @@
+"""Many steps side by side: who is asked what, when, and whose the answers and the errors are."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lockstep.domain.errors import Conflict, LeaseLost, LockstepError, Refused, Unavailable
+from lockstep.flow.together import together
+from lockstep.flow.wants import Rank, Steps, Want
+
+
+@dataclass(frozen=True, slots=True)
+class See(Want[str]):
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Read(Want[str]):
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Keep(Want[str]):
+    rank: ClassVar[Rank] = Rank.STORE
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Do(Want[str]):
+    rank: ClassVar[Rank] = Rank.ACT
+    what: str
+
+
+KINDS: Sequence[Any] = (See, Read, Keep, Do)
+
+
+class World:
+    """Answers each want with its words, or with the error that is set for them, and remembers what was asked."""
+
+    def __init__(self, **errors: LockstepError) -> None:
+        self.errors, self.asked = errors, list[tuple[str, ...]]()
+
+    def __call__(self, kind: type[Want[Any]], wants: Sequence[Any]) -> Sequence[Any]:
+        self.asked.append((kind.__name__, *(want.what for want in wants)))
+        if kind.__name__ in self.errors:
+            raise self.errors[kind.__name__]
+        return [self.errors.get(want.what, f"{want.what}!") for want in wants]
+
+
+def taking(*wants: Any) -> Steps[list[str]]:
+    answers = []
+    for want in wants:
+        answers.append((yield from want))
+    return answers
+
+
+def caught(*wants: Any) -> Steps[str]:
+    """Goes on after an error, with another want."""
+    try:
+        for want in wants:
+            yield from want
+    except Refused as error:
+        return f"{error.name}, then " + (yield from Keep("why"))
+    return "done"
+
+
+def test_nobody_asks_nothing() -> None:
+    world = World()
+    assert together([], world) == [] and world.asked == []
+    assert together([taking()], world) == [[]] and world.asked == []
+
+
+def test_what_is_wanted_at_one_moment_is_asked_at_once() -> None:
+    world = World()
+    results = together([taking(See("a"), Do("b")), taking(See("c"), Do("d")), taking(See("e"))], world)
+    assert results == [["a!", "b!"], ["c!", "d!"], ["e!"]]
+    assert world.asked == [("See", "a", "c", "e"), ("Do", "b", "d")]
+
+
+def test_who_looks_goes_first_so_that_all_store_and_act_together() -> None:
+    world = World()
+    far = taking(See("a"), Read("b"), See("c"), Keep("d"), Do("e"))
+    near = taking(Keep("f"), Do("g"))
+    together([near, far], world)
+    assert world.asked == [("See", "a"), ("Read", "b"), ("See", "c"), ("Keep", "f", "d"), ("Do", "g", "e")]
+
+
+def test_kinds_are_asked_in_the_order_of_the_first_that_wants_them() -> None:
+    world = World()
+    together([taking(Read("a")), taking(See("b")), taking(Read("c"))], world)
+    assert world.asked == [("Read", "a", "c"), ("See", "b")]
+
+
+def test_one_bad_of_many_holds_up_nobody_and_nothing_is_asked_again() -> None:
+    world = World(c=Refused("Bad"))
+    names = "abcde"
+    results = together([taking(See(name), Do(name.upper())) for name in names], world)
+    assert [isinstance(one, LockstepError) for one in results] == [False, False, True, False, False]
+    assert results[0] == ["a!", "A!"] and str(results[2]) == "Bad()"
+    assert world.asked == [("See", *names), ("Do", "A", "B", "D", "E")]
+
+
+def test_an_error_is_raised_where_it_was_wanted() -> None:
+    world = World(b=Refused("Bad"))
+    assert together([caught(Do("a")), caught(Do("b"), Do("c")), caught(Do("d"))], world) == [
+        "done",
+        "Bad, then why!",
+        "done",
+    ]
+    assert world.asked == [("Do", "a", "b", "d"), ("Keep", "why")]
+
+
+def test_an_error_of_all_is_each_ones() -> None:
+    world = World(Do=Unavailable("nobody answers"))
+    results = together([taking(Do("a")), taking(See("b")), taking(Do("c"))], world)
+    assert [type(one) for one in results] == [Unavailable, list, Unavailable]
+
+
+def test_a_lease_lost_by_all_ends_everything() -> None:
+    world, closed = World(Keep=LeaseLost("service", 3)), []
+
+    def step(name: str) -> Steps[None]:
+        try:
+            yield from Keep(name)
+            yield from Do(name)
+        finally:
+            closed.append(name)
+
+    with pytest.raises(LeaseLost):
+        together([step("a"), step("b")], world)
+    assert closed == ["a", "b"] and world.asked == [("Keep", "a", "b")]
+
+
+def test_a_lease_lost_by_one_is_its_own() -> None:
+    world = World(b=LeaseLost("trade/b", 3))
+    first, second = together([taking(Keep("a"), Do("c")), taking(Keep("b"), Do("d"))], world)
+    assert first == ["a!", "c!"] and isinstance(second, LeaseLost)
+    assert world.asked == [("Keep", "a", "b"), ("Do", "c")]
+
+
+def test_what_nobody_handles_stops_all_where_they_are() -> None:
+    class Death(BaseException):
+        pass
+
+    reached = []
+
+    def ask(kind: type[Want[Any]], wants: Sequence[Any]) -> Sequence[Any]:
+        if kind is Do:
+            raise Death
+        reached.append(kind.__name__)
+        return [None] * len(wants)
+
+    def step() -> Steps[None]:
+        yield from Keep("intent")
+        yield from Do("act")
+        reached.append("after")
+
+    with pytest.raises(Death):
+        together([step(), step()], ask)
+    assert reached == ["Keep"]
+
+
+def test_too_few_answers_are_a_fault_of_the_world() -> None:
+    with pytest.raises(ValueError, match="zip"):
+        together([taking(See("a")), taking(See("b"))], lambda kind, wants: ["only one"])
+
+
+wants = st.builds(lambda kind, what: kind(what), st.sampled_from(KINDS), st.sampled_from("abcdefgh"))
+
+
+@given(st.lists(st.lists(wants, max_size=5), max_size=6), st.sets(st.sampled_from("abcdefgh"), max_size=3))
+def test_each_gets_what_it_would_get_alone(plans: list[list[Any]], bad: set[str]) -> None:
+    """And asks the same, in its own order; and all of it again asks the same again."""
+    errors: dict[str, LockstepError] = {name: Conflict("want", name) for name in bad}
+
+    def alone(plan: list[Any]) -> Any:
+        got = []
+        for want in plan:
+            if want.what in errors:
+                return errors[want.what]
+            got.append(f"{want.what}!")
+        return got
+
+    world, again = World(**errors), World(**errors)
+    results = together([taking(*plan) for plan in plans], world)
+    assert results == [alone(plan) for plan in plans]
+    together([taking(*plan) for plan in plans], again)
+    assert again.asked == world.asked
+    asked = [(kind, what) for kind, *whats in world.asked for what in whats]
+    expected = []
+    for plan in plans:
+        end = next((place + 1 for place, want in enumerate(plan) if want.what in bad), len(plan))
+        expected.extend((type(want).__name__, want.what) for want in plan[:end])
+    assert sorted(asked) == sorted(expected)

@@ -30,7 +30,7 @@ from lockstep.ports import (
     WorkQueue,
 )
 
-__all__ = ["BATCH", "Engine"]
+__all__ = ["BATCH", "CLAIM_SECONDS", "DUTIES", "Engine"]
 
 PAGE = 1_000
 """Messages of the RTGS that are heard at once."""
@@ -39,6 +39,8 @@ BATCH = 200
 BATCHES_A_PASS = 5
 CLAIM_SECONDS = 30
 """Longer than a batch may take; who dies in it holds its trades up for so long."""
+DUTIES = ("mail", "matching", "outbox")
+"""What is not a trade's own: hearing the RTGS, pairing what waits, delivering."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,12 +63,20 @@ class Engine:
 
         Raises LeaseLost where another worker has taken over: the pass is not this one's to finish.
         """
-        moved = self._hear_cash()
-        moved |= self._match()
-        moved |= self._recover()
-        moved |= self._step_trades()
-        moved |= self._deliver_all()
+        moved = self.do("mail")
+        moved |= self.do("matching")
+        moved |= self.step_trades()
+        moved |= self.do("outbox")
         return moved
+
+    def do(self, duty: str) -> bool:
+        """What one worker does at a time, by its name in `DUTIES`. True if anything moved. Raises LeaseLost."""
+        if duty == "mail":
+            return self._hear_cash()
+        if duty == "matching":
+            matched = self._match()
+            return self._recover() or matched
+        return self._deliver_all()
 
     def begin(self) -> None:
         """For who takes over: what a dead predecessor of this name had is free, and all that waits is looked at."""
@@ -132,7 +142,8 @@ class Engine:
                 continue
         return moved
 
-    def _step_trades(self) -> bool:
+    def step_trades(self) -> bool:
+        """A step of each trade that is due and nobody else's. True if any moved. Raises LeaseLost."""
         queue, moved = self._queue(), False
         settler = self.settler
         self._hear_chain(queue)

@@ -207,7 +207,7 @@ def test_two_workers_share_the_trades(tmp_path: Path) -> None:
     bench.clock.advance(5)
     other = replace(bench.engine, settler=replace(bench.settler(), book=bench.opened()), worker="other")
     first = bench.book.claim("service", 4, CLAIM_SECONDS)  # type: ignore[attr-defined]
-    other._step_trades()
+    other.step_trades()
     locked = {trade.trade_id for trade in bench.book.trades() if "lock" in trade.intents}
     assert len(first) == 4 and len(locked) == 2
     assert not locked & {one.trade.trade_id for one in first}

@@ -1,0 +1,221 @@
+"""Several workers share the trades of one database: killed or asleep, they lose nothing and do nothing twice."""
+
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bulk_world import BulkAssets, BulkBench, BulkCash
+from flow_world import Crash, check
+
+from lockstep.domain.errors import Unavailable
+from lockstep.domain.trade import TradeState
+from lockstep.flow.engine import CLAIM_SECONDS, DUTIES, Engine
+from lockstep.flow.sharing import SharingWorker, key_subject
+from lockstep.flow.working import LEASE_SECONDS
+from lockstep.ports import Book, Change, Lease, Results
+from lockstep.store import SqlBook, SqlLeases, open_database
+from lockstep.testing.fakes import SALT_KEY
+
+MANY = 9
+KEYS = ("0xA", "0xB")
+
+
+class HookedBook(SqlBook):
+    """Records that call a hook around each commit."""
+
+    at: Callable[[str], None] = staticmethod(lambda _: None)
+
+    def commit(self, change: Change) -> None:
+        self.at("before a commit")
+        super().commit(change)
+        self.at("after a commit")
+
+    def commit_all(self, changes: Sequence[Change]) -> Results:
+        self.at("before a commit")
+        results = super().commit_all(changes)
+        self.at("after a commit")
+        return results
+
+
+class Shared(BulkBench):
+    """Workers over one database file, one chain and one RTGS."""
+
+    def __init__(self, root: Path, keys: Sequence[str] = KEYS) -> None:
+        super().__init__(root)
+        self.keys = keys
+        self.steppers: dict[str, Counter[str]] = {}
+        self.at: dict[str, Callable[[str], None]] = {}
+        self.workers = {name: self.worker(name) for name in ("first", "second")}
+
+    def worker(self, name: str) -> SharingWorker:
+        """A process, new or started again."""
+        database = open_database(f"sqlite:///{self.root}/service.db")
+        self.databases.append(database)
+        self.at.setdefault(name, lambda _: None)
+        at = lambda point: self.at[name](point)  # noqa: E731
+        assets, cash = BulkAssets(self.chain, self.board), BulkCash(self.rtgs)
+        assets.before = lambda method: at(f"before {method}")
+        assets.after = lambda method: at(f"after {method}")
+        cash.before = lambda method: at(f"before {method}")
+        cash.after = lambda method: at(f"after {method}")
+
+        def book(lease: Lease | None) -> Book:
+            made = HookedBook(database, lease=lease, clock=self.clock)
+            made.at = at  # type: ignore[method-assign]
+            return made
+
+        def engine(records: Book, _: Lease) -> Engine:
+            settler = replace(self.settler(), book=records, assets=assets, cash=cash)
+            return Engine(settler=settler, mailbox=self.mailbox, salt_key=SALT_KEY)
+
+        self.steppers[name] = assets.counted.items
+        return SharingWorker(
+            leases=SqlLeases(database, self.clock),
+            clock=self.clock,
+            name=name,
+            keys=self.keys,
+            book=book,
+            engine=engine,
+        )
+
+    def go_on(self, *names: str) -> bool:
+        """A pass of each worker, then the world around them."""
+        moved = False
+        for name in names or tuple(self.workers):
+            moved |= self.workers[name].run_once()
+        self.world_goes_on()
+        return moved
+
+    def world_goes_on(self) -> None:
+        for agent in self.agents:
+            agent.step()
+        self.sign_batches()
+        self.chain.mine()
+        self.clock.advance(3)
+
+    def run_all(self, passes: int = 120) -> None:
+        for _ in range(passes):
+            self.go_on()
+            if (
+                self.book.trades()
+                and all(one.state.is_end for one in self.book.trades())
+                and not self.book.undelivered()
+            ):
+                return
+        raise AssertionError([(one.state.value, one.reason) for one in self.book.open_trades()])
+
+    def settled_all(self, count: int) -> None:
+        assert Counter(one.state for one in self.book.trades()) == {TradeState.SETTLED: count}
+        assert Counter(self.events()) == {"Locked": count, "Settled": count} and len(self.rtgs.booked) == count
+        assert len(self.mailbox.messages) == 6 * count, "accepted, matched and settled, to both"
+        assert all(one.reason is None and one.attempt == 1 for one in self.book.trades())
+        check(self)
+
+
+@pytest.fixture
+def shared(tmp_path: Path) -> Iterator[Shared]:
+    shared = Shared(tmp_path)
+    yield shared
+    shared.close()
+
+
+def test_both_step_trades_and_each_duty_has_one(shared: Shared) -> None:
+    shared.instruct_many(MANY)
+    shared.go_on("first")
+    assert shared.workers["first"].duties == {*DUTIES, key_subject("0xA")}
+    shared.go_on("second")
+    assert shared.workers["second"].duties == {key_subject("0xB")}
+    for first in range(MANY + 1, 12 * MANY, MANY):
+        shared.instruct_many(MANY, first)
+        shared.go_on("first", "second")
+        shared.go_on("second", "first")
+    shared.run_all()
+    shared.settled_all(12 * MANY)
+    assert all(shared.steppers[name]["views"] > MANY for name in shared.workers)
+
+
+def test_with_one_key_the_other_stands_by_and_takes_over(tmp_path: Path) -> None:
+    shared = Shared(tmp_path, KEYS[:1])
+    shared.instruct_many(3)
+    shared.go_on()
+    shared.go_on()
+    assert not shared.workers["second"].duties
+    shared.workers["first"].stop()
+    shared.clock.advance(LEASE_SECONDS / 3)
+    shared.go_on("second")
+    assert shared.workers["second"].duties == {*DUTIES, key_subject("0xA")}
+    shared.run_all()
+    shared.settled_all(3)
+    shared.close()
+
+
+def test_a_service_that_cannot_begin_lets_its_leases_go(shared: Shared) -> None:
+    def engine(*_: Any) -> Engine:
+        raise Unavailable("no node")
+
+    shared.workers["first"].engine = engine
+    with pytest.raises(Unavailable, match="no node"):
+        shared.workers["first"].run_once()
+    shared.instruct_many(2)
+    shared.go_on("second")
+    assert key_subject("0xA") in shared.workers["second"].duties
+    shared.workers.pop("first")
+    shared.run_all()
+    shared.settled_all(2)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_killed_at_random_nothing_is_lost_and_nothing_doubled(seed: int, tmp_path: Path) -> None:
+    """Each worker dies several times at any call of any port, and another process begins under its name."""
+    chance, shared = random.Random(seed), Shared(tmp_path)
+    deaths = 0
+
+    def mortal(point: str) -> None:
+        if chance.random() < 0.02:
+            raise Crash
+
+    shared.instruct_many(MANY)
+    for name in shared.workers:
+        shared.at[name] = mortal
+    for _ in range(40):
+        for name in list(shared.workers):
+            try:
+                shared.workers[name].run_once()
+            except Crash:
+                deaths += 1
+                shared.workers[name] = shared.worker(name)
+        shared.world_goes_on()
+    for name in shared.workers:
+        shared.at[name] = lambda _: None
+    shared.run_all()
+    shared.settled_all(MANY)
+    assert deaths > 1
+    shared.close()
+
+
+@pytest.mark.parametrize("seconds", [LEASE_SECONDS + 1, CLAIM_SECONDS + 1])
+@pytest.mark.parametrize("seed", range(6))
+def test_asleep_at_random_and_overtaken(seed: int, seconds: int, tmp_path: Path) -> None:
+    """A worker that sleeps through its leases, or its claims too, wakes up late and harms nobody."""
+    chance, shared = random.Random(seed), Shared(tmp_path)
+    slept = [0]
+
+    def sleepy(point: str) -> None:
+        if slept[0] < 4 and chance.random() < 0.06:
+            slept[0] += 1
+            shared.at["first"] = lambda _: None
+            shared.clock.advance(seconds)
+            for _ in range(3):
+                shared.go_on("second")
+            shared.at["first"] = sleepy
+
+    shared.instruct_many(MANY)
+    shared.at["first"] = sleepy
+    shared.run_all()
+    shared.settled_all(MANY)
+    assert slept[0] >= 1
+    shared.close()

@@ -26,10 +26,10 @@ from lockstep.chain.node import Node
 from lockstep.chain.sender import Sender
 from lockstep.domain.errors import Misconfigured, Unavailable
 from lockstep.domain.identifiers import Bic
-from lockstep.flow.engine import Engine
+from lockstep.flow.engine import DUTIES, Engine
 from lockstep.flow.receiving import Reception
 from lockstep.flow.stepping import Settler
-from lockstep.flow.working import Worker
+from lockstep.flow.working import SUBJECT, Worker
 from lockstep.ports import CashSystem, Lease
 from lockstep.rtgs import Rtgs
 from lockstep.store import Database, SqlBook, SqlLeases, SqlTransactionLog, open_database
@@ -38,6 +38,7 @@ Opened = TypeVar("Opened")
 
 __all__ = [
     "RtgsDoors",
+    "alone_with_ledgers",
     "open_book",
     "open_engine",
     "open_ledger",
@@ -50,6 +51,9 @@ __all__ = [
 
 PAUSE_SECONDS = 0.25
 """Between two looks at ledgers that did not move."""
+
+REBUILD_SECONDS = 300
+"""For so long other machines' services leave the records to a rebuild that reads."""
 
 CRASH_VARIABLE = "LOCKSTEP_CRASH_AFTER"
 """For crash tests: the process kills itself (SIGKILL) right after so many durable steps."""
@@ -237,6 +241,32 @@ def run_agent(home: Home, number: int, *, rpc: str | None = None) -> None:
             clock=home.clock(),
         )
         _until_stopped(agent.step)
+
+
+@contextmanager
+def alone_with_ledgers(home: Home) -> Iterator[tuple[SqlBook, CashSystem, EvmAssetLedger]]:
+    """The records, written under the service's lease, and both ledgers to read, while no service works on them.
+
+    Raises Misconfigured where one does, Unavailable while the node does not answer.
+    """
+    market, clock = home.market(), home.clock()
+    with _lock_file(home, "service") as file:
+        if not _taken(file):
+            raise Misconfigured(f"another service is running on {home.root}")
+        database = open_database(home.service_database)
+        leases, held = SqlLeases(database, clock), list[Lease]()
+        try:
+            for subject in (SUBJECT, *DUTIES):
+                lease = leases.claim(subject, f"{socket.gethostname()}/{file.name}", REBUILD_SECONDS)
+                if lease is None:
+                    raise Misconfigured(f"another service is running on the database of {home.root}")
+                held.append(lease)
+            ledger = _patiently(lambda: EvmAssetLedger(Node(home.settings().rpc), market.network))
+            yield SqlBook(database, crash_hook(), held[0]), _cash(home, market.service), ledger
+        finally:
+            for lease in held:
+                leases.release(lease)
+            database.dispose()
 
 
 def reconcile_agent(home: Home, number: int, *, rpc: str | None = None, forgo_open: bool = False) -> dict[str, int]:

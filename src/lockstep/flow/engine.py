@@ -131,8 +131,9 @@ class Engine:
         settler, moved = self.settler, False
         book = settler.book
         waiting = cast(BulkBook, book).waiting_to_cancel() if hasattr(book, "waiting_to_cancel") else book.waiting()
-        ledgers = book, settler.assets, settler.market, settler.clock.now()
-        for changes in (look_at_unclaimed(*ledgers), decide_cancellations(waiting, *ledgers)):
+        now = settler.clock.now()
+        unclaimed = look_at_unclaimed(book, settler.assets, settler.board, settler.market, now)
+        for changes in (unclaimed, decide_cancellations(waiting, book, settler.assets, settler.market, now)):
             try:
                 for change in changes:
                     self.keep()

@@ -19,7 +19,7 @@ from lockstep.domain.trade import Reason, Trade, TradeState, TradeTerms
 from lockstep.flow.reporting import advise, answer_request
 from lockstep.ports import Change, StoredInstruction
 
-__all__ = ["AGE_OUT", "match", "match_key"]
+__all__ = ["AGE_OUT", "agree", "match", "match_key", "salt_of", "trade_of"]
 
 AGE_OUT = timedelta(days=20)
 """After the settlement date; T2S cancels unmatched instructions after twenty business days."""
@@ -30,12 +30,12 @@ def match(
     market: Market,
     salt_key: bytes,
     now: datetime,
-    is_paid: Callable[[str], bool] = lambda _: False,
+    is_paid: Callable[[str], bool] | None = None,
 ) -> list[Change]:
     """One change per new trade, per instruction that aged out, and per change of why one waits.
 
     `is_paid` says whether the RTGS has a payment with a salt that no trade of the records has: what is handed in again
-    after a loss, perhaps in another order, matches first what it had matched before.
+    after a loss, perhaps in another order, matches first what it had matched before. None: there is none.
     """
     changes: list[Change] = []
     by_key: dict[tuple[object, ...], list[StoredInstruction]] = defaultdict(list)
@@ -46,7 +46,7 @@ def match(
         else:
             by_key[_key(stored.instruction)].append(stored)
     for group in by_key.values():
-        for deliver, receive in _lost_pairs(group, market, salt_key, is_paid):
+        for deliver, receive in _lost_pairs(group, market, salt_key, is_paid) if is_paid else ():
             if not {deliver.key, receive.key} & matched:
                 matched |= {deliver.key, receive.key}
                 changes.append(_matched(deliver, receive, market, salt_key, now))
@@ -54,7 +54,7 @@ def match(
             candidates = [
                 other
                 for other in group
-                if other.key not in matched and _agree(deliver.instruction, other.instruction, market)
+                if other.key not in matched and agree(deliver.instruction, other.instruction, market)
             ]
             if candidates:
                 receive = min(candidates, key=lambda other: _distance(deliver, other))
@@ -75,8 +75,8 @@ def _lost_pairs(
         if deliver.instruction.side is Side.DELIVER
         for receive in group
         if (deliver.late or receive.late)
-        and _agree(deliver.instruction, receive.instruction, market)
-        and is_paid(_drawn(salt_key, _pair(deliver, receive)))
+        and agree(deliver.instruction, receive.instruction, market)
+        and is_paid(salt_of(deliver, receive, salt_key))
     ]
 
 
@@ -110,7 +110,8 @@ def match_key(instruction: Instruction) -> str:
     return "/".join(parts)
 
 
-def _agree(deliver: Instruction, receive: Instruction, market: Market) -> bool:
+def agree(deliver: Instruction, receive: Instruction, market: Market) -> bool:
+    """Whether two of one match key are one trade, as far as the second is the receiver's."""
     if receive.side is not Side.RECEIVE:
         return False
     for one, other in ((deliver, receive), (receive, deliver)):
@@ -136,25 +137,8 @@ def _matched(
     salt_key: bytes,
     now: datetime,
 ) -> Change:
-    terms = TradeTerms(
-        deliverer=deliver.instruction.deliverer.lei,
-        receiver=deliver.instruction.receiver.lei,
-        deliverer_reference=deliver.instruction.reference,
-        receiver_reference=receive.instruction.reference,
-        isin=deliver.instruction.isin,
-        quantity=deliver.instruction.quantity,
-        cash=deliver.instruction.cash,
-        settlement_date=deliver.instruction.settlement_date,
-        salt=_drawn(salt_key, _pair(deliver, receive)),
-    )
-    trade = Trade(
-        trade_id=terms.trade_id,
-        terms=terms,
-        state=TradeState.MATCHED,
-        matched_at=now,
-        cancel_asked=frozenset(one.instruction.side for one in (deliver, receive) if one.cancellations),
-        cash_secret=_drawn(salt_key, b"cash ids\0" + _pair(deliver, receive)),
-    )
+    trade = trade_of(deliver, receive, salt_of(deliver, receive, salt_key), salt_key, now)
+    terms = trade.terms
     facts = {
         "deliverer_reference": terms.deliverer_reference,
         "receiver_reference": terms.receiver_reference,
@@ -170,6 +154,36 @@ def _matched(
         trades=(trade,),
         outgoing=tuple(advise(market, one.instruction, AdviceStatus.MATCHED, now, trade=trade) for one in both),
     )
+
+
+def trade_of(
+    deliver: StoredInstruction, receive: StoredInstruction, salt: str, salt_key: bytes, now: datetime
+) -> Trade:
+    """The trade that two instructions make. `salt` is `salt_of` them, unless the RTGS has kept another."""
+    terms = TradeTerms(
+        deliverer=deliver.instruction.deliverer.lei,
+        receiver=deliver.instruction.receiver.lei,
+        deliverer_reference=deliver.instruction.reference,
+        receiver_reference=receive.instruction.reference,
+        isin=deliver.instruction.isin,
+        quantity=deliver.instruction.quantity,
+        cash=deliver.instruction.cash,
+        settlement_date=deliver.instruction.settlement_date,
+        salt=salt,
+    )
+    return Trade(
+        trade_id=terms.trade_id,
+        terms=terms,
+        state=TradeState.MATCHED,
+        matched_at=now,
+        cancel_asked=frozenset(one.instruction.side for one in (deliver, receive) if one.cancellations),
+        cash_secret=_drawn(salt_key, b"cash ids\0" + _pair(deliver, receive)),
+    )
+
+
+def salt_of(deliver: StoredInstruction, receive: StoredInstruction, salt_key: bytes) -> str:
+    """The salt of the trade that two instructions make."""
+    return _drawn(salt_key, _pair(deliver, receive))
 
 
 def _drawn(salt_key: bytes, about: bytes) -> str:

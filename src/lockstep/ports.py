@@ -474,6 +474,9 @@ class Book(Protocol):
     def unclaimed(self, salt: str) -> Sequence[SettlementId]:
         """The unclaimed settlements whose payments carry this salt."""
 
+    def all_unclaimed(self) -> Sequence[Unclaimed]:
+        """Every unclaimed settlement, due or not."""
+
     def unclaimed_due(self, now: datetime, limit: int) -> Sequence[Unclaimed]:
         """The unclaimed settlements to look at, those first that were due first."""
 

@@ -13,6 +13,7 @@ from lockstep.domain.trade import Trade
 from lockstep.flow.answering import commit_all, deliver_all
 from lockstep.flow.batching import PATIENCE, Batching
 from lockstep.flow.hearing import heard, pages
+from lockstep.flow.lost import lost_to
 from lockstep.flow.matching import AGE_OUT, match
 from lockstep.flow.pacing import OpenTrades, Pacing
 from lockstep.flow.recovering import decide_cancellations, look_at_unclaimed
@@ -117,8 +118,13 @@ class Engine:
         return moved
 
     def _match_these(self, waiting: Sequence[StoredInstruction], now: datetime) -> bool:
-        book = self.settler.book
-        changes = match(waiting, self.settler.market, self.salt_key, now, lambda salt: bool(book.unclaimed(salt)))
+        settler, lost = self.settler, None
+        if any(one.late for one in waiting):
+            try:
+                lost = lost_to(settler.book, settler.assets, settler.market)
+            except Unavailable:  # what may be lost is not known: the next pass
+                return False
+        changes = match(waiting, settler.market, self.salt_key, now, lost)
         for start in range(0, len(changes), BATCH):
             self.keep()
             for error in commit_all(self.settler.book, changes[start : start + BATCH]):

@@ -8,9 +8,10 @@ settles. Source of the field set: the CSD matching fields of Regulation (EU) 201
 import hashlib
 import hmac
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from lockstep.domain.instruction import AdviceStatus, CancellationStatus, Instruction, Side
 from lockstep.domain.journal import Entry
@@ -19,10 +20,22 @@ from lockstep.domain.trade import Reason, Trade, TradeState, TradeTerms
 from lockstep.flow.reporting import advise, answer_request
 from lockstep.ports import Change, StoredInstruction
 
-__all__ = ["AGE_OUT", "agree", "match", "match_key", "salt_of", "trade_of"]
+__all__ = ["AGE_OUT", "LostTrades", "agree", "match", "match_key", "salt_of", "trade_of"]
+
+_HELD = Reason(code="CMIS", text="handed in again: it may be a side of a settlement whose other side has not come")
 
 AGE_OUT = timedelta(days=20)
 """After the settlement date; T2S cancels unmatched instructions after twenty business days."""
+
+
+class LostTrades(Protocol):
+    """Trades that the ledgers have and the records do not."""
+
+    def had(self, deliver: StoredInstruction, receive: StoredInstruction, salt: str) -> bool:
+        """Whether two instructions are one of them, with the salt that they make."""
+
+    def may_have(self, stored: StoredInstruction) -> bool:
+        """Whether an instruction may be a side of one of them."""
 
 
 def match(
@@ -30,12 +43,13 @@ def match(
     market: Market,
     salt_key: bytes,
     now: datetime,
-    is_paid: Callable[[str], bool] | None = None,
+    lost: LostTrades | None = None,
 ) -> list[Change]:
     """One change per new trade, per instruction that aged out, and per change of why one waits.
 
-    `is_paid` says whether the RTGS has a payment with a salt that no trade of the records has: what is handed in again
-    after a loss, perhaps in another order, matches first what it had matched before. None: there is none.
+    `lost` tells of trades that the ledgers have and the records do not: what is handed in again after a loss, perhaps
+    in another order, matches first what it had matched before, and else nothing as long as it may be a side of one
+    whose other side has not come. None: there are none.
     """
     changes: list[Change] = []
     by_key: dict[tuple[object, ...], list[StoredInstruction]] = defaultdict(list)
@@ -46,14 +60,16 @@ def match(
         else:
             by_key[_key(stored.instruction)].append(stored)
     for group in by_key.values():
-        for deliver, receive in _lost_pairs(group, market, salt_key, is_paid) if is_paid else ():
+        for deliver, receive in _lost_pairs(group, market, salt_key, lost) if lost else ():
             if not {deliver.key, receive.key} & matched:
                 matched |= {deliver.key, receive.key}
                 changes.append(_matched(deliver, receive, market, salt_key, now))
-        for deliver in (one for one in group if one.instruction.side is Side.DELIVER and one.key not in matched):
+        held = {one.key for one in group if one.late and lost.may_have(one)} - matched if lost else set()
+        free = [one for one in group if one.key not in held]
+        for deliver in (one for one in free if one.instruction.side is Side.DELIVER and one.key not in matched):
             candidates = [
                 other
-                for other in group
+                for other in free
                 if other.key not in matched and agree(deliver.instruction, other.instruction, market)
             ]
             if candidates:
@@ -61,12 +77,14 @@ def match(
                 matched |= {deliver.key, receive.key}
                 changes.append(_matched(deliver, receive, market, salt_key, now))
         left = [one for one in group if one.key not in matched]
-        changes.extend(change for stored in left for change in _still_waiting(stored, left, market, now))
+        for stored in left:
+            why = _HELD if stored.key in held else _why_waiting(stored, left, market)
+            changes.extend(_still_waiting(stored, why, market, now))
     return changes
 
 
 def _lost_pairs(
-    group: Sequence[StoredInstruction], market: Market, salt_key: bytes, is_paid: Callable[[str], bool]
+    group: Sequence[StoredInstruction], market: Market, salt_key: bytes, lost: LostTrades
 ) -> list[tuple[StoredInstruction, StoredInstruction]]:
     """The pairs that were a trade before the records were lost."""
     return [
@@ -76,7 +94,7 @@ def _lost_pairs(
         for receive in group
         if (deliver.late or receive.late)
         and agree(deliver.instruction, receive.instruction, market)
-        and is_paid(salt_of(deliver, receive, salt_key))
+        and lost.had(deliver, receive, salt_of(deliver, receive, salt_key))
     ]
 
 
@@ -199,19 +217,19 @@ def _pair(deliver: StoredInstruction, receive: StoredInstruction) -> bytes:
     return "\n".join((*deliver.key, *receive.key)).encode()
 
 
-def _still_waiting(
-    stored: StoredInstruction, group: Sequence[StoredInstruction], market: Market, now: datetime
-) -> list[Change]:
-    """Tells the party why, when the reason is new."""
+def _why_waiting(stored: StoredInstruction, group: Sequence[StoredInstruction], market: Market) -> Reason:
     others = [one for one in group if one.instruction.side is stored.instruction.side.other]
     apart = [one for one in others if not _within_tolerance(stored.instruction, one.instruction, market)]
     if apart:
         theirs = ", ".join(str(one.instruction.cash) for one in apart)
-        reason = Reason(code="DMON", text=f"cash differs beyond tolerance: {stored.instruction.cash} and {theirs}")
-    elif others:
-        reason = Reason(code="CMIS", text="the counterparty's instruction names another reference")
-    else:
-        reason = Reason(code="CMIS", text="no matching instruction from the counterparty")
+        return Reason(code="DMON", text=f"cash differs beyond tolerance: {stored.instruction.cash} and {theirs}")
+    if others:
+        return Reason(code="CMIS", text="the counterparty's instruction names another reference")
+    return Reason(code="CMIS", text="no matching instruction from the counterparty")
+
+
+def _still_waiting(stored: StoredInstruction, reason: Reason, market: Market, now: datetime) -> list[Change]:
+    """Tells the party why, when the reason is new."""
     if reason == stored.reason:
         return []
     entry = Entry(at=now, kind="unmatched", subject=stored.instruction.reference, facts={"reason": str(reason)})

@@ -25,6 +25,7 @@ from lockstep.domain.payment import BookingNotice, CashAccount, PaymentReport
 from lockstep.domain.statement import Statement
 from lockstep.domain.trade import Trade, TradeState
 from lockstep.flow.hearing import Mail
+from lockstep.flow.lost import Lost
 from lockstep.flow.matching import agree, match, match_key, salt_of, trade_of
 from lockstep.flow.mirroring import fold, missing_in, said_by, settlement_of
 from lockstep.flow.receiving import receive
@@ -190,10 +191,10 @@ class _Rebuilding:
             if view.payment is not None and (payer := payer_of(view.payment, self.market)) is not None:
                 self.payments[payer].append(view.payment.salt)
         matched = self._match_what_is_known()
-        left = [one for one in self.given.instructions.values() if one.key not in matched]
-        rest = match(left, self.market, self.salt_key, self.now)
         explained = {trade.settlement_id for _, trade, _, _ in self.trades}
         uninstructed = self._uninstructed(explained)
+        left = [one for one in self.given.instructions.values() if one.key not in matched]
+        rest = match(left, self.market, self.salt_key, self.now, self._lost(uninstructed))
         states = {state.value: 0 for state in TradeState}
         for trade in (*(trade for _, trade, _, _ in self.trades), *(one for change in rest for one in change.trades)):
             states[trade.state.value] += 1
@@ -296,6 +297,12 @@ class _Rebuilding:
         return observed(adopted, Sight(now=self.now, asset=lock.view(self.final_time), cash=view))
 
     # --- what no trade explains
+
+    def _lost(self, uninstructed: Mapping[SettlementId, Mapping[str, str]]) -> Lost:
+        """That nothing that is left is one of these was found out: no salt of theirs is asked about again."""
+        views = {one: view for one in uninstructed if (view := self.given.views.get(one)) is not None and view.payment}
+        orders = [self.locks[one].order for one in uninstructed if one in self.locks and one not in views]
+        return Lost(self.market, lambda _: False, views.values(), orders)
 
     def _uninstructed(self, explained: set[SettlementId | None]) -> dict[SettlementId, dict[str, str]]:
         known = {trade.trade_id for trade, _, _, _ in self.trades}

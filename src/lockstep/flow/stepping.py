@@ -203,7 +203,13 @@ class Settler(Storing):
             raise Unavailable(f"the node shows settlement {identifier} and no longer its lock")
         check_order(order, trade.terms, self.market)
         adopted = replace(trade, order=order, settlement_id=identifier, reason=None)
-        yield from self._commit(adopted, "adopted from the chain", settlement_id=identifier)
+        entry = Entry(
+            at=self.clock.now(),
+            kind="adopted from the chain",
+            subject=trade.trade_id,
+            facts={"settlement_id": identifier},
+        )
+        yield from Commit(Change(entries=(entry,), trades=(adopted,), claimed=(identifier,)))
         return True
 
     def _sign(self, trade: Trade) -> Steps[bool]:

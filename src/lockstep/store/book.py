@@ -71,6 +71,7 @@ _UNCLAIMED = Statement("SELECT salt, settlement_id FROM unclaimed_payment WHERE 
 _UNCLAIMED_DUE = Statement(
     "SELECT settlement_id, salt, due FROM unclaimed_payment WHERE due <= ? ORDER BY due, settlement_id LIMIT ?"
 )
+_ALL_UNCLAIMED = Statement("SELECT settlement_id, salt, due FROM unclaimed_payment ORDER BY settlement_id")
 _TO_CANCEL = Statement("SELECT body FROM instruction WHERE status = 'WAITING' AND asked > 0 ORDER BY number")
 _CURSOR = Query(select(tables.mail_cursor.c.sequence).where(tables.mail_cursor.c.mailbox == bindparam("mailbox")))
 _CANCELLATIONS_OF = Statement(
@@ -281,11 +282,11 @@ class SqlBook:
             found[salt].append(SettlementId(settlement))
         return found
 
+    def all_unclaimed(self) -> Sequence[Unclaimed]:
+        return [_unclaimed(row) for row in _ALL_UNCLAIMED.alone(self._engine)]
+
     def unclaimed_due(self, now: datetime, limit: int) -> Sequence[Unclaimed]:
-        return [
-            Unclaimed(settlement_id=SettlementId(settlement), salt=salt, due=datetime.fromtimestamp(due, UTC))
-            for settlement, salt, due in _UNCLAIMED_DUE.alone(self._engine, int(now.timestamp()), limit)
-        ]
+        return [_unclaimed(row) for row in _UNCLAIMED_DUE.alone(self._engine, int(now.timestamp()), limit)]
 
     def waiting_to_cancel(self) -> Sequence[StoredInstruction]:
         return [load(StoredInstruction, body) for (body,) in _TO_CANCEL.alone(self._engine)]
@@ -322,6 +323,12 @@ class SqlBook:
 
     def _rows(self, query: Query, **given: object) -> Sequence[Any]:
         return query.alone(self._engine, **given)
+
+
+def _unclaimed(row: Sequence[Any]) -> Unclaimed:
+    settlement, salt, due = row
+    at = None if due is None else datetime.fromtimestamp(due, UTC)
+    return Unclaimed(settlement_id=SettlementId(settlement), salt=salt, due=at)
 
 
 def _require_empty(connection: Connection) -> None:

@@ -49,7 +49,7 @@ SKEW = timedelta(minutes=15)
 """So far may the clocks of the chain, the RTGS and the service lie apart."""
 AGAIN = timedelta(hours=1)
 """From one look at an unclaimed payment to the next."""
-SOON = timedelta(minutes=1)
+SOON = timedelta(seconds=15)
 """The same, while its lock is open."""
 AT_MOST = 100
 """Unclaimed payments looked at in one pass."""

@@ -38,8 +38,9 @@ Opened = TypeVar("Opened")
 
 __all__ = [
     "RtgsDoors",
-    "alone_with_ledgers",
+    "alone_with_chain",
     "open_book",
+    "open_cash",
     "open_engine",
     "open_ledger",
     "open_reception",
@@ -168,6 +169,11 @@ def open_engine(
     )
 
 
+def open_cash(home: Home) -> CashSystem:
+    """The RTGS as the service sees it. Raises Misconfigured."""
+    return _cash(home, home.market().service)
+
+
 def _cash(home: Home, party: Bic) -> CashSystem:
     """The RTGS as a party sees it, through the door that `rtgs_url` names. Raises Misconfigured."""
     settings = home.settings()
@@ -244,8 +250,8 @@ def run_agent(home: Home, number: int, *, rpc: str | None = None) -> None:
 
 
 @contextmanager
-def alone_with_ledgers(home: Home) -> Iterator[tuple[SqlBook, CashSystem, EvmAssetLedger]]:
-    """The records, written under the service's lease, and both ledgers to read, while no service works on them.
+def alone_with_chain(home: Home) -> Iterator[tuple[SqlBook, EvmAssetLedger]]:
+    """The records, written under the service's lease, and the chain to read, while no service works on them.
 
     Raises Misconfigured where one does, Unavailable while the node does not answer.
     """
@@ -262,7 +268,7 @@ def alone_with_ledgers(home: Home) -> Iterator[tuple[SqlBook, CashSystem, EvmAss
                     raise Misconfigured(f"another service is running on the database of {home.root}")
                 held.append(lease)
             ledger = _patiently(lambda: EvmAssetLedger(Node(home.settings().rpc), market.network))
-            yield SqlBook(database, crash_hook(), held[0]), _cash(home, market.service), ledger
+            yield SqlBook(database, crash_hook(), held[0]), ledger
         finally:
             for lease in held:
                 leases.release(lease)

@@ -8,26 +8,30 @@ import gc
 import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 from itertools import islice
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
 
 from lockstep.app.home import Home
 from lockstep.app.intake import Taken, expand
-from lockstep.app.processes import alone_with_ledgers
-from lockstep.domain.errors import InvalidInput, InvalidMessage, LockstepError
+from lockstep.app.processes import alone_with_chain, open_cash
+from lockstep.domain.errors import InvalidInput, InvalidMessage, LockstepError, Misconfigured, Unavailable
 from lockstep.domain.identifiers import SettlementId
 from lockstep.domain.instruction import CancellationRequest, Instruction
 from lockstep.domain.market import Market
 from lockstep.domain.message import Message
 from lockstep.domain.order import AssetEvent
-from lockstep.flow.rebuilding import Gathered, rebuild
+from lockstep.flow.rebuilding import Gathered, Heard, rebuild
 from lockstep.iso20022 import read
-from lockstep.ports import AssetLedger, BulkAssetLedger, CashSystem, Change, Clock
+from lockstep.ports import AssetLedger, BulkAssetLedger, CashSystem, Change
 
-__all__ = ["Done", "rebuild_home", "rebuild_records"]
+__all__ = ["Done", "heard_from", "rebuild_home", "rebuild_records"]
 
 PAGE = 1_000
 """Messages of the RTGS, and settlements of the chain, that are read at once."""
@@ -75,27 +79,51 @@ class Done:
 def rebuild_home(home: Home, paths: Iterable[Path], told: Told = lambda _what, _count: None) -> Done:
     """Rebuilds an installation's records. `told` hears what is read, and how much of it, now and then.
 
-    Raises Misconfigured where a service runs or there are records, Unavailable where a ledger does not answer.
+    The mail is read by a process of its own, at the same time as the files. Raises Misconfigured where a service runs
+    or there are records, Unavailable where a ledger does not answer.
     """
-    with alone_with_ledgers(home) as (book, cash, assets):
-        return rebuild_records(book, cash, assets, home.market(), home.salt_key(), home.clock(), expand(paths), told)
+    with alone_with_chain(home) as (book, assets):
+        now = home.clock().now()
+        reading = partial(_heard_at, home.root, now)
+        return rebuild_records(book, reading, assets, home.market(), home.salt_key(), now, expand(paths), told)
+
+
+def _heard_at(root: Path, now: datetime) -> Heard | LockstepError:
+    home = Home(root)
+    try:
+        return heard_from(open_cash(home), now)
+    except LockstepError as error:  # as a value: not every error can be raised again in another process
+        return Unavailable(str(error)) if isinstance(error, Unavailable) else Misconfigured(str(error))
+
+
+def heard_from(cash: CashSystem, now: datetime) -> Heard:
+    """All of the RTGS's mail. Raises what `receive` raises."""
+    heard = Heard(now)
+    with _without_collecting():
+        while mail := cash.receive(heard.cursor, PAGE):
+            heard.hear(mail)
+    return heard
 
 
 def rebuild_records(
     book: Records,
-    cash: CashSystem,
+    reading: Callable[[], Heard | LockstepError],
     assets: AssetLedger,
     market: Market,
     salt_key: bytes,
-    clock: Clock,
+    now: datetime,
     files: Iterable[Path],
     told: Told = lambda _what, _count: None,
 ) -> Done:
-    """As `rebuild_home`, on what it is given. Nothing is sent, and nothing stored before all was read."""
+    """As `rebuild_home`, on what it is given; `reading` reads the mail, in another process.
+
+    Nothing is sent, and nothing stored before all was read.
+    """
     started = time.monotonic()
     book.require_empty()
-    gathered, outcomes, refused = Gathered(market, clock.now()), dict[str, int](), list[Taken]()
-    with _without_collecting():
+    gathered, outcomes, refused = Gathered(market, now), dict[str, int](), list[Taken]()
+    with _without_collecting(), ProcessPoolExecutor(1, mp_context=get_context("spawn")) as beside:
+        mail = beside.submit(reading)
         for place, path in enumerate(files):
             taken = _take(gathered, path)
             outcomes[taken.outcome] = outcomes.get(taken.outcome, 0) + 1
@@ -103,11 +131,12 @@ def rebuild_records(
                 refused.append(taken)
             if place % PAGE == 0:
                 told("files", place)
-        while mail := cash.receive(gathered.cursor, PAGE):
-            gathered.hear(mail)
-            told("messages of the RTGS", gathered.cursor)
+        told("waiting for the RTGS's mail", 0)
+        heard = mail.result()
+        if isinstance(heard, LockstepError):
+            raise heard
         final_time = assets.final_time()
-        rebuilt = rebuild(gathered, salt_key, _histories(assets, told), final_time)
+        rebuilt = rebuild(gathered, heard, salt_key, _histories(assets, told), final_time)
         book.begin_with(_parts(rebuilt.changes, BATCH))
     return Done(
         states=rebuilt.states,
@@ -115,7 +144,7 @@ def rebuild_records(
         uninstructed=rebuilt.uninstructed,
         outcomes=outcomes,
         refused=refused,
-        mail=gathered.cursor,
+        mail=heard.cursor,
         seconds=time.monotonic() - started,
     )
 

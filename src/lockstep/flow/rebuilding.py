@@ -35,7 +35,7 @@ from lockstep.flow.settling import Sight, observed
 from lockstep.ports import Book, Change, PartyBody, StoredInstruction, Unclaimed, Unreadable
 from lockstep.signing import check_order
 
-__all__ = ["Gathered", "Rebuilt", "rebuild"]
+__all__ = ["Gathered", "Heard", "Rebuilt", "rebuild"]
 
 TOGETHER = 500
 """Trades in one change."""
@@ -51,50 +51,18 @@ _STATUS = {
 _Key = tuple[Lei, Reference]
 
 
-class Gathered:
-    """What is read before anything is concluded. As a `Book` it knows what `receive` asks for."""
+class Heard:
+    """The RTGS's mail, folded as it is read."""
 
-    def __init__(self, market: Market, now: datetime) -> None:
-        self.market, self.now = market, now
-        self.instructions: dict[_Key, StoredInstruction] = {}
-        """In the order in which they were handed in."""
-        self.requests: dict[_Key, list[Message[CancellationRequest]]] = defaultdict(list)
-        self.messages_seen: dict[tuple[str, str], str] = {}
-        self.pending: dict[_Key, tuple[Message[PartyBody], ...]] = {}
-        """What who asked for a cancellation is told while it waits."""
+    def __init__(self, now: datetime) -> None:
+        self.now, self.cursor = now, 0
         self.views: dict[SettlementId, CashView] = {}
         self.salts: dict[SettlementId, str] = {}
         self.statements: list[Statement] = []
         self.entries: list[Entry] = []
-        self.cursor = 0
-
-    # --- what `receive` asks
-
-    def instruction(self, owner: Lei, reference: Reference) -> StoredInstruction | None:
-        return self.instructions.get((owner, reference))
-
-    def seen(self, sender: str, message_id: str) -> str | None:
-        return self.messages_seen.get((sender, message_id))
-
-    def trade(self, _: TradeId) -> None:
-        return None
-
-    # --- reading
-
-    def take(self, message: Message[Instruction] | Message[CancellationRequest], content_hash: str) -> str:
-        """One participant's message, in its order; the kind of what became of it. Raises what `receive` raises."""
-        change = receive(cast(Book, self), self.market, message, content_hash, self.now, late=True)
-        kind = change.entries[0].kind
-        self.messages_seen.update({(sender, one): digest for sender, one, digest in change.seen})
-        self.instructions.update({stored.key: stored for stored in change.instructions})
-        for request in change.requests:
-            key = request.body.owner.lei, request.body.reference
-            self.requests[key].append(request)
-            self.pending[key] = change.outgoing
-        return kind
 
     def hear(self, mail: Mail) -> None:
-        """A page of the RTGS's mail, in its order."""
+        """A page of it, in its order."""
         for sequence, item in mail:
             self.cursor = sequence
             if isinstance(item, Unreadable):
@@ -120,6 +88,40 @@ class Gathered:
 
     def _note(self, kind: str, subject: str, facts: Mapping[str, str]) -> None:
         self.entries.append(Entry(at=self.now, kind=kind, subject=subject, facts=facts))
+
+
+class Gathered:
+    """Participants' messages. As a `Book` it knows what `receive` asks for."""
+
+    def __init__(self, market: Market, now: datetime) -> None:
+        self.market, self.now = market, now
+        self.instructions: dict[_Key, StoredInstruction] = {}
+        """In the order in which they were handed in."""
+        self.requests: dict[_Key, list[Message[CancellationRequest]]] = defaultdict(list)
+        self.messages_seen: dict[tuple[str, str], str] = {}
+        self.pending: dict[_Key, tuple[Message[PartyBody], ...]] = {}
+        """What who asked for a cancellation is told while it waits."""
+
+    def instruction(self, owner: Lei, reference: Reference) -> StoredInstruction | None:
+        return self.instructions.get((owner, reference))
+
+    def seen(self, sender: str, message_id: str) -> str | None:
+        return self.messages_seen.get((sender, message_id))
+
+    def trade(self, _: TradeId) -> None:
+        return None
+
+    def take(self, message: Message[Instruction] | Message[CancellationRequest], content_hash: str) -> str:
+        """One message, in its order; the kind of what became of it. Raises what `receive` raises."""
+        change = receive(cast(Book, self), self.market, message, content_hash, self.now, late=True)
+        kind = change.entries[0].kind
+        self.messages_seen.update({(sender, one): digest for sender, one, digest in change.seen})
+        self.instructions.update({stored.key: stored for stored in change.instructions})
+        for request in change.requests:
+            key = request.body.owner.lei, request.body.reference
+            self.requests[key].append(request)
+            self.pending[key] = change.outgoing
+        return kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,19 +161,21 @@ class Rebuilt:
 
 def rebuild(
     gathered: Gathered,
+    heard: Heard,
     salt_key: bytes,
     histories: Iterable[tuple[SettlementId, Sequence[AssetEvent]]],
     final_time: int,
 ) -> Rebuilt:
     """Every trade that the instructions and the ledgers tell of. `final_time`: when the last final block was made."""
     return _Rebuilding(
-        given=gathered, market=gathered.market, now=gathered.now, salt_key=salt_key, final_time=final_time
+        given=gathered, heard=heard, market=gathered.market, now=gathered.now, salt_key=salt_key, final_time=final_time
     ).run(histories)
 
 
 @dataclass(slots=True, kw_only=True)
 class _Rebuilding:
     given: Gathered
+    heard: Heard
     market: Market
     now: datetime
     salt_key: bytes
@@ -187,7 +191,7 @@ class _Rebuilding:
 
     def run(self, histories: Iterable[tuple[SettlementId, Sequence[AssetEvent]]]) -> Rebuilt:
         self._read_chain(histories)
-        for view in self.given.views.values():
+        for view in self.heard.views.values():
             if view.payment is not None and (payer := payer_of(view.payment, self.market)) is not None:
                 self.payments[payer].append(view.payment.salt)
         matched = self._match_what_is_known()
@@ -291,7 +295,7 @@ class _Rebuilding:
             check_order(lock.order, trade.terms, self.market)
         except LockstepError:  # the service meets it when it steps the trade, and shows it to people
             return trade
-        view = self.given.views.get(lock.settlement_id)
+        view = self.heard.views.get(lock.settlement_id)
         intents = {"cash": view.decided_at} if view is not None and view.decided_at is not None else {}
         adopted = replace(trade, order=lock.order, settlement_id=lock.settlement_id, intents=intents)
         return observed(adopted, Sight(now=self.now, asset=lock.view(self.final_time), cash=view))
@@ -300,7 +304,7 @@ class _Rebuilding:
 
     def _lost(self, uninstructed: Mapping[SettlementId, Mapping[str, str]]) -> Lost:
         """That nothing that is left is one of these was found out: no salt of theirs is asked about again."""
-        views = {one: view for one in uninstructed if (view := self.given.views.get(one)) is not None and view.payment}
+        views = {one: view for one in uninstructed if (view := self.heard.views.get(one)) is not None and view.payment}
         orders = [self.locks[one].order for one in uninstructed if one in self.locks and one not in views]
         return Lost(self.market, lambda _: False, views.values(), orders)
 
@@ -308,16 +312,16 @@ class _Rebuilding:
         known = {trade.trade_id for trade, _, _, _ in self.trades}
         salts = {trade.terms.salt for trade, _, _, _ in self.trades}
         found: dict[SettlementId, dict[str, str]] = {}
-        for settlement in dict.fromkeys((*self.locks, *self.given.views)):
+        for settlement in dict.fromkeys((*self.locks, *self.heard.views)):
             if settlement in explained:
                 continue
-            lock, view = self.locks.get(settlement), self.given.views.get(settlement)
+            lock, view = self.locks.get(settlement), self.heard.views.get(settlement)
             if lock is None and (view is None or view.is_never):
                 continue
             found[settlement] = self._facts(lock, view)
             if lock is not None and lock.order.terms.trade_id in known:
                 found[settlement]["also"] = "another lock of a trade that is there"
-            elif lock is None and self.given.salts.get(settlement) in salts:
+            elif lock is None and self.heard.salts.get(settlement) in salts:
                 found[settlement]["also"] = "its trade is there, and waits for the chain to show the lock"
         return found
 
@@ -369,8 +373,8 @@ class _Rebuilding:
             "chain_final": datetime.fromtimestamp(self.final_time, UTC).isoformat(),
             "chain_block": str(max((one.events[-1].block for one in self.locks.values()), default=0)),
             "locks": str(len(self.locks)),
-            "mail": str(given.cursor),
-            "payments": str(len(given.views)),
+            "mail": str(self.heard.cursor),
+            "payments": str(len(self.heard.views)),
             "instructions": str(len(given.instructions)),
             "cancellations": str(sum(map(len, given.requests.values()))),
             "waiting": str(waiting),
@@ -378,11 +382,13 @@ class _Rebuilding:
             **{f"trades_{state.lower()}": str(count) for state, count in states.items()},
         }
         first = Entry(at=self.now, kind="rebuilt", subject=SUBJECT, facts=facts)
-        yield Change(entries=(first, *given.entries, *self._breaks(explained)), cash_cursor=given.cursor or None)
+        yield Change(
+            entries=(first, *self.heard.entries, *self._breaks(explained)), cash_cursor=self.heard.cursor or None
+        )
         yield from _by(
             TOGETHER, tuple((sender, one, digest) for (sender, one), digest in given.messages_seen.items()), "seen"
         )
-        yield from _by(TOGETHER, tuple(given.views.values()), "cash")
+        yield from _by(TOGETHER, tuple(self.heard.views.values()), "cash")
         yield from _by(TOGETHER, tuple(one for requests in given.requests.values() for one in requests), "requests")
         for trade in self.trades:
             yield self._change(*trade)
@@ -447,9 +453,9 @@ class _Rebuilding:
         """Payments that wait for their trade, and locks that are to be ended without one."""
         now = self.now.replace(microsecond=0)
         for settlement in uninstructed:
-            lock, view = self.locks.get(settlement), self.given.views.get(settlement)
+            lock, view = self.locks.get(settlement), self.heard.views.get(settlement)
             ended = lock is not None and lock.view(0).final.is_done
-            salt = self.given.salts.get(settlement, "")
+            salt = self.heard.salts.get(settlement, "")
             if ended and not salt:
                 continue
             contradicted = view is not None and view.contradiction is not None
@@ -458,12 +464,12 @@ class _Rebuilding:
     def _breaks(self, explained: set[SettlementId | None]) -> Iterator[Entry]:
         """What is booked as far as the mail tells, and a statement does not show. Of each only the first is told."""
         by_account: dict[CashAccount, list[CashView]] = defaultdict(list)
-        if self.given.statements:
-            for settlement, view in self.given.views.items():
+        if self.heard.statements:
+            for settlement, view in self.heard.views.items():
                 if settlement in explained and view.is_booked and view.payment is not None:
                     by_account[view.payment.debtor].append(view)
                     by_account[view.payment.creditor].append(view)
-        for statement in self.given.statements:
+        for statement in self.heard.statements:
             account = f"{statement.account.owner}/{statement.account.number}"
             facts = {"statement": statement.statement_id, "account": account, "rule": "shows every booked payment"}
             for view in missing_in(statement, by_account[statement.account]):

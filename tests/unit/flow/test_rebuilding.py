@@ -25,7 +25,7 @@ from lockstep.domain.message import Message
 from lockstep.domain.order import AssetStatus, OutcomeResult
 from lockstep.domain.trade import Trade, TradeState
 from lockstep.flow.ordering import payment_for
-from lockstep.flow.rebuilding import Gathered, Rebuilt, rebuild
+from lockstep.flow.rebuilding import Gathered, Heard, Rebuilt, rebuild
 from lockstep.testing.fakes import BUYER, SALT_KEY, SELLER, FakeBook, example_instruction
 
 Given = Message[Instruction] | Message[CancellationRequest]
@@ -76,10 +76,12 @@ def rebuilt(bench: Bench, given: Iterable[Instruction | Given], salt_key: bytes 
     for one in given:
         message = original(bench, one) if isinstance(one, Instruction) else one
         gathered.take(message, hashlib.sha256(repr(message.body).encode()).hexdigest())
-    while mail := bench.cash.receive(gathered.cursor, 2):
-        gathered.hear(mail)
+    heard = Heard(bench.clock.now())
+    while mail := bench.cash.receive(heard.cursor, 2):
+        heard.hear(mail)
     assets = bench.assets
-    done = rebuild(gathered, salt_key, [(one, assets.history(one)) for one in assets.locked()], assets.final_time())
+    histories = [(one, assets.history(one)) for one in assets.locked()]
+    done = rebuild(gathered, heard, salt_key, histories, assets.final_time())
     bench.book = FakeBook()
     bench.mailbox.messages.clear()
     bench.restarted()
@@ -374,7 +376,9 @@ def test_a_lock_of_other_terms_is_not_taken_for_the_trades(bench: Bench) -> None
         gathered.take(original(bench, one), one.reference)
     ((settlement, events),) = [(one, bench.assets.history(one)) for one in bench.assets.locked()]
     other = replace(order, movement=replace(order.movement, quantity=order.movement.quantity + 1))
-    done = rebuild(gathered, SALT_KEY, [(settlement, [replace(events[0], order=other)])], bench.assets.final_time())
+    heard = Heard(bench.clock.now())
+    histories = [(settlement, [replace(events[0], order=other)])]
+    done = rebuild(gathered, heard, SALT_KEY, histories, bench.assets.final_time())
     (trade,) = [trade for change in done.changes for trade in change.trades]
     assert trade.state is TradeState.MATCHED and trade.order is None
     assert list(done.uninstructed) == [settlement]

@@ -1,7 +1,7 @@
 """`lockstep rebuild`: the service's records anew, from the RTGS's mail, the chain and the participants' messages.
 
-Both ledgers are only read, the mail before the chain: a lock is older than its payment, so what the mail tells of, the
-chain shows. All records are stored in one transaction: killed, it leaves nothing behind, and is simply run again.
+Both ledgers are only read, and which locks there are is asked last: a lock is older than its payment, so what the mail
+tells of, the chain shows. All records are stored in one transaction: killed, it leaves nothing behind.
 """
 
 import gc
@@ -131,12 +131,14 @@ def rebuild_records(
                 refused.append(taken)
             if place % PAGE == 0:
                 told("files", place)
-        told("waiting for the RTGS's mail", 0)
+        final_time = assets.final_time()
+        histories = dict(_histories(assets, assets.locked(), told))
+        told("settlements of the chain; the RTGS's mail is still read", len(histories))
         heard = mail.result()
         if isinstance(heard, LockstepError):
             raise heard
-        final_time = assets.final_time()
-        rebuilt = rebuild(gathered, heard, salt_key, _histories(assets, told), final_time)
+        histories.update(_histories(assets, set(assets.locked()) - histories.keys(), told))
+        rebuilt = rebuild(gathered, heard, salt_key, histories.items(), final_time)
         book.begin_with(_parts(rebuilt.changes, BATCH))
     return Done(
         states=rebuilt.states,
@@ -168,8 +170,10 @@ def _take(gathered: Gathered, path: Path) -> Taken:
     return Taken(file=str(path), outcome=outcome, reference=reference)
 
 
-def _histories(assets: AssetLedger, told: Told) -> Iterator[tuple[SettlementId, Sequence[AssetEvent]]]:
-    for count, ids in enumerate(_parts(tuple(assets.locked()), PAGE)):
+def _histories(
+    assets: AssetLedger, wanted: Iterable[SettlementId], told: Told
+) -> Iterator[tuple[SettlementId, Sequence[AssetEvent]]]:
+    for count, ids in enumerate(_parts(tuple(wanted), PAGE)):
         told("settlements of the chain", count * PAGE)
         if hasattr(assets, "histories"):
             yield from cast(BulkAssetLedger, assets).histories(ids).items()

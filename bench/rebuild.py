@@ -30,9 +30,9 @@ from lockstep.domain.instruction import Instruction, Side
 from lockstep.domain.message import Message
 from lockstep.domain.order import AssetEvent, Movement, Order, OrderTerms
 from lockstep.domain.payment import BookingNotice, PaymentReport, PaymentState
+from lockstep.flow.gathering import Heard
 from lockstep.flow.matching import salt_of, trade_of
 from lockstep.flow.ordering import order_for, payment_for
-from lockstep.flow.rebuilding import Heard
 from lockstep.iso20022 import write
 from lockstep.ports import AssetLedger, CashBody, CashSystem, StoredInstruction
 from lockstep.signing import settlement_id

@@ -27,7 +27,8 @@ from lockstep.domain.instruction import CancellationRequest, Instruction
 from lockstep.domain.market import Market
 from lockstep.domain.message import Message
 from lockstep.domain.order import AssetEvent
-from lockstep.flow.rebuilding import Gathered, Heard, rebuild
+from lockstep.flow.gathering import Gathered, Heard
+from lockstep.flow.rebuilding import rebuild
 from lockstep.iso20022 import read
 from lockstep.ports import AssetLedger, BulkAssetLedger, CashSystem, Change
 

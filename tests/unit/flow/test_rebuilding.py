@@ -24,8 +24,9 @@ from lockstep.domain.instruction import (
 from lockstep.domain.message import Message
 from lockstep.domain.order import AssetStatus, OutcomeResult
 from lockstep.domain.trade import Trade, TradeState
+from lockstep.flow.gathering import Gathered, Heard
 from lockstep.flow.ordering import payment_for
-from lockstep.flow.rebuilding import Gathered, Heard, Rebuilt, rebuild
+from lockstep.flow.rebuilding import Rebuilt, rebuild
 from lockstep.testing.fakes import BUYER, SALT_KEY, SELLER, FakeBook, example_instruction
 
 Given = Message[Instruction] | Message[CancellationRequest]

@@ -1,7 +1,8 @@
-"""What a rebuild reads: the RTGS's mail and participants' messages, before anything is concluded from them."""
+"""What a rebuild reads: the RTGS's mail, participants' messages and the chain's locks, before it concludes anything."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
 
@@ -11,6 +12,7 @@ from lockstep.domain.instruction import CancellationRequest, Instruction
 from lockstep.domain.journal import Entry
 from lockstep.domain.market import Market
 from lockstep.domain.message import Message
+from lockstep.domain.order import AssetEvent, AssetStatus, AssetView, Order
 from lockstep.domain.payment import BookingNotice, PaymentReport
 from lockstep.domain.statement import Statement
 from lockstep.flow.hearing import Mail
@@ -18,7 +20,14 @@ from lockstep.flow.mirroring import fold, said_by, settlement_of
 from lockstep.flow.receiving import receive
 from lockstep.ports import Book, PartyBody, StoredInstruction, Unreadable
 
-__all__ = ["Gathered", "Heard"]
+__all__ = ["Gathered", "Heard", "SeenLock"]
+
+_STATUS = {
+    "Locked": AssetStatus.LOCKED,
+    "PaidRecorded": AssetStatus.PAID,
+    "Settled": AssetStatus.SETTLED,
+    "GivenBack": AssetStatus.GIVEN_BACK,
+}
 
 _Key = tuple[Lei, Reference]
 
@@ -94,3 +103,24 @@ class Gathered:
             self.requests[key].append(request)
             self.pending[key] = change.outgoing
         return kind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenLock:
+    """A settlement as the chain's events tell it, oldest first."""
+
+    settlement_id: SettlementId
+    order: Order
+    events: Sequence[AssetEvent]
+
+    @property
+    def given_back(self) -> bool:
+        return any(event.name == "GivenBack" and event.final for event in self.events)
+
+    def view(self, final_time: int) -> AssetView:
+        final = [event for event in self.events if event.final]
+        return AssetView(head=_status(self.events), final=_status(final), final_time=final_time)
+
+
+def _status(events: Sequence[AssetEvent]) -> AssetStatus:
+    return _STATUS[events[-1].name] if events else AssetStatus.NONE

@@ -18,10 +18,10 @@ from lockstep.domain.identifiers import Lei, Reference, SettlementId, TradeId
 from lockstep.domain.instruction import AdviceStatus, Instruction, Side
 from lockstep.domain.journal import Entry
 from lockstep.domain.market import Market
-from lockstep.domain.order import AssetEvent, AssetStatus, AssetView, Order
+from lockstep.domain.order import AssetEvent
 from lockstep.domain.payment import CashAccount
 from lockstep.domain.trade import Trade, TradeState
-from lockstep.flow.gathering import Gathered, Heard
+from lockstep.flow.gathering import Gathered, Heard, SeenLock
 from lockstep.flow.lost import Lost
 from lockstep.flow.matching import agree, match, match_key, salt_of, trade_of
 from lockstep.flow.mirroring import missing_in
@@ -37,35 +37,7 @@ TOGETHER = 500
 """Trades in one change."""
 SUBJECT = "service"
 """Whom the journal's first entry is about."""
-_STATUS = {
-    "Locked": AssetStatus.LOCKED,
-    "PaidRecorded": AssetStatus.PAID,
-    "Settled": AssetStatus.SETTLED,
-    "GivenBack": AssetStatus.GIVEN_BACK,
-}
-
 _Key = tuple[Lei, Reference]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Lock:
-    """A settlement as the chain tells it."""
-
-    settlement_id: SettlementId
-    order: Order
-    events: Sequence[AssetEvent]
-
-    @property
-    def given_back(self) -> bool:
-        return any(event.name == "GivenBack" and event.final for event in self.events)
-
-    def view(self, final_time: int) -> AssetView:
-        final = [event for event in self.events if event.final]
-        return AssetView(head=_status(self.events), final=_status(final), final_time=final_time)
-
-
-def _status(events: Sequence[AssetEvent]) -> AssetStatus:
-    return _STATUS[events[-1].name] if events else AssetStatus.NONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,8 +75,8 @@ class _Rebuilding:
     now: datetime
     salt_key: bytes
     final_time: int
-    locks: dict[SettlementId, _Lock] = field(default_factory=dict)
-    of_trade: dict[TradeId, list[_Lock]] = field(default_factory=lambda: defaultdict(list))
+    locks: dict[SettlementId, SeenLock] = field(default_factory=dict)
+    of_trade: dict[TradeId, list[SeenLock]] = field(default_factory=lambda: defaultdict(list))
     """In the order of the locks."""
     shapes: set[tuple[str, int, int]] = field(default_factory=set)
     payments: dict[_Key, list[str]] = field(default_factory=lambda: defaultdict(list))
@@ -138,7 +110,7 @@ class _Rebuilding:
         for settlement, events in histories:
             order = next((event.order for event in events if event.order is not None), None)
             if order is not None:
-                self.locks[settlement] = _Lock(settlement_id=settlement, order=order, events=events)
+                self.locks[settlement] = SeenLock(settlement_id=settlement, order=order, events=events)
         for lock in sorted(self.locks.values(), key=lambda one: one.events[0].block):
             self.of_trade[lock.order.terms.trade_id].append(lock)
             movement = lock.order.movement
@@ -248,14 +220,14 @@ class _Rebuilding:
                 found[settlement]["also"] = "its trade is there, and waits for the chain to show the lock"
         return found
 
-    def _facts(self, lock: _Lock | None, view: CashView | None) -> dict[str, str]:
+    def _facts(self, lock: SeenLock | None, view: CashView | None) -> dict[str, str]:
         """What the ledgers tell of a settlement whose instructions were not given."""
         facts = {"units": "NONE", "cash": "NONE"}
         if lock is not None:
             movement = lock.order.movement
             token = next((one for one in self.market.securities.values() if one.token == movement.token), None)
             facts |= {
-                "units": _status(lock.events).name,
+                "units": lock.view(self.final_time).head.name,
                 "trade_id": lock.order.terms.trade_id,
                 "seller": self._party(movement.seller),
                 "buyer": self._party(movement.buyer),

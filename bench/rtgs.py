@@ -20,6 +20,8 @@
   `at_once` connections, as many settlements under way and one request without an answer on each: each of the
   four messages posted by itself and answered once it is durable; the service and the three agents read their
   mail before the releases and after the booking. What comes together, the door takes in one transaction.
+* `cpu_ms_per_cycle_in_files`: processor milliseconds of a server process for such a settlement's payment where the
+  service and all four agents send files of 100 messages and read their mail in pages of 1,000, after 300 of them.
 * `load`: the machine's load average over a minute, before and after: 0 is a quiet one.
 * `offsetting`: 1,000 banks with 100,000 queued payments, milliseconds, at most 250 the goal: the algorithm
   alone, which is what the figure of the goal means (`cpu_milliseconds` is what it takes of one core: on a
@@ -43,6 +45,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
@@ -51,6 +54,7 @@ from typing import Any
 
 from sqlalchemy import text
 
+from lockstep.cash import HttpCashSystem
 from lockstep.domain.identifiers import Bic, SettlementId, Uetr, derive_uetr
 from lockstep.domain.message import Message
 from lockstep.domain.money import Money
@@ -388,6 +392,33 @@ async def settle_over(door: str, made: list[list[tuple[Bic, bytes]]], at_once: i
         await writer.wait_closed()
 
 
+def in_files(url: str, count: int = 1_500, size: int = 100) -> float:
+    """Processor milliseconds of the server for a settlement's payment, sent in files; all mail read."""
+    settled_in(url).close()
+    parties, warm = [SERVICE, *AGENTS], 3 * size
+    with subprocess.Popen([sys.executable, __file__, "serve", url], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        try:
+            door = process.stdout.readline().decode().strip()
+            systems = {party: HttpCashSystem(door, party, key_of(party)) for party in parties}
+            read, busy = dict.fromkeys(parties, 0), 0.0
+            for start in range(0, count, size):
+                busy = cpu_seconds(process.pid) - time.process_time() if start == warm else busy
+                paying = [cycle(at)[0][1] for at in range(start, start + size)]
+                releasing = [cycle(at)[1][1] for at in range(start, start + size)]
+                for party in parties:
+                    sent = paying if party == SERVICE else [replace(one, sender=party) for one in releasing]
+                    assert not any(systems[party].send_all(sent))
+                    if party == SERVICE or party == parties[-1]:
+                        for reader in parties:
+                            read[reader] += len(systems[reader].receive(read[reader], 1_000))
+            spent = cpu_seconds(process.pid) - time.process_time() - busy
+        finally:
+            process.terminate()
+    assert set(read.values()) <= {4 * count, 5 * count}, read
+    return round(spent / (count - warm) * 1000, 2)
+
+
 def offsetting(share_funded: int = FUNDED) -> dict[str, float]:
     """Milliseconds of the algorithm, with liquidity that leaves part of the payments out."""
     dice = random.Random(3)
@@ -483,6 +514,7 @@ def measure() -> dict[str, Any]:
             )
             for at_once in (1, 20, 100)
         }
+        result["cpu_ms_per_cycle_in_files"] = min(in_files(f"sqlite:///{folder}/files{at}.db") for at in range(3))
         result["offsetting"] = offsetting()
         result["offsetting_in_the_ledger"] = offsetting_in_the_ledger(f"sqlite:///{folder}/three.db")
     with postgresql() as url:

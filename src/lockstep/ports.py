@@ -12,6 +12,7 @@ from datetime import date, datetime
 from typing import Protocol
 
 from lockstep.domain.cash import CashView
+from lockstep.domain.chain_events import Reorganisation
 from lockstep.domain.errors import ContractRefused, LockstepError
 from lockstep.domain.identifiers import Lei, Reference, SettlementId, TradeId
 from lockstep.domain.instruction import (
@@ -202,6 +203,11 @@ class AssetLedger(Protocol):
     def give_back(self, settlement_id: SettlementId, order: Order, proof: Proof) -> None:
         """As `lock`, for release on proof of *never*."""
 
+    def halts(self) -> Sequence[Reorganisation]:
+        """Reorganisations below the finality depth that people have not accepted: while there is one, nothing but the
+        delivery of what is paid goes to the chain. Where the node does not answer, those known so far.
+        """
+
 
 class BulkAssetLedger(AssetLedger, Protocol):
     """The securities side, asked for many settlements at once.
@@ -310,38 +316,74 @@ class SignOnceRegister(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentTransaction:
-    """A chain transaction as decided: stored before it is first broadcast, then completed.
+    """A chain transaction as decided: reserved, signed, broadcast, then mined, reverted or replaced, each step stored.
 
-    `key` names what it is for (`lock/<settlement id>`); `gas` and `status` come from its receipt.
+    `key` names what it is for (`lock/<settlement id>`); a batch's `serves` names each of those that it is for.
     """
 
     key: str
     nonce: int
     raw: bytes
+    """What leaves; while it is reserved, what is to be signed."""
     hash: str
+    """The chain's name for it; while it is reserved, `digest`."""
     status: str = "signed"
-    """signed, mined, reverted or replaced."""
+    """reserved, signed, broadcast, mined, reverted or replaced."""
     block: int | None = None
     gas: int | None = None
+    """Block and gas come from its receipt."""
+    digest: str = ""
+    """What is signed, hashed: which transaction it is, before it has a hash. Hex; the hash where that is not known."""
+    serves: tuple[str, ...] = ()
+    skipped: tuple[tuple[str, str], ...] = ()
+    """Which of `serves` the batch went on without, and the revert data that each met, hex."""
+    broadcasts: int = 0
+    """How often it left."""
+    first_sent: int | None = None
+    last_sent: int | None = None
+    """The head's number when it first left, and when it last did."""
+    final: bool = False
+    """What became of its nonce is below the finality depth."""
+    sender: str = ""
+    """Whose log it is in, where several keys share the records."""
+
+    @property
+    def identity(self) -> str:
+        return self.digest or self.hash
+
+    @property
+    def in_flight(self) -> bool:
+        """Not yet known to have come to an end."""
+        return self.status in ("reserved", "signed", "broadcast")
 
 
 class TransactionLog(Protocol):
-    """The sender's memory. Of several workers with one key, each writes under a lease on the same subject."""
+    """The memory of one key's sender. Several workers with one key write under leases on the same subject."""
 
     def transactions(self, key: str) -> Sequence[SentTransaction]:
-        """All tries at one thing, oldest first."""
+        """All tries at one thing, oldest first; those of batches that serve it too."""
+
+    def transactions_of(self, keys: Collection[str]) -> Mapping[str, Sequence[SentTransaction]]:
+        """The same of many; a key that was never tried is left out."""
 
     def unmined(self) -> Sequence[SentTransaction]:
-        """Those not yet known to be in a block, by nonce."""
+        """Those in flight, by nonce."""
 
-    def from_nonce(self, nonce: int) -> Sequence[SentTransaction]:
-        """Every try with this nonce or a higher one, whatever became of it, by nonce."""
+    def from_nonce(self, nonce: int, most: int = 1_000) -> Sequence[SentTransaction]:
+        """Every try with this nonce or a higher one, whatever became of it if that is not final, by nonce, at most so
+        many."""
 
     def put(self, transaction: SentTransaction) -> None:
-        """Stores or replaces by hash, durably.
+        """`put_all` of one."""
+
+    def put_all(self, transactions: Sequence[SentTransaction]) -> None:
+        """Stores or replaces by `identity`, durably, all or none.
 
         Raises LeaseLost, and stores nothing, if it writes under a lease that another has taken over.
         """
+
+    def finish(self, nonce: int) -> None:
+        """Those below this nonce are final. Raises LeaseLost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

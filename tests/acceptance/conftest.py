@@ -25,12 +25,12 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def installed(
     chain: str, forks: Forks, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[[Path], Installation]]:
+) -> Iterator[Callable[..., Installation]]:
     """Founds a market file's installation. All are stopped at the module's end, whatever happened."""
     made: list[Installation] = []
 
-    def install(market: Path) -> Installation:
-        made.append(Installation(tmp_path_factory.mktemp("installation"), market, chain, forks))
+    def install(market: Path, database: str | None = None) -> Installation:
+        made.append(Installation(tmp_path_factory.mktemp("installation"), market, chain, forks, database))
         return made[-1]
 
     yield install

@@ -28,7 +28,7 @@ from lockstep.domain.errors import Unavailable
 from lockstep.domain.money import Money, Quantity
 from lockstep.domain.trade import Trade
 from lockstep.rtgs import Facts, Rtgs
-from lockstep.store import SqlBook, open_database
+from lockstep.store import SqlBook
 
 COMMAND = (sys.executable, "-m", "lockstep.cli")
 SKEW = timedelta(seconds=2)
@@ -155,13 +155,14 @@ def stop(child: Child, seconds: float = 30) -> int:
 
 
 @contextmanager
-def anvil(folder: Path) -> Iterator[str]:
-    """A chain that mines a block for each transaction and ten a second beside; its URL."""
+def anvil(folder: Path, *mining: str) -> Iterator[str]:
+    """A chain that mines a block for each transaction and ten a second beside, or as anvil's options say; its URL."""
     binary = find_anvil()
     assert binary is not None, "anvil comes with `npm install`"
     port = free_port()
     arguments = (binary, "--silent", "--host", "127.0.0.1", "--port", str(port), "--hardfork", "prague")
-    child = Executed([*arguments, "--block-time", "0.1", "--mixed-mining"], folder / "anvil.log", {})
+    mining = mining or ("--block-time", "0.1", "--mixed-mining")
+    child = Executed([*arguments, *mining], folder / "anvil.log", {})
     try:
         url = f"http://127.0.0.1:{port}"
         wait_until(lambda: _answers(url), 20, "anvil answers")
@@ -193,12 +194,13 @@ class Picture:
 class Installation:
     """A founded folder and its processes. `close` stops each that it started."""
 
-    def __init__(self, root: Path, market: Path, rpc: str, forks: Forks) -> None:
+    def __init__(self, root: Path, market: Path, rpc: str, forks: Forks, database: str | None = None) -> None:
         self.home, self.forks, self.rpc = Home(root / "home"), forks, rpc
         self.logs = root
         quick = partial(home_module.write_keystore, iterations=1000)
         with mock.patch.object(home_module, "write_keystore", quick):
-            self.market = found(self.home, market, rpc, rtgs_url=f"http://127.0.0.1:{free_port()}")
+            url = f"http://127.0.0.1:{free_port()}"
+            self.market = found(self.home, market, rpc, rtgs_url=url, database=database)
         self.running: dict[str, Child] = {}
         self._database: Any = None
 
@@ -211,7 +213,7 @@ class Installation:
     def arguments(self, role: str) -> list[str]:
         if role == "rtgs":
             return ["rtgs", "serve", *self.place]
-        if role == "service":
+        if role.startswith("service"):  # or one of several workers, service-N
             return ["run", *self.place]
         return ["agent", "run", role.removeprefix("agent-"), *self.place]
 
@@ -258,7 +260,14 @@ class Installation:
         return code, json.loads(output)["files"]
 
     def attend(
-        self, until: Callable[[], bool], dying: Mapping[str, int], seconds: float, what: str, *, calm: float = 0
+        self,
+        until: Callable[[], bool],
+        dying: Mapping[str, int],
+        seconds: float,
+        what: str,
+        *,
+        calm: float = 0,
+        pause: float = LOOK_SECONDS,
     ) -> dict[str, int]:
         """Waits, and starts each of `dying` again when it killed itself, to die after so many steps again.
 
@@ -274,7 +283,7 @@ class Installation:
                 since = float("inf")
                 return False
             now = time.monotonic()
-            if now < looked + LOOK_SECONDS:  # a look takes the database's lock: not too often
+            if now < looked + pause:  # a look takes the database's lock: not too often
                 return False
             looked = now
             since = min(since, now) if until() else float("inf")
@@ -296,7 +305,7 @@ class Installation:
     @property
     def book(self) -> SqlBook:
         if self._database is None:
-            self._database = open_database(self.home.service_database)
+            self._database = self.home.open_database()
         return SqlBook(self._database)
 
     def trades(self) -> dict[str, Trade]:

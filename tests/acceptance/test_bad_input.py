@@ -17,8 +17,8 @@ from lockstep.domain.market import Network
 from lockstep.domain.order import Order
 from lockstep.flow.ordering import order_for
 from lockstep.iso20022 import write
-from lockstep.ports import SentTransaction
 from lockstep.signing import Key, settlement_id
+from lockstep.testing.fakes import FakeTransactionLog
 
 from .running import EVERYBODY, Installation
 from .story import FIRST_DAY, Writer, seller_reference
@@ -201,29 +201,10 @@ def test_an_id_used_before_is_refused_with_field_value_and_rule(small: Installat
 # --- signatures, and another chain
 
 
-class Log:
-    """TransactionLog in memory."""
-
-    def __init__(self) -> None:
-        self.kept: list[SentTransaction] = []
-
-    def transactions(self, key: str) -> list[SentTransaction]:
-        return [one for one in self.kept if one.key == key]
-
-    def from_nonce(self, nonce: int) -> list[SentTransaction]:
-        return []
-
-    def unmined(self) -> list[SentTransaction]:
-        return []
-
-    def put(self, transaction: SentTransaction) -> None:
-        self.kept.append(transaction)
-
-
 @pytest.fixture
 def ledger(small: Installation) -> EvmAssetLedger:
     node = Node(small.rpc)
-    sender = Sender(node, small.home.key("operator"), Log(), lambda _: None)
+    sender = Sender(node, small.home.key("operator"), FakeTransactionLog(), lambda _: None)
     return EvmAssetLedger(node, small.market.network, sender)
 
 

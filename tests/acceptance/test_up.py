@@ -13,6 +13,7 @@ from lockstep.app.founding import agent_bic
 from lockstep.app.home import EMBEDDED, Home
 from lockstep.app.processes import open_book
 from lockstep.cli.commands import app
+from lockstep.domain.errors import Misconfigured
 from lockstep.domain.trade import TradeState
 from lockstep.iso20022 import peek
 
@@ -56,12 +57,14 @@ def stopped(child: Child) -> None:
     assert [pid for pid in family if is_alive(pid)] == []
 
 
-def brought_up(home: Home, market: Path, output: Path, forks: Forks | None = None, *options: str) -> Child:
-    """`lockstep up`, once all six processes beside the chain are started."""
+def brought_up(
+    home: Home, market: Path, output: Path, forks: Forks | None = None, *options: str, count: int = 6
+) -> Child:
+    """`lockstep up`, once all processes beside the chain, `count`, are started."""
     arguments = ["up", "--home", str(home.root), "--market", str(market), "--rtgs-port", "0", "--json", *options]
     child = forks.start(arguments, output, {}) if forks else Executed([*COMMAND, *arguments], output, {})
     try:
-        wait_until(lambda: len(told(output).get("started", [])) == 6, 60, "six are started", pause=0.1)
+        wait_until(lambda: len(told(output).get("started", [])) == count, 60, f"{count} are started", pause=0.1)
     except BaseException:
         stop(child)
         raise
@@ -69,17 +72,17 @@ def brought_up(home: Home, market: Path, output: Path, forks: Forks | None = Non
 
 
 def test_up_with_anvil(forks: Forks, small_market: Path, tmp_path: Path) -> None:
-    """Founds, starts everybody, settles, stops."""
+    """Founds, starts everybody, two workers among them, settles, stops."""
     home, output = Home(tmp_path / "home"), tmp_path / "up.log"
-    child = brought_up(home, small_market, output, forks)
+    child = brought_up(home, small_market, output, forks, "--workers", "2", count=7)
     try:
         names = [detail.partition(" ")[0] for detail in told(output)["started"]]
-        assert names == ["rtgs", "agent-1", "agent-2", "agent-3", "agent-4", "service"]
+        assert names == ["rtgs", "agent-1", "agent-2", "agent-3", "agent-4", "service-1", "service-2"]
         assert re.fullmatch(r"anvil on http://127\.0\.0\.1:\d+", told(output)["chain"][0])
         *addresses, last = told(output)["founded"]
         assert len(addresses) == 3, "registry, DvP and one token"
         assert last.startswith("3 of 3 contracts created")
-        assert len(descendants(child.pid)) == 7
+        assert len(descendants(child.pid)) == 8
         settles(home, forks, tmp_path / "messages", 1)
     finally:
         stopped(child)
@@ -137,6 +140,17 @@ def refused(folder: Path, *options: str) -> tuple[int, str]:
         (["--rtgs-port", "8021"], "--rtgs-port: '8021'", "founded with, http://127.0.0.1:8020, or none"),
         (["--rtgs-drop"], "--rtgs-drop: 'given'", "an installation founded with a directory drop"),
         (["--market", "OTHER"], "--market: 'OTHER'", "was founded with, or none"),
+        (["--rpc", "http://127.0.0.1:8545,http://127.0.0.1:8546"], "--rpc: ", "http://127.0.0.1:8545, or none"),
+        (["--rpc", "http://127.0.0.1:8545,ws://node"], "--rpc: 'ws://node'", "http://HOST:PORT"),
+        (["--rpc", "http://node:1,http://node:1"], "--rpc: 'http://node:1'", "not named twice"),
+        (
+            ["--db", "postgresql://me@host/other"],
+            "--db: 'postgresql+psycopg://me@host/other'",
+            "service.db of the folder",
+        ),
+        (["--db", "sqlite:///service.db"], "--db: 'sqlite:///service.db'", "postgresql://USER@HOST:PORT/DATABASE"),
+        (["--db", "postgresql://me:secret@host/db"], "--db: 'postgresql://***@host/db'", "a URL without a password"),
+        (["--db", "postgresql://host/db?user=me&password=secret"], "--db: 'postgresql://host/db?***'", "without a"),
     ],
 )
 def test_a_founded_installation_keeps_what_it_was_founded_with(
@@ -152,6 +166,36 @@ def test_a_founded_installation_keeps_what_it_was_founded_with(
     said = refused(home, *(str(other) if one == "OTHER" else one for one in options))
     assert said[0] == 2
     assert field.replace("OTHER", str(other)) in said[1] and rule in said[1]
+    assert "secret" not in said[1]
+
+
+def test_where_the_records_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """network.json names the database and never its password; that is in the environment or in a file of its own."""
+    opened: list[str] = []
+    monkeypatch.setattr("lockstep.store.open_database", opened.append)
+    home, keys = Home(tmp_path), tmp_path / "keys"
+    url = "postgresql+psycopg://me@host:5433/records?sslmode=require"
+    assert home.service_database == f"sqlite:///{tmp_path}/service.db"
+    home.open_database()
+    (tmp_path / "network.json").write_text(json.dumps({**FOUNDED, "database": url}))
+    home.open_database()
+    keys.mkdir()
+    (keys / "database.password").write_text("of a file/\n")
+    (keys / "database.password").chmod(0o640)
+    with pytest.raises(Misconfigured, match="mode 640 breaks the rule: for its owner alone"):
+        home.open_database()
+    (keys / "database.password").chmod(0o600)
+    home.open_database()
+    monkeypatch.setenv("LOCKSTEP_DATABASE_PASSWORD", "p@ss")
+    home.open_database()
+    given = "postgresql+psycopg://me{}@host:5433/records?sslmode=require"
+    passwords = ("", ":of%20a%20file%2F", ":p%40ss")
+    assert opened == [f"sqlite:///{tmp_path}/service.db", *map(given.format, passwords)]
+    assert home.service_database == url == home.settings().database, "what is shown has none"
+    (tmp_path / "network.json").write_text(json.dumps({**FOUNDED, "database": "postgresql://me:secret@host/db"}))
+    with pytest.raises(Misconfigured, match=r"network\.json, database: .*a URL without a password") as refusal:
+        home.settings()
+    assert "secret" not in str(refusal.value)
 
 
 def test_what_up_cannot_bring_up_again(tmp_path: Path, small_market: Path) -> None:
@@ -168,8 +212,9 @@ def test_what_up_cannot_bring_up_again(tmp_path: Path, small_market: Path) -> No
 
 def test_one_process_has_neither_port_nor_database_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervising, "find_anvil", lambda: None)
-    code, error = refused(tmp_path / "home", "--rtgs-port", "8021")
-    assert code == 2 and "--rtgs-port: '8021' breaks the rule: none where all runs in one process" in error
+    for option, value in (("--rtgs-port", "8021"), ("--workers", "2"), ("--db", "postgresql+psycopg://me@host/db")):
+        code, error = refused(tmp_path / "home", option, value)
+        assert code == 2 and f"{option}: '{value}' breaks the rule: none where all runs in one process" in error
     monkeypatch.setenv("LOCKSTEP_RTGS_DATABASE", "postgresql://lockstep:secret@127.0.0.1/rtgs")
     code, error = refused(tmp_path / "home")
     assert code == 2 and "LOCKSTEP_RTGS_DATABASE: 'a URL' breaks the rule: none where all runs" in error

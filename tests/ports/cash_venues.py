@@ -135,7 +135,7 @@ class SimulatorBench(_Ours):
     def _open_door(self) -> None:
         rtgs = self.simulator
         if self.door == "direct":
-            self._connect = lambda party: DirectCashSystem(rtgs.handle, rtgs.mailbox, party)
+            self._connect = lambda party: DirectCashSystem(rtgs.handle, rtgs.mailbox, party, rtgs.handle_all)
         elif self.door == "directory":
             drop = DirectoryDoor(rtgs, self.root / "drop", (SERVICE, BANK, *AGENTS))
             self._close.append(drop.close)

@@ -162,14 +162,15 @@ class FakeVenue(Venue):
 class ChainVenue(Venue):
     """On the compiled contracts. `renewed` gives another node and sender, as after a restart."""
 
-    chain: EmbeddedChain
+    chain: Any
+    """An EmbeddedChain, or an anvil as `anvil.AnvilChain`."""
     registry: str
     log: FakeTransactionLog
 
     @classmethod
-    def open(cls) -> "ChainVenue":
+    def open(cls, chain: Any = None) -> "ChainVenue":
         clock = FakeClock(MORNING)
-        chain = EmbeddedChain(clock)
+        chain = chain or EmbeddedChain(clock)
         registrar = Deployer(chain.node, REGISTRAR, poll=chain.mine)
         issuer = Deployer(chain.node, ISSUER, poll=chain.mine)
         for one in (REGISTRAR, ISSUER, OPERATOR, STRANGER):
@@ -182,6 +183,8 @@ class ChainVenue(Venue):
             registrar.call("ParticipantRegistry", registry, "register", one.address, lei, b"DE", 0, 2**40 - 1)
         token = issuer.deploy("SecurityToken", *bond(registry, dvp))
         issuer.call("SecurityToken", token, "issue", SELLER.address, UNITS)
+        for desk in (registrar, issuer):
+            desk.flush()
         chain.mine(DEPTH)
         network = Network(chain_id=chain.node.chain_id(), dvp=dvp, finality_depth=DEPTH)
         made = cls(

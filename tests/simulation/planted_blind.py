@@ -261,8 +261,10 @@ def final_one_block_early(patch: Patch) -> None:
 def mined_for_ever(patch: Patch) -> None:
     real = sender.Sender._observed
 
-    def observed(self: sender.Sender, transaction: Any) -> Any:
-        return transaction if transaction.status == "mined" else real(self, transaction)
+    def observed(self: sender.Sender, sent: Any, standing: Any) -> Any:
+        mined = {one.identity: one for one in sent if one.status == "mined"}
+        seen, standing = real(self, [one for one in sent if one.identity not in mined], standing)
+        return seen | mined, standing
 
     patch.setattr(sender.Sender, "_observed", observed)
 
@@ -274,13 +276,14 @@ def nonce_from_own_records(patch: Patch) -> None:
 def reader_trusts_the_height(patch: Patch) -> None:
     real = events.EventReader._refresh
 
-    def refresh(self: Any) -> None:
-        head = self._node.head()
-        if self._read_to >= 0 and head.number > self._read_to:
-            self._hash = self._node.block(self._read_to).hash  # what was read is there still, so it is taken
+    def refresh(self: Any, head: Any) -> None:
+        if self._read_to >= 0 and head.number > self._read_to:  # what was read is there still, so it is taken
+            self._hash = self._hashes[self._read_to] = self._source.block(self._read_to).hash
+            if self._final >= 0:
+                self._hashes[self._final] = self._source.block(self._final).hash
         elif head.number == self._read_to:
             return
-        real(self)
+        real(self, head)
 
     patch.setattr(events.EventReader, "_refresh", refresh)
 
@@ -339,7 +342,7 @@ def released_before_final(patch: Patch) -> None:
 def refused_is_forgotten(patch: Patch) -> None:
     """What cannot be judged yet leaves the list of what is attended to, like what never can be."""
 
-    def attend(self: watching.Agent, view: CashView) -> bool:
+    def attend(self: watching.Agent, view: CashView) -> Any:
         settlement = view.settlement_id
         try:
             return self._release(view) if view.state is PaymentState.HELD else self._sign(view)
@@ -348,7 +351,7 @@ def refused_is_forgotten(patch: Patch) -> None:
         except LockstepError as error:
             self.register.note(self.clock.now(), "refused", settlement, str(error))
             self._watched.discard(settlement)
-            return False
+            return None
 
     patch.setattr(watching.Agent, "_attend", attend)
 

@@ -63,7 +63,7 @@ def _signs_both(patch: pytest.MonkeyPatch) -> None:
 
 
 def _signed_and_not_stored(patch: pytest.MonkeyPatch) -> None:
-    rewrite(patch, Register.record, ("stored = self._insert(attestation, sources)", "stored = attestation"))
+    rewrite(patch, Register._stored, ("return self._insert(attestation, sources)", "return attestation"))
 
 
 def _any_payment_will_do(patch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from lockstep.agent import judging
 from lockstep.chain.events import EventReader
+from lockstep.chain.node import Head
 from lockstep.chain.sender import Sender
 from lockstep.flow import asking, matching, mirroring, ordering, settling
 from lockstep.flow.engine import Engine
@@ -40,11 +41,13 @@ def _intents_in_memory(patch: pytest.MonkeyPatch) -> None:
 
 
 def _sends_before_it_stores(patch: pytest.MonkeyPatch) -> None:
-    rewrite(patch, Sender._sign, ("    self._log.put(transaction)\n", "    pass\n"))
+    rewrite(patch, Sender._reserved, ("    self._log.put_all(made)\n", "    pass\n"))
+    rewrite(patch, Sender._signed, ("    self._log.put_all([*made.values()])\n", "    pass\n"))
+    rewrite(patch, Sender._broadcast, ("    self._log.put_all(left)\n", "    pass\n"))
 
 
 def _reuses_the_account_nonce(patch: pytest.MonkeyPatch) -> None:
-    rewrite(patch, Sender._free_nonce, ("while nonce in taken:", "while False:"))
+    rewrite(patch, Sender._free_nonces, ("while nonce in taken:", "while False:"))
 
 
 def _salt_of_the_hour(patch: pytest.MonkeyPatch) -> None:
@@ -133,26 +136,24 @@ def _cursor_first_unasked(patch: pytest.MonkeyPatch) -> None:
 def _reorganisation_unseen(patch: pytest.MonkeyPatch) -> None:
     rewrite(
         patch,
-        EventReader._refresh,
-        (
-            "if head.number < self._read_to or"
-            " (self._read_to >= 0 and self._node.block(self._read_to).hash != self._hash):",
-            "if head.number < self._read_to:",
-        ),
+        EventReader._follow,
+        ("same = at in self._hashes and self._is_same(at, head)", "same = True"),
+        ("if same and at <= self._final <= head.number:", "if False:"),
     )
 
 
 def _checkpoint_first(patch: pytest.MonkeyPatch) -> None:
-    rewrite(
-        patch,
-        EventReader._refresh,
-        (
-            "logs = self._new_logs(head.number)",
-            "start, self._read_to, self._hash = self._read_to, head.number, head.hash\n"
-            "        logs = self._node.logs(self._dvp, [list(self._names)], start + 1, head.number)",
-        ),
-        ('if log["blockNumber"] > self._read_to)', 'if log["blockNumber"] > start)'),
-    )
+    def refresh(self: EventReader, head: Head) -> None:
+        self._follow(head)
+        start, last = self._read_to, head.number
+        if start == last:
+            return
+        self._read(head, [], last)  # read as far as the next pass knows
+        logs = self._source.logs(start + 1, last)
+        self._read_to = start
+        self._read(head, logs, last)
+
+    patch.setattr(EventReader, "_refresh", refresh)
 
 
 def _double_is_a_contradiction(patch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 
 from lockstep.domain.identifiers import Bic, SettlementId, derive_message_id, derive_uetr
 from lockstep.domain.message import Message
@@ -11,6 +12,9 @@ from lockstep.flow.asking import due
 from lockstep.ports import CashBody
 
 __all__ = ["Asked", "never_request"]
+
+ALL_AT_ONCE = 5_000
+"""Locks for which a look goes through all of them; of twice as many every second one does."""
 
 
 @dataclass(slots=True)
@@ -24,12 +28,40 @@ class Asked:
     _open: set[SettlementId] = field(default_factory=set)
     """The other locked ones, as of the last look at all or of the last lock."""
     _locked: int = 0
+    _newest: SettlementId | None = None
+    """The last of the locked ones that were gone through."""
+    _looks: int = 0
 
     def open(self, locked: Collection[SettlementId], *, look: bool) -> list[SettlementId]:
-        """Those to be asked for, in order. All locks are gone through only if `look`, or if their number changed."""
-        if look or len(locked) != self._locked:
-            self._locked, self._open = len(locked), set(locked) - self._closed
+        """Those to be asked for, in order.
+
+        Of a ledger that has its locks in the order in which they came only the new ones are gone through. All are if
+        the others changed, and now and then if `look`: of many locks more rarely, so that each costs the same.
+        """
+        self._looks += look
+        if look and self._looks >= len(locked) // ALL_AT_ONCE:
+            self._go_through(locked)
+        elif len(locked) != self._locked:
+            self._go_on(locked)
         return sorted(self._open)
+
+    def _go_through(self, locked: Collection[SettlementId]) -> None:
+        self._looks, self._open = 0, set(locked) - self._closed
+        self._note(locked)
+
+    def _go_on(self, locked: Collection[SettlementId]) -> None:
+        before = max(0, self._locked - 1)
+        newest, *fresh = islice(locked, before, None) if len(locked) > before else (None,)
+        is_known = any(one in self._open or one in self._closed for one in fresh)
+        if self._locked == 0 or not fresh or newest != self._newest or is_known:
+            self._go_through(locked)
+            return
+        self._open.update(fresh)
+        self._note(locked, fresh[-1])
+
+    def _note(self, locked: Collection[SettlementId], newest: SettlementId | None = None) -> None:
+        self._locked = len(locked)
+        self._newest = newest if newest is not None else next(islice(locked, max(0, len(locked) - 1), None), None)
 
     def is_due(self, settlement: SettlementId, now: datetime) -> bool:
         """Whether it is time to ask; the first look at a settlement begins its waiting."""

@@ -1,6 +1,8 @@
-"""Where attestations are left for anyone to take: a directory, one file per settlement and agent.
+"""Where attestations are left for anyone to take: a directory, and files in it.
 
-Beside them are the agents' signature logs, a file per line, of which the first to write a number prevails.
+One attestation is a file of its own, `<settlement id>/<agent address>.json`; what an agent signs in one step with
+others is a sheet (`board_sheets`). Beside them are the agents' signature logs (`board_log`), of which the first to
+write a number prevails, and what is asked of the agents in batches (`board_batches`).
 Files appear whole (written beside, then renamed or linked). Any way to share a directory, or to serve one,
 carries them further; a signature needs no secrecy. Whoever can write here can leave what he likes:
 readers verify, and an agent puts its own file in the place of another under its name.
@@ -9,209 +11,196 @@ readers verify, and an agent puts its own file in the place of another under its
 import json
 import os
 import re
-import stat
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from itertools import takewhile
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from tempfile import NamedTemporaryFile
-from typing import Any, TypeVar
 
+from lockstep.agent.board_batches import BatchFiles
+from lockstep.agent.board_files import SUFFIXES, Mark, content_of, mark_of, names, put, understood, written
+from lockstep.agent.board_forms import attestation_from, form_of
+from lockstep.agent.board_log import LogFiles
+from lockstep.agent.board_sheets import Sheets
 from lockstep.domain.errors import Unavailable
 from lockstep.domain.identifiers import SettlementId
-from lockstep.domain.order import Attestation, LogEntry, OutcomeResult
-from lockstep.durable import make_folder, sync_folder
+from lockstep.domain.log_run import LogRun
+from lockstep.domain.order import Attestation, Batch, BatchSignature, LogEntry
 
 __all__ = ["DirectoryBoard"]
 
-LARGEST_FILE = 4096
-"""Bytes; ours have under 700. Deeper nesting than fits would overrun the JSON parser's stack."""
-
-
-_SUFFIXES = ("", "-1", "-2", "-3")
-"""More than one name for each agent's word, as any may be taken by what is no file."""
-
-_LINE = re.compile(r"(\d{1,15})(?:-[123])?")
-_HASH = re.compile(r"[0-9a-f]{64}")
-
-Found = TypeVar("Found")
+_SETTLEMENT = re.compile(r"[0-9a-f]{64}")
+_KEPT_PLACES = 10_000
+"""Of attestations that are no more asked for, before their places are forgotten."""
 
 
 class DirectoryBoard:
-    """`<root>/<settlement id>/<agent address>.json`, and `<root>/logs/<agent address>/<number>.json`."""
+    """`<settlement id>/`, `sheets/`, `ended/`, `logs/` and `batches/` below one folder."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._sheets, self._ended = Sheets(root / "sheets"), Sheets(root / "ended")
+        self._log, self._batches = LogFiles(root / "logs"), BatchFiles(root / "batches")
+        self._places: dict[tuple[SettlementId, str], tuple[Attestation, Path, Mark]] = {}
+        """Where this reader saw an attestation lie, or put it."""
+
+    # --- attestations
 
     def publish(self, attestation: Attestation) -> None:
         """See `ports.AttestationBoard.publish`. Raises Unavailable."""
-        folder = self._root / attestation.settlement_id
-        names = [folder / f"{attestation.agent}{suffix}.json" for suffix in _SUFFIXES]
-        if any(_read(path, _attestation) == attestation for path in names):
-            return
-        with _written(folder, _content(attestation)) as part:
-            _put(part, names)
+        self.publish_all([attestation])
+
+    def publish_all(self, attestations: Sequence[Attestation]) -> None:
+        """See `ports.BulkAttestationBoard.publish_all`. Raises Unavailable.
+
+        What lies there unchanged costs a look at its file's date; what is gone or changed is written anew.
+        """
+        missing = self._missing(attestations)
+        if missing:
+            self._sheets.refresh()
+            missing = [one for one in missing if not self._found(one)]
+        by_agent: defaultdict[str, list[Attestation]] = defaultdict(list)
+        for one in missing:
+            by_agent[one.agent].append(one)
+        for ones in by_agent.values():
+            if len(ones) == 1:
+                self._leave(ones[0])
+            else:
+                self._sheets.leave(ones)
+        if len(self._places) > len(attestations) + _KEPT_PLACES:
+            wanted = {(one.settlement_id, one.agent) for one in attestations}
+            self._places = {key: place for key, place in self._places.items() if key in wanted}
+
+    def _missing(self, attestations: Sequence[Attestation]) -> list[Attestation]:
+        """Those that no longer lie where they were seen."""
+        marks: dict[Path, Mark | None] = {}
+        missing = []
+        for one in attestations:
+            known, path, mark = self._places.get((one.settlement_id, one.agent), (None, None, None))
+            if path is not None and path not in marks:
+                marks[path] = mark_of(path)
+            if path is None or known != one or marks[path] != mark:
+                missing.append(one)
+        return missing
+
+    def _found(self, attestation: Attestation) -> bool:
+        """Looks for it by its names and on the sheets, and notes where it is."""
+        place = self._sheets.place_of(attestation)
+        for path in self._names(attestation) if place is None else ():
+            mark = mark_of(path)  # before it is read: what comes in between changes it
+            if mark is not None and understood(content_of(path), attestation_from) == attestation:
+                place = path, mark
+                break
+        if place is None:
+            return False
+        self._places[attestation.settlement_id, attestation.agent] = (attestation, *place)
+        return True
+
+    def _leave(self, attestation: Attestation) -> None:
+        spots = self._names(attestation)
+        with written(spots[0].parent, json.dumps(form_of(attestation), indent=1)) as part:
+            put(part, spots)
+
+    def _names(self, attestation: Attestation) -> list[Path]:
+        return names(self._root / attestation.settlement_id, attestation.agent)
 
     def attestations(self, settlement_id: SettlementId) -> Sequence[Attestation]:
         """What is there, unverified; what cannot be read as one is left out."""
-        found = [_read(path, _attestation) for path in sorted((self._root / settlement_id).glob("*.json"))]
+        self._sheets.refresh()
+        self._ended.refresh()
+        return [*self._alone(settlement_id), *self._sheets.of(settlement_id), *self._ended.of(settlement_id)]
+
+    def attestations_of(self, ids: Collection[SettlementId]) -> Mapping[SettlementId, Sequence[Attestation]]:
+        """See `ports.BulkAttestationBoard.attestations_of`. Sheets of what has ended are not looked through."""
+        self._sheets.refresh()
+        return {one: [*self._alone(one), *self._sheets.of(one)] for one in ids}
+
+    def _alone(self, settlement_id: SettlementId) -> list[Attestation]:
+        found = (
+            understood(content_of(path), attestation_from)
+            for path in sorted((self._root / settlement_id).glob("*.json"))
+        )
         return [one for one in found if one is not None and one.settlement_id == settlement_id]
 
     def signed_by(self, agent: str) -> Sequence[Attestation]:
         """See `ports.AttestationBoard.signed_by`."""
         try:
-            settlements = [entry.path for entry in os.scandir(self._root) if entry.name != "logs"]
+            settlements = [entry.path for entry in os.scandir(self._root) if _SETTLEMENT.fullmatch(entry.name)]
         except FileNotFoundError:
             return []
         except OSError as error:
             raise Unavailable(f"the board cannot be read: {error}") from error
-        paths = (Path(folder) / f"{agent}{suffix}.json" for folder in sorted(settlements) for suffix in _SUFFIXES)
-        found = (_read(path, _attestation) for path in paths)
-        return [one for one in found if one is not None and one.agent == agent]
+        paths = (Path(folder) / f"{agent}{suffix}.json" for folder in sorted(settlements) for suffix in SUFFIXES)
+        found = (understood(content_of(path), attestation_from) for path in paths)
+        alone = [one for one in found if one is not None and one.agent == agent]
+        return [*alone, *self._ended.of_agent(agent), *self._sheets.of_agent(agent)]
+
+    def archive(self, agent: str, is_over: Callable[[SettlementId], bool]) -> None:
+        """See `boarding.AgentsBoard.archive`."""
+        self._sheets.move_aside(agent, is_over, self._root / "ended")
+
+    # --- signature logs
 
     def enter(self, entry: LogEntry, *, replace: bool = False) -> LogEntry:
-        """See `ports.AttestationBoard.enter`. The link decides: it fails where the name is taken."""
-        names = self._names(entry.attestation.agent, entry.number)
-        content = {
-            "number": entry.number,
-            "previous": entry.previous,
-            "attestation": _content(entry.attestation),
-            "log_signature": entry.signature.hex(),
-        }
-        if not replace:
-            there = next((one for one in map(_line_at, _taken(names)) if one is not None), None)
-            if there is not None:
-                return there
-        with _written(names[0].parent, content) as part:
-            if replace:
-                _put(part, names)
-                return entry
-            for path in names:
-                try:
-                    os.link(part, path, follow_symlinks=False)
-                    sync_folder(path.parent)
-                except FileExistsError:
-                    there = _read(path, _log_entry)
-                    if there is not None:
-                        return there
-                    continue
-                except OSError as error:
-                    raise Unavailable(f"the board cannot be written: {error}") from error
-                return entry
-            _put(part, names)
-            return entry
+        """See `ports.AttestationBoard.enter`."""
+        for run in self.enter_run(LogRun.alone(entry), replace=replace):
+            return _line(run, entry.number)
+        return entry
+
+    def enter_run(self, run: LogRun, *, replace: bool = False) -> Sequence[LogRun]:
+        """See `boarding.AgentsBoard.enter_run`."""
+        return self._log.enter(run, replace=replace)
+
+    def runs_with(self, agent: str, number: int) -> Iterator[LogRun]:
+        """See `boarding.AgentsBoard.runs_with`."""
+        return self._log.runs_with(agent, number)
+
+    def run_numbers(self, agent: str) -> Sequence[int]:
+        """See `boarding.AgentsBoard.run_numbers`."""
+        return self._log.firsts(agent)
 
     def log_entry(self, agent: str, number: int) -> LogEntry | None:
         """See `ports.AttestationBoard.log_entry`."""
-        found = (_read(path, _log_entry) for path in self._names(agent, number))
-        return next((one for one in found if one is not None), None)
+        return next((_line(run, number) for run in self.runs_with(agent, number)), None)
 
     def log_numbers(self, agent: str) -> Sequence[int]:
         """See `ports.AttestationBoard.log_numbers`."""
-        try:
-            named = [_LINE.fullmatch(entry.name.removesuffix(".json")) for entry in os.scandir(self._log(agent))]
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            raise Unavailable(f"the board cannot be read: {error}") from error
-        return sorted({int(one[1]) for one in named if one is not None})
+        numbers = set(self.run_numbers(agent))
+        for first in tuple(numbers):
+            for run in self.runs_with(agent, first):
+                numbers.update(range(run.first, run.last + 1))
+        return sorted(numbers)
 
-    def _log(self, agent: str) -> Path:
-        return self._root / "logs" / agent
+    # --- batches
 
-    def _names(self, agent: str, number: int) -> list[Path]:
-        return [self._log(agent) / f"{number}{suffix}.json" for suffix in _SUFFIXES]
+    def ask_for(self, batch: Batch) -> None:
+        """See `ports.BulkAttestationBoard.ask_for`."""
+        self._batches.ask(batch)
 
+    def batches(self, known: Collection[str] = ()) -> Sequence[Batch]:
+        """See `boarding.AgentsBoard.batches`."""
+        return list(self._batches.all(known))
 
-@contextmanager
-def _written(folder: Path, content: Mapping[str, object]) -> Iterator[Path]:
-    """A file with this content, whole and on disk, under a name that goes when it is not wanted any more."""
-    try:
-        make_folder(folder)
-        if folder.is_symlink():  # it would write over what stands elsewhere: another agent's log, for one
-            raise OSError(f"{folder} is a link")
-        with NamedTemporaryFile("w", dir=folder, prefix=".", suffix=".part", delete=False) as file:
-            json.dump(content, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise Unavailable(f"the board cannot be written: {error}") from error
-    try:
-        yield Path(file.name)
-    finally:
-        Path(file.name).unlink(missing_ok=True)
+    def sign_batch(self, signature: BatchSignature) -> None:
+        """See `boarding.AgentsBoard.sign_batch`."""
+        self._batches.sign(signature)
 
+    def signatures_of(self, batch_id: str) -> Sequence[BatchSignature]:
+        """See `ports.BulkAttestationBoard.signatures_of`."""
+        return self._batches.signatures(batch_id)
 
-def _put(part: Path, names: Sequence[Path]) -> None:
-    """Under the first name that takes it; what is no file keeps its name."""
-    for path in names:
-        try:
-            os.replace(part, path)
-        except OSError:
-            continue
-        try:
-            sync_folder(path.parent)
-        except OSError as error:
-            raise Unavailable(f"the board cannot be written: {error}") from error
-        return
-    raise Unavailable(f"the board has no room for {names[0]}")
+    def batches_signed_by(self, agent: str) -> Sequence[tuple[Batch, BatchSignature]]:
+        """See `boarding.AgentsBoard.batches_signed_by`."""
+        return list(self._batches.signed_by(agent))
+
+    def drop_batch(self, batch_id: str) -> None:
+        """See `boarding.AgentsBoard.drop_batch`."""
+        self._batches.drop(batch_id)
 
 
-def _taken(names: Sequence[Path]) -> Iterator[Path]:
-    """Those before the first that is free."""
-    return takewhile(os.path.lexists, names)
-
-
-def _line_at(path: Path) -> LogEntry | None:
-    return _read(path, _log_entry)
-
-
-def _content(attestation: Attestation) -> dict[str, object]:
-    return {
-        "settlement_id": attestation.settlement_id,
-        "result": attestation.result.name,
-        "epoch": attestation.epoch,
-        "agent": attestation.agent,
-        "signature": attestation.signature.hex(),
-    }
-
-
-def _attestation(content: Any) -> Attestation:
-    return Attestation(
-        settlement_id=SettlementId(_hash(content["settlement_id"])),
-        result=OutcomeResult[content["result"]],
-        epoch=int(content["epoch"]),
-        agent=str(content["agent"]),
-        signature=bytes.fromhex(content["signature"]),
-    )
-
-
-def _log_entry(content: Any) -> LogEntry:
+def _line(run: LogRun, number: int) -> LogEntry:
+    """A line as its run has it; `previous` is told of a run's first line only, else zeros."""
     return LogEntry(
-        number=int(content["number"]),
-        previous=_hash(content["previous"]),
-        attestation=_attestation(content["attestation"]),
-        signature=bytes.fromhex(content["log_signature"]),
+        number=number,
+        previous=run.previous if number == run.first else "0" * 64,
+        attestation=run.attestations[number - run.first],
+        signature=run.signature,
     )
-
-
-def _hash(value: Any) -> str:
-    if not isinstance(value, str) or not _HASH.fullmatch(value):
-        raise ValueError("64 hex digits")
-    return value
-
-
-def _read(path: Path, made: Callable[[Any], Found]) -> Found | None:
-    """What a file says, unverified; None if it is not there or says nothing that could be meant."""
-    try:
-        # What the name is may change under our hands: it is opened so that no pipe waits, and judged then.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                return None
-            data = file.read(LARGEST_FILE + 1)
-        if len(data) > LARGEST_FILE:
-            return None
-        return made(json.loads(data))
-    except (ValueError, KeyError, TypeError, OSError, OverflowError, RecursionError):
-        return None

@@ -7,15 +7,16 @@ stays silent.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from lockstep.agent.boarding import AgentsBoard
 from lockstep.agent.register import Register
 from lockstep.agent.signature_log import SignatureLog
-from lockstep.domain.errors import Contradiction, SignaturesLost
+from lockstep.domain.errors import Contradiction, InvalidInput, SignaturesLost
 from lockstep.domain.identifiers import SettlementId
-from lockstep.domain.order import Attestation
-from lockstep.ports import AssetLedger, AttestationBoard
-from lockstep.signing import is_by
+from lockstep.domain.order import Attestation, Batch, BatchSignature
+from lockstep.ports import AssetLedger
+from lockstep.signing import is_by, outcome_digest, outcomes_digest, recover
 
 __all__ = ["Forgone", "forgo", "reconcile"]
 
@@ -30,7 +31,7 @@ class Forgone:
     """Locked and not ended, finally: it will sign for none of them, whatever it sees."""
 
 
-def reconcile(register: Register, logs: Sequence[SignatureLog], assets: AssetLedger, board: AttestationBoard) -> int:
+def reconcile(register: Register, logs: Sequence[SignatureLog], assets: AssetLedger, board: AgentsBoard) -> int:
     """Completes the register from the board; returns how many signatures it had forgotten.
 
     Raises Contradiction if another copy of the register signed, or the keys signed both outcomes of a settlement;
@@ -50,7 +51,7 @@ def reconcile(register: Register, logs: Sequence[SignatureLog], assets: AssetLed
     return recovered
 
 
-def forgo(register: Register, logs: Sequence[SignatureLog], assets: AssetLedger, board: AttestationBoard) -> Forgone:
+def forgo(register: Register, logs: Sequence[SignatureLog], assets: AssetLedger, board: AgentsBoard) -> Forgone:
     """Lets an agent go on that has forgotten what cannot be found: by its keeper's hand, while it does not run.
 
     Whatever it forgot was for settlements that were locked, finally, by now. It leaves those that are still open to
@@ -68,7 +69,7 @@ def forgo(register: Register, logs: Sequence[SignatureLog], assets: AssetLedger,
     for attestation in [*lines, *_own(register, logs, assets, board)]:
         stored = register.find(attestation.settlement_id) or found.get(attestation.settlement_id)
         if stored is None:
-            found[attestation.settlement_id] = attestation
+            found[attestation.settlement_id] = _signed_alone(attestation, logs)
         else:
             _same(stored, attestation)
     settlements = [one for one in sorted(assets.locked()) if not _is_over(assets, one)]
@@ -77,18 +78,50 @@ def forgo(register: Register, logs: Sequence[SignatureLog], assets: AssetLedger,
 
 
 def _own(
-    register: Register, logs: Sequence[SignatureLog], assets: AssetLedger, board: AttestationBoard
+    register: Register, logs: Sequence[SignatureLog], assets: AssetLedger, board: AgentsBoard
 ) -> Iterator[Attestation]:
-    """What is found on board and chain under these keys, and verifies."""
-    known = {one.settlement_id: one.result for one in register.all()}
+    """What is found on board and chain under these keys, and verifies. Of a batch each settlement has the signature
+    over all of it."""
+    known = {one.settlement_id: one for one in register.all()}
     for log in logs:
         for attestation in board.signed_by(log.key.address):
-            if is_by(attestation, log.network):
+            if known.get(attestation.settlement_id) == attestation or is_by(attestation, log.network):
                 yield attestation
+        for batch, signature in board.batches_signed_by(log.key.address):
+            if _is_over_batch(batch, signature, log):
+                yield from _parts(batch, signature)
     keys = {log.key.address for log in logs}
-    for attestation in assets.presented(known):
+    for attestation in assets.presented({settlement: one.result for settlement, one in known.items()}):
         if attestation.agent in keys:  # the contract has verified it
             yield attestation
+
+
+def _is_over_batch(batch: Batch, signature: BatchSignature, log: SignatureLog) -> bool:
+    try:
+        digest = outcomes_digest(batch.settlements, batch.result, batch.epoch, log.network)
+        return recover(digest, signature.signature) == log.key.address
+    except (InvalidInput, ValueError):
+        return False
+
+
+def _parts(batch: Batch, signature: BatchSignature) -> Iterator[Attestation]:
+    for settlement in batch.settlements:
+        yield Attestation(
+            settlement_id=settlement,
+            result=batch.result,
+            epoch=batch.epoch,
+            agent=signature.agent,
+            signature=signature.signature,
+        )
+
+
+def _signed_alone(found: Attestation, logs: Sequence[SignatureLog]) -> Attestation:
+    """With the key's own signature over this one settlement, where it was found as part of a batch."""
+    for log in logs:
+        if log.key.address == found.agent and not is_by(found, log.network):
+            digest = outcome_digest(found.settlement_id, found.result, found.epoch, log.network)
+            return replace(found, signature=log.key.sign(digest))
+    return found
 
 
 def _is_over(assets: AssetLedger, settlement: SettlementId) -> bool:

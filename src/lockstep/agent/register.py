@@ -4,14 +4,17 @@ SQLite with FULL synchronisation. Rows are never changed; the primary key is the
 agent signed it keeps the lines of the other agents' signature logs, for when they lose them.
 """
 
+import json
 import sqlite3
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
 from lockstep.domain.errors import Contradiction
 from lockstep.domain.identifiers import SettlementId
+from lockstep.domain.log_run import LogRun
 from lockstep.domain.order import Attestation, LogEntry, OutcomeResult
 
 __all__ = ["Register"]
@@ -29,6 +32,10 @@ CREATE TABLE IF NOT EXISTS peer_log (
     agent TEXT NOT NULL, number INTEGER NOT NULL, previous TEXT NOT NULL,
     settlement_id TEXT NOT NULL, result INTEGER NOT NULL, epoch INTEGER NOT NULL, signature BLOB NOT NULL,
     log_signature BLOB NOT NULL, PRIMARY KEY (agent, number)
+) STRICT;
+CREATE TABLE IF NOT EXISTS peer_run (
+    agent TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, previous TEXT NOT NULL,
+    lines TEXT NOT NULL, run_signature BLOB NOT NULL, PRIMARY KEY (agent, first)
 ) STRICT;
 CREATE TABLE IF NOT EXISTS step (
     number INTEGER PRIMARY KEY, at TEXT NOT NULL, kind TEXT NOT NULL,
@@ -54,9 +61,33 @@ class Register:
 
     def record(self, attestation: Attestation, sources: Sequence[str]) -> Attestation:
         """Stores it, or finds it stored. Raises Contradiction if the other outcome was signed before."""
-        stored = self._insert(attestation, sources)
+        (stored,) = self.record_all([(attestation, sources)])
+        if isinstance(stored, Contradiction):
+            raise stored
+        return stored
+
+    def record_all(self, signed: Sequence[tuple[Attestation, Sequence[str]]]) -> Sequence[Attestation | Contradiction]:
+        """As `record` for each, all in one transaction: what is stored, or why this one is not."""
+        with self._transaction():
+            stored = [self._stored(attestation, sources) for attestation, sources in signed]
         self._on_commit("signed")
         return stored
+
+    def _stored(self, attestation: Attestation, sources: Sequence[str]) -> Attestation | Contradiction:
+        try:
+            return self._insert(attestation, sources)
+        except Contradiction as error:
+            return error
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._database.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._database.execute("COMMIT")
+        except BaseException:
+            self._database.execute("ROLLBACK")
+            raise
 
     def _insert(self, attestation: Attestation, sources: Sequence[str]) -> Attestation:
         self._database.execute(
@@ -83,6 +114,19 @@ class Register:
         """What was signed for a settlement."""
         rows = self._select("WHERE settlement_id = ?", settlement_id)
         return rows[0] if rows else None
+
+    def rows_of(self, ids: Collection[SettlementId]) -> Mapping[SettlementId, tuple[int, Attestation]]:
+        """What was signed for these settlements, each with its row; those that are forgone are left out."""
+        found: dict[SettlementId, tuple[int, Attestation]] = {}
+        for one in ids:
+            rows = self._database.execute(
+                "SELECT rowid, settlement_id, result, epoch, agent, signature FROM outcome "
+                "WHERE settlement_id = ? AND settlement_id NOT IN (SELECT settlement_id FROM forgone)",
+                (one,),
+            )
+            for row, *values in rows:
+                found[one] = int(row), _attestation(*values)
+        return found
 
     def all(self) -> Sequence[Attestation]:
         """Everything ever signed, in the order of signing."""
@@ -114,8 +158,7 @@ class Register:
         Each key's log goes on after the number and digest in `beginnings`. In one transaction, by hand of the
         agent's keeper. Raises Contradiction, and stores nothing, if both outcomes of a settlement were signed.
         """
-        self._database.execute("BEGIN IMMEDIATE")
-        try:
+        with self._transaction():
             for one in found:
                 self._insert(one, ("found",))
             self._database.executemany("INSERT OR IGNORE INTO forgone VALUES (?)", [(one,) for one in forgone])
@@ -124,10 +167,6 @@ class Register:
                     "INSERT OR REPLACE INTO anew SELECT ?, COALESCE(MAX(rowid), 0), ?, ? FROM outcome",
                     (agent, number, previous),
                 )
-            self._database.execute("COMMIT")
-        except BaseException:
-            self._database.execute("ROLLBACK")
-            raise
         self._on_commit("begun anew")
 
     def is_forgone(self, settlement_id: SettlementId) -> bool:
@@ -135,48 +174,102 @@ class Register:
         found = self._database.execute("SELECT 1 FROM forgone WHERE settlement_id = ?", (settlement_id,))
         return found.fetchone() is not None
 
-    def keep(self, entry: LogEntry) -> None:
-        """Stores a line of another agent's signature log, verified; one per number."""
-        one = entry.attestation
+    def keep(self, runs: Sequence[LogRun]) -> None:
+        """Stores lines of another agent's signature log, verified, in one transaction; one per number."""
+        with self._transaction():
+            for run in runs:
+                if len(run.attestations) == 1:
+                    self._keep_line(run)
+                else:
+                    self._database.execute(
+                        "INSERT OR IGNORE INTO peer_run VALUES (?, ?, ?, ?, ?, ?)",
+                        (run.agent, run.first, run.last, run.previous, _lines_text(run), run.signature),
+                    )
+
+    def _keep_line(self, run: LogRun) -> None:
+        (one,) = run.attestations
         self._database.execute(
             "INSERT OR IGNORE INTO peer_log VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 one.agent,
-                entry.number,
-                entry.previous,
+                run.first,
+                run.previous,
                 one.settlement_id,
                 int(one.result),
                 one.epoch,
                 one.signature,
-                entry.signature,
+                run.signature,
             ),
         )
 
-    def kept(self, agent: str, after: int = 0, most: int = -1) -> Sequence[LogEntry]:
-        """The lines of another agent's signature log that are kept here, by number: the first `most` above `after`."""
+    def kept_runs(self, agent: str, after: int = 0, lines: int | None = None) -> Sequence[LogRun]:
+        """Another agent's signature log as far as it is kept here, by number, from the line above `after` on.
+
+        Of whole runs as many as it takes for `lines` lines, or all.
+        """
+        most = -1 if lines is None else lines
         rows = self._database.execute(
             "SELECT number, previous, log_signature, settlement_id, result, epoch, agent, signature FROM peer_log "
             "WHERE agent = ? AND number > ? ORDER BY number LIMIT ?",
             (agent, after, most),
         )
-        return [
-            LogEntry(number=row[0], previous=row[1], signature=row[2], attestation=_attestation(*row[3:]))
+        found = [
+            LogRun(first=row[0], previous=row[1], signature=row[2], attestations=(_attestation(*row[3:]),))
             for row in rows
+        ]
+        rows = self._database.execute(
+            "SELECT first, previous, run_signature, lines FROM peer_run WHERE agent = ? AND last > ? "
+            "ORDER BY first LIMIT ?",
+            (agent, after, most),
+        )
+        found += [
+            LogRun(first=row[0], previous=row[1], signature=row[2], attestations=_lines(agent, row[3])) for row in rows
+        ]
+        found.sort(key=lambda run: run.first)
+        taken, place = 0, 0
+        while place < len(found) and (lines is None or taken < lines):
+            taken += len(found[place].attestations)
+            place += 1
+        return found[:place]
+
+    def kept(self, agent: str) -> Sequence[LogEntry]:
+        """The lines of another agent's signature log that are kept here, by number. Of a line in a run `signature` is
+        the run's, and `previous` is told of the first only."""
+        return [
+            LogEntry(
+                number=number,
+                previous=run.previous if number == run.first else "0" * 64,
+                attestation=attestation,
+                signature=run.signature,
+            )
+            for run in self.kept_runs(agent)
+            for number, attestation in run.numbered()
         ]
 
     def last_kept(self, agent: str) -> int:
         """The highest number of another agent's signature log that is kept here; 0: none."""
-        found = self._database.execute("SELECT MAX(number) FROM peer_log WHERE agent = ?", (agent,)).fetchone()
-        return int(found[0] or 0)
+        lines = self._database.execute("SELECT MAX(number) FROM peer_log WHERE agent = ?", (agent,)).fetchone()
+        runs = self._database.execute("SELECT MAX(last) FROM peer_run WHERE agent = ?", (agent,)).fetchone()
+        return max(int(lines[0] or 0), int(runs[0] or 0))
 
     def note(self, at: datetime, kind: str, settlement_id: SettlementId, detail: str = "") -> None:
         """Writes down a step; once per (kind, settlement, detail)."""
-        written = self._database.execute(
-            "INSERT INTO step (at, kind, settlement_id, detail) SELECT ?, ?, ?, ? WHERE NOT EXISTS "
-            "(SELECT 1 FROM step WHERE kind = ? AND settlement_id = ? AND detail = ?)",
-            (at.isoformat(), kind, settlement_id, detail, kind, settlement_id, detail),
-        )
-        if written.rowcount:
+        self.note_all(at, [(kind, settlement_id, detail)])
+
+    def note_all(self, at: datetime, steps: Sequence[tuple[str, SettlementId, str]]) -> None:
+        """Writes down steps (kind, settlement, detail) in one transaction; each once."""
+        written: dict[str, None] = {}
+        with self._transaction():
+            for kind, settlement_id, detail in steps:
+                known = (kind, settlement_id, detail)
+                done = self._database.execute(
+                    "INSERT INTO step (at, kind, settlement_id, detail) SELECT ?, ?, ?, ? WHERE NOT EXISTS "
+                    "(SELECT 1 FROM step WHERE kind = ? AND settlement_id = ? AND detail = ?)",
+                    (at.isoformat(), *known, *known),
+                )
+                if done.rowcount:
+                    written[kind] = None
+        for kind in written:
             self._on_commit(kind)
 
     def steps(self) -> Sequence[tuple[str, str, SettlementId, str]]:
@@ -206,6 +299,20 @@ def _write_ahead(database: sqlite3.Connection) -> None:
             time.sleep(0.01)
         else:
             return
+
+
+def _lines_text(run: LogRun) -> str:
+    return json.dumps(
+        [[one.settlement_id, int(one.result), one.epoch, one.signature.hex()] for one in run.attestations],
+        separators=(",", ":"),
+    )
+
+
+def _lines(agent: str, text: str) -> tuple[Attestation, ...]:
+    return tuple(
+        _attestation(settlement, result, epoch, agent, bytes.fromhex(signature))
+        for settlement, result, epoch, signature in json.loads(text)
+    )
 
 
 def _attestation(settlement: str, result: int, epoch: int, agent: str, signature: bytes) -> Attestation:

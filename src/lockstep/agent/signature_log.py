@@ -4,26 +4,29 @@ A register that comes from a backup has fewer rows than its log has lines. Two c
 the same number: the board lets one have it, and the other learns of it before its signature leaves.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
+from lockstep.agent.board_log import LONGEST_RUN
+from lockstep.agent.boarding import AgentsBoard
 from lockstep.agent.register import Register
 from lockstep.domain.errors import Contradiction, SignaturesLost
+from lockstep.domain.log_run import LogRun
 from lockstep.domain.market import Network
 from lockstep.domain.order import Attestation, LogEntry
-from lockstep.ports import AttestationBoard
-from lockstep.signing import Key, is_of, log_digest
+from lockstep.signing import Key, is_run_of, line_digests, log_digest, run_digest
 
 __all__ = ["SignatureLog"]
 
 
 @dataclass(slots=True, kw_only=True)
 class SignatureLog:
-    """The signature log of `key`, fed from the register's rows."""
+    """The signature log of `key`, fed from the register's rows. What is written at once is one run of lines."""
 
     key: Key
     register: Register
-    board: AttestationBoard
+    board: AgentsBoard
     network: Network
     _row: int = field(init=False)
     _number: int = field(init=False)
@@ -40,42 +43,71 @@ class SignatureLog:
         self._row, self._number, self._head = self.register.beginning(self.key.address)
         own = [(self._row, self._number, self._head), *self._places()]
         last = own[-1][1]
-        numbers = self.board.log_numbers(self.key.address)
-        there = set(numbers)
+        firsts = self.board.run_numbers(self.key.address)
         for row, number, head in reversed(own[1:]):  # each line names the one before: one that fits speaks for those
-            line = self._line(number) if number in there else None
-            if line is not None:
-                if self._digest(line) != head:
-                    raise self._another_copy(line)
+            run = self._run_with(number) if _may_be_in(firsts, number) else None
+            if run is not None:
+                if self._digest_in(run, number) != head:
+                    raise self._another_copy(run, number)
                 self._row, self._number, self._head = row, number, head
                 break
-        beyond = [line for number in numbers if number > last and (line := self._line(number)) is not None]
+        beyond = self._beyond(firsts, last)
+        self._require_unbroken(beyond, last, own[-1][2])
+        if beyond:
+            taken = self.register.record_all([(line.attestation, ("signature log",)) for line in beyond])
+            for stored in taken:
+                if isinstance(stored, Contradiction):
+                    raise stored
+        return len(beyond)
+
+    def _beyond(self, firsts: Sequence[int], last: int) -> list[LogEntry]:
+        """The lines above a number that the board has, verified, by number."""
+        found: dict[int, LogEntry] = {}
+        for first in firsts[bisect_left(firsts, last + 2 - LONGEST_RUN) :]:
+            for run in self.board.runs_with(self.key.address, first):
+                if run.first == first and run.last > last and self._is_ours(run):
+                    for line in self._lines_in(run):
+                        if line.number > last:
+                            found.setdefault(line.number, line)
+        return [found[number] for number in sorted(found)]
+
+    def _require_unbroken(self, beyond: Sequence[LogEntry], last: int, head: str) -> None:
         for place, line in enumerate(beyond, 1):
-            before = self._digest(beyond[place - 2]) if place > 1 else own[-1][2]
             if line.number != last + place:
                 raise SignaturesLost(
                     f"the signature log of {self.key.address} has line {line.number} on the board; line "
                     f"{last + place} is neither there nor in the register, which has {last}"
                 )
-            if line.previous != before:
-                raise self._another_copy(line)
-        for line in beyond:
-            self.register.record(line.attestation, ("signature log",))
-        return len(beyond)
+            if line.previous != head:
+                raise self._another_line(line)
+            head = self._digest(line)
 
     def write(self) -> None:
         """Brings every row of the register onto the board, before anything of them is published.
 
         Raises Contradiction if another copy of this register has signed under the same number, Unavailable.
         """
-        for row, attestation in self.register.signed_as(self.key.address, self._row):
-            entry = self._entry(self._number + 1, self._head, attestation)
-            stands = self.board.enter(entry)
-            if stands != entry:
-                if self._is_ours(stands, entry.number):
-                    raise self._another_copy(stands)
-                self.board.enter(entry, replace=True)
-            self._row, self._number, self._head = row, entry.number, self._digest(entry)
+        rows = self.register.signed_as(self.key.address, self._row)
+        for begin in range(0, len(rows), LONGEST_RUN):
+            chunk = rows[begin : begin + LONGEST_RUN]
+            heads = dict(line_digests(self._number + 1, self._head, [one for _, one in chunk], self.network))
+            run = self._run([one for _, one in chunk], heads[self._number + len(chunk)])
+            in_the_way = self.board.enter_run(run)
+            ours = [other for other in in_the_way if self._is_ours(other)]
+            for other in ours:
+                self._require_same(other, heads)
+            if in_the_way and not any(one.first == run.first and one.last >= run.last for one in ours):
+                self.board.enter_run(run, replace=True)
+            self._row, self._number, self._head = chunk[-1][0], run.last, heads[run.last]
+
+    def has_written(self, row: int) -> bool:
+        """Whether the board has had the register's rows up to this one."""
+        return row <= self._row
+
+    def _require_same(self, other: LogRun, heads: dict[int, str]) -> None:
+        for line in self._lines_in(other):
+            if line.number in heads and self._digest(line) != heads[line.number]:
+                raise self._another_line(line)
 
     def mend(self) -> None:
         """Has everything written anew where the last line is gone from the board, as when it was cleared.
@@ -84,16 +116,15 @@ class SignatureLog:
         """
         if not self._number:
             return
-        line = self._line(self._number)
-        if line is None:
+        run = self._run_with(self._number)
+        if run is None:
             self._row, self._number, self._head = self.register.beginning(self.key.address)
-        elif self._digest(line) != self._head:
-            raise self._another_copy(line)
+        elif self._digest_in(run, self._number) != self._head:
+            raise self._another_copy(run, self._number)
 
     def lines(self) -> list[LogEntry]:
         """Every line of ours that the board has, verified, by number."""
-        numbers = self.board.log_numbers(self.key.address)
-        return [line for number in numbers if (line := self._line(number)) is not None]
+        return self._beyond(self.board.run_numbers(self.key.address), 0)
 
     def end(self) -> tuple[int, str]:
         """The highest number known, on the board or here, and its digest: where the log goes on after a loss."""
@@ -113,20 +144,44 @@ class SignatureLog:
         digest = log_digest(number, previous, attestation, self.network)
         return LogEntry(number=number, previous=previous, attestation=attestation, signature=self.key.sign(digest))
 
-    def _digest(self, entry: LogEntry) -> str:
-        return log_digest(entry.number, entry.previous, entry.attestation, self.network).hex()
+    def _run(self, attestations: Sequence[Attestation], head: str) -> LogRun:
+        """The next lines; `head` is the last one's digest."""
+        if len(attestations) == 1:
+            return LogRun.alone(self._entry(self._number + 1, self._head, attestations[0]))
+        unsigned = LogRun(first=self._number + 1, previous=self._head, attestations=tuple(attestations), signature=b"")
+        return replace(unsigned, signature=self.key.sign(run_digest(unsigned, self.network, head)))
 
-    def _line(self, number: int) -> LogEntry | None:
-        found = self.board.log_entry(self.key.address, number)
-        return found if found is not None and self._is_ours(found, number) else None
+    def _lines_in(self, run: LogRun) -> Iterator[LogEntry]:
+        previous = run.previous
+        for number, attestation in run.numbered():
+            yield LogEntry(number=number, previous=previous, attestation=attestation, signature=run.signature)
+            previous = log_digest(number, previous, attestation, self.network).hex()
 
-    def _is_ours(self, entry: LogEntry, number: int) -> bool:
-        named = (entry.number, entry.attestation.agent) == (number, self.key.address)
-        return named and is_of(entry, self.network)
+    def _digest(self, line: LogEntry) -> str:
+        return log_digest(line.number, line.previous, line.attestation, self.network).hex()
 
-    def _another_copy(self, entry: LogEntry) -> Contradiction:
-        one = entry.attestation
+    def _digest_in(self, run: LogRun, number: int) -> str:
+        digests = line_digests(run.first, run.previous, run.attestations, self.network)
+        return next(digest for place, digest in digests if place == number)
+
+    def _run_with(self, number: int) -> LogRun | None:
+        return next((run for run in self.board.runs_with(self.key.address, number) if self._is_ours(run)), None)
+
+    def _is_ours(self, run: LogRun) -> bool:
+        return run.agent == self.key.address and is_run_of(run, self.network)
+
+    def _another_copy(self, run: LogRun, number: int) -> Contradiction:
+        return self._another_line(next(line for line in self._lines_in(run) if line.number == number))
+
+    def _another_line(self, line: LogEntry) -> Contradiction:
+        one = line.attestation
         return Contradiction(
-            f"line {entry.number} of the signature log of {self.key.address} is settlement {one.settlement_id} "
+            f"line {line.number} of the signature log of {self.key.address} is settlement {one.settlement_id} "
             f"{one.result.name}, which this register has not as such: another copy of it has signed"
         )
+
+
+def _may_be_in(firsts: Sequence[int], number: int) -> bool:
+    """Whether a run that begins at one of these, ascending, may have the line."""
+    place = bisect_left(firsts, number - LONGEST_RUN + 1)
+    return place < len(firsts) and firsts[place] <= number

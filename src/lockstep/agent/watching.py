@@ -7,78 +7,46 @@ and while anything speaks against its register, it is silent.
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 
-from lockstep.agent.asking import Asked, never_request
+from lockstep.agent.asking import never_request
 from lockstep.agent.judging import Evidence, judge_never_request, judge_outcome, judge_release
-from lockstep.agent.keeping import keep_logs
-from lockstep.agent.reconciling import reconcile
-from lockstep.agent.register import Register
-from lockstep.agent.signature_log import SignatureLog
+from lockstep.agent.looking import Look, order_in
+from lockstep.agent.speaking import NO_SETTLEMENT, Signed, Speaker
 from lockstep.domain.cash import CashView
 from lockstep.domain.errors import Contradiction, LockstepError, Refused, Unavailable
-from lockstep.domain.identifiers import Bic, SettlementId, derive_message_id, derive_uetr
-from lockstep.domain.market import Market
+from lockstep.domain.identifiers import SettlementId, derive_message_id, derive_uetr
 from lockstep.domain.message import Message
 from lockstep.domain.order import AssetEvent, AssetStatus, Attestation, Order, OutcomeResult
 from lockstep.domain.payment import PaymentState, Release
 from lockstep.flow.asking import is_open, status_request
 from lockstep.flow.mirroring import fold, said_by, settlement_of
-from lockstep.ports import AssetLedger, AttestationBoard, CashSystem, Clock, SettlementBody, Unreadable
-from lockstep.signing import Key, outcome_digest
+from lockstep.ports import CashBody, SettlementBody, Unreadable
+from lockstep.signing import outcome_digest
 
 __all__ = ["Agent"]
 
-NO_SETTLEMENT = SettlementId("")
-"""In the register's steps, where one is about the agent itself."""
-RECONCILE_EVERY = timedelta(seconds=20)
-"""While it is silent; what keeps it silent is rarely mended sooner."""
-KEEP_LOGS_EVERY = 10
-"""Steps from one look at all that there is (the other agents' signature logs, all locks) to the next."""
-FIRST_EPOCH = 1
-"""As DvP numbers them."""
 UNTIL_LATER = ("LockMissing", "LockNotFinal", "PayByNotPassed", "PaymentKnown", "PaymentOpen")
 """Why it does not ask for a tombstone, where time may mend it."""
-PAGES_AT_ONCE = 50
+PAGE, PAGES_AT_ONCE = 1_000, 10
 """Of mail, in one step; a mailbox of more is read on in the next one, before anything is done."""
 
 
 @dataclass(slots=True, kw_only=True)
-class Agent:
+class Agent(Speaker):
     """One synchronisation agent over its own ports. Call `step` again and again."""
 
-    bic: Bic
-    rtgs: Bic
-    key: Key
-    other_keys: tuple[Key, ...] = ()
-    """Its keys of other epochs. What was locked in an epoch is proved under the key that serves there, for ever."""
-    market: Market
-    assets: AssetLedger
-    cash: CashSystem
-    board: AttestationBoard
-    register: Register
-    clock: Clock
     _cursor: int = 0
-    _views: dict[SettlementId, CashView] = field(default_factory=dict)
-    _watched: set[SettlementId] = field(default_factory=set)
-    _released: set[SettlementId] = field(default_factory=set)
-    _unended: dict[SettlementId, Attestation] = field(default_factory=dict)
-    _asked: Asked = field(default_factory=Asked)
-    _over: set[SettlementId] = field(default_factory=set)
-    """Settlements that this agent signed and the chain shows ended, finally."""
-    _logs: tuple[SignatureLog, ...] = ()
-    _reconciled: bool = False
-    _silent_since: datetime | None = None
-    _steps: int = 0
 
     def step(self) -> bool:
         """One pass; True if anything was done. What a ledger does not answer for waits."""
         if not self._is_reconciled():
             return False
         self._steps += 1
+        self._look = Look(self.assets)
         try:
-            self._write_logs()
+            self._write_logs(look=self._is_to_look)
         except Contradiction:
             return True
         except Unavailable:
@@ -91,17 +59,44 @@ class Agent:
             locked = self.assets.locked()
         except LockstepError:  # whatever it is, nothing can be concluded from it
             return False
-        for settlement in sorted(one for one in self._watched if one in locked):
-            try:
-                done |= self._attend(self._views[settlement])
-            except Unavailable:
-                continue
+        done |= self._attend_all(sorted(one for one in self._watched if one in locked))
+        if not self._reconciled:
+            return True
         for settlement in self._asked.open(locked, look=self._is_to_look):
             try:
                 done |= self._ask(settlement)
             except LockstepError:  # nothing is known, of this one; the others go on
                 continue
-        return done
+        return done | self._sign_batches()
+
+    def _attend_all(self, settlements: Sequence[SettlementId]) -> bool:
+        """Judges each by itself; then sends all releases, and signs all outcomes."""
+        self._look = Look(self.assets)  # the chain is looked at after the mail was read
+        self._look.ask_histories(settlements)
+        self._look.ask_views(self._to_release(settlements))
+        releases: list[Message[CashBody]] = []
+        signed: list[Signed] = []
+        for settlement in settlements:
+            try:
+                wish = self._attend(self._views[settlement])
+            except Unavailable:
+                continue
+            if isinstance(wish, Message):
+                releases.append(wish)
+            elif wish is not None:
+                signed.append(wish)
+        done = self._send(releases)
+        return self._leave(signed) or done
+
+    def _to_release(self, settlements: Sequence[SettlementId]) -> dict[SettlementId, Order]:
+        """Those whose state at the final block will be asked for."""
+        orders = {}
+        for one in settlements:
+            known = self._look.known_order(one)
+            is_held = self._views[one].state is PaymentState.HELD and one not in self._released
+            if is_held and known is not None and known[1]:
+                orders[one] = known[0]
+        return orders
 
     def _ask(self, settlement: SettlementId) -> bool:
         """Asks the RTGS for what it may have told and the line lost; a release that was lost goes out again.
@@ -138,11 +133,11 @@ class Agent:
         if self.register.find(settlement) is not None or self.register.is_forgone(settlement):
             return
         evidence = self._evidence(view)
-        order = next((event.order for event in evidence.history if event.order is not None), None)
+        order = order_in(evidence.history)
         if order is None:
             return
         try:
-            judge_never_request(evidence, self.assets.view(settlement, order), now)
+            judge_never_request(evidence, self._look.view(settlement, order), now)
             self.cash.send(never_request(self.bic, self.rtgs, settlement, now))
         except Unavailable:
             raise
@@ -152,102 +147,10 @@ class Agent:
         else:
             self.register.note(now, "asked for never", settlement)
 
-    def _is_reconciled(self) -> bool:
-        """Whether the register is known to be complete. Until then nothing leaves, not even what it has."""
-        if self._reconciled:
-            return True
-        now = self.clock.now()
-        if self._silent_since is not None and self._silent_since <= now < self._silent_since + RECONCILE_EVERY:
-            return False  # a clock that went back is no reason to wait
-        self._logs = tuple(
-            SignatureLog(key=key, register=self.register, board=self.board, network=self.market.network)
-            for key in self._keys
-        )
-        try:
-            forgotten = reconcile(self.register, self._logs, self.assets, self.board)
-        except Unavailable:
-            return False
-        except LockstepError as error:
-            self._be_silent(error)
-            return False
-        if forgotten:
-            self.register.note(now, "reconciled", NO_SETTLEMENT, f"{forgotten} signatures taken from the board")
-        self._unended = {one.settlement_id: one for one in self.register.all()}
-        self._reconciled = True
-        return True
-
-    def _be_silent(self, error: LockstepError) -> None:
-        self._reconciled = False
-        self._silent_since = self.clock.now()
-        self.register.note(self.clock.now(), "silent", NO_SETTLEMENT, str(error))
-
-    def _write_logs(self) -> None:
-        """The signature logs first: what they do not have does not leave. Raises Contradiction, Unavailable."""
-        try:
-            for log in self._logs:
-                if self._is_to_look:
-                    log.mend()
-                log.write()
-        except Contradiction as error:
-            self._be_silent(error)
-            raise
-        if self._is_to_look:
-            self._keep_logs()
-
-    @property
-    def _is_to_look(self) -> bool:
-        return self._steps % KEEP_LOGS_EVERY == 1
-
-    def _keep_logs(self) -> None:
-        try:
-            doubts = keep_logs(
-                self.register,
-                self.board,
-                sorted(self._others()),
-                self.market.network,
-                longest=len(self.assets.locked()),
-                look=self._steps // KEEP_LOGS_EVERY,
-            )
-        except LockstepError:
-            return
-        for settlement, doubt in doubts:
-            self.register.note(self.clock.now(), "contradiction", settlement, doubt)
-
-    def _others(self) -> set[str]:
-        """The other agents of this epoch and of all before it, as those still speak on their own locks."""
-        serving = self.assets.epoch()
-        before = [self.assets.epoch(number) for number in range(FIRST_EPOCH, serving.number)]
-        agents = {agent for epoch in (*before, serving) for agent in epoch.agents}
-        return agents.difference(key.address for key in self._keys)
-
-    def _publish_again(self) -> None:
-        """What it signed stays on the board until the chain shows the settlement ended, whoever clears it."""
-        for settlement, attestation in list(self._unended.items()):
-            with suppress(LockstepError):
-                if self._is_over(settlement):
-                    self._forget(settlement)
-                    continue
-            with suppress(LockstepError):
-                self.board.publish(attestation)
-
-    def _is_over(self, settlement: SettlementId) -> bool:
-        """Whether the chain shows it ended, finally."""
-        history = self.assets.history(settlement)
-        return any(event.final and event.name in ("Settled", "GivenBack") for event in history)
-
-    def _forget(self, settlement: SettlementId) -> None:
-        """Signed and over: the register keeps what there is to know. Nothing here may grow with what has ended."""
-        self._over.add(settlement)
-        self._asked.close(settlement)
-        self._unended.pop(settlement, None)
-        self._views.pop(settlement, None)
-        self._watched.discard(settlement)
-        self._released.discard(settlement)
-
     def _read_mail(self) -> tuple[bool, bool]:
         """Whether there was any, and whether that was all of it. Others' messages say nothing."""
         for page in range(PAGES_AT_ONCE):
-            mail = self.cash.receive(self._cursor)
+            mail = self.cash.receive(self._cursor, PAGE)
             if not mail:
                 return page > 0, True
             for sequence, item in mail:
@@ -268,23 +171,23 @@ class Agent:
 
     def _watch(self, view: CashView) -> None:
         """Puts a settlement on the list of those to attend to, unless it is signed, or left to the others."""
-        settlement, stored = view.settlement_id, self.register.find(view.settlement_id)
+        settlement = view.settlement_id
+        if settlement in self._watched:
+            return
+        stored = self.register.find(settlement)
         if view.contradiction or (stored is None and not self.register.is_forgone(settlement)):
             self._watched.add(settlement)
         if stored is not None and _tells_the_opposite(view, stored):
             doubt = f"settlement {settlement}: {stored.result.name} is signed, and the mail tells the opposite"
             self.register.note(self.clock.now(), "contradiction", settlement, doubt)
 
-    def _attend(self, view: CashView) -> bool:
+    def _attend(self, view: CashView) -> Message[CashBody] | Signed | None:
+        """A release, or a signature that has not left; None for now. Raises Unavailable."""
         settlement = view.settlement_id
         try:
             if view.state is PaymentState.HELD:
                 return self._release(view)
             return self._sign(view)
-        except Contradiction as error:
-            self._watched.discard(settlement)
-            self.register.note(self.clock.now(), "contradiction", settlement, str(error))
-            return True
         except Unavailable:
             raise
         except Refused as error:
@@ -293,14 +196,14 @@ class Agent:
                 with suppress(LockstepError):
                     if error.name == "Contradiction" or self._is_over(settlement):
                         self._watched.discard(settlement)
-            return False
+            return None
         except LockstepError as error:  # this settlement is for people; the others go on
             self.register.note(self.clock.now(), "failed", settlement, str(error))
-            return False
+            return None
 
     def _evidence(self, view: CashView) -> Evidence:
-        history = self.assets.history(view.settlement_id)
-        order = next((event.order for event in history if event.order is not None), None)
+        history = self._look.history(view.settlement_id)
+        order = order_in(history)
         return Evidence(
             history=history,
             cash=view,
@@ -310,53 +213,77 @@ class Agent:
             earlier=self._earlier(view.settlement_id, order),
         )
 
-    @property
-    def _keys(self) -> tuple[Key, ...]:
-        return (self.key, *self.other_keys)
-
     def _earlier(self, settlement: SettlementId, order: Order | None) -> list[Sequence[AssetEvent]]:
         """What became of the settlements of the same trade that were locked before this one."""
         if order is None:
             return []
-        locked = list(self.assets.settlements_of(order.terms.trade_id))
+        locked = list(self._look.settlements_of(order.terms.trade_id))
         if settlement not in locked:
             raise Unavailable(f"the node took back the lock of {settlement} between two looks")
-        return [self.assets.history(one) for one in locked[: locked.index(settlement)]]
+        return [self._look.history(one) for one in locked[: locked.index(settlement)]]
 
-    def _release(self, view: CashView) -> bool:
+    def _release(self, view: CashView) -> Message[CashBody] | None:
         if view.settlement_id in self._released or view.payment is None:
-            return False
+            return None
         evidence = self._evidence(view)
         judge_release(evidence)
         order = next(event.order for event in evidence.history if event.order is not None)
-        if self.assets.view(view.settlement_id, order).final is not AssetStatus.LOCKED:
-            return False  # the events run ahead of the state: the next step sees which is right
-        message = Message(
+        if self._look.view(view.settlement_id, order).final is not AssetStatus.LOCKED:
+            return None  # the events run ahead of the state: the next step sees which is right
+        return Message(
             sender=self.bic,
             receiver=self.rtgs,
             message_id=derive_message_id(self.bic, view.settlement_id, "camt.007"),
             created=view.decided_at or self.clock.now(),
             body=Release(uetr=view.payment.uetr, settlement_id=view.settlement_id),
         )
+
+    def _send(self, releases: Sequence[Message[CashBody]]) -> bool:
+        """Hands over the releases of a step. What gets no answer is sent again at the next one."""
+        notes: list[tuple[str, SettlementId, str]] = []
+        gone = 0
+        for message, error in zip(releases, self._handed_over(releases), strict=True):
+            assert isinstance(message.body, Release)
+            settlement = message.body.settlement_id
+            if isinstance(error, Unavailable):
+                continue
+            if error is None:
+                notes.append(("released", settlement, ""))
+            else:
+                notes.append(("release refused", settlement, str(error)))
+                if not (isinstance(error, Refused) and error.name == "PaymentEnded"):
+                    continue  # a passing refusal is tried again
+            self._released.add(settlement)
+            gone += 1
+        if notes:
+            self.register.note_all(self.clock.now(), notes)
+        return gone > 0
+
+    def _handed_over(self, releases: Sequence[Message[CashBody]]) -> Sequence[LockstepError | None]:
+        """What came of each: None where the RTGS has it."""
+        bulk = getattr(self.cash, "send_all", None)
+        if bulk is not None and len(releases) > 1:
+            try:
+                answers: Sequence[LockstepError | None] = bulk(releases)
+            except LockstepError as error:
+                nothing_known = error if isinstance(error, Unavailable) else Unavailable(str(error))
+                return [nothing_known] * len(releases)
+            return answers
+        return [self._error_of(message) for message in releases]
+
+    def _error_of(self, message: Message[CashBody]) -> LockstepError | None:
         try:
             self.cash.send(message)
-        except Unavailable:
-            raise
         except LockstepError as error:
-            self.register.note(self.clock.now(), "release refused", view.settlement_id, str(error))
-            if not (isinstance(error, Refused) and error.name == "PaymentEnded"):
-                return False  # a passing refusal is tried again
-        else:
-            self.register.note(self.clock.now(), "released", view.settlement_id)
-        self._released.add(view.settlement_id)
-        return True
+            return error
+        return None
 
-    def _sign(self, view: CashView) -> bool:
-        """The register first, the world after. Signed is for the order's epoch: the contract takes no other."""
+    def _sign(self, view: CashView) -> Signed | None:
+        """Signed is for the order's epoch: the contract takes no other."""
         evidence = self._evidence(view)
         result = judge_outcome(evidence)
         if result is None:
-            return False
+            return None
         epoch = evidence.epoch
         key = next(one for one in self._keys if one.address in epoch.agents)  # the judgement found one
         digest = outcome_digest(view.settlement_id, result, epoch.number, self.market.network)
@@ -367,16 +294,7 @@ class Agent:
             agent=key.address,
             signature=key.sign(digest),
         )
-        stored = self.register.record(attestation, (view.payment.uetr if view.payment else "camt.029",))
-        self._unended[view.settlement_id] = stored
-        try:
-            self._write_logs()
-        except Contradiction:
-            return True
-        self.board.publish(stored)
-        self.register.note(self.clock.now(), "published", view.settlement_id, stored.result.name)
-        self._watched.discard(view.settlement_id)
-        return True
+        return attestation, (view.payment.uetr if view.payment else "camt.029",)
 
 
 def _tells_the_opposite(view: CashView, stored: Attestation) -> bool:

@@ -1,9 +1,10 @@
 """Small adapters of this machine: wallets in its keystores, participants' mail in a directory."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from lockstep.domain.errors import LockstepError
 from lockstep.domain.instruction import Side
 from lockstep.domain.market import Market
 from lockstep.domain.message import Message
@@ -40,12 +41,38 @@ class DirectoryMailbox:
         self._root = root
 
     def deliver(self, message: Message[PartyBody]) -> None:
+        """See `ports.Mailbox.deliver`. Raises OSError."""
         folder = self._root / message.receiver
         make_folder(folder)
+        self._put(folder, message)
+        sync_folder(folder)  # it is noted as delivered next
+
+    def deliver_all(self, messages: Sequence[Message[PartyBody]]) -> Sequence[LockstepError | None]:
+        """See `ports.BulkMailbox.deliver_all`. Each receiver's folder is put on disk once. Raises OSError."""
+        results: list[LockstepError | None] = []
+        folders: dict[Path, None] = {}
+        for message in messages:
+            folder = self._root / message.receiver
+            if folder not in folders:
+                make_folder(folder)
+                folders[folder] = None
+            try:
+                self._put(folder, message)
+            except LockstepError as error:  # of this one alone: it has no place in a message
+                results.append(error)
+            else:
+                results.append(None)
+        for folder in folders:
+            sync_folder(folder)
+        return results
+
+    @staticmethod
+    def _put(folder: Path, message: Message[PartyBody]) -> None:
+        """The file, whole and on disk, under its name; the folder is yet to be."""
+        data = write(message)
         beside = folder / f".{message.message_id}.part"
         with beside.open("wb") as file:
-            file.write(write(message))
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         os.replace(beside, folder / f"{message.message_id}.xml")
-        sync_folder(folder)  # it is noted as delivered next

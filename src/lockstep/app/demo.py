@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lockstep.app.auditing import audit
-from lockstep.app.intake import Taken, expand, submit_file
+from lockstep.app.intake import Taken, expand, submit_files
 from lockstep.app.market_file import read_market
 from lockstep.app.views import Moment, Row, timeline, trade_rows
 from lockstep.app.world import World
@@ -71,7 +71,7 @@ def run_day(
             for place, wave in enumerate(waves):
                 world.move_to(file.opening + place * (file.pay_by_instant - file.opening) / len(waves))
                 progress(Progress(wave=wave.name, tick=0, counts={}))
-                taken += [submit_file(world.reception, path, file_told) for path in expand([wave])]
+                taken += submit_files(world.reception, expand([wave]), file_told)
                 _settle(world, wave.name, progress)
             world.close_day()
             _settle(world, "close of day", progress)

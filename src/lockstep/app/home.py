@@ -4,7 +4,8 @@
 market.toml      the market as founded          network.json   addresses, wallets, URLs; nothing secret
 manifest.json    what was deployed, to compare a chain with
 keys/            encrypted keystores, password, RTGS access keys (owner-readable only)
-service.db       the service's records          agents/N.db    each agent's sign-once register
+service.db       the service's records, unless network.json names a PostgreSQL database for them
+agents/N.db      each agent's sign-once register
 rtgs.db          the RTGS's ledger: its own process opens it and nobody else
 attestations/    the agents' signatures         outbox/<BIC>/  messages to participants
 ```
@@ -20,8 +21,8 @@ import secrets
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-from urllib.parse import unquote, urlsplit
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from lockstep.app.clocks import OffsetClock
 from lockstep.app.founding import AGENTS, Roles, agent_bic
@@ -32,7 +33,10 @@ from lockstep.domain.instruction import QuantityType
 from lockstep.domain.market import Market, Network, Participant, Security
 from lockstep.signing import Key, read_keystore, write_keystore
 
-__all__ = ["EMBEDDED", "Home", "RtgsCertificates", "Settings"]
+if TYPE_CHECKING:
+    from lockstep.store import Database
+
+__all__ = ["EMBEDDED", "Home", "RtgsCertificates", "Settings", "checked_database", "checked_rpcs"]
 
 EMBEDDED = "embedded"
 """In place of URLs, where chain and RTGS live inside the one process of `lockstep up`."""
@@ -48,6 +52,15 @@ class Settings:
     clock_offset_seconds: int = 0
     rtgs_operator_url: str | None = None
     """Where the RTGS serves HTTP to its operator, if that is not `rtgs_url`."""
+    more_rpcs: tuple[str, ...] = ()
+    """Further nodes of the same chain."""
+    database: str | None = None
+    """Where the service's records are, by URL without a password; `service.db` of the folder if None."""
+
+    @property
+    def rpcs(self) -> tuple[str, ...]:
+        """Every node, the first choice first."""
+        return self.rpc, *self.more_rpcs
 
     @property
     def rtgs_http_url(self) -> str:
@@ -79,6 +92,9 @@ class RtgsCertificates:
     authority: Path
 
 
+PASSWORD_VARIABLE = "LOCKSTEP_DATABASE_PASSWORD"
+"""The database's password; else the file keys/database.password, if there is one."""
+
 CERTIFICATE_VARIABLES = {
     "certificate": "LOCKSTEP_RTGS_CERTIFICATE",
     "key": "LOCKSTEP_RTGS_CERTIFICATE_KEY",
@@ -91,7 +107,6 @@ class Home:
 
     def __init__(self, root: Path) -> None:
         self.root = root = root.absolute()
-        self.service_database = f"sqlite:///{root / 'service.db'}"
         self.rtgs_database = f"sqlite:///{root / 'rtgs.db'}"
         self.attestations, self.outbox, self._keys = root / "attestations", root / "outbox", root / "keys"
         self._network, self._manifest = root / "network.json", root / "manifest.json"
@@ -102,6 +117,35 @@ class Home:
 
     def register(self, agent: int) -> Path:
         return self.root / "agents" / f"{agent}.db"
+
+    def agent_chain(self, agent: int) -> Path:
+        """Where an agent keeps what it has read of the chain. It may be deleted: it is read again."""
+        return self.root / "agents" / f"{agent}-chain.db"
+
+    # --- the service's records
+
+    @property
+    def service_database(self) -> str:
+        """The URL of the service's records, without a password: it may be shown."""
+        named = self.settings().database if self.is_founded else None
+        return named or f"sqlite:///{self.root / 'service.db'}"
+
+    def open_database(self) -> "Database":
+        """The service's records, opened: the one way to them. Raises Misconfigured."""
+        from lockstep.store import open_database
+
+        url = self.service_database
+        password = None if url.startswith("sqlite:") else self._database_password()
+        return open_database(url if password is None else _with_password(url, password))
+
+    def _database_password(self) -> str | None:
+        """None where the server asks for none, or the driver finds it by itself (PGPASSWORD, ~/.pgpass)."""
+        given, path = os.environ.get(PASSWORD_VARIABLE), self._keys / "database.password"
+        if given or not path.exists():
+            return given or None
+        if path.stat().st_mode & 0o077:
+            raise Misconfigured(f"{path}: mode {path.stat().st_mode & 0o777:o} breaks the rule: for its owner alone")
+        return self._read(path).strip()
 
     # --- keys
 
@@ -201,6 +245,8 @@ class Home:
             "rtgs_url": settings.rtgs_url,
             "clock_offset_seconds": settings.clock_offset_seconds,
             **({} if settings.rtgs_operator_url is None else {"rtgs_operator_url": settings.rtgs_operator_url}),
+            **({"more_rpcs": list(settings.more_rpcs)} if settings.more_rpcs else {}),
+            **({} if settings.database is None else {"database": settings.database}),
             "chain_id": market.network.chain_id,
             "dvp": market.network.dvp,
             "finality_depth": market.network.finality_depth,
@@ -233,7 +279,17 @@ class Home:
             rtgs_url=content["rtgs_url"],
             clock_offset_seconds=content["clock_offset_seconds"],
             rtgs_operator_url=content.get("rtgs_operator_url"),
+            more_rpcs=tuple(content.get("more_rpcs", ())),
+            database=self._named_database(content),
         )
+
+    @staticmethod
+    def _named_database(content: dict[str, Any]) -> str | None:
+        url = content.get("database")
+        try:
+            return None if url is None else checked_database(url, field="network.json, database")
+        except InvalidInput as error:
+            raise Misconfigured(str(error)) from None
 
     def rtgs_certificates(self) -> RtgsCertificates | None:
         """For an RTGS on https: by the environment, else `rtgs_tls` in network.json; None if neither names any.
@@ -292,6 +348,36 @@ class Home:
             raise Misconfigured(
                 f"{path}: {error.strerror}; is {self.root} an installation? (scripts/deploy.py)"
             ) from error
+
+
+def checked_database(url: str, *, field: str) -> str:
+    """A URL of a PostgreSQL database with the driver named. Raises InvalidInput, which never shows a password."""
+    parts = urlsplit(url)
+    scheme = "postgresql+psycopg" if parts.scheme == "postgresql" else parts.scheme
+    shown = urlunsplit(parts._replace(netloc=f"***@{parts.netloc.rpartition('@')[2]}")) if parts.password else url
+    if scheme != "postgresql+psycopg" or len(parts.path) < 2:
+        raise InvalidInput(field, shown, "postgresql://USER@HOST:PORT/DATABASE")
+    if parts.password or "password=" in parts.query:
+        rule = f"a URL without a password: give that in {PASSWORD_VARIABLE} or in keys/database.password"
+        raise InvalidInput(field, shown if parts.password else f"{url.partition('?')[0]}?***", rule)
+    return urlunsplit(parts._replace(scheme=scheme))
+
+
+def _with_password(url: str, password: str) -> str:
+    parts = urlsplit(url)
+    user, _, place = parts.netloc.rpartition("@")
+    return urlunsplit(parts._replace(netloc=f"{user.partition(':')[0]}:{quote(password, safe='')}@{place}"))
+
+
+def checked_rpcs(text: str) -> tuple[str, ...]:
+    """The nodes of `--rpc URL[,URL…]`, the first choice first. Raises InvalidInput."""
+    urls = tuple(one.strip() for one in text.split(","))
+    for url in urls:
+        if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
+            raise InvalidInput("--rpc", url, "http://HOST:PORT or https://…; several with a comma between")
+        if urls.count(url) > 1:
+            raise InvalidInput("--rpc", url, "not named twice")
+    return urls
 
 
 def _write_whole(path: Path, text: str) -> None:

@@ -40,6 +40,8 @@ def found(
     real_time: bool = False,
     salt: str = DEFAULT_SALT,
     factory: str | None = None,
+    more_rpcs: tuple[str, ...] = (),
+    database: str | None = None,
     told: Callable[[str], None] = lambda _: None,
 ) -> Market:
     """Makes `home.root` an installation of a market on the chain at `rpc`.
@@ -47,6 +49,8 @@ def found(
     A local test chain: its time is moved to the market's opening, and the installation's clock with it, so that
     instructions for that business day can settle; its first account pays all fees. With `real_time` the chain's time
     is its own, and the keys pay, from money that they were given before.
+
+    `more_rpcs` are further nodes of that chain, `database` where the service's records are, by `checked_database`.
 
     A run that was cut off goes on where it was; on a founded installation it only compares the chain with the
     manifest. Raises Misconfigured if the folder is another's or the chain is not the manifest's.
@@ -59,6 +63,9 @@ def found(
         _ = probed.rtgs_http_url
     _take_folder(home, market)
     node = Node(rpc)
+    for url in more_rpcs:
+        if (found_id := Node(url).chain_id()) != node.chain_id():
+            raise InvalidInput("--rpc", url, f"a node of the same chain, {node.chain_id()}, not {found_id}")
     offset = 0 if real_time else _move_time(node, file)
     founded = found_chain(
         node,
@@ -72,7 +79,7 @@ def found(
         told=told,
     )
     home.write_manifest(founded.manifest.text())
-    settings = Settings(rpc=rpc, rtgs_url=rtgs_url, clock_offset_seconds=offset, rtgs_operator_url=rtgs_operator_url)
+    settings = replace(probed, clock_offset_seconds=offset, more_rpcs=more_rpcs, database=database)
     home.write(founded.market, settings)
     return founded.market
 

@@ -1,18 +1,22 @@
 """Files from participants: read, given to the engine, and what became of each."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TypeGuard
 
 from lockstep.domain.errors import Conflict, InvalidInput, InvalidMessage, LockstepError
 from lockstep.domain.instruction import CancellationRequest, Instruction
 from lockstep.domain.message import Message
-from lockstep.flow.receiving import Reception
+from lockstep.flow.receiving import HandedIn, Reception, Unusable
 from lockstep.flow.reporting import Refusal
 from lockstep.iso20022 import Body, Header, peek, read
 
-__all__ = ["Taken", "expand", "submit_file"]
+__all__ = ["Taken", "expand", "submit_file", "submit_files"]
+
+TOGETHER = 100
+"""Files whose messages are stored in one commit, as far as they touch nothing of one another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,33 +58,61 @@ def submit_file(
 
     `late`: see `Reception.submit`.
     """
-    taken = _submit(reception, path, late=late)
-    told(taken)
+    (taken,) = submit_files(reception, [path], told, late=late)
     return taken
 
 
-def _submit(reception: Reception, path: Path, *, late: bool) -> Taken:
-    subject, header = path.name, None
+def submit_files(
+    reception: Reception, paths: Iterable[Path], told: Callable[[Taken], None] = lambda _: None, *, late: bool = False
+) -> list[Taken]:
+    """Gives files to the reception, `TOGETHER` at a time, in their order; each as `submit_file` does.
+
+    `told` is called for each once it is durable what became of it.
+    """
+    taken: list[Taken] = []
+    coming = iter(paths)
+    while batch := list(islice(coming, TOGETHER)):
+        for one in _submit(reception, batch, late=late):
+            told(one)
+            taken.append(one)
+    return taken
+
+
+def _submit(reception: Reception, paths: Sequence[Path], *, late: bool) -> list[Taken]:
+    files = [_read(path) for path in paths]
+    given = [one for one in files if not isinstance(one, Taken)]
+    results = iter(reception.submit_all(given, late=late))
+    return [
+        one if isinstance(one, Taken) else _taken(path, one, next(results))
+        for path, one in zip(paths, files, strict=True)
+    ]
+
+
+def _taken(path: Path, given: HandedIn | Unusable, result: str | LockstepError) -> Taken:
+    reference = given.message.body.reference if isinstance(given, HandedIn) else None
+    if isinstance(result, str):
+        return Taken(file=str(path), outcome=result, reference=reference)
+    return Taken(file=str(path), outcome="refused", reference=reference, error=result)
+
+
+def _read(path: Path) -> HandedIn | Unusable | Taken:
+    """What a file holds; what became of it already, if it cannot be read."""
     try:
         data = path.read_bytes()
-        header = peek(data)
-        subject = header.message_id if header and header.message_id else path.name
-        message = read(data)
-        if not _is_from_party(message):
-            kind = type(message.body).__name__
-            raise InvalidMessage("AppHdr/MsgDefIdr", kind, "sese.023 or sese.020, what participants send")
     except OSError as error:
         return Taken(
             file=str(path), outcome="refused", error=InvalidInput("file", path, f"readable ({error.strerror})")
         )
-    except LockstepError as error:
-        reception.refuse(subject, error, _refusal(header))
-        return Taken(file=str(path), outcome="refused", error=error)
-    reference = message.body.reference
     try:
-        return Taken(file=str(path), outcome=reception.submit(message, data, late=late), reference=reference)
+        message = read(data)
+        if not _is_from_party(message):
+            kind = type(message.body).__name__
+            raise InvalidMessage("AppHdr/MsgDefIdr", kind, "sese.023 or sese.020, what participants send")
     except LockstepError as error:
-        return Taken(file=str(path), outcome="refused", reference=reference, error=error)
+        header = peek(data)
+        subject = header.message_id if header and header.message_id else path.name
+        return Unusable(subject=subject, error=error, refusal=_refusal(header))
+    return HandedIn(message=message, data=data)
 
 
 def _refusal(header: Header | None) -> Refusal | None:

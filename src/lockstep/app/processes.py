@@ -9,7 +9,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,18 +21,28 @@ from lockstep.app.adapters import DirectoryMailbox, LocalWallets
 from lockstep.app.founding import AGENTS, agent_bic, found_rtgs
 from lockstep.app.home import EMBEDDED, Home, RtgsCertificates
 from lockstep.cash import Certificates, DirectoryCashSystem, HttpCashSystem
+from lockstep.chain.events import Deep
 from lockstep.chain.ledger import EvmAssetLedger
 from lockstep.chain.node import Node
 from lockstep.chain.sender import Sender
+from lockstep.domain.chain_events import Reorganisation
 from lockstep.domain.errors import Misconfigured, Unavailable
 from lockstep.domain.identifiers import Bic
 from lockstep.flow.engine import DUTIES, Engine
+from lockstep.flow.halting import accept
 from lockstep.flow.receiving import Reception
 from lockstep.flow.stepping import Settler
 from lockstep.flow.working import SUBJECT, Worker
 from lockstep.ports import CashSystem, Lease
 from lockstep.rtgs import Rtgs
-from lockstep.store import Database, SqlBook, SqlLeases, SqlTransactionLog, open_database
+from lockstep.store import (
+    Database,
+    SqlBook,
+    SqlChainEvents,
+    SqlLeases,
+    SqlTransactionLog,
+    open_chain_events,
+)
 
 Opened = TypeVar("Opened")
 
@@ -121,7 +131,7 @@ def _until_stopped(step: Callable[[], bool], *, quiet_seconds: float | None = No
 def open_book(home: Home, on_commit: Callable[[str], None] = lambda _: None) -> SqlBook:
     """The service's records, to read or to submit to. Raises Misconfigured where there is no installation."""
     home.settings()
-    return SqlBook(open_database(home.service_database), on_commit)
+    return SqlBook(home.open_database(), on_commit)
 
 
 def open_reception(home: Home) -> Reception:
@@ -129,13 +139,24 @@ def open_reception(home: Home) -> Reception:
     return Reception(book=open_book(home), market=home.market(), clock=home.clock())
 
 
+def open_halts(home: Home) -> SqlChainEvents:
+    """What the service has read of the chain, and why it halts. Raises Misconfigured without an installation."""
+    home.settings()
+    return SqlChainEvents(home.open_database(), home.market().network)
+
+
+def resume(home: Home, by: str, why: str) -> Sequence[Reorganisation]:
+    """People accept what the chain is now; the service goes on with its next pass. Returns what was accepted."""
+    return accept(open_book(home), open_halts(home), home.clock(), by, why)
+
+
 def open_ledger(home: Home) -> EvmAssetLedger | None:
     """The chain, to look at; None where no node answers, as for a chain inside another process."""
-    rpc = home.settings().rpc
-    if rpc == EMBEDDED:
+    settings = home.settings()
+    if settings.rpc == EMBEDDED:
         return None
     try:
-        return EvmAssetLedger(Node(rpc), home.market().network)
+        return EvmAssetLedger(Node(settings.rpcs), home.market().network)
     except Unavailable:
         return None
 
@@ -150,15 +171,22 @@ def open_engine(
     """The whole service, wired; its records write under `lease`. Raises Unavailable while the node does not answer."""
     market, settings, file = home.market(), home.settings(), home.market_file()
     if database is None:
-        database = open_database(home.service_database)
-    node = Node(settings.rpc)
+        database = home.open_database()
+    node = Node(settings.rpcs)
     sender = Sender(node, home.key("operator"), SqlTransactionLog(database, lease), on_commit)
     wallets = {key.address: key for key in home.wallets(file).values()}
     return Engine(
         settler=Settler(
             market=market,
             book=SqlBook(database, on_commit, lease, home.clock()),
-            assets=EvmAssetLedger(node, market.network, sender),
+            assets=EvmAssetLedger(
+                node,
+                market.network,
+                sender,
+                events=SqlChainEvents(database, market.network),
+                deep=Deep.HALT,
+                live=False,
+            ),
             cash=_cash(home, market.service),
             wallet=LocalWallets(wallets, market),
             board=DirectoryBoard(home.attestations),
@@ -218,7 +246,7 @@ def run_service(home: Home, *, quiet_seconds: float | None = None) -> None:
 
 def _worker(home: Home, file: TextIO) -> Worker:
     """Who holds the lock file knows that its last holder is dead, and takes its lease over at once."""
-    database, on_commit, clock = open_database(home.service_database), crash_hook(), home.clock()
+    database, on_commit, clock = home.open_database(), crash_hook(), home.clock()
     machine = socket.gethostname()
     return Worker(
         leases=SqlLeases(database, clock),
@@ -230,7 +258,7 @@ def _worker(home: Home, file: TextIO) -> Worker:
 
 def run_agent(home: Home, number: int, *, rpc: str | None = None) -> None:
     """One synchronisation agent, with its own key, mailbox and register, and the node at `rpc` if it has its own."""
-    market, endpoint = home.market(), rpc or home.settings().rpc
+    market, endpoint = home.market(), rpc or home.settings().rpcs
     party = agent_bic(market.service, number)
     with _alone(home, f"agent-{number}"):
         key, *others = home.agent_keys(number)
@@ -240,7 +268,14 @@ def run_agent(home: Home, number: int, *, rpc: str | None = None) -> None:
             key=key,
             other_keys=tuple(others),
             market=market,
-            assets=_patiently(lambda: EvmAssetLedger(Node(endpoint), market.network)),
+            assets=_patiently(
+                lambda: EvmAssetLedger(
+                    Node(endpoint),
+                    market.network,
+                    events=open_chain_events(home.agent_chain(number), market.network),
+                    deep=Deep.DOUBT,
+                )
+            ),
             cash=_cash(home, party),
             board=DirectoryBoard(home.attestations),
             register=Register(home.register(number), crash_hook()),
@@ -259,7 +294,7 @@ def alone_with_chain(home: Home) -> Iterator[tuple[SqlBook, EvmAssetLedger]]:
     with _lock_file(home, "service") as file:
         if not _taken(file):
             raise Misconfigured(f"another service is running on {home.root}")
-        database = open_database(home.service_database)
+        database = home.open_database()
         leases, held = SqlLeases(database, clock), list[Lease]()
         try:
             for subject in (SUBJECT, *DUTIES):
@@ -267,7 +302,7 @@ def alone_with_chain(home: Home) -> Iterator[tuple[SqlBook, EvmAssetLedger]]:
                 if lease is None:
                     raise Misconfigured(f"another service is running on the database of {home.root}")
                 held.append(lease)
-            ledger = _patiently(lambda: EvmAssetLedger(Node(home.settings().rpc), market.network))
+            ledger = _patiently(lambda: EvmAssetLedger(Node(home.settings().rpcs), market.network))
             yield SqlBook(database, crash_hook(), held[0]), ledger
         finally:
             for lease in held:
@@ -281,7 +316,7 @@ def reconcile_agent(home: Home, number: int, *, rpc: str | None = None, forgo_op
     With `forgo_open` an agent that lost signatures goes on, and leaves what is locked now to the others. Raises
     SignaturesLost where it would be silent for want of them, Contradiction where it stays silent for good, Unavailable.
     """
-    market, endpoint = home.market(), rpc or home.settings().rpc
+    market, endpoint = home.market(), rpc or home.settings().rpcs
     with _alone(home, f"agent-{number}"):
         register, board = Register(home.register(number)), DirectoryBoard(home.attestations)
         try:

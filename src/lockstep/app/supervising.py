@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from lockstep.app.clocks import OffsetClock
 from lockstep.app.founding import AGENTS
-from lockstep.app.home import EMBEDDED, Home, Settings
+from lockstep.app.home import EMBEDDED, Home, Settings, checked_database, checked_rpcs
 from lockstep.app.installing import found
 from lockstep.app.market_file import read_market
 from lockstep.app.world import World
@@ -41,26 +41,46 @@ def find_anvil() -> str | None:
     return shutil.which("anvil")
 
 
-def judge_options(home: Home, *, market: Path | None, rpc: str | None, rtgs_port: int | None, by_drop: bool) -> None:
+def judge_options(
+    home: Home,
+    *,
+    market: Path | None,
+    rpc: str | None,
+    rtgs_port: int | None,
+    by_drop: bool,
+    workers: int | None = None,
+    database: str | None = None,
+) -> None:
     """Refuses options that `bring_up` could not do anything with. Raises InvalidInput, with option, value and rule.
 
-    What an installation was founded with stays: an option may name it again, and nothing else.
+    What an installation was founded with stays: an option may name it again, and nothing else. A password is never
+    shown.
     """
+    rpcs = None if rpc is None else checked_rpcs(rpc)
+    named = None if database is None else checked_database(database, field="--db")
     if not home.is_founded:
         if rpc is None and find_anvil() is None:
-            none = "none where all runs in one process, as without --rpc and without anvil: its RTGS"
+            none = "none where all runs in one process, as without --rpc and without anvil: its"
             if rtgs_port is not None:
-                raise InvalidInput("--rtgs-port", rtgs_port, f"{none} has no port")
+                raise InvalidInput("--rtgs-port", rtgs_port, f"{none} RTGS has no port")
             if DATABASE_VARIABLE in os.environ:  # the URL may hold a password: it is not told
-                raise InvalidInput(DATABASE_VARIABLE, "a URL", f"{none} keeps its ledger in rtgs.db")
+                raise InvalidInput(DATABASE_VARIABLE, "a URL", f"{none} RTGS keeps its ledger in rtgs.db")
+            if named is not None:
+                raise InvalidInput("--db", named, f"{none} service keeps its records in service.db")
+            if workers is not None:
+                raise InvalidInput("--workers", workers, f"{none} service is this process")
         return
     settings = home.settings()
     if settings.rpc == EMBEDDED:
         raise Misconfigured(f"{home.root} is not empty, and an embedded chain always begins anew")
     if market is not None and read_market(market) != home.market_file():
         raise InvalidInput("--market", market, f"the market that {home.root} was founded with, or none")
-    if rpc is not None and rpc != settings.rpc:
-        raise InvalidInput("--rpc", rpc, f"the chain that {home.root} was founded on, {settings.rpc}, or none")
+    if rpcs is not None and rpcs != settings.rpcs:
+        there = ",".join(settings.rpcs)
+        raise InvalidInput("--rpc", rpc or "", f"the chain that {home.root} was founded on, {there}, or none")
+    if named is not None and named != settings.database:
+        there = settings.database or "service.db of the folder"
+        raise InvalidInput("--db", named, f"where {home.root} was founded to keep its records, {there}, or none")
     url = settings.rtgs_http_url
     if rtgs_port and rtgs_port != urlsplit(url).port:
         raise InvalidInput("--rtgs-port", rtgs_port, f"the port that {home.root} was founded with, {url}, or none")
@@ -73,14 +93,24 @@ def judge_options(home: Home, *, market: Path | None, rpc: str | None, rtgs_port
 
 
 def bring_up(
-    home: Home, market: Path, *, rpc: str | None, rtgs_port: int | None, told: Told, by_drop: bool = False
+    home: Home,
+    market: Path,
+    *,
+    rpc: str | None,
+    rtgs_port: int | None,
+    told: Told,
+    by_drop: bool = False,
+    workers: int = 1,
+    database: str | None = None,
 ) -> None:
     """Runs until SIGINT or SIGTERM. Founds the installation first where there is none.
 
-    With `rpc` on that chain; else on an anvil of its own, kept beside the folder in `<name>.anvil.json`;
-    else, where there is no anvil, all in this process on an embedded chain that ends with it. A founded
-    installation without such a file is on somebody else's chain, and stays there. `by_drop`: service and agents
-    speak to the RTGS through the folder `drop` of a new installation, not by HTTP. See `judge_options`.
+    With `rpc`, one URL or several with a comma between, on that chain; else on an anvil of its own, kept beside the
+    folder in `<name>.anvil.json`; else, where there is no anvil, all in this process on an embedded chain that ends
+    with it. A founded installation without such a file is on somebody else's chain, and stays there. `by_drop`: service
+    and agents speak to the RTGS through the folder `drop` of a new installation, not by HTTP. So many `workers` run the
+    service on the same records, in the PostgreSQL `database` of a new installation or in its service.db. See
+    `judge_options`.
     """
     stopping: list[int] = []
     for wanted in (signal.SIGTERM, signal.SIGINT):
@@ -89,6 +119,8 @@ def bring_up(
         rpc = home.settings().rpc
         told("chain", f"{rpc}, as founded")
         _wait_for(rpc)
+    nodes = () if rpc is None else checked_rpcs(rpc)
+    rpc = nodes[0] if nodes else None
     anvil = None if rpc else find_anvil()
     if rpc is None and anvil is None:
         _embedded(home, market, stopping, told, home.root / "drop" if by_drop else None)
@@ -105,13 +137,23 @@ def bring_up(
             _wait_for(rpc)
             http, drop = f"http://127.0.0.1:{port}", (home.root / "drop").as_uri()
             url, desk = (drop, http) if by_drop else (http, None)
-            found(home, market, rpc, rtgs_url=url, rtgs_operator_url=desk, told=lambda line: told("founded", line))
+            found(
+                home,
+                market,
+                rpc,
+                rtgs_url=url,
+                rtgs_operator_url=desk,
+                more_rpcs=nodes[1:],
+                database=None if database is None else checked_database(database, field="--db"),
+                told=lambda line: told("founded", line),
+            )
         lockstep = [sys.executable, "-m", "lockstep.cli"]
         place = ["--home", str(home.root)]
         children["rtgs"] = [*lockstep, "rtgs", "serve", *place]
         for number in range(1, AGENTS + 1):
             children[f"agent-{number}"] = [*lockstep, "agent", "run", str(number), *place]
-        children["service"] = [*lockstep, "run", *place]
+        for number in range(1, workers + 1):
+            children["service" if workers == 1 else f"service-{number}"] = [*lockstep, "run", *place]
         _supervise(children, running, stopping, told)
     finally:
         _stop(running)

@@ -2,7 +2,8 @@
 
 `send` leaves the message as a file and waits for what becomes of it: archived means that the RTGS has it
 durably, an `admi.002` in `error` is its refusal, and a file that still lies there when the time is over means
-that nothing is known: it may yet be taken.
+that nothing is known: it may yet be taken. `send_all` leaves one file for many messages and finds beside it, if one
+of them was not taken, what became of each.
 """
 
 import os
@@ -11,12 +12,13 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from lockstep.cash.mail import read_mail, refusal_of
-from lockstep.domain.errors import Unavailable
+from lockstep.cash.mail import Outgoing, read_mail, refusal_of
+from lockstep.domain.errors import InvalidMessage, LockstepError, Unavailable
 from lockstep.domain.identifiers import Bic
 from lockstep.domain.message import Message
+from lockstep.domain.notice import Acknowledgement
 from lockstep.durable import sync_folder
-from lockstep.iso20022 import write
+from lockstep.iso20022 import pack, read, unpack, write
 from lockstep.ports import CashBody, Unreadable
 
 PAUSE_SECONDS = 0.02
@@ -39,17 +41,68 @@ class DirectoryCashSystem:
 
     def send(self, message: Message[CashBody]) -> None:
         """See `ports.CashSystem.send`."""
+        error = self._alone(message.message_id, write(message))
+        if error is not None:
+            raise error
+
+    def send_all(self, messages: Sequence[Message[CashBody]]) -> Sequence[LockstepError | None]:
+        """See `ports.BulkCashSystem.send_all`. The messages of a file that is refused as such go one by one."""
+        outgoing = Outgoing(messages)
+        silence: Unavailable | None = None
+        for places, written, created in outgoing.files():
+            results: Sequence[LockstepError | None] | None = None
+            if silence is None:
+                try:
+                    results = self._leave_file(f"F-{messages[places[0]].message_id}", pack(written, created))
+                    if results is not None and len(results) != len(written):
+                        raise Unavailable(f"{len(results)} answers to {len(written)} messages")
+                except Unavailable as error:
+                    silence = error
+            if silence is not None:
+                results = [silence] * len(written)
+            elif results is None:
+                results = [
+                    self._alone(messages[place].message_id, data) for place, data in zip(places, written, strict=True)
+                ]
+            outgoing.end(places, results)
+        return outgoing.results
+
+    def _alone(self, name: str, data: bytes) -> LockstepError | None:
         try:
-            name = self._leave(message.message_id, write(message))
-            deadline = time.monotonic() + self._timeout
-            while (self._root / "in" / name).exists():
-                if time.monotonic() > deadline:
-                    raise Unavailable(f"{name} still lies in {self._root / 'in'}")
-                self._idle()
-            if not (self._root / "archive" / name).exists():
-                raise refusal_of((self._root / "error" / f"{Path(name).stem}.admi.002.xml").read_bytes())
+            left = self._left(name, data)
+            if (self._root / "archive" / left).exists():
+                return None
+            return refusal_of((self._root / "error" / f"{Path(left).stem}.admi.002.xml").read_bytes())
+        except Unavailable as error:
+            return error
+        except OSError as error:
+            return Unavailable(f"{self._root}: {error}")
+
+    def _leave_file(self, name: str, file: bytes) -> Sequence[LockstepError | None] | None:
+        """What became of each message; None if the file was not taken as one. Raises Unavailable."""
+        try:
+            left = self._left(name, file)
+            answers = self._root / "error" / f"{Path(left).stem}.answers.xml"
+            if (self._root / "archive" / left).exists():
+                return [None] * len(unpack(file).messages)
+            if not answers.exists():
+                (self._root / "error" / f"{Path(left).stem}.admi.002.xml").read_bytes()
+                return None
+            return [_answer(data) for data in unpack(answers.read_bytes()).messages]
+        except InvalidMessage as error:
+            raise Unavailable(f"the answers cannot be read: {error}") from error
         except OSError as error:
             raise Unavailable(f"{self._root}: {error}") from error
+
+    def _left(self, name: str, data: bytes) -> str:
+        """The name under which it was left, once it does not lie there any more. Raises Unavailable, OSError."""
+        left = self._leave(name, data)
+        deadline = time.monotonic() + self._timeout
+        while (self._root / "in" / left).exists():
+            if time.monotonic() > deadline:
+                raise Unavailable(f"{left} still lies in {self._root / 'in'}")
+            self._idle()
+        return left
 
     def receive(self, after: int, limit: int = 200) -> Sequence[tuple[int, Message[CashBody] | Unreadable]]:
         """See `ports.CashSystem.receive`."""
@@ -80,3 +133,13 @@ class DirectoryCashSystem:
         os.replace(part, self._root / "in" / name)
         sync_folder(self._root / "in")
         return name
+
+
+def _answer(data: bytes) -> LockstepError | None:
+    """What a file of answers says of one message."""
+    try:
+        if isinstance(read(data).body, Acknowledgement):
+            return None
+    except InvalidMessage:
+        pass
+    return refusal_of(data)

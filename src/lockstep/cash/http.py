@@ -14,11 +14,11 @@ from typing import Any
 
 import requests
 
-from lockstep.cash.mail import read_mail
-from lockstep.domain.errors import InvalidMessage, Misconfigured, Refused, Unavailable
+from lockstep.cash.mail import Outgoing, read_mail
+from lockstep.domain.errors import InvalidMessage, LockstepError, Misconfigured, Refused, Unavailable
 from lockstep.domain.identifiers import Bic
 from lockstep.domain.message import Message
-from lockstep.iso20022 import write
+from lockstep.iso20022 import pack, write
 from lockstep.ports import CashBody, Unreadable
 
 TRIES, PAUSE_SECONDS = 3, 0.2
@@ -48,6 +48,7 @@ class HttpCashSystem:
         self, url: str, bic: Bic, key: str, timeout_seconds: float = 10.0, certificates: Certificates | None = None
     ) -> None:
         self._url, self._bic, self._timeout = f"{url.rstrip('/')}/messages", bic, timeout_seconds
+        self._files_url = f"{url.rstrip('/')}/files"
         self._session = requests.Session()
         self._session.trust_env = False  # neither proxies nor ~/.netrc come between us and our RTGS
         self._session.headers["Authorization"] = f"Bearer {key}"
@@ -57,10 +58,52 @@ class HttpCashSystem:
 
     def send(self, message: Message[CashBody]) -> None:
         """See `ports.CashSystem.send`."""
-        data = write(message)
+        self._post(write(message))
+
+    def send_all(self, messages: Sequence[Message[CashBody]]) -> Sequence[LockstepError | None]:
+        """See `ports.BulkCashSystem.send_all`.
+
+        Where the other side takes no files, or not this one, its messages go one by one.
+        """
+        outgoing = Outgoing(messages)
+        silence: Unavailable | None = None
+        for places, written, created in outgoing.files():
+            results: Sequence[LockstepError | None] | None = None
+            if silence is None:
+                try:
+                    results = self._post_file(pack(written, created), len(written))
+                except Unavailable as error:
+                    silence = error
+            if silence is not None:  # nor is anybody asked again who gave no answer just now
+                results = [silence] * len(written)
+            elif results is None:
+                results = [self._alone(data) for data in written]
+            outgoing.end(places, results)
+        return outgoing.results
+
+    def _post(self, data: bytes) -> None:
         status, answer = self._call("POST", data=data, headers={"Content-Type": "application/xml"})
         if status != 202:
             raise _refusal(status, answer)
+
+    def _alone(self, data: bytes) -> LockstepError | None:
+        try:
+            self._post(data)
+        except LockstepError as error:
+            return error
+        return None
+
+    def _post_file(self, file: bytes, count: int) -> Sequence[LockstepError | None] | None:
+        """What became of each message; None if the file was not taken as one."""
+        status, answer = self._call("POST", self._files_url, data=file, headers={"Content-Type": "application/xml"})
+        if status in (404, 405, 413, 422):
+            return None
+        if status != 202:
+            raise Unavailable(f"status {status}: {dict(answer)}")
+        told = answer.get("messages")
+        if not isinstance(told, list) or len(told) != count or not all(isinstance(one, dict) for one in told):
+            raise Unavailable(f"{self._files_url} answered with something else than {count} outcomes")
+        return [_outcome(one) for one in told]
 
     def receive(self, after: int, limit: int = 200) -> Sequence[tuple[int, Message[CashBody] | Unreadable]]:
         """See `ports.CashSystem.receive`."""
@@ -102,17 +145,32 @@ class HttpCashSystem:
         """Lets go of the connections."""
         self._session.close()
 
-    def _call(self, method: str, **arguments: Any) -> tuple[int, Mapping[str, Any]]:
+    def _call(self, method: str, url: str | None = None, **arguments: Any) -> tuple[int, Mapping[str, Any]]:
         try:
             response = self._session.request(
-                method, self._url, timeout=self._timeout, allow_redirects=False, **arguments
+                method, url or self._url, timeout=self._timeout, allow_redirects=False, **arguments
             )
+            if url is not None and response.status_code in (404, 405):
+                return response.status_code, {}  # who does not know the place need not say so in JSON
             answer = response.json()
         except (requests.RequestException, ValueError) as error:
-            raise Unavailable(f"{self._url} gave no answer: {error}") from error
+            raise Unavailable(f"{url or self._url} gave no answer: {error}") from error
         if response.status_code >= 500 or not isinstance(answer, dict):
-            raise Unavailable(f"{self._url} gave no answer, but status {response.status_code}")
+            raise Unavailable(f"{url or self._url} gave no answer, but status {response.status_code}")
         return response.status_code, answer
+
+
+def _outcome(told: Mapping[str, Any]) -> LockstepError | None:
+    """What became of one message of a file; anything that is not understood says nothing about it."""
+    outcome = told.get("outcome")
+    if outcome == "taken":
+        return None
+    details = {str(key): str(value) for key, value in told.items() if key not in ("name", "answer", "outcome")}
+    if outcome == "refused" and "name" in told:
+        return Refused(str(told["name"]), details)
+    if outcome == "invalid" and {"field", "value", "rule"} <= details.keys():
+        return InvalidMessage(details["field"], details["value"], details["rule"])
+    return Unavailable(f"the RTGS says of it: {details or outcome}")
 
 
 def _refusal(status: int, answer: Mapping[str, Any]) -> Exception:

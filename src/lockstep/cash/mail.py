@@ -1,17 +1,61 @@
 """Mail as bytes into mail as values, for every adapter alike."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from typing import cast
 
 from lockstep.domain.errors import InvalidInput, InvalidMessage, LockstepError, Refused, Unavailable
 from lockstep.domain.identifiers import Bic
 from lockstep.domain.message import Message
 from lockstep.domain.notice import Rejection
-from lockstep.iso20022 import read
+from lockstep.iso20022 import read, write
 from lockstep.ports import CashBody, Unreadable
 
+MOST_AT_ONCE = 500
+"""Messages that go in one file."""
+MOST_BYTES = 4 << 20
+"""Their bytes."""
+
+Results = list[LockstepError | None]
+"""Of each message, in the order given: why it was not taken; None, it was."""
 Mail = list[tuple[int, Message[CashBody] | Unreadable]]
+
+
+class Outgoing:
+    """Messages on their way, in files, with what has become of each. One that cannot be written ends with that."""
+
+    def __init__(self, messages: Sequence[Message[CashBody]]) -> None:
+        self._messages = messages
+        self.results: Results = [None] * len(messages)
+
+    def files(self) -> Iterator[tuple[list[int], list[bytes], datetime]]:
+        """Of each file the messages' places and bytes, and when the last of them was made."""
+        places: list[int] = []
+        written: list[bytes] = []
+        size = 0
+        for place, message in enumerate(self._messages):
+            try:
+                data = write(message)
+            except InvalidInput as error:
+                self.results[place] = error
+                continue
+            if places and (len(places) == MOST_AT_ONCE or size + len(data) > MOST_BYTES):
+                yield places, written, self._newest(places)
+                places, written, size = [], [], 0
+            places.append(place)
+            written.append(data)
+            size += len(data)
+        if places:
+            yield places, written, self._newest(places)
+
+    def end(self, places: Sequence[int], results: Sequence[LockstepError | None]) -> None:
+        """What has become of these."""
+        for place, result in zip(places, results, strict=True):
+            self.results[place] = result
+
+    def _newest(self, places: Sequence[int]) -> datetime:
+        return max(self._messages[place].created for place in places)
 
 
 def read_mail(items: Iterable[tuple[int, bytes]], receiver: Bic) -> Mail:

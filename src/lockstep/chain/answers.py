@@ -9,7 +9,7 @@ from typing import Any
 
 from hexbytes import HexBytes
 
-__all__ = ["data", "log", "number", "receipt", "transaction"]
+__all__ = ["data", "log", "number", "outcome", "receipt", "transaction"]
 
 _LOG_NUMBERS = ("blockNumber", "transactionIndex", "logIndex")
 _RECEIPT_NUMBERS = ("blockNumber", "transactionIndex", "status", "gasUsed", "cumulativeGasUsed", "effectiveGasPrice")
@@ -54,6 +54,12 @@ def receipt(value: Mapping[str, Any]) -> dict[str, Any]:
         read[name] = HexBytes(data(value[name]))
     read["logs"] = [log(one) for one in value.get("logs", ())]
     return read
+
+
+def outcome(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a receipt the numbers of what became of the transaction. A batch has many logs: they stay as they came."""
+    read = {name: number(value[name]) for name in ("blockNumber", "status", "gasUsed")}
+    return {**read, "logs": value.get("logs", ())}
 
 
 def transaction(value: Mapping[str, Any]) -> dict[str, Any]:

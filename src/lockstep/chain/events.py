@@ -1,180 +1,411 @@
-"""The event reader: DvP's events by settlement, read once per block and re-read where the chain changed.
+"""The event reader: DvP's events by settlement, each block read once, and again where the chain changed.
 
 A settlement is one order here. Cycles (lockNet) end by events of the same names, under ids that no order has: they
 are read by `chain.audit` and are no settlement of this reader's, so nobody takes one for a lock that he can judge.
 
-It keeps in memory what it has read. A block that it read and that is no longer there makes it read
-everything again: what was seen above the finality depth was only ever an observation.
+What is final is stored with the checkpoint that it leads to, in one transaction (`ChainEvents`), and is read from there
+where it is asked for; in memory are the last blocks and the settlements that have not ended. A new reader goes on from
+the checkpoint, once it has compared hashes.
 
 A node behind a load balancer may name a head and then give the logs of another that lags, fewer, and no error. So the
-last blocks are read again with the next ones, and nothing that was overlooked stays so.
+last blocks are read again with the next ones, also by the next process, and nothing that was overlooked stays so.
+
+Blocks that were not final may be replaced: what was seen there was only ever an observation, and is read again. Where
+final ones are replaced, what everything rests on did not hold; what then is done is the reader's `Deep`.
 """
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import lru_cache
-from typing import Any
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 
-from eth_abi.abi import decode
-from eth_utils.address import to_checksum_address
-
-from lockstep.chain.artifacts import event_topic
-from lockstep.chain.node import Node
-from lockstep.chain.refusals import decode_refusal
-from lockstep.domain.errors import ContractRefused, Unavailable
+from lockstep.chain.decoding import Log, checksummed, rows
+from lockstep.chain.event_memory import MemoryEvents
+from lockstep.chain.node import Head, Node
+from lockstep.chain.seen import Deep, SeenEvent, block_of, key_of, seen_event, uncollected
+from lockstep.chain.source import Source
+from lockstep.domain.chain_events import BEGINNING, ChainEvents, Checkpoint, EventKind, EventRow, Reorganisation
+from lockstep.domain.errors import Conflict, Unavailable
 from lockstep.domain.identifiers import SettlementId, TradeId
-from lockstep.domain.order import Movement, Order, OrderTerms
+from lockstep.domain.market import Network
 
-__all__ = ["EventReader", "SeenEvent", "SkippedLeg", "checksummed", "skipped_legs"]
-
-checksummed = lru_cache(maxsize=4096)(to_checksum_address)
-"""An address as EIP-55 writes it; the same few come again and again."""
+__all__ = ["Deep", "EventReader", "SeenEvent", "checksummed"]
 
 OVERLAP = 16
 """Blocks that are read again: more than nodes of one provider are behind each other."""
-_NAMES = ("Locked", "PaidRecorded", "Settled", "GivenBack")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeenEvent:
-    """One event of a settlement; `order` with Locked only."""
-
-    name: str
-    transaction: str
-    block: int
-    at: datetime
-    order: Order | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SkippedLeg:
-    """A settlement that a batch went on without, and what it met."""
-
-    settlement_id: SettlementId
-    reason: ContractRefused
-
-
-def skipped_legs(logs: Iterable[Mapping[str, Any]]) -> list[SkippedLeg]:
-    """The LegSkipped events of a transaction's logs, each with its reason decoded."""
-    topic = event_topic("LegSkipped")
-    return [
-        SkippedLeg(
-            settlement_id=SettlementId(bytes(log["topics"][1]).hex()),
-            reason=decode_refusal(decode(["bytes"], bytes(log["data"]))[0]),
-        )
-        for log in logs
-        if "0x" + bytes(log["topics"][0]).hex() == topic
-    ]
+HASHES = 256
+"""Block hashes that are kept, besides those above the checkpoint: how deep a reorganisation can be measured."""
 
 
 class EventReader:
-    """All settlements' events of one DvP contract through one node."""
+    """All settlements' events of one network's DvP contract through one node.
 
-    def __init__(self, node: Node, dvp: str) -> None:
-        self._node, self._dvp = node, dvp
-        self._names = {event_topic(name): name for name in _NAMES}
-        self._forget()
+    As a rule each question looks first whether there is a new block. One that is not `live` answers from what the last
+    `refresh` found: for many questions in one pass. Questions raise Unavailable.
+    """
 
-    def _forget(self) -> None:
-        self._events: defaultdict[SettlementId, list[SeenEvent]] = defaultdict(list)
-        self._trades: dict[TradeId, list[SettlementId]] = defaultdict(list)
-        self._read_to = -1
-        self._hash = ""
-        self._recent: list[tuple[int, int]] = []
-        """Block and place of the logs that were read of the last blocks."""
+    def __init__(
+        self,
+        node: Node,
+        network: Network,
+        store: ChainEvents | None = None,
+        *,
+        deep: Deep = Deep.FOLLOW,
+        live: bool = True,
+    ) -> None:
+        self._source, self._depth = Source(node, network.dvp), network.finality_depth
+        self._store: ChainEvents = MemoryEvents() if store is None else store
+        self._deep, self.live = deep, live
+        self._changed: set[bytes] = set()
+        self._loaded = False
 
-    def events(self, settlement_id: SettlementId) -> Sequence[SeenEvent]:
-        """Oldest first, up to the head as it is now; none for a cycle. Raises Unavailable."""
-        self._refresh()
-        return self._events.get(settlement_id, ())
+    # --- what is asked
+
+    def events(self, settlement_id: SettlementId, *, doubtful: bool = False) -> Sequence[SeenEvent]:
+        """Oldest first, up to the head; none for a cycle. Raises Unavailable; not for a settlement in doubt if those
+        may be shown too."""
+        self._look()
+        return self._events_of(settlement_id, doubtful=doubtful)
+
+    def _events_of(self, settlement_id: SettlementId, *, doubtful: bool = False) -> Sequence[SeenEvent]:
+        key = key_of(settlement_id)
+        if key is None:
+            return ()
+        if key in self._doubts and not doubtful:
+            self._require_certain(key)
+        seen = self._seen.get(key)
+        if seen is None:
+            seen = tuple(map(seen_event, self._rows_of(key)))
+            if key in self._by:
+                self._seen[key] = seen
+        return seen
+
+    def read_to(self) -> int:
+        """The head, as of the last look at the chain."""
+        return self._read_to
+
+    def events_of(self, ids: Collection[SettlementId]) -> Mapping[SettlementId, Sequence[SeenEvent]]:
+        """As `events`, of many in one look. Raises Unavailable."""
+        self._look()
+        return {one: self._events_of(one) for one in ids}
+
+    def settlements_of_all(self, ids: Collection[TradeId]) -> Mapping[TradeId, Sequence[SettlementId]]:
+        """As `settlements_of`, of many in one look. Raises Unavailable."""
+        self._look()
+        return {one: self._settlements_of(one) for one in ids}
 
     def locked(self) -> Collection[SettlementId]:
         """Every settlement with a Locked event, up to the head. Raises Unavailable."""
-        self._refresh()
-        return self._events.keys()
+        self._look()
+        return _Locked(self)
 
     def settlements_of(self, trade_id: TradeId) -> Sequence[SettlementId]:
         """The trade's settlements in the order of their locks, up to the head. Raises Unavailable."""
-        self._refresh()
-        return tuple(self._trades.get(trade_id, ()))
+        self._look()
+        return self._settlements_of(trade_id)
 
-    def _refresh(self) -> None:
-        head = self._node.head()
+    def _settlements_of(self, trade_id: TradeId) -> Sequence[SettlementId]:
+        trade = key_of(trade_id)
+        if trade is None:
+            return ()
+        for settlement, (its_trade, _) in list(self._doubts.items()):
+            if its_trade == trade:
+                self._require_certain(settlement)
+        found = [*self._store.settlements_of(trade)] if self._checkpoint.locked else []
+        found += [row.settlement for row in self._window if row.trade == trade]
+        return tuple(SettlementId(one.hex()) for one in found)
+
+    def changed(self) -> Collection[SettlementId]:
+        """Settlements with events that are new, newly final, or gone, since this was asked last; it does not look."""
+        found, self._changed = self._changed, set()
+        return {SettlementId(one.hex()) for one in found}
+
+    def halts(self) -> Sequence[Reorganisation]:
+        """See `ports.AssetLedger.halts`."""
+        with suppress(Unavailable):
+            self.refresh()
+        return self._store.halts()
+
+    def _look(self) -> None:
+        if self.live or not self._loaded or self._read_to < 0:
+            self.refresh()
+
+    # --- reading
+
+    def refresh(self) -> None:
+        """Reads what is new. Raises Unavailable; what was read and stored until then is kept."""
+        if not self._loaded:
+            self._load()
+        head = self._source.head()
         if (head.number, head.hash) == (self._read_to, self._hash):
             return
-        if head.number < self._read_to or (self._read_to >= 0 and self._node.block(self._read_to).hash != self._hash):
-            self._forget()
-        logs = self._new_logs(head.number)
-        # Decoded before anything is kept: an answer that fails halfway leaves the reader as it was.
-        new = (log for log in logs if log["blockNumber"] > self._read_to)
-        fresh = [(SettlementId(bytes(log["topics"][1]).hex()), self._event(log)) for log in new]
-        for settlement_id, event in fresh:
-            if event.order is None and settlement_id not in self._events:
-                continue  # a cycle's: DvP ends no order that it did not lock before
-            self._events[settlement_id].append(event)
-            if event.order is not None:
-                self._trades[event.order.terms.trade_id].append(settlement_id)
-        self._read_to, self._hash = head.number, head.hash
-        self._recent = [one for one in map(_place, logs) if one[0] > head.number - OVERLAP]
+        try:
+            self._refresh(head)
+        except Conflict as error:
+            self._loaded = False
+            raise Unavailable("another reader has moved the checkpoint on") from error
 
-    def _new_logs(self, head: int) -> Sequence[Mapping[str, Any]]:
-        """The logs since some blocks before the last that was read, or all where one was overlooked there. Raises
-        Unavailable where some are gone that were there: the answer is that of a node that lags."""
-        topics, first = [list(self._names)], max(0, self._read_to + 1 - OVERLAP)
-        logs = self._node.logs(self._dvp, topics, first, head)
-        again = [_place(log) for log in logs if log["blockNumber"] <= self._read_to]
-        known = [one for one in self._recent if one[0] >= first]
+    def _refresh(self, head: Head) -> None:
+        self._follow(head)
+        first = max(0, self._read_to + 1 - OVERLAP)
+        while first <= head.number:
+            with uncollected():
+                first = self._refreshed(head, first)
+
+    def _refreshed(self, head: Head, first: int) -> int:
+        """Reads some blocks from `first` on; returns from where to go on."""
+        logs, last = self._source.some_logs(first, head.number)
+        if not self._is_as_known(logs, first, last):  # some were overlooked
+            self._go_back(first - 1)
+            return self._read_to + 1
+        if last > self._read_to:
+            self._read(head, [log for log in logs if log[0] > self._read_to], last)
+        return last + 1
+
+    def _load(self) -> None:
+        """As stored: the checkpoint, and the settlements that have not ended."""
+        self._checkpoint = self._store.checkpoint()
+        self._read_to, self._hash = self._checkpoint.number, self._checkpoint.hash
+        self._final = self._checkpoint.final
+        self._hashes = dict(self._checkpoint.hashes)
+        if self._read_to >= 0:
+            self._hashes[self._read_to] = self._hash
+        self._top = max(self._hashes, default=-1)
+        self._doubts = dict(self._store.doubts())
+        stored = self._store.above(self._read_to - OVERLAP) if self._read_to >= 0 else ()
+        self._recent = [(row.block, row.place) for row in stored]
+        """Block and place of all logs that were read of the last blocks, cycles' too once they were read here."""
+        self._window: list[EventRow] = []
+        """Of blocks above the checkpoint, in the chain's order."""
+        self._by: dict[bytes, list[EventRow]] = {}
+        """All events of each settlement that has not ended, or has events above the checkpoint."""
+        self._seen: dict[bytes, tuple[SeenEvent, ...]] = {}
+        for row in self._store.unended() if self._checkpoint != BEGINNING else ():
+            self._by.setdefault(row.settlement, []).append(row)
+        self._changed.update(self._by)
+        self._loaded = True
+
+    def _is_as_known(self, logs: Sequence[Log], first: int, last: int) -> bool:
+        """Whether the blocks that are read again have no more events than before. Raises Unavailable where some are
+        gone that were there: the answer is that of a node that lags."""
+        again = [(block, place) for block, place, _ in logs if block <= self._read_to]
+        known = [one for one in self._recent if first <= one[0] <= last]
         if again == known:
-            return logs
+            return True
         if not set(again) >= set(known):
-            raise Unavailable(f"the node has block {head} and not the events of blocks before it: its logs lag")
-        self._forget()
-        return self._node.logs(self._dvp, topics, 0, head)
+            raise Unavailable(f"the node has block {last} and not the events of blocks before it: its logs lag")
+        return False
 
-    def _event(self, log: Mapping[str, Any]) -> SeenEvent:
-        name = self._names["0x" + bytes(log["topics"][0]).hex()]
-        block = self._node.block(log["blockNumber"])
-        if bytes(log["blockHash"]).hex() != block.hash:
-            raise Unavailable(f"the node tells of block {block.number} in two ways: it is changing its mind")
-        return SeenEvent(
-            name=name,
-            transaction="0x" + bytes(log["transactionHash"]).hex(),
-            block=block.number,
-            at=datetime.fromtimestamp(block.timestamp, UTC),
-            order=_order(bytes(log["data"])) if name == "Locked" else None,
+    def _read(self, head: Head, logs: Sequence[Log], last: int) -> None:
+        """Takes in the events of the blocks from the last that was read through `last`, or nothing of them."""
+        wanted = {block for block, _, _ in logs} | {last}
+        wanted.update(range(max(self._read_to + 1, head.number - max(self._depth, OVERLAP)), last + 1))
+        wanted.discard(head.number)
+        heads = self._source.blocks(wanted)
+        if last == head.number:
+            heads[last] = head
+        found = rows(logs, heads)  # all of it decoded before anything is kept
+        fresh: list[EventRow] = []
+        for row in found:
+            known = self._by.get(row.settlement)
+            if known is not None:
+                known.append(row)
+            elif row.trade is not None:
+                self._by[row.settlement] = [row]
+            else:
+                continue  # a cycle's: DvP ends no order that it did not lock before
+            fresh.append(row)
+        settlements = {row.settlement for row in fresh}
+        self._changed |= settlements
+        for settlement in settlements & self._seen.keys():
+            del self._seen[settlement]
+        self._recent = [one for one in self._recent if one[0] > last - OVERLAP]
+        self._recent += [(block, place) for block, place, _ in logs if block > last - OVERLAP]
+        self._read_to, self._hash = last, heads[last].hash
+        self._hashes |= {number: one.hash for number, one in heads.items()}
+        self._top = max(self._top, head.number)
+        self._final = max(self._final, min(last, head.number - self._depth))
+        newly_final = bisect_right(
+            self._window, self._final, key=block_of
+        )  # none of them was before: they are not stored
+        self._changed.update(row.settlement for row in self._window[:newly_final])
+        self._window += fresh
+        self._keep(min(last, head.number - self._depth), at_once=last < head.number)
+
+    def _keep(self, last: int, *, at_once: bool) -> None:
+        """Stores the events of blocks up to `last`, all final; without any now and then, or while the head is far."""
+        last = max((number for number in self._hashes if number <= last), default=-1)
+        stored = bisect_right(self._window, last, key=block_of)
+        before = self._checkpoint
+        seldom = before == BEGINNING or last - before.number >= HASHES // 2
+        if last <= before.number or not (stored or at_once or seldom):
+            return
+        done = self._window[:stored]
+        oldest = last - OVERLAP
+        after = Checkpoint(
+            number=last,
+            hash=self._hashes[last],
+            final=self._final,
+            hashes={number: hash_ for number, hash_ in self._hashes.items() if number >= oldest},
+            locked=before.locked + sum(row.trade is not None for row in done),
         )
+        self._store.advance(before, done, after)
+        self._checkpoint = after
+        del self._window[:stored]
+        for row in done:
+            if row.kind >= EventKind.Settled:
+                self._by.pop(row.settlement, None)
+                self._seen.pop(row.settlement, None)
+        oldest = min(oldest, self._read_to - HASHES)
+        self._hashes = {number: hash_ for number, hash_ in self._hashes.items() if number >= oldest}
+
+    # --- where the chain changed
+
+    def _follow(self, head: Head) -> None:
+        """Forgets what is no longer on the chain. Raises Unavailable for a node that cannot be compared."""
+        if self._read_to < 0:
+            return
+        at = min(self._read_to, head.number)
+        if at < self._checkpoint.number and self._deep is not Deep.FOLLOW:
+            raise Unavailable(
+                f"the node is at block {head.number}, and block {self._checkpoint.number} was final before"
+            )
+        same = at in self._hashes and self._is_same(at, head)
+        if same and at <= self._final <= head.number:
+            same = self._is_same(self._final, head)
+            deep = not same
+        else:
+            deep = not same and (at <= self._final or not self._is_same(self._final, head))
+        if deep:
+            self._reorganised(head)
+        elif not same:
+            self._drop_above(self._checkpoint.number)
+        elif head.number < self._checkpoint.number:
+            self._go_back(head.number)
+        elif head.number < self._read_to:  # the same chain, and a node that is late
+            self._drop_above(head.number)
+
+    def _is_same(self, number: int, head: Head) -> bool:
+        """Whether the node has the block that was read; nothing is known of blocks below all."""
+        if number < 0:
+            return True
+        there = head if number == head.number else self._source.block(number)
+        return there.hash == self._hashes.get(number)
+
+    def _drop_above(self, number: int) -> None:
+        """Forgets what was read of higher blocks, none of which is stored."""
+        kept = bisect_right(self._window, number, key=block_of)
+        for settlement in {row.settlement for row in self._window[kept:]}:
+            self._changed.add(settlement)
+            self._seen.pop(settlement, None)
+            left = [row for row in self._by[settlement] if row.block <= number]
+            if left:
+                self._by[settlement] = left
+            else:
+                del self._by[settlement]
+        del self._window[kept:]
+        self._recent = [one for one in self._recent if one[0] <= number]
+        self._read_to, self._hash = number, self._hashes.get(number, "")
+        highest = max(number, self._final)  # what was final is compared with what the node has there later
+        self._hashes = {one: hash_ for one, hash_ in self._hashes.items() if one <= highest}
+
+    def _go_back(self, number: int) -> None:
+        """To a block that is known, no higher than this one, stored or not."""
+        known = max((one for one in self._hashes if one <= number), default=-1)
+        if known >= self._checkpoint.number:
+            self._drop_above(known)
+            return
+        left = {one: hash_ for one, hash_ in self._hashes.items() if one <= known}
+        self._changed.update(row.settlement for row in self._store.above(known))
+        self._drop_above(self._checkpoint.number)
+        after = Checkpoint(number=known, hash=left.get(known, ""), final=known, hashes=left)
+        self._store.go_back(self._checkpoint, after)
+        final, top, hashes = self._final, self._top, self._hashes
+        self._load()
+        if self._deep is not Deep.FOLLOW:  # what was final is compared with what the node has there later
+            self._final, self._top, self._hashes = final, top, hashes
+
+    def _reorganised(self, head: Head) -> None:
+        """Final blocks are others now: goes back to the last that is the same, and has it remembered.
+
+        Raises Unavailable while the node has fewer blocks than were seen: perhaps it was left behind on a fork.
+        """
+        if head.number < self._top and self._deep is not Deep.FOLLOW:
+            raise Unavailable(f"the node has other blocks than were final, and only {head.number} of {self._top}")
+        known = sorted(number for number in self._hashes if number <= head.number)
+        place = bisect_left(known, True, key=lambda number: not self._is_same(number, head))
+        fork = known[place - 1] if place else -1
+        before = self._checkpoint
+        lost = self._store.above(fork)  # what is final is stored, when it was read
+        same = self._source.places(fork + 1, known[place] - 1) if place < len(known) else frozenset()
+        taken: dict[bytes, set[EventKind]] = {}
+        for row in lost:
+            self._changed.add(row.settlement)
+            if (row.block, row.place, f"0x{row.transaction.hex()}") not in same:
+                taken.setdefault(row.settlement, set()).add(EventKind(row.kind))
+        halt = None
+        if place < len(known) and self._deep is Deep.HALT:
+            first = known[place]
+            halt = Reorganisation(
+                block=first,
+                ours=self._hashes[first],
+                theirs=self._source.block(first).hash,
+                depth=self._top - first + 1,
+                settlements=tuple(one.hex() for one in taken),
+            )
+        doubts = {one: (self._trade_of(one), frozenset(kinds)) for one, kinds in taken.items()}
+        self._changed.update(row.settlement for row in self._window)
+        left = {number: hash_ for number, hash_ in self._hashes.items() if number <= fork}
+        if fork >= before.number:
+            after = replace(before, final=min(before.final, fork), hashes=left)
+        else:
+            after = Checkpoint(number=fork, hash=left.get(fork, ""), final=fork, hashes=left)
+        self._store.go_back(before, after, halt=halt, doubts=doubts if self._deep is Deep.DOUBT else None)
+        self._load()
+
+    def _trade_of(self, settlement: bytes) -> bytes | None:
+        return next((row.trade for row in self._rows_of(settlement) if row.trade is not None), None)
+
+    def _require_certain(self, settlement: bytes) -> None:
+        """Raises Unavailable unless all that was taken of a settlement is there again, finally."""
+        _, kinds = self._doubts[settlement]
+        there = {row.kind for row in self._rows_of(settlement) if row.block <= self._read_to - self._depth}
+        missing = [kind.name for kind in sorted(kinds) if kind not in there]
+        if missing:
+            raise Unavailable(
+                f"settlement {settlement.hex()}: {', '.join(missing)} was final, a reorganisation took it, and it is "
+                "not there again, finally"
+            )
+        self._store.certain([settlement])
+        del self._doubts[settlement]
+
+    # --- what is known
+
+    def _rows_of(self, settlement: bytes) -> Sequence[EventRow]:
+        known = self._by.get(settlement)
+        return self._store.of(settlement) if known is None and self._checkpoint.locked else known or ()
+
+    def _settlements(self) -> Iterator[bytes]:
+        fresh = [row.settlement for row in self._window if row.trade is not None]
+        known = set(fresh)  # what is stored meanwhile comes once
+        if self._checkpoint.locked:
+            yield from (one for one in self._store.settlements() if one not in known)
+        yield from fresh
 
 
-def _place(log: Mapping[str, Any]) -> tuple[int, int]:
-    return log["blockNumber"], log["logIndex"]
+class _Locked(Collection[SettlementId]):
+    """All settlements of a reader, however many: gone through page by page, and not all in memory."""
 
+    def __init__(self, reader: EventReader) -> None:
+        self._reader = reader
 
-def _order(data: bytes) -> Order:
-    """The order in a Locked event's data."""
-    movement, terms = decode(
-        ["(address,address,address,uint64,uint32,uint64)", "(bytes32,uint32,uint64,bytes32,bytes32,uint40,uint40)"],
-        data,
-    )
-    token, seller, buyer, quantity, epoch, nonce = movement
-    trade_id, part, minimum_lot, group, cash_hash, lock_by, pay_by = terms
-    return Order(
-        movement=Movement(
-            token=checksummed(token),
-            seller=checksummed(seller),
-            buyer=checksummed(buyer),
-            quantity=quantity,
-            epoch=epoch,
-            nonce=nonce,
-        ),
-        terms=OrderTerms(
-            trade_id=TradeId(trade_id.hex()),
-            part=part,
-            minimum_lot=minimum_lot,
-            group=group.hex(),
-            cash_hash=cash_hash.hex(),
-            lock_by=lock_by,
-            pay_by=pay_by,
-        ),
-    )
+    def __contains__(self, one: object) -> bool:
+        key = key_of(one) if isinstance(one, str) else None
+        return key is not None and bool(self._reader._rows_of(key))
+
+    def __iter__(self) -> Iterator[SettlementId]:
+        return (SettlementId(one.hex()) for one in self._reader._settlements())
+
+    def __len__(self) -> int:
+        reader = self._reader
+        return reader._checkpoint.locked + sum(row.trade is not None for row in reader._window)

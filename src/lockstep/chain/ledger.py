@@ -7,13 +7,16 @@ from typing import Any
 from eth_abi.abi import decode, encode
 from eth_utils.abi import collapse_if_tuple, function_abi_to_4byte_selector
 
+from lockstep.chain import looking
+from lockstep.chain.acting import END_GAS, LOCK_GAS, Acts, Sending, ended
 from lockstep.chain.artifacts import artifact, event_topic
-from lockstep.chain.events import EventReader, checksummed
+from lockstep.chain.encoding import end_data, lock_data
+from lockstep.chain.events import Deep, EventReader, SeenEvent, checksummed
 from lockstep.chain.node import Node
 from lockstep.chain.presented import ENDS, attestations_in
 from lockstep.chain.refusals import decode_refusal
-from lockstep.chain.sender import Sender
-from lockstep.domain.errors import ContractRefused, Misconfigured, Refused
+from lockstep.domain.chain_events import ChainEvents, Reorganisation
+from lockstep.domain.errors import ChainHalted, ContractRefused, LockstepError, Misconfigured, Refused
 from lockstep.domain.identifiers import SettlementId, TradeId
 from lockstep.domain.market import Network
 from lockstep.domain.order import (
@@ -21,7 +24,9 @@ from lockstep.domain.order import (
     AssetStatus,
     AssetView,
     Attestation,
+    EndCall,
     Epoch,
+    LockCall,
     Movement,
     Order,
     OutcomeResult,
@@ -41,9 +46,6 @@ __all__ = [
     "rotation_words",
     "serving",
 ]
-
-LOCK_GAS, END_GAS = 700_000, 300_000
-"""Limits with room for ERC-1271 wallets; what is not used is not paid."""
 
 
 @cache
@@ -99,12 +101,23 @@ class EvmAssetLedger:
     Without a sender it can only look, which is all that an agent needs.
     """
 
-    def __init__(self, node: Node, network: Network, sender: Sender | None = None) -> None:
+    def __init__(
+        self,
+        node: Node,
+        network: Network,
+        sender: Sending | None = None,
+        *,
+        events: ChainEvents | None = None,
+        deep: Deep = Deep.FOLLOW,
+        live: bool = True,
+    ) -> None:
+        """`events` is where what was read is kept, in memory if None; `deep` and `live` as `EventReader` has them."""
         if node.chain_id() != network.chain_id:
             raise Misconfigured(f"the node is on chain {node.chain_id()}, configured is {network.chain_id}")
         self._node, self._network, self._sender = node, network, sender
         self._epochs: dict[int, Epoch] = {}
-        self._reader = EventReader(node, network.dvp)
+        self._reader = EventReader(node, network, events, deep=deep, live=live)
+        self._acts = None if sender is None else Acts(node, network.dvp, sender)
 
     # --- looking
 
@@ -132,19 +145,13 @@ class EvmAssetLedger:
         return AssetStatus(status)
 
     def history(self, settlement_id: SettlementId) -> Sequence[AssetEvent]:
-        final = self._node.head().number - self._network.finality_depth
-        return [
-            AssetEvent(
-                name=event.name,
-                settlement_id=settlement_id,
-                transaction=event.transaction,
-                block=event.block,
-                at=event.at,
-                final=event.block <= final,
-                order=event.order,
-            )
-            for event in self._reader.events(settlement_id)
-        ]
+        events = self._reader.events(settlement_id)
+        return [_shown(settlement_id, event, self._final) for event in events]
+
+    @property
+    def _final(self) -> int:
+        """The final block, as of the reader's last look."""
+        return self._reader.read_to() - self._network.finality_depth
 
     def locked(self) -> Collection[SettlementId]:
         return self._reader.locked()
@@ -195,7 +202,7 @@ class EvmAssetLedger:
         epochs: dict[SettlementId, int] = {}
         transactions: dict[str, None] = {}
         for settlement in tuple(self._reader.locked()):  # a block with another lock may come in between
-            for event in self._reader.events(settlement):
+            for event in self._reader.events(settlement, doubtful=True):
                 if event.order is not None:
                     epochs[settlement] = event.order.movement.epoch
                 elif event.name in ENDS and known.get(settlement) is not ENDS[event.name]:
@@ -211,33 +218,103 @@ class EvmAssetLedger:
         (refusal,) = self._read("SecurityToken", token, "whyNot", source, target, units)
         return decode_refusal(refusal) if refusal else None
 
+    def halts(self) -> Sequence[Reorganisation]:
+        return self._reader.halts()
+
+    # --- looking at many
+
+    def news(self) -> Collection[SettlementId]:
+        """Looks at the chain, and tells which settlements' events are new, newly final, or gone. Raises Unavailable."""
+        self._reader.refresh()
+        return self._reader.changed()
+
+    def views(self, orders: Mapping[SettlementId, Order]) -> Mapping[SettlementId, AssetView]:
+        return looking.views(self._node, self._network, orders)
+
+    def histories(self, ids: Collection[SettlementId]) -> Mapping[SettlementId, Sequence[AssetEvent]]:
+        found = self._reader.events_of(ids)
+        return {one: [_shown(one, event, self._final) for event in events] for one, events in found.items()}
+
+    def settlements_of_all(self, ids: Collection[TradeId]) -> Mapping[TradeId, Sequence[SettlementId]]:
+        return self._reader.settlements_of_all(ids)
+
+    def obstacles(self, orders: Sequence[Order]) -> Sequence[Reason | None]:
+        return looking.obstacles(self._node, orders)
+
+    def free_nonces(self, seller: str, at_least: int, count: int) -> Sequence[int]:
+        return looking.free_nonces(self._node, self._network.dvp, seller, at_least, count)
+
     def _read(self, contract: str, address: str, name: str, *arguments: object, block: int | None = None) -> Any:
         return read(self._node, contract, address, name, *arguments, block=block)
 
     # --- acting
 
     def lock(self, settlement_id: SettlementId, order: Order, seller: bytes, buyer: bytes) -> None:
-        data = call_data("DvP", "lock", order_words(order), seller, buyer)
-        self._send(f"lock/{settlement_id}", data, LOCK_GAS)
+        self._require_not_halted()
+        self._send(f"lock/{settlement_id}", lock_data(order, seller, buyer), LOCK_GAS)
 
     def settle(self, settlement_id: SettlementId, order: Order, proof: Proof) -> None:
         self._end("settle", settlement_id, order, proof)
 
     def give_back(self, settlement_id: SettlementId, order: Order, proof: Proof) -> None:
+        self._require_not_halted()
         self._end("giveBack", settlement_id, order, proof)
 
+    def _require_not_halted(self) -> None:
+        """What is paid is delivered all the same: from there the only way is forward."""
+        halts = self.halts()
+        if halts:
+            raise ChainHalted(str(halts[0]))
+
     def _end(self, function: str, settlement_id: SettlementId, order: Order, proof: Proof) -> None:
-        data = call_data("DvP", function, leg_words(order), packed(proof))
         try:
-            self._send(f"{function}/{settlement_id}", data, END_GAS)
+            self._send(f"{function}/{settlement_id}", end_data(function, order, packed(proof)), END_GAS)
         except ContractRefused as error:
-            if error.name != "AlreadyEnded":  # by someone else's hand: the next look shows it
+            if not ended(error):  # by someone else's hand: the next look shows it
                 raise
 
     def _send(self, key: str, data: bytes, gas: int) -> None:
         if self._sender is None:
             raise Refused("ReadOnly", {"call": key})
         self._sender.ensure(key, self._network.dvp, data, gas)
+
+    # --- acting on many
+
+    def lock_all(self, locks: Sequence[LockCall]) -> Sequence[LockstepError | None]:
+        self._require_not_halted()
+        return self._acting("lock").lock_all(locks)
+
+    def settle_all(self, endings: Sequence[EndCall]) -> Sequence[LockstepError | None]:
+        return self._end_all("settle", endings)
+
+    def give_back_all(self, endings: Sequence[EndCall]) -> Sequence[LockstepError | None]:
+        self._require_not_halted()
+        return self._end_all("giveBack", endings)
+
+    def settle_batch(self, legs: Sequence[tuple[SettlementId, Order]], proof: Proof) -> Sequence[LockstepError | None]:
+        return self._acting("settleBatch").settle_batch(legs, packed(proof)) if legs else []
+
+    def _end_all(self, function: str, endings: Sequence[EndCall]) -> Sequence[LockstepError | None]:
+        given = {one.settlement_id: (one.order, packed(one.proof)) for one in endings}
+        found = dict(zip(given, self._acting(function).end_all(function, given), strict=True))
+        return [found[one.settlement_id] for one in endings]
+
+    def _acting(self, call: str) -> Acts:
+        if self._acts is None:
+            raise Refused("ReadOnly", {"call": call})
+        return self._acts
+
+
+def _shown(settlement_id: SettlementId, event: SeenEvent, final: int) -> AssetEvent:
+    return AssetEvent(
+        name=event.name,
+        settlement_id=settlement_id,
+        transaction=event.transaction,
+        block=event.block,
+        at=event.at,
+        final=event.block <= final,
+        order=event.order,
+    )
 
 
 def packed(proof: Proof) -> bytes:

@@ -1,29 +1,37 @@
 """One node's JSON-RPC, with its failures told apart: the contract said no, or nobody answered."""
 
 import ast
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, TypeVar
 
 from eth_tester.exceptions import TransactionFailed
 from eth_utils.exceptions import ValidationError
 from requests import RequestException
-from web3 import HTTPProvider, Web3
+from web3 import Web3
 from web3._utils.method_formatters import get_error_formatters
 from web3.datastructures import NamedElementOnion
 from web3.exceptions import ContractCustomError, ContractLogicError, Web3Exception
 from web3.providers.base import BaseProvider
 
 from lockstep.chain import answers
+from lockstep.chain.failover import FailoverProvider
+from lockstep.chain.jsonrpc import HttpEndpoint, batch_of
 from lockstep.chain.refusals import EmptyRevert, UnknownRevert, decode_refusal
-from lockstep.domain.errors import ContractRefused, Unavailable
+from lockstep.domain.errors import ContractRefused, LockstepError, Unavailable
 
-__all__ = ["Head", "Node"]
+__all__ = ["ContractCall", "Head", "Node", "Standing"]
 
 Answer = TypeVar("Answer")
 _NOBODY = "0x" + "0" * 40
 _SILENT = (RequestException, OSError, TimeoutError)
+_OBJECTIONS = (ValueError, ValidationError, TransactionFailed, Web3Exception)
+_Question = tuple[str, Sequence[Any]]
+BATCH = 250
+"""Questions in one request: nodes take 1,000 as a rule, and their answers grow large."""
+BATCH_CHARACTERS = 1_000_000
+"""In one request, unless one question alone is larger: anvil takes 2 MB, geth 5."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,17 +43,38 @@ class Head:
     hash: str
 
 
-class Node:
-    """A node reached by URL, or by a provider such as eth-tester's.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Where an account stands at the head: how many of its transactions are in blocks, and wei per gas of the block."""
 
-    Every method raises Unavailable when the node does not answer.
+    head: Head
+    base_fee: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContractCall:
+    """A question to a contract, or a transaction tried out; gas in units."""
+
+    to: str
+    data: bytes
+    sender: str = _NOBODY
+    gas: int = 5_000_000
+
+
+class Node:
+    """A node reached by URL, several that stand in for one another, or a provider such as eth-tester's.
+
+    Every method raises Unavailable when the node does not answer. Those that ask for many at once do so by JSON-RPC
+    batches where the provider has them, else one by one, and say of each by itself what could not be had.
     """
 
-    def __init__(self, endpoint: str | BaseProvider, *, timeout_seconds: float = 10) -> None:
+    def __init__(self, endpoint: str | BaseProvider | Sequence[str], *, timeout_seconds: float = 10) -> None:
+        """Raises Misconfigured where several URLs are of different chains."""
         if isinstance(endpoint, str):
-            endpoint = HTTPProvider(
-                endpoint, request_kwargs={"timeout": timeout_seconds}, exception_retry_configuration=None
-            )
+            endpoint = HttpEndpoint(endpoint, timeout_seconds=timeout_seconds)
+        elif not isinstance(endpoint, BaseProvider):
+            endpoint = FailoverProvider([HttpEndpoint(one, timeout_seconds=timeout_seconds) for one in endpoint])
         self.web3 = Web3(endpoint)
         # It asks for the chain id anew with every call; the adapters check it once, when they are made.
         self.web3.middleware_onion.remove("validation")
@@ -66,14 +95,7 @@ class Node:
     def block(self, which: Any) -> Head:
         """`which` is a number, a hash or a name such as `latest`. Raises Unavailable for one that is not there."""
         block = self._block(which)
-        try:
-            return Head(
-                number=answers.number(block["number"]),
-                timestamp=answers.number(block["timestamp"]),
-                hash=answers.data(block["hash"]).hex(),
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise Unavailable(f"the node's block {which} cannot be read: {error!r}") from error
+        return _read_by(_standing_block, f"block {which}", block)[0]
 
     def _block(self, which: Any) -> Mapping[str, Any]:
         named = isinstance(which, str) and not which.startswith("0x")
@@ -88,8 +110,7 @@ class Node:
         self, to: str, data: bytes, block: int | None = None, *, sender: str | None = None, gas: int = 5_000_000
     ) -> bytes:
         """eth_call. Raises ContractRefused with the custom error decoded."""
-        # Nobody is the zero address, as nodes take it; left out, eth-tester looks for an account, slowly.
-        request = {"from": sender or _NOBODY, "to": to, "data": "0x" + data.hex(), "gas": hex(gas)}
+        request = _request(ContractCall(to=to, data=data, sender=sender or _NOBODY, gas=gas))
         return self._read("eth_call", (request, _named(block)), answers.data)
 
     def logs(
@@ -130,24 +151,123 @@ class Node:
 
         An objection proves nothing: the transaction may be known already, or mined.
         """
+        (objection,) = self.broadcast_all([raw])
+        if isinstance(objection, Unavailable):
+            raise objection
+        return objection
+
+    # --- many at once
+
+    def standing(self, address: str) -> Standing:
+        """The head and an account's count of transactions, in one request."""
+        block, count = self._all(
+            [("eth_getBlockByNumber", ("latest", False)), ("eth_getTransactionCount", (address, "latest"))],
+            [_standing_block, answers.number],
+        )
+        for one in (block, count):
+            if isinstance(one, LockstepError):
+                raise one
+        head, base_fee = block
+        return Standing(head=head, base_fee=base_fee, count=count)
+
+    def counts(self, address: str, block: int) -> int:
+        """How many transactions of an account were in blocks up to this one."""
+        return self._read("eth_getTransactionCount", (address, hex(block)), answers.number)
+
+    def receipts(self, transactions: Sequence[str]) -> list[Mapping[str, Any] | Unavailable | None]:
+        """Of each its `answers.outcome`, None while it is in no block, or why nothing is known of it."""
+        return self._all_alike(
+            [("eth_getTransactionReceipt", (one,)) for one in transactions],
+            lambda found: found and answers.outcome(found),
+        )
+
+    def calls(
+        self, calls: Sequence[ContractCall], block: int | None = None
+    ) -> list[bytes | ContractRefused | Unavailable]:
+        """eth_call for each: what it returns, the custom error decoded, or why nothing is known of it."""
+        at = _named(block)
+        return self._all_alike([("eth_call", (_request(one), at)) for one in calls], answers.data)
+
+    def codes(self, addresses: Sequence[str]) -> list[bytes]:
+        """The code at each address; empty where there is none."""
+        found = self._all_alike([("eth_getCode", (one, "latest")) for one in addresses], answers.data)
+        for one in found:
+            if isinstance(one, LockstepError):
+                raise one
+        return found
+
+    def broadcast_all(self, raws: Sequence[bytes]) -> list[str | Unavailable | None]:
+        """As `broadcast`, for each; what went without an answer may have arrived."""
+        questions = [("eth_sendRawTransaction", ("0x" + raw.hex(),)) for raw in raws]
+        found: list[str | Unavailable | None] = []
+        for question, response in zip(questions, self._responses(questions), strict=True):
+            if isinstance(response, Unavailable):
+                found.append(response)
+                continue
+            try:
+                self._understood(*question, response)
+                found.append(None)
+            except _OBJECTIONS as error:
+                found.append(str(error))
+        return found
+
+    def _all_alike(self, questions: Sequence[_Question], understood: Callable[[Any], Any]) -> list[Any]:
+        return self._all(questions, [understood] * len(questions))
+
+    def _all(self, questions: Sequence[_Question], understood: Sequence[Callable[[Any], Any]]) -> list[Any]:
+        """Each answer as it is understood, or the error that it is: ContractRefused or Unavailable."""
+        found: list[Any] = []
+        for (method, parameters), response, read in zip(questions, self._responses(questions), understood, strict=True):
+            try:
+                if isinstance(response, Unavailable):
+                    raise response
+                answer = self._ask(partial(self._understood, method, parameters, response))
+                found.append(_read_by(read, method, answer))
+            except (ContractRefused, Unavailable) as error:
+                found.append(error)
+        return found
+
+    def _responses(self, questions: Sequence[_Question]) -> list[Any]:
+        """The node's responses, errors of its own included; Unavailable in the place of each that did not come."""
+        batch = batch_of(self.web3.provider)
+        found: list[Any] = []
+        if batch is None or len(questions) == 1:
+            for method, parameters in questions:
+                try:
+                    found.append(self._answer(method, list(parameters)))
+                except (*_SILENT, Web3Exception, ValidationError, TransactionFailed) as error:
+                    found.append(_silence(error) if isinstance(error, _SILENT) else _Raised(error))
+            return found
+        for part in _parts(questions):
+            try:
+                found += batch([(method, list(parameters)) for method, parameters in part])
+            except _SILENT as error:
+                found += [_silence(error)] * len(part)
+        return found
+
+    # --- one question
+
+    def post(self, body: bytes) -> bytes | None:
+        """A JSON-RPC request as bytes, a batch too, and the answer as bytes; None where it is not reached over HTTP."""
+        post: Callable[[bytes], bytes] | None = getattr(self.web3.provider, "post", None)
+        if post is None:
+            return None
         try:
-            self._result("eth_sendRawTransaction", ["0x" + raw.hex()])
+            return post(body)
         except _SILENT as error:
             raise Unavailable(f"the node does not answer: {error}") from error
-        except (ValueError, ValidationError, TransactionFailed, Web3Exception) as error:
-            return str(error)
-        return None
 
     def _read(self, method: str, parameters: Sequence[Any], understood: Callable[[Any], Answer]) -> Answer:
         """One question past web3's formatters; its errors are web3's still."""
-        answer = self._ask(lambda: self._result(method, parameters))
-        try:
-            return understood(answer)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise Unavailable(f"the node's answer to {method} cannot be read: {error!r}") from error
+        return _read_by(understood, method, self._ask(lambda: self._result(method, parameters)))
 
     def _result(self, method: Any, parameters: Sequence[Any]) -> Any:
-        response = self._answer(method, list(parameters))
+        return self._understood(method, parameters, self._answer(method, list(parameters)))
+
+    def _understood(self, method: Any, parameters: Sequence[Any], response: Any) -> Any:
+        """The result in a response, or the exception that web3 has for its error."""
+        if isinstance(response, _Raised):
+            raise response.error
         if "error" in response or "result" not in response:
             return self.web3.manager.formatted_response(response, parameters, get_error_formatters(method))
         return response["result"]
@@ -160,7 +280,55 @@ class Node:
         except TransactionFailed as error:
             raise _refusal_of_tester(error) from error
         except (*_SILENT, Web3Exception, ValidationError) as error:  # an error of the node's own proves nothing either
-            raise Unavailable(f"the node does not answer: {error}") from error
+            raise _silence(error) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Raised:
+    """What a provider raised in place of an answer."""
+
+    error: Exception
+
+
+def _parts(questions: Sequence[_Question]) -> Iterator[list[_Question]]:
+    part: list[_Question] = []
+    size = 0
+    for question in questions:
+        long = sum(len(one["data"] if isinstance(one, dict) and "data" in one else str(one)) for one in question[1])
+        if part and (len(part) == BATCH or size + long > BATCH_CHARACTERS):
+            yield part
+            part, size = [], 0
+        part.append(question)
+        size += long
+    if part:
+        yield part
+
+
+def _silence(error: Exception) -> Unavailable:
+    silence = Unavailable(f"the node does not answer: {error}")
+    silence.__cause__ = error
+    return silence
+
+
+def _read_by(understood: Callable[[Any], Answer], method: str, answer: Any) -> Answer:
+    try:
+        return understood(answer)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise Unavailable(f"the node's answer to {method} cannot be read: {error!r}") from error
+
+
+def _standing_block(block: Mapping[str, Any]) -> tuple[Head, int]:
+    head = Head(
+        number=answers.number(block["number"]),
+        timestamp=answers.number(block["timestamp"]),
+        hash=answers.data(block["hash"]).hex(),
+    )
+    return head, answers.number(block.get("baseFeePerGas", 0))
+
+
+def _request(one: ContractCall) -> dict[str, str]:
+    """Nobody is the zero address, as nodes take it; left out, eth-tester looks for an account, slowly."""
+    return {"from": one.sender, "to": one.to, "data": "0x" + one.data.hex(), "gas": hex(one.gas)}
 
 
 def _named(block: int | bytes | None) -> str:

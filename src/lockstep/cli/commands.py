@@ -100,18 +100,38 @@ def up(
     market: Annotated[
         Path | None, typer.Option(help="The market file to found a new installation with; the first day's if absent.")
     ] = None,
-    rpc: Annotated[str | None, typer.Option(help="A test chain that runs already; else anvil, else embedded.")] = None,
+    rpc: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL[,URL…]",
+            help="A test chain that runs already, by one node or several; else anvil, else embedded.",
+        ),
+    ] = None,
     rtgs_port: Annotated[
         int | None, typer.Option(help="Loopback port of a new installation's RTGS; 0 takes a free one, 8020 if absent.")
     ] = None,
     rtgs_drop: Annotated[
         bool, typer.Option("--rtgs-drop", help="Found it with a directory drop between service, agents and RTGS.")
     ] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, max=64, help="So many processes of the service on the same records; 1 if absent."),
+    ] = None,
+    database: Annotated[
+        str | None,
+        typer.Option(
+            "--db",
+            metavar="URL",
+            help="Found it with the service's records in PostgreSQL, postgresql://USER@HOST:PORT/DATABASE; service.db "
+            "if absent. The password goes in LOCKSTEP_DATABASE_PASSWORD or in keys/database.password.",
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run chain, RTGS, four agents and the service together, until interrupted.
 
-    Exits with 2 for an option that would change nothing: a founded installation keeps its market, chain and doors.
+    Exits with 2 for an option that would change nothing: a founded installation keeps its market, chain, database and
+    doors.
     """
     from lockstep.app.supervising import bring_up, judge_options
     from lockstep.domain.errors import InvalidInput
@@ -124,12 +144,29 @@ def up(
 
     place = Home(home)
     try:
-        judge_options(place, market=market, rpc=rpc, rtgs_port=rtgs_port, by_drop=rtgs_drop)
+        judge_options(
+            place,
+            market=market,
+            rpc=rpc,
+            rtgs_port=rtgs_port,
+            by_drop=rtgs_drop,
+            workers=workers,
+            database=database,
+        )
     except InvalidInput as error:
         typer.echo(f"lockstep: {error}", err=True)
         raise typer.Exit(2) from error
     founded = place.root / "market.toml" if place.is_founded else market or _first_day() / "market.toml"
-    bring_up(place, founded, rpc=rpc, rtgs_port=rtgs_port, told=told, by_drop=rtgs_drop)
+    bring_up(
+        place,
+        founded,
+        rpc=rpc,
+        rtgs_port=rtgs_port,
+        told=told,
+        by_drop=rtgs_drop,
+        workers=workers or 1,
+        database=database,
+    )
 
 
 @app.command()
@@ -143,18 +180,26 @@ def submit(
     as_json: JsonOption = False,
 ) -> None:
     """Hand in participants' messages. Each bad one is refused with its reason; the rest goes on."""
-    from lockstep.app.intake import expand, submit_file
+    from lockstep.app.intake import Taken, expand, submit_files
     from lockstep.app.processes import open_reception
 
     reception = open_reception(Home(home))
     console = Console(quiet=as_json)
-    taken = []
-    for path in expand(files):
-        one = submit_file(reception, path, late=late)
-        taken.append(one)
-        console.print(
-            showing.file_line(one) or f"[green]taken[/]     {escape(path.name)}: {escape(str(one.reference))}"
-        )
+    paths = list(expand(files))
+    counts: dict[str, int] = {}
+    with console.status(f"0 of {len(paths)} files") as status:
+
+        def told(one: Taken) -> None:
+            counts[one.outcome] = counts.get(one.outcome, 0) + 1
+            line = showing.file_line(one)
+            if line is None and len(paths) <= showing.MOST_LISTED:
+                line = f"[green]taken[/]     {escape(Path(one.file).name)}: {escape(str(one.reference))}"
+            if line is not None:
+                console.print(line)
+            status.update(f"{sum(counts.values())} of {len(paths)} files: {showing.counted(counts)}")
+
+        taken = submit_files(reception, paths, told, late=late)
+    console.print(f"{len(paths)} files: {showing.counted(counts) or 'none'}")
     if as_json:
         print_json({"files": [one.as_json() for one in taken]})
     if any(one.outcome == "refused" for one in taken):
@@ -206,6 +251,46 @@ def rebuild(
     else:
         showing.rebuilt(console, done)
     if done.refused:
+        raise typer.Exit(1)
+
+
+@app.command()
+def resume(
+    home: HomeOption = DEFAULT_HOME,
+    accept_reorganisation: Annotated[
+        bool, typer.Option("--accept-reorganisation", help="Go on with the chain as it is now.")
+    ] = False,
+    by: Annotated[str, typer.Option(help="Who decides; stands in the journal.")] = "",
+    why: Annotated[str, typer.Option(help="Why; stands in the journal.")] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Show why the service halts, or have it go on: the chain replaced blocks that were final. Fails while it halts."""
+    from lockstep.app.processes import open_halts
+    from lockstep.app.processes import resume as go_on
+
+    if accept_reorganisation and not (by.strip() and why.strip()):
+        raise typer.BadParameter("--accept-reorganisation needs --by and --why: both stand in the journal")
+    place = Home(home)
+    found = go_on(place, by.strip(), why.strip()) if accept_reorganisation else open_halts(place).halts()
+    if as_json:
+        print_json(
+            {
+                "halted": bool(found) and not accept_reorganisation,
+                "reorganisations": [
+                    {**{name: getattr(one, name) for name in ("block", "ours", "theirs", "depth", "settlements")}}
+                    for one in found
+                ],
+            }
+        )
+    elif not found:
+        typer.echo("the service is not halted")
+    else:
+        said = "accepted" if accept_reorganisation else "halted"
+        for one in found:
+            typer.echo(f"{said}: {one}")
+            for settlement in one.settlements:
+                typer.echo(f"  {settlement}")
+    if found and not accept_reorganisation:
         raise typer.Exit(1)
 
 

@@ -16,7 +16,7 @@ from lockstep.app.rebuilding import Done
 from lockstep.app.views import Moment, Row
 from lockstep.domain.identifiers import SettlementId
 
-__all__ = ["file_line", "findings", "rebuilt", "report", "timeline_table", "trade_table"]
+__all__ = ["MOST_LISTED", "counted", "file_line", "findings", "rebuilt", "report", "timeline_table", "trade_table"]
 
 _STATE_STYLES = {
     "SETTLED": "green",
@@ -142,6 +142,15 @@ def timeline_table(moments: Iterable[Moment], title: str) -> Table:
 def _shortened(detail: str) -> str:
     """Long hashes by their beginning; `--json` has them whole."""
     return re.sub(r"(0x[0-9a-f]{10})[0-9a-f]{54}", r"\1…", re.sub(r"\bLS[0-9A-F]{33}\b", "", detail)).strip()
+
+
+MOST_LISTED = 50
+"""Of more files than these, those that were simply taken are counted and not listed."""
+
+
+def counted(outcomes: Mapping[str, int]) -> str:
+    """How many files had which outcome."""
+    return ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(outcomes.items()))
 
 
 def file_line(taken: Taken) -> str | None:

@@ -10,6 +10,7 @@ LockstepError
 │   └── SignaturesLost      an agent signed more than it knows
 ├── LeaseLost               another worker has taken over: nothing was stored
 ├── Unavailable             no answer: nothing is known, nothing may be concluded
+│   └── ChainHalted         final blocks were replaced: nothing is concluded until people have decided
 └── Misconfigured           the installation itself is wrong
 """
 
@@ -17,6 +18,7 @@ from collections.abc import Mapping
 
 __all__ = [
     "UNNAMED_REVERTS",
+    "ChainHalted",
     "Conflict",
     "ContractRefused",
     "Contradiction",
@@ -117,6 +119,10 @@ class LeaseLost(LockstepError):
 
 class Unavailable(LockstepError):
     """A ledger gave no answer. Unknown means held, never failed."""
+
+
+class ChainHalted(Unavailable):
+    """The chain replaced blocks that were final, and people have not decided yet how to go on."""
 
 
 class Misconfigured(LockstepError):

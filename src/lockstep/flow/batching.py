@@ -94,9 +94,12 @@ class Batching:
                 epoch = assets.epoch(asked.batch.epoch)
             except LockstepError:  # there is time, and then each goes alone
                 continue
+            proof = None
             if len(signatures) >= epoch.quorum:
-                asked.proof, asked.since = build_batch_proof(asked.batch, signatures, epoch, network), now
-                signed.extend(asked.batch.settlements if asked.proof is not None else ())
+                proof = build_batch_proof(asked.batch, signatures, epoch, network)
+            if proof is not None:
+                asked.proof, asked.since = proof, now
+                signed.extend(asked.batch.settlements)
         return signed
 
     def _ask(self, epoch: int, calls: Sequence[EndCall], board: AttestationBoard, now: datetime) -> bool:

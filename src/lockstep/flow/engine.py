@@ -12,12 +12,13 @@ from lockstep.domain.order import EndCall
 from lockstep.domain.trade import Trade
 from lockstep.flow.answering import commit_all, deliver_all
 from lockstep.flow.batching import PATIENCE, Batching
+from lockstep.flow.halting import tell
 from lockstep.flow.hearing import heard, pages
 from lockstep.flow.lost import lost_to
 from lockstep.flow.matching import AGE_OUT, match
-from lockstep.flow.pacing import OpenTrades, Pacing
+from lockstep.flow.pacing import Moved, OpenTrades, Pacing
 from lockstep.flow.recovering import decide_cancellations, look_at_unclaimed
-from lockstep.flow.stepping import Moved, Settler
+from lockstep.flow.stepping import Settler
 from lockstep.ports import (
     BulkAssetLedger,
     BulkBook,
@@ -76,8 +77,14 @@ class Engine:
             return self._hear_cash()
         if duty == "matching":
             matched = self._match()
-            return self._recover() or matched
+            return (not self._is_halted() and self._recover()) or matched
         return self._deliver_all()
+
+    def _is_halted(self) -> bool:
+        """Whether final blocks were replaced and people have not accepted it yet. They are told, once."""
+        halts = self.settler.assets.halts()
+        tell(self.settler.book, halts, self.settler.clock.now())
+        return bool(halts)
 
     def begin(self) -> None:
         """For who takes over: what a dead predecessor of this name had is free, and all that waits is looked at."""
@@ -118,16 +125,16 @@ class Engine:
         return moved
 
     def _match_these(self, waiting: Sequence[StoredInstruction], now: datetime) -> bool:
-        settler, lost = self.settler, None
+        settler, book, lost = self.settler, self.settler.book, None
         if any(one.late for one in waiting):
             try:
-                lost = lost_to(settler.book, settler.assets, settler.market)
+                lost = lost_to(book, settler.assets, settler.market)
             except Unavailable:  # what may be lost is not known: the next pass
                 return False
         changes = match(waiting, settler.market, self.salt_key, now, lost)
         for start in range(0, len(changes), BATCH):
             self.keep()
-            for error in commit_all(self.settler.book, changes[start : start + BATCH]):
+            for error in commit_all(book, changes[start : start + BATCH]):
                 if error is not None and not isinstance(error, Conflict):
                     raise error
         return bool(changes)
@@ -150,16 +157,19 @@ class Engine:
         return moved
 
     def step_trades(self) -> bool:
-        """A step of each trade that is due and nobody else's. True if any moved. Raises LeaseLost."""
+        """A step of each trade that is due and nobody else's. True if any moved. Raises LeaseLost.
+
+        While the chain is halted no more than what is paid is delivered.
+        """
         queue, moved = self._queue(), False
-        settler = self.settler
+        settler, halted = self.settler, self._is_halted()
         self._hear_chain(queue)
         queue.wake(self.batching.look(settler.assets, settler.board, settler.market.network, settler.clock.now()))
         for _ in range(BATCHES_A_PASS):
             self.keep()
             claimed = queue.claim(self.worker, BATCH, CLAIM_SECONDS)
             for start in range(0, len(claimed), BATCH):
-                moved |= self._step(queue, claimed[start : start + BATCH])
+                moved |= self._step(queue, claimed[start : start + BATCH], halted)
             if len(claimed) != BATCH:
                 break
         return moved
@@ -175,9 +185,10 @@ class Engine:
     def _settle(self, calls: Sequence[EndCall]) -> Results:
         return self.batching.settle(calls, self.settler.assets, self.settler.board, self.settler.clock.now())
 
-    def _step(self, queue: WorkQueue, claimed: Sequence[Claimed]) -> bool:
+    def _step(self, queue: WorkQueue, claimed: Sequence[Claimed], halted: bool) -> bool:
         """One batch. Each trade that another has claimed meanwhile is left to it."""
-        results = self.settler.advance_all([one.trade for one in claimed], self.keep, self._settle)
+        trades = [one.trade for one in claimed]
+        results = self.settler.advance_all(trades, self.keep, self._settle, halted=halted)
         any_moved, broken = False, list[tuple[Trade, LockstepError]]()
         looked = []
         now = self.settler.clock.now()

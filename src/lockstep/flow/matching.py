@@ -8,7 +8,7 @@ settles. Source of the field set: the CSD matching fields of Regulation (EU) 201
 import hashlib
 import hmac
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -65,32 +65,50 @@ def match(
                 matched |= {deliver.key, receive.key}
                 changes.append(_matched(deliver, receive, market, salt_key, now))
         held = {one.key for one in group if one.late and lost.may_have(one)} - matched if lost else set()
-        free = [one for one in group if one.key not in held]
-        for deliver in (one for one in free if one.instruction.side is Side.DELIVER and one.key not in matched):
-            candidates = [
-                other
-                for other in free
-                if other.key not in matched and agree(deliver.instruction, other.instruction, market)
-            ]
-            if candidates:
-                receive = min(candidates, key=lambda other: _distance(deliver, other))
-                matched |= {deliver.key, receive.key}
-                changes.append(_matched(deliver, receive, market, salt_key, now))
-        left = [one for one in group if one.key not in matched]
-        for stored in left:
-            why = _HELD if stored.key in held else _why_waiting(stored, left, market)
-            changes.extend(_still_waiting(stored, why, market, now))
+        apart = matched | held
+        free = {side: {one.key: one for one in _of(side, group) if one.key not in apart} for side in Side}
+        for deliver in list(free[Side.DELIVER].values()):
+            best = _best(deliver, free[Side.RECEIVE].values(), market)
+            if best is not None:
+                del free[Side.DELIVER][deliver.key], free[Side.RECEIVE][best.key]
+                changes.append(_matched(deliver, best, market, salt_key, now))
+        for stored in group:
+            if stored.key in held:
+                changes.extend(_still_waiting(stored, _HELD, market, now))
+            elif stored.key in free[stored.instruction.side]:
+                others = free[stored.instruction.side.other].values()
+                changes.extend(_still_waiting(stored, _why_waiting(stored, others, market), market, now))
     return changes
+
+
+def _of(side: Side, group: Iterable[StoredInstruction]) -> Iterator[StoredInstruction]:
+    return (one for one in group if one.instruction.side is side)
+
+
+def _best(
+    deliver: StoredInstruction, candidates: Iterable[StoredInstruction], market: Market
+) -> StoredInstruction | None:
+    """Exact cash first; among equals the oldest."""
+    best, least = None, 0
+    for other in candidates:
+        if agree(deliver.instruction, other.instruction, market):
+            distance = _distance(deliver, other)
+            if best is None or distance < least:
+                best, least = other, distance
+            if distance == 0:
+                break
+    return best
 
 
 def _lost_pairs(
     group: Sequence[StoredInstruction], market: Market, salt_key: bytes, lost: LostTrades
 ) -> list[tuple[StoredInstruction, StoredInstruction]]:
     """The pairs that were a trade before the records were lost."""
+    if not any(one.late for one in group):
+        return []
     return [
         (deliver, receive)
-        for deliver in group
-        if deliver.instruction.side is Side.DELIVER
+        for deliver in _of(Side.DELIVER, group)
         for receive in group
         if (deliver.late or receive.late)
         and agree(deliver.instruction, receive.instruction, market)
@@ -144,7 +162,7 @@ def _within_tolerance(first: Instruction, second: Instruction, market: Market) -
 
 
 def _distance(deliver: StoredInstruction, receive: StoredInstruction) -> int:
-    """Exact cash first; among equals the oldest, because `min` keeps the first."""
+    """How far apart the amounts are."""
     return abs(deliver.instruction.cash.amount - receive.instruction.cash.amount)
 
 
@@ -217,8 +235,7 @@ def _pair(deliver: StoredInstruction, receive: StoredInstruction) -> bytes:
     return "\n".join((*deliver.key, *receive.key)).encode()
 
 
-def _why_waiting(stored: StoredInstruction, group: Sequence[StoredInstruction], market: Market) -> Reason:
-    others = [one for one in group if one.instruction.side is stored.instruction.side.other]
+def _why_waiting(stored: StoredInstruction, others: Collection[StoredInstruction], market: Market) -> Reason:
     apart = [one for one in others if not _within_tolerance(stored.instruction, one.instruction, market)]
     if apart:
         theirs = ", ".join(str(one.instruction.cash) for one in apart)

@@ -1,8 +1,10 @@
 """What comes in from participants: judged, answered and stored, or refused by name."""
 
 import hashlib
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from lockstep.domain.errors import Conflict, InvalidInput, LockstepError, Refused
 from lockstep.domain.instruction import (
@@ -19,11 +21,34 @@ from lockstep.domain.trade import Reason, Trade, TradeState
 from lockstep.flow.reporting import Refusal, advise, answer_request, refuse
 from lockstep.ports import Book, Change, Clock, PartyBody, StoredInstruction
 
-__all__ = ["Reception", "receive"]
+__all__ = ["HandedIn", "Reception", "Unusable", "receive"]
 
 TRIES = 10
 HORIZON = timedelta(days=366)
 """How far ahead a settlement date may lie."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandedIn:
+    """A participant's message, and the bytes that it came as."""
+
+    message: Message[Instruction] | Message[CancellationRequest]
+    data: bytes
+
+    @property
+    def touches(self) -> set[tuple[str, ...]]:
+        """What another message handed in with it must not touch too: each is judged by what is stored."""
+        body = self.message.body
+        return {("id", self.message.sender, self.message.message_id), ("order", body.owner.lei, body.reference)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unusable:
+    """Something from outside that could not be taken for a participant's message, and why not."""
+
+    subject: str
+    error: LockstepError
+    refusal: Refusal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,18 +82,96 @@ class Reception:
             return change.entries[0].kind
         raise Conflict("instruction", message.body.reference)
 
+    def submit_all(self, given: Sequence[HandedIn | Unusable], *, late: bool = False) -> Sequence[str | LockstepError]:
+        """Takes many in their order: of each what `submit` returns or raises, the refusals among them journalled.
+
+        What touches nothing of one another is stored together. A cancellation request moves what others may have
+        instructed, and is taken alone.
+        """
+        results: list[str | LockstepError] = []
+        together: list[HandedIn | Unusable] = []
+        touched: set[tuple[str, ...]] = set()
+        for one in given:
+            touches = one.touches if isinstance(one, HandedIn) else set()
+            alone = isinstance(one, HandedIn) and isinstance(one.message.body, CancellationRequest)
+            if alone or touches & touched:
+                results += self._together(together, late=late)
+                together, touched = [], set()
+            together.append(one)
+            touched |= touches
+            if alone:
+                results += self._together(together, late=late)
+                together, touched = [], set()
+        return results + self._together(together, late=late)
+
+    def _together(self, given: Sequence[HandedIn | Unusable], *, late: bool) -> list[str | LockstepError]:
+        """Judged by what is stored, then stored in one commit, if the book can."""
+        if len(given) < 2:
+            return [self._alone(one, late=late) for one in given]
+        judged = [self._judge(one, late=late) for one in given]
+        conflicts = self._commit([change for change, _ in judged])
+        return [
+            result if conflict is None else self._alone(one, late=late)
+            for one, (_, result), conflict in zip(given, judged, conflicts, strict=True)
+        ]
+
+    def _judge(self, one: HandedIn | Unusable, *, late: bool) -> tuple[Change, str | LockstepError]:
+        """What one makes of the book, and what it is told."""
+        if isinstance(one, Unusable):
+            return self._refused(one.subject, one.error, one.refusal), one.error
+        message, content_hash = one.message, hashlib.sha256(one.data).hexdigest()
+        try:
+            change = receive(self.book, self.market, message, content_hash, self.clock.now(), late=late)
+        except LockstepError as error:
+            return self._refused(message.body.reference, error, _refusal(message)), error
+        return change, change.entries[0].kind
+
+    def _commit(self, changes: Sequence[Change]) -> Sequence[LockstepError | None]:
+        """Of each why it was not stored: a Conflict. Anything else is raised; what was stored then, is found as such
+        when it is handed in again.
+        """
+        commit_all = getattr(self.book, "commit_all", None)
+        if commit_all is not None:
+            results: Sequence[LockstepError | None] = commit_all(changes)
+            for error in results:
+                if error is not None and not isinstance(error, Conflict):
+                    raise error
+            return results
+        try:
+            self.book.commit(_merged(changes))
+        except Conflict as conflict:  # of one of them: it shows in which when each is taken alone
+            return [conflict] * len(changes)
+        return [None] * len(changes)
+
+    def _alone(self, one: HandedIn | Unusable, *, late: bool) -> str | LockstepError:
+        try:
+            if isinstance(one, HandedIn):
+                return self.submit(one.message, one.data, late=late)
+        except LockstepError as error:
+            return error
+        self.refuse(one.subject, one.error, one.refusal)
+        return one.error
+
     def refuse(self, subject: str, error: LockstepError, refusal: Refusal | None = None) -> None:
         """Journals why something from outside was not taken, and tells its sender, if it is a participant."""
+        self.book.commit(self._refused(subject, error, refusal))
+
+    def _refused(self, subject: str, error: LockstepError, refusal: Refusal | None) -> Change:
         now = self.clock.now()
         facts = {"rule": str(error), "error": type(error).__name__}
         members = {one.bic for one in self.market.participants.values()}
         answered = refusal is not None and refusal.sender in members
-        self.book.commit(
-            Change(
-                entries=(Entry(at=now, kind="refused", subject=subject, facts=facts),),
-                outgoing=(refuse(self.market, refusal, error, now),) if refusal and answered else (),
-            )
+        return Change(
+            entries=(Entry(at=now, kind="refused", subject=subject, facts=facts),),
+            outgoing=(refuse(self.market, refusal, error, now),) if refusal and answered else (),
         )
+
+
+def _merged(changes: Sequence[Change]) -> Change:
+    """One change that makes what these make, of which none has a cursor."""
+    names = {one.name for one in fields(Change)} - {"cash_cursor"}
+    merged: dict[str, Any] = {name: tuple(part for one in changes for part in getattr(one, name)) for name in names}
+    return Change(**merged)
 
 
 def _refusal(message: Message[Instruction] | Message[CancellationRequest]) -> Refusal:

@@ -96,23 +96,21 @@ class SharingWorker:
             if self._engine is not None:
                 self._keep(self._key)
                 return self._engine
-            for subject in map(key_subject, self.keys):
-                lease = self._lease(subject)
-                if lease is not None:
-                    return self._begin(subject, lease)
+            subject = next((one for one in map(key_subject, self.keys) if self._lease(one) is not None), None)
         except LeaseLost:
             self._without_key()
+            return None
         except Unavailable:
-            pass
-        return None
+            return None
+        return None if subject is None else self._begin(subject)
 
     def _without_key(self) -> None:
         self._held.pop(self._key, None)
         self._engine = None
 
-    def _begin(self, subject: str, lease: Lease) -> Engine:
+    def _begin(self, subject: str) -> Engine:
         try:
-            made = self.engine(self.book(None), lease)
+            made = self.engine(self.book(None), self._held[subject])
             engine = replace(made, worker=self.name, keep=lambda: self._keep(subject))
             engine.begin()
         except LockstepError:

@@ -6,7 +6,6 @@ as one trade's; many are carried out side by side (`together`).
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from enum import Enum
 
 from lockstep.domain.errors import UNNAMED_REVERTS, ContractRefused, LockstepError, Refused, Unavailable
 from lockstep.domain.identifiers import SettlementId
@@ -18,6 +17,7 @@ from lockstep.domain.trade import Reason, Trade, TradeState
 from lockstep.flow.answering import Answering, SettleAll
 from lockstep.flow.asking import due, half_told, is_open, statement_request, status_request
 from lockstep.flow.ordering import cancel_message, order_for, payment_message, payment_uetr
+from lockstep.flow.pacing import Moved
 from lockstep.flow.recovering import lock_of, require_no_payment
 from lockstep.flow.settling import Sight, Step, decide, observed, require_never_locked
 from lockstep.flow.storing import Storing
@@ -52,17 +52,10 @@ from lockstep.ports import (
 )
 from lockstep.signing import build_proof, check_order, settlement_id
 
-__all__ = ["Moved", "Settler"]
+__all__ = ["Settler"]
 
 CASH_ATTEMPTS_AT_MOST = 20
 _SHORT = Reason(code="LACK", text="the seller is short of free units")
-
-
-class Moved(Enum):
-    """How a trade moved that did not only change in the records. True, like every member of an Enum."""
-
-    SENT = "sent"
-    """What comes of it is not seen at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,14 +79,20 @@ class Settler(Storing):
         return bool(moved)
 
     def advance_all(
-        self, trades: Sequence[Trade], keep: Callable[[], None] = lambda: None, settle: SettleAll | None = None
+        self,
+        trades: Sequence[Trade],
+        keep: Callable[[], None] = lambda: None,
+        settle: SettleAll | None = None,
+        *,
+        halted: bool = False,
     ) -> list[bool | Moved | LockstepError]:
         """Each trade's next step, side by side: whether anything moved, or why this one could not be stepped.
 
-        `keep` is called before each piece of it; `settle` delivers, instead of the ledger alone. Raises LeaseLost
-        where all of it is another worker's now.
+        `keep` is called before each piece of it; `settle` delivers, instead of the ledger alone. While the chain is
+        `halted` what is paid is delivered, and nothing else. Raises LeaseLost where all of it is another worker's now.
         """
-        return together([self.step(trade) for trade in trades], self._world(keep, settle))
+        step = self.deliver_paid if halted else self.step
+        return together([step(trade) for trade in trades], self._world(keep, settle))
 
     def set_apart(
         self, broken: Sequence[tuple[Trade, LockstepError]], keep: Callable[[], None] = lambda: None
@@ -130,6 +129,13 @@ class Settler(Storing):
         elif step in _ACTIONS:
             moved = (yield from _ACTIONS[step](self, seen)) or moved
         return moved or (yield from self._ask(seen, sight))
+
+    def deliver_paid(self, trade: Trade) -> Steps[bool | Moved]:
+        """All that is done while the chain is halted: what is paid is delivered, on the agents' proof."""
+        sight, proof = yield from self._look(trade)
+        if decide(trade, sight) is not Step.SETTLE or not sight.paid_proven:
+            return False
+        return (yield from self._end(trade, Step.SETTLE, proof))
 
     def _set_apart(self, trade: Trade, error: LockstepError) -> Steps[bool]:
         current = yield from TradeOf(trade.trade_id)

@@ -6,7 +6,8 @@ path, the value and the rule; no other exception leaves `read`.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import date
 from itertools import islice
 from typing import Any, TypeAlias, TypeVar
@@ -62,7 +63,7 @@ from lockstep.iso20022.kinds import Kind
 from lockstep.iso20022.validation import local_name, parse, path_of, shown, validate
 from lockstep.iso20022.writing import institution, leaf, node, truth, utc
 
-__all__ = ["MESSAGE_TYPES", "Body", "peek", "read", "require_value_date", "write"]
+__all__ = ["MESSAGE_TYPES", "Body", "peek", "read", "require_value_date", "unjudged", "write", "write_all"]
 
 Body: TypeAlias = (
     Instruction
@@ -125,6 +126,8 @@ _BY_TAG: dict[str, tuple[Kind[Any], ...]] = {
 }
 _BY_NAME = {kinds[0].definition: kinds for kinds in _BY_TAG.values()}
 _CODES = re.compile("<(BICFI|AnyBIC|LEI)>([^<]*)<")
+_PLAIN_ID = re.compile("[A-Z0-9]+")
+_ID, _TO = b"\0", b"\1"
 _ROOT_TAG = f"{{{_ENVELOPE}}}BizMsg"
 _HEADER_TAG = f"{{{_ISO}{_HEAD}}}AppHdr"
 _SENDER, _RECEIVER = "AppHdr/Fr/FIId/FinInstnId/BICFI", "AppHdr/To/FIId/FinInstnId/BICFI"
@@ -135,6 +138,39 @@ MESSAGE_TYPES: dict[type, str] = {kind.body: kind.definition for kind in _KINDS}
 
 def write(message: Message[Body]) -> bytes:
     """As bytes, valid by the usage guideline. Raises InvalidMessage for a value that has no place."""
+    kind, text, data = _written(message)
+    if recall(data) is None:
+        validate(parse(data))
+        learn(data, kind.definition)
+    for name, code in _CODES.findall(text):
+        try:
+            (checked_lei if name == "LEI" else checked_bic)(code, name)
+        except InvalidInput as broken:
+            found = next(one for one in parse(data).iter(f"{{*}}{name}") if one.text == code)
+            raise InvalidMessage(path_of(found), code, broken.rule) from None
+    return data
+
+
+def write_all(messages: Sequence[Message[Body]]) -> list[bytes]:
+    """Each as `write` gives it. Copies of one message, to other receivers under ids of their own, cost little.
+
+    Raises InvalidMessage if one cannot be written.
+    """
+    if not messages:
+        return []
+    *others, last = messages  # who owns an account that a notice is about, is told of it first and named twice
+    data = write(last)
+    copies = _Copies.of(last, data) if others else None
+    written = [None if copies is None else copies.to(message) for message in others]
+    return [*(write(one) if copy is None else copy for one, copy in zip(others, written, strict=True)), data]
+
+
+def unjudged(message: Message[Body]) -> bytes:
+    """The bytes that `write` would judge: for the digest of a message that was read. Raises InvalidMessage."""
+    return _written(message)[2]
+
+
+def _written(message: Message[Body]) -> tuple[Kind[Any], str, bytes]:
     kind = _BY_BODY.get(type(message.body))
     if kind is None:
         raise TypeError(f"{type(message.body).__name__} is no message body")
@@ -160,19 +196,57 @@ def write(message: Message[Body]) -> bytes:
         f'<Document xmlns="{_ISO}{kind.definition}">{document}</Document></BizMsg>\n'
     )
     try:
-        data = text.encode()
+        return kind, text, text.encode()
     except UnicodeEncodeError as broken:
         raise InvalidMessage("XML", ascii(text[broken.start]), "characters that UTF-8 can carry") from None
-    if recall(data) is None:
-        validate(parse(data))
-        learn(data, kind.definition)
-    for name, code in _CODES.findall(text):
+
+
+@dataclass(frozen=True, slots=True)
+class _Copies:
+    """A judged message with its receiver and id taken out, wherever they stand in it.
+
+    What is put in their place is of the same form, and a schema judges each text by itself: a copy is as valid as
+    the message that it is a copy of.
+    """
+
+    first: Message[Body]
+    pieces: tuple[bytes, ...]
+    """What stands around them, with `_ID` where the id was and `_TO` where the receiver was: no XML has these."""
+
+    @classmethod
+    def of(cls, message: Message[Body], data: bytes) -> "_Copies | None":
+        """None where id or receiver stand in it for anything else too, and where the id is of an unusual form."""
+        text, kind = data.decode(), _BY_BODY[type(message.body)]
+        identity, receiver = f">{message.message_id}<", f">{message.receiver}<"
+        if (
+            not _PLAIN_ID.fullmatch(message.message_id)
+            or text.count(identity) != 1 + len(kind.message_id)
+            or text.count(receiver) != 1 + len(kind.receiver)
+        ):
+            return None
+        marked = data.replace(identity.encode(), b">%b<" % _ID).replace(receiver.encode(), b">%b<" % _TO)
+        return cls(message, tuple(re.split(b"(%b|%b)" % (_ID, _TO), marked)))
+
+    def to(self, message: Message[Body]) -> bytes | None:
+        """The bytes of a message that is a copy; None for one that is more than that."""
+        first = self.first
+        if (
+            message.body is not first.body
+            or message.sender != first.sender
+            or message.created != first.created
+            or message.possible_duplicate != first.possible_duplicate
+            or message.business_service != first.business_service
+            or message.priority != first.priority
+            or len(message.message_id) != len(first.message_id)
+            or not _PLAIN_ID.fullmatch(message.message_id)
+        ):
+            return None
         try:
-            (checked_lei if name == "LEI" else checked_bic)(code, name)
-        except InvalidInput as broken:
-            found = next(one for one in parse(data).iter(f"{{*}}{name}") if one.text == code)
-            raise InvalidMessage(path_of(found), code, broken.rule) from None
-    return data
+            receiver = checked_bic(message.receiver, _RECEIVER)
+        except InvalidInput:
+            return None
+        put = {_ID: message.message_id.encode(), _TO: receiver.encode()}
+        return b"".join([put.get(piece, piece) for piece in self.pieces])
 
 
 def read(data: bytes) -> Message[Body]:

@@ -94,8 +94,8 @@ def _judge_attributes(root: etree._Element) -> None:
 
 
 @cache
-def _schema() -> etree.XMLSchema:
-    return etree.XMLSchema(file=str(_SCHEMAS / "bizmsg.xsd"))
+def _schema(name: str) -> etree.XMLSchema:
+    return etree.XMLSchema(file=str(_SCHEMAS / name))
 
 
 @cache
@@ -116,10 +116,10 @@ def _plain(said: str | None) -> str:
     return re.sub(r"\s*,? line \d+.*$", "", said or "", flags=re.DOTALL)
 
 
-def validate(root: etree._Element) -> None:
+def validate(root: etree._Element, schema_name: str = "bizmsg.xsd") -> None:
     """By the usage guideline. Raises InvalidMessage for the first thing that it finds."""
     with _validating:  # the schema keeps its findings in itself
-        schema = _schema()
+        schema = _schema(schema_name)
         if schema.validate(root):
             return
         found = next(iter(schema.error_log))  # type: ignore[call-overload]  # the stubs lack it

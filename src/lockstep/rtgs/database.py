@@ -15,7 +15,7 @@ from lockstep.domain.identifiers import Bic, Uetr, derive_message_id
 from lockstep.domain.message import Message
 from lockstep.domain.payment import PaymentReport
 from lockstep.domain.transfer import TransferReport
-from lockstep.iso20022 import MESSAGE_TYPES, Body, write
+from lockstep.iso20022 import MESSAGE_TYPES, Body, write_all
 from lockstep.rtgs import schema
 from lockstep.rtgs.clock import BusinessClock, Clock
 from lockstep.rtgs.ledger import Books, Remembered
@@ -33,10 +33,12 @@ Asked = ParamSpec("Asked")
 Found = TypeVar("Found")
 
 _CLOCK = Prepared(select(settings.c.clock_offset, settings.c.clock_stands))
-_LAST_PAYMENT = Prepared(select(func.max(payments.c.number), func.max(payments.c.position)))
+_LAST_PAYMENT = Prepared(  # each by its own index: SQLite reads a whole one for two of them in one query
+    select(*(select(func.max(payments.c[name])).scalar_subquery().label(name) for name in ("number", "position")))
+)
 _LAST_MAIL = Prepared(select(func.max(outbox.c.sequence)).where(outbox.c.receiver == bindparam("to")))
 _LAST_REPORT = Prepared(
-    select(func.max(outbox.c.sequence)).where(
+    select(func.max(outbox.c.sequence + 0)).where(  # else SQLite looks for it through the whole mailbox, newest first
         outbox.c.receiver == bindparam("to"), outbox.c.uetr == bindparam("of"), outbox.c.report
     )
 )
@@ -97,22 +99,26 @@ class Step:
         """Puts a message into the mailbox of each receiver, once."""
         self.books.changes += 1
         told = {"uetr": getattr(body, "uetr", ""), "report": isinstance(body, PaymentReport | TransferReport)}
-        for receiver in dict.fromkeys(receivers):
-            sequence = self._next_sequence(receiver)
-            message = Message(
+        sequences = {receiver: self._next_sequence(receiver) for receiver in dict.fromkeys(receivers)}
+        messages = [
+            Message(
                 sender=self.bic,
                 receiver=receiver,
                 message_id=derive_message_id(self.bic, receiver, "mail", sequence),
                 created=self.now,
                 body=body,
             )
-            self._mail[receiver, sequence] = told | {
+            for receiver, sequence in sequences.items()
+        ]
+        self.sent[MESSAGE_TYPES[type(body)]] += len(messages)
+        for (receiver, sequence), data in zip(sequences.items(), write_all(messages), strict=True):
+            self._mail[receiver, sequence] = {
+                **told,
                 "receiver": receiver,
                 "sequence": sequence,
-                "data": write(message),
+                "data": data,
                 "created_at": self.now,
             }
-            self.sent[MESSAGE_TYPES[type(body)]] += 1
             if receiver == self.sender:
                 self.answers.append(sequence)
 

@@ -3,6 +3,7 @@
 | request | answer |
 |---|---|
 | POST /messages, an XML message | 202 `{"answers": ["<xml>", …]}` once it is durable |
+| POST /files, a file of messages | 202 `{"file": …, "messages": [{"outcome": "taken"}, …]}`, see `door_files` |
 | GET /messages?after=N&limit=M | 200 `{"items": [{"sequence": 1, "message": "<xml>"}, …]}` |
 | GET /health | 200 `{"status": "up", "bic": …, "business_day": …}` |
 | GET, POST /operator/… | 200, see `door_operator` and `door_desk`; a GET's parameters stand in its query |
@@ -11,10 +12,11 @@
 
 A party is whom its key (`Authorization: Bearer <key>`) names. Refusals are JSON with `field`, `value`,
 `rule` and, for a refusal by name, `name`: 401 no valid key, 403 not this party's to send, 404, 405,
-409 an operator's id taken by other content, 413 over 1 MiB, 422 everything else. A refused message's
+409 an operator's id taken by other content, 413 over 1 MiB (a file: 8 MiB), 422 everything else. A refused message's
 has besides, as `answer`, the admi.002 that says the same. 503 means that nothing is known: an outage, or
 an answer lost, by the plan of faults. All requests are served one after another, on the event loop: the
-core knows no concurrency. Messages that come while others are taken are then taken together, see `door_intake`.
+core knows no concurrency. A file's messages are taken in one transaction, each by itself; a file that is refused as
+such, was not looked into. Messages that come while others are taken are then taken together, see `door_intake`.
 
 With `Tls` the channel is encrypted and only callers with a certificate of the given authority get through
 to where their key is asked for.
@@ -37,7 +39,9 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from lockstep.domain.errors import Conflict, InvalidInput, Refused, Unavailable
 from lockstep.domain.identifiers import Bic
+from lockstep.iso20022 import LARGEST_FILE, unpack
 from lockstep.rtgs.core import Rtgs
+from lockstep.rtgs.door_files import as_json
 from lockstep.rtgs.door_intake import Intake
 from lockstep.rtgs.door_operator import operate
 from lockstep.rtgs.facts import plain
@@ -96,7 +100,7 @@ def application(rtgs: Rtgs, operator_key: str | None = None, meter: Meter | None
         async def endpoint(request: "Request") -> "JSONResponse":
             content = b""
             try:
-                content = await _content(request)
+                content = await _content(request, LARGEST_FILE if request.url.path == "/files" else LARGEST_MESSAGE)
                 answer = serve_request(request, content)
                 return answer if isinstance(answer, Response) else await answer
             except _Denied as denied:
@@ -131,6 +135,13 @@ def application(rtgs: Rtgs, operator_key: str | None = None, meter: Meter | None
     async def taken(content: bytes, caller: Bic) -> "JSONResponse":
         return JSONResponse({"answers": [answer.decode() for answer in await intake.take(content, caller)]}, 202)
 
+    async def files(request: "Request", content: bytes) -> "JSONResponse":
+        caller = party(request)
+        file = unpack(content)
+        found = await intake.take_all(file.messages, caller)
+        told = as_json(rtgs.bic, caller, file.messages, found, rtgs.now())
+        return JSONResponse({"file": file.identity, "messages": [_sendable(one) for one in told]}, 202)
+
     def messages(request: "Request", content: bytes) -> "JSONResponse | Awaitable[JSONResponse]":
         caller = party(request)
         if request.method == "POST":
@@ -156,6 +167,7 @@ def application(rtgs: Rtgs, operator_key: str | None = None, meter: Meter | None
     return Starlette(
         routes=[
             Route("/messages", answered(messages), methods=["GET", "POST"]),
+            Route("/files", answered(files), methods=["POST"]),
             Route("/health", answered(health), methods=["GET"]),
             Route("/operator/{act:path}", answered(operator), methods=["GET", "POST"]),
             Route("/metrics", metrics, methods=["GET"]),
@@ -236,12 +248,12 @@ async def _serve(server: "uvicorn.Server", listening: socket.socket, besides: Ca
         await other
 
 
-async def _content(request: "Request") -> bytes:
+async def _content(request: "Request", most: int) -> bytes:
     content = bytearray()
     async for chunk in request.stream():
         content += chunk
-        if len(content) > LARGEST_MESSAGE:
-            raise _TooLarge("message", f"over {LARGEST_MESSAGE} bytes", f"at most {LARGEST_MESSAGE} bytes")
+        if len(content) > most:
+            raise _TooLarge("message", f"over {most} bytes", f"at most {most} bytes")
     return bytes(content)
 
 

@@ -15,7 +15,7 @@ from lockstep.domain.identifiers import Bic
 from lockstep.rtgs.metrics import Meter
 
 MOST_TOGETHER = 100
-"""Messages in one transaction."""
+"""Messages in one transaction, unless one file brings more."""
 
 QUIET_PASSES = 2
 """How many passes of the event loop bring no further message before those that came are taken: in the first, what
@@ -23,11 +23,12 @@ lies ready on a connection is read; in the second, the request that it is gets h
 
 
 class _Waiting(NamedTuple):
-    data: bytes
-    sender: Bic
-    since: ExitStack
-    """Its time at the door, while it runs."""
-    answer: "asyncio.Future[list[bytes]]"
+    """One message, or a file's, which stay together."""
+
+    mail: Sequence[tuple[bytes, Bic]]
+    since: Sequence[ExitStack]
+    """Each one's time at the door, while it runs."""
+    answer: "asyncio.Future[Sequence[list[bytes] | Exception]]"
 
 
 class Intake:
@@ -39,50 +40,68 @@ class Intake:
 
     async def take(self, data: bytes, sender: Bic) -> list[bytes]:
         """As `Rtgs.handle`: returns once it is durable, and raises what concerns this message alone."""
+        (outcome,) = await self.take_all([data], sender)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    async def take_all(self, messages: Sequence[bytes], sender: Bic) -> Sequence[list[bytes] | Exception]:
+        """One sender's messages in one transaction, in their order: of each its answers, or what concerns it alone.
+
+        One that breaks is found by halves, so that the rest is taken with a few transactions more.
+        """
         loop = asyncio.get_running_loop()
-        waiting = _Waiting(data, sender, self._meter.arrived(data), loop.create_future())
+        since = [self._meter.arrived(data) for data in messages]
+        waiting = _Waiting([(data, sender) for data in messages], since, loop.create_future())
         self._waiting.append(waiting)
         if self._work is None:
-            self._work = loop.create_task(self._take_all())
+            self._work = loop.create_task(self._take_waiting())
         return await waiting.answer
 
-    async def _take_all(self) -> None:
+    async def _take_waiting(self) -> None:
         try:
             while self._waiting:
                 await self._all_here()
-                together, self._waiting = self._waiting[:MOST_TOGETHER], self._waiting[MOST_TOGETHER:]
-                self._take(together)
+                self._take(self._next())
         finally:
             self._work = None
 
     async def _all_here(self) -> None:
         """Returns once no further message comes without waiting, or a transaction is full."""
         seen = quiet = 0
-        while quiet < QUIET_PASSES and len(self._waiting) < MOST_TOGETHER:
+        while quiet < QUIET_PASSES and sum(len(one.mail) for one in self._waiting) < MOST_TOGETHER:
             seen = len(self._waiting)
             await asyncio.sleep(0)
             quiet = quiet + 1 if len(self._waiting) == seen else 0
 
-    def _take(self, together: list[_Waiting]) -> None:
-        mail = [(one.data, one.sender) for one in together]
-        since = [one.since for one in together]
-        found: Sequence[list[bytes] | Exception]
-        try:
-            found = self._meter.handle_all(mail, since)
-        except OperationalError as error:  # the database itself: nothing is known of any of them
-            found = [error] * len(together)
-        except Exception:  # of one of them: it shows in which when each is taken alone, and is raised there
-            found = [self._alone(one) for one in together]
-        for one, outcome in zip(together, found, strict=True):
-            if one.answer.done():  # nobody waits for it any more
-                continue
-            if isinstance(outcome, Exception):
-                one.answer.set_exception(outcome)
-            else:
-                one.answer.set_result(outcome)
+    def _next(self) -> list[_Waiting]:
+        """Who comes next, and whom the transaction has room for besides."""
+        together, room = [self._waiting.pop(0)], MOST_TOGETHER
+        while self._waiting:
+            room -= len(together[-1].mail)
+            if len(self._waiting[0].mail) > room:
+                break
+            together.append(self._waiting.pop(0))
+        return together
 
-    def _alone(self, one: _Waiting) -> list[bytes] | Exception:
+    def _take(self, together: list[_Waiting]) -> None:
+        mail = [letter for one in together for letter in one.mail]
+        since = [running for one in together for running in one.since]
+        found = iter(self._outcomes(mail, since))
+        for one in together:
+            outcomes = [next(found) for _ in one.mail]
+            if not one.answer.done():  # else nobody waits for it any more
+                one.answer.set_result(outcomes)
+
+    def _outcomes(
+        self, mail: Sequence[tuple[bytes, Bic]], since: Sequence[ExitStack]
+    ) -> Sequence[list[bytes] | Exception]:
         try:
-            return self._meter.handle_all([(one.data, one.sender)], [one.since])[0]
-        except Exception as error:
-            return error
+            return self._meter.handle_all(mail, since)
+        except OperationalError as error:  # the database itself: nothing is known of any of them
+            return [error] * len(mail)
+        except Exception as error:  # of one of them: it shows in which when it is taken alone
+            half = len(mail) // 2
+            if not half:
+                return [error]
+            return [*self._outcomes(mail[:half], since[:half]), *self._outcomes(mail[half:], since[half:])]

@@ -3,7 +3,8 @@
 ```
 <root>/<BIC>/in/        the party leaves NAME.xml here, whole: written under another name, then renamed
 <root>/<BIC>/archive/   where it goes once what it caused is durable
-<root>/<BIC>/error/     where it goes when it was refused, with NAME.admi.002.xml beside it, which says why
+<root>/<BIC>/error/     where it goes when it was refused, with NAME.admi.002.xml beside it, which says why;
+                        a file of many messages, when one of them was, with NAME.answers.xml: see `door_files`
 <root>/<BIC>/out/       the party's mail: 000000000001.xml, 000000000002.xml, … without gaps
 ```
 
@@ -21,8 +22,10 @@ from pathlib import Path
 
 from lockstep.domain.errors import Conflict, InvalidInput, Misconfigured, Refused, Unavailable
 from lockstep.domain.identifiers import Bic
+from lockstep.iso20022 import LARGEST_FILE, MessageFile, is_file, unpack
 from lockstep.rtgs.core import Rtgs
 from lockstep.rtgs.door import LARGEST_MESSAGE
+from lockstep.rtgs.door_files import as_messages
 from lockstep.rtgs.metrics import Meter
 from lockstep.rtgs.rejecting import rejection
 
@@ -74,13 +77,32 @@ class DirectoryDoor:
             self._refuse(party, path, b"", error)
             return True
         try:
+            if is_file(data):
+                return self._take_file(party, path, unpack(data))
             self._meter.handle(data, party)
         except Unavailable:  # by the plan of faults: it lies there until there is an answer
             return False
         except (InvalidInput, Refused, Conflict) as error:
-            self._refuse(party, path, data, error)
+            self._refuse(party, path, b"" if is_file(data) else data, error)
         else:
             _move(path, self._root / party / "archive")
+        return True
+
+    def _take_file(self, party: Bic, path: Path, file: MessageFile) -> bool:
+        """Each message by itself. Raises Unavailable while there is no answer to one of them."""
+        since = [self._meter.arrived(data) for data in file.messages]
+        found = self._meter.handle_all([(data, party) for data in file.messages], since)
+        silent = next((one for one in found if isinstance(one, Unavailable)), None)
+        if silent is not None:
+            raise silent
+        if not any(isinstance(one, Exception) for one in found):
+            _move(path, self._root / party / "archive")
+            return True
+        folder = self._root / party / "error"
+        name = _free(folder, path.name)
+        answers = as_messages(self._rtgs.bic, party, file, found, self._rtgs.now())
+        _write(folder / f"{Path(name).stem}.answers.xml", answers)
+        _rename(path, folder / name)
         return True
 
     def _refuse(self, party: Bic, path: Path, data: bytes, error: InvalidInput | Refused | Conflict) -> None:
@@ -129,11 +151,12 @@ def _content(path: Path) -> bytes:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise InvalidInput("file", path.name, "a regular file")
         with os.fdopen(os.dup(descriptor), "rb") as file:
-            data = file.read(LARGEST_MESSAGE + 1)
+            data = file.read(LARGEST_FILE + 1)
     finally:
         os.close(descriptor)
-    if len(data) > LARGEST_MESSAGE:
-        raise InvalidInput("message", f"over {LARGEST_MESSAGE} bytes", f"at most {LARGEST_MESSAGE} bytes")
+    most = LARGEST_FILE if is_file(data) else LARGEST_MESSAGE
+    if len(data) > most:
+        raise InvalidInput("message", f"over {most} bytes", f"at most {most} bytes")
     return data
 
 

@@ -25,7 +25,11 @@ from lockstep.rtgs.tables import earmarks, parties, releases
 _GIVEN = Prepared(
     select(func.count())
     .select_from(releases.join(parties, releases.c.agent == parties.c.bic))
-    .where(releases.c.uetr == bindparam("of"), parties.c.role == Role.AGENT.value)
+    .where(
+        releases.c.settlement_id == bindparam("settlement_id"),  # by which they are found
+        releases.c.uetr == bindparam("of"),
+        parties.c.role == Role.AGENT.value,
+    )
 )
 _EARMARK = Prepared(earmarks.insert())
 _EARMARKED = Prepared(
@@ -93,7 +97,8 @@ def book(step: Step, stored: StoredOrder) -> StoredOrder:
 
 def book_if_released(step: Step, stored: StoredOrder) -> bool:
     """Books a held payment that a quorum of those who are agents now has released."""
-    if _GIVEN.scalar(step.connection, of=stored.order.uetr) < step.once(quorum):
+    order = stored.order
+    if _GIVEN.scalar(step.connection, settlement_id=order.settlement_id, of=order.uetr) < step.once(quorum):
         return False
     book(step, stored)
     return True

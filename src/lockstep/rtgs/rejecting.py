@@ -24,10 +24,15 @@ _MESSAGE_ID = re.compile(rb"<(?:\w+:)?BizMsgIdr>\s*([A-Za-z0-9/?:().,'+-]{1,35})
 
 
 def rejection(
-    system: Bic, receiver: Bic, data: bytes, error: InvalidInput | Refused | Conflict, now: datetime
+    system: Bic,
+    receiver: Bic,
+    data: bytes,
+    error: InvalidInput | Refused | Conflict,
+    now: datetime,
+    longest: int = LONGEST_OPERAND,
 ) -> bytes:
-    """The admi.002 that answers `data`, which was refused with `error`."""
-    body = rejection_of(data, error, now)
+    """The admi.002 that answers `data`, which was refused with `error`; of each operand so many characters."""
+    body = rejection_of(data, error, now, longest)
     identity = derive_message_id(system, f"{receiver}/{body.related_message_id}/{body.additional}", "admi.002")
     message = Message(sender=system, receiver=receiver, message_id=identity, created=now, body=body)
     try:
@@ -36,22 +41,29 @@ def rejection(
         return write(replace(message, body=replace(body, related_message_id=UNREAD)))
 
 
-def rejection_of(data: bytes, error: InvalidInput | Refused | Conflict, now: datetime) -> Rejection:
+def rejection_of(
+    data: bytes, error: InvalidInput | Refused | Conflict, now: datetime, longest: int = LONGEST_OPERAND
+) -> Rejection:
     """Why `data` was refused, as a message's body."""
     if isinstance(error, Refused):
         name, details = error.name, {key: str(value) for key, value in error.details.items()}
     else:
         name = INVALID
         details = {"field": error.field, "value": error.value, "rule": error.rule}
-    found = _MESSAGE_ID.search(data[:4096])
     return Rejection(
-        related_message_id=found.group(1).decode() if found else UNREAD,
+        related_message_id=related_id(data),
         code=name,
         rejected_at=now,
         location=_text(details.get("field", "")) or None,
         description=_text(details.get("rule", "")) or None,
-        additional=json.dumps({key: value[:LONGEST_OPERAND] for key, value in details.items()}, ensure_ascii=True),
+        additional=json.dumps({key: value[:longest] for key, value in details.items()}, ensure_ascii=True),
     )
+
+
+def related_id(data: bytes) -> str:
+    """What a message calls itself, as far as that can be read."""
+    found = _MESSAGE_ID.search(data[:4096])
+    return found.group(1).decode() if found else UNREAD
 
 
 def _text(value: str) -> str:

@@ -129,7 +129,7 @@ mandates = Table(  # the newest row of (account, instructing, payee) is in force
     sqlite_autoincrement=True,
 )
 
-_LIVE = "state IN ('HELD', 'PENDING', 'BOOKED')"
+LIVE = "state IN ('HELD', 'PENDING', 'BOOKED')"
 
 payments = Table(
     "payments",
@@ -179,8 +179,8 @@ payments = Table(
         "one_live_payment_per_settlement",
         "settlement_id",
         unique=True,
-        sqlite_where=text(_LIVE),
-        postgresql_where=text(_LIVE),
+        sqlite_where=text(LIVE),
+        postgresql_where=text(LIVE),
     ),
     Index("open_payments", "state", "pay_by"),
     Index("queues", "debtor_account", "state", "priority", "position"),

@@ -5,12 +5,12 @@ import os
 from functools import lru_cache
 from pathlib import Path
 
+from coincurve import PrivateKey, PublicKey
 from eth_account import Account
-from eth_keys import keys  # type: ignore[attr-defined]
-from eth_keys.exceptions import BadSignature
-from eth_utils.exceptions import ValidationError
+from eth_utils.address import to_checksum_address
 
 from lockstep.domain.errors import InvalidInput, Misconfigured
+from lockstep.signing.words import keccak
 
 __all__ = ["Key", "read_keystore", "recover", "write_keystore"]
 
@@ -23,20 +23,23 @@ class Key:
     __slots__ = ("_private", "address")
 
     def __init__(self, secret: bytes) -> None:
-        self._private = keys.PrivateKey(secret)
-        self.address: str = self._private.public_key.to_checksum_address()
+        """`secret` is 32 bytes. Raises ValueError for what is no key of the curve."""
+        if len(secret) != 32:
+            raise ValueError("a key has 32 bytes")
+        self._private = PrivateKey(secret)
+        self.address: str = _address(self._private.public_key.format(compressed=False))
 
     def __repr__(self) -> str:
         return f"Key({self.address})"
 
     def sign(self, digest: bytes) -> bytes:
-        """65 bytes: r, s in the lower half of the order, v of 27 or 28."""
-        signature = self._private.sign_msg_hash(digest).to_bytes()
-        return bytes(signature[:64]) + bytes([signature[64] + 27])
+        """65 bytes: r, s in the lower half of the order, v of 27 or 28. The nonce follows from both (RFC 6979)."""
+        signature = self._private.sign_recoverable(digest, hasher=None)
+        return signature[:64] + bytes([signature[64] + 27])
 
     def secret(self) -> bytes:
         """The key itself, for a transaction signer or a keystore file."""
-        return bytes(self._private.to_bytes())
+        return self._private.secret
 
 
 def recover(digest: bytes, signature: bytes) -> str:
@@ -47,15 +50,21 @@ def recover(digest: bytes, signature: bytes) -> str:
         raise InvalidInput("signature", signature.hex(), "s in the lower half of the curve's order (EIP-2)")
     try:
         return _signer(bytes(digest), bytes(signature))
-    except (BadSignature, ValidationError) as error:
+    except Exception as error:  # the library raises Exception itself, and ValueError
         raise InvalidInput("signature", signature.hex(), "a signature on secp256k1") from error
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=65_536)
 def _signer(digest: bytes, signature: bytes) -> str:
-    """Kept, as what lies on the board is looked at again and again."""
-    raw = keys.Signature(signature[:64] + bytes([signature[64] - 27]))
-    return str(raw.recover_public_key_from_msg_hash(digest).to_checksum_address())
+    """Kept, as what lies on the board is looked at again and again: a proof asks for three signatures a trade."""
+    raw = signature[:64] + bytes([signature[64] - 27])
+    return _address(PublicKey.from_signature_and_message(raw, digest, hasher=None).format(compressed=False))
+
+
+@lru_cache(maxsize=4096)
+def _address(public_key: bytes) -> str:
+    """EIP-55, of an uncompressed key with its 0x04 before it; the same few come again and again."""
+    return str(to_checksum_address(keccak(public_key[1:])[-20:]))
 
 
 def write_keystore(path: Path, key: Key, password: str, *, iterations: int = 262_144) -> None:

@@ -2,9 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
-from eth_abi.exceptions import EncodingError
-
 from lockstep.domain.errors import InvalidInput, Refused
+from lockstep.domain.log_run import LogRun
 from lockstep.domain.market import Network
 from lockstep.domain.order import (
     Attestation,
@@ -17,9 +16,9 @@ from lockstep.domain.order import (
     Rotation,
 )
 from lockstep.signing.keys import recover
-from lockstep.signing.typed_data import log_digest, outcome_digest, outcomes_digest, rotation_digest
+from lockstep.signing.typed_data import log_digest, outcome_digest, outcomes_digest, rotation_digest, run_digest
 
-__all__ = ["build_batch_proof", "build_proof", "build_rotation_proof", "is_by", "is_of", "verify"]
+__all__ = ["build_batch_proof", "build_proof", "build_rotation_proof", "is_by", "is_of", "is_run_of", "verify"]
 
 
 def verify(attestation: Attestation, epoch: Epoch, network: Network) -> None:
@@ -46,7 +45,7 @@ def is_by(attestation: Attestation, network: Network) -> bool:
     one = attestation
     try:
         return recover(outcome_digest(one.settlement_id, one.result, one.epoch, network), one.signature) == one.agent
-    except (InvalidInput, ValueError, EncodingError):
+    except (InvalidInput, ValueError):
         return False
 
 
@@ -55,7 +54,25 @@ def is_of(entry: LogEntry, network: Network) -> bool:
     try:
         line = log_digest(entry.number, entry.previous, entry.attestation, network)
         return recover(line, entry.signature) == entry.attestation.agent and is_by(entry.attestation, network)
-    except (InvalidInput, ValueError, EncodingError):
+    except (InvalidInput, ValueError):
+        return False
+
+
+def is_run_of(run: LogRun, network: Network) -> bool:
+    """Whether lines of a signature log are by the agent that each of them names.
+
+    Of several lines the one signature covers every word, the outcomes' signatures too: they are what the agent wrote.
+    """
+    agent = run.agent
+    if any(one.agent != agent for one in run.attestations):
+        return False
+    if len(run.attestations) == 1:
+        (one,) = run.attestations
+        line = LogEntry(number=run.first, previous=run.previous, attestation=one, signature=run.signature)
+        return is_of(line, network)
+    try:
+        return recover(run_digest(run, network), run.signature) == agent
+    except (InvalidInput, ValueError):
         return False
 
 

@@ -1,24 +1,26 @@
 """The typed data that wallets and agents sign (EIP-712), hashed as `contracts/DvP.sol` hashes it."""
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
-from eth_abi.abi import encode
-from eth_utils.crypto import keccak
-
 from lockstep.domain.identifiers import SettlementId
+from lockstep.domain.log_run import LogRun
 from lockstep.domain.market import Network
 from lockstep.domain.money import Money
 from lockstep.domain.order import Attestation, Movement, Order, OrderTerms, OutcomeResult, Rotation
 from lockstep.domain.payment import CashAccount
+from lockstep.signing.words import address_word, hash_word, keccak, number_word, text_hash
 
 __all__ = [
     "cash_hash",
     "leg_id",
+    "line_digests",
     "log_digest",
     "outcome_digest",
     "outcomes_digest",
     "rotation_digest",
+    "run_digest",
     "settlement_id",
     "terms_hash",
 ]
@@ -27,33 +29,30 @@ _MOVEMENT = "Movement(address token,address seller,address buyer,uint64 quantity
 _TERMS = (
     "Terms(bytes32 tradeId,uint32 part,uint64 minimumLot,bytes32 group,bytes32 cashHash,uint40 lockBy,uint40 payBy)"
 )
-_DOMAIN_TYPE = keccak(text="EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)")
-_MOVEMENT_TYPE = keccak(text=_MOVEMENT)
-_TERMS_TYPE = keccak(text=_TERMS)
-_ORDER_TYPE = keccak(text=f"Order(Movement movement,Terms terms){_MOVEMENT}{_TERMS}")
-_OUTCOME_TYPE = keccak(text="Outcome(bytes32 settlementId,uint8 result,uint32 epoch)")
-_OUTCOMES_TYPE = keccak(text="Outcomes(bytes32[] settlementIds,uint8 result,uint32 epoch)")
-_LOG_TYPE = keccak(
-    text="LogEntry(address agent,uint64 number,bytes32 previous,bytes32 settlementId,uint8 result,uint32 epoch)"
+_DOMAIN_TYPE = text_hash("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)")
+_MOVEMENT_TYPE = text_hash(_MOVEMENT)
+_TERMS_TYPE = text_hash(_TERMS)
+_ORDER_TYPE = text_hash(f"Order(Movement movement,Terms terms){_MOVEMENT}{_TERMS}")
+_OUTCOME_TYPE = text_hash("Outcome(bytes32 settlementId,uint8 result,uint32 epoch)")
+_OUTCOMES_TYPE = text_hash("Outcomes(bytes32[] settlementIds,uint8 result,uint32 epoch)")
+_LOG_TYPE = text_hash(
+    "LogEntry(address agent,uint64 number,bytes32 previous,bytes32 settlementId,uint8 result,uint32 epoch)"
 )
-_ROTATION_TYPE = keccak(
-    text="Rotation(uint32 epoch,address[] agents,uint8 quorum,uint8 faulty,address officer,address confirmer)"
+_RUN_TYPE = text_hash("LogEntries(address agent,uint64 first,uint64 last,bytes32 head,bytes32 signatures)")
+_ROTATION_TYPE = text_hash(
+    "Rotation(uint32 epoch,address[] agents,uint8 quorum,uint8 faulty,address officer,address confirmer)"
 )
-_CASH_TYPE = keccak(
-    text="Cash(bytes16 salt,string currency,uint256 amount,"
+_CASH_TYPE = text_hash(
+    "Cash(bytes16 salt,string currency,uint256 amount,"
     "string debtor,string debtorAccount,string creditor,string creditorAccount)"
 )
-_NAME, _VERSION = keccak(text="Lockstep DvP"), keccak(text="1")
+_NAME, _VERSION = text_hash("Lockstep DvP"), text_hash("1")
 
 
 @lru_cache
 def _domain_separator(network: Network) -> bytes:
-    return keccak(
-        encode(
-            ["bytes32", "bytes32", "bytes32", "uint256", "address"],
-            [_DOMAIN_TYPE, _NAME, _VERSION, network.chain_id, network.dvp],
-        )
-    )
+    words = (_DOMAIN_TYPE, _NAME, _VERSION, number_word(network.chain_id, 256), address_word(network.dvp))
+    return keccak(b"".join(words))
 
 
 def _digest(network: Network, struct_hash: bytes) -> bytes:
@@ -62,37 +61,27 @@ def _digest(network: Network, struct_hash: bytes) -> bytes:
 
 def _movement_hash(movement: Movement) -> bytes:
     return keccak(
-        encode(
-            ["bytes32", "address", "address", "address", "uint64", "uint32", "uint64"],
-            [
-                _MOVEMENT_TYPE,
-                movement.token,
-                movement.seller,
-                movement.buyer,
-                movement.quantity,
-                movement.epoch,
-                movement.nonce,
-            ],
-        )
+        _MOVEMENT_TYPE
+        + address_word(movement.token)
+        + address_word(movement.seller)
+        + address_word(movement.buyer)
+        + number_word(movement.quantity, 64)
+        + number_word(movement.epoch, 32)
+        + number_word(movement.nonce, 64)
     )
 
 
 def terms_hash(terms: OrderTerms) -> bytes:
     """hashStruct(Terms), 32 bytes: what settle and give back carry in place of the terms."""
     return keccak(
-        encode(
-            ["bytes32", "bytes32", "uint32", "uint64", "bytes32", "bytes32", "uint40", "uint40"],
-            [
-                _TERMS_TYPE,
-                bytes.fromhex(terms.trade_id),
-                terms.part,
-                terms.minimum_lot,
-                bytes.fromhex(terms.group),
-                bytes.fromhex(terms.cash_hash),
-                terms.lock_by,
-                terms.pay_by,
-            ],
-        )
+        _TERMS_TYPE
+        + hash_word(terms.trade_id)
+        + number_word(terms.part, 32)
+        + number_word(terms.minimum_lot, 64)
+        + hash_word(terms.group)
+        + hash_word(terms.cash_hash)
+        + number_word(terms.lock_by, 40)
+        + number_word(terms.pay_by, 40)
     )
 
 
@@ -103,28 +92,22 @@ def settlement_id(order: Order, network: Network) -> SettlementId:
 
 def leg_id(movement: Movement, hash_of_terms: bytes, network: Network) -> SettlementId:
     """The same from a leg (IDvP.Leg), which has the terms as their hash only."""
-    words = [_ORDER_TYPE, _movement_hash(movement), hash_of_terms]
-    return SettlementId(_digest(network, keccak(encode(["bytes32", "bytes32", "bytes32"], words))).hex())
+    return SettlementId(_digest(network, keccak(_ORDER_TYPE + _movement_hash(movement) + hash_of_terms)).hex())
 
 
 def outcome_digest(settlement: SettlementId, result: OutcomeResult, epoch: int, network: Network) -> bytes:
     """The 32 bytes that an agent signs for one outcome of one settlement in one epoch."""
-    return _digest(
-        network,
-        keccak(
-            encode(
-                ["bytes32", "bytes32", "uint8", "uint32"],
-                [_OUTCOME_TYPE, bytes.fromhex(settlement), int(result), epoch],
-            )
-        ),
-    )
+    return _digest(network, keccak(_OUTCOME_TYPE + hash_word(settlement) + _said(result, epoch)))
+
+
+def _said(result: OutcomeResult, epoch: int) -> bytes:
+    return number_word(int(result), 8) + number_word(epoch, 32)
 
 
 def outcomes_digest(settlements: Sequence[SettlementId], result: OutcomeResult, epoch: int, network: Network) -> bytes:
     """The 32 bytes that an agent signs for one outcome of a whole batch (IDvP.outcomesDigest)."""
-    ids = keccak(b"".join(bytes.fromhex(one) for one in settlements))
-    kinds = ["bytes32", "bytes32", "uint8", "uint32"]
-    return _digest(network, keccak(encode(kinds, [_OUTCOMES_TYPE, ids, int(result), epoch])))
+    ids = keccak(b"".join(hash_word(one) for one in settlements))
+    return _digest(network, keccak(_OUTCOMES_TYPE + ids + _said(result, epoch)))
 
 
 def log_digest(number: int, previous: str, attestation: Attestation, network: Network) -> bytes:
@@ -133,33 +116,77 @@ def log_digest(number: int, previous: str, attestation: Attestation, network: Ne
     No contract takes it: it has a type of its own, so that it can never pass for an outcome.
     """
     one = attestation
-    values = [one.agent, number, bytes.fromhex(previous), bytes.fromhex(one.settlement_id), int(one.result), one.epoch]
-    kinds = ["bytes32", "address", "uint64", "bytes32", "bytes32", "uint8", "uint32"]
-    return _digest(network, keccak(encode(kinds, [_LOG_TYPE, *values])))
+    return _digest(
+        network,
+        keccak(
+            _LOG_TYPE
+            + address_word(one.agent)
+            + number_word(number, 64)
+            + hash_word(previous)
+            + hash_word(one.settlement_id)
+            + _said(one.result, one.epoch)
+        ),
+    )
+
+
+def line_digests(
+    first: int, previous: str, attestations: Sequence[Attestation], network: Network
+) -> Iterator[tuple[int, str]]:
+    """Number and digest, in hex, of each of consecutive lines of a signature log."""
+    for number, attestation in enumerate(attestations, first):
+        previous = log_digest(number, previous, attestation, network).hex()
+        yield number, previous
+
+
+def run_digest(run: LogRun, network: Network, head: str | None = None) -> bytes:
+    """The 32 bytes that an agent signs for several lines of its signature log at once.
+
+    The last line's digest, `head` where the caller has it, stands for all lines up to it; the outcomes' signatures,
+    which lines do not cover, are covered here. It has a type of its own too.
+    """
+    if head is None:
+        head = deque(line_digests(run.first, run.previous, run.attestations, network), maxlen=1)[0][1]
+    return _digest(
+        network,
+        keccak(
+            _RUN_TYPE
+            + address_word(run.agent)
+            + number_word(run.first, 64)
+            + number_word(run.last, 64)
+            + hash_word(head)
+            + keccak(b"".join(one.signature for one in run.attestations))
+        ),
+    )
 
 
 def rotation_digest(rotation: Rotation, network: Network) -> bytes:
     """The 32 bytes that an agent of the present epoch signs for the next."""
-    agents = keccak(b"".join(encode(["address"], [one]) for one in rotation.agents))
-    values = [rotation.number, agents, rotation.quorum, rotation.faulty, rotation.officer, rotation.confirmer]
-    kinds = ["bytes32", "uint32", "bytes32", "uint8", "uint8", "address", "address"]
-    return _digest(network, keccak(encode(kinds, [_ROTATION_TYPE, *values])))
+    return _digest(
+        network,
+        keccak(
+            _ROTATION_TYPE
+            + number_word(rotation.number, 32)
+            + keccak(b"".join(address_word(one) for one in rotation.agents))
+            + number_word(rotation.quorum, 8)
+            + number_word(rotation.faulty, 8)
+            + address_word(rotation.officer)
+            + address_word(rotation.confirmer)
+        ),
+    )
 
 
 def cash_hash(salt: str, cash: Money, debtor: CashAccount, creditor: CashAccount) -> str:
     """The cash terms as the order names them: salted, so that the chain never shows a price. Hex."""
+    salted = bytes.fromhex(salt)
+    if len(salted) > 16:
+        raise ValueError(f"{salt} is more than 32 hex digits")
     return keccak(
-        encode(
-            ["bytes32", "bytes16", "bytes32", "uint256", "bytes32", "bytes32", "bytes32", "bytes32"],
-            [
-                _CASH_TYPE,
-                bytes.fromhex(salt),
-                keccak(text=cash.currency),
-                cash.amount,
-                keccak(text=debtor.owner),
-                keccak(text=debtor.number),
-                keccak(text=creditor.owner),
-                keccak(text=creditor.number),
-            ],
-        )
+        _CASH_TYPE
+        + salted.ljust(32, b"\0")
+        + text_hash(cash.currency)
+        + number_word(cash.amount, 256)
+        + text_hash(debtor.owner)
+        + text_hash(debtor.number)
+        + text_hash(creditor.owner)
+        + text_hash(creditor.number)
     ).hex()

@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 from lockstep.agent import Agent
 from lockstep.app.adapters import LocalWallets
 from lockstep.app.founding import agent_bic
+from lockstep.chain.events import Deep
 from lockstep.chain.ledger import EvmAssetLedger
 from lockstep.chain.node import Node
 from lockstep.chain.sender import Sender
@@ -18,8 +19,9 @@ from lockstep.domain.identifiers import Bic
 from lockstep.flow import working as flow
 from lockstep.flow.engine import Engine
 from lockstep.flow.receiving import Reception
+from lockstep.flow.sharing import SharingWorker
 from lockstep.flow.stepping import Settler
-from lockstep.ports import Lease
+from lockstep.ports import Book, Lease
 from lockstep.rtgs import Rtgs
 from lockstep.simulation.clock import PartyClock
 from lockstep.simulation.faults import Injector
@@ -28,11 +30,11 @@ from lockstep.simulation.lines import cash_line
 from lockstep.simulation.market import MARKET
 from lockstep.simulation.points import Crashed
 from lockstep.simulation.stores import BROKEN, Boundary
-from lockstep.store import SqlLeases
+from lockstep.store import SqlBook, SqlLeases
 
 Answer = TypeVar("Answer")
 
-__all__ = ["AgentProcess", "Door", "LockFile", "Process", "RtgsProcess", "Worker"]
+__all__ = ["AgentProcess", "Door", "LockFile", "Process", "RtgsProcess", "Sharer", "Worker"]
 
 
 class Process(Protocol):
@@ -160,7 +162,7 @@ class Worker:
         self.name, self._ground, self._boundary, self.clock = name, ground, boundary, clock
         self._node, self._rtgs, self._faults, self._lock = node, rtgs, faults, lock
         self.up, self.back_at, self._lives = False, 0, 0
-        self._worker: flow.Worker | None = None
+        self._worker: flow.Worker | SharingWorker | None = None
 
     def start(self) -> None:
         self._lives += 1
@@ -174,14 +176,27 @@ class Worker:
         self.up = True
 
     def _engine(self, lease: Lease) -> Engine:
+        return self._service(self._book(lease), lease)
+
+    def _book(self, lease: Lease | None) -> Book:
+        ground = self._ground
+        return self._boundary.book(ground.engines[self.name], ground.disk(self.name), self.clock, lease)
+
+    def _service(self, book: Book, lease: Lease) -> Engine:
         ground, database, disk = self._ground, self._ground.engines[self.name], self._ground.disk(self.name)
         log = self._boundary.log(database, disk, lease)
         sender = Sender(self._node, ground.roles.operator, log, lambda _: None)
         return Engine(
             settler=Settler(
                 market=ground.market,
-                book=self._boundary.book(database, disk, self.clock, lease),
-                assets=EvmAssetLedger(self._node, ground.market.network, sender),
+                book=book,
+                assets=EvmAssetLedger(
+                    self._node,
+                    ground.market.network,
+                    sender,
+                    events=self._boundary.events(database, disk, ground.market.network),
+                    deep=Deep.HALT,
+                ),
                 cash=cash_line(MARKET.service, self._rtgs.handle, self._rtgs.mailbox, self._boundary, self._faults),
                 wallet=LocalWallets({key.address: key for key in ground.roles.wallets.values()}, ground.market),
                 board=self._boundary.board(ground.root / "attestations"),
@@ -204,6 +219,21 @@ class Worker:
             return False
 
 
+class Sharer(Worker):
+    """A worker that shares the trades with others, and the duties. Their one key is one worker's at a time."""
+
+    def start(self) -> None:
+        self._worker = SharingWorker(
+            leases=SqlLeases(self._ground.engines[self.name], self.clock),
+            clock=self.clock,
+            name=self.name,
+            keys=(self._ground.roles.operator.address,),
+            book=self._book,
+            engine=self._service,
+        )
+        self.up = True
+
+
 class AgentProcess:
     """One synchronisation agent."""
 
@@ -220,7 +250,7 @@ class AgentProcess:
 
     def start(self) -> None:
         ground, party = self._ground, agent_bic(MARKET.service, self.number)
-        assets = EvmAssetLedger(self._node, ground.market.network)
+        assets = EvmAssetLedger(self._node, ground.market.network, deep=Deep.DOUBT)
         self._agent = Agent(
             bic=party,
             rtgs=MARKET.rtgs,
@@ -253,10 +283,11 @@ class Door:
         self._ground, self._boundary, self.clock = ground, boundary, clock
 
     def open(self) -> Reception:
-        database, disk = self._ground.engines[self.name], self._ground.disk(self.name)
-        return Reception(
-            book=self._boundary.book(database, disk, self.clock), market=self._ground.market, clock=self.clock
-        )
+        return Reception(book=self.book(), market=self._ground.market, clock=self.clock)
+
+    def book(self) -> SqlBook:
+        """The records, as a command opens them."""
+        return self._boundary.book(self._ground.engines[self.name], self._ground.disk(self.name), self.clock)
 
     def end(self) -> None:
         self._ground.engines[self.name].dispose()

@@ -12,15 +12,36 @@ from lockstep.chain.sender import Sender
 from lockstep.domain.identifiers import SettlementId
 from lockstep.domain.order import Order, OutcomeResult
 from lockstep.domain.payment import PaymentState
+from lockstep.flow.halting import accept
 from lockstep.signing import build_proof
 from lockstep.simulation.actors_hands import key_of
 from lockstep.simulation.boundaries import office
+from lockstep.simulation.ground import DEPTH
 from lockstep.simulation.world import World, is_halted
+from lockstep.store import SqlChainEvents
 from lockstep.testing.fakes import FakeTransactionLog
 
-__all__ = ["end_what_is_left"]
+__all__ = ["decide_on_halts", "end_what_is_left"]
 
 ENDED = ("Settled", "GivenBack")
+
+
+def decide_on_halts(world: World, *, at_once: bool) -> bool:
+    """Accepts what the chain is now, for the service to go on: some steps after it halted, or at once."""
+    if world.miner.deepest <= DEPTH:
+        return False
+    events = SqlChainEvents(world.ground.engines["door"], world.market.network)
+    if not events.halts():
+        world.decide_at = 0
+        return False
+    if not world.decide_at:
+        world.decide_at = world.faults.step + world.streams.stream("halted", world.faults.step).randint(1, 30)
+    if not at_once and world.faults.step < world.decide_at:
+        return False
+    with world.faults.paused():
+        found = accept(world.door.book(), events, world.door.clock, "operations", "the chain is looked at")
+    world.timeline.tell("people", f"accept {len(found)} deep reorganisations: the service goes on")
+    return True
 
 
 def end_what_is_left(world: World) -> bool:

@@ -22,6 +22,8 @@ class Miner:
         self, chain: SimulatedChain, clock: VirtualClock, faults: Injector, timeline: Timeline, dvp: str
     ) -> None:
         self._dvp = dvp.lower()
+        self.deepest = 0
+        """Blocks that the deepest reorganisation took."""
         self._chain, self._clock, self._faults, self._timeline = chain, clock, faults, timeline
         self.before_reorganising: Callable[[], None] = lambda: None
         """Called before blocks vanish: what they held must have been seen."""
@@ -59,6 +61,7 @@ class Miner:
     def _reorganise(self, how: random.Random, depth: int) -> None:
         """Other blocks in the place of the last ones; some of their transactions may wait, some are forgotten."""
         self.before_reorganising()
+        self.deepest = max(self.deepest, depth)
         kept = how.choice((1.0, 0.7, 0.0))
         self._chain.reorganise(depth, keep=lambda _: how.random() < kept, order=how)
         self._keep_time()

@@ -35,9 +35,12 @@ class _Stop(Exception):
     """A violation was found; what follows from it is of no interest."""
 
 
-def run_seed(seed: int, plan: FaultPlan = USUAL) -> Outcome:
-    """Runs a seed. The same seed and plan give the same outcome, hash included, on any machine."""
-    world = World(ground(), seed, plan)
+def run_seed(seed: int, plan: FaultPlan = USUAL, *, sharing: bool = False) -> Outcome:
+    """Runs a seed. The same seed and plan give the same outcome, hash included, on any machine.
+
+    `sharing`: the service's workers share trades and duties, as many workers on one database do.
+    """
+    world = World(ground(), seed, plan, sharing=sharing)
     judge = Judge(world)
 
     def after() -> None:

@@ -9,7 +9,7 @@ from lockstep.simulation.actors import KINDS as ACTORS
 from lockstep.simulation.boundaries import due_instants, may_be_stopped, stop_for_long
 from lockstep.simulation.ground import DEPTH
 from lockstep.simulation.market import CLOSES, OPENS, PAY_BY
-from lockstep.simulation.mending import end_what_is_left
+from lockstep.simulation.mending import decide_on_halts, end_what_is_left
 from lockstep.simulation.world import World
 
 __all__ = ["settle", "unfold"]
@@ -65,6 +65,7 @@ def _act(world: World, rng: random.Random) -> None:
 def _befall(world: World) -> None:
     """What strikes no process in particular."""
     faults = world.faults
+    decide_on_halts(world, at_once=False)
     for kind, backup in (("lost-writes", False), ("restore-service", True)):
         if faults.strikes(kind) is not None:
             world.lose_writes(backup=backup)
@@ -150,6 +151,7 @@ def _round(world: World) -> bool:
         moved |= world.hand_in()
     for name in world.cast:
         moved |= world.run(name)
+    moved |= decide_on_halts(world, at_once=True)
     for _ in range(DEPTH + 1):
         world.mine()
     world.clock.advance(ROUND)

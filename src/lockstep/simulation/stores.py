@@ -14,17 +14,20 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from sqlalchemy import Engine, event, text
+from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.exc import OperationalError
 
 from lockstep.agent import DirectoryBoard, Register
 from lockstep.app.adapters import DirectoryMailbox
+from lockstep.domain.errors import Contradiction, LockstepError
+from lockstep.domain.log_run import LogRun
+from lockstep.domain.market import Network
 from lockstep.domain.message import Message
-from lockstep.domain.order import Attestation, LogEntry
+from lockstep.domain.order import Attestation, BatchSignature
 from lockstep.ports import Change, Claimed, Clock, Lease, PartyBody, Results, SentTransaction
 from lockstep.simulation.faults import Injector
 from lockstep.simulation.points import Points
-from lockstep.store import SqlBook, SqlTransactionLog
+from lockstep.store import SqlBook, SqlChainEvents, SqlTransactionLog
 
 __all__ = ["BROKEN", "Boundary", "Disk", "image", "put_back"]
 
@@ -92,6 +95,9 @@ class Boundary:
     def book(self, engine: Engine, disk: Disk, clock: Clock, lease: Lease | None = None) -> SqlBook:
         return _Book(engine, disk, self, clock, lease)
 
+    def events(self, engine: Engine, disk: Disk, network: Network) -> SqlChainEvents:
+        return _Events(engine, disk, self, network)
+
     def log(self, engine: Engine, disk: Disk, lease: Lease) -> SqlTransactionLog:
         return _Log(engine, disk, self, lease)
 
@@ -143,17 +149,35 @@ class _Book(SqlBook):
         self._boundary.at("committed")
 
 
+class _Events(SqlChainEvents):
+    def __init__(self, engine: Engine, disk: Disk, boundary: Boundary, network: Network) -> None:
+        super().__init__(engine, network)
+        self._disk, self._boundary = disk, boundary
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        self._boundary.at("commit")
+        if self._boundary.fails():
+            self._disk.fail_next()
+        try:
+            with super()._transaction() as connection:
+                yield connection
+        finally:
+            self._disk.heal()
+        self._boundary.at("committed")
+
+
 class _Log(SqlTransactionLog):
     def __init__(self, engine: Engine, disk: Disk, boundary: Boundary, lease: Lease) -> None:
         super().__init__(engine, lease)
         self._disk, self._boundary, self._judge = disk, boundary, partial(boundary.judge_fence, engine, lease)
 
-    def put(self, transaction: SentTransaction) -> None:
+    def put_all(self, transactions: Sequence[SentTransaction]) -> None:
         self._boundary.at("commit")
         if self._boundary.fails():
             self._disk.fail_next()
         try:
-            super().put(transaction)
+            super().put_all(transactions)
         finally:
             self._disk.heal()
         self._judge()
@@ -165,20 +189,21 @@ class _Register(Register):
         super().__init__(path)
         self._boundary = boundary
 
-    def record(self, attestation: Attestation, sources: Sequence[str]) -> Attestation:
-        self._boundary.signed(attestation)  # it exists from here on, whatever becomes of it
+    def record_all(self, signed: Sequence[tuple[Attestation, Sequence[str]]]) -> Sequence[Attestation | Contradiction]:
+        for attestation, _ in signed:
+            self._boundary.signed(attestation)  # it exists from here on, whatever becomes of it
         self._boundary.at("commit")
         if self._boundary.fails():
             raise sqlite3.OperationalError("disk I/O error")
-        stored = super().record(attestation, sources)
+        stored = super().record_all(signed)
         self._boundary.at("committed")
         return stored
 
-    def keep(self, entry: LogEntry) -> None:
+    def keep(self, runs: Sequence[LogRun]) -> None:
         self._boundary.at("commit")
         if self._boundary.fails():
             raise sqlite3.OperationalError("disk I/O error")
-        super().keep(entry)
+        super().keep(runs)
         self._boundary.at("committed")
 
 
@@ -187,16 +212,21 @@ class _Board(DirectoryBoard):
         super().__init__(root)
         self._boundary = boundary
 
-    def publish(self, attestation: Attestation) -> None:
+    def publish_all(self, attestations: Sequence[Attestation]) -> None:
         self._boundary.at("send")
-        super().publish(attestation)
+        super().publish_all(attestations)
         self._boundary.at("sent")
 
-    def enter(self, entry: LogEntry, *, replace: bool = False) -> LogEntry:
+    def enter_run(self, run: LogRun, *, replace: bool = False) -> Sequence[LogRun]:
         self._boundary.at("send")
-        there = super().enter(entry, replace=replace)
+        there = super().enter_run(run, replace=replace)
         self._boundary.at("sent")
         return there
+
+    def sign_batch(self, signature: BatchSignature) -> None:
+        self._boundary.at("send")
+        super().sign_batch(signature)
+        self._boundary.at("sent")
 
 
 class _Mailbox(DirectoryMailbox):
@@ -209,6 +239,15 @@ class _Mailbox(DirectoryMailbox):
         super().deliver(message)
         self._boundary.delivered(message.receiver, message.message_id)
         self._boundary.at("sent")
+
+    def deliver_all(self, messages: Sequence[Message[PartyBody]]) -> Sequence[LockstepError | None]:
+        self._boundary.at("send")
+        results = super().deliver_all(messages)
+        for message, failed in zip(messages, results, strict=True):
+            if failed is None:
+                self._boundary.delivered(message.receiver, message.message_id)
+        self._boundary.at("sent")
+        return results
 
 
 def image(path: Path) -> bytes:

@@ -20,7 +20,7 @@ from lockstep.rtgs import Facts, Posting, Rtgs
 from lockstep.simulation.actors import KINDS as ACTORS
 from lockstep.simulation.actors import play
 from lockstep.simulation.actors_hands import with_heirs
-from lockstep.simulation.cast import AgentProcess, Door, LockFile, Process, RtgsProcess, Worker
+from lockstep.simulation.cast import AgentProcess, Door, LockFile, Process, RtgsProcess, Sharer, Worker
 from lockstep.simulation.clock import PartyClock
 from lockstep.simulation.disks import Disks
 from lockstep.simulation.faults import FaultPlan, Injector
@@ -57,8 +57,10 @@ def is_halted(trade: Trade) -> bool:
 class World:
     """A seed's world, step by step; `lockstep.simulation.scheduling` decides on the steps."""
 
-    def __init__(self, ground: Ground, seed: int, plan: FaultPlan) -> None:
+    def __init__(self, ground: Ground, seed: int, plan: FaultPlan, *, sharing: bool = False) -> None:
+        """`sharing`: the service's workers share trades and duties; else one works, and the others stand by."""
         ground.reset()
+        self._sharing = sharing
         self.ground, self.chain, self.clock, self.market = ground, ground.chain, ground.clock, ground.market
         self.faults, self.streams = Injector(seed, plan), Streams(seed)
         self.timeline = Timeline(self.clock.now)
@@ -70,6 +72,7 @@ class World:
         self.witness = Witness(ground.root, addresses)
         self._points = Points(self.faults, self._meanwhile, self.witness.passes)
         self._stack: list[str] = []
+        self.decide_at = 0  # the step at which people decide on what halts the service
         self._late = LateNodes(ground, self.faults)
         self.disks = Disks(ground, self.faults, self.timeline, self.witness, lambda: self.cast)
         self._facts: Facts | None = None
@@ -119,7 +122,7 @@ class World:
         lock = LockFile()
         self.cast: dict[str, Process] = {"rtgs": self.rtgs}
         for name in workers:
-            self.cast[name] = Worker(
+            self.cast[name] = (Sharer if self._sharing else Worker)(
                 name, self.ground, self._boundary(name), service, self._node(name), self.rtgs, self.faults, lock
             )
         for number in range(1, AGENTS + 1):

@@ -52,11 +52,12 @@ _SEEN = Query(
         tables.seen.c.sender == bindparam("sender"), tables.seen.c.message_id == bindparam("message_id")
     )
 )
-_WAITING = Statement("SELECT body FROM instruction WHERE status = 'WAITING' ORDER BY number")
+# The plus keeps SQLite from reading all rows in the order of their numbers, the finished ones too.
+_WAITING = Statement("SELECT body FROM instruction WHERE status = 'WAITING' ORDER BY +number")
 _INSTRUCTIONS = Query(select(_instruction.body).order_by(_instruction.number))
 _TRADE = Query(select(_trade.body).where(_trade.trade_id == bindparam("trade_id")))
 _TRADES_OF = Statement("SELECT trade_id, body FROM trade WHERE trade_id IN LIST")
-_OPEN_TRADES = Statement("SELECT body FROM trade WHERE open ORDER BY number")
+_OPEN_TRADES = Statement("SELECT body FROM trade WHERE open ORDER BY +number")
 _TRADES = Query(select(_trade.body).order_by(_trade.number))
 _CASH_VIEW = Query(
     select(tables.cash_view.c.body).where(tables.cash_view.c.settlement_id == bindparam("settlement_id"))
@@ -84,9 +85,10 @@ _UNDELIVERED = Statement(
     "AND number > coalesce((SELECT number FROM outgoing WHERE message_id = ?), 0) ORDER BY number LIMIT ?"
 )
 _ENTRY = "number, at, kind, subject, facts, hash"
+_ABOUT = "about = (SELECT journal_subject.number FROM journal_subject WHERE name = ?)"
 _JOURNAL = Statement(f"SELECT {_ENTRY} FROM journal WHERE number > ? ORDER BY number LIMIT ?")
-_JOURNAL_OF = Statement(f"SELECT {_ENTRY} FROM journal WHERE subject = ? AND number > ? ORDER BY number LIMIT ?")
-_LAST_OF = Statement(f"SELECT {_ENTRY} FROM journal WHERE subject = ? ORDER BY number DESC LIMIT 1")
+_JOURNAL_OF = Statement(f"SELECT {_ENTRY} FROM journal WHERE {_ABOUT} AND number > ? ORDER BY number LIMIT ?")
+_LAST_OF = Statement(f"SELECT {_ENTRY} FROM journal WHERE {_ABOUT} ORDER BY number DESC LIMIT 1")
 _NEXT_NONCE = Query(select(tables.order_nonce.c.next).where(tables.order_nonce.c.seller == bindparam("seller")))
 _RESERVE = Statement(
     "INSERT INTO order_nonce (seller, next) VALUES (?, ?) ON CONFLICT (seller) DO UPDATE "
@@ -97,6 +99,8 @@ _LAST_ENTRY = Query(
 )
 _ALONE_IN_JOURNAL = Statement("SELECT pg_advisory_xact_lock(?)")
 _NEW_ENTRIES = Insert(tables.journal, *tables.journal.c.keys())
+_NEW_SUBJECTS = Insert(tables.journal_subject, "name", conflict="(name) DO NOTHING")
+_SUBJECTS = Statement("SELECT name, number FROM journal_subject WHERE name IN LIST")
 
 
 class SqlBook:
@@ -179,12 +183,23 @@ class SqlBook:
             _ALONE_IN_JOURNAL.run(connection, JOURNAL_LOCK)
         last = _LAST_ENTRY.rows(connection)
         number, previous = (last[0].number, last[0].hash) if last else (0, GENESIS)
+        subjects = self._subjects(connection, list(dict.fromkeys(entry.subject for entry in entries)))
         rows = []
         for entry in entries:
             number, previous = number + 1, entry_hash(previous, number + 1, entry)
             facts = _text(dict(entry.facts))
-            rows.append((number, entry.at.isoformat(), entry.kind, entry.subject, facts, previous))
+            about = subjects[entry.subject]
+            rows.append((number, entry.at.isoformat(), entry.kind, entry.subject, facts, previous, about))
         _NEW_ENTRIES.run(connection, rows)
+
+    def _subjects(self, connection: Connection, names: list[str]) -> Mapping[str, int]:
+        """Their numbers; those that are new get one."""
+        found = dict(_SUBJECTS.rows(connection, names))
+        new = [(name,) for name in names if name not in found]
+        if new:
+            _NEW_SUBJECTS.run(connection, new)
+            found |= dict(_SUBJECTS.rows(connection, [name for (name,) in new]))
+        return found
 
     def reserve_nonces(self, seller: str, at_least: int, count: int) -> int:
         if count < 1:

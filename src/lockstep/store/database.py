@@ -8,7 +8,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from lockstep.domain.errors import Misconfigured
 from lockstep.store import schema
-from lockstep.store.prepared import driven, no_answer
+from lockstep.store.prepared import AT_ONCE, driven, no_answer
 
 __all__ = ["Database", "open_database"]
 
@@ -22,8 +22,8 @@ def open_database(url: str) -> Database:
     """An engine on the service's database; creates the tables where there are none, and brings older ones up to date.
 
     Every transaction on SQLite begins IMMEDIATE: two processes take turns instead of failing late. Raises
-    Misconfigured for a URL that is none, and for a database that a newer version has written; Unavailable where a
-    server does not answer.
+    Misconfigured for a URL that is none, for a server that does not wait for its disk, and for a database that a newer
+    version has written; Unavailable where a server does not answer.
     """
     where = _url(url)
     try:
@@ -36,6 +36,7 @@ def open_database(url: str) -> Database:
         event.listen(engine, "connect", _prepare)
         event.listen(engine, "begin", _begin)
     try:
+        _judge_durability(engine)
         schema.bring_up_to_date(engine)
     except BaseException as error:
         engine.dispose()
@@ -44,6 +45,16 @@ def open_database(url: str) -> Database:
             raise
         raise nothing from error
     return engine
+
+
+def _judge_durability(engine: Engine) -> None:
+    """Raises Misconfigured for a server that says *stored* before it is."""
+    if engine.dialect.name != "postgresql":
+        return
+    with engine.connect() as connection:
+        for name in ("synchronous_commit", "full_page_writes"):
+            if connection.exec_driver_sql(f"SHOW {name}").scalar() == "off":
+                raise Misconfigured(f"the service's database: {name}: 'off' breaks the rule: on")
 
 
 def _url(url: str) -> URL:
@@ -67,10 +78,19 @@ def _options(url: URL) -> dict[str, Any]:
 def _prepare(connection: Any, _: object) -> None:
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in ("busy_timeout=15000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    for pragma in (
+        "busy_timeout=15000",
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "cache_size=-16384",  # KiB; by default 2 MiB
+        "wal_autocheckpoint=8000",  # pages of 4 KiB: those that are written again and again are moved once
+    ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
 
 def _begin(connection: Any) -> None:
-    driven(connection.dialect, connection.connection, "BEGIN IMMEDIATE")
+    at_once = connection.get_execution_options().get(AT_ONCE, True)
+    for statement in (f"PRAGMA synchronous={'FULL' if at_once else 'NORMAL'}", "BEGIN IMMEDIATE"):
+        driven(connection.dialect, connection.connection, statement)

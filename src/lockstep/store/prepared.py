@@ -18,10 +18,12 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from lockstep.domain.errors import Unavailable
 
-__all__ = ["Query", "Write", "apart", "driven", "no_answer", "transaction"]
+__all__ = ["AT_ONCE", "Query", "Write", "apart", "driven", "no_answer", "transaction"]
 
 _Text = tuple[str, tuple[str, ...] | None, dict[str, Any]]
 
+AT_ONCE = "lockstep_at_once"
+"""The execution option that says how SQLite begins: see `transaction`."""
 _BUSY = (5, 6)
 """SQLITE_BUSY and SQLITE_LOCKED, the low byte of its error codes."""
 
@@ -68,13 +70,19 @@ def _answering() -> Iterator[None]:
 
 
 @contextmanager
-def transaction(engine: Engine) -> Iterator[Connection]:
+def transaction(engine: Engine, *, at_once: bool = True) -> Iterator[Connection]:
     """A transaction that writes. Raises Unavailable where there is no answer.
 
-    Then nothing was stored, unless PostgreSQL's connection broke during the commit itself: then nobody knows.
+    Then nothing was stored, unless PostgreSQL's connection broke during the commit itself: then nobody knows. One that
+    need not be on disk `at_once` goes there with the next that must: a power cut may take it, with all that follows it.
     """
-    with _answering(), engine.begin() as connection:
-        yield connection
+    with _answering(), engine.connect() as connection:
+        if not at_once:
+            connection = connection.execution_options(**{AT_ONCE: False})
+        with connection.begin():
+            if not at_once and engine.dialect.name != "sqlite":
+                driven(engine.dialect, connection.connection, "SET LOCAL synchronous_commit = off")
+            yield connection
 
 
 @contextmanager

@@ -3,6 +3,10 @@
 As in `leases`: a lease keeps workers apart most of the time, the fence keeps a late one from writing, always. Clocks
 may lie. A trade whose lease would last longer than any given now counts as free; and as nothing sleeps longer than
 `LONGEST_SECONDS`, what is due later than twice that from now was put there by a clock that was ahead, and is due.
+
+None of this waits for the disk. A power cut takes the last claims and what was let go last, and nothing that was stored
+after them: then a lease runs out, or a claim has gone and with it whatever its holder wrote under it. Its fence may
+come again, under another's name or to the same worker, and a commit is judged by both name and fence.
 """
 
 from collections.abc import Collection, Sequence
@@ -62,7 +66,7 @@ class Queue:
             raise Misconfigured(f"lease: {seconds} seconds break the rule: from 1 to {LONGEST_SECONDS}")
         now = self._now()
         until = now + seconds
-        with transaction(self._engine) as connection:
+        with transaction(self._engine, at_once=False) as connection:
             free = (now, now + 2 * seconds)
             rows = list(_DUE.rows(connection, now, *free, most))
             if len(rows) < most:
@@ -77,7 +81,7 @@ class Queue:
         now = self._now()
         at = {one.trade.trade_id: (one.fence, _due(again, now)) for one, again in looked}
         holders = {self.held[one].holder for one in at if one in self.held}
-        with transaction(self._engine) as connection:
+        with transaction(self._engine, at_once=False) as connection:
             for holder in sorted(holders):
                 self._let_go(connection, holder, at)
         for one in at:
@@ -93,12 +97,12 @@ class Queue:
 
     def let_go_of(self, worker: str) -> None:
         """Frees, and makes due, what a dead worker of this name has: for who begins under it. Not for each pass."""
-        with transaction(self._engine) as connection:
+        with transaction(self._engine, at_once=False) as connection:
             _LEFT_BEHIND.run(connection, worker)
 
     def wake(self, settlements: Collection[SettlementId]) -> None:
         if settlements:
-            with transaction(self._engine) as connection:
+            with transaction(self._engine, at_once=False) as connection:
                 _WAKE.run(connection, sorted(settlements))
 
     def _now(self) -> int:

@@ -5,6 +5,7 @@ conditions of such an index stand word for word in the statements that use it.
 """
 
 from sqlalchemy import (
+    DDL,
     BigInteger,
     Boolean,
     Column,
@@ -16,6 +17,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    event,
     false,
     text,
 )
@@ -26,6 +28,7 @@ __all__ = [
     "cash_view",
     "instruction",
     "journal",
+    "journal_subject",
     "lease",
     "mail_cursor",
     "metadata",
@@ -34,12 +37,13 @@ __all__ = [
     "request",
     "seen",
     "sent_transaction",
+    "served",
     "trade",
     "unclaimed_payment",
     "version",
 ]
 
-LATEST_VERSION = "0003"
+LATEST_VERSION = "0005"
 """The newest of `migrations/versions`: what these tables are."""
 
 metadata = MetaData()
@@ -170,6 +174,13 @@ outgoing = Table(
     _unfinished("outgoing_undelivered", "number", where="NOT delivered"),
 )
 
+journal_subject = Table(
+    "journal_subject",
+    metadata,
+    Column("number", WHOLE, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+)
+
 journal = Table(
     "journal",
     metadata,
@@ -179,7 +190,10 @@ journal = Table(
     Column("subject", Text, nullable=False),
     Column("facts", Text, nullable=False),
     Column("hash", Text, nullable=False),
-    Index("journal_subject", "subject", "number"),
+    # The subject's number. Ids are random: an index over them would be written in a place of its own for each entry,
+    # over these numbers what is at work now lies together.
+    Column("about", WHOLE),
+    Index("journal_about", "about", "number"),
 )
 
 lease = Table(
@@ -202,7 +216,28 @@ sent_transaction = Table(
     Column("block", WHOLE),
     Column("gas", WHOLE),
     Column("raw", LargeBinary, nullable=False),
+    Column("sender", Text, nullable=False, server_default=""),
+    Column("digest", Text, nullable=False, unique=True),
+    Column("serves", Text, nullable=False, server_default=""),
+    Column("skipped", Text, nullable=False, server_default=""),
+    Column("broadcasts", WHOLE, nullable=False, server_default="0"),
+    Column("first_sent", WHOLE),
+    Column("last_sent", WHOLE),
+    Column("final", WHOLE, nullable=False, server_default="0"),
     Index("sent_transaction_key", "key", "number"),
-    Index("sent_transaction_nonce", "nonce", "number"),
-    _unfinished("sent_transaction_unmined", "nonce", where="status = 'signed'"),
+    Index("sent_transaction_nonce", "sender", "final", "nonce"),
+    _unfinished("sent_transaction_unmined", "sender", "nonce", where="status IN ('reserved', 'signed', 'broadcast')"),
 )
+
+served = Table(  # which transaction serves what, where one serves many
+    "sent_transaction_served",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("digest", Text, primary_key=True),
+)
+
+for _busy in (instruction, trade, outgoing):
+    # Each row changes several times and then never again. What an update leaves behind lies in the way of the next
+    # claim until PostgreSQL has cleared it away; by default that waits for a fifth of all rows, the finished ones too.
+    _often = DDL(f"ALTER TABLE {_busy.name} SET (autovacuum_vacuum_scale_factor = 0.02)")  # type: ignore[no-untyped-call]
+    event.listen(_busy, "after_create", _often.execute_if(dialect="postgresql"))

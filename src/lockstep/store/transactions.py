@@ -3,69 +3,92 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Engine, bindparam, select
+from sqlalchemy import Engine
 
 from lockstep.ports import Lease, SentTransaction
 from lockstep.store.bulk import Insert, Statement
 from lockstep.store.leases import require
-from lockstep.store.prepared import Query, transaction
+from lockstep.store.prepared import transaction
 from lockstep.store.tables import sent_transaction as table
+from lockstep.store.tables import served
 
 __all__ = ["SqlTransactionLog"]
 
-_NAMES = ("hash", "key", "nonce", "raw", "status", "block", "gas")
-_COLUMNS = ", ".join(_NAMES)
-_OF_KEY = Query(select(table).where(table.c.key == bindparam("one")).order_by(table.c.number))
-_OF_KEYS = Statement(f"SELECT {_COLUMNS} FROM sent_transaction WHERE key IN LIST ORDER BY number")
-_UNMINED = Statement(f"SELECT {_COLUMNS} FROM sent_transaction WHERE status = 'signed' ORDER BY nonce")
-_FROM_NONCE = Query(select(table).where(table.c.nonce >= bindparam("first")).order_by(table.c.nonce, table.c.number))
-_PUT = Insert(
-    table, *_NAMES, conflict=f"(hash) DO UPDATE SET {', '.join(f'{one} = excluded.{one}' for one in _NAMES[1:])}"
-)
+_PLAIN = ("hash", "key", "nonce", "raw", "status", "block", "gas", "broadcasts", "first_sent", "last_sent")
+_COLUMNS = (*_PLAIN, "serves", "skipped", "final")
+_STORED = ("digest", "sender", *_COLUMNS)
+_SELECT = f"SELECT number, {', '.join(_STORED)} FROM sent_transaction WHERE"
+_OF_KEYS = Statement(f"{_SELECT} key IN LIST")
+_SERVING = Statement(f"{_SELECT} digest IN (SELECT digest FROM sent_transaction_served WHERE key IN LIST)")
+_UNMINED = Statement(f"{_SELECT} sender = ? AND status IN ('reserved', 'signed', 'broadcast') ORDER BY nonce")
+_FROM_NONCE = Statement(f"{_SELECT} sender = ? AND final = 0 AND nonce >= ? ORDER BY nonce, number LIMIT ?")
+_FINAL = Statement("UPDATE sent_transaction SET final = 1 WHERE sender = ? AND final = 0 AND nonce < ?")
+_CHANGED = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS)
+_PUT = Insert(table, *_STORED, conflict=f"(digest) DO UPDATE SET {_CHANGED}")
+_SERVES = Insert(served, "key", "digest", conflict="(key, digest) DO NOTHING")
 
 
 class SqlTransactionLog:
     """TransactionLog on a database; under a lease where several workers share the key."""
 
-    def __init__(self, engine: Engine, lease: Lease | None = None) -> None:
-        self._engine, self._lease = engine, lease
+    def __init__(self, engine: Engine, lease: Lease | None = None, sender: str = "") -> None:
+        """`sender` tells several keys' transactions apart; the only key of a service needs none."""
+        self._engine, self._lease, self.sender = engine, lease, sender
 
     def transactions(self, key: str) -> Sequence[SentTransaction]:
-        return [_value(row) for row in _OF_KEY.alone(self._engine, one=key)]
+        return self.transactions_of([key]).get(key, [])
 
     def transactions_of(self, keys: Collection[str]) -> Mapping[str, Sequence[SentTransaction]]:
-        """As `transactions`, for many; an empty sequence where nothing was tried."""
-        found: dict[str, list[SentTransaction]] = {key: [] for key in keys}
-        for row in _OF_KEYS.alone(self._engine, [*found]):
-            one = _sent(row)
-            found[one.key].append(one)
+        found: dict[str, list[SentTransaction]] = {}
+        asked = [*keys]
+        rows = {row[0]: row for of in (_OF_KEYS, _SERVING) for row in of.alone(self._engine, asked)} if asked else {}
+        for number in sorted(rows):
+            one = _value(rows[number])
+            for key in {one.key, *one.serves}.intersection(asked):
+                found.setdefault(key, []).append(one)
         return found
 
     def unmined(self) -> Sequence[SentTransaction]:
-        return [_sent(row) for row in _UNMINED.alone(self._engine)]
+        return [_value(row) for row in _UNMINED.alone(self._engine, self.sender)]
 
-    def from_nonce(self, nonce: int) -> Sequence[SentTransaction]:
-        return [_value(row) for row in _FROM_NONCE.alone(self._engine, first=nonce)]
+    def from_nonce(self, nonce: int, most: int = 1_000) -> Sequence[SentTransaction]:
+        return [_value(row) for row in _FROM_NONCE.alone(self._engine, self.sender, nonce, most)]
 
     def put(self, transaction: SentTransaction) -> None:
-        self._put([transaction])
+        self.put_all([transaction])
 
     def put_all(self, transactions: Sequence[SentTransaction]) -> None:
-        """As `put`, all in one transaction of the database: all or, with LeaseLost or Unavailable, none."""
-        self._put(transactions)
-
-    def _put(self, transactions: Sequence[SentTransaction]) -> None:
-        newest = {one.hash: one for one in transactions}
-        rows = [[getattr(one, name) for name in _NAMES] for one in newest.values()]
+        newest = {one.identity: one for one in transactions}  # one statement changes a row once
+        rows = [[one.identity, self.sender, *map(_stored(one).__getitem__, _COLUMNS)] for one in newest.values()]
+        keys = [[key, one.identity] for one in newest.values() if one.status == "reserved" for key in one.serves]
         with transaction(self._engine) as connection:
             require(connection, self._lease)
             _PUT.run(connection, rows)
+            _SERVES.run(connection, keys)
+
+    def finish(self, nonce: int) -> None:
+        with transaction(self._engine) as connection:
+            require(connection, self._lease)
+            _FINAL.run(connection, self.sender, nonce)
 
 
-def _value(row: Any) -> SentTransaction:
-    return _sent([getattr(row, name) for name in _NAMES])
+def _stored(one: SentTransaction) -> dict[str, Any]:
+    texts = {"serves": "\n".join(one.serves), "skipped": "\n".join(map("=".join, one.skipped))}
+    return {name: getattr(one, name) for name in _PLAIN} | texts | {"final": int(one.final)}
 
 
-def _sent(row: Sequence[Any]) -> SentTransaction:
-    values = dict(zip(_NAMES, row, strict=True))
-    return SentTransaction(**values | {"raw": bytes(values["raw"])})
+def _value(row: Sequence[Any]) -> SentTransaction:
+    values = dict(zip(("number", *_STORED), row, strict=True))
+    del values["number"]
+    named = values["digest"] if values["digest"] != values["hash"] or values["status"] == "reserved" else ""
+    skipped = (one.partition("=") for one in values["skipped"].split("\n") if one)
+    return SentTransaction(
+        **values
+        | {
+            "raw": bytes(values["raw"]),
+            "digest": named,
+            "serves": tuple(values["serves"].split("\n")) if values["serves"] else (),
+            "skipped": tuple((key, data) for key, _, data in skipped),
+            "final": bool(values["final"]),
+        }
+    )

@@ -50,11 +50,11 @@ def unmatched_groups(engine: Engine, aged_before: date, limit: int) -> Sequence[
 def matched_through(engine: Engine, groups: Sequence[WaitingGroup]) -> None:
     seen = sorted(one for group in groups for one in group.seen)
     if seen:
-        with transaction(engine) as connection:
+        with transaction(engine, at_once=False) as connection:
             _LOCKED.run(connection, [number for number, _ in seen])
             _MATCHED.run(connection, [(times, number) for number, times in seen])
 
 
 def touch_all(engine: Engine) -> None:
-    with transaction(engine) as connection:
+    with transaction(engine, at_once=False) as connection:
         _TOUCH_ALL.run(connection)

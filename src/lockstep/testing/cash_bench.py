@@ -12,12 +12,12 @@ from typing import NoReturn, TypeVar
 
 import pytest
 
-from lockstep.domain.errors import InvalidInput, Refused
+from lockstep.domain.errors import InvalidInput, LockstepError, Refused
 from lockstep.domain.identifiers import Bic, SettlementId, derive_uetr
 from lockstep.domain.message import Message
 from lockstep.domain.money import Money
 from lockstep.domain.payment import CancelPayment, CashAccount, Payment, PaymentReport, PaymentState, Release
-from lockstep.ports import CashBody, CashSystem, Unreadable
+from lockstep.ports import CashBody, CashSystem, Results, Unreadable
 
 __all__ = ["VARIABLE", "Bench", "Hands", "Mail", "configured", "possible"]
 
@@ -163,6 +163,23 @@ class Hands:
         message = self.message(bench, sender, body, message_id)
         bench.system(sender).send(message)
         return message
+
+    @staticmethod
+    def send_many(bench: Bench, sender: Bic, messages: Sequence[Message[CashBody]]) -> Results:
+        """By `BulkCashSystem.send_all`; skips the case where a system has none."""
+        send_all: Callable[[Sequence[Message[CashBody]]], Results] | None = getattr(
+            bench.system(sender), "send_all", None
+        )
+        if send_all is None:
+            pytest.skip("the system takes no many messages at once: untested that each stands by itself")
+        results = send_all(messages)
+        assert len(results) == len(messages)
+        return results
+
+    @staticmethod
+    def name_of(error: LockstepError | None) -> str | None:
+        """A refusal's name; anything else by its kind."""
+        return error.name if isinstance(error, Refused) else None if error is None else type(error).__name__
 
     def hold(self, bench: Bench, mail: Mail) -> Payment:
         """A payment that is set aside."""

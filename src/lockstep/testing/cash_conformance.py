@@ -30,7 +30,8 @@ from lockstep.domain.payment import (
     ResolutionStatus,
 )
 from lockstep.ports import CashBody, Unreadable
-from lockstep.testing.cash_bench import VARIABLE, Bench, Hands, Mail, configured, possible
+from lockstep.testing.cash_bench import VARIABLE, Bench, Mail, configured, possible
+from lockstep.testing.cash_many import ManyAtOnce
 
 __all__ = ["VARIABLE", "Bench", "CashSystemConformance"]
 
@@ -43,7 +44,7 @@ HELD, PENDING, BOOKED, REJECTED, CANCELLED = (
 )
 
 
-class CashSystemConformance(Hands):
+class CashSystemConformance(ManyAtOnce):
     """What the protocol needs of an RTGS; see docs/how-to/replace-the-rtgs.md. Give it a fixture `bench`."""
 
     # --- a payment's life

@@ -83,7 +83,7 @@ class Life:
 
     def left(self) -> list[OutcomeResult]:
         """Which outcomes' signatures are out, in whatever form."""
-        lines = [line.attestation for line in self.board.logs.values()]
+        lines = [one for run in self.board.logs.values() for one in run.attestations]
         return [one.result for one in {*self.board.attestations(HERE), *lines}]
 
 
@@ -177,7 +177,7 @@ def an_agents_life(desk: Desk, folder: Path, bodies: Sequence[Any], kill_at: int
     killed = Killed(kill_at)
     register = Register(folder / "register.db", killed)
     board = DirectoryBoard(folder / "board")
-    killed.around(board, "enter", "publish")
+    killed.around(board, "enter_run", "publish_all")
     cash = FakeCashSystem(desk.rtgs, AGENTS[0])
     killed.around(cash, "send")
     desk.rtgs.mail.clear()

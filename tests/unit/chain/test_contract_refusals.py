@@ -12,7 +12,6 @@ from eth_utils.crypto import keccak
 
 from lockstep.chain import binding, refusal_classes
 from lockstep.chain.artifacts import CONTRACTS, MADE_BY, SHIPPED, artifact
-from lockstep.chain.events import skipped_legs
 from lockstep.chain.node import Node, _refusal
 from lockstep.chain.refusal_classes import REFUSALS
 from lockstep.chain.refusals import (
@@ -25,6 +24,7 @@ from lockstep.chain.refusals import (
     explain,
     refusal_from_hex,
 )
+from lockstep.chain.skipped import skipped_legs
 from lockstep.domain.errors import UNNAMED_REVERTS, ContractRefused, InvalidInput
 
 ERRORS = [(contract, entry) for contract in CONTRACTS for entry in artifact(contract).abi if entry["type"] == "error"]

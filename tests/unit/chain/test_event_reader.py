@@ -48,7 +48,7 @@ def node(venue: ChainVenue) -> Watched:
 
 @pytest.fixture
 def reader(venue: ChainVenue, node: Watched) -> EventReader:
-    return EventReader(node, venue.network.dvp)
+    return EventReader(node, venue.network)
 
 
 def names(reader: EventReader, settlement: Any) -> list[str]:
@@ -80,7 +80,7 @@ def test_a_new_reader_reads_the_same(venue: ChainVenue, reader: EventReader) -> 
         order = venue.order(nonce=nonce)
         venue.lock(order)
         reader.events(venue.id(order))
-    other = EventReader(venue.chain.node, venue.network.dvp)
+    other = EventReader(venue.chain.node, venue.network)
     for nonce in range(2):
         settlement = venue.id(venue.order(nonce=nonce))
         assert list(reader.events(settlement)) == list(other.events(settlement)) != []
@@ -130,7 +130,7 @@ def test_what_a_node_that_lags_left_out_is_read_with_the_next_block(
     node.logs_behind = 0
     venue.mine()
     assert names(reader, settlement) == ["Locked", "Settled"]
-    assert names(EventReader(node, venue.network.dvp), settlement) == ["Locked", "Settled"]
+    assert names(EventReader(node, venue.network), settlement) == ["Locked", "Settled"]
 
 
 def test_what_was_read_is_not_forgotten_as_a_node_lags(venue: ChainVenue, node: Watched, reader: EventReader) -> None:
@@ -149,10 +149,10 @@ def test_a_lock_comes_while_the_locks_are_gone_through(venue: ChainVenue, monkey
     settlement = venue.lock(order)
     events, waiting = EventReader.events, [venue.order(nonce=nonce) for nonce in (1, 2)]
 
-    def and_another(reader: EventReader, one: Any) -> Any:
+    def and_another(reader: EventReader, one: Any, **more: bool) -> Any:
         if waiting:
             venue.lock(waiting.pop())
-        return events(reader, one)
+        return events(reader, one, **more)
 
     monkeypatch.setattr(EventReader, "events", and_another)
     assert venue.ledger.presented({}) == []

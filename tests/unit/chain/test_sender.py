@@ -1,13 +1,15 @@
 """The sender: what is stored leaves, what left is not sent twice, whatever the node or we forget."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from ledger_venues import BUYER, OPERATOR, SELLER, ChainVenue
 
 from lockstep.chain.deployment import Deployer
 from lockstep.chain.ledger import LOCK_GAS, _terms, call_data
-from lockstep.chain.node import Node
+from lockstep.chain.node import ContractCall, Node
 from lockstep.chain.sender import Sender
 from lockstep.domain.errors import ContractRefused, Refused, Unavailable
 from lockstep.domain.order import AssetStatus, Order
@@ -21,11 +23,11 @@ class Lossy(Node):
         self.deaf = self.silent = False
         self.heard: list[bytes] = []
 
-    def broadcast(self, raw: bytes) -> str | None:
-        self.heard.append(raw)
+    def broadcast_all(self, raws: Sequence[bytes]) -> list[str | Unavailable | None]:
+        self.heard += raws
         if self.silent:
-            raise Unavailable("the line is cut")
-        return None if self.deaf else super().broadcast(raw)
+            return [Unavailable("the line is cut")] * len(raws)
+        return [None] * len(raws) if self.deaf else super().broadcast_all(raws)
 
 
 @pytest.fixture
@@ -69,7 +71,7 @@ def test_sent_once(venue: ChainVenue, node: Lossy) -> None:
     assert (kept.status, kept.key, kept.nonce) == ("mined", f"lock/{venue.id(order)}", before)
     receipt = venue.chain.node.receipt(kept.hash)
     assert receipt is not None and (kept.block, kept.gas) == (receipt["blockNumber"], receipt["gasUsed"])
-    assert told == [f"transaction lock/{venue.id(order)} #1"]
+    assert told == [f"transaction lock/{venue.id(order)} nonce {before}"]
 
 
 def test_dead_between_storing_and_sending(venue: ChainVenue, node: Lossy) -> None:
@@ -91,7 +93,7 @@ def test_dead_between_storing_and_sending(venue: ChainVenue, node: Lossy) -> Non
 def test_dead_after_sending(venue: ChainVenue, node: Lossy) -> None:
     order, before = venue.order(), count(venue)
     lock(venue, sender(venue, node), order)
-    assert logged(venue) == [(before, "signed")], "the receipt was never looked at"
+    assert logged(venue) == [(before, "broadcast")], "the receipt was never looked at"
     lock(venue, sender(venue, node), order)
     assert logged(venue) == [(before, "mined")] and len(node.heard) == 1
 
@@ -153,7 +155,10 @@ def test_the_nonce_is_taken(venue: ChainVenue, node: Lossy) -> None:
     Deployer(venue.chain.node, OPERATOR, poll=venue.chain.mine)._send(OPERATOR.address, b"", 21_000)
     node.deaf = False
     lock(venue, one, order)
-    assert logged(venue) == [(before, "replaced"), (before + 1, "signed")]
+    assert logged(venue) == [(before, "broadcast")], "its receipt may be late: a block later it is clear"
+    venue.mine()
+    lock(venue, one, order)
+    assert logged(venue) == [(before, "replaced"), (before + 1, "broadcast")]
     lock(venue, one, order)
     assert logged(venue) == [(before, "replaced"), (before + 1, "mined")]
     assert status(venue, order) is AssetStatus.LOCKED
@@ -220,9 +225,10 @@ def test_a_nonce_that_was_passed_over_holds_nothing_up(
     """A node counts too many, once, and nothing else of this key is to be sent that would take the nonce."""
     one, order, before = sender(venue, node), venue.order(), count(venue)
     with monkeypatch.context() as lying:
-        lying.setattr(Lossy, "transaction_count", lambda self, address: before + ahead)
+        honest = Lossy.standing
+        lying.setattr(Lossy, "standing", lambda self, one: replace(honest(self, one), count=before + ahead))
         lock(venue, one, order)
-    assert logged(venue) == [(before + ahead, "signed")] and status(venue, order) is AssetStatus.NONE
+    assert logged(venue) == [(before + ahead, "broadcast")] and status(venue, order) is AssetStatus.NONE
     for _ in range(ahead + 1):
         lock(venue, one, order)
     assert status(venue, order) is AssetStatus.LOCKED and count(venue) == before + ahead + 1
@@ -236,19 +242,19 @@ def test_address(venue: ChainVenue, node: Lossy) -> None:
 def test_what_reverts_in_every_block_is_sent_ever_more_rarely(venue: ChainVenue, node: Lossy) -> None:
     """Finding 11: it passes the dry run and fails in the block; the operator's gas is not drained by it."""
     one, order, before = sender(venue, node), venue.order(quantity=10**6), count(venue)
-    dry_run, asked = node.call, list[int]()
+    dry_run, asked = node.calls, list[int]()
 
-    def passes(to: str, data: bytes, block: int | None = None, *, sender: str | None = None, gas: int = 0) -> bytes:
-        asked.append(gas)
-        return b""
+    def passes(calls: Sequence[ContractCall], block: int | None = None) -> list[Any]:
+        asked.extend(one.gas for one in calls)
+        return [b""] * len(calls)
 
-    node.call = passes  # type: ignore[method-assign]
+    node.calls = passes  # type: ignore[method-assign]
     for _ in range(40):
         lock(venue, one, order)
         venue.mine()
     assert 2 <= count(venue) - before <= 7, "forty looks, a handful of transactions"
     assert set(asked) == {LOCK_GAS}, "the dry run has the gas that the transaction will have"
-    node.call = dry_run  # type: ignore[method-assign]
+    node.calls = dry_run  # type: ignore[method-assign]
     venue.mine(130)
     with pytest.raises(ContractRefused, match="InsufficientFreeUnits"):
         lock(venue, one, order)
@@ -266,7 +272,7 @@ def test_an_objection_is_shown_and_the_bytes_are_kept(
     """A sender without money for fees must not wait in silence."""
     one, order = sender(venue, node), venue.order()
     with monkeypatch.context() as patched:
-        patched.setattr(node, "broadcast", lambda raw: objection)
+        patched.setattr(node, "broadcast_all", lambda raws: [objection] * len(raws))
         with pytest.raises(Refused) as caught:
             lock(venue, one, order)
     assert (caught.value.name, caught.value.details["objection"]) == ("NodeObjects", objection)
@@ -282,9 +288,9 @@ def test_a_transaction_that_is_known_already_is_no_objection(
     node.deaf = True
     lock(venue, one, order)
     node.deaf = False
-    monkeypatch.setattr(node, "broadcast", lambda raw: "Transaction already imported")
+    monkeypatch.setattr(node, "broadcast_all", lambda raws: ["Transaction already imported"] * len(raws))
     lock(venue, one, order)
-    assert [state for _, state in logged(venue)] == ["signed"]
+    assert [state for _, state in logged(venue)] == ["broadcast"]
 
 
 def test_what_nobody_asks_for_any_more_holds_nothing_up(venue: ChainVenue, node: Lossy) -> None:

@@ -15,19 +15,22 @@ from lockstep.ports import Lease, SentTransaction
 from lockstep.store import Database, SqlLeases, SqlTransactionLog, open_database
 
 SUBJECT, SECONDS = f"key/{OPERATOR.address}", 15
-QUESTIONS = ("receipt", "transaction_count", "call", "base_fee", "head", "broadcast")
+QUESTIONS = ("receipts", "standing", "calls", "broadcast_all")
+STORED = ("transactions_of", "unmined", "from_nonce", "put_all")
 SLEEPS = [
-    "before transactions", "after transactions", "before call", "after call", "before transaction_count",
-    "after transaction_count", "before unmined", "after unmined", "before base_fee", "after base_fee", "before put",
-    "after put", "before broadcast", "after broadcast",
+    "before transactions_of", "after transactions_of", "before unmined", "after unmined", "before calls", "after calls",
+    "before standing", "after standing", "before from_nonce", "after from_nonce", "before put_all", "after put_all",
+    "before second put_all", "after second put_all", "before broadcast_all", "after broadcast_all",
+    "before third put_all", "after third put_all",
 ]  # fmt: skip
 
 
 class Watched:
-    """Another object, with a look before and after each call of the methods named."""
+    """Another object, with a look before and after each call of the methods named; what is stored once more, in the
+    steps of one send, is `second` and `third`."""
 
     def __init__(self, inner: object, methods: tuple[str, ...], at: Callable[[str], None]) -> None:
-        self._inner, self._methods, self._at = inner, methods, at
+        self._inner, self._methods, self._at, self._puts = inner, methods, at, 0
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._inner, name)
@@ -35,9 +38,13 @@ class Watched:
             return method
 
         def called(*arguments: object, **named: object) -> Any:
-            self._at(f"before {name}")
+            point = name
+            if name == "put_all":
+                point = ("", "second ", "third ")[self._puts % 3] + name
+                self._puts += 1
+            self._at(f"before {point}")
             found = method(*arguments, **named)
-            self._at(f"after {name}")
+            self._at(f"after {point}")
             return found
 
         return called
@@ -59,7 +66,7 @@ class Desk:
         assert isinstance(lease, Lease)
         log = SqlTransactionLog(self.databases[-1], lease)
         node: Any = Watched(self.venue.chain.node, QUESTIONS, self._at)
-        return Sender(node, OPERATOR, Watched(log, ("transactions", "unmined", "put"), self._at), lambda _: None)
+        return Sender(node, OPERATOR, Watched(log, STORED, self._at), lambda _: None)
 
     def sleep(self, at: str, meanwhile: Callable[[], None]) -> None:
         self._sleep = at, meanwhile
@@ -108,16 +115,15 @@ def test_asleep_in_a_send(desk: Desk, point: str, same: bool) -> None:
             desk.ensure(second, other)
 
     desk.sleep(point, meanwhile)
-    stored_before = point in ("after put", "before broadcast", "after broadcast")
     late: LockstepError | None = None
     try:
         desk.ensure(first, mine)
     except (LeaseLost, ContractRefused) as error:
         late = error
     assert point in desk.seen and len(desk.databases) == 2, "it slept"
-    if stored_before or (same and point == "before transactions"):
+    if point == "after third put_all" or (same and point == "before transactions_of"):
         assert late is None, "what it sends, the second has sent"
-    elif same and point in ("after transactions", "before call"):
+    elif same and point in ("after transactions_of", "before unmined", "after unmined", "before calls"):
         assert isinstance(late, ContractRefused) and late.name == "NonceUsed", "the dry run tells"
     else:
         assert isinstance(late, LeaseLost), late
@@ -140,7 +146,7 @@ def test_the_late_one_does_not_undo_what_was_seen(desk: Desk) -> None:
     def meanwhile() -> None:
         desk.ensure(desk.worker("second"), order)
 
-    desk.sleep("after receipt", meanwhile)
+    desk.sleep("after receipts", meanwhile)
     with pytest.raises(LeaseLost):
         desk.ensure(first, order)
     (kept,) = desk.log(order)

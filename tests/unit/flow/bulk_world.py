@@ -24,7 +24,7 @@ from lockstep.domain.order import (
 from lockstep.domain.trade import Reason
 from lockstep.flow.engine import Engine
 from lockstep.ports import CashBody, Change, PartyBody, Results
-from lockstep.signing import Key, build_proof, outcomes_digest, recover
+from lockstep.signing import build_proof, outcomes_digest, recover
 from lockstep.store import Database, SqlBook, open_database
 from lockstep.testing.fakes import (
     SELLER,
@@ -161,26 +161,22 @@ def _whole(compact: bytes) -> bytes:
 
 
 class BatchBoard(FakeBoard):
-    """The fake board, with batches on it."""
+    """The fake board; remembers what was asked for, and can hide agents' signatures over batches."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.asked: dict[str, Batch] = {}
-        self.signed: dict[str, list[BatchSignature]] = {}
+        self.asked_batches: dict[str, Batch] = {}
+        self.hidden: set[str] = set()
+        """Agents whose signatures over batches do not show."""
+        self.forged: list[BatchSignature] = []
 
     def ask_for(self, batch: Batch) -> None:
-        self.asked[batch.id] = batch
-
-    def batches(self) -> Sequence[Batch]:
-        return list(self.asked.values())
+        self.asked_batches[batch.id] = batch
+        super().ask_for(batch)
 
     def signatures_of(self, batch_id: str) -> Sequence[BatchSignature]:
-        return self.signed.get(batch_id, [])
-
-    def sign(self, batch: Batch, key: Key, network: Any) -> None:
-        digest = outcomes_digest(batch.settlements, batch.result, batch.epoch, network)
-        signature = BatchSignature(batch_id=batch.id, agent=key.address, signature=key.sign(digest))
-        self.signed.setdefault(batch.id, []).append(signature)
+        shown = [one for one in super().signatures_of(batch_id) if one.agent not in self.hidden]
+        return [*(one for one in self.forged if one.batch_id == batch_id), *shown]
 
 
 class BulkCash(FakeCashSystem):
@@ -231,8 +227,6 @@ class BulkBench(Bench):
         self.chain.issued[self.token, self.wallet_of(SELLER)] = 10**9
         self.set_cash(10**9)
         self.restarted()
-        self.signing = (0, 1, 2)
-        """Agents that sign batches."""
 
     def opened(self) -> CountedBook:
         self.databases.append(open_database(f"sqlite:///{self.root}/service.db"))
@@ -247,20 +241,11 @@ class BulkBench(Bench):
         for number in range(first, first + count):
             self.instruct(number, quantity=str(1000 + number), cash=f"{900 + number}.00")
 
-    def sign_batches(self) -> None:
-        """An agent signs a batch of which it signed each settlement, as the result it has."""
-        for batch in self.board.batches():
-            for place in self.signing:
-                known = {one.settlement_id: one.result for one in self._registers[place].all()}
-                have = {one.agent for one in self.board.signatures_of(batch.id)}
-                key = self.agent_keys[place]
-                if key.address not in have and all(known.get(one) is batch.result for one in batch.settlements):
-                    self.board.sign(batch, key, self.market.network)
-
-    def tick(self, *, agents: bool = True) -> bool:
-        moved = super().tick(agents=agents)
-        self.sign_batches()
-        return moved
+    def sign_batches(self, *places: int) -> None:
+        """The agents go on; only these sign what they are asked to."""
+        self.board.hidden = {key.address for place, key in enumerate(self.agent_keys) if place not in places}
+        for agent in self.agents:
+            agent.step()
 
     def close(self) -> None:
         super().close()

@@ -93,7 +93,6 @@ class Shared(BulkBench):
     def world_goes_on(self) -> None:
         for agent in self.agents:
             agent.step()
-        self.sign_batches()
         self.chain.mine()
         self.clock.advance(3)
 

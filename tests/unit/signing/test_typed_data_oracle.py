@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lockstep.domain.identifiers import Bic, SettlementId, TradeId
+from lockstep.domain.log_run import LogRun
 from lockstep.domain.market import Network
 from lockstep.domain.money import Money
 from lockstep.domain.order import Attestation, Movement, Order, OrderTerms, OutcomeResult, Rotation
@@ -20,6 +21,7 @@ from lockstep.signing import (
     outcome_digest,
     outcomes_digest,
     rotation_digest,
+    run_digest,
     settlement_id,
     terms_hash,
 )
@@ -37,6 +39,7 @@ TYPES = {
         "Outcome": "settlementId:bytes32 result:uint8 epoch:uint32",
         "Outcomes": "settlementIds:bytes32[] result:uint8 epoch:uint32",
         "LogEntry": "agent:address number:uint64 previous:bytes32 settlementId:bytes32 result:uint8 epoch:uint32",
+        "LogEntries": "agent:address first:uint64 last:uint64 head:bytes32 signatures:bytes32",
         "Cash": CASH + " creditorAccount:string",
         "Rotation": "epoch:uint32 agents:address[] quorum:uint8 faulty:uint8 officer:address confirmer:address",
     }.items()
@@ -164,6 +167,43 @@ def test_log_digest(
         "epoch": epoch,
     }
     assert log_digest(number, previous, one, network) == oracle("LogEntry", message, network)[1]
+
+
+@given(
+    st.lists(
+        st.tuples(hex32.map(SettlementId), st.sampled_from(OutcomeResult), uint(32), st.binary(max_size=65)),
+        min_size=1,
+        max_size=4,
+    ),
+    uint(32),
+    hex32,
+    addresses,
+    networks,
+)
+@settings(max_examples=50, deadline=None)
+def test_run_digest(
+    said: list[tuple[SettlementId, OutcomeResult, int, bytes]], first: int, previous: str, agent: str, network: Network
+) -> None:
+    """The last line's digest, which names all before it, and every outcome's signature."""
+    lines = tuple(
+        Attestation(settlement_id=settlement, result=result, epoch=epoch, agent=agent, signature=signature)
+        for settlement, result, epoch, signature in said
+    )
+    run = LogRun(first=first, previous=previous, attestations=lines, signature=b"")
+    head = bytes.fromhex(previous)
+    for number, one in enumerate(lines, first):
+        message = {
+            "agent": agent,
+            "number": number,
+            "previous": head,
+            "settlementId": bytes.fromhex(one.settlement_id),
+            "result": int(one.result),
+            "epoch": one.epoch,
+        }
+        head = oracle("LogEntry", message, network)[1]
+    signatures = keccak(b"".join(one.signature for one in lines))
+    message = {"agent": agent, "first": first, "last": first + len(lines) - 1, "head": head, "signatures": signatures}
+    assert run_digest(run, network) == run_digest(run, network, head.hex()) == oracle("LogEntries", message, network)[1]
 
 
 def test_cash_hash() -> None:

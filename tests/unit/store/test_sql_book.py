@@ -17,7 +17,7 @@ from lockstep.domain.trade import TradeState
 from lockstep.flow.matching import match
 from lockstep.ports import Change, SentTransaction, StoredInstruction
 from lockstep.store import SqlBook, SqlTransactionLog, open_database
-from lockstep.testing.fakes import MORNING, SALT_KEY, example_instruction, example_market
+from lockstep.testing.fakes import MORNING, SALT_KEY, FakeClock, example_instruction, example_market
 
 
 def entry(kind: str) -> Entry:
@@ -79,6 +79,11 @@ def test_durability_is_asked_for(tmp_path: Path) -> None:
     with engine.connect() as connection:
         modes = [connection.execute(text(f"PRAGMA {name}")).scalar() for name in ("journal_mode", "synchronous")]
     assert modes == ["wal", 2]
+    SqlBook(engine, clock=FakeClock(MORNING)).claim("one", 1, 15)
+    with engine.connect() as connection:
+        assert connection.execute(text("PRAGMA synchronous")).scalar() == 2, (
+            "a claim need not be on disk; all else must"
+        )
     engine.dispose()
 
 

@@ -15,7 +15,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, create_engine, inspect, text
+from sqlalchemy import Engine, create_engine, inspect, make_url, text
 
 from lockstep.domain.cash import CashView
 from lockstep.domain.errors import Misconfigured
@@ -29,6 +29,7 @@ from lockstep.flow.matching import match
 from lockstep.ports import Change, SentTransaction, StoredInstruction
 from lockstep.store import SqlBook, SqlLeases, SqlTransactionLog, open_database, schema, tables
 from lockstep.testing.fakes import MORNING, SELLER, SERVICE, FakeClock, example_instruction, example_market
+from stores import Store
 
 BEFORE = json.loads((Path(__file__).parent / "first_version.json").read_text())
 """Statements that made the tables of the releases without a version, as SQLAlchemy's `create_all` wrote them then."""
@@ -168,6 +169,7 @@ def test_brought_up_to_date_it_is_as_a_new_one(fresh: Callable[[], str]) -> None
     old(url).dispose()
     migrated = open_database(url)
     assert _shape(migrated) == _shape(new)
+    assert _storage(migrated) == _storage(new)
     for engine in (new, migrated):
         with engine.connect() as connection:
             context = MigrationContext.configure(connection, opts={"compare_type": True})
@@ -202,6 +204,15 @@ def _shape(engine: Engine) -> dict[str, Any]:
         )
         for name in found.get_table_names()
     }
+
+
+def _storage(engine: Engine) -> list[Any]:
+    if engine.dialect.name == "sqlite":
+        return []
+    with engine.connect() as connection:
+        return list(
+            connection.execute(text("SELECT relname, reloptions FROM pg_class WHERE reloptions IS NOT NULL ORDER BY 1"))
+        )
 
 
 def test_it_is_looked_at_once_and_alembic_is_not_needed_for_a_new_one(tmp_path: Path) -> None:
@@ -321,3 +332,11 @@ def test_opening_one_that_is_up_to_date_waits_for_no_writer(tmp_path: Path) -> N
     with engine.begin():
         open_database(url).dispose()
     engine.dispose()
+
+
+def test_a_server_that_says_stored_before_it_is_is_refused(postgresql_server: Store) -> None:
+    url = postgresql_server.fresh()
+    careless = make_url(url).update_query_dict({"options": "-c synchronous_commit=off"})
+    with pytest.raises(Misconfigured, match=r"synchronous_commit: 'off' breaks the rule: on$"):
+        open_database(careless.render_as_string(hide_password=False))
+    open_database(url).dispose()

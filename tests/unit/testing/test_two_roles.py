@@ -196,10 +196,10 @@ def test_killed_at_a_desk(stuck: City, act: str, step: str) -> None:
             do(stuck.office(role, die))
     else:
         office = stuck.office(role)
-        receipt, office.node.receipt = office.node.receipt, lambda _: (_ for _ in ()).throw(Killed)  # type: ignore[method-assign]
+        receipts, office.node.receipts = office.node.receipts, lambda _: (_ for _ in ()).throw(Killed)  # type: ignore[method-assign]
         with pytest.raises(Killed):
             do(office)
-        office.node.receipt = receipt  # type: ignore[method-assign]
+        office.node.receipts = receipts  # type: ignore[method-assign]
     told = do(stuck.office(role))
     sent = list(stuck.logs[role].stored.values())
     assert [one.status for one in sent] == ["mined"]
@@ -211,10 +211,10 @@ def test_killed_at_a_desk(stuck: City, act: str, step: str) -> None:
 def test_a_node_that_falls_silent_is_asked_again(stuck: City) -> None:
     stuck.at_pay_by(GRACE + timedelta(minutes=1))
     office = stuck.office("officer")
-    broadcast, office.node.broadcast = office.node.broadcast, lambda _: (_ for _ in ()).throw(Unavailable("silent"))  # type: ignore[method-assign]
+    broadcast, office.node.broadcast_all = office.node.broadcast_all, lambda raws: [Unavailable("silent")] * len(raws)  # type: ignore[method-assign]
     with pytest.raises(Unavailable):
         office.propose_long_stop(identifier(stuck))
-    office.node.broadcast = broadcast  # type: ignore[method-assign]
+    office.node.broadcast_all = broadcast  # type: ignore[method-assign]
     assert office.propose_long_stop(identifier(stuck))["confirmable_after"] is not None
     assert len(stuck.logs["officer"].stored) == 1
 
@@ -541,17 +541,17 @@ def test_the_same_act_twice_is_two_acts(city: City) -> None:
 def test_what_changed_between_the_question_and_the_block(city: City) -> None:
     """The contract said yes, then no: the transaction reverts, its reason is told, and the act can be tried again."""
     confirmer = city.office("confirmer")
-    ask, asked = confirmer.node.call, []
+    ask, asked = confirmer.node.calls, []
 
-    def yes_at_first(*given: Any, **named: Any) -> bytes:
+    def yes_at_first(*given: Any, **named: Any) -> list[Any]:
         asked.append(given)
-        return b"" if len(asked) == 1 else ask(*given, **named)
+        return [b""] if len(asked) == 1 else ask(*given, **named)
 
-    confirmer.node.call = yes_at_first  # type: ignore[method-assign]
+    confirmer.node.calls = yes_at_first  # type: ignore[method-assign]
     for _ in range(2):
         with pytest.raises(refusals.WrongRole):
             confirmer.pause(BOND)
-    confirmer.node.call = ask  # type: ignore[method-assign]
+    confirmer.node.calls = ask  # type: ignore[method-assign]
     assert [one.status for one in city.logs["confirmer"].stored.values()] == ["reverted"]
     assert len(asked) == 3, "asked, asked why, and asked anew"
 

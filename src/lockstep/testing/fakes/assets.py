@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
+from lockstep.domain.chain_events import Reorganisation
 from lockstep.domain.errors import ContractRefused, Refused
 from lockstep.domain.identifiers import SettlementId, TradeId
 from lockstep.domain.order import AssetEvent, AssetStatus, AssetView, Attestation, Epoch, Order, OutcomeResult, Proof
@@ -51,6 +52,9 @@ class FakeAssetLedger:
     def locked(self) -> Collection[SettlementId]:
         self.before("locked")
         return {one.settlement_id for one in self.chain.mined if one.name == "Locked"}
+
+    def halts(self) -> Sequence[Reorganisation]:
+        return self.chain.halts
 
     def settlements_of(self, trade_id: TradeId) -> Sequence[SettlementId]:
         self.before("settlements_of")

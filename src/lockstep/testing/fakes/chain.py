@@ -4,6 +4,7 @@ import hashlib
 from collections import defaultdict
 from dataclasses import dataclass
 
+from lockstep.domain.chain_events import Reorganisation
 from lockstep.domain.errors import ContractRefused, InvalidInput
 from lockstep.domain.identifiers import SettlementId
 from lockstep.domain.market import Network
@@ -48,6 +49,8 @@ class FakeChain:
         """Opening units by (token, wallet)."""
         self.eligible: set[str] = set()
         self.mined: list[Mined] = []
+        self.halts: list[Reorganisation] = []
+        """Reorganisations below the finality depth that nobody has accepted yet."""
         self._clock = clock
         self._times = [int(clock.now().timestamp())]
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from lockstep.domain.errors import InvalidInput, Refused
+from lockstep.domain.errors import InvalidInput, LockstepError, Refused
 from lockstep.domain.identifiers import Bic, SettlementId, Uetr
 from lockstep.domain.message import Message
 from lockstep.domain.payment import (
@@ -291,6 +291,16 @@ class FakeCashSystem:
             raise Refused("SenderMismatch", {"sender": message.sender, "party": self._party})
         self._rtgs.handle(message)
         self.after("send")
+
+    def send_all(self, messages: Sequence[Message[CashBody]]) -> Sequence[LockstepError | None]:
+        results: list[LockstepError | None] = []
+        for message in messages:
+            try:
+                self.send(message)
+                results.append(None)
+            except LockstepError as error:
+                results.append(error)
+        return results
 
     def receive(self, after: int, limit: int = 200) -> Sequence[tuple[int, Message[CashBody] | Unreadable]]:
         self.before("receive")

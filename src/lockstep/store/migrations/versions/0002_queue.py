@@ -59,6 +59,8 @@ def _widen() -> None:
         op.execute(f"ALTER SEQUENCE {table}_number_seq AS bigint")
     op.execute("ALTER TABLE journal ALTER COLUMN number DROP DEFAULT")
     op.execute("DROP SEQUENCE journal_number_seq")
+    for table in ("instruction", "trade", "outgoing"):
+        op.execute(f"ALTER TABLE {table} SET (autovacuum_vacuum_scale_factor = 0.02)")
 
 
 def _fill(connection: Connection) -> None:

@@ -1,0 +1,119 @@
+"""Many attestations in one file: `<root>/<agent address>/<hash of the content>.json`, a line for each.
+
+What an agent signs in one step it leaves as one sheet. Readers keep what the sheets say in memory and look at each
+file again only when it changed. When all settlements of a sheet are over it is moved aside, so that what is looked
+through stays as small as what is open.
+"""
+
+import hashlib
+import os
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from lockstep.agent.board_files import LARGEST_SHEET, Mark, content_of, lines_of, listed, mark_of, names, put, written
+from lockstep.agent.board_files import text_of as text
+from lockstep.agent.board_forms import attestation_from, form_of
+from lockstep.domain.errors import Unavailable
+from lockstep.domain.identifiers import SettlementId
+from lockstep.domain.order import Attestation
+from lockstep.durable import make_folder, sync_folder
+
+__all__ = ["Sheets"]
+
+MOST_LINES = 400
+"""On one sheet: about 100 kB."""
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
+
+
+class Sheets:
+    """All agents' sheets below one folder."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._seen: dict[Path, tuple[Mark, tuple[Attestation, ...]]] = {}
+        self._of: defaultdict[SettlementId, list[tuple[Path, Attestation]]] = defaultdict(list)
+
+    def leave(self, attestations: Sequence[Attestation]) -> None:
+        """Writes one agent's, at most `MOST_LINES` to a sheet. Raises Unavailable."""
+        for begin in range(0, len(attestations), MOST_LINES):
+            content = text([form_of(one) for one in attestations[begin : begin + MOST_LINES]])
+            folder = self._root / attestations[begin].agent
+            with written(folder, content) as part:
+                put(part, names(folder, hashlib.sha256(content.encode()).hexdigest()))
+
+    def refresh(self) -> None:
+        """Reads what is new or changed, and forgets what is gone. Raises Unavailable."""
+        there: set[Path] = set()
+        for agent in filter(_ADDRESS.fullmatch, listed(self._root)):
+            for name in listed(self._root / agent):
+                path = self._root / agent / name
+                if name.endswith(".json"):
+                    there.add(path)
+                    self._look(path, agent)
+        for path in self._seen.keys() - there:
+            self._drop(path)
+
+    def of(self, settlement: SettlementId) -> Sequence[Attestation]:
+        """What the sheets said at the last refresh, unverified; agents' own words only, by the folder's name."""
+        return [one for _, one in self._of.get(settlement, ())]
+
+    def place_of(self, attestation: Attestation) -> tuple[Path, Mark] | None:
+        """Where one lies, as of the last refresh."""
+        for path, one in self._of.get(attestation.settlement_id, ()):
+            if one == attestation:
+                return path, self._seen[path][0]
+        return None
+
+    def of_agent(self, agent: str) -> Iterator[Attestation]:
+        """All under an agent's name, as they lie there now, without keeping them. Raises Unavailable."""
+        if _ADDRESS.fullmatch(agent):
+            for name in listed(self._root / agent):
+                if name.endswith(".json"):
+                    yield from _read(self._root / agent / name, agent)
+
+    def move_aside(self, agent: str, is_over: Callable[[SettlementId], bool], aside: Path) -> None:
+        """Moves an agent's sheets whose settlements are all over into another folder. Raises Unavailable."""
+        self.refresh()
+        folder = self._root / agent
+        done = [
+            path
+            for path, (_, lines) in self._seen.items()
+            if path.parent == folder and lines and all(is_over(one.settlement_id) for one in lines)
+        ]
+        if not done:
+            return
+        try:
+            make_folder(aside / agent)
+            for path in done:
+                os.replace(path, aside / agent / path.name)
+                self._drop(path)
+            sync_folder(aside / agent)
+            sync_folder(folder)
+        except OSError as error:
+            raise Unavailable(f"the board cannot be written: {error}") from error
+
+    def _look(self, path: Path, agent: str) -> None:
+        mark, known = mark_of(path), self._seen.get(path)
+        if mark is None or (known is not None and known[0] == mark):
+            return
+        self._drop(path)
+        lines = _read(path, agent)
+        self._seen[path] = mark, lines
+        for one in lines:
+            self._of[one.settlement_id].append((path, one))
+
+    def _drop(self, path: Path) -> None:
+        _, lines = self._seen.pop(path, (None, ()))
+        for settlement in {one.settlement_id for one in lines}:
+            left = [(where, one) for where, one in self._of[settlement] if where != path]
+            if left:
+                self._of[settlement] = left
+            else:
+                del self._of[settlement]
+
+
+def _read(path: Path, agent: str) -> tuple[Attestation, ...]:
+    lines = lines_of(content_of(path, LARGEST_SHEET), attestation_from)
+    return tuple(one for one in lines if one.agent == agent)

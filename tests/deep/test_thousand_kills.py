@@ -1,0 +1,88 @@
+"""Two workers on one PostgreSQL under load, SIGKILLed at random, a thousand times in parts that add up (I6).
+
+Each part is a market of its own: some fifty kills, then peace, then judgement. What is done is kept in
+`.build/workers_killed.json` and the next run goes on from there; other code begins anew.
+"""
+
+import json
+import os
+import random
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pytest
+
+from acceptance.conftest import chain, forks, installed
+from acceptance.running import Installation
+from acceptance.workers import Killing
+from lockstep.simulation.long import revision
+from lockstep.testing.trade_files import FileMarket
+from stores import PostgresqlStore, postgresql
+
+__all__ = ["chain", "forks", "installed"]
+
+pytestmark = pytest.mark.deep
+
+KEPT = Path(__file__).parents[2] / ".build" / "workers_killed.json"
+KILLS, OF_A_PART = 1_000, 50
+SECONDS = "LOCKSTEP_KILLING_SECONDS"
+"""The budget of this run, 3600 if it is not set: no part begins after it."""
+TRADES = 600
+"""At most, of a part."""
+PART_SECONDS = 1_800
+
+
+@dataclass
+class Progress:
+    """What is done of one revision."""
+
+    revision: str
+    kills: int = 0
+    trades: int = 0
+    parts: int = 0
+
+    @classmethod
+    def kept(cls) -> "Progress":
+        fresh = cls(revision())
+        found = cls(**json.loads(KEPT.read_text())) if KEPT.exists() else fresh
+        return found if found.revision == fresh.revision else fresh
+
+    def keep(self) -> None:
+        KEPT.parent.mkdir(parents=True, exist_ok=True)
+        draft = KEPT.with_suffix(".draft")
+        draft.write_text(json.dumps(asdict(self), indent=1))
+        draft.replace(KEPT)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[PostgresqlStore]:
+    with postgresql() as store:
+        yield store
+
+
+def test_a_thousand_kills(
+    installed: Callable[..., Installation],
+    server: PostgresqlStore,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    progress, began = Progress.kept(), time.monotonic()
+    while progress.kills < KILLS and time.monotonic() - began < float(os.environ.get(SECONDS, "3600")):
+        part = tmp_path / str(progress.parts)
+        part.mkdir()
+        market = FileMarket(trades=TRADES, banks=3, securities=1, seed=progress.parts)
+        (part / "market.toml").write_text(market.text())
+        day = installed(part / "market.toml", server.fresh())
+        killing = Killing(day, market, part / "trades", random.Random(progress.parts))
+        killing.play(min(OF_A_PART, KILLS - progress.kills), PART_SECONDS)
+        killing.judge()
+        day.close()
+        progress.kills += killing.kills
+        progress.trades += killing.trades
+        progress.parts += 1
+        progress.keep()
+        with capsys.disabled():
+            print(f"\n{progress.kills} kills, {progress.trades} trades, {progress.parts} parts", flush=True)  # noqa: T201
+    assert progress.kills > 0

@@ -254,7 +254,7 @@ def final_one_block_early(patch: Patch) -> None:
 
         return method
 
-    for name in ("view", "history"):
+    for name in ("view", "history", "views", "histories"):
         patch.setattr(ledger.EvmAssetLedger, name, early(getattr(ledger.EvmAssetLedger, name)))
 
 
@@ -270,7 +270,11 @@ def mined_for_ever(patch: Patch) -> None:
 
 
 def nonce_from_own_records(patch: Patch) -> None:
+    def free(self: Any, seller: str, at_least: int, count: int) -> Sequence[int]:
+        return range(at_least, at_least + count)
+
     patch.setattr(ledger.EvmAssetLedger, "next_nonce", lambda self, seller, at_least: at_least)
+    patch.setattr(ledger.EvmAssetLedger, "free_nonces", free)
 
 
 def reader_trusts_the_height(patch: Patch) -> None:

@@ -329,18 +329,26 @@ def any_amount_is_released(patch: Patch) -> None:
 
 def released_before_final(patch: Patch) -> None:
     """The lock's finality is asked for before an outcome is signed, and no more before the release."""
-    view = ledger.EvmAssetLedger.view
+    views = ledger.EvmAssetLedger.views
 
     def judge_release(evidence: judging.Evidence) -> None:
         history = [replace(one, final=True) if one.name == "Locked" else one for one in evidence.history]
         judging.judge_release(replace(evidence, history=history))
 
     def at_head(self: ledger.EvmAssetLedger, settlement: SettlementId, order: Order) -> AssetView:
-        seen = view(self, settlement, order)
-        return seen if self._sender is not None else replace(seen, final=seen.head)
+        return views_at_head(self, {settlement: order})[settlement]
+
+    def views_at_head(
+        self: ledger.EvmAssetLedger, orders: Mapping[SettlementId, Order]
+    ) -> Mapping[SettlementId, AssetView]:
+        seen = views(self, orders)
+        if self._sender is not None:
+            return seen
+        return {one: replace(view, final=view.head) for one, view in seen.items()}
 
     patch.setattr(watching, "judge_release", judge_release)
     patch.setattr(ledger.EvmAssetLedger, "view", at_head)
+    patch.setattr(ledger.EvmAssetLedger, "views", views_at_head)
 
 
 def refused_is_forgotten(patch: Patch) -> None:
@@ -423,6 +431,12 @@ def expiry_by_tick_only(patch: Patch) -> None:
             return self._take(step, message, data)
 
     patch.setattr(core.Rtgs, "_handle", handle)
+    rewrite(
+        patch,
+        core.Rtgs._together,
+        ("now, _ = self._catch_up()", "now = self._database.now()"),
+        ("            self._overtaken(step, now)\n", ""),
+    )
 
 
 def unknown_is_not_buried(patch: Patch) -> None:

@@ -98,8 +98,8 @@ class Boundary:
     def events(self, engine: Engine, disk: Disk, network: Network) -> SqlChainEvents:
         return _Events(engine, disk, self, network)
 
-    def log(self, engine: Engine, disk: Disk, lease: Lease) -> SqlTransactionLog:
-        return _Log(engine, disk, self, lease)
+    def log(self, engine: Engine, disk: Disk, lease: Lease, sender: str = "") -> SqlTransactionLog:
+        return _Log(engine, disk, self, lease, sender)
 
     def register(self, path: Path) -> Register:
         return _Register(path, self)
@@ -168,8 +168,8 @@ class _Events(SqlChainEvents):
 
 
 class _Log(SqlTransactionLog):
-    def __init__(self, engine: Engine, disk: Disk, boundary: Boundary, lease: Lease) -> None:
-        super().__init__(engine, lease)
+    def __init__(self, engine: Engine, disk: Disk, boundary: Boundary, lease: Lease, sender: str) -> None:
+        super().__init__(engine, lease, sender)
         self._disk, self._boundary, self._judge = disk, boundary, partial(boundary.judge_fence, engine, lease)
 
     def put_all(self, transactions: Sequence[SentTransaction]) -> None:

@@ -148,21 +148,29 @@ PLANTED = (
         "errors first",
         "what could not be stored, sent or locked of a batch is told to its first trades, not to those it befell",
         _errors_first,
+        needs=("service-door-stolen",),
+        rates={"service-door-stolen": 0.3},
     ),
     Planted(
         "skipped is done",
         "a leg that a batch in a block went on without counts as locked, or as delivered",
         _skipped_is_done,
+        needs=("token-paused",),
+        rates={"token-paused": 0.1},
     ),
     Planted(
         "store the rest",
         "of a change whose trade or instruction was changed meanwhile everything else is stored",
         _rest_is_stored,
+        needs=("cancellation", "worker-pause"),
+        rates={"worker-pause": 0.2},
     ),
     Planted(
         "conflict stops the batch",
         "what follows a conflicting change in a batch is not stored, and nobody is told",
         _conflict_stops_the_batch,
+        needs=("cancellation", "worker-pause"),
+        rates={"worker-pause": 0.2},
     ),
     Planted(
         "claim what is claimed",
@@ -181,6 +189,8 @@ PLANTED = (
         "sign unseen",
         "an agent signs a batch of deliveries if one of them is in its register",
         _signs_what_it_did_not,
+        needs=("batch-asked",),
+        rates={"batch-asked": 0.2},
     ),
     Planted(
         "one number for all",

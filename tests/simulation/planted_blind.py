@@ -490,7 +490,7 @@ _NEEDS: Mapping[str, tuple[str, ...]] = {
     "speaks-before-reconciling": ("restore-agent",),
     "trade-twice": ("trade-locked-twice",),
     "lost-update": (
-        "second-worker",
+        "cancellation",
         "worker-pause",
     ),
     "late-worker-writes": (
@@ -527,7 +527,8 @@ _RATES: Mapping[str, Mapping[str, float]] = {
     "last-file-counts": {"agent-stolen": 0.3},
     "refused-is-forgotten": {"rpc-stale": 0.2},
     "chain-not-asked-before-cancelling": {"lost-writes": 0.1},
-    "mined-for-ever": {"reorg-at-once": 0.5},
+    "lost-update": {"worker-pause": 0.2},
+    "mined-for-ever": {"reorg-at-once": 0.8, "rpc-stale": 0.05},
     "stale-by-own-clock": {"clock-forward": 0.1},
     "ended-is-not-asked": {"service-door-stolen": 0.3},
     "signs-twice": {"restore-agent": 0.1},

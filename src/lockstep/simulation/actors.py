@@ -114,6 +114,7 @@ KINDS: Mapping[str, Cast] = {
     "front-run": Cast(
         acts=(enemies.overtakes_what_waits, enemies.comes_first, enemies.records_paid_first), keys=("anybody",)
     ),
+    "batch-asked": Cast(acts=(enemies.asks_for_a_batch,), keys=("anybody",)),
     "squat": Cast(acts=(parties.squats_a_uetr, enemies.passes_messages_off), doors=(MEMBERS,)),
     "grief": Cast(acts=(parties.sends_dust, enemies.floods_the_board, enemies.floods_the_door), keys=(MEMBERS,)),
 }

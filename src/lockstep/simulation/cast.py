@@ -223,6 +223,7 @@ class Worker:
 
     def step(self) -> bool:
         assert self._worker is not None
+        self._boundary.begin_pass(self._ground.engines[self.name])
         try:
             return self._worker.run_once()
         except Unavailable:  # a process waits for its node; `lockstep.app.processes` has it so too

@@ -97,7 +97,7 @@ def references_not_compared(patch: Patch) -> None:
     def agree(deliver: Any, receive: Any, market: Market) -> bool:
         return receive.side is Side.RECEIVE and matching._within_tolerance(deliver, receive, market)
 
-    patch.setattr(matching, "_agree", agree)
+    patch.setattr(matching, "agree", agree)
 
 
 def salt_of_the_hour(patch: Patch) -> None:

@@ -101,7 +101,7 @@ RARE = {
     "cancellation": 0.2,
     "cut-off": 0.3,
     "end-of-day": 0.2,
-    "long-stop": 0.15,
+    "long-stop": 0.3,
     "holiday": 0.25,
     "workers-share": 0.5,
     "line-contradict": 0.15,

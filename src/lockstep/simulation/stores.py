@@ -221,7 +221,6 @@ class _Log(SqlTransactionLog):
         self._judge()
         self._boundary.at("committed")
 
-
     def _new(self, transactions: Sequence[SentTransaction]) -> list[str]:
         """Keys of those that are reserved, and not in another's place."""
         reserved = [one for one in transactions if one.status == "reserved"]

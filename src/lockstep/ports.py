@@ -415,11 +415,13 @@ class StoredInstruction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unclaimed:
-    """A settlement that the RTGS told of a payment for, and no trade of the records has: they were lost."""
+    """A settlement that no trade of the records has, though the RTGS told of a payment for it, or a rebuild found its
+    lock on the chain: the records were lost.
+    """
 
     settlement_id: SettlementId
     salt: str
-    """The trade's, as the payment carries it."""
+    """The trade's, as the payment carries it; empty where none is known."""
     due: datetime | None
     """When it is to be looked at, UTC, whole seconds; None: nothing is left to find out."""
 
@@ -517,6 +519,9 @@ class Book(Protocol):
 
     def unclaimed(self, salt: str) -> Sequence[SettlementId]:
         """The unclaimed settlements whose payments carry this salt."""
+
+    def all_unclaimed(self) -> Sequence[Unclaimed]:
+        """Every unclaimed settlement, due or not."""
 
     def unclaimed_due(self, now: datetime, limit: int) -> Sequence[Unclaimed]:
         """The unclaimed settlements to look at, those first that were due first."""

@@ -2,12 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 
-from simulation import planted_blind, planted_cash, planted_contracts, planted_service
+from simulation import planted_batch, planted_blind, planted_cash, planted_contracts, planted_service
 from simulation.planting import Planted
 
 __all__ = ["BLIND", "HOLES", "PLANTED", "every", "found"]
 
-PLANTED: Sequence[Planted] = (*planted_service.PLANTED, *planted_cash.PLANTED, *planted_contracts.PLANTED)
+PLANTED: Sequence[Planted] = (
+    *planted_service.PLANTED,
+    *planted_batch.PLANTED,
+    *planted_cash.PLANTED,
+    *planted_contracts.PLANTED,
+)
 
 
 BLIND: Sequence[Planted] = planted_blind.PLANTED

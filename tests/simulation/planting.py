@@ -60,6 +60,8 @@ class Found:
             return named[1]
         if " wrote under lease " in self.violation:
             return "a late write"
+        if " halted, since " in self.violation:
+            return "a lock while halted"
         return "a process died" if " died of " in self.violation else "no end"
 
 

@@ -31,12 +31,13 @@ from lockstep.chain.sender import Sender
 from lockstep.domain.chain_events import Reorganisation
 from lockstep.domain.errors import Misconfigured, Unavailable
 from lockstep.domain.identifiers import Bic
-from lockstep.flow.engine import Engine
+from lockstep.flow.engine import DUTIES, Engine
 from lockstep.flow.halting import accept
 from lockstep.flow.receiving import Reception
 from lockstep.flow.sharing import SharingWorker
 from lockstep.flow.stepping import Settler
-from lockstep.ports import Book, CashSystem
+from lockstep.flow.working import SUBJECT
+from lockstep.ports import Book, CashSystem, Lease
 from lockstep.rtgs import Rtgs
 from lockstep.store import (
     Database,
@@ -50,7 +51,9 @@ Opened = TypeVar("Opened")
 
 __all__ = [
     "RtgsDoors",
+    "alone_with_chain",
     "open_book",
+    "open_cash",
     "open_engine",
     "open_ledger",
     "open_reception",
@@ -61,7 +64,12 @@ __all__ = [
 ]
 
 PAUSE_SECONDS = 0.25
-"""Between two looks at ledgers that did not move."""
+"""Between two looks at ledgers that have not moved for a while."""
+SHORTEST_PAUSE_SECONDS = 0.01
+"""Between two looks right after a move; it doubles while nothing moves."""
+
+REBUILD_SECONDS = 300
+"""For so long other machines' services leave the records to a rebuild that reads."""
 
 CRASH_VARIABLE = "LOCKSTEP_CRASH_AFTER"
 """For crash tests: the process kills itself (SIGKILL) right after so many durable steps."""
@@ -115,14 +123,15 @@ def _until_stopped(step: Callable[[], bool], *, quiet_seconds: float | None = No
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
-    last_move = time.monotonic()
+    last_move, pause = time.monotonic(), PAUSE_SECONDS
     while not stopping:
         if step():
-            last_move = time.monotonic()
+            last_move, pause = time.monotonic(), SHORTEST_PAUSE_SECONDS
             continue
         if quiet_seconds is not None and time.monotonic() - last_move >= quiet_seconds:
             return
-        time.sleep(PAUSE_SECONDS)
+        time.sleep(pause)
+        pause = min(2 * pause, PAUSE_SECONDS)
 
 
 def open_book(home: Home, on_commit: Callable[[str], None] = lambda _: None) -> SqlBook:
@@ -195,6 +204,11 @@ def open_engine(
         mailbox=DirectoryMailbox(home.outbox),
         salt_key=home.salt_key(),
     )
+
+
+def open_cash(home: Home) -> CashSystem:
+    """The RTGS as the service sees it. Raises Misconfigured."""
+    return _cash(home, home.market().service)
 
 
 def _cash(home: Home, party: Bic) -> CashSystem:
@@ -293,6 +307,32 @@ def run_agent(home: Home, number: int, *, rpc: str | None = None) -> None:
             clock=home.clock(),
         )
         _until_stopped(agent.step)
+
+
+@contextmanager
+def alone_with_chain(home: Home) -> Iterator[tuple[SqlBook, EvmAssetLedger]]:
+    """The records, written under the service's lease, and the chain to read, while no service works on them.
+
+    Raises Misconfigured where one does, Unavailable while the node does not answer.
+    """
+    market, clock = home.market(), home.clock()
+    with _lock_file(home, "service") as file:
+        if not _taken(file):
+            raise Misconfigured(f"another service is running on {home.root}")
+        database = home.open_database()
+        leases, held = SqlLeases(database, clock), list[Lease]()
+        try:
+            for subject in (SUBJECT, *DUTIES):
+                lease = leases.claim(subject, f"{socket.gethostname()}/{file.name}", REBUILD_SECONDS)
+                if lease is None:
+                    raise Misconfigured(f"another service is running on the database of {home.root}")
+                held.append(lease)
+            ledger = _patiently(lambda: EvmAssetLedger(Node(home.settings().rpcs), market.network))
+            yield SqlBook(database, crash_hook(), held[0]), ledger
+        finally:
+            for lease in held:
+                leases.release(lease)
+            database.dispose()
 
 
 def reconcile_agent(home: Home, number: int, *, rpc: str | None = None, forgo_open: bool = False) -> dict[str, int]:

@@ -14,6 +14,7 @@ from lockstep.flow.answering import commit_all, deliver_all
 from lockstep.flow.batching import PATIENCE, Batching
 from lockstep.flow.halting import tell
 from lockstep.flow.hearing import heard, pages
+from lockstep.flow.lost import lost_to
 from lockstep.flow.matching import AGE_OUT, match
 from lockstep.flow.pacing import Moved, OpenTrades, Pacing
 from lockstep.flow.recovering import decide_cancellations, look_at_unclaimed
@@ -124,8 +125,13 @@ class Engine:
         return moved
 
     def _match_these(self, waiting: Sequence[StoredInstruction], now: datetime) -> bool:
-        book = self.settler.book
-        changes = match(waiting, self.settler.market, self.salt_key, now, lambda salt: bool(book.unclaimed(salt)))
+        settler, book, lost = self.settler, self.settler.book, None
+        if any(one.late for one in waiting):
+            try:
+                lost = lost_to(book, settler.assets, settler.market)
+            except Unavailable:  # what may be lost is not known: the next pass
+                return False
+        changes = match(waiting, settler.market, self.salt_key, now, lost)
         for start in range(0, len(changes), BATCH):
             self.keep()
             for error in commit_all(book, changes[start : start + BATCH]):
@@ -138,8 +144,9 @@ class Engine:
         settler, moved = self.settler, False
         book = settler.book
         waiting = cast(BulkBook, book).waiting_to_cancel() if hasattr(book, "waiting_to_cancel") else book.waiting()
-        ledgers = book, settler.assets, settler.market, settler.clock.now()
-        for changes in (look_at_unclaimed(*ledgers), decide_cancellations(waiting, *ledgers)):
+        now = settler.clock.now()
+        unclaimed = look_at_unclaimed(book, settler.assets, settler.board, settler.market, now)
+        for changes in (unclaimed, decide_cancellations(waiting, book, settler.assets, settler.market, now)):
             try:
                 for change in changes:
                     self.keep()

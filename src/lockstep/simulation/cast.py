@@ -4,7 +4,7 @@ The processes are the real ones, wired as `lockstep.app.processes` wires them; o
 in this process. A dead process has nothing but its files.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
 from lockstep.agent import Agent
@@ -19,10 +19,11 @@ from lockstep.domain.identifiers import Bic
 from lockstep.flow import working as flow
 from lockstep.flow.engine import Engine
 from lockstep.flow.receiving import Reception
-from lockstep.flow.sharing import SharingWorker
+from lockstep.flow.sharing import SharingWorker, key_subject
 from lockstep.flow.stepping import Settler
 from lockstep.ports import Book, Lease
 from lockstep.rtgs import Rtgs
+from lockstep.simulation.actors import SECOND_KEY
 from lockstep.simulation.clock import PartyClock
 from lockstep.simulation.faults import Injector
 from lockstep.simulation.ground import Ground
@@ -98,6 +99,12 @@ class RtgsProcess:
         self.overheard(data, sender)
         return self.take(data, sender)
 
+    def handle_all(self, mail: Sequence[tuple[bytes, Bic]]) -> Sequence[object]:
+        """A file at its door: of each message its answers, or what was raised. Raises Unavailable."""
+        for data, sender in mail:
+            self.overheard(data, sender)
+        return self._answer(lambda rtgs: rtgs.handle_all(mail))
+
     def take(self, data: bytes, sender: Bic) -> object:
         """As `handle`, from one whom nobody overhears."""
         return self._answer(lambda rtgs: rtgs.handle(data, sender))
@@ -163,6 +170,8 @@ class Worker:
         self._node, self._rtgs, self._faults, self._lock = node, rtgs, faults, lock
         self.up, self.back_at, self._lives = False, 0, 0
         self._worker: flow.Worker | SharingWorker | None = None
+        self._keys = {key_subject(key.address): key for key in (ground.roles.operator, SECOND_KEY)}
+        """By what is leased with each."""
 
     def start(self) -> None:
         self._lives += 1
@@ -184,8 +193,9 @@ class Worker:
 
     def _service(self, book: Book, lease: Lease) -> Engine:
         ground, database, disk = self._ground, self._ground.engines[self.name], self._ground.disk(self.name)
-        log = self._boundary.log(database, disk, lease)
-        sender = Sender(self._node, ground.roles.operator, log, lambda _: None)
+        key = self._keys.get(lease.subject, ground.roles.operator)
+        log = self._boundary.log(database, disk, lease, "" if key is ground.roles.operator else key.address)
+        sender = Sender(self._node, key, log, lambda _: None)
         return Engine(
             settler=Settler(
                 market=ground.market,
@@ -197,7 +207,7 @@ class Worker:
                     events=self._boundary.events(database, disk, ground.market.network),
                     deep=Deep.HALT,
                 ),
-                cash=cash_line(MARKET.service, self._rtgs.handle, self._rtgs.mailbox, self._boundary, self._faults),
+                cash=cash_line(MARKET.service, self._rtgs, self._boundary, self._faults),
                 wallet=LocalWallets({key.address: key for key in ground.roles.wallets.values()}, ground.market),
                 board=self._boundary.board(ground.root / "attestations"),
                 clock=self.clock,
@@ -213,6 +223,7 @@ class Worker:
 
     def step(self) -> bool:
         assert self._worker is not None
+        self._boundary.begin_pass(self._ground.engines[self.name])
         try:
             return self._worker.run_once()
         except Unavailable:  # a process waits for its node; `lockstep.app.processes` has it so too
@@ -220,14 +231,15 @@ class Worker:
 
 
 class Sharer(Worker):
-    """A worker that shares the trades with others, and the duties. Their one key is one worker's at a time."""
+    """A worker that shares the trades with others, and the duties. Each of their two keys is one worker's at a time,
+    so that two step trades side by side, and a third takes over from them."""
 
     def start(self) -> None:
         self._worker = SharingWorker(
             leases=SqlLeases(self._ground.engines[self.name], self.clock),
             clock=self.clock,
             name=self.name,
-            keys=(self._ground.roles.operator.address,),
+            keys=[key.address for key in self._keys.values()],
             book=self._book,
             engine=self._service,
         )
@@ -257,7 +269,7 @@ class AgentProcess:
             key=ground.roles.agents[self.number - 1],
             market=ground.market,
             assets=assets,
-            cash=cash_line(party, self._rtgs.handle, self._rtgs.mailbox, self._boundary, self._faults),
+            cash=cash_line(party, self._rtgs, self._boundary, self._faults),
             board=self._boundary.board(ground.root / "attestations"),
             register=self._boundary.register(self.path),
             clock=self.clock,

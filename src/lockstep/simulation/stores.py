@@ -35,6 +35,7 @@ BROKEN = (OperationalError, sqlite3.OperationalError)
 """What a process meets when its disk fails; it ends, and is started again."""
 
 _NEWEST = text("SELECT holder, fence FROM lease WHERE subject = :subject")
+_HALTS = text("SELECT number FROM chain_halt WHERE accepted_by IS NULL")
 
 
 class Disk:
@@ -72,6 +73,7 @@ class Boundary:
         store may do."""
         self.actor, self._points, self._faults = actor, points, faults
         self.stored, self.signed, self.problem = stored, signed, problem
+        self._halts: frozenset[int] = frozenset()
         self.delivered: Callable[[str, str], None] = lambda *_: None
         """Hears of each message that lies in a participant's box: whose, and its id."""
 
@@ -89,6 +91,21 @@ class Boundary:
             newest = "nobody's" if row is None else f"number {row.fence} of {row.holder}"
             self.problem(f"{self.actor} wrote under lease number {lease.fence}, and the newest is {newest}")
 
+    def begin_pass(self, engine: Engine) -> None:
+        """A pass of the service begins: what it is halted by now, it knows in all of it."""
+        self._halts = self._halts_in(engine) if self._faults.has("deep-reorg") else frozenset()
+
+    def judge_halt(self, engine: Engine, reserved: Sequence[str]) -> None:
+        """Keys of transactions that were made: none is a lock while a halt lasts that was there when the pass began."""
+        locks = [key for key in reserved if key.startswith("lock")]
+        if locks and self._halts and self._halts & self._halts_in(engine):
+            self.problem(f"{self.actor} halted, since final blocks were replaced, and makes {', '.join(sorted(locks))}")
+
+    @staticmethod
+    def _halts_in(engine: Engine) -> frozenset[int]:
+        with engine.connect() as connection:
+            return frozenset(row.number for row in connection.execute(_HALTS))
+
     def fails(self) -> bool:
         return self._faults.strikes("failed-commit") is not None
 
@@ -98,8 +115,8 @@ class Boundary:
     def events(self, engine: Engine, disk: Disk, network: Network) -> SqlChainEvents:
         return _Events(engine, disk, self, network)
 
-    def log(self, engine: Engine, disk: Disk, lease: Lease) -> SqlTransactionLog:
-        return _Log(engine, disk, self, lease)
+    def log(self, engine: Engine, disk: Disk, lease: Lease, sender: str = "") -> SqlTransactionLog:
+        return _Log(engine, disk, self, lease, sender)
 
     def register(self, path: Path) -> Register:
         return _Register(path, self)
@@ -168,11 +185,13 @@ class _Events(SqlChainEvents):
 
 
 class _Log(SqlTransactionLog):
-    def __init__(self, engine: Engine, disk: Disk, boundary: Boundary, lease: Lease) -> None:
-        super().__init__(engine, lease)
+    def __init__(self, engine: Engine, disk: Disk, boundary: Boundary, lease: Lease, sender: str) -> None:
+        super().__init__(engine, lease, sender)
         self._disk, self._boundary, self._judge = disk, boundary, partial(boundary.judge_fence, engine, lease)
+        self._database = engine
 
     def put_all(self, transactions: Sequence[SentTransaction]) -> None:
+        self._boundary.judge_halt(self._database, self._new(transactions))
         self._boundary.at("commit")
         if self._boundary.fails():
             self._disk.fail_next()
@@ -182,6 +201,13 @@ class _Log(SqlTransactionLog):
             self._disk.heal()
         self._judge()
         self._boundary.at("committed")
+
+
+    def _new(self, transactions: Sequence[SentTransaction]) -> list[str]:
+        """Keys of those that are reserved, and not in another's place."""
+        reserved = [one for one in transactions if one.status == "reserved"]
+        known = self.transactions_of([one.key for one in reserved]) if reserved else {}
+        return [one.key for one in reserved if one.nonce not in {old.nonce for old in known.get(one.key, ())}]
 
 
 class _Register(Register):

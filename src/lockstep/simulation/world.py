@@ -58,7 +58,8 @@ class World:
     """A seed's world, step by step; `lockstep.simulation.scheduling` decides on the steps."""
 
     def __init__(self, ground: Ground, seed: int, plan: FaultPlan, *, sharing: bool = False) -> None:
-        """`sharing`: the service's workers share trades and duties; else one works, and the others stand by."""
+        """`sharing`: the service's workers share trades and duties, whatever the seed says of `workers-share`; else one
+        works, and the others stand by."""
         ground.reset()
         self._sharing = sharing
         self.ground, self.chain, self.clock, self.market = ground, ground.chain, ground.clock, ground.market
@@ -117,12 +118,13 @@ class World:
         workers = [WORKERS[0]]
         for kind, name in (("second-worker", WORKERS[1]), ("third-worker", WORKERS[2])):
             workers += [name] if self.faults.strikes(kind) else []
+        sharing = self._sharing or (len(workers) > 1 and self.faults.strikes("workers-share") is not None)
         service = PartyClock(self.clock)  # one machine: its workers read one clock
         self.door = Door(self.ground, self._boundary("door"), service)
         lock = LockFile()
         self.cast: dict[str, Process] = {"rtgs": self.rtgs}
         for name in workers:
-            self.cast[name] = (Sharer if self._sharing else Worker)(
+            self.cast[name] = (Sharer if sharing else Worker)(
                 name, self.ground, self._boundary(name), service, self._node(name), self.rtgs, self.faults, lock
             )
         for number in range(1, AGENTS + 1):

@@ -56,6 +56,7 @@ _NEW_INSTRUCTION = Insert(
 )
 _CHANGED_INSTRUCTION = Update(tables.instruction, "number", "status", "trade_id", "body", "late", "asked")
 _TOUCHED = Statement("UPDATE instruction SET touched = touched + 1 WHERE status = 'WAITING' AND match_key IN LIST")
+_TOUCHED_AGAIN = Statement("UPDATE instruction SET touched = touched + 1 WHERE status = 'WAITING' AND late")
 _NEW_TRADE = Insert(tables.trade, "trade_id", "version", "state", "open", "body", "settlement_id", "due")
 _OWN_TRADE = Update(tables.trade, "number", "version", "state", "open", "body", "settlement_id")
 _OTHERS_TRADE = Update(tables.trade, "number", "version", "state", "open", "body", "settlement_id", also={"due": "0"})
@@ -273,6 +274,7 @@ class Batch:
         gone = sorted(settlement for settlement, one in said.items() if one is None)
         if gone:
             _CLAIMED.run(self.connection, gone)
+            _TOUCHED_AGAIN.run(self.connection)  # what might have been a side of it may match others now
 
 
 def _cash_row(view: CashView) -> tuple[Any, ...]:

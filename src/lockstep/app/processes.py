@@ -242,21 +242,11 @@ def run_service(
     with _place(home) as (number, name):
         if quiet_seconds is not None and number > 1:
             raise Misconfigured(f"another service is running on {home.root}")
-        database, on_commit = home.open_database(), crash_hook()
-        node = Node(home.settings().rpcs)
-        keys = OperatorKeys(home, node, database, on_commit)
-        made = partial(open_engine, home, on_commit, database=database)
-        worker = SharingWorker(
-            leases=SqlLeases(database, home.clock()),
-            clock=home.clock(),
-            name=name,
-            keys=_patiently(lambda: keys.in_use(number, told)),
-            book=lambda lease: SqlBook(database, on_commit, lease, home.clock()),
-            engine=lambda book, lease: _patiently(lambda: made(book=book, sender=keys.sender(lease))),
-            left_behind=keys,
-        )
+        worker: SharingWorker | None = None
 
         def step() -> bool:
+            nonlocal worker
+            worker = worker or _worker(home, number, name, told)  # which may take a while, and is stopped as cleanly
             moved = worker.run_once()
             if quiet_seconds is not None and not worker.has_key:
                 raise Misconfigured(f"another service is running on {home.root}")
@@ -265,7 +255,23 @@ def run_service(
         try:
             _until_stopped(step, quiet_seconds=quiet_seconds)
         finally:
-            worker.stop()
+            if worker is not None:
+                worker.stop()
+
+
+def _worker(home: Home, number: int, name: str, told: Callable[[str], None]) -> SharingWorker:
+    database, on_commit, clock = home.open_database(), crash_hook(), home.clock()
+    keys = OperatorKeys(home, Node(home.settings().rpcs), database, on_commit)
+    opened = partial(open_engine, home, on_commit, database=database)
+    return SharingWorker(
+        leases=SqlLeases(database, clock),
+        clock=clock,
+        name=name,
+        keys=_patiently(lambda: keys.in_use(number, told)),
+        book=lambda lease: SqlBook(database, on_commit, lease, clock),
+        engine=lambda book, lease: _patiently(lambda: opened(book=book, sender=keys.sender(lease))),
+        left_behind=keys,
+    )
 
 
 @contextmanager

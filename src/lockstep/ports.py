@@ -333,7 +333,7 @@ class SentTransaction:
     gas: int | None = None
     """Block and gas come from its receipt."""
     digest: str = ""
-    """What is signed, hashed: which transaction it is, before it has a hash. Hex; the hash where that is not known."""
+    """Key and what it signs, hashed: which transaction it is, before it has a hash. Hex; the hash where not known."""
     serves: tuple[str, ...] = ()
     skipped: tuple[tuple[str, str], ...] = ()
     """Which of `serves` the batch went on without, and the revert data that each met, hex."""
@@ -360,8 +360,12 @@ class SentTransaction:
 class TransactionLog(Protocol):
     """The memory of one key's sender. Several workers with one key write under leases on the same subject."""
 
+    @property
+    def sender(self) -> str:
+        """Its name, where several keys share the records; else empty. `SentTransaction.sender`."""
+
     def transactions(self, key: str) -> Sequence[SentTransaction]:
-        """All tries at one thing, oldest first; those of batches that serve it too."""
+        """All tries at one thing, of every key, oldest first; those of batches that serve it too."""
 
     def transactions_of(self, keys: Collection[str]) -> Mapping[str, Sequence[SentTransaction]]:
         """The same of many; a key that was never tried is left out."""

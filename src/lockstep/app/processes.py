@@ -1,17 +1,19 @@
 """The processes of an installation: the service, an agent, the RTGS. Each stops cleanly on SIGTERM.
 
-A lock file keeps a second process of the same agent or RTGS out: two would take turns at one memory. A second
-service stands by, and takes over when the first ends, dies, or sleeps longer than its lease.
+A lock file keeps a second process of the same agent or RTGS out: two would take turns at one memory. Services share
+the trades, and what one had another takes over when it ends, dies, or sleeps longer than its lease.
 """
 
 import fcntl
+import itertools
 import os
 import signal
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TextIO, TypeVar
 from urllib.parse import urlsplit
@@ -20,6 +22,7 @@ from lockstep.agent import Agent, DirectoryBoard, Register, SignatureLog, forgo,
 from lockstep.app.adapters import DirectoryMailbox, LocalWallets
 from lockstep.app.founding import AGENTS, agent_bic, found_rtgs
 from lockstep.app.home import EMBEDDED, Home, RtgsCertificates
+from lockstep.app.operators import OperatorKeys
 from lockstep.cash import Certificates, DirectoryCashSystem, HttpCashSystem
 from lockstep.chain.events import Deep
 from lockstep.chain.ledger import EvmAssetLedger
@@ -31,16 +34,16 @@ from lockstep.domain.identifiers import Bic
 from lockstep.flow.engine import DUTIES, Engine
 from lockstep.flow.halting import accept
 from lockstep.flow.receiving import Reception
+from lockstep.flow.sharing import SharingWorker
 from lockstep.flow.stepping import Settler
-from lockstep.flow.working import SUBJECT, Worker
-from lockstep.ports import CashSystem, Lease
+from lockstep.flow.working import SUBJECT
+from lockstep.ports import Book, CashSystem, Lease
 from lockstep.rtgs import Rtgs
 from lockstep.store import (
     Database,
     SqlBook,
     SqlChainEvents,
     SqlLeases,
-    SqlTransactionLog,
     open_chain_events,
 )
 
@@ -182,19 +185,22 @@ def open_engine(
     on_commit: Callable[[str], None] = lambda _: None,
     *,
     database: Database | None = None,
-    lease: Lease | None = None,
+    book: Book | None = None,
+    sender: Sender | None = None,
 ) -> Engine:
-    """The whole service, wired; its records write under `lease`. Raises Unavailable while the node does not answer."""
+    """The whole service, wired; without a `sender` it sends no transactions.
+
+    Raises Unavailable while the node does not answer.
+    """
     market, settings, file = home.market(), home.settings(), home.market_file()
     if database is None:
         database = home.open_database()
     node = Node(settings.rpcs)
-    sender = Sender(node, home.key("operator"), SqlTransactionLog(database, lease), on_commit)
     wallets = {key.address: key for key in home.wallets(file).values()}
     return Engine(
         settler=Settler(
             market=market,
-            book=SqlBook(database, on_commit, lease, home.clock()),
+            book=book or SqlBook(database, on_commit, None, home.clock()),
             assets=EvmAssetLedger(
                 node,
                 market.network,
@@ -238,38 +244,60 @@ def _cash(home: Home, party: Bic) -> CashSystem:
     return system
 
 
-def run_service(home: Home, *, quiet_seconds: float | None = None) -> None:
-    """Settles until stopped, or until nothing moved for a while; stands by while another service works.
+def run_service(
+    home: Home, *, quiet_seconds: float | None = None, told: Callable[[str], None] = lambda _: None
+) -> None:
+    """Settles until stopped, or until nothing moved for a while; shares the trades with other services.
 
-    With `quiet_seconds` it does not stand by: raises Misconfigured where another runs.
+    With `quiet_seconds` it is the folder's only one: raises Misconfigured where another runs. `told` hears of keys that
+    are of no use yet.
     """
-    with _lock_file(home, "service") as file:
-        if quiet_seconds is not None and not _taken(file):
+    with _place(home) as (number, name):
+        if quiet_seconds is not None and number > 1:
             raise Misconfigured(f"another service is running on {home.root}")
-        worker = _worker(home, file)
+        worker: SharingWorker | None = None
 
         def step() -> bool:
+            nonlocal worker
+            worker = worker or _worker(home, number, name, told)  # which may take a while, and is stopped as cleanly
             moved = worker.run_once()
-            if quiet_seconds is not None and worker.lease is None:
+            if quiet_seconds is not None and not worker.has_key:
                 raise Misconfigured(f"another service is running on {home.root}")
             return moved
 
         try:
             _until_stopped(step, quiet_seconds=quiet_seconds)
         finally:
-            worker.stop()
+            if worker is not None:
+                worker.stop()
 
 
-def _worker(home: Home, file: TextIO) -> Worker:
-    """Who holds the lock file knows that its last holder is dead, and takes its lease over at once."""
+def _worker(home: Home, number: int, name: str, told: Callable[[str], None]) -> SharingWorker:
     database, on_commit, clock = home.open_database(), crash_hook(), home.clock()
-    machine = socket.gethostname()
-    return Worker(
+    keys = OperatorKeys(home, Node(home.settings().rpcs), database, on_commit)
+    opened = partial(open_engine, home, on_commit, database=database)
+    return SharingWorker(
         leases=SqlLeases(database, clock),
         clock=clock,
-        name=lambda: f"{machine}/{file.name}" if _taken(file) else f"{machine}/{os.getpid()}",
-        engine=lambda lease: _patiently(lambda: open_engine(home, on_commit, database=database, lease=lease)),
+        name=name,
+        keys=_patiently(lambda: keys.in_use(number, told)),
+        book=lambda lease: SqlBook(database, on_commit, lease, clock),
+        engine=lambda book, lease: _patiently(lambda: opened(book=book, sender=keys.sender(lease))),
+        left_behind=keys,
     )
+
+
+@contextmanager
+def _place(home: Home) -> Iterator[tuple[int, str]]:
+    """The first place that no living service of this folder has, and the name that its holder works under. The next
+    one in it knows that the last is dead, and takes over what that had at once."""
+    machine = socket.gethostname()
+    with ExitStack() as opened:
+        for number in itertools.count(1):
+            file = opened.enter_context(_lock_file(home, "service" if number == 1 else f"service-{number}"))
+            if _taken(file):
+                yield number, f"{machine}/{file.name}"
+                return
 
 
 def run_agent(home: Home, number: int, *, rpc: str | None = None) -> None:

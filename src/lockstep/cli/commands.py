@@ -214,11 +214,11 @@ def run(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Run the settlement service until stopped; stand by, and take over, where another works."""
+    """Run the settlement service until stopped. Several share the trades, each with an operator's key of its own."""
     from lockstep.app.processes import open_book, run_service
 
     place = Home(home)
-    run_service(place, quiet_seconds=until_quiet)
+    run_service(place, quiet_seconds=until_quiet, told=lambda line: typer.echo(f"lockstep: {line}", err=True))
     if as_json:
         states: dict[str, int] = {}
         for trade in open_book(place).trades():

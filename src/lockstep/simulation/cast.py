@@ -4,7 +4,7 @@ The processes are the real ones, wired as `lockstep.app.processes` wires them; o
 in this process. A dead process has nothing but its files.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol, TypeVar
 
 from lockstep.agent import Agent
@@ -31,7 +31,7 @@ from lockstep.simulation.lines import cash_line
 from lockstep.simulation.market import MARKET
 from lockstep.simulation.points import Crashed
 from lockstep.simulation.stores import BROKEN, Boundary
-from lockstep.store import SqlBook, SqlLeases
+from lockstep.store import SqlBook, SqlLeases, SqlTransactionLog
 
 Answer = TypeVar("Answer")
 
@@ -191,11 +191,15 @@ class Worker:
         ground = self._ground
         return self._boundary.book(ground.engines[self.name], ground.disk(self.name), self.clock, lease)
 
-    def _service(self, book: Book, lease: Lease) -> Engine:
+    def _sender(self, lease: Lease) -> Sender:
         ground, database, disk = self._ground, self._ground.engines[self.name], self._ground.disk(self.name)
         key = self._keys.get(lease.subject, ground.roles.operator)
-        log = self._boundary.log(database, disk, lease, "" if key is ground.roles.operator else key.address)
-        sender = Sender(self._node, key, log, lambda _: None)
+        log = self._boundary.log(database, disk, lease, key.address)
+        return Sender(self._node, key, log, lambda _: None)
+
+    def _service(self, book: Book, lease: Lease | None) -> Engine:
+        ground, database, disk = self._ground, self._ground.engines[self.name], self._ground.disk(self.name)
+        sender = None if lease is None else self._sender(lease)
         return Engine(
             settler=Settler(
                 market=ground.market,
@@ -242,8 +246,16 @@ class Sharer(Worker):
             keys=[key.address for key in self._keys.values()],
             book=self._book,
             engine=self._service,
+            left_behind=self,
         )
         self.up = True
+
+    def senders(self) -> Collection[str]:
+        return SqlTransactionLog(self._ground.engines[self.name]).senders_under_way()
+
+    def carry_on(self, address: str, lease: Lease) -> bool:
+        self._sender(lease).look(())
+        return bool(SqlTransactionLog(self._ground.engines[self.name], sender=address).unmined())
 
 
 class AgentProcess:

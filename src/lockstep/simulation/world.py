@@ -118,13 +118,13 @@ class World:
         workers = [WORKERS[0]]
         for kind, name in (("second-worker", WORKERS[1]), ("third-worker", WORKERS[2])):
             workers += [name] if self.faults.strikes(kind) else []
-        sharing = self._sharing or (len(workers) > 1 and self.faults.strikes("workers-share") is not None)
+        self.sharing = self._sharing or (len(workers) > 1 and self.faults.strikes("workers-share") is not None)
         service = PartyClock(self.clock)  # one machine: its workers read one clock
         self.door = Door(self.ground, self._boundary("door"), service)
         lock = LockFile()
         self.cast: dict[str, Process] = {"rtgs": self.rtgs}
         for name in workers:
-            self.cast[name] = (Sharer if sharing else Worker)(
+            self.cast[name] = (Sharer if self.sharing else Worker)(
                 name, self.ground, self._boundary(name), service, self._node(name), self.rtgs, self.faults, lock
             )
         for number in range(1, AGENTS + 1):

@@ -16,7 +16,6 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
 from lockstep.simulation.running import run_seed  # noqa: E402
-
 from simulation.planted import BLIND, HOLES, every, found  # noqa: E402
 from simulation.planted_page import PAGE, Line, lines_of, written  # noqa: E402
 from simulation.planting import MOST_SEEDS, find  # noqa: E402

@@ -11,7 +11,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -279,9 +279,8 @@ def _place(home: Home) -> Iterator[tuple[int, str]]:
     """The first place that no living service of this folder has, and the name that its holder works under. The next
     one in it knows that the last is dead, and takes over what that had at once."""
     machine = socket.gethostname()
-    with ExitStack() as opened:
-        for number in itertools.count(1):
-            file = opened.enter_context(_lock_file(home, "service" if number == 1 else f"service-{number}"))
+    for number in itertools.count(1):
+        with _lock_file(home, "service" if number == 1 else f"service-{number}") as file:
             if _taken(file):
                 yield number, f"{machine}/{file.name}"
                 return

@@ -178,12 +178,14 @@ PLANTED = (
         _claims_and_fences_ignored,
         "the fence and the version of each stored trade",
         needs=("second-worker", "worker-pause", "workers-share"),
+        rates={"worker-pause": 0.2},
     ),
     Planted(
         "claim under a fence",
         "a worker claims trades that another works on",
         _claims_ignored,
         needs=("second-worker", "worker-pause", "workers-share"),
+        rates={"worker-pause": 0.2},
     ),
     Planted(
         "sign unseen",
@@ -204,12 +206,14 @@ PLANTED = (
         _checkpoint_before_its_events,
         "the reader, which reads the last blocks again",
         needs=("crash-before-commit",),
+        rates={"crash-before-commit": 0.05},
     ),
     Planted(
         "first page is all",
         "of mail that is heard in several pages the last one's cursor is stored with the first",
         _first_page_is_all,
-        needs=("line-statement",),
+        needs=("line-statement", "crash-before-commit"),
+        rates={"crash-before-commit": 0.03},
     ),
     Planted(
         "lock while halted",

@@ -97,7 +97,7 @@ def references_not_compared(patch: Patch) -> None:
     def agree(deliver: Any, receive: Any, market: Market) -> bool:
         return receive.side is Side.RECEIVE and matching._within_tolerance(deliver, receive, market)
 
-    patch.setattr(matching, "_agree", agree)
+    patch.setattr(matching, "agree", agree)
 
 
 def salt_of_the_hour(patch: Patch) -> None:
@@ -490,7 +490,7 @@ _NEEDS: Mapping[str, tuple[str, ...]] = {
     "speaks-before-reconciling": ("restore-agent",),
     "trade-twice": ("trade-locked-twice",),
     "lost-update": (
-        "cancellation",
+        "party-cancels",
         "worker-pause",
     ),
     "late-worker-writes": (
@@ -503,10 +503,7 @@ _NEEDS: Mapping[str, tuple[str, ...]] = {
     "last-word-wins": ("line-contradict",),
     "half-told-is-paid": ("line-loss",),
     "signs-twice": ("line-contradict",),
-    "mined-for-ever": (
-        "reorg-at-once",
-        "rpc-stale",
-    ),
+    "mined-for-ever": ("reorg-at-once",),
     "pay-by-exclusive": ("cut-off",),
     "expiry-by-tick-only": ("cut-off",),
     "chain-not-asked-before-a-new-order": ("lost-writes",),
@@ -527,8 +524,8 @@ _RATES: Mapping[str, Mapping[str, float]] = {
     "last-file-counts": {"agent-stolen": 0.3},
     "refused-is-forgotten": {"rpc-stale": 0.2},
     "chain-not-asked-before-cancelling": {"lost-writes": 0.1},
-    "lost-update": {"worker-pause": 0.2},
-    "mined-for-ever": {"reorg-at-once": 0.8, "rpc-stale": 0.05},
+    "lost-update": {"party-cancels": 0.15, "worker-pause": 0.4},
+    "mined-for-ever": {"reorg-at-once": 1.0, "reorg": 0.3},
     "stale-by-own-clock": {"clock-forward": 0.1},
     "ended-is-not-asked": {"service-door-stolen": 0.3},
     "signs-twice": {"restore-agent": 0.1},

@@ -19,7 +19,11 @@ def _released_before_final(patch: pytest.MonkeyPatch) -> None:
     rewrite(patch, judging._final_order, ("if not lock.final:", "if False:"))
     rewrite(patch, Agent._release, (".final is not AssetStatus.LOCKED", ".head is not AssetStatus.LOCKED"))
     at_final = "_statuses(node, network, there, final.number)"
-    rewrite(patch, looking.views, (at_final, f"{{**{at_final}, **{{one: at_head[one] for one in there if at_head[one] == 1}}}}"))
+    rewrite(
+        patch,
+        looking.views,
+        (at_final, f"{{**{at_final}, **{{one: at_head[one] for one in there if at_head[one] == 1}}}}"),
+    )
 
 
 def _never_by_the_clock(patch: pytest.MonkeyPatch) -> None:

@@ -69,6 +69,8 @@ class Speaker:
     _steps: int = 0
     _turn: int = 0
     """Whose turn it is among the unended."""
+    _moved: set[SettlementId] = field(default_factory=set)
+    """Settlements of which the chain showed something new since they were asked about."""
     _all_unended: bool = False
     """Whether each was asked about once since the start."""
     _look: Look = field(init=False)
@@ -171,8 +173,17 @@ class Speaker:
                 self.board.publish_all(list(self._unended.values()))
 
     def _whose_turn(self) -> list[SettlementId]:
-        """Those of the unended to ask the node about: all at first, then some, in turn."""
+        """Those of the unended to ask the node about: all at first, then those of which it has news. Some others now
+        and then, in turn; in each step where it brings no news.
+        """
         settlements = list(self._unended)
+        news = getattr(self.assets, "news", None)
+        if news is not None:
+            with suppress(LockstepError):
+                self._moved.update(news())
+            if self._all_unended and not self._is_to_look:
+                moved, self._moved = self._moved, set()
+                return [one for one in settlements if one in moved]
         most = max(LOOKED_AFTER, len(settlements) // 8)
         if not self._all_unended or len(settlements) <= most:
             self._all_unended = True

@@ -69,13 +69,10 @@ class DirectoryMailbox:
             else:
                 results.append(None)
                 written.append((folders[message.receiver], message.message_id, data))
-        if len(written) == 1:
-            _put(*written[0])
-        elif written:
+        if written:
             with ThreadPoolExecutor(min(FILES_AT_ONCE, len(written))) as disk:
                 list(disk.map(_put, *zip(*written, strict=True)))
-        for folder in folders.values():
-            sync_folder(folder)
+                list(disk.map(sync_folder, folders.values()))
         return results
 
 

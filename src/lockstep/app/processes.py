@@ -67,6 +67,8 @@ PAUSE_SECONDS = 0.25
 """Between two looks at ledgers that have not moved for a while."""
 SHORTEST_PAUSE_SECONDS = 0.01
 """Between two looks right after a move; it doubles while nothing moves."""
+AGENT_PAUSE_SECONDS = 0.1
+"""The same for an agent, and after each of its steps: what came meanwhile is done, and signed, together."""
 
 REBUILD_SECONDS = 300
 """For so long other machines' services leave the records to a rebuild that reads."""
@@ -113,8 +115,17 @@ def _alone(home: Home, role: str) -> Iterator[None]:
         yield
 
 
-def _until_stopped(step: Callable[[], bool], *, quiet_seconds: float | None = None) -> None:
-    """Steps until SIGTERM or SIGINT, or until nothing moved for `quiet_seconds`."""
+def _until_stopped(
+    step: Callable[[], bool],
+    *,
+    quiet_seconds: float | None = None,
+    shortest: float = SHORTEST_PAUSE_SECONDS,
+    always: bool = False,
+) -> None:
+    """Steps until SIGTERM or SIGINT, or until nothing moved for `quiet_seconds`.
+
+    `shortest` is the pause in seconds right after a move that brought no other; `always`: after each step that moved.
+    """
     stopping = False
 
     def stop(_number: int, _frame: object) -> None:
@@ -126,7 +137,9 @@ def _until_stopped(step: Callable[[], bool], *, quiet_seconds: float | None = No
     last_move, pause = time.monotonic(), PAUSE_SECONDS
     while not stopping:
         if step():
-            last_move, pause = time.monotonic(), SHORTEST_PAUSE_SECONDS
+            last_move, pause = time.monotonic(), shortest
+            if always:
+                time.sleep(shortest)
             continue
         if quiet_seconds is not None and time.monotonic() - last_move >= quiet_seconds:
             return
@@ -311,7 +324,7 @@ def run_agent(home: Home, number: int, *, rpc: str | None = None) -> None:
             register=Register(home.register(number), crash_hook()),
             clock=home.clock(),
         )
-        _until_stopped(agent.step)
+        _until_stopped(agent.step, shortest=AGENT_PAUSE_SECONDS, always=True)
 
 
 @contextmanager

@@ -47,8 +47,8 @@ class MemoryEvents:
     def of(self, settlement: bytes) -> Sequence[EventRow]:
         return self._of.get(settlement, ())
 
-    def settlements_of(self, trade: bytes) -> Sequence[bytes]:
-        return self._trades.get(trade, ())
+    def settlements_of_all(self, trades: Collection[bytes]) -> Sequence[tuple[bytes, bytes]]:
+        return [(trade, settlement) for trade in trades for settlement in self._trades.get(trade, ())]
 
     def settlements(self) -> Iterator[bytes]:
         return iter(tuple(self._of))

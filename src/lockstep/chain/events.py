@@ -22,7 +22,7 @@ from dataclasses import replace
 from lockstep.chain.decoding import Log, checksummed, rows
 from lockstep.chain.event_memory import MemoryEvents
 from lockstep.chain.node import Head, Node
-from lockstep.chain.seen import Deep, SeenEvent, block_of, key_of, seen_event, uncollected
+from lockstep.chain.seen import Deep, SeenEvent, Settlements, block_of, key_of, seen_event, uncollected
 from lockstep.chain.source import Source
 from lockstep.domain.chain_events import BEGINNING, ChainEvents, Checkpoint, EventKind, EventRow, Reorganisation
 from lockstep.domain.errors import Conflict, Unavailable
@@ -92,28 +92,30 @@ class EventReader:
     def settlements_of_all(self, ids: Collection[TradeId]) -> Mapping[TradeId, Sequence[SettlementId]]:
         """As `settlements_of`, of many in one look. Raises Unavailable."""
         self._look()
-        return {one: self._settlements_of(one) for one in ids}
+        asked = {one: key for one in ids if (key := key_of(one)) is not None}
+        wanted = {*asked.values()}
+        for settlement, (its_trade, _) in list(self._doubts.items()):
+            if its_trade in wanted:
+                self._require_certain(settlement)
+        found: dict[bytes, list[bytes]] = {one: [] for one in wanted}
+        if self._checkpoint.locked and wanted:
+            for trade, settlement in self._store.settlements_of_all(wanted):
+                found[trade].append(settlement)
+        for row in self._window:
+            if row.trade is not None and row.trade in found:
+                found[row.trade].append(row.settlement)
+        known = {one: tuple(SettlementId(each.hex()) for each in found[key]) for one, key in asked.items()}
+        return {one: known.get(one, ()) for one in ids}
 
     def locked(self) -> Collection[SettlementId]:
         """Every settlement with a Locked event, up to the head. Raises Unavailable."""
         self._look()
-        return _Locked(self)
+        count = self._checkpoint.locked + sum(row.trade is not None for row in self._window)
+        return Settlements(self._settlements, self._rows_of, count)
 
     def settlements_of(self, trade_id: TradeId) -> Sequence[SettlementId]:
         """The trade's settlements in the order of their locks, up to the head. Raises Unavailable."""
-        self._look()
-        return self._settlements_of(trade_id)
-
-    def _settlements_of(self, trade_id: TradeId) -> Sequence[SettlementId]:
-        trade = key_of(trade_id)
-        if trade is None:
-            return ()
-        for settlement, (its_trade, _) in list(self._doubts.items()):
-            if its_trade == trade:
-                self._require_certain(settlement)
-        found = [*self._store.settlements_of(trade)] if self._checkpoint.locked else []
-        found += [row.settlement for row in self._window if row.trade == trade]
-        return tuple(SettlementId(one.hex()) for one in found)
+        return self.settlements_of_all([trade_id])[trade_id]
 
     def changed(self) -> Collection[SettlementId]:
         """Settlements with events that are new, newly final, or gone, since this was asked last; it does not look."""
@@ -391,21 +393,3 @@ class EventReader:
         if self._checkpoint.locked:
             yield from (one for one in self._store.settlements() if one not in known)
         yield from fresh
-
-
-class _Locked(Collection[SettlementId]):
-    """All settlements of a reader, however many: gone through page by page, and not all in memory."""
-
-    def __init__(self, reader: EventReader) -> None:
-        self._reader = reader
-
-    def __contains__(self, one: object) -> bool:
-        key = key_of(one) if isinstance(one, str) else None
-        return key is not None and bool(self._reader._rows_of(key))
-
-    def __iter__(self) -> Iterator[SettlementId]:
-        return (SettlementId(one.hex()) for one in self._reader._settlements())
-
-    def __len__(self) -> int:
-        reader = self._reader
-        return reader._checkpoint.locked + sum(row.trade is not None for row in reader._window)

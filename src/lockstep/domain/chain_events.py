@@ -103,8 +103,8 @@ class ChainEvents(Protocol):
     def of(self, settlement: bytes) -> Sequence[EventRow]:
         """A settlement's events, in the chain's order."""
 
-    def settlements_of(self, trade: bytes) -> Sequence[bytes]:
-        """A trade's settlements, in the order of their locks."""
+    def settlements_of_all(self, trades: Collection[bytes]) -> Sequence[tuple[bytes, bytes]]:
+        """These trades' settlements, each with its trade, in the order of their locks."""
 
     def settlements(self) -> Iterator[bytes]:
         """Every settlement with a lock, in the order of the locks."""

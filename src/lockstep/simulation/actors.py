@@ -152,4 +152,5 @@ def _hands(cast: Cast, stage: Stage, rng: random.Random) -> Hands:
 def payers(roles: Roles) -> list[str]:
     """Addresses that need money for fees so that every actor can send, besides those that founding has paid."""
     names = ["anybody", f"agent-{AGENTS}", *(f"wallet-{one}" for one in sorted(roles.wallets))]
-    return [*(key_of(roles, name).address for name in names), SECOND_KEY.address]
+    # The service's first: the deepest of reorganisations takes back what was paid last.
+    return [SECOND_KEY.address, *(key_of(roles, name).address for name in names)]

@@ -8,7 +8,7 @@ never restored.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
@@ -20,14 +20,17 @@ from sqlalchemy.exc import OperationalError
 from lockstep.agent import DirectoryBoard, Register
 from lockstep.app.adapters import DirectoryMailbox
 from lockstep.domain.errors import Contradiction, LockstepError
+from lockstep.domain.identifiers import TradeId
 from lockstep.domain.log_run import LogRun
 from lockstep.domain.market import Network
 from lockstep.domain.message import Message
 from lockstep.domain.order import Attestation, BatchSignature
+from lockstep.domain.trade import Trade
 from lockstep.ports import Change, Claimed, Clock, Lease, PartyBody, Results, SentTransaction
 from lockstep.simulation.faults import Injector
 from lockstep.simulation.points import Points
 from lockstep.store import SqlBook, SqlChainEvents, SqlTransactionLog
+from lockstep.store.committing import Hold
 
 __all__ = ["BROKEN", "Boundary", "Disk", "image", "put_back"]
 
@@ -35,6 +38,7 @@ BROKEN = (OperationalError, sqlite3.OperationalError)
 """What a process meets when its disk fails; it ends, and is started again."""
 
 _NEWEST = text("SELECT holder, fence FROM lease WHERE subject = :subject")
+_CLAIM = text("SELECT holder, fence FROM trade WHERE trade_id = :trade")
 _HALTS = text("SELECT number FROM chain_halt WHERE accepted_by IS NULL")
 
 
@@ -91,6 +95,17 @@ class Boundary:
             newest = "nobody's" if row is None else f"number {row.fence} of {row.holder}"
             self.problem(f"{self.actor} wrote under lease number {lease.fence}, and the newest is {newest}")
 
+    def judge_claims(self, engine: Engine, held: Mapping[TradeId, Hold], stored: Iterable[Trade]) -> None:
+        """The same of trades that their writer had claimed: nobody has claimed them since."""
+        mine = [one.trade_id for one in stored if one.trade_id in held]
+        with engine.connect() as connection:
+            for trade in mine:
+                row = connection.execute(_CLAIM, {"trade": trade}).one()
+                if (row.holder, row.fence) != held[trade]:
+                    newest = f"number {row.fence} of {row.holder or 'nobody'}"
+                    claim = f"lease number {held[trade].fence} of trade {trade[:12]}"
+                    self.problem(f"{self.actor} wrote under {claim}, and the newest is {newest}")
+
     def begin_pass(self, engine: Engine) -> None:
         """A pass of the service begins: what it is halted by now, it knows in all of it."""
         self._halts = self._halts_in(engine) if self._faults.has("deep-reorg") else frozenset()
@@ -139,7 +154,11 @@ class _Book(SqlBook):
 
     def commit_all(self, changes: Sequence[Change]) -> Results:
         with self._bounded():
-            return super().commit_all(changes)
+            results = super().commit_all(changes)
+            stored = (change for change, wrong in zip(changes, results, strict=True) if wrong is None)
+            trades = [trade for change in stored for trade in change.trades]
+            self._boundary.judge_claims(self._engine, self._queue.held, trades)
+            return results
 
     def claim(self, worker: str, most: int, seconds: int) -> Sequence[Claimed]:
         self._boundary.at("commit")
@@ -201,7 +220,6 @@ class _Log(SqlTransactionLog):
             self._disk.heal()
         self._judge()
         self._boundary.at("committed")
-
 
     def _new(self, transactions: Sequence[SentTransaction]) -> list[str]:
         """Keys of those that are reserved, and not in another's place."""

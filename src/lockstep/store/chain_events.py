@@ -37,7 +37,7 @@ from lockstep.domain.chain_events import BEGINNING, Checkpoint, EventKind, Event
 from lockstep.domain.errors import Conflict, Unavailable
 from lockstep.domain.market import Network
 from lockstep.store.database import Database, _begin, _prepare
-from lockstep.store.prepared import Query
+from lockstep.store.prepared import Query, apart, driven
 from lockstep.store.tables import metadata
 
 __all__ = ["SqlChainEvents", "open_chain_events"]
@@ -113,6 +113,8 @@ _e, _h, _d = event_table.c, halt_table.c, doubt_table.c
 _ROW = (_e.block, _e.place, _e.kind, _e.settlement, _e.transaction_hash, _e.at, _e.trade, _e.packed_order)
 _LOCKED = int(EventKind.Locked)
 _ENDS = tuple(int(one) for one in EventKind if one.is_end)
+ASKED_AT_ONCE = 500
+"""Trades in one statement."""
 PAGE = 10_000
 """Settlements in memory at once, of all that there are."""
 
@@ -127,7 +129,7 @@ def _events(*which: Any) -> Query:
 
 _CHECKPOINT = Query(select(checkpoint_table).where(checkpoint_table.c.source == bindparam("source")))
 _UNENDED = _events(_e.settlement.in_(select(_e.settlement).where(_mine, _e.unended)))
-_OF, _OF_TRADE, _ABOVE = _events(_e.settlement == _one), _events(_e.trade == _one), _events(_e.block > _one)
+_OF, _ABOVE = _events(_e.settlement == _one), _events(_e.block > _one)
 _LATER = Query(
     select(_e.block, _e.place, _e.settlement)
     .where(_mine, _e.kind == _LOCKED)
@@ -178,8 +180,18 @@ class SqlChainEvents:
     def of(self, settlement: bytes) -> Sequence[EventRow]:
         return self._events(_OF, one=settlement)
 
-    def settlements_of(self, trade: bytes) -> Sequence[bytes]:
-        return [row.settlement for row in self._events(_OF_TRADE, one=trade)]
+    def settlements_of_all(self, trades: Collection[bytes]) -> Sequence[tuple[bytes, bytes]]:
+        wanted, found = sorted(trades), list[tuple[bytes, bytes]]()
+        for start in range(0, len(wanted), ASKED_AT_ONCE):
+            some = wanted[start : start + ASKED_AT_ONCE]
+            try:
+                with apart(self._engine) as connection:
+                    text = self._texts.of_trades(len(some))
+                    rows = driven(self._engine.dialect, connection, text, (self._number(), *some)).fetchall()
+            except OperationalError as error:
+                raise Unavailable(f"the database does not answer: {error.orig}") from error
+            found += [(bytes(trade), bytes(settlement)) for trade, settlement in rows]
+        return found
 
     def settlements(self) -> Iterator[bytes]:
         block = place = -1
@@ -355,6 +367,14 @@ class _Texts:
         self._end = (
             f"UPDATE chain_event SET unended = {false} WHERE reader = {mark} AND settlement = {mark} "
             f"AND unended = {true} AND kind = {_LOCKED}"
+        )
+        self._mark = mark
+
+    def of_trades(self, count: int) -> str:
+        listed = ", ".join([self._mark] * count)
+        return (
+            f"SELECT trade, settlement FROM chain_event WHERE reader = {self._mark} AND trade IN ({listed}) "
+            "AND trade IS NOT NULL ORDER BY block, place"
         )
 
     def insert(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:

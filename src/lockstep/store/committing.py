@@ -25,6 +25,8 @@ __all__ = ["Batch", "Hold"]
 
 Key = tuple[Lei, Reference]
 _MAILBOX = "rtgs"
+_NONCES_BELOW = 2**62
+"""What is ever reserved is less. Parties that lock by themselves choose any nonce of 64 bits, and columns have 63."""
 
 
 class Hold(NamedTuple):
@@ -244,7 +246,7 @@ class Batch:
                 (own if trade_id in self.held else others).append((*values, known.number))
         for change in self.stored:
             for trade in change.trades:
-                if trade.order is not None:
+                if trade.order is not None and trade.order.movement.nonce < _NONCES_BELOW:
                     movement = trade.order.movement
                     nonces[movement.seller] = max(nonces.get(movement.seller, 0), movement.nonce + 1)
         _NEW_TRADE.run(self.connection, new)

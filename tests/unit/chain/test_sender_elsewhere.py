@@ -14,7 +14,7 @@ from lockstep.domain.errors import LeaseLost
 from lockstep.domain.order import AssetStatus, Order, OutcomeResult
 from lockstep.flow.sharing import key_subject
 from lockstep.signing import Key
-from lockstep.store import Database, SqlLeases, SqlTransactionLog, open_database
+from lockstep.store import SqlLeases, SqlTransactionLog, open_database
 
 FIRST, SECOND = OPERATOR, STRANGER
 SECONDS = 15

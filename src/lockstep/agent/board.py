@@ -113,6 +113,11 @@ class DirectoryBoard:
         self._sheets.refresh()
         return {one: [*self._alone(one), *self._sheets.of(one)] for one in ids}
 
+    def news(self, at_least: int) -> Collection[SettlementId]:
+        """See `ports.BulkAttestationBoard.news`. Those on sheets are seen."""
+        self._sheets.refresh()
+        return self._sheets.news(at_least)
+
     def _alone(self, settlement_id: SettlementId) -> list[Attestation]:
         found = (
             understood(content_of(path), attestation_from)

@@ -21,6 +21,7 @@ from lockstep.flow.recovering import decide_cancellations, look_at_unclaimed
 from lockstep.flow.stepping import Settler
 from lockstep.ports import (
     BulkAssetLedger,
+    BulkAttestationBoard,
     BulkBook,
     Change,
     Claimed,
@@ -36,7 +37,7 @@ __all__ = ["BATCH", "CLAIM_SECONDS", "DUTIES", "Engine"]
 
 PAGE = 1_000
 """Messages of the RTGS that are heard at once."""
-BATCH = 200
+BATCH = 400
 """Trades that are stepped side by side, and messages that are delivered at once."""
 BATCHES_A_PASS = 5
 CLAIM_SECONDS = 30
@@ -164,6 +165,7 @@ class Engine:
         queue, moved = self._queue(), False
         settler, halted = self.settler, self._is_halted()
         self._hear_chain(queue)
+        self._hear_agents(queue)
         queue.wake(self.batching.look(settler.assets, settler.board, settler.market.network, settler.clock.now()))
         for _ in range(BATCHES_A_PASS):
             self.keep()
@@ -179,6 +181,15 @@ class Engine:
         if hasattr(self.settler.assets, "news"):
             try:
                 queue.wake(cast(BulkAssetLedger, self.settler.assets).news())
+            except Unavailable:
+                return
+
+    def _hear_agents(self, queue: WorkQueue) -> None:
+        """Trades of which a quorum has signed the outcome are due, where the board tells."""
+        if hasattr(self.settler.board, "news"):
+            try:
+                quorum = self.settler.assets.epoch().quorum
+                queue.wake(cast(BulkAttestationBoard, self.settler.board).news(quorum))
             except Unavailable:
                 return
 

@@ -12,8 +12,7 @@ from sqlalchemy import text
 
 from lockstep.app.operators import add_operators
 from lockstep.flow.engine import CLAIM_SECONDS, DUTIES
-from lockstep.flow.sharing import key_subject
-from lockstep.flow.working import LEASE_SECONDS
+from lockstep.flow.sharing import LEASE_SECONDS, key_subject
 from lockstep.testing.trade_files import FileMarket
 from stores import PostgresqlStore, postgresql
 

@@ -32,7 +32,6 @@ from lockstep.flow.halting import accept
 from lockstep.flow.receiving import Reception
 from lockstep.flow.sharing import SharingWorker
 from lockstep.flow.stepping import Settler
-from lockstep.flow.working import SUBJECT
 from lockstep.ports import Book, CashSystem, Lease
 from lockstep.rtgs import Rtgs
 from lockstep.store import (
@@ -57,6 +56,8 @@ __all__ = [
     "run_service",
 ]
 
+REBUILDING = "service"
+"""What a rebuild writes under, and releases in which one service worked at a time."""
 REBUILD_SECONDS = 300
 """For so long other machines' services leave the records to a rebuild that reads."""
 
@@ -254,7 +255,7 @@ def alone_with_chain(home: Home) -> Iterator[tuple[SqlBook, EvmAssetLedger]]:
         database = home.open_database()
         leases, held = SqlLeases(database, clock), list[Lease]()
         try:
-            for subject in (SUBJECT, *DUTIES):
+            for subject in (REBUILDING, *DUTIES):
                 lease = leases.claim(subject, f"{socket.gethostname()}/{file.name}", REBUILD_SECONDS)
                 if lease is None:
                     raise Misconfigured(f"another service is running on the database of {home.root}")

@@ -14,8 +14,7 @@ from flow_world import Crash, check
 from lockstep.domain.errors import Unavailable
 from lockstep.domain.trade import TradeState
 from lockstep.flow.engine import CLAIM_SECONDS, DUTIES, Engine
-from lockstep.flow.sharing import SharingWorker, key_subject
-from lockstep.flow.working import LEASE_SECONDS
+from lockstep.flow.sharing import LEASE_SECONDS, SharingWorker, key_subject
 from lockstep.ports import Book, Change, Lease, Results
 from lockstep.store import SqlBook, SqlLeases, open_database
 from lockstep.testing.fakes import SALT_KEY

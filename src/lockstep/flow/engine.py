@@ -55,7 +55,7 @@ class Engine:
     salt_key: bytes
     """Secret, at least 16 bytes, kept apart from the database: see `matching`."""
     keep: Callable[[], None] = lambda: None
-    """Called before each piece of a pass: where a worker keeps its lease. See `working`."""
+    """Called before each piece of a pass: where a worker keeps its lease. See `sharing`."""
     worker: str = "service"
     """Under what name it claims trades: no other that works at the same time has it."""
     pacing: Pacing = field(default_factory=Pacing)

@@ -64,7 +64,7 @@ class Moved(Enum):
     """How a trade moved that did not only change in the records. True, like every member of an Enum."""
 
     SENT = "sent"
-    """What comes of it is not seen at once."""
+    """It waits for what others do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +137,8 @@ class Settler(Storing):
             moved = (yield from self._end(seen, step, proof)) or moved
         elif step in _ACTIONS:
             moved = (yield from _ACTIONS[step](self, seen)) or moved
+        elif moved:
+            return Moved.SENT  # there is nothing to do until a ledger tells more
         return moved or (yield from self._ask(seen, sight))
 
     def deliver_paid(self, trade: Trade) -> Steps[bool | Moved]:

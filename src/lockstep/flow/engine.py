@@ -220,7 +220,9 @@ class Engine:
             if isinstance(result, LockstepError) and not isinstance(result, Conflict | Unavailable):
                 broken.append((one.trade, result))  # this trade is for people; the others go on
             again = self.pacing.next_look(one.trade, moved, now)
-            looked.append((one, now + PATIENCE if self.batching.waits_for(one.trade.settlement_id) else again))
+            if not isinstance(result, LockstepError) and self.batching.waits_for(one.trade.settlement_id):
+                again = now + PATIENCE
+            looked.append((one, again))
         if broken:
             any_moved |= True in self.settler.set_apart(broken, self.keep)
         queue.done_with(looked)

@@ -232,6 +232,9 @@ class BulkAssetLedger(AssetLedger, Protocol):
     def free_nonces(self, seller: str, at_least: int, count: int) -> Sequence[int]:
         """As `next_nonce`: the first `count` of them, ascending, not always consecutive."""
 
+    def free_nonces_of(self, wanted: Mapping[str, tuple[int, int]]) -> Mapping[str, Sequence[int]]:
+        """As `free_nonces`, of many sellers in one look: from which nonce on, and how many, is given of each."""
+
     def lock_all(self, locks: Sequence[LockCall]) -> Results:
         """As `lock`, each: an error is ContractRefused or Unavailable."""
 
@@ -245,7 +248,7 @@ class BulkAssetLedger(AssetLedger, Protocol):
         """As `give_back`, each with its own proof."""
 
     def news(self) -> Collection[SettlementId]:
-        """The settlements of which an event was seen, or became final, since this was last asked; none where nobody
+        """The settlements whose last event became final, or is gone, since this was last asked; none where nobody
         reads ahead. It only hurries a look that comes anyway. Raises Unavailable.
         """
 
@@ -291,6 +294,11 @@ class BulkAttestationBoard(AttestationBoard, Protocol):
 
     def publish_all(self, attestations: Sequence[Attestation]) -> None:
         """Leaves them all."""
+
+    def news(self, at_least: int) -> Collection[SettlementId]:
+        """Settlements that so many agents have spoken on by now, each told once, as far as is seen in passing. It only
+        hurries a look that comes anyway. Raises Unavailable.
+        """
 
     def ask_for(self, batch: Batch) -> None:
         """Asks the agents for one signature over a batch; anyone may, and twice is harmless.

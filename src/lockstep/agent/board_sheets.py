@@ -9,7 +9,7 @@ import hashlib
 import os
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 from lockstep.agent.board_files import LARGEST_SHEET, Mark, content_of, lines_of, listed, mark_of, names, put, written
@@ -34,6 +34,9 @@ class Sheets:
         self._root = root
         self._seen: dict[Path, tuple[Mark, tuple[Attestation, ...]]] = {}
         self._of: defaultdict[SettlementId, list[tuple[Path, Attestation]]] = defaultdict(list)
+        self._fresh: set[SettlementId] | None = None
+        """Those with words that came since the news was asked for; None until it is."""
+        self._told: set[SettlementId] = set()
 
     def leave(self, attestations: Sequence[Attestation]) -> None:
         """Writes one agent's, at most `MOST_LINES` to a sheet. Raises Unavailable."""
@@ -58,6 +61,15 @@ class Sheets:
     def of(self, settlement: SettlementId) -> Sequence[Attestation]:
         """What the sheets said at the last refresh, unverified; agents' own words only, by the folder's name."""
         return [one for _, one in self._of.get(settlement, ())]
+
+    def news(self, at_least: int) -> Collection[SettlementId]:
+        """Settlements that so many agents have spoken on, as of the last refresh; each is told once."""
+        fresh = set(self._of) if self._fresh is None else self._fresh
+        self._fresh = set()
+        enough = {one for one in fresh if len({path.parent for path, _ in self._of.get(one, ())}) >= at_least}
+        found = enough - self._told
+        self._told |= found
+        return found
 
     def place_of(self, attestation: Attestation) -> tuple[Path, Mark] | None:
         """Where one lies, as of the last refresh."""
@@ -103,6 +115,8 @@ class Sheets:
         self._seen[path] = mark, lines
         for one in lines:
             self._of[one.settlement_id].append((path, one))
+        if self._fresh is not None:
+            self._fresh.update(one.settlement_id for one in lines)
 
     def _drop(self, path: Path) -> None:
         _, lines = self._seen.pop(path, (None, ()))
@@ -112,6 +126,7 @@ class Sheets:
                 self._of[settlement] = left
             else:
                 del self._of[settlement]
+                self._told.discard(settlement)
 
 
 def _read(path: Path, agent: str) -> tuple[Attestation, ...]:

@@ -70,10 +70,16 @@ class DirectoryMailbox:
                 results.append(None)
                 written.append((folders[message.receiver], message.message_id, data))
         if written:
-            with ThreadPoolExecutor(min(FILES_AT_ONCE, len(written))) as disk:
-                list(disk.map(_put, *zip(*written, strict=True)))
+            hands = min(FILES_AT_ONCE, len(written))
+            with ThreadPoolExecutor(hands) as disk:
+                list(disk.map(_put_all, [written[first::hands] for first in range(hands)]))
                 list(disk.map(sync_folder, folders.values()))
         return results
+
+
+def _put_all(written: Sequence[tuple[Path, str, bytes]]) -> None:
+    for one in written:
+        _put(*one)
 
 
 def _put(folder: Path, message_id: str, data: bytes) -> None:

@@ -4,24 +4,20 @@ A lock file keeps a second process of the same agent or RTGS out: two would take
 the trades, and what one had another takes over when it ends, dies, or sleeps longer than its lease.
 """
 
-import fcntl
 import itertools
-import os
-import signal
 import socket
-import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TextIO, TypeVar
 from urllib.parse import urlsplit
 
 from lockstep.agent import Agent, DirectoryBoard, Register, SignatureLog, forgo, reconcile
 from lockstep.app.adapters import DirectoryMailbox, LocalWallets
 from lockstep.app.founding import AGENTS, agent_bic, found_rtgs
 from lockstep.app.home import EMBEDDED, Home, RtgsCertificates
+from lockstep.app.loops import AGENT_PAUSE_SECONDS, alone, crash_hook, lock_file, patiently, taken, until_stopped
 from lockstep.app.operators import OperatorKeys
 from lockstep.cash import Certificates, DirectoryCashSystem, HttpCashSystem
 from lockstep.chain.events import Deep
@@ -36,7 +32,6 @@ from lockstep.flow.halting import accept
 from lockstep.flow.receiving import Reception
 from lockstep.flow.sharing import SharingWorker
 from lockstep.flow.stepping import Settler
-from lockstep.flow.working import SUBJECT
 from lockstep.ports import Book, CashSystem, Lease
 from lockstep.rtgs import Rtgs
 from lockstep.store import (
@@ -46,8 +41,6 @@ from lockstep.store import (
     SqlLeases,
     open_chain_events,
 )
-
-Opened = TypeVar("Opened")
 
 __all__ = [
     "RtgsDoors",
@@ -63,88 +56,10 @@ __all__ = [
     "run_service",
 ]
 
-PAUSE_SECONDS = 0.25
-"""Between two looks at ledgers that have not moved for a while."""
-SHORTEST_PAUSE_SECONDS = 0.01
-"""Between two looks right after a move; it doubles while nothing moves."""
-AGENT_PAUSE_SECONDS = 0.1
-"""The same for an agent, and after each of its steps: what came meanwhile is done, and signed, together."""
-
+REBUILDING = "service"
+"""What a rebuild writes under, and releases in which one service worked at a time."""
 REBUILD_SECONDS = 300
 """For so long other machines' services leave the records to a rebuild that reads."""
-
-CRASH_VARIABLE = "LOCKSTEP_CRASH_AFTER"
-"""For crash tests: the process kills itself (SIGKILL) right after so many durable steps."""
-
-
-def crash_hook() -> Callable[[str], None]:
-    """What to call after each commit: nothing, unless the environment asks for a crash."""
-    left = int(os.environ.get(CRASH_VARIABLE, "0"))
-
-    def count(_: str) -> None:
-        nonlocal left
-        left -= 1
-        if left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    return count
-
-
-@contextmanager
-def _lock_file(home: Home, role: str) -> Iterator[TextIO]:
-    home.settings()  # an installation, before a file is left in it
-    os.umask(0o077)  # databases, registers and mail are for this user alone
-    with (home.root / f"{role}.lock").open("w") as file:
-        yield file
-
-
-def _taken(file: TextIO) -> bool:
-    """Whether this process holds the lock file. The kernel lets it go when a process ends, however it ends."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
-
-
-@contextmanager
-def _alone(home: Home, role: str) -> Iterator[None]:
-    with _lock_file(home, role) as file:
-        if not _taken(file):
-            raise Misconfigured(f"another {role} is running on {home.root}")
-        yield
-
-
-def _until_stopped(
-    step: Callable[[], bool],
-    *,
-    quiet_seconds: float | None = None,
-    shortest: float = SHORTEST_PAUSE_SECONDS,
-    always: bool = False,
-) -> None:
-    """Steps until SIGTERM or SIGINT, or until nothing moved for `quiet_seconds`.
-
-    `shortest` is the pause in seconds right after a move that brought no other; `always`: after each step that moved.
-    """
-    stopping = False
-
-    def stop(_number: int, _frame: object) -> None:
-        nonlocal stopping
-        stopping = True
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
-    last_move, pause = time.monotonic(), PAUSE_SECONDS
-    while not stopping:
-        if step():
-            last_move, pause = time.monotonic(), shortest
-            if always:
-                time.sleep(shortest)
-            continue
-        if quiet_seconds is not None and time.monotonic() - last_move >= quiet_seconds:
-            return
-        time.sleep(pause)
-        pause = min(2 * pause, PAUSE_SECONDS)
 
 
 def open_book(home: Home, on_commit: Callable[[str], None] = lambda _: None) -> SqlBook:
@@ -266,7 +181,7 @@ def run_service(
             return moved
 
         try:
-            _until_stopped(step, quiet_seconds=quiet_seconds)
+            until_stopped(step, quiet_seconds=quiet_seconds)
         finally:
             if worker is not None:
                 worker.stop()
@@ -280,9 +195,9 @@ def _worker(home: Home, number: int, name: str, told: Callable[[str], None]) -> 
         leases=SqlLeases(database, clock),
         clock=clock,
         name=name,
-        keys=_patiently(lambda: keys.in_use(number, told)),
+        keys=patiently(lambda: keys.in_use(number, told)),
         book=lambda lease: SqlBook(database, on_commit, lease, clock),
-        engine=lambda book, lease: _patiently(lambda: opened(book=book, sender=keys.sender(lease))),
+        engine=lambda book, lease: patiently(lambda: opened(book=book, sender=keys.sender(lease))),
         left_behind=keys,
     )
 
@@ -292,10 +207,9 @@ def _place(home: Home) -> Iterator[tuple[int, str]]:
     """The first place that no living service of this folder has, and the name that its holder works under. The next
     one in it knows that the last is dead, and takes over what that had at once."""
     machine = socket.gethostname()
-    with ExitStack() as opened:
-        for number in itertools.count(1):
-            file = opened.enter_context(_lock_file(home, "service" if number == 1 else f"service-{number}"))
-            if _taken(file):
+    for number in itertools.count(1):
+        with lock_file(home, "service" if number == 1 else f"service-{number}") as file:
+            if taken(file):
                 yield number, f"{machine}/{file.name}"
                 return
 
@@ -304,7 +218,7 @@ def run_agent(home: Home, number: int, *, rpc: str | None = None) -> None:
     """One synchronisation agent, with its own key, mailbox and register, and the node at `rpc` if it has its own."""
     market, endpoint = home.market(), rpc or home.settings().rpcs
     party = agent_bic(market.service, number)
-    with _alone(home, f"agent-{number}"):
+    with alone(home, f"agent-{number}"):
         key, *others = home.agent_keys(number)
         agent = Agent(
             bic=party,
@@ -312,7 +226,7 @@ def run_agent(home: Home, number: int, *, rpc: str | None = None) -> None:
             key=key,
             other_keys=tuple(others),
             market=market,
-            assets=_patiently(
+            assets=patiently(
                 lambda: EvmAssetLedger(
                     Node(endpoint),
                     market.network,
@@ -325,7 +239,7 @@ def run_agent(home: Home, number: int, *, rpc: str | None = None) -> None:
             register=Register(home.register(number), crash_hook()),
             clock=home.clock(),
         )
-        _until_stopped(agent.step, shortest=AGENT_PAUSE_SECONDS, always=True)
+        until_stopped(agent.step, shortest=AGENT_PAUSE_SECONDS, always=True)
 
 
 @contextmanager
@@ -335,18 +249,18 @@ def alone_with_chain(home: Home) -> Iterator[tuple[SqlBook, EvmAssetLedger]]:
     Raises Misconfigured where one does, Unavailable while the node does not answer.
     """
     market, clock = home.market(), home.clock()
-    with _lock_file(home, "service") as file:
-        if not _taken(file):
+    with lock_file(home, "service") as file:
+        if not taken(file):
             raise Misconfigured(f"another service is running on {home.root}")
         database = home.open_database()
         leases, held = SqlLeases(database, clock), list[Lease]()
         try:
-            for subject in (SUBJECT, *DUTIES):
+            for subject in (REBUILDING, *DUTIES):
                 lease = leases.claim(subject, f"{socket.gethostname()}/{file.name}", REBUILD_SECONDS)
                 if lease is None:
                     raise Misconfigured(f"another service is running on the database of {home.root}")
                 held.append(lease)
-            ledger = _patiently(lambda: EvmAssetLedger(Node(home.settings().rpcs), market.network))
+            ledger = patiently(lambda: EvmAssetLedger(Node(home.settings().rpcs), market.network))
             yield SqlBook(database, crash_hook(), held[0]), ledger
         finally:
             for lease in held:
@@ -361,7 +275,7 @@ def reconcile_agent(home: Home, number: int, *, rpc: str | None = None, forgo_op
     SignaturesLost where it would be silent for want of them, Contradiction where it stays silent for good, Unavailable.
     """
     market, endpoint = home.market(), rpc or home.settings().rpcs
-    with _alone(home, f"agent-{number}"):
+    with alone(home, f"agent-{number}"):
         register, board = Register(home.register(number)), DirectoryBoard(home.attestations)
         try:
             assets = EvmAssetLedger(Node(endpoint), market.network)
@@ -409,7 +323,7 @@ def run_rtgs(home: Home, doors: RtgsDoors = RtgsDoors(), *, ready: Callable[[str
     if doors.tls is not None:
         own = doors.tls
         tls = Tls(certificate=own.certificate, key=own.key, callers_authority=own.authority)
-    with _alone(home, "rtgs"):
+    with alone(home, "rtgs"):
         rtgs = Rtgs(database, home.clock(), bic=file.rtgs)
         found_rtgs(rtgs, file, {party: home.rtgs_key(party) for party in parties})
         rtgs.close()
@@ -424,13 +338,3 @@ def run_rtgs(home: Home, doors: RtgsDoors = RtgsDoors(), *, ready: Callable[[str
             if door is not None:
                 door.close()
             rtgs.close()
-
-
-def _patiently(opened: Callable[[], Opened]) -> Opened:
-    """Waits for a node that is still starting, a while."""
-    for _ in range(120):
-        try:
-            return opened()
-        except Unavailable:
-            time.sleep(PAUSE_SECONDS)
-    return opened()

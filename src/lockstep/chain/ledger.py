@@ -224,9 +224,9 @@ class EvmAssetLedger:
     # --- looking at many
 
     def news(self) -> Collection[SettlementId]:
-        """Looks at the chain, and tells which settlements' events are new, newly final, or gone. Raises Unavailable."""
+        """Looks at the chain, and tells which settlements' last events are newly final, or gone. Raises Unavailable."""
         self._reader.refresh()
-        return self._reader.changed()
+        return self._reader.changed(final=True)
 
     def views(self, orders: Mapping[SettlementId, Order]) -> Mapping[SettlementId, AssetView]:
         return looking.views(self._node, self._network, orders)
@@ -242,7 +242,10 @@ class EvmAssetLedger:
         return looking.obstacles(self._node, orders)
 
     def free_nonces(self, seller: str, at_least: int, count: int) -> Sequence[int]:
-        return looking.free_nonces(self._node, self._network.dvp, seller, at_least, count)
+        return self.free_nonces_of({seller: (at_least, count)})[seller]
+
+    def free_nonces_of(self, wanted: Mapping[str, tuple[int, int]]) -> Mapping[str, Sequence[int]]:
+        return looking.free_nonces(self._node, self._network.dvp, wanted)
 
     def _read(self, contract: str, address: str, name: str, *arguments: object, block: int | None = None) -> Any:
         return read(self._node, contract, address, name, *arguments, block=block)

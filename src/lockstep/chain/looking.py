@@ -87,17 +87,19 @@ def obstacles(node: Node, orders: Sequence[Order]) -> Sequence[Reason | None]:
     return found
 
 
-def free_nonces(node: Node, dvp: str, seller: str, at_least: int, count: int) -> Sequence[int]:
-    """The first `count` order nonces of a seller, from `at_least` on, that the chain has not seen."""
-    found: list[int] = []
-    start = at_least
-    while len(found) < count:
-        some = range(start, start + count)
-        calls = [ContractCall(to=dvp, data=read_data("DvP", "statusOf", seller, nonce)) for nonce in some]
-        used = _numbers(node, calls)
-        found += [nonce for nonce, status in zip(some, used, strict=True) if status == AssetStatus.NONE]
-        start += count
-    return found[:count]
+def free_nonces(node: Node, dvp: str, wanted: Mapping[str, tuple[int, int]]) -> Mapping[str, Sequence[int]]:
+    """Of each seller the first order nonces that the chain has not seen: from which on, and how many, is given."""
+    found: dict[str, list[int]] = {seller: [] for seller in wanted}
+    begin = {seller: at_least for seller, (at_least, _) in wanted.items()}
+    while short := [seller for seller, (_, count) in wanted.items() if len(found[seller]) < count]:
+        some = [(one, nonce) for one in short for nonce in range(begin[one], begin[one] + wanted[one][1])]
+        calls = [ContractCall(to=dvp, data=read_data("DvP", "statusOf", seller, nonce)) for seller, nonce in some]
+        for (seller, nonce), status in zip(some, _numbers(node, calls), strict=True):
+            if status == AssetStatus.NONE:
+                found[seller].append(nonce)
+        for one in short:
+            begin[one] += wanted[one][1]
+    return {seller: found[seller][:count] for seller, (_, count) in wanted.items()}
 
 
 def _numbers(node: Node, calls: Sequence[ContractCall], block: int | None = None) -> list[int]:

@@ -6,6 +6,7 @@ asked again in halves: what is wrong with one trade is not told of another.
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
@@ -112,6 +113,8 @@ class Answering:
     """Delivers many, where that is not the ledger's alone."""
     _given: dict[str, int] = field(default_factory=dict)
     """Seller and the next nonce, of a book that does not reserve: until the orders are stored."""
+    _free_ones: dict[tuple[str, int, int], Sequence[int]] = field(default_factory=dict)
+    """What one look found, by seller, from which nonce on, and how many."""
 
     def __call__(self, kind: type[Want[Any]], wants: Sequence[Want[Any]]) -> Sequence[Any]:
         self.keep()
@@ -176,6 +179,7 @@ class Answering:
         for place, want in enumerate(wants):
             sellers[want.seller].append(place)
         answers: list[Any] = [None] * len(wants)
+        self._look_ahead({seller: len(places) for seller, places in sellers.items()})
         for seller, places in sellers.items():
             found: Sequence[Any]
             try:
@@ -188,9 +192,21 @@ class Answering:
                 answers[place] = nonce
         return answers
 
+    def _look_ahead(self, counts: Mapping[str, int]) -> None:
+        """All sellers' free nonces in one look, where the ledger can. What fails is asked again, for each."""
+        self._free_ones.clear()
+        if hasattr(self.assets, "free_nonces_of"):
+            wanted = {seller: (self._at_least(seller), count) for seller, count in counts.items()}
+            with suppress(Unavailable):
+                found = cast(BulkAssetLedger, self.assets).free_nonces_of(wanted)
+                self._free_ones.update({(seller, *wanted[seller]): free for seller, free in found.items()})
+
+    def _at_least(self, seller: str) -> int:
+        return max(self.book.next_order_nonce(seller), self._given.get(seller, 0))
+
     def _nonces(self, seller: str, count: int) -> Sequence[int]:
         """Raises Unavailable where others are faster each time."""
-        at_least = max(self.book.next_order_nonce(seller), self._given.get(seller, 0))
+        at_least = self._at_least(seller)
         if not hasattr(self.book, "reserve_nonces"):
             free = self._free(seller, at_least, count)
             self._given[seller] = free[-1] + 1
@@ -208,6 +224,9 @@ class Answering:
         raise Unavailable(f"no {count} order nonces of {seller} could be reserved")
 
     def _free(self, seller: str, at_least: int, count: int) -> Sequence[int]:
+        known = self._free_ones.pop((seller, at_least, count), None)
+        if known is not None:
+            return known
         if hasattr(self.assets, "free_nonces"):
             return cast(BulkAssetLedger, self.assets).free_nonces(seller, at_least, count)
         free: list[int] = []

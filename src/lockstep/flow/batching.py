@@ -20,7 +20,7 @@ from lockstep.signing import build_batch_proof
 
 __all__ = ["PATIENCE", "Batching"]
 
-PATIENCE = timedelta(seconds=3)
+PATIENCE = timedelta(seconds=5)
 """For the agents' signatures over a batch."""
 INSISTENCE = timedelta(seconds=60)
 """For a batch that was sent to be seen on the chain."""
@@ -47,8 +47,8 @@ class Batching:
     """Those that no batch delivered, and since when they go by themselves."""
 
     def waits_for(self, settlement: SettlementId | None) -> bool:
-        """Whether the agents are being asked about it."""
-        return settlement in self._asked and self._asked[settlement].proof is None
+        """Whether the agents are asked about it, or their answer is on its way to the chain."""
+        return settlement in self._asked
 
     def settle(self, calls: Sequence[EndCall], assets: AssetLedger, board: AttestationBoard, now: datetime) -> Results:
         """Has each delivered: now, or with a batch once its signatures are there; then it is to be asked again.

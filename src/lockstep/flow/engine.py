@@ -22,6 +22,7 @@ from lockstep.flow.recovering import decide_cancellations, look_at_unclaimed
 from lockstep.flow.stepping import Settler
 from lockstep.ports import (
     BulkAssetLedger,
+    BulkAttestationBoard,
     BulkBook,
     Change,
     Claimed,
@@ -37,7 +38,7 @@ __all__ = ["BATCH", "CLAIM_SECONDS", "DUTIES", "Engine"]
 
 PAGE = 1_000
 """Messages of the RTGS that are heard at once."""
-BATCH = 200
+BATCH = 400
 """Trades that are stepped side by side, and messages that are delivered at once."""
 BATCHES_A_PASS = 5
 CLAIM_SECONDS = 30
@@ -55,7 +56,7 @@ class Engine:
     salt_key: bytes
     """Secret, at least 16 bytes, kept apart from the database: see `matching`."""
     keep: Callable[[], None] = lambda: None
-    """Called before each piece of a pass: where a worker keeps its lease. See `working`."""
+    """Called before each piece of a pass: where a worker keeps its lease. See `sharing`."""
     worker: str = "service"
     """Under what name it claims trades: no other that works at the same time has it."""
     pacing: Pacing = field(default_factory=Pacing)
@@ -170,8 +171,10 @@ class Engine:
         While the chain is halted no more than what is paid is delivered.
         """
         queue, moved = self._queue(), False
-        settler, halted = self.settler, self._is_halted()
+        settler = self.settler
         self._hear_chain(queue)
+        halted = self._is_halted()  # after the last look at the chain: what that showed counts at once
+        self._hear_agents(queue)
         queue.wake(self.batching.look(settler.assets, settler.board, settler.market.network, settler.clock.now()))
         for _ in range(BATCHES_A_PASS):
             self.keep()
@@ -187,6 +190,15 @@ class Engine:
         if hasattr(self.settler.assets, "news"):
             try:
                 queue.wake(cast(BulkAssetLedger, self.settler.assets).news())
+            except Unavailable:
+                return
+
+    def _hear_agents(self, queue: WorkQueue) -> None:
+        """Trades of which a quorum has signed the outcome are due, where the board tells."""
+        if hasattr(self.settler.board, "news"):
+            try:
+                quorum = self.settler.assets.epoch().quorum
+                queue.wake(cast(BulkAttestationBoard, self.settler.board).news(quorum))
             except Unavailable:
                 return
 
@@ -208,7 +220,9 @@ class Engine:
             if isinstance(result, LockstepError) and not isinstance(result, Conflict | Unavailable):
                 broken.append((one.trade, result))  # this trade is for people; the others go on
             again = self.pacing.next_look(one.trade, moved, now)
-            looked.append((one, now + PATIENCE if self.batching.waits_for(one.trade.settlement_id) else again))
+            if not isinstance(result, LockstepError) and self.batching.waits_for(one.trade.settlement_id):
+                again = now + PATIENCE
+            looked.append((one, again))
         if broken:
             any_moved |= True in self.settler.set_apart(broken, self.keep)
         queue.done_with(looked)

@@ -2,8 +2,13 @@
 
 What only one may do at a time is leased by its name: hearing the mail, whose cursor goes forward message by message;
 matching, which pairs what waits; delivering, so that nothing is sent twice for nothing; and a key's nonces. Everything
-is written under the lease, or the claim, that it was done for: who slept through it is refused (see `working`), and
-only that piece of work is another's then.
+is written under the lease, or the claim, that it was done for, and only that piece of work is lost with it.
+
+A worker may sleep at any point, through its whole lease, and not know it. What it then writes is refused, in the
+transaction that would have written (`Book.commit`, `TransactionLog.put`). What it then sends cannot be refused by
+the receiver, and need not be: only what is stored is sent, under ids that are stored or derived. The same bytes to
+the chain are one transaction, the same message id and UETR at the RTGS one payment, the same message id in a
+mailbox one message.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -13,10 +18,12 @@ from typing import Protocol
 
 from lockstep.domain.errors import LeaseLost, LockstepError, Unavailable
 from lockstep.flow.engine import Engine
-from lockstep.flow.working import LEASE_SECONDS
 from lockstep.ports import Book, Clock, Lease, Leases
 
-__all__ = ["LeftBehind", "SharingWorker", "key_subject"]
+__all__ = ["LEASE_SECONDS", "LeftBehind", "SharingWorker", "key_subject"]
+
+LEASE_SECONDS = 15
+"""Longer than a node or the RTGS may take to answer, so that a slow pass is not taken over."""
 
 
 def key_subject(address: str) -> str:
@@ -203,7 +210,7 @@ class SharingWorker:
         return lease
 
     def _keep(self, subject: str) -> None:
-        """Renewed once a third has gone, as in `working`."""
+        """Renewed once a third has gone. If the clock deceives, that costs a write, or the lease, and nothing else."""
         lease = self._held[subject]
         left = lease.until - self.clock.now()
         if not timedelta(seconds=2 * self.seconds) / 3 < left <= timedelta(seconds=self.seconds):

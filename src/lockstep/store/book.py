@@ -204,7 +204,8 @@ class SqlBook:
     def reserve_nonces(self, seller: str, at_least: int, count: int) -> int:
         if count < 1:
             raise InvalidInput("count", count, "at least 1")
-        with transaction(self._engine) as connection:
+        # Not on disk at once: whatever comes of it is stored later, and goes there after it.
+        with transaction(self._engine, at_once=False) as connection:
             require(connection, self._lease)
             (row,) = _RESERVE.rows(connection, seller, at_least + count, at_least, count)
         return int(row[0]) - count

@@ -80,7 +80,8 @@ class SharingWorker:
             return False
         moved = self._do(engine, "mail")
         moved |= self._do(engine, "matching")
-        if self._key:
+        if self._key:  # both may send transactions
+            moved |= self._do(engine, "recovery")
             moved |= self._step_trades(engine)
         moved |= self._do(engine, "outbox")
         self._carry_on()

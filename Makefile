@@ -8,7 +8,7 @@ CONTRACTS := ParticipantRegistry SecurityToken DvP
 export SOLCX_BINARY_PATH := $(CURDIR)/.build/solcx
 
 .DELETE_ON_ERROR:
-.PHONY: demo test check simulate bench bench-engine bench-gas bench-rtgs bench-simulate deep mutants contracts slither clean
+.PHONY: demo test check simulate bench bench-engine bench-gas bench-rebuild bench-rtgs bench-simulate deep mutants contracts slither clean
 
 demo: .venv/.base
 	$(BIN)/lockstep demo
@@ -82,6 +82,10 @@ bench-gas: .venv/.dev
 bench-rtgs: .venv/.dev
 	$(BIN)/python bench/messages.py
 	$(BIN)/python bench/rtgs.py
+
+# 100,000 trades rebuilt from both ledgers and their instructions, into bench/rebuild.json.
+bench-rebuild: .venv/.dev
+	$(BIN)/python bench/rebuild.py
 
 # The settlement engine: trades per second, and where the time goes, into bench/engine.json. Hours; goes on where it
 # stopped. TRADES=300 for a try, ONLY=sqlite_1 for one figure, LIMIT=SECONDS for each.

@@ -87,7 +87,16 @@ def rebuilt(system: System, count: int) -> dict[str, Any]:
         path.unlink()
     started = time.perf_counter()
     done = subprocess.run(
-        [*COMMAND, "rebuild", "--home", str(system.home.root)], capture_output=True, text=True, check=False
+        [
+            *COMMAND,
+            "rebuild",
+            *(str(system.folder / one) for one in ("warm-up", "trades")),
+            "--home",
+            str(system.home.root),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     seconds = time.perf_counter() - started
     if done.returncode:

@@ -21,8 +21,8 @@ keys() {
 }
 
 folder service
-keys service password salt.key operator.json "rtgs-$bic.key"
-cp "$founded"/keys/wallet-*.json "$target/service/keys/"
+keys service password salt.key "rtgs-$bic.key"
+cp "$founded"/keys/operator*.json "$founded"/keys/wallet-*.json "$target/service/keys/"
 mkdir -p "$target/service/attestations"
 
 folder rtgs

@@ -341,7 +341,7 @@ class SentTransaction:
     gas: int | None = None
     """Block and gas come from its receipt."""
     digest: str = ""
-    """What is signed, hashed: which transaction it is, before it has a hash. Hex; the hash where that is not known."""
+    """Key and what it signs, hashed: which transaction it is, before it has a hash. Hex; the hash where not known."""
     serves: tuple[str, ...] = ()
     skipped: tuple[tuple[str, str], ...] = ()
     """Which of `serves` the batch went on without, and the revert data that each met, hex."""
@@ -368,8 +368,12 @@ class SentTransaction:
 class TransactionLog(Protocol):
     """The memory of one key's sender. Several workers with one key write under leases on the same subject."""
 
+    @property
+    def sender(self) -> str:
+        """Its name, where several keys share the records; else empty. `SentTransaction.sender`."""
+
     def transactions(self, key: str) -> Sequence[SentTransaction]:
-        """All tries at one thing, oldest first; those of batches that serve it too."""
+        """All tries at one thing, of every key, oldest first; those of batches that serve it too."""
 
     def transactions_of(self, keys: Collection[str]) -> Mapping[str, Sequence[SentTransaction]]:
         """The same of many; a key that was never tried is left out."""
@@ -419,11 +423,13 @@ class StoredInstruction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unclaimed:
-    """A settlement that the RTGS told of a payment for, and no trade of the records has: they were lost."""
+    """A settlement that no trade of the records has, though the RTGS told of a payment for it, or a rebuild found its
+    lock on the chain: the records were lost.
+    """
 
     settlement_id: SettlementId
     salt: str
-    """The trade's, as the payment carries it."""
+    """The trade's, as the payment carries it; empty where none is known."""
     due: datetime | None
     """When it is to be looked at, UTC, whole seconds; None: nothing is left to find out."""
 
@@ -521,6 +527,9 @@ class Book(Protocol):
 
     def unclaimed(self, salt: str) -> Sequence[SettlementId]:
         """The unclaimed settlements whose payments carry this salt."""
+
+    def all_unclaimed(self) -> Sequence[Unclaimed]:
+        """Every unclaimed settlement, due or not."""
 
     def unclaimed_due(self, now: datetime, limit: int) -> Sequence[Unclaimed]:
         """The unclaimed settlements to look at, those first that were due first."""

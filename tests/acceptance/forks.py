@@ -23,12 +23,12 @@ from starlette import applications, responses, routing
 
 import lockstep.app.demo
 import lockstep.rtgs.door
-from lockstep.app import processes, supervising
+from lockstep.app import loops, processes, supervising
 from lockstep.chain.artifacts import artifact
 from lockstep.cli import commands, main
 from lockstep.iso20022 import peek, read
 
-LOADED = (uvicorn, applications, responses, routing, lockstep.rtgs.door, lockstep.app.demo, commands)
+LOADED = (uvicorn, applications, responses, routing, lockstep.rtgs.door, lockstep.app.demo, commands, processes)
 SAMPLE = Path(__file__).resolve().parents[2] / "examples/first-day/1-opening/010-t01-fabl-delivers.xml"
 GRACE_SECONDS = 10
 PAUSE_SECONDS = 0.05
@@ -81,7 +81,7 @@ def child(arguments: list[str], environment: dict[str, str], output: str) -> int
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
     os.environ.update(environment)
-    processes.PAUSE_SECONDS = supervising.PAUSE_SECONDS = PAUSE_SECONDS
+    loops.PAUSE_SECONDS = supervising.PAUSE_SECONDS = PAUSE_SECONDS
     if "HIDE_ANVIL" in environment:
         supervising.find_anvil = lambda: None
     supervising.subprocess.Popen = popen  # type: ignore[assignment]

@@ -223,7 +223,7 @@ def test_a_second_of_a_kind_is_kept_out(small: Installation, role: str) -> None:
 def test_a_second_service_stands_by_and_takes_over(
     small: Installation, tmp_path: Path, falls_by: signal.Signals
 ) -> None:
-    """Dead, it is followed at once; stopped, when its lease has run out, and woken up it does no harm."""
+    """There is one key: its worker, dead or stopped, is followed after its lease; woken up it does no harm."""
     writer, number = Writer(tmp_path), 90 + int(falls_by)
     holder = partial(lease_holder, small)
     small.start("rtgs", *AGENTS, "service")
@@ -275,7 +275,8 @@ def lease_holder(installation: Installation) -> tuple[str, int] | None:
     try:
         if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'lease'").fetchone():
             return None  # the first service has not come so far
-        row = connection.execute("SELECT holder, fence FROM lease WHERE subject = 'service' AND until > 0").fetchone()
+        query = "SELECT holder, fence FROM lease WHERE subject LIKE 'key/%' AND until > 0"
+        row = connection.execute(query).fetchone()
     finally:
         connection.close()
     return None if row is None else (str(row[0]), int(row[1]))

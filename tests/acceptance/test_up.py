@@ -78,6 +78,7 @@ def test_up_with_anvil(forks: Forks, small_market: Path, tmp_path: Path) -> None
     try:
         names = [detail.partition(" ")[0] for detail in told(output)["started"]]
         assert names == ["rtgs", "agent-1", "agent-2", "agent-3", "agent-4", "service-1", "service-2"]
+        assert [one.partition(" ")[0] for one in told(output)["key"]] == ["operator-2"] and "unpaid" not in told(output)
         assert re.fullmatch(r"anvil on http://127\.0\.0\.1:\d+", told(output)["chain"][0])
         *addresses, last = told(output)["founded"]
         assert len(addresses) == 3, "registry, DvP and one token"

@@ -36,6 +36,7 @@ class Killing:
     def play(self, kills: int, seconds: float) -> None:
         """So many kills while trades come in, and then peace until all have settled."""
         deadline = time.monotonic() + seconds
+        assert self.day.json("key", "add-operator")["keystore"] == "operator-2", "one for each worker"
         self.day.start("rtgs", *AGENTS, *WORKERS)
         while self.kills < kills:
             assert time.monotonic() < deadline, f"{self.kills} of {kills} kills within {seconds} seconds"

@@ -264,6 +264,7 @@ def test_unclaimed_payments(book: Book) -> None:
     book.commit(Change(unclaimed=(first, second)))
     book.commit(Change(unclaimed=(third,)))
     assert (sorted(book.unclaimed("x")), list(book.unclaimed("z"))) == (["ab" * 32, "ef" * 32], [])
+    assert sorted(book.all_unclaimed(), key=lambda one: one.settlement_id) == [first, second, third]
     assert list(book.unclaimed_due(MORNING, 9)) == []
     assert list(book.unclaimed_due(MORNING + timedelta(minutes=2), 9)) == [second, first], "the one that was due first"
     assert list(book.unclaimed_due(MORNING + timedelta(days=1), 2)) == [second, first]

@@ -97,7 +97,7 @@ def references_not_compared(patch: Patch) -> None:
     def agree(deliver: Any, receive: Any, market: Market) -> bool:
         return receive.side is Side.RECEIVE and matching._within_tolerance(deliver, receive, market)
 
-    patch.setattr(matching, "_agree", agree)
+    patch.setattr(matching, "agree", agree)
 
 
 def salt_of_the_hour(patch: Patch) -> None:
@@ -254,7 +254,7 @@ def final_one_block_early(patch: Patch) -> None:
 
         return method
 
-    for name in ("view", "history"):
+    for name in ("view", "history", "views", "histories"):
         patch.setattr(ledger.EvmAssetLedger, name, early(getattr(ledger.EvmAssetLedger, name)))
 
 
@@ -270,7 +270,11 @@ def mined_for_ever(patch: Patch) -> None:
 
 
 def nonce_from_own_records(patch: Patch) -> None:
+    def free(self: Any, seller: str, at_least: int, count: int) -> Sequence[int]:
+        return range(at_least, at_least + count)
+
     patch.setattr(ledger.EvmAssetLedger, "next_nonce", lambda self, seller, at_least: at_least)
+    patch.setattr(ledger.EvmAssetLedger, "free_nonces", free)
 
 
 def reader_trusts_the_height(patch: Patch) -> None:
@@ -325,18 +329,26 @@ def any_amount_is_released(patch: Patch) -> None:
 
 def released_before_final(patch: Patch) -> None:
     """The lock's finality is asked for before an outcome is signed, and no more before the release."""
-    view = ledger.EvmAssetLedger.view
+    views = ledger.EvmAssetLedger.views
 
     def judge_release(evidence: judging.Evidence) -> None:
         history = [replace(one, final=True) if one.name == "Locked" else one for one in evidence.history]
         judging.judge_release(replace(evidence, history=history))
 
     def at_head(self: ledger.EvmAssetLedger, settlement: SettlementId, order: Order) -> AssetView:
-        seen = view(self, settlement, order)
-        return seen if self._sender is not None else replace(seen, final=seen.head)
+        return views_at_head(self, {settlement: order})[settlement]
+
+    def views_at_head(
+        self: ledger.EvmAssetLedger, orders: Mapping[SettlementId, Order]
+    ) -> Mapping[SettlementId, AssetView]:
+        seen = views(self, orders)
+        if self._sender is not None:
+            return seen
+        return {one: replace(view, final=view.head) for one, view in seen.items()}
 
     patch.setattr(watching, "judge_release", judge_release)
     patch.setattr(ledger.EvmAssetLedger, "view", at_head)
+    patch.setattr(ledger.EvmAssetLedger, "views", views_at_head)
 
 
 def refused_is_forgotten(patch: Patch) -> None:
@@ -419,6 +431,12 @@ def expiry_by_tick_only(patch: Patch) -> None:
             return self._take(step, message, data)
 
     patch.setattr(core.Rtgs, "_handle", handle)
+    rewrite(
+        patch,
+        core.Rtgs._together,
+        ("now, _ = self._catch_up()", "now = self._database.now()"),
+        ("            self._overtaken(step, now)\n", ""),
+    )
 
 
 def unknown_is_not_buried(patch: Patch) -> None:
@@ -472,7 +490,7 @@ _NEEDS: Mapping[str, tuple[str, ...]] = {
     "speaks-before-reconciling": ("restore-agent",),
     "trade-twice": ("trade-locked-twice",),
     "lost-update": (
-        "second-worker",
+        "party-cancels",
         "worker-pause",
     ),
     "late-worker-writes": (
@@ -485,10 +503,7 @@ _NEEDS: Mapping[str, tuple[str, ...]] = {
     "last-word-wins": ("line-contradict",),
     "half-told-is-paid": ("line-loss",),
     "signs-twice": ("line-contradict",),
-    "mined-for-ever": (
-        "reorg-at-once",
-        "rpc-stale",
-    ),
+    "mined-for-ever": ("reorg-at-once",),
     "pay-by-exclusive": ("cut-off",),
     "expiry-by-tick-only": ("cut-off",),
     "chain-not-asked-before-a-new-order": ("lost-writes",),
@@ -509,7 +524,8 @@ _RATES: Mapping[str, Mapping[str, float]] = {
     "last-file-counts": {"agent-stolen": 0.3},
     "refused-is-forgotten": {"rpc-stale": 0.2},
     "chain-not-asked-before-cancelling": {"lost-writes": 0.1},
-    "mined-for-ever": {"reorg-at-once": 0.5},
+    "lost-update": {"party-cancels": 0.15, "worker-pause": 0.4},
+    "mined-for-ever": {"reorg-at-once": 1.0, "reorg": 0.3},
     "stale-by-own-clock": {"clock-forward": 0.1},
     "ended-is-not-asked": {"service-door-stolen": 0.3},
     "signs-twice": {"restore-agent": 0.1},

@@ -7,7 +7,7 @@ import pytest
 from lockstep.agent import judging
 from lockstep.agent.register import Register
 from lockstep.agent.watching import Agent
-from lockstep.chain.ledger import EvmAssetLedger
+from lockstep.chain import looking
 from lockstep.flow import mirroring
 from lockstep.rtgs import business_day, core, payments, recalls
 from simulation.planting import Planted, rewrite
@@ -18,10 +18,11 @@ __all__ = ["PLANTED"]
 def _released_before_final(patch: pytest.MonkeyPatch) -> None:
     rewrite(patch, judging._final_order, ("if not lock.final:", "if False:"))
     rewrite(patch, Agent._release, (".final is not AssetStatus.LOCKED", ".head is not AssetStatus.LOCKED"))
+    at_final = "_statuses(node, network, there, final.number)"
     rewrite(
         patch,
-        EvmAssetLedger.view,
-        ("at_final = self._status(settlement_id, order.movement, final.number)", "at_final = at_head"),
+        looking.views,
+        (at_final, f"{{**{at_final}, **{{one: at_head[one] for one in there if at_head[one] == 1}}}}"),
     )
 
 

@@ -17,7 +17,7 @@ from lockstep.simulation.ground import Ground
 from lockstep.store import SqlBook
 from simulation.planting import Planted, rewrite
 
-__all__ = ["PLANTED", "changed"]
+__all__ = ["PLANTED", "changed", "numbers_free_again"]
 
 KEPT = compiler.REPOSITORY / ".build" / "planted"
 Change = tuple[str, str, str]
@@ -61,7 +61,8 @@ def changed(*changes: Change) -> Callable[[pytest.MonkeyPatch], None]:
     return plant
 
 
-def _numbers_again(patch: pytest.MonkeyPatch) -> None:
+def numbers_free_again(patch: pytest.MonkeyPatch) -> None:
+    """`DvP` takes an order nonce again once its settlement has ended."""
     changed(
         (
             "contracts/DvP.sol",
@@ -69,8 +70,14 @@ def _numbers_again(patch: pytest.MonkeyPatch) -> None:
             "if (previous == Status.Locked) revert NonceUsed(id, seller, nonce, previous, prefix);",
         )
     )(patch)
+
+
+def _numbers_again(patch: pytest.MonkeyPatch) -> None:
+    numbers_free_again(patch)
     rewrite(patch, SqlBook.next_order_nonce, ("return int(rows[0].next) if rows else 0", "return 0"))
-    rewrite(patch, EvmAssetLedger.next_nonce, ("    nonce = at_least\n", "    return at_least\n"))
+    rewrite(patch, SqlBook.reserve_nonces, ("return int(row[0]) - count", "return at_least"))
+    free = "looking.free_nonces(self._node, self._network.dvp, seller, at_least, count)"
+    rewrite(patch, EvmAssetLedger.free_nonces, (free, "[at_least] * count"))
 
 
 PLANTED = (

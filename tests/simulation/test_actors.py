@@ -361,7 +361,7 @@ def test_no_kind_reaches_a_threshold() -> None:
         stolen = [name for name in cast.keys if name not in ("anybody", actors.MEMBERS)]
         if kind.endswith("-stolen"):
             assert len(stolen) <= 1, kind
-    for kind in ("replay", "front-run", "squat", "grief"):
+    for kind in ("replay", "front-run", "batch-asked", "squat", "grief"):
         assert set(KINDS[kind].keys) <= {"anybody", actors.MEMBERS}, kind
 
 

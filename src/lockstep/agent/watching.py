@@ -201,7 +201,9 @@ class Agent(Speaker):
             self.register.note(self.clock.now(), "failed", settlement, str(error))
             return None
 
-    def _evidence(self, view: CashView) -> Evidence:
+    def _evidence(self, view: CashView, *, to_release: bool = False) -> Evidence:
+        """The other settlements of the trade matter for a release alone: what the RTGS decided of this one is signed
+        also while the chain is in doubt about those."""
         history = self._look.history(view.settlement_id)
         order = order_in(history)
         return Evidence(
@@ -210,7 +212,7 @@ class Agent(Speaker):
             market=self.market,
             epoch=self.assets.epoch(order.movement.epoch if order is not None else None),
             agents=tuple(key.address for key in self._keys),
-            earlier=self._earlier(view.settlement_id, order),
+            earlier=self._earlier(view.settlement_id, order) if to_release else (),
         )
 
     def _earlier(self, settlement: SettlementId, order: Order | None) -> list[Sequence[AssetEvent]]:
@@ -225,7 +227,7 @@ class Agent(Speaker):
     def _release(self, view: CashView) -> Message[CashBody] | None:
         if view.settlement_id in self._released or view.payment is None:
             return None
-        evidence = self._evidence(view)
+        evidence = self._evidence(view, to_release=True)
         judge_release(evidence)
         order = next(event.order for event in evidence.history if event.order is not None)
         if self._look.view(view.settlement_id, order).final is not AssetStatus.LOCKED:

@@ -31,7 +31,7 @@ from lockstep.domain.errors import InvalidInput, Misconfigured
 from lockstep.domain.identifiers import Bic
 from lockstep.domain.instruction import QuantityType
 from lockstep.domain.market import Market, Network, Participant, Security
-from lockstep.signing import Key, read_keystore, write_keystore
+from lockstep.signing import Key, keystore_address, read_keystore, write_keystore
 
 if TYPE_CHECKING:
     from lockstep.store import Database
@@ -183,8 +183,8 @@ class Home:
             os.fsync(file.fileno())
 
     def key(self, name: str) -> Key:
-        """One role's key: deployer, registrar, registrar-confirmer, issuer, operator, officer, confirmer, agent-N or
-        wallet-BIC."""
+        """One role's key: deployer, registrar, registrar-confirmer, issuer, operator, operator-N, officer, confirmer,
+        agent-N or wallet-BIC."""
         return read_keystore(self._keystore(name), self._password())
 
     def new_key(self, name: str) -> Key:
@@ -200,6 +200,18 @@ class Home:
         """An agent's keys: agent-N, and agent-N-… of other epochs."""
         names = sorted(path.stem for path in self._keys.glob(f"agent-{number}-*.json"))
         return tuple(self.key(name) for name in (f"agent-{number}", *names))
+
+    def operators(self) -> dict[str, str]:
+        """The keystores of the keys that workers send with, by address: operator, operator-2, operator-3 …
+
+        A folder may have some of them only. Raises Misconfigured for one that is no keystore.
+        """
+        found = {}
+        for path in self._keys.glob("operator*.json"):
+            match = re.fullmatch(r"operator(?:-([1-9][0-9]{0,3}))?", path.stem)
+            if match:
+                found[int(match[1] or 1)] = path
+        return {keystore_address(path): path.stem for _, path in sorted(found.items())}
 
     def _keystore(self, name: str) -> Path:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}", name):

@@ -24,7 +24,7 @@ from lockstep.domain.identifiers import Isin
 from lockstep.domain.market import Market, Security
 from lockstep.domain.money import Quantity
 
-__all__ = ["Finding", "found", "issue_units", "list_security", "rehearse", "verify_deployment"]
+__all__ = ["Finding", "faucet_of", "found", "issue_units", "list_security", "rehearse", "verify_deployment"]
 
 POLL_SECONDS, LONGEST_POLL_SECONDS = 0.05, 2.0
 
@@ -72,7 +72,7 @@ def found(
         file,
         home.make_keys(file),
         finality_depth=finality_depth,
-        faucet=None if real_time else _faucet(node),
+        faucet=None if real_time else faucet_of(node),
         poll=_patience(),
         salt=salt,
         factory=factory,
@@ -153,7 +153,7 @@ def _move_time(node: Node, file: MarketFile) -> int:
     return now - int(time.time())
 
 
-def _faucet(node: Node) -> str | None:
+def faucet_of(node: Node) -> str | None:
     """The test chain's first account, which the node signs for; None where there is none."""
     accounts = _rpc(node, "eth_accounts")
     return node.web3.to_checksum_address(accounts[0]) if accounts else None

@@ -1,5 +1,8 @@
 """Files from participants: read, given to the engine, and what became of each."""
 
+import errno
+import os
+import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -11,7 +14,7 @@ from lockstep.domain.instruction import CancellationRequest, Instruction
 from lockstep.domain.message import Message
 from lockstep.flow.receiving import HandedIn, Reception, Unusable
 from lockstep.flow.reporting import Refusal
-from lockstep.iso20022 import Body, Header, peek, read
+from lockstep.iso20022 import LARGEST_FILE, Body, Header, peek, read
 
 __all__ = ["Taken", "expand", "submit_file", "submit_files"]
 
@@ -88,21 +91,25 @@ def _submit(reception: Reception, paths: Sequence[Path], *, late: bool) -> list[
     ]
 
 
+def _shown(path: Path | str) -> str:
+    """As text that can be stored and shown: who leaves a file names it by any bytes."""
+    return os.fsencode(path).decode("utf-8", "replace")
+
+
 def _taken(path: Path, given: HandedIn | Unusable, result: str | LockstepError) -> Taken:
     reference = given.message.body.reference if isinstance(given, HandedIn) else None
     if isinstance(result, str):
-        return Taken(file=str(path), outcome=result, reference=reference)
-    return Taken(file=str(path), outcome="refused", reference=reference, error=result)
+        return Taken(file=_shown(path), outcome=result, reference=reference)
+    return Taken(file=_shown(path), outcome="refused", reference=reference, error=result)
 
 
 def _read(path: Path) -> HandedIn | Unusable | Taken:
     """What a file holds; what became of it already, if it cannot be read."""
     try:
-        data = path.read_bytes()
+        data = _content(path)
     except OSError as error:
-        return Taken(
-            file=str(path), outcome="refused", error=InvalidInput("file", path, f"readable ({error.strerror})")
-        )
+        wrong = InvalidInput("file", _shown(path), f"readable ({error.strerror})")
+        return Taken(file=_shown(path), outcome="refused", error=wrong)
     try:
         message = read(data)
         if not _is_from_party(message):
@@ -110,9 +117,17 @@ def _read(path: Path) -> HandedIn | Unusable | Taken:
             raise InvalidMessage("AppHdr/MsgDefIdr", kind, "sese.023 or sese.020, what participants send")
     except LockstepError as error:
         header = peek(data)
-        subject = header.message_id if header and header.message_id else path.name
+        subject = header.message_id if header and header.message_id else _shown(path.name)
         return Unusable(subject=subject, error=error, refusal=_refusal(header))
     return HandedIn(message=message, data=data)
+
+
+def _content(path: Path) -> bytes:
+    """A regular file's bytes, no more of a large one than shows that it is too large. A pipe would wait for ever."""
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "no regular file")
+        return file.read(LARGEST_FILE)
 
 
 def _refusal(header: Header | None) -> Refusal | None:

@@ -1,25 +1,24 @@
 """The processes of an installation: the service, an agent, the RTGS. Each stops cleanly on SIGTERM.
 
-A lock file keeps a second process of the same agent or RTGS out: two would take turns at one memory. A second
-service stands by, and takes over when the first ends, dies, or sleeps longer than its lease.
+A lock file keeps a second process of the same agent or RTGS out: two would take turns at one memory. Services share
+the trades, and what one had another takes over when it ends, dies, or sleeps longer than its lease.
 """
 
-import fcntl
-import os
-import signal
+import itertools
 import socket
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TextIO, TypeVar
 from urllib.parse import urlsplit
 
 from lockstep.agent import Agent, DirectoryBoard, Register, SignatureLog, forgo, reconcile
 from lockstep.app.adapters import DirectoryMailbox, LocalWallets
 from lockstep.app.founding import AGENTS, agent_bic, found_rtgs
 from lockstep.app.home import EMBEDDED, Home, RtgsCertificates
+from lockstep.app.loops import AGENT_PAUSE_SECONDS, alone, crash_hook, lock_file, patiently, taken, until_stopped
+from lockstep.app.operators import OperatorKeys
 from lockstep.cash import Certificates, DirectoryCashSystem, HttpCashSystem
 from lockstep.chain.events import Deep
 from lockstep.chain.ledger import EvmAssetLedger
@@ -28,27 +27,26 @@ from lockstep.chain.sender import Sender
 from lockstep.domain.chain_events import Reorganisation
 from lockstep.domain.errors import Misconfigured, Unavailable
 from lockstep.domain.identifiers import Bic
-from lockstep.flow.engine import Engine
+from lockstep.flow.engine import DUTIES, Engine
 from lockstep.flow.halting import accept
 from lockstep.flow.receiving import Reception
+from lockstep.flow.sharing import SharingWorker
 from lockstep.flow.stepping import Settler
-from lockstep.flow.working import Worker
-from lockstep.ports import CashSystem, Lease
+from lockstep.ports import Book, CashSystem, Lease
 from lockstep.rtgs import Rtgs
 from lockstep.store import (
     Database,
     SqlBook,
     SqlChainEvents,
     SqlLeases,
-    SqlTransactionLog,
     open_chain_events,
 )
 
-Opened = TypeVar("Opened")
-
 __all__ = [
     "RtgsDoors",
+    "alone_with_chain",
     "open_book",
+    "open_cash",
     "open_engine",
     "open_ledger",
     "open_reception",
@@ -58,85 +56,10 @@ __all__ = [
     "run_service",
 ]
 
-PAUSE_SECONDS = 0.25
-"""Between two looks at ledgers that have not moved for a while."""
-SHORTEST_PAUSE_SECONDS = 0.01
-"""Between two looks right after a move; it doubles while nothing moves."""
-AGENT_PAUSE_SECONDS = 0.2
-"""The same for an agent, and after each of its steps: what came meanwhile is done, and signed, together."""
-
-CRASH_VARIABLE = "LOCKSTEP_CRASH_AFTER"
-"""For crash tests: the process kills itself (SIGKILL) right after so many durable steps."""
-
-
-def crash_hook() -> Callable[[str], None]:
-    """What to call after each commit: nothing, unless the environment asks for a crash."""
-    left = int(os.environ.get(CRASH_VARIABLE, "0"))
-
-    def count(_: str) -> None:
-        nonlocal left
-        left -= 1
-        if left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    return count
-
-
-@contextmanager
-def _lock_file(home: Home, role: str) -> Iterator[TextIO]:
-    home.settings()  # an installation, before a file is left in it
-    os.umask(0o077)  # databases, registers and mail are for this user alone
-    with (home.root / f"{role}.lock").open("w") as file:
-        yield file
-
-
-def _taken(file: TextIO) -> bool:
-    """Whether this process holds the lock file. The kernel lets it go when a process ends, however it ends."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
-
-
-@contextmanager
-def _alone(home: Home, role: str) -> Iterator[None]:
-    with _lock_file(home, role) as file:
-        if not _taken(file):
-            raise Misconfigured(f"another {role} is running on {home.root}")
-        yield
-
-
-def _until_stopped(
-    step: Callable[[], bool],
-    *,
-    quiet_seconds: float | None = None,
-    shortest: float = SHORTEST_PAUSE_SECONDS,
-    always: bool = False,
-) -> None:
-    """Steps until SIGTERM or SIGINT, or until nothing moved for `quiet_seconds`.
-
-    `shortest` is the pause in seconds right after a move that brought no other; `always`: after each step that moved.
-    """
-    stopping = False
-
-    def stop(_number: int, _frame: object) -> None:
-        nonlocal stopping
-        stopping = True
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
-    last_move, pause = time.monotonic(), PAUSE_SECONDS
-    while not stopping:
-        if step():
-            last_move, pause = time.monotonic(), shortest
-            if always:
-                time.sleep(shortest)
-            continue
-        if quiet_seconds is not None and time.monotonic() - last_move >= quiet_seconds:
-            return
-        time.sleep(pause)
-        pause = min(2 * pause, PAUSE_SECONDS)
+REBUILDING = "service"
+"""What a rebuild writes under, and releases in which one service worked at a time."""
+REBUILD_SECONDS = 300
+"""For so long other machines' services leave the records to a rebuild that reads."""
 
 
 def open_book(home: Home, on_commit: Callable[[str], None] = lambda _: None) -> SqlBook:
@@ -177,19 +100,22 @@ def open_engine(
     on_commit: Callable[[str], None] = lambda _: None,
     *,
     database: Database | None = None,
-    lease: Lease | None = None,
+    book: Book | None = None,
+    sender: Sender | None = None,
 ) -> Engine:
-    """The whole service, wired; its records write under `lease`. Raises Unavailable while the node does not answer."""
+    """The whole service, wired; without a `sender` it sends no transactions.
+
+    Raises Unavailable while the node does not answer.
+    """
     market, settings, file = home.market(), home.settings(), home.market_file()
     if database is None:
         database = home.open_database()
     node = Node(settings.rpcs)
-    sender = Sender(node, home.key("operator"), SqlTransactionLog(database, lease), on_commit)
     wallets = {key.address: key for key in home.wallets(file).values()}
     return Engine(
         settler=Settler(
             market=market,
-            book=SqlBook(database, on_commit, lease, home.clock()),
+            book=book or SqlBook(database, on_commit, None, home.clock()),
             assets=EvmAssetLedger(
                 node,
                 market.network,
@@ -206,6 +132,11 @@ def open_engine(
         mailbox=DirectoryMailbox(home.outbox),
         salt_key=home.salt_key(),
     )
+
+
+def open_cash(home: Home) -> CashSystem:
+    """The RTGS as the service sees it. Raises Misconfigured."""
+    return _cash(home, home.market().service)
 
 
 def _cash(home: Home, party: Bic) -> CashSystem:
@@ -228,45 +159,66 @@ def _cash(home: Home, party: Bic) -> CashSystem:
     return system
 
 
-def run_service(home: Home, *, quiet_seconds: float | None = None) -> None:
-    """Settles until stopped, or until nothing moved for a while; stands by while another service works.
+def run_service(
+    home: Home, *, quiet_seconds: float | None = None, told: Callable[[str], None] = lambda _: None
+) -> None:
+    """Settles until stopped, or until nothing moved for a while; shares the trades with other services.
 
-    With `quiet_seconds` it does not stand by: raises Misconfigured where another runs.
+    With `quiet_seconds` it is the folder's only one: raises Misconfigured where another runs. `told` hears of keys that
+    are of no use yet.
     """
-    with _lock_file(home, "service") as file:
-        if quiet_seconds is not None and not _taken(file):
+    with _place(home) as (number, name):
+        if quiet_seconds is not None and number > 1:
             raise Misconfigured(f"another service is running on {home.root}")
-        worker = _worker(home, file)
+        worker: SharingWorker | None = None
 
         def step() -> bool:
+            nonlocal worker
+            worker = worker or _worker(home, number, name, told)  # which may take a while, and is stopped as cleanly
             moved = worker.run_once()
-            if quiet_seconds is not None and worker.lease is None:
+            if quiet_seconds is not None and not worker.has_key:
                 raise Misconfigured(f"another service is running on {home.root}")
             return moved
 
         try:
-            _until_stopped(step, quiet_seconds=quiet_seconds)
+            until_stopped(step, quiet_seconds=quiet_seconds)
         finally:
-            worker.stop()
+            if worker is not None:
+                worker.stop()
 
 
-def _worker(home: Home, file: TextIO) -> Worker:
-    """Who holds the lock file knows that its last holder is dead, and takes its lease over at once."""
+def _worker(home: Home, number: int, name: str, told: Callable[[str], None]) -> SharingWorker:
     database, on_commit, clock = home.open_database(), crash_hook(), home.clock()
-    machine = socket.gethostname()
-    return Worker(
+    keys = OperatorKeys(home, Node(home.settings().rpcs), database, on_commit)
+    opened = partial(open_engine, home, on_commit, database=database)
+    return SharingWorker(
         leases=SqlLeases(database, clock),
         clock=clock,
-        name=lambda: f"{machine}/{file.name}" if _taken(file) else f"{machine}/{os.getpid()}",
-        engine=lambda lease: _patiently(lambda: open_engine(home, on_commit, database=database, lease=lease)),
+        name=name,
+        keys=patiently(lambda: keys.in_use(number, told)),
+        book=lambda lease: SqlBook(database, on_commit, lease, clock),
+        engine=lambda book, lease: patiently(lambda: opened(book=book, sender=keys.sender(lease))),
+        left_behind=keys,
     )
+
+
+@contextmanager
+def _place(home: Home) -> Iterator[tuple[int, str]]:
+    """The first place that no living service of this folder has, and the name that its holder works under. The next
+    one in it knows that the last is dead, and takes over what that had at once."""
+    machine = socket.gethostname()
+    for number in itertools.count(1):
+        with lock_file(home, "service" if number == 1 else f"service-{number}") as file:
+            if taken(file):
+                yield number, f"{machine}/{file.name}"
+                return
 
 
 def run_agent(home: Home, number: int, *, rpc: str | None = None) -> None:
     """One synchronisation agent, with its own key, mailbox and register, and the node at `rpc` if it has its own."""
     market, endpoint = home.market(), rpc or home.settings().rpcs
     party = agent_bic(market.service, number)
-    with _alone(home, f"agent-{number}"):
+    with alone(home, f"agent-{number}"):
         key, *others = home.agent_keys(number)
         agent = Agent(
             bic=party,
@@ -274,7 +226,7 @@ def run_agent(home: Home, number: int, *, rpc: str | None = None) -> None:
             key=key,
             other_keys=tuple(others),
             market=market,
-            assets=_patiently(
+            assets=patiently(
                 lambda: EvmAssetLedger(
                     Node(endpoint),
                     market.network,
@@ -287,7 +239,33 @@ def run_agent(home: Home, number: int, *, rpc: str | None = None) -> None:
             register=Register(home.register(number), crash_hook()),
             clock=home.clock(),
         )
-        _until_stopped(agent.step, shortest=AGENT_PAUSE_SECONDS, always=True)
+        until_stopped(agent.step, shortest=AGENT_PAUSE_SECONDS, always=True)
+
+
+@contextmanager
+def alone_with_chain(home: Home) -> Iterator[tuple[SqlBook, EvmAssetLedger]]:
+    """The records, written under the service's lease, and the chain to read, while no service works on them.
+
+    Raises Misconfigured where one does, Unavailable while the node does not answer.
+    """
+    market, clock = home.market(), home.clock()
+    with lock_file(home, "service") as file:
+        if not taken(file):
+            raise Misconfigured(f"another service is running on {home.root}")
+        database = home.open_database()
+        leases, held = SqlLeases(database, clock), list[Lease]()
+        try:
+            for subject in (REBUILDING, *DUTIES):
+                lease = leases.claim(subject, f"{socket.gethostname()}/{file.name}", REBUILD_SECONDS)
+                if lease is None:
+                    raise Misconfigured(f"another service is running on the database of {home.root}")
+                held.append(lease)
+            ledger = patiently(lambda: EvmAssetLedger(Node(home.settings().rpcs), market.network))
+            yield SqlBook(database, crash_hook(), held[0]), ledger
+        finally:
+            for lease in held:
+                leases.release(lease)
+            database.dispose()
 
 
 def reconcile_agent(home: Home, number: int, *, rpc: str | None = None, forgo_open: bool = False) -> dict[str, int]:
@@ -297,7 +275,7 @@ def reconcile_agent(home: Home, number: int, *, rpc: str | None = None, forgo_op
     SignaturesLost where it would be silent for want of them, Contradiction where it stays silent for good, Unavailable.
     """
     market, endpoint = home.market(), rpc or home.settings().rpcs
-    with _alone(home, f"agent-{number}"):
+    with alone(home, f"agent-{number}"):
         register, board = Register(home.register(number)), DirectoryBoard(home.attestations)
         try:
             assets = EvmAssetLedger(Node(endpoint), market.network)
@@ -345,7 +323,7 @@ def run_rtgs(home: Home, doors: RtgsDoors = RtgsDoors(), *, ready: Callable[[str
     if doors.tls is not None:
         own = doors.tls
         tls = Tls(certificate=own.certificate, key=own.key, callers_authority=own.authority)
-    with _alone(home, "rtgs"):
+    with alone(home, "rtgs"):
         rtgs = Rtgs(database, home.clock(), bic=file.rtgs)
         found_rtgs(rtgs, file, {party: home.rtgs_key(party) for party in parties})
         rtgs.close()
@@ -360,13 +338,3 @@ def run_rtgs(home: Home, doors: RtgsDoors = RtgsDoors(), *, ready: Callable[[str
             if door is not None:
                 door.close()
             rtgs.close()
-
-
-def _patiently(opened: Callable[[], Opened]) -> Opened:
-    """Waits for a node that is still starting, a while."""
-    for _ in range(120):
-        try:
-            return opened()
-        except Unavailable:
-            time.sleep(PAUSE_SECONDS)
-    return opened()

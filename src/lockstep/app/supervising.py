@@ -16,6 +16,7 @@ from lockstep.app.founding import AGENTS
 from lockstep.app.home import EMBEDDED, Home, Settings, checked_database, checked_rpcs
 from lockstep.app.installing import found
 from lockstep.app.market_file import read_market
+from lockstep.app.operators import add_operators
 from lockstep.app.world import World
 from lockstep.chain.node import Node
 from lockstep.domain.errors import InvalidInput, Misconfigured, Unavailable
@@ -109,8 +110,8 @@ def bring_up(
     folder in `<name>.anvil.json`; else, where there is no anvil, all in this process on an embedded chain that ends
     with it. A founded installation without such a file is on somebody else's chain, and stays there. `by_drop`: service
     and agents speak to the RTGS through the folder `drop` of a new installation, not by HTTP. So many `workers` run the
-    service on the same records, in the PostgreSQL `database` of a new installation or in its service.db. See
-    `judge_options`.
+    service on the same records, in the PostgreSQL `database` of a new installation or in its service.db, each with
+    a key of its own. See `judge_options`.
     """
     stopping: list[int] = []
     for wanted in (signal.SIGTERM, signal.SIGINT):
@@ -147,6 +148,7 @@ def bring_up(
                 database=None if database is None else checked_database(database, field="--db"),
                 told=lambda line: told("founded", line),
             )
+        _give_keys(home, workers, told)
         lockstep = [sys.executable, "-m", "lockstep.cli"]
         place = ["--home", str(home.root)]
         children["rtgs"] = [*lockstep, "rtgs", "serve", *place]
@@ -158,6 +160,18 @@ def bring_up(
     finally:
         _stop(running)
         told("stopped", str(home.root))
+
+
+def _give_keys(home: Home, workers: int, told: Told) -> None:
+    """One for each worker. A worker without one does what needs no transactions, and waits for one."""
+    there = home.operators()
+    if workers < 2:
+        return
+    for one in add_operators(home, workers):
+        if one.address not in there:
+            told("key", f"{one.name} {one.address}")
+        if not one.balance:
+            told("unpaid", f"{one.name} {one.address} needs money for fees: give it some, and start again")
 
 
 def _supervise(

@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http.client import RemoteDisconnected
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from lockstep.domain.message import Message
 from lockstep.iso20022 import pack, write
 from lockstep.ports import CashBody, Unreadable
 
+_SEQUENCES = 2**63
+"""Sequence numbers are less: a cursor is stored."""
 TRIES, PAUSE_SECONDS = 3, 0.2
 """A server that just stops ends connections too; one that does not trust a certificate does so each time."""
 
@@ -69,7 +72,7 @@ class HttpCashSystem:
         silence: Unavailable | None = None
         for places, written, created in outgoing.files():
             results: Sequence[LockstepError | None] | None = None
-            if silence is None:
+            if silence is None and len(written) > 1:
                 try:
                     results = self._post_file(pack(written, created), len(written))
                 except Unavailable as error:
@@ -112,8 +115,10 @@ class HttpCashSystem:
             raise _refusal(status, answer)
         try:
             items = [(int(item["sequence"]), str(item["message"]).encode()) for item in answer["items"]]
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise Unavailable(f"{self._url} answered with something else than mail: {error!r}") from error
+        if not all(before < one < _SEQUENCES for before, one in pairwise([after, *(number for number, _ in items)])):
+            raise Unavailable(f"{self._url} answered with mail out of order after {after}")
         return read_mail(items, self._bic)
 
     def check_trust(self) -> None:
@@ -153,7 +158,7 @@ class HttpCashSystem:
             if url is not None and response.status_code in (404, 405):
                 return response.status_code, {}  # who does not know the place need not say so in JSON
             answer = response.json()
-        except (requests.RequestException, ValueError) as error:
+        except (requests.RequestException, ValueError, RecursionError) as error:
             raise Unavailable(f"{url or self._url} gave no answer: {error}") from error
         if response.status_code >= 500 or not isinstance(answer, dict):
             raise Unavailable(f"{url or self._url} gave no answer, but status {response.status_code}")

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
+from eth_utils.crypto import keccak
+
 from lockstep.chain import answers
 from lockstep.chain.artifacts import event_topic
 from lockstep.chain.refusals import refusal_from_hex
@@ -53,8 +55,12 @@ NOTHING_YET = Look(state=State.NEW)
 
 
 def latest(tries: Sequence[SentTransaction]) -> Sequence[SentTransaction]:
-    """The last try and those that it replaced, under the same nonce: a block may have taken any of them."""
-    return [one for one in tries if one.nonce == tries[-1].nonce]
+    """The last try and those that it replaced, under the same key's nonce: a block may have taken any of them."""
+    return [one for one in tries if _place(one) == _place(tries[-1])]
+
+
+def _place(one: SentTransaction) -> tuple[str, int]:
+    return one.sender, one.nonce
 
 
 def judged(key: str, tries: Sequence[SentTransaction], head: int) -> Look:
@@ -62,7 +68,7 @@ def judged(key: str, tries: Sequence[SentTransaction], head: int) -> Look:
     if any(one.in_flight for one in tries):
         return Look(state=State.UNDER_WAY, tries=len(tries))
     ended = next((one for one in reversed(tries) if one.status in ("mined", "reverted")), None)
-    if ended is None or ended.nonce != tries[-1].nonce:
+    if ended is None or _place(ended) != _place(tries[-1]):
         return Look(state=State.NEW, tries=len(tries))
     skipped = dict(ended.skipped).get(key)
     if ended.status == "mined" and skipped is None:
@@ -75,9 +81,9 @@ def judged(key: str, tries: Sequence[SentTransaction], head: int) -> Look:
     return Look(state=state, error=error, alone=alone, tries=len(tries))
 
 
-def reservation(call: Call, unsigned: Unsigned) -> SentTransaction:
-    """A call under its nonce, before a key has signed it."""
-    digest = unsigned.digest().hex()
+def reservation(call: Call, unsigned: Unsigned, sender: str) -> SentTransaction:
+    """A call under its nonce, before the key of `sender` has signed it. Two keys may sign the same under one number."""
+    digest = keccak(bytes.fromhex(sender.removeprefix("0x")) + unsigned.digest()).hex()
     return SentTransaction(
         key=call.key,
         nonce=unsigned.nonce,

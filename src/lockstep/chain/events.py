@@ -22,7 +22,7 @@ from dataclasses import replace
 from lockstep.chain.decoding import Log, checksummed, rows
 from lockstep.chain.event_memory import MemoryEvents
 from lockstep.chain.node import Head, Node
-from lockstep.chain.seen import Deep, SeenEvent, block_of, key_of, seen_event, uncollected
+from lockstep.chain.seen import Deep, SeenEvent, Settlements, block_of, key_of, seen_event, uncollected
 from lockstep.chain.source import Source
 from lockstep.domain.chain_events import BEGINNING, ChainEvents, Checkpoint, EventKind, EventRow, Reorganisation
 from lockstep.domain.errors import Conflict, Unavailable
@@ -110,7 +110,8 @@ class EventReader:
     def locked(self) -> Collection[SettlementId]:
         """Every settlement with a Locked event, up to the head. Raises Unavailable."""
         self._look()
-        return _Locked(self)
+        count = self._checkpoint.locked + sum(row.trade is not None for row in self._window)
+        return Settlements(self._settlements, self._rows_of, count)
 
     def settlements_of(self, trade_id: TradeId) -> Sequence[SettlementId]:
         """The trade's settlements in the order of their locks, up to the head. Raises Unavailable."""
@@ -398,21 +399,3 @@ class EventReader:
         if self._checkpoint.locked:
             yield from (one for one in self._store.settlements() if one not in known)
         yield from fresh
-
-
-class _Locked(Collection[SettlementId]):
-    """All settlements of a reader, however many: gone through page by page, and not all in memory."""
-
-    def __init__(self, reader: EventReader) -> None:
-        self._reader = reader
-
-    def __contains__(self, one: object) -> bool:
-        key = key_of(one) if isinstance(one, str) else None
-        return key is not None and bool(self._reader._rows_of(key))
-
-    def __iter__(self) -> Iterator[SettlementId]:
-        return (SettlementId(one.hex()) for one in self._reader._settlements())
-
-    def __len__(self) -> int:
-        reader = self._reader
-        return reader._checkpoint.locked + sum(row.trade is not None for row in reader._window)

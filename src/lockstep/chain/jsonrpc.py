@@ -36,7 +36,10 @@ class HttpEndpoint(JSONBaseProvider):
         return self.url
 
     def make_request(self, method: Any, params: Any) -> Any:
-        return self._post(self._question(method, params))
+        answer = self._post(self._question(method, params))
+        if not isinstance(answer, dict):
+            raise requests.RequestException(f"{self.url} answers with no JSON-RPC: {str(answer)[:200]}")
+        return answer
 
     def make_batch_request(self, batch_requests: Sequence[tuple[Any, Any]]) -> list[Any]:
         """The answers in the order of the questions, whatever order the node gave them in; one that is missing is an
@@ -45,7 +48,7 @@ class HttpEndpoint(JSONBaseProvider):
         given = self._post(asked)
         if not isinstance(given, list):  # one error for all: it takes no batches, or none so large
             raise requests.RequestException(f"{self.url} refuses {len(asked)} questions at once: {str(given)[:200]}")
-        by_id = {one.get("id"): one for one in given if isinstance(one, dict)}
+        by_id = {one["id"]: one for one in given if isinstance(one, dict) and isinstance(one.get("id"), int)}
         return [by_id.get(one["id"]) or _missing() for one in asked]
 
     def is_connected(self, show_traceback: bool = False) -> bool:

@@ -1,7 +1,7 @@
 """What the event reader answers with, and small tools of its own."""
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,9 +9,10 @@ from enum import Enum
 
 from lockstep.chain.decoding import order_of
 from lockstep.domain.chain_events import EventKind, EventRow
+from lockstep.domain.identifiers import SettlementId
 from lockstep.domain.order import Order
 
-__all__ = ["Deep", "SeenEvent", "block_of", "key_of", "seen_event", "uncollected"]
+__all__ = ["Deep", "SeenEvent", "Settlements", "block_of", "key_of", "seen_event", "uncollected"]
 
 
 class Deep(Enum):
@@ -69,3 +70,22 @@ def seen_event(row: EventRow) -> SeenEvent:
         at=datetime.fromtimestamp(row.at, UTC),
         order=None if row.order is None else order_of(row.order),
     )
+
+
+class Settlements(Collection[SettlementId]):
+    """All settlements of a reader, however many: gone through page by page, and not all in memory."""
+
+    def __init__(
+        self, all_: Callable[[], Iterator[bytes]], rows_of: Callable[[bytes], Sequence[EventRow]], count: int
+    ) -> None:
+        self._all, self._rows_of, self._count = all_, rows_of, count
+
+    def __contains__(self, one: object) -> bool:
+        key = key_of(one) if isinstance(one, str) else None
+        return key is not None and bool(self._rows_of(key))
+
+    def __iter__(self) -> Iterator[SettlementId]:
+        return (SettlementId(one.hex()) for one in self._all())
+
+    def __len__(self) -> int:
+        return self._count

@@ -16,6 +16,7 @@ from dataclasses import replace
 from typing import Any
 
 from lockstep.chain.attempts import NOTHING_YET, Call, Look, State, as_seen, as_sent, judged, latest, reservation
+from lockstep.chain.elsewhere import Elsewhere
 from lockstep.chain.fees import SendingRules, dearer, priced
 from lockstep.chain.node import ContractCall, Node, Standing
 from lockstep.domain.errors import LockstepError, Refused, Unavailable
@@ -49,7 +50,8 @@ class Sender:
 
     One instance per key, or one per worker where their logs write under leases on the same subject: a nonce is
     then reserved by the one who holds it. A late worker can only broadcast what is stored, and that is the same
-    bytes under the same nonce, which a chain takes once.
+    bytes under the same nonce, which a chain takes once. What other keys of the same records have under way for a
+    thing is waited for (`elsewhere`), and theirs to write down.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class Sender:
         self._missed: dict[str, int] = {}
         self._looked = (-1, 0)
         self._finished = 0
+        self._elsewhere = Elsewhere(blocks=2 * self._rules.patience_blocks, looks=LOOKS)
 
     @property
     def address(self) -> str:
@@ -122,11 +125,12 @@ class Sender:
             return dict.fromkeys(keys, NOTHING_YET)
         standing = self._standing()
         tries = {key: [flying.get(one.identity, one) for one in given] for key, given in tries.items()}
-        asked = {one.identity: one for given in tries.values() for one in latest(given)}
+        tries = self._elsewhere.followed(tries, self._log.sender, self._receipts, standing.head.number)
+        asked = {one.identity: one for given in tries.values() for one in latest(given) if self._is_own(one)}
         ended = [one for one in flying.values() if one.nonce < standing.count]
         seen, standing = self._observed([*(asked | {one.identity: one for one in ended}).values()], standing)
         tries = {key: [seen.get(one.identity, one) for one in given] for key, given in tries.items()}
-        waiting = any(one.in_flight for given in tries.values() for one in given)
+        waiting = any(one.in_flight for given in tries.values() for one in given if self._is_own(one))
         objections: Mapping[str, LockstepError] = {}
         unsent = any(one.last_sent is None for one in flying.values())
         if waiting if eager else self._is_due(standing) or unsent:
@@ -135,6 +139,9 @@ class Sender:
         self._finish(standing)
         looks = {key: judged(key, tries.get(key, ()), standing.head.number) for key in keys}
         return {key: replace(one, error=objections.get(key, one.error)) for key, one in looks.items()}
+
+    def _is_own(self, one: SentTransaction) -> bool:
+        return one.sender == self._log.sender
 
     def _standing(self) -> Standing:
         standing = self._node.standing(self.address)
@@ -237,7 +244,11 @@ class Sender:
             more = dearer(stuck, standing, self._rules)
             if more is not None:
                 made.append(
-                    reservation(Call(key=one.key, to=more.to, data=more.data, gas=more.gas, serves=one.serves), more)
+                    reservation(
+                        Call(key=one.key, to=more.to, data=more.data, gas=more.gas, serves=one.serves),
+                        more,
+                        self.address,
+                    )
                 )
             elif one.nonce not in self._told:
                 self._told.add(one.nonce)
@@ -302,6 +313,7 @@ class Sender:
                     priority_fee=priority_fee,
                     max_fee=max_fee,
                 ),
+                self.address,
             )
             for one, nonce in zip(calls, nonces, strict=False)
         ]

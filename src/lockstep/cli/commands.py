@@ -10,7 +10,7 @@ from rich.status import Status
 
 from lockstep.app.founding import AGENTS
 from lockstep.app.home import Home
-from lockstep.cli import roles, rtgs, showing
+from lockstep.cli import records, roles, rtgs, showing
 from lockstep.cli.options import DEFAULT_HOME, HomeOption, JsonOption, print_json
 from lockstep.cli.simulate import simulate
 
@@ -214,56 +214,16 @@ def run(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Run the settlement service until stopped; stand by, and take over, where another works."""
+    """Run the settlement service until stopped. Several share the trades, each with an operator's key of its own."""
     from lockstep.app.processes import open_book, run_service
 
     place = Home(home)
-    run_service(place, quiet_seconds=until_quiet)
+    run_service(place, quiet_seconds=until_quiet, told=lambda line: typer.echo(f"lockstep: {line}", err=True))
     if as_json:
         states: dict[str, int] = {}
         for trade in open_book(place).trades():
             states[trade.state.value] = states.get(trade.state.value, 0) + 1
         print_json({"states": states})
-
-
-@app.command()
-def resume(
-    home: HomeOption = DEFAULT_HOME,
-    accept_reorganisation: Annotated[
-        bool, typer.Option("--accept-reorganisation", help="Go on with the chain as it is now.")
-    ] = False,
-    by: Annotated[str, typer.Option(help="Who decides; stands in the journal.")] = "",
-    why: Annotated[str, typer.Option(help="Why; stands in the journal.")] = "",
-    as_json: JsonOption = False,
-) -> None:
-    """Show why the service halts, or have it go on: the chain replaced blocks that were final. Fails while it halts."""
-    from lockstep.app.processes import open_halts
-    from lockstep.app.processes import resume as go_on
-
-    if accept_reorganisation and not (by.strip() and why.strip()):
-        raise typer.BadParameter("--accept-reorganisation needs --by and --why: both stand in the journal")
-    place = Home(home)
-    found = go_on(place, by.strip(), why.strip()) if accept_reorganisation else open_halts(place).halts()
-    if as_json:
-        print_json(
-            {
-                "halted": bool(found) and not accept_reorganisation,
-                "reorganisations": [
-                    {**{name: getattr(one, name) for name in ("block", "ours", "theirs", "depth", "settlements")}}
-                    for one in found
-                ],
-            }
-        )
-    elif not found:
-        typer.echo("the service is not halted")
-    else:
-        said = "accepted" if accept_reorganisation else "halted"
-        for one in found:
-            typer.echo(f"{said}: {one}")
-            for settlement in one.settlements:
-                typer.echo(f"  {settlement}")
-    if found and not accept_reorganisation:
-        raise typer.Exit(1)
 
 
 @app.command()
@@ -405,4 +365,6 @@ def agent_reconcile(
         typer.echo("\n".join(f"{name.replace('_', ' ')}: {value}" for name, value in found.items()))
 
 
+app.command()(records.rebuild)
+app.command()(records.resume)
 app.command()(simulate)

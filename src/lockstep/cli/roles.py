@@ -325,3 +325,12 @@ def key_new(
 ) -> None:
     """Make a keystore for who takes a role over, under the installation's password."""
     _told({"keystore": name, "address": Home(home).new_key(name).address}, as_json)
+
+
+@key_app.command("add-operator")
+def key_add_operator(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None:
+    """Make a key for one more worker of the service; in a rehearsal it gets money for fees. The next start uses it."""
+    from lockstep.app.operators import add_operators
+
+    added = add_operators(Home(home))[-1]
+    _told({"keystore": added.name, "address": added.address, "balance": added.balance}, as_json)

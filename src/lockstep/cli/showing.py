@@ -12,9 +12,11 @@ from rich.text import Text
 from lockstep.app.demo import Report
 from lockstep.app.installing import Finding
 from lockstep.app.intake import Taken
+from lockstep.app.rebuilding import Done
 from lockstep.app.views import Moment, Row
+from lockstep.domain.identifiers import SettlementId
 
-__all__ = ["MOST_LISTED", "counted", "file_line", "findings", "report", "timeline_table", "trade_table"]
+__all__ = ["MOST_LISTED", "counted", "file_line", "findings", "rebuilt", "report", "timeline_table", "trade_table"]
 
 _STATE_STYLES = {
     "SETTLED": "green",
@@ -61,6 +63,53 @@ def trade_table(rows: Sequence[Row]) -> Group:
         )
     why = [row for row in rows if row.reason]
     return Group(table, *([_reasons(why)] if why else []))
+
+
+LISTED = 50
+"""Lines of a list on a terminal; --json has them all."""
+
+
+def rebuilt(console: Console, done: Done) -> None:
+    """What a rebuild did: trades by state, files that were refused, settlements that no instructions explain."""
+    table = _table("Rebuilt")
+    table.add_column("state", no_wrap=True)
+    table.add_column("trades", justify="right", no_wrap=True)
+    for state, count in done.states.items():
+        table.add_row(Text(state, style=_STATE_STYLES.get(state, "")), f"{count:,}")
+    console.print(table)
+    for taken in done.refused[:LISTED]:
+        console.print(file_line(taken))
+    if done.uninstructed:
+        console.print(_uninstructed(done.uninstructed))
+    lines = (
+        (done.waiting, "instructions only wait: no counterpart's instruction was given, and neither ledger knows them"),
+        (len(done.uninstructed), "settlements have no instructions: hand them in with lockstep submit --late"),
+        (len(done.refused), "files were refused"),
+    )
+    for count, what in lines:
+        if count:
+            console.print(f"[yellow]{count:,}[/] {what}")
+    console.print(f"[dim]read to message {done.mail:,} of the RTGS, in {done.seconds:.1f} seconds; nothing was sent[/]")
+
+
+def _uninstructed(settlements: Mapping[SettlementId, Mapping[str, str]]) -> Table:
+    table = _table("Without instructions")
+    for name in ("settlement", "units", "cash", "from → to", "what"):
+        table.add_column(name, no_wrap=name in ("settlement", "units", "cash"))
+    for settlement, facts in list(settlements.items())[:LISTED]:
+        parties = [
+            facts.get(name, facts.get(other, "?")).partition(" ")[0]
+            for name, other in (("seller", "creditor"), ("buyer", "debtor"))
+        ]
+        told = [
+            f"{facts['quantity']} of {facts['isin']}" if "isin" in facts else "",
+            facts.get("amount", ""),
+            facts.get("receiver_reference", ""),
+            facts.get("also", ""),
+        ]
+        what = escape(", ".join(filter(None, told)))
+        table.add_row(settlement[:12], facts["units"], facts["cash"], escape(" → ".join(parties)), what)
+    return table
 
 
 def _reasons(rows: Sequence[Row]) -> Table:

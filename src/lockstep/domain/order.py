@@ -13,6 +13,7 @@ from lockstep.domain.identifiers import SettlementId, TradeId
 
 __all__ = [
     "ALONE",
+    "NO_PROOF",
     "AssetEvent",
     "AssetStatus",
     "AssetView",
@@ -210,6 +211,10 @@ class Proof:
     """64 bytes each (EIP-2098), in agent order."""
     absent: tuple[str, ...]
     """The addresses of those who did not, in agent order."""
+
+
+NO_PROOF = Proof(quorum=0, signers=0, signatures=b"", absent=())
+"""For what the chain has as paid already: the contract reads none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

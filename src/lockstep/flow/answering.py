@@ -1,6 +1,7 @@
 """Wants answered by the ports: in bulk where a port can, one by one where it cannot.
 
-Asked one by one each want has its own answer or error; asked in bulk a look that fails fails for all.
+Asked one by one each want has its own answer or error. A look in bulk that fails, and not for want of an answer, is
+asked again in halves: what is wrong with one trade is not told of another.
 """
 
 from collections import defaultdict
@@ -26,6 +27,7 @@ from lockstep.flow.wants import (
     Lock,
     NewNonce,
     Obstacle,
+    Rank,
     Send,
     Settle,
     SettlementsOf,
@@ -116,7 +118,23 @@ class Answering:
 
     def __call__(self, kind: type[Want[Any]], wants: Sequence[Want[Any]]) -> Sequence[Any]:
         self.keep()
-        return _BY_KIND[kind](self, wants)
+        try:
+            return _BY_KIND[kind](self, wants)
+        except (LeaseLost, Unavailable):
+            raise
+        except LockstepError as error:
+            if len(wants) == 1:
+                return [error]
+            if kind.rank is not Rank.LOOK:
+                raise
+        half = len(wants) // 2
+        return [*self._part(kind, wants[:half]), *self._part(kind, wants[half:])]
+
+    def _part(self, kind: type[Want[Any]], wants: Sequence[Want[Any]]) -> Sequence[Any]:
+        try:
+            return self(kind, wants)
+        except Unavailable as error:
+            return [error] * len(wants)
 
     # --- the chain
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import cast
 
-from lockstep.domain.errors import ContractRefused, LeaseLost, LockstepError
+from lockstep.domain.errors import ContractRefused, InvalidInput, LeaseLost, LockstepError
 from lockstep.domain.identifiers import SettlementId
 from lockstep.domain.market import Network
 from lockstep.domain.order import Batch, EndCall, Order, OutcomeResult, Proof
@@ -116,7 +116,8 @@ class Batching:
         self, wanted: Sequence[SettlementId], places: Sequence[int], results: list[LockstepError | None],
         assets: AssetLedger, now: datetime,
     ) -> None:  # fmt: skip
-        """Sends a whole batch. Which of its legs the contract refuses shows when they go alone."""
+        """Sends a whole batch. Which of its legs the contract refuses shows when they go alone, as all do where it is
+        more than a transaction takes."""
         asked = self._asked[wanted[0]]
         assert asked.proof is not None
         told: Results
@@ -128,7 +129,7 @@ class Batching:
             told = [error] * len(asked.legs)
         became = dict(zip(asked.batch.settlements, told, strict=True))
         for settlement, place in zip(wanted, places, strict=True):
-            if isinstance(became[settlement], ContractRefused):
+            if isinstance(became[settlement], ContractRefused | InvalidInput):
                 self._go_alone(settlement, now)
             else:
                 results[place] = became[settlement]

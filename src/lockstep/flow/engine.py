@@ -1,11 +1,12 @@
 """One pass of the settlement service: hear the cash side, match, move the trades that are due one step."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import cast
 
 from lockstep.domain.errors import Conflict, LeaseLost, LockstepError, Unavailable
+from lockstep.domain.identifiers import Lei, Reference
 from lockstep.domain.journal import Entry
 from lockstep.domain.message import Message
 from lockstep.domain.order import EndCall
@@ -14,10 +15,11 @@ from lockstep.flow.answering import commit_all, deliver_all
 from lockstep.flow.batching import PATIENCE, Batching
 from lockstep.flow.halting import tell
 from lockstep.flow.hearing import heard, pages
+from lockstep.flow.lost import lost_to
 from lockstep.flow.matching import AGE_OUT, match
-from lockstep.flow.pacing import OpenTrades, Pacing
+from lockstep.flow.pacing import Moved, OpenTrades, Pacing
 from lockstep.flow.recovering import decide_cancellations, look_at_unclaimed
-from lockstep.flow.stepping import Moved, Settler
+from lockstep.flow.stepping import Settler
 from lockstep.ports import (
     BulkAssetLedger,
     BulkAttestationBoard,
@@ -54,7 +56,7 @@ class Engine:
     salt_key: bytes
     """Secret, at least 16 bytes, kept apart from the database: see `matching`."""
     keep: Callable[[], None] = lambda: None
-    """Called before each piece of a pass: where a worker keeps its lease. See `working`."""
+    """Called before each piece of a pass: where a worker keeps its lease. See `sharing`."""
     worker: str = "service"
     """Under what name it claims trades: no other that works at the same time has it."""
     pacing: Pacing = field(default_factory=Pacing)
@@ -117,30 +119,43 @@ class Engine:
         """Instructions that say the same become trades. Of two that were cancelled meanwhile the next pass knows."""
         book, now = self.settler.book, self.settler.clock.now()
         if not hasattr(book, "unmatched_groups"):
-            return self._match_these(book.waiting(), now)
+            return self._match_these(book.waiting(), now)[0]
         room = cast(WaitingRoom, book)
         groups = room.unmatched_groups(now.date() - AGE_OUT)
-        moved = self._match_these([one for group in groups for one in group.instructions], now)
-        room.matched_through(groups)
+        moved, left = self._match_these([one for group in groups for one in group.instructions], now)
+        room.matched_through([group for group in groups if not any(one.key in left for one in group.instructions)])
         return moved
 
-    def _match_these(self, waiting: Sequence[StoredInstruction], now: datetime) -> bool:
-        book = self.settler.book
-        changes = match(waiting, self.settler.market, self.salt_key, now, lambda salt: bool(book.unclaimed(salt)))
+    def _match_these(
+        self, waiting: Sequence[StoredInstruction], now: datetime
+    ) -> tuple[bool, Collection[tuple[Lei, Reference]]]:
+        """Whether anything moved, and the instructions that the next pass is to look at again."""
+        settler, book, lost = self.settler, self.settler.book, None
+        if any(one.late for one in waiting):
+            try:
+                lost = lost_to(book, settler.assets, settler.market)
+            except Unavailable:  # what may be lost is not known: the next pass
+                return False, {one.key for one in waiting}
+        changes = match(waiting, settler.market, self.salt_key, now, lost)
+        left: set[tuple[Lei, Reference]] = set()
         for start in range(0, len(changes), BATCH):
             self.keep()
-            for error in commit_all(book, changes[start : start + BATCH]):
+            some = changes[start : start + BATCH]
+            for change, error in zip(some, commit_all(book, some), strict=True):
                 if error is not None and not isinstance(error, Conflict):
                     raise error
-        return bool(changes)
+                if error is not None:
+                    left.update(one.key for one in change.instructions)
+        return bool(changes), left
 
     def _recover(self) -> bool:
         """What the ledgers show of trades that the records lost. Nothing to do unless they were."""
         settler, moved = self.settler, False
         book = settler.book
         waiting = cast(BulkBook, book).waiting_to_cancel() if hasattr(book, "waiting_to_cancel") else book.waiting()
-        ledgers = book, settler.assets, settler.market, settler.clock.now()
-        for changes in (look_at_unclaimed(*ledgers), decide_cancellations(waiting, *ledgers)):
+        now = settler.clock.now()
+        unclaimed = look_at_unclaimed(book, settler.assets, settler.board, settler.market, now)
+        for changes in (unclaimed, decide_cancellations(waiting, book, settler.assets, settler.market, now)):
             try:
                 for change in changes:
                     self.keep()
@@ -156,8 +171,9 @@ class Engine:
         While the chain is halted no more than what is paid is delivered.
         """
         queue, moved = self._queue(), False
-        settler, halted = self.settler, self._is_halted()
+        settler = self.settler
         self._hear_chain(queue)
+        halted = self._is_halted()  # after the last look at the chain: what that showed counts at once
         self._hear_agents(queue)
         queue.wake(self.batching.look(settler.assets, settler.board, settler.market.network, settler.clock.now()))
         for _ in range(BATCHES_A_PASS):

@@ -8,9 +8,10 @@ settles. Source of the field set: the CSD matching fields of Regulation (EU) 201
 import hashlib
 import hmac
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from lockstep.domain.instruction import AdviceStatus, CancellationStatus, Instruction, Side
 from lockstep.domain.journal import Entry
@@ -19,10 +20,22 @@ from lockstep.domain.trade import Reason, Trade, TradeState, TradeTerms
 from lockstep.flow.reporting import advise, answer_request
 from lockstep.ports import Change, StoredInstruction
 
-__all__ = ["AGE_OUT", "match", "match_key"]
+__all__ = ["AGE_OUT", "LostTrades", "agree", "match", "match_key", "salt_of", "trade_of"]
+
+_HELD = Reason(code="CMIS", text="handed in again: it may be a side of a settlement whose other side has not come")
 
 AGE_OUT = timedelta(days=20)
 """After the settlement date; T2S cancels unmatched instructions after twenty business days."""
+
+
+class LostTrades(Protocol):
+    """Trades that the ledgers have and the records do not."""
+
+    def had(self, deliver: StoredInstruction, receive: StoredInstruction, salt: str) -> bool:
+        """Whether two instructions are one of them, with the salt that they make."""
+
+    def may_have(self, stored: StoredInstruction) -> bool:
+        """Whether an instruction may be a side of one of them."""
 
 
 def match(
@@ -30,12 +43,13 @@ def match(
     market: Market,
     salt_key: bytes,
     now: datetime,
-    is_paid: Callable[[str], bool] = lambda _: False,
+    lost: LostTrades | None = None,
 ) -> list[Change]:
     """One change per new trade, per instruction that aged out, and per change of why one waits.
 
-    `is_paid` says whether the RTGS has a payment with a salt that no trade of the records has: what is handed in again
-    after a loss, perhaps in another order, matches first what it had matched before.
+    `lost` tells of trades that the ledgers have and the records do not: what is handed in again after a loss, perhaps
+    in another order, matches first what it had matched before, and else nothing as long as it may be a side of one
+    whose other side has not come. None: there are none.
     """
     changes: list[Change] = []
     by_key: dict[tuple[object, ...], list[StoredInstruction]] = defaultdict(list)
@@ -46,20 +60,24 @@ def match(
         else:
             by_key[_key(stored.instruction)].append(stored)
     for group in by_key.values():
-        for deliver, receive in _lost_pairs(group, market, salt_key, is_paid):
+        for deliver, receive in _lost_pairs(group, market, salt_key, lost) if lost else ():
             if not {deliver.key, receive.key} & matched:
                 matched |= {deliver.key, receive.key}
                 changes.append(_matched(deliver, receive, market, salt_key, now))
-        left = {side: {one.key: one for one in _of(side, group) if one.key not in matched} for side in Side}
-        for deliver in list(left[Side.DELIVER].values()):
-            best = _best(deliver, left[Side.RECEIVE].values(), market)
+        held = {one.key for one in group if one.late and lost.may_have(one)} - matched if lost else set()
+        apart = matched | held
+        free = {side: {one.key: one for one in _of(side, group) if one.key not in apart} for side in Side}
+        for deliver in list(free[Side.DELIVER].values()):
+            best = _best(deliver, free[Side.RECEIVE].values(), market)
             if best is not None:
-                del left[Side.DELIVER][deliver.key], left[Side.RECEIVE][best.key]
+                del free[Side.DELIVER][deliver.key], free[Side.RECEIVE][best.key]
                 changes.append(_matched(deliver, best, market, salt_key, now))
         for stored in group:
-            if stored.key in left[stored.instruction.side]:
-                others = left[stored.instruction.side.other].values()
-                changes.extend(_still_waiting(stored, others, market, now))
+            if stored.key in held:
+                changes.extend(_still_waiting(stored, _HELD, market, now))
+            elif stored.key in free[stored.instruction.side]:
+                others = free[stored.instruction.side.other].values()
+                changes.extend(_still_waiting(stored, _why_waiting(stored, others, market), market, now))
     return changes
 
 
@@ -73,7 +91,7 @@ def _best(
     """Exact cash first; among equals the oldest."""
     best, least = None, 0
     for other in candidates:
-        if _agree(deliver.instruction, other.instruction, market):
+        if agree(deliver.instruction, other.instruction, market):
             distance = _distance(deliver, other)
             if best is None or distance < least:
                 best, least = other, distance
@@ -83,7 +101,7 @@ def _best(
 
 
 def _lost_pairs(
-    group: Sequence[StoredInstruction], market: Market, salt_key: bytes, is_paid: Callable[[str], bool]
+    group: Sequence[StoredInstruction], market: Market, salt_key: bytes, lost: LostTrades
 ) -> list[tuple[StoredInstruction, StoredInstruction]]:
     """The pairs that were a trade before the records were lost."""
     if not any(one.late for one in group):
@@ -93,8 +111,8 @@ def _lost_pairs(
         for deliver in _of(Side.DELIVER, group)
         for receive in group
         if (deliver.late or receive.late)
-        and _agree(deliver.instruction, receive.instruction, market)
-        and is_paid(_drawn(salt_key, _pair(deliver, receive)))
+        and agree(deliver.instruction, receive.instruction, market)
+        and lost.had(deliver, receive, salt_of(deliver, receive, salt_key))
     ]
 
 
@@ -128,7 +146,8 @@ def match_key(instruction: Instruction) -> str:
     return "/".join(parts)
 
 
-def _agree(deliver: Instruction, receive: Instruction, market: Market) -> bool:
+def agree(deliver: Instruction, receive: Instruction, market: Market) -> bool:
+    """Whether two of one match key are one trade, as far as the second is the receiver's."""
     if receive.side is not Side.RECEIVE:
         return False
     for one, other in ((deliver, receive), (receive, deliver)):
@@ -154,25 +173,8 @@ def _matched(
     salt_key: bytes,
     now: datetime,
 ) -> Change:
-    terms = TradeTerms(
-        deliverer=deliver.instruction.deliverer.lei,
-        receiver=deliver.instruction.receiver.lei,
-        deliverer_reference=deliver.instruction.reference,
-        receiver_reference=receive.instruction.reference,
-        isin=deliver.instruction.isin,
-        quantity=deliver.instruction.quantity,
-        cash=deliver.instruction.cash,
-        settlement_date=deliver.instruction.settlement_date,
-        salt=_drawn(salt_key, _pair(deliver, receive)),
-    )
-    trade = Trade(
-        trade_id=terms.trade_id,
-        terms=terms,
-        state=TradeState.MATCHED,
-        matched_at=now,
-        cancel_asked=frozenset(one.instruction.side for one in (deliver, receive) if one.cancellations),
-        cash_secret=_drawn(salt_key, b"cash ids\0" + _pair(deliver, receive)),
-    )
+    trade = trade_of(deliver, receive, salt_of(deliver, receive, salt_key), salt_key, now)
+    terms = trade.terms
     facts = {
         "deliverer_reference": terms.deliverer_reference,
         "receiver_reference": terms.receiver_reference,
@@ -190,6 +192,36 @@ def _matched(
     )
 
 
+def trade_of(
+    deliver: StoredInstruction, receive: StoredInstruction, salt: str, salt_key: bytes, now: datetime
+) -> Trade:
+    """The trade that two instructions make. `salt` is `salt_of` them, unless the RTGS has kept another."""
+    terms = TradeTerms(
+        deliverer=deliver.instruction.deliverer.lei,
+        receiver=deliver.instruction.receiver.lei,
+        deliverer_reference=deliver.instruction.reference,
+        receiver_reference=receive.instruction.reference,
+        isin=deliver.instruction.isin,
+        quantity=deliver.instruction.quantity,
+        cash=deliver.instruction.cash,
+        settlement_date=deliver.instruction.settlement_date,
+        salt=salt,
+    )
+    return Trade(
+        trade_id=terms.trade_id,
+        terms=terms,
+        state=TradeState.MATCHED,
+        matched_at=now,
+        cancel_asked=frozenset(one.instruction.side for one in (deliver, receive) if one.cancellations),
+        cash_secret=_drawn(salt_key, b"cash ids\0" + _pair(deliver, receive)),
+    )
+
+
+def salt_of(deliver: StoredInstruction, receive: StoredInstruction, salt_key: bytes) -> str:
+    """The salt of the trade that two instructions make."""
+    return _drawn(salt_key, _pair(deliver, receive))
+
+
 def _drawn(salt_key: bytes, about: bytes) -> str:
     """128 bits that nobody can guess without the service's key, and that a rebuild finds again.
 
@@ -203,18 +235,18 @@ def _pair(deliver: StoredInstruction, receive: StoredInstruction) -> bytes:
     return "\n".join((*deliver.key, *receive.key)).encode()
 
 
-def _still_waiting(
-    stored: StoredInstruction, others: Collection[StoredInstruction], market: Market, now: datetime
-) -> list[Change]:
-    """Tells the party why, when the reason is new."""
+def _why_waiting(stored: StoredInstruction, others: Collection[StoredInstruction], market: Market) -> Reason:
     apart = [one for one in others if not _within_tolerance(stored.instruction, one.instruction, market)]
     if apart:
         theirs = ", ".join(str(one.instruction.cash) for one in apart)
-        reason = Reason(code="DMON", text=f"cash differs beyond tolerance: {stored.instruction.cash} and {theirs}")
-    elif others:
-        reason = Reason(code="CMIS", text="the counterparty's instruction names another reference")
-    else:
-        reason = Reason(code="CMIS", text="no matching instruction from the counterparty")
+        return Reason(code="DMON", text=f"cash differs beyond tolerance: {stored.instruction.cash} and {theirs}")
+    if others:
+        return Reason(code="CMIS", text="the counterparty's instruction names another reference")
+    return Reason(code="CMIS", text="no matching instruction from the counterparty")
+
+
+def _still_waiting(stored: StoredInstruction, reason: Reason, market: Market, now: datetime) -> list[Change]:
+    """Tells the party why, when the reason is new."""
     if reason == stored.reason:
         return []
     entry = Entry(at=now, kind="unmatched", subject=stored.instruction.reference, facts={"reason": str(reason)})

@@ -6,19 +6,26 @@ The looks in between are what the service goes by if a message, an event or a no
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
+from enum import Enum
 
 from lockstep.domain.identifiers import SettlementId, TradeId
 from lockstep.domain.trade import Trade
-from lockstep.flow.stepping import Moved
 from lockstep.ports import Book, Claimed
 
-__all__ = ["LONGEST_SECONDS", "SENT_SECONDS", "OpenTrades", "Pacing"]
+__all__ = ["LONGEST_SECONDS", "SENT_SECONDS", "Moved", "OpenTrades", "Pacing"]
 
 FIRST_SECONDS, LONGEST_SECONDS = 1, 60
 SENT_SECONDS = 4
 """What was sent is seen when it is final, or answered, and that wakes the trade; this is for what was lost."""
 REMEMBERED_AT_MOST = 100_000
 """Trades whose pace is known; then all are looked at as often as at first, once."""
+
+
+class Moved(Enum):
+    """How a trade moved that did not only change in the records. True, like every member of an Enum."""
+
+    SENT = "sent"
+    """What comes of it is not seen at once."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,13 @@
 """After the service's records were lost: what the ledgers show of trades that the records do not have.
 
 The instructions come again, one by one, and make the same trades; their locks are found on the chain
-(`stepping`). Two things cannot wait for that:
+(`stepping`). Three things cannot wait for that:
 
 - A payment that the RTGS tells of, and no trade has. Its trade is not ordered again before the chain shows what
   became of the payment's lock: the buyer would pay twice. Where a reorganisation below the finality depth took the
   lock, the trade stops with its BREAK; where the trade never comes, the journal tells a `break`, once.
+- A lock that no trade has, with a payment or without, is ended on the agents' proof (`carrying`), whether its
+  instructions ever come again or not.
 - A cancellation of an instruction that was handed in again, or that an unclaimed payment may be for, and whose
   counterpart is not there yet. It is done once the chain shows no lock that may be its trade's; else it is kept, for
   the trade.
@@ -15,22 +17,23 @@ shows every lock that can matter, unless that is gone.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from lockstep.domain.cash import CashView
-from lockstep.domain.errors import LockstepError, Unavailable
+from lockstep.domain.errors import LeaseLost, LockstepError, Unavailable
 from lockstep.domain.identifiers import Lei, Reference, SettlementId, TradeId
 from lockstep.domain.instruction import AdviceStatus, CancellationStatus, Instruction, Side
 from lockstep.domain.journal import Entry
 from lockstep.domain.market import Market
-from lockstep.domain.order import Order
+from lockstep.domain.order import AssetEvent, Order
 from lockstep.domain.payment import BookingNotice, Payment, PaymentReport, PaymentState
 from lockstep.domain.trade import Reason, Trade
+from lockstep.flow.carrying import carry
 from lockstep.flow.reporting import advise, answer_request
 from lockstep.flow.wants import CashViewOf, FinalTime, History, Steps, UnclaimedOf
-from lockstep.ports import AssetLedger, Book, Change, SettlementBody, StoredInstruction, Unclaimed
+from lockstep.ports import AssetLedger, AttestationBoard, Book, Change, SettlementBody, StoredInstruction, Unclaimed
 
 __all__ = [
     "Lookup",
@@ -46,6 +49,8 @@ SKEW = timedelta(minutes=15)
 """So far may the clocks of the chain, the RTGS and the service lie apart."""
 AGAIN = timedelta(hours=1)
 """From one look at an unclaimed payment to the next."""
+SOON = timedelta(seconds=15)
+"""The same, while its lock is open."""
 AT_MOST = 100
 """Unclaimed payments looked at in one pass."""
 _REORGANISED = "the chain reorganised below its finality depth"
@@ -62,7 +67,7 @@ class Lookup(Protocol):
 def unclaimed_by(book: Lookup, market: Market, said: SettlementBody, now: datetime) -> Unclaimed | None:
     """The settlement of the first message about it, if no trade has it: a trade has its settlement before it pays."""
     if isinstance(said, PaymentReport):
-        if said.state.is_never or _claimed(book, market, said.payment):
+        if _claimed(book, market, said.payment):
             return None
         settlement, salt = said.payment.settlement_id, said.payment.salt
     elif isinstance(said, BookingNotice):  # it does not name the trade; by the next look the payment is known
@@ -98,13 +103,25 @@ def lock_of(known: Sequence[SettlementId]) -> Steps[SettlementId]:
     return known[-1]
 
 
-def look_at_unclaimed(book: Book, assets: AssetLedger, market: Market, now: datetime) -> Iterator[Change]:
-    """What has become of unclaimed payments that are due, in one change. Raises Unavailable."""
+def look_at_unclaimed(
+    book: Book, assets: AssetLedger, board: AttestationBoard, market: Market, now: datetime
+) -> Iterator[Change]:
+    """What has become of unclaimed settlements that are due, in one change. Those whose lock is open are carried on.
+
+    Raises Unavailable.
+    """
     due = book.unclaimed_due(now, AT_MOST)
     if not due:
         return
-    final = datetime.fromtimestamp(assets.final_time(), UTC)
-    changes = [_looked_at(one, book, assets, market, final, now.replace(microsecond=0)) for one in due]
+    look = _Look(
+        book=book,
+        assets=assets,
+        board=board,
+        market=market,
+        final=datetime.fromtimestamp(assets.final_time(), UTC),
+        now=now.replace(microsecond=0),
+    )
+    changes = [look.at_or_again(one) for one in due]
     left = [one.settlement_id for change in changes for one in change.unclaimed]
     payments = [view.payment for one in left if (view := book.cash_view(one)) is not None and view.payment is not None]
     yield Change(
@@ -119,33 +136,84 @@ def look_at_unclaimed(book: Book, assets: AssetLedger, market: Market, now: date
     )
 
 
-def _looked_at(
-    one: Unclaimed, book: Book, assets: AssetLedger, market: Market, final: datetime, now: datetime
-) -> Change:
-    settlement, view = one.settlement_id, book.cash_view(one.settlement_id)
-    if view is None or view.is_never or (view.payment is not None and _claimed(book, market, view.payment)):
-        return Change(claimed=(settlement,))
-    again = Change(unclaimed=(replace(one, due=now + AGAIN),))
-    if view.contradiction is not None:  # which was told
-        return Change(unclaimed=(replace(one, due=None),))
-    told = view.booked_at or view.noticed_at
-    if told is None or final <= told + SKEW:
-        return again
-    history = assets.history(settlement)
-    if any(event.name == "Settled" and event.final for event in history):
-        return Change(unclaimed=(replace(one, due=None),))
-    if history or _trade_at_it(book, market, view):
-        return again
-    facts = {"rule": "a payment is booked for a lock, and of a trade", "actual": f"neither is there: {_REORGANISED}"}
-    if view.payment is not None:
-        facts |= {
-            "debtor": f"{view.payment.debtor.owner}/{view.payment.debtor.number}",
-            "creditor": f"{view.payment.creditor.owner}/{view.payment.creditor.number}",
-            "amount": str(view.payment.amount),
-            "end_to_end_id": view.payment.end_to_end_id,
-        }
-    entry = Entry(at=now, kind="break", subject=settlement, facts=facts)
-    return Change(entries=(entry,), unclaimed=(replace(one, due=None),))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Look:
+    """One look at several unclaimed settlements."""
+
+    book: Book
+    assets: AssetLedger
+    board: AttestationBoard
+    market: Market
+    final: datetime
+    """When the last final block was made, asked before the chain's events."""
+    now: datetime
+
+    def at_or_again(self, one: Unclaimed) -> Change:
+        """What cannot be looked at now keeps none of the others waiting."""
+        try:
+            return self.at(one)
+        except LeaseLost:
+            raise
+        except LockstepError:
+            return Change(unclaimed=(replace(one, due=self.now + SOON),))
+
+    def at(self, one: Unclaimed) -> Change:
+        settlement, view = one.settlement_id, self.book.cash_view(one.settlement_id)
+        if view is not None and view.payment is not None and _claimed(self.book, self.market, view.payment):
+            return Change(claimed=(settlement,))
+        if view is not None and view.contradiction is not None:  # which was told
+            return Change(unclaimed=(replace(one, due=None),))
+        history = self.assets.history(settlement)
+        if self._is_of_a_trade(settlement, history):
+            return Change(claimed=(settlement,))
+        if any(event.name == "Locked" for event in history) and not _ended(history):
+            return self._carried(one, history, view)
+        if view is None or view.is_never:
+            return Change(claimed=(settlement,))
+        again = Change(unclaimed=(replace(one, due=self.now + AGAIN),))
+        told = view.booked_at or view.noticed_at
+        if told is None or self.final <= told + SKEW:
+            return again
+        if any(event.name == "Settled" and event.final for event in history):
+            return Change(unclaimed=(replace(one, due=None),))
+        if history or _trade_at_it(self.book, self.market, view):
+            return again
+        return Change(entries=(self._break(settlement, view),), unclaimed=(replace(one, due=None),))
+
+    def _is_of_a_trade(self, settlement: SettlementId, history: Sequence[AssetEvent]) -> bool:
+        """Whether the trade that the lock names goes on with it."""
+        order = next((event.order for event in history if event.order is not None), None)
+        trade = self.book.trade(order.terms.trade_id) if order is not None else None
+        return trade is not None and trade.settlement_id == settlement
+
+    def _carried(self, one: Unclaimed, history: Sequence[AssetEvent], view: CashView | None) -> Change:
+        """The lock ended, if that can be proved; how is told once."""
+        again = replace(one, due=self.now + SOON)
+        became = carry(history, view, self.assets, self.board, self.market)
+        if became is None:
+            return Change(unclaimed=(again,))
+        facts = {"step": became, "rule": "a lock is ended on the agents' proof, also where its trade is not known"}
+        last = self.book.last_said(one.settlement_id)
+        if last is not None and last.entry.kind == "carried" and last.entry.facts == facts:
+            return Change(unclaimed=(again,))
+        entry = Entry(at=self.now, kind="carried", subject=one.settlement_id, facts=facts)
+        return Change(entries=(entry,), unclaimed=(again,))
+
+    def _break(self, settlement: SettlementId, view: CashView) -> Entry:
+        rule = "a payment is booked for a lock, and of a trade"
+        facts = {"rule": rule, "actual": f"neither is there: {_REORGANISED}"}
+        if view.payment is not None:
+            facts |= {
+                "debtor": f"{view.payment.debtor.owner}/{view.payment.debtor.number}",
+                "creditor": f"{view.payment.creditor.owner}/{view.payment.creditor.number}",
+                "amount": str(view.payment.amount),
+                "end_to_end_id": view.payment.end_to_end_id,
+            }
+        return Entry(at=self.now, kind="break", subject=settlement, facts=facts)
+
+
+def _ended(history: Sequence[AssetEvent]) -> bool:
+    return any(event.name in ("Settled", "GivenBack") and event.final for event in history)
 
 
 def _pays_for(payment: Payment, instruction: Instruction, market: Market) -> bool:

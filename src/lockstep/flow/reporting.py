@@ -38,7 +38,7 @@ in the words."""
 MAX_REASON = 210
 """Length of AddtlRsnInf (Max210Text)."""
 
-__all__ = ["Refusal", "advise", "advise_both", "answer_request", "confirm_both", "refuse"]
+__all__ = ["Refusal", "advise", "advise_both", "answer_request", "confirm_both", "end_both", "refuse"]
 
 
 def advise(
@@ -168,6 +168,29 @@ def confirm_both(
         )
         for instruction in instructions
     )
+
+
+def end_both(
+    instructions: Sequence[Instruction],
+    market: Market,
+    trade: Trade,
+    settled_at: datetime | None,
+    asked: Sequence[tuple[Instruction, Message[CancellationRequest]]],
+    now: datetime,
+) -> tuple[Message[PartyBody], ...]:
+    """sese.025 for a trade that settled, sese.024 for one that ended otherwise, and the sese.027s to who `asked` to
+    cancel it. `settled_at` is None where it did not settle.
+    """
+    late, status = None, CancellationStatus.CANCELLED
+    if settled_at is None:
+        messages = advise_both(instructions, market, trade, AdviceStatus.CANCELLED, now, trade.reason)
+    else:
+        if trade.settlement_id is None:
+            raise LockstepError(f"trade {trade.trade_id} settled without a settlement")
+        messages = confirm_both(instructions, market, trade, trade.settlement_id, settled_at, now)
+        late, status = Reason(code="DSET", text="the trade has settled"), CancellationStatus.DENIED
+    answers = (answer_request(market, instruction, one, status, now, late) for instruction, one in asked)
+    return (*messages, *answers)
 
 
 def _code(status: AdviceStatus | CancellationStatus, reason: Reason | None) -> str | None:

@@ -6,18 +6,18 @@ as one trade's; many are carried out side by side (`together`).
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from enum import Enum
 
 from lockstep.domain.errors import UNNAMED_REVERTS, ContractRefused, LockstepError, Refused, Unavailable
 from lockstep.domain.identifiers import SettlementId
 from lockstep.domain.instruction import Side
 from lockstep.domain.journal import Entry
 from lockstep.domain.message import Message
-from lockstep.domain.order import AssetStatus, EndCall, LockCall, OutcomeResult, Proof
+from lockstep.domain.order import NO_PROOF, AssetStatus, EndCall, LockCall, OutcomeResult, Proof
 from lockstep.domain.trade import Reason, Trade, TradeState
 from lockstep.flow.answering import Answering, SettleAll
 from lockstep.flow.asking import due, half_told, is_open, statement_request, status_request
 from lockstep.flow.ordering import cancel_message, order_for, payment_message, payment_uetr
+from lockstep.flow.pacing import Moved
 from lockstep.flow.recovering import lock_of, require_no_payment
 from lockstep.flow.settling import Sight, Step, decide, observed, require_never_locked
 from lockstep.flow.storing import Storing
@@ -52,19 +52,10 @@ from lockstep.ports import (
 )
 from lockstep.signing import build_proof, check_order, settlement_id
 
-__all__ = ["Moved", "Settler"]
+__all__ = ["Settler"]
 
 CASH_ATTEMPTS_AT_MOST = 20
 _SHORT = Reason(code="LACK", text="the seller is short of free units")
-_NO_PROOF = Proof(quorum=0, signers=0, signatures=b"", absent=())
-"""For what the chain has as paid already: the contract reads none."""
-
-
-class Moved(Enum):
-    """How a trade moved that did not only change in the records. True, like every member of an Enum."""
-
-    SENT = "sent"
-    """It waits for what others do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,7 +211,13 @@ class Settler(Storing):
             raise Unavailable(f"the node shows settlement {identifier} and no longer its lock")
         check_order(order, trade.terms, self.market)
         adopted = replace(trade, order=order, settlement_id=identifier, reason=None)
-        yield from self._commit(adopted, "adopted from the chain", settlement_id=identifier)
+        entry = Entry(
+            at=self.clock.now(),
+            kind="adopted from the chain",
+            subject=trade.trade_id,
+            facts={"settlement_id": identifier},
+        )
+        yield from Commit(Change(entries=(entry,), trades=(adopted,), claimed=(identifier,)))
         return True
 
     def _sign(self, trade: Trade) -> Steps[bool]:
@@ -375,7 +372,7 @@ class Settler(Storing):
         """Delivers or gives back. After payment nothing is terminal: a refusal is shown and retried."""
         assert trade.order is not None and trade.settlement_id is not None
         decided = yield from self._intend(trade, step.value)
-        call = EndCall(settlement_id=trade.settlement_id, order=trade.order, proof=proof or _NO_PROOF)
+        call = EndCall(settlement_id=trade.settlement_id, order=trade.order, proof=proof or NO_PROOF)
         try:
             yield from Settle(call) if step is Step.SETTLE else GiveBack(call)
         except ContractRefused as error:

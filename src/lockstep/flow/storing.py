@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from lockstep.domain.errors import Unavailable
-from lockstep.domain.instruction import AdviceStatus, CancellationStatus, Instruction
+from lockstep.domain.instruction import AdviceStatus, Instruction
 from lockstep.domain.journal import Entry
 from lockstep.domain.market import Market
 from lockstep.domain.message import Message
 from lockstep.domain.trade import Reason, Trade, TradeState
-from lockstep.flow.reporting import advise_both, answer_request, confirm_both
+from lockstep.flow.reporting import advise_both, end_both
 from lockstep.flow.settling import Sight
 from lockstep.flow.wants import CancellationsOf, Commit, History, InstructionOf, Steps
 from lockstep.ports import Change, Clock, PartyBody
@@ -95,26 +95,20 @@ class Storing:
 
     def _ending_messages(self, trade: Trade, now: datetime) -> Steps[tuple[Message[PartyBody], ...]]:
         """sese.025 for a settled trade, sese.024 for one that ended otherwise, and open sese.027s."""
-        messages: tuple[Message[PartyBody], ...]
         both = yield from self._instructions(trade)
+        settled_at = None
         if trade.state is TradeState.SETTLED:
             assert trade.settlement_id is not None
             events = yield from History(trade.settlement_id)
             settled_at = next((event.at for event in events if event.name == "Settled"), None)
             if settled_at is None:
                 raise Unavailable(f"the node shows settlement {trade.settlement_id} settled and not yet the event")
-            messages = confirm_both(both, self.market, trade, trade.settlement_id, settled_at, now)
-        else:
-            messages = advise_both(both, self.market, trade, AdviceStatus.CANCELLED, now, trade.reason)
-        denied = trade.state is TradeState.SETTLED
+        asked = []
         for request in (yield from CancellationsOf(trade.trade_id)):
             stored = yield from InstructionOf(request.body.owner.lei, request.body.reference)
-            if stored is None:
-                continue
-            status = CancellationStatus.DENIED if denied else CancellationStatus.CANCELLED
-            late = Reason(code="DSET", text="the trade has settled") if denied else None
-            messages += (answer_request(self.market, stored.instruction, request, status, now, late),)
-        return messages
+            if stored is not None:
+                asked.append((stored.instruction, request))
+        return end_both(both, self.market, trade, settled_at, asked, now)
 
     def _instructions(self, trade: Trade) -> Steps[Sequence[Instruction]]:
         """Both parties' instructions, the deliverer's first."""

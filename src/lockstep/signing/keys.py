@@ -12,7 +12,7 @@ from eth_utils.address import to_checksum_address
 from lockstep.domain.errors import InvalidInput, Misconfigured
 from lockstep.signing.words import keccak
 
-__all__ = ["Key", "read_keystore", "recover", "write_keystore"]
+__all__ = ["Key", "keystore_address", "read_keystore", "recover", "write_keystore"]
 
 _ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 
@@ -85,4 +85,12 @@ def read_keystore(path: Path, password: str) -> Key:
     except FileNotFoundError as error:
         raise Misconfigured(f"keystore {path} is missing") from error
     except (ValueError, KeyError, TypeError) as error:
+        raise Misconfigured(f"keystore {path}: {error}") from error
+
+
+def keystore_address(path: Path) -> str:
+    """Whose key it says it has; needs no password, and proves nothing. Raises Misconfigured."""
+    try:
+        return str(to_checksum_address(json.loads(path.read_text())["address"]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise Misconfigured(f"keystore {path}: {error}") from error

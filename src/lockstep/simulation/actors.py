@@ -16,9 +16,12 @@ from lockstep.simulation import actors_enemies as enemies
 from lockstep.simulation import actors_offices as offices
 from lockstep.simulation import actors_parties as parties
 from lockstep.simulation import actors_thieves as thieves
-from lockstep.simulation.actors_hands import Act, Call, Hands, Stage, key_of, names_of
+from lockstep.simulation.actors_hands import Act, Call, Hands, Stage, key_of, names_of, stranger
 
-__all__ = ["KINDS", "Act", "Call", "Cast", "Hands", "Stage", "payers", "play"]
+__all__ = ["KINDS", "SECOND_KEY", "Act", "Call", "Cast", "Hands", "Stage", "payers", "play"]
+
+SECOND_KEY = stranger("the service's second key")
+"""What workers that share trades send with besides the operator's. It has no role: anyone may carry what is proved."""
 
 MEMBERS, AGENT = "members", "one agent"
 
@@ -111,6 +114,7 @@ KINDS: Mapping[str, Cast] = {
     "front-run": Cast(
         acts=(enemies.overtakes_what_waits, enemies.comes_first, enemies.records_paid_first), keys=("anybody",)
     ),
+    "batch-asked": Cast(acts=(enemies.asks_for_a_batch,), keys=("anybody",)),
     "squat": Cast(acts=(parties.squats_a_uetr, enemies.passes_messages_off), doors=(MEMBERS,)),
     "grief": Cast(acts=(parties.sends_dust, enemies.floods_the_board, enemies.floods_the_door), keys=(MEMBERS,)),
 }
@@ -148,4 +152,5 @@ def _hands(cast: Cast, stage: Stage, rng: random.Random) -> Hands:
 def payers(roles: Roles) -> list[str]:
     """Addresses that need money for fees so that every actor can send, besides those that founding has paid."""
     names = ["anybody", f"agent-{AGENTS}", *(f"wallet-{one}" for one in sorted(roles.wallets))]
-    return [key_of(roles, name).address for name in names]
+    # The service's first: the deepest of reorganisations takes back what was paid last.
+    return [SECOND_KEY.address, *(key_of(roles, name).address for name in names)]

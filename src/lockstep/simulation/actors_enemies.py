@@ -8,12 +8,13 @@ import random
 from lockstep.chain.ledger import call_data, packed
 from lockstep.domain.errors import LockstepError
 from lockstep.domain.identifiers import SettlementId
-from lockstep.domain.order import Attestation, OutcomeResult
+from lockstep.domain.order import Attestation, Batch, OutcomeResult
 from lockstep.iso20022 import peek
-from lockstep.signing import build_proof
+from lockstep.signing import build_batch_proof, build_proof
 from lockstep.simulation.actors_hands import Hands, answered
 
 __all__ = [
+    "asks_for_a_batch",
     "comes_first",
     "floods_the_board",
     "floods_the_door",
@@ -81,6 +82,30 @@ def _presents(hands: Hands, rng: random.Random, functions: dict[OutcomeResult, s
             said = hands.send_data(sorted(hands.keys)[0], hands.dvp, data, tip=5)
             return f"{function} of {lock.settlement[:12]} before anyone else: {said}"
     return None
+
+
+def asks_for_a_batch(hands: Hands, rng: random.Random) -> str | None:
+    """Deliveries of what is locked, paid or not, as a batch on the board; and batches that a quorum signed, at once on
+    the chain."""
+    board, ledger, said = hands.stage.board, hands.stage.ledger, []
+    locks = {one.settlement: one for one in hands.locks()}
+    for batch in board.batches():
+        if not set(batch.settlements) <= locks.keys():
+            continue
+        epoch = ledger.epoch(batch.epoch)
+        proof = build_batch_proof(batch, board.signatures_of(batch.id), epoch, hands.market.network)
+        if proof is not None:
+            legs = [locks[one].leg for one in batch.settlements]
+            data = call_data("DvP", "settleBatch", legs, packed(proof))
+            said.append(hands.send_data(sorted(hands.keys)[0], hands.dvp, data, tip=5))
+    wanted = [one for one in locks.values() if not ledger.view(one.settlement, one.order).head.is_done]
+    if len(wanted) > 1:
+        some = rng.sample(wanted, rng.randint(2, len(wanted)))
+        epoch_asked = some[0].order.movement.epoch
+        settlements = tuple(one.settlement for one in some)
+        board.ask_for(Batch(result=OutcomeResult.PAID, epoch=epoch_asked, settlements=settlements))
+        said.append(f"asks for {len(settlements)} in one batch")
+    return "; ".join(said) or None
 
 
 def repeats_to_the_rtgs(hands: Hands, rng: random.Random) -> str | None:

@@ -25,7 +25,7 @@ from lockstep.domain.order import Order
 from lockstep.domain.trade import Trade
 from lockstep.iso20022 import Body, write
 from lockstep.iso20022 import read as read_message
-from lockstep.ports import AssetLedger, AttestationBoard, Clock
+from lockstep.ports import AssetLedger, BulkAttestationBoard, Clock
 from lockstep.signing import Key
 
 __all__ = ["Act", "Call", "Hands", "Lock", "Stage", "key_of", "names_of", "stranger", "with_heirs"]
@@ -68,7 +68,7 @@ class Stage(Protocol):
         """The chain to look at, without a sender."""
 
     @property
-    def board(self) -> AttestationBoard:
+    def board(self) -> BulkAttestationBoard:
         """Anyone can read it, and write on it."""
 
     def submit(self, data: bytes) -> str:

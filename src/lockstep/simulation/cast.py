@@ -4,25 +4,26 @@ The processes are the real ones, wired as `lockstep.app.processes` wires them; o
 in this process. A dead process has nothing but its files.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol, TypeVar
 
 from lockstep.agent import Agent
 from lockstep.app.adapters import LocalWallets
 from lockstep.app.founding import agent_bic
+from lockstep.chain.event_memory import MemoryEvents
 from lockstep.chain.events import Deep
 from lockstep.chain.ledger import EvmAssetLedger
 from lockstep.chain.node import Node
 from lockstep.chain.sender import Sender
 from lockstep.domain.errors import LockstepError, Unavailable
 from lockstep.domain.identifiers import Bic
-from lockstep.flow import working as flow
 from lockstep.flow.engine import Engine
 from lockstep.flow.receiving import Reception
-from lockstep.flow.sharing import SharingWorker
+from lockstep.flow.sharing import SharingWorker, key_subject
 from lockstep.flow.stepping import Settler
 from lockstep.ports import Book, Lease
 from lockstep.rtgs import Rtgs
+from lockstep.simulation.actors import SECOND_KEY
 from lockstep.simulation.clock import PartyClock
 from lockstep.simulation.faults import Injector
 from lockstep.simulation.ground import Ground
@@ -30,11 +31,11 @@ from lockstep.simulation.lines import cash_line
 from lockstep.simulation.market import MARKET
 from lockstep.simulation.points import Crashed
 from lockstep.simulation.stores import BROKEN, Boundary
-from lockstep.store import SqlBook, SqlLeases
+from lockstep.store import SqlBook, SqlLeases, SqlTransactionLog
 
 Answer = TypeVar("Answer")
 
-__all__ = ["AgentProcess", "Door", "LockFile", "Process", "RtgsProcess", "Sharer", "Worker"]
+__all__ = ["AgentProcess", "Door", "Process", "RtgsProcess", "Worker"]
 
 
 class Process(Protocol):
@@ -98,6 +99,12 @@ class RtgsProcess:
         self.overheard(data, sender)
         return self.take(data, sender)
 
+    def handle_all(self, mail: Sequence[tuple[bytes, Bic]]) -> Sequence[object]:
+        """A file at its door: of each message its answers, or what was raised. Raises Unavailable."""
+        for data, sender in mail:
+            self.overheard(data, sender)
+        return self._answer(lambda rtgs: rtgs.handle_all(mail))
+
     def take(self, data: bytes, sender: Bic) -> object:
         """As `handle`, from one whom nobody overhears."""
         return self._answer(lambda rtgs: rtgs.handle(data, sender))
@@ -137,55 +144,54 @@ class RtgsProcess:
             raise BROKEN[1]("disk I/O error")
 
 
-class LockFile:
-    """The lock file that the service's workers try to hold; the kernel lets it go when its holder ends."""
-
-    def __init__(self) -> None:
-        self._holder: str | None = None
-
-    def taken_by(self, name: str) -> bool:
-        self._holder = self._holder or name
-        return self._holder == name
-
-    def let_go(self, name: str) -> None:
-        if self._holder == name:
-            self._holder = None
-
-
 class Worker:
-    """One process of the settlement service: it works while it has the lease, and stands by while another has it."""
+    """One process of the settlement service. It shares trades and duties with the others. Each key is one worker's at a
+    time: with one, one steps trades and the others do duties and take over; with two, two step trades side by side."""
 
     def __init__(
         self, name: str, ground: Ground, boundary: Boundary, clock: PartyClock, node: Node, rtgs: RtgsProcess,
-        faults: Injector, lock: LockFile,
+        faults: Injector, keys: int,
     ) -> None:  # fmt: skip
         self.name, self._ground, self._boundary, self.clock = name, ground, boundary, clock
-        self._node, self._rtgs, self._faults, self._lock = node, rtgs, faults, lock
-        self.up, self.back_at, self._lives = False, 0, 0
-        self._worker: flow.Worker | SharingWorker | None = None
+        self._node, self._rtgs, self._faults = node, rtgs, faults
+        self.up, self.back_at = False, 0
+        self._worker: SharingWorker | None = None
+        self._keys = {key_subject(key.address): key for key in (ground.roles.operator, SECOND_KEY)[:keys]}
+        """By what is leased with each."""
 
     def start(self) -> None:
-        self._lives += 1
-        process = f"{self.name}/{self._lives}"
-        self._worker = flow.Worker(
+        """Under the name of its last life, as in its place: what that had is its own at once."""
+        self._worker = SharingWorker(
             leases=SqlLeases(self._ground.engines[self.name], self.clock),
             clock=self.clock,
-            name=lambda: "lock" if self._lock.taken_by(self.name) else process,
-            engine=self._engine,
+            name=self.name,
+            keys=[key.address for key in self._keys.values()],
+            book=self._book,
+            engine=self._service,
+            left_behind=self,
         )
         self.up = True
 
-    def _engine(self, lease: Lease) -> Engine:
-        return self._service(self._book(lease), lease)
+    def senders(self) -> Collection[str]:
+        return SqlTransactionLog(self._ground.engines[self.name]).senders_under_way()
+
+    def carry_on(self, address: str, lease: Lease) -> bool:
+        self._sender(lease).look(())
+        return bool(SqlTransactionLog(self._ground.engines[self.name], sender=address).unmined())
 
     def _book(self, lease: Lease | None) -> Book:
         ground = self._ground
         return self._boundary.book(ground.engines[self.name], ground.disk(self.name), self.clock, lease)
 
-    def _service(self, book: Book, lease: Lease) -> Engine:
+    def _sender(self, lease: Lease) -> Sender:
+        database, disk = self._ground.engines[self.name], self._ground.disk(self.name)
+        key = self._keys[lease.subject]
+        log = self._boundary.log(database, disk, lease, key.address)
+        return Sender(self._node, key, log, lambda _: None)
+
+    def _service(self, book: Book, lease: Lease | None) -> Engine:
         ground, database, disk = self._ground, self._ground.engines[self.name], self._ground.disk(self.name)
-        log = self._boundary.log(database, disk, lease)
-        sender = Sender(self._node, ground.roles.operator, log, lambda _: None)
+        sender = None if lease is None else self._sender(lease)
         return Engine(
             settler=Settler(
                 market=ground.market,
@@ -197,7 +203,7 @@ class Worker:
                     events=self._boundary.events(database, disk, ground.market.network),
                     deep=Deep.HALT,
                 ),
-                cash=cash_line(MARKET.service, self._rtgs.handle, self._rtgs.mailbox, self._boundary, self._faults),
+                cash=cash_line(MARKET.service, self._rtgs, self._boundary, self._faults),
                 wallet=LocalWallets({key.address: key for key in ground.roles.wallets.values()}, ground.market),
                 board=self._boundary.board(ground.root / "attestations"),
                 clock=self.clock,
@@ -208,30 +214,15 @@ class Worker:
 
     def end(self) -> None:
         self._ground.engines[self.name].dispose()
-        self._lock.let_go(self.name)
         self._worker, self.up = None, False
 
     def step(self) -> bool:
         assert self._worker is not None
+        self._boundary.begin_pass(self._ground.engines[self.name])
         try:
             return self._worker.run_once()
         except Unavailable:  # a process waits for its node; `lockstep.app.processes` has it so too
             return False
-
-
-class Sharer(Worker):
-    """A worker that shares the trades with others, and the duties. Their one key is one worker's at a time."""
-
-    def start(self) -> None:
-        self._worker = SharingWorker(
-            leases=SqlLeases(self._ground.engines[self.name], self.clock),
-            clock=self.clock,
-            name=self.name,
-            keys=(self._ground.roles.operator.address,),
-            book=self._book,
-            engine=self._service,
-        )
-        self.up = True
 
 
 class AgentProcess:
@@ -247,17 +238,19 @@ class AgentProcess:
         self.path = ground.root / f"agent-{number}.db"
         self.up, self.back_at = False, 0
         self._agent: Agent | None = None
+        self._seen = MemoryEvents()
+        """What it has read of the chain, doubts included: outlives it, in place of its file."""
 
     def start(self) -> None:
         ground, party = self._ground, agent_bic(MARKET.service, self.number)
-        assets = EvmAssetLedger(self._node, ground.market.network, deep=Deep.DOUBT)
+        assets = EvmAssetLedger(self._node, ground.market.network, events=self._seen, deep=Deep.DOUBT)
         self._agent = Agent(
             bic=party,
             rtgs=MARKET.rtgs,
             key=ground.roles.agents[self.number - 1],
             market=ground.market,
             assets=assets,
-            cash=cash_line(party, self._rtgs.handle, self._rtgs.mailbox, self._boundary, self._faults),
+            cash=cash_line(party, self._rtgs, self._boundary, self._faults),
             board=self._boundary.board(ground.root / "attestations"),
             register=self._boundary.register(self.path),
             clock=self.clock,

@@ -50,6 +50,7 @@ KINDS: Mapping[str, float] = {
     "agent-pause": 0.01,
     "second-worker": 1.0,
     "third-worker": 1.0,
+    "workers-share": 1.0,
     # the RTGS's line: on for the whole run
     "line-loss": 1.0,
     "line-duplicate": 1.0,
@@ -100,13 +101,15 @@ RARE = {
     "cancellation": 0.2,
     "cut-off": 0.3,
     "end-of-day": 0.2,
-    "long-stop": 0.15,
+    "long-stop": 0.3,
     "holiday": 0.25,
+    "workers-share": 0.5,
     "line-contradict": 0.15,
     "restore-service": 0.3,
     "lost-writes": 0.3,
 }
-"""Those that end trades early, or change a run much, are on in fewer seeds, so that most trades settle."""
+"""Those that end trades early, or change a run much, are on in fewer seeds, so that most trades settle. Workers share
+only where there are several, so that is on in more."""
 
 _WHOLE = 1 << 64
 

@@ -28,10 +28,12 @@ from lockstep.simulation.streams import SeededRandomness, Streams
 from lockstep.simulation.watching import follower_of
 from lockstep.store import open_database
 
-__all__ = ["DEPTH", "WORKERS", "Ground", "ground"]
+__all__ = ["DEEPEST", "DEPTH", "WORKERS", "Ground", "ground"]
 
 DEPTH = 2
 """Blocks above one that is final."""
+DEEPEST = DEPTH + 6
+"""Blocks that a reorganisation takes at most. What the market is founded on is deeper."""
 AGENT_NAMES = tuple(f"agent-{number}" for number in range(1, AGENTS + 1))
 WORKERS = ("worker-1", "worker-2", "worker-3")
 
@@ -58,7 +60,7 @@ class Ground:
         for address in payers(self.roles):
             terms: Any = {"from": self.chain.faucet, "to": address, "value": 10**19, "gas": 21_000}
             self.chain.node.web3.eth.send_transaction(terms)
-        self.chain.mine(DEPTH)
+        self.chain.mine(DEEPEST)
         self.chain.automine = False
         self._mark = self.chain.mark()
         self.follower = follower_of(self.chain, self.market)

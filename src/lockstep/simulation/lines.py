@@ -1,15 +1,19 @@
 """The line between a party and the RTGS: a call in this process, with boundaries on both sides of it.
 
 What the line does to messages is the RTGS's own plan of faults (`lockstep.rtgs.faults`), set from the seed;
-corruption, which that plan does not know, happens here.
+corruption, which that plan does not know, happens here. Many messages go as one file: it arrives whole, or changed, or
+not at all, and the process dies before or after it, not within.
 """
 
 import random
 from collections.abc import Callable, Sequence
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Protocol
 
 from lockstep.cash import DirectCashSystem
+from lockstep.domain.errors import InvalidInput, LockstepError
 from lockstep.domain.identifiers import Bic
+from lockstep.iso20022 import pack, unpack
 from lockstep.rtgs.faults import Plan, parse
 from lockstep.simulation.faults import Injector
 from lockstep.simulation.node_faults import NodeFault, NodeFaultKind
@@ -17,6 +21,8 @@ from lockstep.simulation.stores import Boundary
 
 __all__ = ["cash_line", "corrupted", "node_faults", "rules_of"]
 
+_MADE = datetime(2026, 1, 1, tzinfo=UTC)
+"""What a file says of itself, which nobody goes by."""
 SEND, COUNT = "eth_sendRawTransaction", "eth_getTransactionCount"
 _SENDS = {
     "rpc-timeout-after": NodeFault(kind=NodeFaultKind.UNANSWERED),
@@ -24,28 +30,50 @@ _SENDS = {
     "rpc-twice": NodeFault(kind=NodeFaultKind.TWICE),
 }
 
-Handle = Callable[[bytes, Bic], object]
-MailboxOf = Callable[[Bic, int, int], Sequence[tuple[int, bytes]]]
+
+class Door(Protocol):
+    """The RTGS's, as `DirectCashSystem` knocks at it."""
+
+    def handle(self, data: bytes, sender: Bic) -> object: ...
+
+    def handle_all(self, mail: Sequence[tuple[bytes, Bic]]) -> Sequence[object]: ...
+
+    def mailbox(self, receiver: Bic, after: int, limit: int) -> Sequence[tuple[int, bytes]]: ...
 
 
-def cash_line(
-    bic: Bic,
-    handle: Handle,
-    mailbox: MailboxOf,
-    boundary: Boundary,
-    faults: Injector,
-) -> DirectCashSystem:
+def cash_line(bic: Bic, rtgs: Door, boundary: Boundary, faults: Injector) -> DirectCashSystem:
     """The RTGS as one party sees it."""
 
     def send(data: bytes, sender: Bic) -> object:
         boundary.at("send")
         how = faults.strikes("line-corrupt")
-        answer = handle(data if how is None else corrupted(data, how), sender)
+        answer = rtgs.handle(data if how is None else corrupted(data, how), sender)
         boundary.at("sent")
         return answer
 
+    def alone(data: bytes, sender: Bic) -> object:
+        try:
+            return send(data, sender)
+        except LockstepError as error:
+            return error
+
+    def send_all(mail: Sequence[tuple[bytes, Bic]]) -> Sequence[object]:
+        if len(mail) == 1:
+            return [alone(*mail[0])]
+        boundary.at("send")
+        how = faults.strikes("line-corrupt")
+        if how is not None:
+            try:
+                arrived = unpack(corrupted(pack([data for data, _ in mail], _MADE), how)).messages
+            except InvalidInput:  # the file as such is refused: its messages go one by one, as over HTTP
+                return [alone(*one) for one in mail]
+            mail = [(data, bic) for data in arrived]
+        answers = rtgs.handle_all(mail)
+        boundary.at("sent")
+        return answers
+
     def receive(receiver: Bic, after: int, limit: int) -> Sequence[tuple[int, bytes]]:
-        mail = list(mailbox(receiver, after, limit))
+        mail = list(rtgs.mailbox(receiver, after, limit))
         for place, (sequence, data) in enumerate(mail):
             how = faults.strikes("line-corrupt")
             if how is not None:
@@ -54,7 +82,7 @@ def cash_line(
             boundary.at("receive")
         return mail
 
-    return DirectCashSystem(send, receive, bic)
+    return DirectCashSystem(send, receive, bic, send_all)
 
 
 def corrupted(data: bytes, how: random.Random) -> bytes:

@@ -7,12 +7,10 @@ from datetime import UTC, datetime
 from lockstep.simulation.chain import SimulatedChain
 from lockstep.simulation.clock import VirtualClock
 from lockstep.simulation.faults import Injector
-from lockstep.simulation.ground import DEPTH
+from lockstep.simulation.ground import DEEPEST, DEPTH
 from lockstep.simulation.timeline import Timeline
 
 __all__ = ["Miner"]
-
-DEEPEST = DEPTH + 6
 
 
 class Miner:

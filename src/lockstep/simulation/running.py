@@ -38,7 +38,7 @@ class _Stop(Exception):
 def run_seed(seed: int, plan: FaultPlan = USUAL, *, sharing: bool = False) -> Outcome:
     """Runs a seed. The same seed and plan give the same outcome, hash included, on any machine.
 
-    `sharing`: the service's workers share trades and duties, as many workers on one database do.
+    `sharing`: the service has two keys to send with, so that two of its workers step trades side by side.
     """
     world = World(ground(), seed, plan, sharing=sharing)
     judge = Judge(world)

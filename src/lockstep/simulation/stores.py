@@ -8,8 +8,8 @@ never restored.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -20,14 +20,17 @@ from sqlalchemy.exc import OperationalError
 from lockstep.agent import DirectoryBoard, Register
 from lockstep.app.adapters import DirectoryMailbox
 from lockstep.domain.errors import Contradiction, LockstepError
+from lockstep.domain.identifiers import SettlementId, TradeId
 from lockstep.domain.log_run import LogRun
 from lockstep.domain.market import Network
 from lockstep.domain.message import Message
-from lockstep.domain.order import Attestation, BatchSignature
+from lockstep.domain.order import Attestation, Batch, BatchSignature
+from lockstep.domain.trade import Trade
 from lockstep.ports import Change, Claimed, Clock, Lease, PartyBody, Results, SentTransaction
 from lockstep.simulation.faults import Injector
 from lockstep.simulation.points import Points
 from lockstep.store import SqlBook, SqlChainEvents, SqlTransactionLog
+from lockstep.store.committing import Hold
 
 __all__ = ["BROKEN", "Boundary", "Disk", "image", "put_back"]
 
@@ -35,6 +38,8 @@ BROKEN = (OperationalError, sqlite3.OperationalError)
 """What a process meets when its disk fails; it ends, and is started again."""
 
 _NEWEST = text("SELECT holder, fence FROM lease WHERE subject = :subject")
+_CLAIM = text("SELECT holder, fence FROM trade WHERE trade_id = :trade")
+_HALTS = text("SELECT number FROM chain_halt WHERE accepted_by IS NULL")
 
 
 class Disk:
@@ -72,6 +77,7 @@ class Boundary:
         store may do."""
         self.actor, self._points, self._faults = actor, points, faults
         self.stored, self.signed, self.problem = stored, signed, problem
+        self._halts: frozenset[int] = frozenset()
         self.delivered: Callable[[str, str], None] = lambda *_: None
         """Hears of each message that lies in a participant's box: whose, and its id."""
 
@@ -89,6 +95,44 @@ class Boundary:
             newest = "nobody's" if row is None else f"number {row.fence} of {row.holder}"
             self.problem(f"{self.actor} wrote under lease number {lease.fence}, and the newest is {newest}")
 
+    def judge_claims(self, engine: Engine, held: Mapping[TradeId, Hold], stored: Iterable[Trade]) -> None:
+        """The same of trades that their writer had claimed: nobody has claimed them since."""
+        mine = [one.trade_id for one in stored if one.trade_id in held]
+        with engine.connect() as connection:
+            for trade in mine:
+                row = connection.execute(_CLAIM, {"trade": trade}).one()
+                if (row.holder, row.fence) != held[trade]:
+                    newest = f"number {row.fence} of {row.holder or 'nobody'}"
+                    claim = f"lease number {held[trade].fence} of trade {trade[:12]}"
+                    self.problem(f"{self.actor} wrote under {claim}, and the newest is {newest}")
+
+    def begin_pass(self, engine: Engine) -> None:
+        """A pass of the service begins: what it is halted by now, it knows in all of it."""
+        self._halts = self._halts_in(engine) if self._faults.has("deep-reorg") else frozenset()
+
+    def judge_halt(self, engine: Engine, reserved: Sequence[str]) -> None:
+        """Keys of transactions that were made: none is a lock while a halt lasts that was there when the pass began."""
+        locks = [key for key in reserved if key.startswith("lock")]
+        if locks and self._halts and self._halts & self._halts_in(engine):
+            self.problem(f"{self.actor} halted, since final blocks were replaced, and makes {', '.join(sorted(locks))}")
+
+    @staticmethod
+    def _halts_in(engine: Engine) -> frozenset[int]:
+        with engine.connect() as connection:
+            return frozenset(row.number for row in connection.execute(_HALTS))
+
+    @contextmanager
+    def commits(self, disk: Disk) -> Iterator[None]:
+        """Around one commit: the process may die on either side of it, and the disk may fail it."""
+        self.at("commit")
+        if self.fails():
+            disk.fail_next()
+        try:
+            yield
+        finally:
+            disk.heal()
+        self.at("committed")
+
     def fails(self) -> bool:
         return self._faults.strikes("failed-commit") is not None
 
@@ -98,8 +142,8 @@ class Boundary:
     def events(self, engine: Engine, disk: Disk, network: Network) -> SqlChainEvents:
         return _Events(engine, disk, self, network)
 
-    def log(self, engine: Engine, disk: Disk, lease: Lease) -> SqlTransactionLog:
-        return _Log(engine, disk, self, lease)
+    def log(self, engine: Engine, disk: Disk, lease: Lease, sender: str = "") -> SqlTransactionLog:
+        return _Log(engine, disk, self, lease, sender)
 
     def register(self, path: Path) -> Register:
         return _Register(path, self)
@@ -122,31 +166,34 @@ class _Book(SqlBook):
 
     def commit_all(self, changes: Sequence[Change]) -> Results:
         with self._bounded():
-            return super().commit_all(changes)
+            results = super().commit_all(changes)
+            stored = (change for change, wrong in zip(changes, results, strict=True) if wrong is None)
+            trades = [trade for change in stored for trade in change.trades]
+            self._boundary.judge_claims(self._engine, self._queue.held, trades)
+            return results
 
     def claim(self, worker: str, most: int, seconds: int) -> Sequence[Claimed]:
-        self._boundary.at("commit")
-        claimed = super().claim(worker, most, seconds)
-        self._boundary.at("committed")
-        return claimed
+        with self._boundary.commits(self._disk):
+            return super().claim(worker, most, seconds)
 
     def done_with(self, looked: Sequence[tuple[Claimed, datetime | None]]) -> None:
-        self._boundary.at("commit")
-        super().done_with(looked)
-        self._boundary.at("committed")
+        with self._boundary.commits(self._disk):
+            super().done_with(looked)
+
+    def wake(self, settlements: Collection[SettlementId]) -> None:
+        with self._boundary.commits(self._disk) if settlements else nullcontext():
+            super().wake(settlements)
+
+    def reserve_nonces(self, seller: str, at_least: int, count: int) -> int:
+        with self._boundary.commits(self._disk):
+            return super().reserve_nonces(seller, at_least, count)
 
     @contextmanager
     def _bounded(self) -> Iterator[None]:
-        self._boundary.at("commit")
-        if self._boundary.fails():
-            self._disk.fail_next()
-        try:
+        with self._boundary.commits(self._disk):
             yield
-        finally:
-            self._disk.heal()
-        self._judge()
-        self._boundary.stored()
-        self._boundary.at("committed")
+            self._judge()
+            self._boundary.stored()
 
 
 class _Events(SqlChainEvents):
@@ -156,32 +203,32 @@ class _Events(SqlChainEvents):
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
-        self._boundary.at("commit")
-        if self._boundary.fails():
-            self._disk.fail_next()
-        try:
-            with super()._transaction() as connection:
-                yield connection
-        finally:
-            self._disk.heal()
-        self._boundary.at("committed")
+        with self._boundary.commits(self._disk), super()._transaction() as connection:
+            yield connection
 
 
 class _Log(SqlTransactionLog):
-    def __init__(self, engine: Engine, disk: Disk, boundary: Boundary, lease: Lease) -> None:
-        super().__init__(engine, lease)
+    def __init__(self, engine: Engine, disk: Disk, boundary: Boundary, lease: Lease, sender: str) -> None:
+        super().__init__(engine, lease, sender)
         self._disk, self._boundary, self._judge = disk, boundary, partial(boundary.judge_fence, engine, lease)
+        self._database = engine
 
     def put_all(self, transactions: Sequence[SentTransaction]) -> None:
-        self._boundary.at("commit")
-        if self._boundary.fails():
-            self._disk.fail_next()
-        try:
+        self._boundary.judge_halt(self._database, self._new(transactions))
+        with self._boundary.commits(self._disk):
             super().put_all(transactions)
-        finally:
-            self._disk.heal()
-        self._judge()
-        self._boundary.at("committed")
+            self._judge()
+
+    def finish(self, nonce: int) -> None:
+        with self._boundary.commits(self._disk):
+            super().finish(nonce)
+            self._judge()
+
+    def _new(self, transactions: Sequence[SentTransaction]) -> list[str]:
+        """Keys of those that are reserved, and not in another's place."""
+        reserved = [one for one in transactions if one.status == "reserved"]
+        known = self.transactions_of([one.key for one in reserved]) if reserved else {}
+        return [one.key for one in reserved if one.nonce not in {old.nonce for old in known.get(one.key, ())}]
 
 
 class _Register(Register):
@@ -222,6 +269,11 @@ class _Board(DirectoryBoard):
         there = super().enter_run(run, replace=replace)
         self._boundary.at("sent")
         return there
+
+    def ask_for(self, batch: Batch) -> None:
+        self._boundary.at("send")
+        super().ask_for(batch)
+        self._boundary.at("sent")
 
     def sign_batch(self, signature: BatchSignature) -> None:
         self._boundary.at("send")

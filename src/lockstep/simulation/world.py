@@ -20,7 +20,7 @@ from lockstep.rtgs import Facts, Posting, Rtgs
 from lockstep.simulation.actors import KINDS as ACTORS
 from lockstep.simulation.actors import play
 from lockstep.simulation.actors_hands import with_heirs
-from lockstep.simulation.cast import AgentProcess, Door, LockFile, Process, RtgsProcess, Sharer, Worker
+from lockstep.simulation.cast import AgentProcess, Door, Process, RtgsProcess, Worker
 from lockstep.simulation.clock import PartyClock
 from lockstep.simulation.disks import Disks
 from lockstep.simulation.faults import FaultPlan, Injector
@@ -58,7 +58,7 @@ class World:
     """A seed's world, step by step; `lockstep.simulation.scheduling` decides on the steps."""
 
     def __init__(self, ground: Ground, seed: int, plan: FaultPlan, *, sharing: bool = False) -> None:
-        """`sharing`: the service's workers share trades and duties; else one works, and the others stand by."""
+        """`sharing`: there are two keys to send with, whatever the seed says of `workers-share`."""
         ground.reset()
         self._sharing = sharing
         self.ground, self.chain, self.clock, self.market = ground, ground.chain, ground.clock, ground.market
@@ -114,16 +114,15 @@ class World:
         self.rtgs = RtgsProcess(
             self.ground, self._boundary("rtgs"), PartyClock(self.clock), self._rtgs_died, self._booked
         )
-        workers = [WORKERS[0]]
-        for kind, name in (("second-worker", WORKERS[1]), ("third-worker", WORKERS[2])):
-            workers += [name] if self.faults.strikes(kind) else []
+        more = {"second-worker": WORKERS[1], "third-worker": WORKERS[2]}
+        workers = [WORKERS[0], *(name for kind, name in more.items() if self.faults.strikes(kind))]
+        shared = self._sharing or (len(workers) > 1 and self.faults.strikes("workers-share") is not None)
         service = PartyClock(self.clock)  # one machine: its workers read one clock
         self.door = Door(self.ground, self._boundary("door"), service)
-        lock = LockFile()
         self.cast: dict[str, Process] = {"rtgs": self.rtgs}
         for name in workers:
-            self.cast[name] = (Sharer if self._sharing else Worker)(
-                name, self.ground, self._boundary(name), service, self._node(name), self.rtgs, self.faults, lock
+            self.cast[name] = Worker(
+                name, self.ground, self._boundary(name), service, self._node(name), self.rtgs, self.faults, 1 + shared
             )
         for number in range(1, AGENTS + 1):
             name = f"agent-{number}"

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, bindparam, select
 from sqlalchemy.exc import IntegrityError
 
 from lockstep.domain.cash import CashView
-from lockstep.domain.errors import InvalidInput, Unavailable
+from lockstep.domain.errors import InvalidInput, Misconfigured, Unavailable
 from lockstep.domain.identifiers import Lei, Reference, SettlementId, TradeId
 from lockstep.domain.instruction import CancellationAdvice, CancellationRequest, SettlementConfirmation, StatusAdvice
 from lockstep.domain.journal import GENESIS, Entry, JournalRow, entry_hash
@@ -72,6 +72,7 @@ _UNCLAIMED = Statement("SELECT salt, settlement_id FROM unclaimed_payment WHERE 
 _UNCLAIMED_DUE = Statement(
     "SELECT settlement_id, salt, due FROM unclaimed_payment WHERE due <= ? ORDER BY due, settlement_id LIMIT ?"
 )
+_ALL_UNCLAIMED = Statement("SELECT settlement_id, salt, due FROM unclaimed_payment ORDER BY settlement_id")
 _TO_CANCEL = Statement("SELECT body FROM instruction WHERE status = 'WAITING' AND asked > 0 ORDER BY number")
 _CURSOR = Query(select(tables.mail_cursor.c.sequence).where(tables.mail_cursor.c.mailbox == bindparam("mailbox")))
 _CANCELLATIONS_OF = Statement(
@@ -148,6 +149,31 @@ class SqlBook:
         for change in batch.stored:
             self._on_commit(change.entries[-1].kind if change.entries else "delivered")
         return results
+
+    def require_empty(self) -> None:
+        """Raises Misconfigured where there are records, naming them."""
+        with transaction(self._engine) as connection:
+            _require_empty(connection)
+
+    def begin_with(self, batches: Iterable[Sequence[Change]]) -> None:
+        """Stores the first changes of empty records, all in one transaction: who is killed in it has stored nothing.
+
+        Raises Misconfigured where there are records, LeaseLost where another has begun to work on them, Conflict for a
+        change that contradicts those before it, and what `batches` raises.
+        """
+        with transaction(self._engine) as connection:
+            require(connection, self._lease)  # until it ends nobody else claims that lease
+            if connection.dialect.name != "sqlite":
+                _ALONE_IN_JOURNAL.run(connection, JOURNAL_LOCK)
+            _require_empty(connection)
+            for changes in batches:
+                batch = Batch(connection, {})
+                for wrong in batch.judge(changes):
+                    if wrong is not None:
+                        raise wrong
+                batch.write()
+                self._append(connection, [entry for change in batch.stored for entry in change.entries])
+        self._on_commit("rebuilt")
 
     def _append(self, connection: Connection, entries: Sequence[Entry]) -> None:
         """Numbers and chains them. Last of a transaction, as others wait from here on until it has ended."""
@@ -272,11 +298,11 @@ class SqlBook:
             found[salt].append(SettlementId(settlement))
         return found
 
+    def all_unclaimed(self) -> Sequence[Unclaimed]:
+        return [_unclaimed(row) for row in _ALL_UNCLAIMED.alone(self._engine)]
+
     def unclaimed_due(self, now: datetime, limit: int) -> Sequence[Unclaimed]:
-        return [
-            Unclaimed(settlement_id=SettlementId(settlement), salt=salt, due=datetime.fromtimestamp(due, UTC))
-            for settlement, salt, due in _UNCLAIMED_DUE.alone(self._engine, int(now.timestamp()), limit)
-        ]
+        return [_unclaimed(row) for row in _UNCLAIMED_DUE.alone(self._engine, int(now.timestamp()), limit)]
 
     def waiting_to_cancel(self) -> Sequence[StoredInstruction]:
         return [load(StoredInstruction, body) for (body,) in _TO_CANCEL.alone(self._engine)]
@@ -313,6 +339,23 @@ class SqlBook:
 
     def _rows(self, query: Query, **given: object) -> Sequence[Any]:
         return query.alone(self._engine, **given)
+
+
+def _unclaimed(row: Sequence[Any]) -> Unclaimed:
+    settlement, salt, due = row
+    at = None if due is None else datetime.fromtimestamp(due, UTC)
+    return Unclaimed(settlement_id=SettlementId(settlement), salt=salt, due=at)
+
+
+def _require_empty(connection: Connection) -> None:
+    found = []
+    for table in (tables.trade, tables.instruction, tables.cash_view, tables.unclaimed_payment, tables.journal):
+        (row,) = Statement(f"SELECT count(*) FROM {table.name}").rows(connection)
+        if row[0]:
+            found.append(f"{row[0]} in {table.name}")
+    if found:
+        rule = "no records, as a rebuild overwrites nothing"
+        raise Misconfigured(f"the service's database: {', '.join(found)} break the rule: {rule}")
 
 
 def _journal_row(row: Sequence[Any]) -> JournalRow:

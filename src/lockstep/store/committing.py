@@ -25,6 +25,8 @@ __all__ = ["Batch", "Hold"]
 
 Key = tuple[Lei, Reference]
 _MAILBOX = "rtgs"
+_NONCES_BELOW = 2**62
+"""What is ever reserved is less. Parties that lock by themselves choose any nonce of 64 bits, and columns have 63."""
 
 
 class Hold(NamedTuple):
@@ -56,6 +58,7 @@ _NEW_INSTRUCTION = Insert(
 )
 _CHANGED_INSTRUCTION = Update(tables.instruction, "number", "status", "trade_id", "body", "late", "asked")
 _TOUCHED = Statement("UPDATE instruction SET touched = touched + 1 WHERE status = 'WAITING' AND match_key IN LIST")
+_TOUCHED_AGAIN = Statement("UPDATE instruction SET touched = touched + 1 WHERE status = 'WAITING' AND late")
 _NEW_TRADE = Insert(tables.trade, "trade_id", "version", "state", "open", "body", "settlement_id", "due")
 _OWN_TRADE = Update(tables.trade, "number", "version", "state", "open", "body", "settlement_id")
 _OTHERS_TRADE = Update(tables.trade, "number", "version", "state", "open", "body", "settlement_id", also={"due": "0"})
@@ -243,7 +246,7 @@ class Batch:
                 (own if trade_id in self.held else others).append((*values, known.number))
         for change in self.stored:
             for trade in change.trades:
-                if trade.order is not None:
+                if trade.order is not None and trade.order.movement.nonce < _NONCES_BELOW:
                     movement = trade.order.movement
                     nonces[movement.seller] = max(nonces.get(movement.seller, 0), movement.nonce + 1)
         _NEW_TRADE.run(self.connection, new)
@@ -273,6 +276,7 @@ class Batch:
         gone = sorted(settlement for settlement, one in said.items() if one is None)
         if gone:
             _CLAIMED.run(self.connection, gone)
+            _TOUCHED_AGAIN.run(self.connection)  # what might have been a side of it may match others now
 
 
 def _cash_row(view: CashView) -> tuple[Any, ...]:

@@ -23,6 +23,10 @@ _SERVING = Statement(f"{_SELECT} digest IN (SELECT digest FROM sent_transaction_
 _UNMINED = Statement(f"{_SELECT} sender = ? AND status IN ('reserved', 'signed', 'broadcast') ORDER BY nonce")
 _FROM_NONCE = Statement(f"{_SELECT} sender = ? AND final = 0 AND nonce >= ? ORDER BY nonce, number LIMIT ?")
 _FINAL = Statement("UPDATE sent_transaction SET final = 1 WHERE sender = ? AND final = 0 AND nonce < ?")
+_ADOPT = Statement("UPDATE sent_transaction SET sender = ? WHERE sender = ''")
+_UNDER_WAY = Statement(
+    "SELECT DISTINCT sender FROM sent_transaction WHERE status IN ('reserved', 'signed', 'broadcast')"
+)
 _CHANGED = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS)
 _PUT = Insert(table, *_STORED, conflict=f"(digest) DO UPDATE SET {_CHANGED}")
 _SERVES = Insert(served, "key", "digest", conflict="(key, digest) DO NOTHING")
@@ -65,6 +69,19 @@ class SqlTransactionLog:
             require(connection, self._lease)
             _PUT.run(connection, rows)
             _SERVES.run(connection, keys)
+
+    def adopt(self) -> None:
+        """Takes over what was stored while there was one key, and no names. Raises LeaseLost.
+
+        For who holds that key, before its sender looks: a nonce that it does not know of it would use again.
+        """
+        with transaction(self._engine) as connection:
+            require(connection, self._lease)
+            _ADOPT.run(connection, self.sender)
+
+    def senders_under_way(self) -> Collection[str]:
+        """The names of all that have transactions in flight, whoever they are."""
+        return frozenset(row[0] for row in _UNDER_WAY.alone(self._engine))
 
     def finish(self, nonce: int) -> None:
         with transaction(self._engine) as connection:

@@ -308,7 +308,7 @@ def test_another_copys_line_over_ours_silences(desk: Desk) -> None:
         desk.agent._logs[0].recover()
 
 
-@pytest.mark.parametrize("method", ["history", "epoch", "settlements_of", "view"])
+@pytest.mark.parametrize("method", ["history", "epoch", "view"])
 @pytest.mark.parametrize("error", [Misconfigured("no DvP answers"), ContractRefused("UnknownRevert", {})])
 def test_a_node_out_of_its_mind_kills_no_agent_that_asks(desk: Desk, method: str, error: Exception) -> None:
     """Where nothing came for a lock, and it is time to ask."""

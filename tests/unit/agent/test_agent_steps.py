@@ -426,6 +426,28 @@ def test_a_trades_first_lock_is_released_whatever_comes_after(desk: Desk) -> Non
     assert desk.steps() == [("released", "")]
 
 
+@pytest.mark.parametrize(
+    ("state", "result"), [(PaymentState.BOOKED, OutcomeResult.PAID), (PaymentState.REJECTED, OutcomeResult.NEVER)]
+)
+def test_an_outcome_is_signed_while_the_trades_earlier_lock_is_in_doubt(
+    desk: Desk, state: PaymentState, result: OutcomeResult
+) -> None:
+    """A reorganisation took that lock below finality: nothing of the trade is released, what is decided is signed."""
+
+    def in_doubt(name: str) -> None:
+        if name == "settlements_of":
+            raise Unavailable("Locked was final, a reorganisation took it, and it is not there again, finally")
+
+    desk.lock()
+    desk.assets.before = in_doubt
+    desk.tell(said(PaymentState.HELD))
+    desk.agent.step()
+    assert (desk.cash.sent, desk.signed()) == ([], [])
+    desk.tell(said(state), *([notice(HERE)] if state is PaymentState.BOOKED else []))
+    desk.agent.step()
+    assert desk.signed() == [result]
+
+
 @pytest.mark.parametrize("method", ["history", "epoch", "settlements_of", "view"])
 @pytest.mark.parametrize("error", [Misconfigured("no DvP answers"), ContractRefused("UnknownRevert", {})])
 def test_a_node_out_of_its_mind_kills_no_agent(desk: Desk, method: str, error: Exception) -> None:

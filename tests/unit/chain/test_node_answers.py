@@ -7,7 +7,8 @@ from web3 import Web3
 from web3.exceptions import ContractLogicError, TransactionNotFound, Web3Exception
 from web3.providers.base import BaseProvider, JSONBaseProvider
 
-from lockstep.chain.node import Head, Node
+from lockstep.chain.jsonrpc import HttpEndpoint
+from lockstep.chain.node import ContractCall, Head, Node
 from lockstep.domain.errors import ContractRefused, Unavailable
 
 SOMEBODY = "0x" + "0" * 39 + "1"
@@ -185,3 +186,26 @@ def test_a_transaction_that_no_answer_follows_is_unavailable() -> None:
         Node(Canned(TimeoutError())).broadcast(b"\1")
     with pytest.raises(Web3Exception):
         Web3(error(code=-32000, message="x")).eth.send_raw_transaction(b"\1")
+
+
+class Says(HttpEndpoint):
+    """Over HTTP, whatever it is asked, these bytes."""
+
+    def __init__(self, said: bytes) -> None:
+        super().__init__("http://127.0.0.1:1")
+        self.said = said
+
+    def post(self, body: bytes) -> bytes:
+        return self.said
+
+
+@pytest.mark.parametrize("said", [b"null", b"5", b'"busy"', b"[]", b"[null]", b'[{"id":[],"result":"0x1"}]', b"<html>"])
+def test_json_that_is_no_answer_is_none(said: bytes) -> None:
+    """What stands between says something of its own, to one question and to many: nothing is known, nothing breaks."""
+    node = Node(Says(said))
+    for asked in (node.chain_id, node.head, lambda: node.counts(SOMEBODY, 1), lambda: node.standing(SOMEBODY)):
+        with pytest.raises(Unavailable):
+            asked()
+    calls = [ContractCall(to=SOMEBODY, data=b"")] * 2
+    for answers in (node.calls(calls), node.calls(calls[:1]), node.receipts([HASH] * 2), node.broadcast_all([b"1"])):
+        assert all(isinstance(one, Unavailable) for one in answers)

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -104,6 +105,21 @@ def test_bad_ones_of_every_kind_end_with_their_reason(reception: Reception, book
     assert len(refused) == len([one for name, one in taken.items() if one.outcome == "refused"]) - len(unreadable)
     answered = [message for message in book.undelivered() if message.body.status.value == "REJECTED"]
     assert {message.receiver for message in answered} == {SELLER.bic}, "a participant is told what was not taken of it"
+
+
+def test_no_name_and_no_pipe_keeps_the_others_from_being_taken(
+    reception: Reception, book: FakeBook, tmp_path: Path
+) -> None:
+    """Who leaves files names them as he likes, and not all of them need be files."""
+    folder_of(tmp_path, [deliver(0), deliver(1)])
+    for name in (b"\xff.xml", b"0000-\xed\xa0\x80.xml"):
+        Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).write_bytes(b"nothing")
+    os.mkfifo(tmp_path / "0000-pipe.xml")
+    taken = submit_files(reception, expand([tmp_path]))
+    assert Counter(one.outcome for one in taken) == {"instructed": 2, "refused": 3}
+    json.dumps([one.as_json() for one in taken], ensure_ascii=False).encode()
+    "".join(row.entry.subject for row in book.journal()).encode()
+    assert "regular" in str(next(one.error for one in taken if "pipe" in one.file))
 
 
 def shown(monkeypatch: pytest.MonkeyPatch, reception: Reception, *arguments: str) -> tuple[int, str]:

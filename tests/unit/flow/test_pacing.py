@@ -10,8 +10,7 @@ from flow_cases import MATCHED, ORDERED
 from lockstep.domain.errors import Unavailable
 from lockstep.flow import pacing
 from lockstep.flow.answering import Answering
-from lockstep.flow.pacing import LONGEST_SECONDS, SENT_SECONDS, Pacing
-from lockstep.flow.stepping import Moved
+from lockstep.flow.pacing import LONGEST_SECONDS, SENT_SECONDS, Moved, Pacing
 from lockstep.flow.wants import NewNonce
 from lockstep.testing.fakes import MORNING, FakeBook
 

@@ -14,8 +14,7 @@ from flow_world import Crash, check
 from lockstep.domain.errors import Unavailable
 from lockstep.domain.trade import TradeState
 from lockstep.flow.engine import CLAIM_SECONDS, DUTIES, Engine
-from lockstep.flow.sharing import SharingWorker, key_subject
-from lockstep.flow.working import LEASE_SECONDS
+from lockstep.flow.sharing import LEASE_SECONDS, SharingWorker, key_subject
 from lockstep.ports import Book, Change, Lease, Results
 from lockstep.store import SqlBook, SqlLeases, open_database
 from lockstep.testing.fakes import SALT_KEY
@@ -68,7 +67,7 @@ class Shared(BulkBench):
             made.at = at  # type: ignore[method-assign]
             return made
 
-        def engine(records: Book, _: Lease) -> Engine:
+        def engine(records: Book, _: Lease | None) -> Engine:
             settler = replace(self.settler(), book=records, assets=assets, cash=cash)
             return Engine(settler=settler, mailbox=self.mailbox, salt_key=SALT_KEY)
 
@@ -137,12 +136,12 @@ def test_both_step_trades_and_each_duty_has_one(shared: Shared) -> None:
     assert all(shared.steppers[name]["views"] > MANY for name in shared.workers)
 
 
-def test_with_one_key_the_other_stands_by_and_takes_over(tmp_path: Path) -> None:
+def test_with_one_key_the_other_steps_no_trades_and_takes_over(tmp_path: Path) -> None:
     shared = Shared(tmp_path, KEYS[:1])
     shared.instruct_many(3)
     shared.go_on()
     shared.go_on()
-    assert not shared.workers["second"].duties
+    assert not shared.workers["second"].duties and not shared.workers["second"].has_key
     shared.workers["first"].stop()
     shared.clock.advance(LEASE_SECONDS / 3)
     shared.go_on("second")
@@ -150,6 +149,59 @@ def test_with_one_key_the_other_stands_by_and_takes_over(tmp_path: Path) -> None
     shared.run_all()
     shared.settled_all(3)
     shared.close()
+
+
+def test_a_worker_without_a_key_does_what_needs_none(tmp_path: Path) -> None:
+    """Another process has the key and does nothing else: the duties are done, and no trade is stepped."""
+    shared = Shared(tmp_path, KEYS[:1])
+    shared.instruct_many(3)
+    lease = shared.workers["second"].leases.claim(key_subject("0xA"), "another", 2 * LEASE_SECONDS)
+    for _ in range(4):
+        shared.go_on("first")
+    assert shared.workers["first"].duties == {*DUTIES}
+    assert Counter(one.state for one in shared.book.trades()) == {TradeState.MATCHED: 3}
+    assert len(shared.mailbox.messages) == 4 * 3 and not shared.steppers["first"]
+    assert lease is not None
+    shared.workers["second"].leases.release(lease)
+    shared.run_all()
+    shared.settled_all(3)
+    shared.close()
+
+
+class Orphans:
+    """What keys have under way, and who looked after it."""
+
+    def __init__(self, under_way: dict[str, int]) -> None:
+        self.under_way, self.looks = under_way, Counter[str]()
+
+    def senders(self) -> set[str]:
+        return {key for key, count in self.under_way.items() if count}
+
+    def carry_on(self, address: str, lease: Lease) -> bool:
+        assert lease.subject == key_subject(address)
+        self.looks[address] += 1
+        self.under_way[address] -= 1
+        return self.under_way[address] > 0
+
+
+def test_what_a_key_that_nobody_holds_has_under_way_is_carried_on(shared: Shared) -> None:
+    """Its lease is held for so long, and then let go: who comes next works with it."""
+    orphans, first = Orphans({"0xB": 2, "0xC": 1}), shared.workers["first"]
+    first.left_behind = orphans
+    shared.go_on("first")
+    assert orphans.looks == {"0xB": 1} and first.duties >= {key_subject("0xA"), key_subject("0xB")}
+    shared.go_on("first")
+    assert orphans.looks == {"0xB": 2} and key_subject("0xB") not in first.duties, "0xC is not in this folder"
+    shared.go_on("second")
+    assert key_subject("0xB") in shared.workers["second"].duties
+    orphans.under_way["0xB"] = 1
+    for _ in range(LEASE_SECONDS):
+        shared.go_on()
+    assert orphans.looks == {"0xB": 2}, "its holder does that"
+    orphans.under_way["0xA"] = 1
+    for _ in range(LEASE_SECONDS):
+        shared.go_on()
+    assert orphans.looks["0xA"] == 1 and first.has_key, "its own too, where no trade of its own asks for it"
 
 
 def test_a_service_that_cannot_begin_lets_its_leases_go(shared: Shared) -> None:

@@ -1,4 +1,5 @@
-"""One worker sleeps at each point of its work, another takes over, and the first goes on without knowing (I1-I12)."""
+"""A worker with the only key sleeps at each point of its work, another takes all over, and the first goes on without
+knowing (I1-I12)."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -8,11 +9,11 @@ from typing import Any
 import pytest
 from flow_world import Bench, check
 
-from lockstep.domain.errors import LeaseLost, Unavailable
+from lockstep.domain.errors import Unavailable
 from lockstep.domain.trade import TradeState
-from lockstep.flow.engine import Engine
-from lockstep.flow.working import LEASE_SECONDS, Worker
-from lockstep.ports import Change, Lease, Results
+from lockstep.flow.engine import DUTIES, Engine
+from lockstep.flow.sharing import LEASE_SECONDS, SharingWorker, key_subject
+from lockstep.ports import Book, Change, Lease, Results
 from lockstep.store import Database, SqlBook, SqlLeases, open_database
 from lockstep.testing.fakes import (
     SALT_KEY,
@@ -23,6 +24,8 @@ from lockstep.testing.fakes import (
 )
 
 PASSES_AT_MOST = 60
+KEYS = ("0xA",)
+ALL = {*DUTIES, key_subject("0xA")}
 Point = Callable[[str], None]
 
 
@@ -71,7 +74,7 @@ class Shop(Bench):
         for one in self.databases:
             one.dispose()
 
-    def _worker(self, name: str, at: Point) -> Worker:
+    def _worker(self, name: str, at: Point) -> SharingWorker:
         database = self._open()
         assets, cash = FakeAssetLedger(self.chain), FakeCashSystem(self.rtgs, SERVICE)
         wallet = FakeWallet(self.wallet._keys, self.market)
@@ -87,12 +90,16 @@ class Shop(Bench):
 
         mailbox = type("Mailbox", (), {"deliver": staticmethod(deliver)})()
 
-        def engine(lease: Lease) -> Engine:
-            book = PausingBook(SqlBook(database, lease=lease, clock=self.clock), at)
-            settler = replace(self.settler(), book=book, assets=assets, cash=cash, wallet=wallet)
+        def book(lease: Lease | None) -> Any:
+            return PausingBook(SqlBook(database, lease=lease, clock=self.clock), at)
+
+        def engine(records: Book, _: Lease | None) -> Engine:
+            settler = replace(self.settler(), book=records, assets=assets, cash=cash, wallet=wallet)
             return Engine(settler=settler, mailbox=mailbox, salt_key=SALT_KEY)
 
-        worker = Worker(leases=SqlLeases(database, self.clock), clock=self.clock, name=lambda: name, engine=engine)
+        worker = SharingWorker(
+            leases=SqlLeases(database, self.clock), clock=self.clock, name=name, keys=KEYS, book=book, engine=engine
+        )
         self.sent = [*getattr(self, "sent", []), cash.sent]
         return worker
 
@@ -108,7 +115,7 @@ class Shop(Bench):
                 self.world_goes_on(self.second)
             self._awake = True
 
-    def world_goes_on(self, *workers: Worker) -> bool:
+    def world_goes_on(self, *workers: SharingWorker) -> bool:
         self.rtgs.expire()
         moved = False
         for worker in workers:
@@ -173,7 +180,7 @@ def test_asleep_at_each_point_and_overtaken(story: str, tmp_path: Path) -> None:
     check(undisturbed)
     expected, points = result(undisturbed), undisturbed.points
     undisturbed.close()
-    assert expected["state"] == [end] and undisturbed.second.lease is None
+    assert expected["state"] == [end] and not undisturbed.second.duties
     assert {"before a commit", "after cash send", "before asset lock", "after a delivery"} <= set(points)
     steps = [at for at, point in enumerate(points) if "receive" not in point and "view" not in point]
     for at in steps if story == "settles" else steps[::4]:
@@ -188,8 +195,7 @@ def test_asleep_at_each_point_and_overtaken(story: str, tmp_path: Path) -> None:
                 assert found == expected, points[at]
             assert found["state"] == [end], points[at]
             assert shop.overslept == 1
-            fences = [one for one in (shop.first.lease, shop.second.lease) if one is not None]
-            assert [one.holder for one in fences] == ["second"], f"{points[at]}: the first found out, and stands by"
+            assert shop.second.duties == ALL and not shop.first.duties, f"{points[at]}: the first found out"
             same_ids: dict[str, set[str]] = {}
             for message in (one for sent in shop.sent for one in sent):
                 same_ids.setdefault(message.message_id, set()).add(repr(message))
@@ -205,35 +211,21 @@ def test_a_worker_that_ends_lets_the_next_begin(tmp_path: Path) -> None:
     assert shop.first.run_once() and not shop.second.run_once()
     shop.first.stop()
     shop.first.stop()
+    shop.clock.advance(LEASE_SECONDS / 3)
     assert shop.second.run_once()
-    assert shop.second.lease is not None and shop.second.lease.fence == 2
+    assert shop.second.duties == ALL
     shop.close()
 
 
 def test_a_service_that_cannot_begin_holds_nobody_up(tmp_path: Path) -> None:
     shop = Shop(tmp_path)
 
-    def engine(_: Lease) -> Engine:
+    def engine(*_: Any) -> Engine:
         raise Unavailable("no node")
 
     shop.first.engine = engine
     with pytest.raises(Unavailable, match="no node"):
         shop.first.run_once()
     shop.instruct()
-    assert shop.first.lease is None and shop.second.run_once()
-    shop.close()
-
-
-def test_a_lost_lease_is_no_break_of_a_trade(tmp_path: Path) -> None:
-    """A trade is not set apart for people because another worker has it."""
-    shop = Shop(tmp_path)
-    shop.instruct()
-    shop.first.run_once()
-    shop.clock.advance(LEASE_SECONDS)
-    assert shop.first.lease is not None and shop.second.leases.claim("service", "second", LEASE_SECONDS)
-    engine = shop.first._engine
-    assert engine is not None
-    with pytest.raises(LeaseLost):
-        replace(engine, keep=lambda: None).run_once()
-    assert all(trade.reason is None for trade in shop.book.trades())
+    assert not shop.first.duties and shop.second.run_once()
     shop.close()

@@ -92,3 +92,19 @@ def test_each_sender_sees_its_own_nonces_and_everybodys_tries(tmp_path: Path) ->
     first.finish(9)
     assert [one.final for one in second.from_nonce(0)] == [False]
     engine.dispose()
+
+
+def test_what_has_no_name_is_adopted(tmp_path: Path) -> None:
+    """Once, by the one key that there was; the others' stays theirs."""
+    engine = open_database(f"sqlite:///{tmp_path}/service.db")
+    old, first, second = (SqlTransactionLog(engine, sender=name) for name in ("", "0xA", "0xB"))
+    old.put(signed(reserved(7, "lock/a")))
+    second.put(reserved(0, "lock/b", fee=2))
+    assert first.senders_under_way() == {"", "0xB"}
+    first.adopt()
+    assert not old.from_nonce(0) and [one.nonce for one in first.from_nonce(0)] == [7]
+    assert first.senders_under_way() == {"0xA", "0xB"} and [one.nonce for one in second.unmined()] == [0]
+    first.put(replace(signed(reserved(7, "lock/a")), status="mined"))
+    assert [one.status for one in second.transactions("lock/a")] == ["mined"]
+    assert first.senders_under_way() == {"0xB"}
+    engine.dispose()

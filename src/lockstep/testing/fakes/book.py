@@ -103,6 +103,9 @@ class FakeBook:
     def unclaimed(self, salt: str) -> Sequence[SettlementId]:
         return [one.settlement_id for one in self._unclaimed.values() if one.salt == salt]
 
+    def all_unclaimed(self) -> Sequence[Unclaimed]:
+        return list(self._unclaimed.values())
+
     def unclaimed_due(self, now: datetime, limit: int) -> Sequence[Unclaimed]:
         due = [(one.due, one) for one in self._unclaimed.values() if one.due is not None and one.due <= now]
         return [one for _, one in sorted(due, key=lambda pair: pair[0])][:limit]

@@ -214,6 +214,8 @@ class FakeLeases:
 class FakeTransactionLog:
     """Transactions by identity, in the order in which they were first stored."""
 
+    sender = ""
+
     def __init__(self) -> None:
         self.stored: dict[str, SentTransaction] = {}
 

@@ -1,0 +1,200 @@
+"""`lockstep rebuild`: the service's records anew, from the RTGS's mail, the chain and the participants' messages.
+
+Both ledgers are only read, and which locks there are is asked last: a lock is older than its payment, so what the mail
+tells of, the chain shows. All records are stored in one transaction: killed, it leaves nothing behind.
+"""
+
+import gc
+import hashlib
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from itertools import islice
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, Protocol, TypeVar, cast
+
+from lockstep.app.home import Home
+from lockstep.app.intake import Taken, expand
+from lockstep.app.processes import alone_with_chain, open_cash
+from lockstep.domain.errors import InvalidInput, InvalidMessage, LockstepError, Misconfigured, Unavailable
+from lockstep.domain.identifiers import SettlementId
+from lockstep.domain.instruction import CancellationRequest, Instruction
+from lockstep.domain.market import Market
+from lockstep.domain.message import Message
+from lockstep.domain.order import AssetEvent
+from lockstep.flow.gathering import Gathered, Heard
+from lockstep.flow.rebuilding import rebuild
+from lockstep.iso20022 import read
+from lockstep.ports import AssetLedger, BulkAssetLedger, CashSystem, Change
+
+__all__ = ["Done", "heard_from", "rebuild_home", "rebuild_records"]
+
+PAGE = 1_000
+"""Messages of the RTGS, and settlements of the chain, that are read at once."""
+BATCH = 2_000
+"""Changes that are judged and written at once, in the one transaction."""
+
+Told = Callable[[str, int], None]
+One = TypeVar("One")
+
+
+class Records(Protocol):
+    """What is written: see `SqlBook`."""
+
+    def require_empty(self) -> None: ...
+
+    def begin_with(self, batches: Iterable[Sequence[Change]]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """What a rebuild did."""
+
+    states: Mapping[str, int]
+    waiting: int
+    uninstructed: Mapping[SettlementId, Mapping[str, str]]
+    outcomes: Mapping[str, int]
+    """Files by what became of them: instructed, cancellation asked, duplicate or refused."""
+    refused: Sequence[Taken]
+    mail: int
+    """The number of the last message of the RTGS that was read."""
+    seconds: float
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "trades": dict(self.states),
+            "waiting": self.waiting,
+            "without_instructions": [{"settlement_id": one, **facts} for one, facts in self.uninstructed.items()],
+            "files": dict(self.outcomes),
+            "refused": [one.as_json() for one in self.refused],
+            "mail": self.mail,
+            "seconds": round(self.seconds, 3),
+        }
+
+
+def rebuild_home(home: Home, paths: Iterable[Path], told: Told = lambda _what, _count: None) -> Done:
+    """Rebuilds an installation's records. `told` hears what is read, and how much of it, now and then.
+
+    The mail is read by a process of its own, at the same time as the files. Raises Misconfigured where a service runs
+    or there are records, Unavailable where a ledger does not answer.
+    """
+    with alone_with_chain(home) as (book, assets):
+        now = home.clock().now()
+        reading = partial(_heard_at, home.root, now)
+        return rebuild_records(book, reading, assets, home.market(), home.salt_key(), now, expand(paths), told)
+
+
+def _heard_at(root: Path, now: datetime) -> Heard | LockstepError:
+    home = Home(root)
+    try:
+        return heard_from(open_cash(home), now)
+    except LockstepError as error:  # as a value: not every error can be raised again in another process
+        return Unavailable(str(error)) if isinstance(error, Unavailable) else Misconfigured(str(error))
+
+
+def heard_from(cash: CashSystem, now: datetime) -> Heard:
+    """All of the RTGS's mail. Raises what `receive` raises."""
+    heard = Heard(now)
+    with _without_collecting():
+        while mail := cash.receive(heard.cursor, PAGE):
+            heard.hear(mail)
+    return heard
+
+
+def rebuild_records(
+    book: Records,
+    reading: Callable[[], Heard | LockstepError],
+    assets: AssetLedger,
+    market: Market,
+    salt_key: bytes,
+    now: datetime,
+    files: Iterable[Path],
+    told: Told = lambda _what, _count: None,
+) -> Done:
+    """As `rebuild_home`, on what it is given; `reading` reads the mail, in another process.
+
+    Nothing is sent, and nothing stored before all was read.
+    """
+    started = time.monotonic()
+    book.require_empty()
+    gathered, outcomes, refused = Gathered(market, now), dict[str, int](), list[Taken]()
+    with _without_collecting(), ProcessPoolExecutor(1, mp_context=get_context("spawn")) as beside:
+        mail = beside.submit(reading)
+        for place, path in enumerate(files):
+            taken = _take(gathered, path)
+            outcomes[taken.outcome] = outcomes.get(taken.outcome, 0) + 1
+            if taken.outcome == "refused":
+                refused.append(taken)
+            if place % PAGE == 0:
+                told("files", place)
+        final_time = assets.final_time()
+        histories = dict(_histories(assets, assets.locked(), told))
+        told("settlements of the chain; the RTGS's mail is still read", len(histories))
+        heard = mail.result()
+        if isinstance(heard, LockstepError):
+            raise heard
+        histories.update(_histories(assets, set(assets.locked()) - histories.keys(), told))
+        rebuilt = rebuild(gathered, heard, salt_key, histories.items(), final_time)
+        book.begin_with(_parts(rebuilt.changes, BATCH))
+    return Done(
+        states=rebuilt.states,
+        waiting=rebuilt.waiting,
+        uninstructed=rebuilt.uninstructed,
+        outcomes=outcomes,
+        refused=refused,
+        mail=heard.cursor,
+        seconds=time.monotonic() - started,
+    )
+
+
+def _take(gathered: Gathered, path: Path) -> Taken:
+    reference = None
+    try:
+        data = path.read_bytes()
+        message = read(data)
+        if not isinstance(message.body, Instruction | CancellationRequest):
+            kind = type(message.body).__name__
+            raise InvalidMessage("AppHdr/MsgDefIdr", kind, "sese.023 or sese.020, what participants send")
+        reference = message.body.reference
+        given = cast(Message[Instruction] | Message[CancellationRequest], message)
+        outcome = gathered.take(given, hashlib.sha256(data).hexdigest())
+    except OSError as wrong:
+        error = InvalidInput("file", path, f"readable ({wrong.strerror})")
+        return Taken(file=str(path), outcome="refused", error=error)
+    except LockstepError as error:
+        return Taken(file=str(path), outcome="refused", reference=reference, error=error)
+    return Taken(file=str(path), outcome=outcome, reference=reference)
+
+
+def _histories(
+    assets: AssetLedger, wanted: Iterable[SettlementId], told: Told
+) -> Iterator[tuple[SettlementId, Sequence[AssetEvent]]]:
+    for count, ids in enumerate(_parts(tuple(wanted), PAGE)):
+        told("settlements of the chain", count * PAGE)
+        if hasattr(assets, "histories"):
+            yield from cast(BulkAssetLedger, assets).histories(ids).items()
+        else:
+            yield from ((one, assets.history(one)) for one in ids)
+
+
+def _parts(values: Iterable[One], most: int) -> Iterator[Sequence[One]]:
+    coming = iter(values)
+    while part := tuple(islice(coming, most)):
+        yield part
+
+
+@contextmanager
+def _without_collecting() -> Iterator[None]:
+    """What is read is all kept until the end: looking for garbage in it, again and again, would find none."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()

@@ -115,7 +115,8 @@ def _checkpoint_before_its_events(patch: pytest.MonkeyPatch) -> None:
         SqlChainEvents.advance,
         (
             "            reader = self._move(connection, before, after)\n",
-            "            reader = self._move(connection, before, after)\n        with self._transaction() as connection:\n",
+            "            reader = self._move(connection, before, after)\n"
+            "        with self._transaction() as connection:\n",
         ),
     )
     patch.setattr(events, "OVERLAP", 0)

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from lockstep.flow.engine import Engine
 from lockstep.simulation.faults import KINDS, FaultPlan
 from lockstep.simulation.running import run_seed
 from lockstep.store import book, transactions
@@ -63,3 +64,13 @@ def test_a_worker_that_writes_without_its_lease_is_found(monkeypatch: pytest.Mon
     monkeypatch.setattr(transactions, "require", lambda *_: None)
     found = [one for seed in range(3) for one in run_seed(seed, plan).violations]
     assert found and all("wrote under lease number" in one for one in found)
+
+
+def test_a_service_that_goes_on_while_final_blocks_are_replaced_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It tells people, and does not wait for them."""
+    plan = FaultPlan(swarm=False, rates=dict.fromkeys(KINDS, 0.0) | {"deep-reorg": 0.1})
+    assert not any(run_seed(seed, plan).violations for seed in range(3))
+    is_halted = Engine._is_halted
+    monkeypatch.setattr(Engine, "_is_halted", lambda engine: is_halted(engine) and False)
+    found = [one for seed in range(3) for one in run_seed(seed, plan).violations]
+    assert any("while final blocks were replaced" in one for one in found)

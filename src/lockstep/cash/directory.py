@@ -51,7 +51,7 @@ class DirectoryCashSystem:
         silence: Unavailable | None = None
         for places, written, created in outgoing.files():
             results: Sequence[LockstepError | None] | None = None
-            if silence is None:
+            if silence is None and len(written) > 1:
                 try:
                     results = self._leave_file(f"F-{messages[places[0]].message_id}", pack(written, created))
                     if results is not None and len(results) != len(written):

@@ -72,7 +72,7 @@ class HttpCashSystem:
         silence: Unavailable | None = None
         for places, written, created in outgoing.files():
             results: Sequence[LockstepError | None] | None = None
-            if silence is None:
+            if silence is None and len(written) > 1:
                 try:
                     results = self._post_file(pack(written, created), len(written))
                 except Unavailable as error:

@@ -163,9 +163,10 @@ class Engine:
         While the chain is halted no more than what is paid is delivered.
         """
         queue, moved = self._queue(), False
-        settler, halted = self.settler, self._is_halted()
+        settler = self.settler
         self._hear_chain(queue)
         self._hear_agents(queue)
+        halted = self._is_halted()  # after the last look at the chain: what that showed counts at once
         queue.wake(self.batching.look(settler.assets, settler.board, settler.market.network, settler.clock.now()))
         for _ in range(BATCHES_A_PASS):
             self.keep()

@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 from lockstep.agent import Agent
 from lockstep.app.adapters import LocalWallets
 from lockstep.app.founding import agent_bic
+from lockstep.chain.event_memory import MemoryEvents
 from lockstep.chain.events import Deep
 from lockstep.chain.ledger import EvmAssetLedger
 from lockstep.chain.node import Node
@@ -237,10 +238,12 @@ class AgentProcess:
         self.path = ground.root / f"agent-{number}.db"
         self.up, self.back_at = False, 0
         self._agent: Agent | None = None
+        self._seen = MemoryEvents()
+        """What it has read of the chain, doubts included: outlives it, in place of its file."""
 
     def start(self) -> None:
         ground, party = self._ground, agent_bic(MARKET.service, self.number)
-        assets = EvmAssetLedger(self._node, ground.market.network, deep=Deep.DOUBT)
+        assets = EvmAssetLedger(self._node, ground.market.network, events=self._seen, deep=Deep.DOUBT)
         self._agent = Agent(
             bic=party,
             rtgs=MARKET.rtgs,

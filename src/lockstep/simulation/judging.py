@@ -14,11 +14,31 @@ from lockstep.simulation.watching import Watcher
 from lockstep.simulation.world import World, is_halted
 from lockstep.testing.facts import Lock
 
-__all__ = ["Judge", "untold"]
+__all__ = ["Judge", "begun_while_halted", "untold"]
 
 BOOKED = PaymentState.BOOKED
+CHAIN = "chain"
+"""Under which the journal has what is about the chain as a whole."""
 PAGE = 200
 """Messages of a mailbox at once."""
+MAY_WAIT = frozenset(
+    {
+        "ordered",
+        "signed",
+        "locked",
+        "earmarked",
+        "paid",
+        "settled",
+        "released",
+        "cancelled",
+        "lock intended",
+        "cash intended",
+        "give back intended",
+        "status asked",
+        "adopted from the chain",
+    }
+)
+"""What the service begins, takes back or concludes: not while it is halted. See docs/explanation/protocol.md."""
 
 
 def untold(mail: Sequence[Message[Body]], journal: Sequence[JournalRow]) -> Iterator[str]:
@@ -42,6 +62,19 @@ def untold(mail: Sequence[Message[Body]], journal: Sequence[JournalRow]) -> Iter
             earlier = (one.entry for one in journal[: place + 2])
             if not any(one.kind == "break" and one.subject == subject for one in earlier):
                 yield f"settlement {subject}: two endings were heard by line {row.number}, and no break was told"
+
+
+def begun_while_halted(journal: Sequence[JournalRow]) -> Iterator[str]:
+    """What a service of one worker did between the `break` of the chain and people's acceptance, and had to leave."""
+    halts = set[str]()
+    for row in journal:
+        kind, facts = row.entry.kind, row.entry.facts
+        if row.entry.subject == CHAIN and kind == "break":
+            halts.add(facts["halt"])
+        elif row.entry.subject == CHAIN and kind == "reorganisation accepted":
+            halts.discard(facts["halt"])
+        elif halts and kind in MAY_WAIT:
+            yield f"line {row.number}: {kind} {row.entry.subject[:12]}, while final blocks were replaced"
 
 
 def mail_of(world: World) -> list[Message[Body]]:
@@ -105,6 +138,9 @@ class Judge:
         self._tell(self._watcher.finish(self._claims, self._journal))
         for silence in untold(mail_of(self._world), self._journal):
             self._world.problem(silence)
+        if not self._world.sharing:  # of several at work, one may be in the middle of it as another is told
+            for deed in begun_while_halted(self._journal):
+                self._world.problem(deed)
         undone = self._watcher.facts(self._claims, self._journal, ended=True).undone
         lost = {two.made.trade for two in undone.values() if isinstance(two.made, Lock)}
         for one in self._world.trades():

@@ -8,8 +8,8 @@ never restored.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -20,11 +20,11 @@ from sqlalchemy.exc import OperationalError
 from lockstep.agent import DirectoryBoard, Register
 from lockstep.app.adapters import DirectoryMailbox
 from lockstep.domain.errors import Contradiction, LockstepError
-from lockstep.domain.identifiers import TradeId
+from lockstep.domain.identifiers import SettlementId, TradeId
 from lockstep.domain.log_run import LogRun
 from lockstep.domain.market import Network
 from lockstep.domain.message import Message
-from lockstep.domain.order import Attestation, BatchSignature
+from lockstep.domain.order import Attestation, Batch, BatchSignature
 from lockstep.domain.trade import Trade
 from lockstep.ports import Change, Claimed, Clock, Lease, PartyBody, Results, SentTransaction
 from lockstep.simulation.faults import Injector
@@ -121,6 +121,18 @@ class Boundary:
         with engine.connect() as connection:
             return frozenset(row.number for row in connection.execute(_HALTS))
 
+    @contextmanager
+    def commits(self, disk: Disk) -> Iterator[None]:
+        """Around one commit: the process may die on either side of it, and the disk may fail it."""
+        self.at("commit")
+        if self.fails():
+            disk.fail_next()
+        try:
+            yield
+        finally:
+            disk.heal()
+        self.at("committed")
+
     def fails(self) -> bool:
         return self._faults.strikes("failed-commit") is not None
 
@@ -161,28 +173,27 @@ class _Book(SqlBook):
             return results
 
     def claim(self, worker: str, most: int, seconds: int) -> Sequence[Claimed]:
-        self._boundary.at("commit")
-        claimed = super().claim(worker, most, seconds)
-        self._boundary.at("committed")
-        return claimed
+        with self._boundary.commits(self._disk):
+            return super().claim(worker, most, seconds)
 
     def done_with(self, looked: Sequence[tuple[Claimed, datetime | None]]) -> None:
-        self._boundary.at("commit")
-        super().done_with(looked)
-        self._boundary.at("committed")
+        with self._boundary.commits(self._disk):
+            super().done_with(looked)
+
+    def wake(self, settlements: Collection[SettlementId]) -> None:
+        with self._boundary.commits(self._disk) if settlements else nullcontext():
+            super().wake(settlements)
+
+    def reserve_nonces(self, seller: str, at_least: int, count: int) -> int:
+        with self._boundary.commits(self._disk):
+            return super().reserve_nonces(seller, at_least, count)
 
     @contextmanager
     def _bounded(self) -> Iterator[None]:
-        self._boundary.at("commit")
-        if self._boundary.fails():
-            self._disk.fail_next()
-        try:
+        with self._boundary.commits(self._disk):
             yield
-        finally:
-            self._disk.heal()
-        self._judge()
-        self._boundary.stored()
-        self._boundary.at("committed")
+            self._judge()
+            self._boundary.stored()
 
 
 class _Events(SqlChainEvents):
@@ -192,15 +203,8 @@ class _Events(SqlChainEvents):
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
-        self._boundary.at("commit")
-        if self._boundary.fails():
-            self._disk.fail_next()
-        try:
-            with super()._transaction() as connection:
-                yield connection
-        finally:
-            self._disk.heal()
-        self._boundary.at("committed")
+        with self._boundary.commits(self._disk), super()._transaction() as connection:
+            yield connection
 
 
 class _Log(SqlTransactionLog):
@@ -211,15 +215,14 @@ class _Log(SqlTransactionLog):
 
     def put_all(self, transactions: Sequence[SentTransaction]) -> None:
         self._boundary.judge_halt(self._database, self._new(transactions))
-        self._boundary.at("commit")
-        if self._boundary.fails():
-            self._disk.fail_next()
-        try:
+        with self._boundary.commits(self._disk):
             super().put_all(transactions)
-        finally:
-            self._disk.heal()
-        self._judge()
-        self._boundary.at("committed")
+            self._judge()
+
+    def finish(self, nonce: int) -> None:
+        with self._boundary.commits(self._disk):
+            super().finish(nonce)
+            self._judge()
 
     def _new(self, transactions: Sequence[SentTransaction]) -> list[str]:
         """Keys of those that are reserved, and not in another's place."""
@@ -266,6 +269,11 @@ class _Board(DirectoryBoard):
         there = super().enter_run(run, replace=replace)
         self._boundary.at("sent")
         return there
+
+    def ask_for(self, batch: Batch) -> None:
+        self._boundary.at("send")
+        super().ask_for(batch)
+        self._boundary.at("sent")
 
     def sign_batch(self, signature: BatchSignature) -> None:
         self._boundary.at("send")

@@ -1,16 +1,18 @@
 """While the chain is halted: what the service still does, what it leaves, and what people are told."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import pytest
 from flow_world import Bench, check
 
 from lockstep.chain.event_memory import MemoryEvents
 from lockstep.domain.chain_events import BEGINNING, Reorganisation
+from lockstep.domain.identifiers import SettlementId
 from lockstep.domain.instruction import SettlementConfirmation
 from lockstep.domain.payment import PaymentState
 from lockstep.domain.trade import TradeState
 from lockstep.flow.halting import accept, tell
+from lockstep.testing.fakes import FakeAssetLedger
 
 HALT = Reorganisation(block=7, ours="aa" * 32, theirs="bb" * 32, depth=9, settlements=("11" * 32, "22" * 32), number=1)
 
@@ -51,6 +53,19 @@ def test_nothing_is_begun(bench: Bench) -> None:
     assert (bench.trade.state, bench.trade.order, bench.chain.mined) == (TradeState.MATCHED, None, [])
     bench.chain.halts = []
     bench.run_to(TradeState.LOCKED)
+
+
+def test_what_the_last_look_at_the_chain_shows_counts_at_once(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the ledger reads ahead, the look for news may be the one that finds the blocks replaced."""
+
+    def news(_: FakeAssetLedger) -> Collection[SettlementId]:
+        bench.chain.halts = [HALT]
+        return ()
+
+    bench.engine.do("matching")
+    monkeypatch.setattr(FakeAssetLedger, "news", news, raising=False)
+    bench.engine.step_trades()
+    assert (bench.trade.state, bench.trade.order) == (TradeState.MATCHED, None)
 
 
 @pytest.mark.parametrize("state", [TradeState.LOCKED, TradeState.EARMARKED])

@@ -166,6 +166,9 @@ class Lying:
             return AssetView(head=AssetStatus.NONE, final=AssetStatus.NONE, final_time=order.terms.lock_by + 1)
         return seen
 
+    def views(self, orders: Any) -> Any:
+        return {settlement: self.view(settlement, order) for settlement, order in orders.items()}
+
 
 # --- 5: a hostile agent writes to the board
 

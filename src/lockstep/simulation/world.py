@@ -116,20 +116,14 @@ class World:
         )
         more = {"second-worker": WORKERS[1], "third-worker": WORKERS[2]}
         workers = [WORKERS[0], *(name for kind, name in more.items() if self.faults.strikes(kind))]
-        self.sharing = self._sharing or (len(workers) > 1 and self.faults.strikes("workers-share") is not None)
+        self.sharing = len(workers) > 1
+        keys = 2 if self._sharing or (self.sharing and self.faults.strikes("workers-share")) else 1
         service = PartyClock(self.clock)  # one machine: its workers read one clock
         self.door = Door(self.ground, self._boundary("door"), service)
         self.cast: dict[str, Process] = {"rtgs": self.rtgs}
         for name in workers:
             self.cast[name] = Worker(
-                name,
-                self.ground,
-                self._boundary(name),
-                service,
-                self._node(name),
-                self.rtgs,
-                self.faults,
-                1 + self.sharing,
+                name, self.ground, self._boundary(name), service, self._node(name), self.rtgs, self.faults, keys
             )
         for number in range(1, AGENTS + 1):
             name = f"agent-{number}"

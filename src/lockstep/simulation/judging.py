@@ -8,7 +8,6 @@ from lockstep.domain.message import Message
 from lockstep.domain.payment import PaymentReport, PaymentState
 from lockstep.domain.trade import TradeState, TradeTerms
 from lockstep.iso20022 import Body, read
-from lockstep.simulation.ground import WORKERS
 from lockstep.simulation.market import MARKET
 from lockstep.simulation.promising import Promises
 from lockstep.simulation.watching import Watcher

@@ -19,9 +19,9 @@ HEAD = """\
 The command is in `.venv/bin` after `make demo`. `--help` after any command says the same as this page.
 
 It exits with 0; with 1 and one line on standard error for a failure that has a name (see [errors](errors.md));
-with 1 also where `demo` or `simulate` finds a broken invariant, where `submit` or `rebuild` had a file refused and where
-`verify-deployment` finds something that failed; with 2 for wrong arguments, where `verify-deployment` could compare
-nothing, and where `simulate` has no pyrevm to run on.
+with 1 also where `demo` or `simulate` finds a broken invariant, where `submit` or `rebuild` had a file refused and
+where `verify-deployment` finds something that failed; with 2 for wrong arguments, where `verify-deployment` could
+compare nothing, and where `simulate` has no pyrevm to run on.
 """
 
 TAIL = """\
@@ -33,7 +33,8 @@ TAIL = """\
 | `simulate` | `{"seeds": n, "steps": n, "faults": {…}, "ended": {state: n}, "violations": [failed…], "hashes": {…}}` |
 | `up` | one object a line: `{"event", "detail"}` |
 | `submit` | `{"files": [file…]}` |
-| `rebuild` | `{"trades": {"SETTLED": n, …}, "waiting": n, "without_instructions": [left…], "files": {outcome: n}, "refused": [file…], "mail": n, "seconds": n}` |
+| `rebuild` | `{"trades": {"SETTLED": n, …}, "waiting": n, "without_instructions": [left…], \
+"files": {outcome: n}, "refused": [file…], "mail": n, "seconds": n}` |
 | `run` | `{"states": {"SETTLED": n, …}}`, once it stops |
 | `trades` | `{"trades": [row…]}` |
 | `trade` | `{"trade": row, "timeline": [{"at", "leg", "what", "detail"}…]}` |
@@ -62,8 +63,8 @@ A *row* has `id`, `state`, `reason` (null where there is none), `deliverer`, `re
 `isin`, `quantity`, `cash`, `currency`, `settlement_id`, `uetr`, `lock_tx`, `settle_tx` (what ended the lock: delivery
 or give-back), `gas` (of all its transactions) and `times`. Amounts are decimal text, times ISO 8601 in UTC.
 
-A *left* settlement has `settlement_id`, `units` (its status on the chain), `cash` (its payment's state) and what is known
-of it: `trade_id`, `seller`, `buyer`, `isin`, `quantity` (in units), `pay_by`, `amount`, `debtor`, `creditor`,
+A *left* settlement has `settlement_id`, `units` (its status on the chain), `cash` (its payment's state) and what is
+known of it: `trade_id`, `seller`, `buyer`, `isin`, `quantity` (in units), `pay_by`, `amount`, `debtor`, `creditor`,
 `receiver_reference`, `settlement_date`, `also`.
 
 An *account* has `number`, `owner`, `currency`, `technical`, `posted`, `earmarked`, `available`, `credit_limit`,

@@ -248,7 +248,7 @@ class BulkAssetLedger(AssetLedger, Protocol):
         """As `give_back`, each with its own proof."""
 
     def news(self) -> Collection[SettlementId]:
-        """The settlements of which an event was seen, or became final, since this was last asked; none where nobody
+        """The settlements whose last event became final, or is gone, since this was last asked; none where nobody
         reads ahead. It only hurries a look that comes anyway. Raises Unavailable.
         """
 

@@ -280,6 +280,29 @@ def test_a_batch_too_large_for_a_block_is_refused(venue: ChainVenue) -> None:
         ledger.settle_batch([(venue.id(one), one) for one in given], batch_proof(venue, given))
 
 
+def test_no_transaction_is_larger_than_a_block(queued: ChainVenue) -> None:
+    """Where blocks take less than a transaction may have. No block would take it, and nothing that comes after it."""
+    venue = queued
+    venue.chain.ask("evm_setBlockGasLimit", hex(2_000_000))
+    venue.mine()
+    given = orders(venue, 40)
+    for _ in range(4):  # anvil forgets what did not fit; it is sent again
+        assert lock(venue, given) == [None] * 40
+        venue.mine(3)
+    assert lock(venue, given) == [None] * 40
+    assert heads(venue, given) == [AssetStatus.LOCKED] * 40
+    assert len(venue.log.stored) > 1 and all(one.status == "mined" for one in venue.log.stored.values())
+    ledger = venue.ledger
+    assert isinstance(ledger, EvmAssetLedger)
+    with pytest.raises(InvalidInput, match="legs"):
+        ledger.settle_batch([(venue.id(one), one) for one in given], batch_proof(venue, given))
+    proofs = [EndCall(settlement_id=venue.id(one), order=one, proof=venue.proof(one, PAID)) for one in given[:3]]
+    assert ledger.settle_all(proofs) == [None] * 3
+    venue.mine(3)
+    assert heads(venue, given[:3]) == [AssetStatus.SETTLED] * 3
+    venue.chain.ask("evm_setBlockGasLimit", hex(30_000_000))
+
+
 def test_obstacles_are_judged_in_order(venue: ChainVenue) -> None:
     """Of one seller's free units each takes what it needs; a bad one takes none (I3)."""
     given = [

@@ -179,7 +179,8 @@ PLANTED = (
         "cancel a signed order",
         "a trade is cancelled though its signed order can still be locked",
         _cancels_while_it_may_be_locked,
-        needs=("cancellation",),
+        needs=("party-cancels",),
+        rates={"party-cancels": 0.1, "rpc-forgotten": 0.4},
     ),
     Planted("intents in memory", "intents are acted on and not stored", _intents_in_memory, needs=("line-loss",)),
     Planted(

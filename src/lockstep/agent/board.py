@@ -119,11 +119,16 @@ class DirectoryBoard:
         return self._sheets.news(at_least)
 
     def _alone(self, settlement_id: SettlementId) -> list[Attestation]:
-        found = (
-            understood(content_of(path), attestation_from)
-            for path in sorted((self._root / settlement_id).glob("*.json"))
-        )
+        found = (understood(content_of(path), attestation_from) for path in self._files(settlement_id))
         return [one for one in found if one is not None and one.settlement_id == settlement_id]
+
+    def _files(self, settlement_id: SettlementId) -> list[Path]:
+        """Most settlements have no folder of their own, which is all that is asked of the disk then."""
+        folder = self._root / settlement_id
+        try:
+            return [folder / name for name in sorted(os.listdir(folder)) if name.endswith(".json")]
+        except OSError:
+            return []
 
     def signed_by(self, agent: str) -> Sequence[Attestation]:
         """See `ports.AttestationBoard.signed_by`."""

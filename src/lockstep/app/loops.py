@@ -19,7 +19,7 @@ PAUSE_SECONDS = 0.25
 """Between two looks at ledgers that have not moved for a while."""
 SHORTEST_PAUSE_SECONDS = 0.01
 """Between two looks right after a move; it doubles while nothing moves."""
-AGENT_PAUSE_SECONDS = 0.1
+AGENT_PAUSE_SECONDS = 0.2
 """The same for an agent, and after each of its steps: what came meanwhile is done, and signed, together."""
 
 CRASH_VARIABLE = "LOCKSTEP_CRASH_AFTER"

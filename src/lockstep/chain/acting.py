@@ -103,8 +103,9 @@ class Acts:
         elif fresh:
             data = settle_batch_data([order for _, order in legs], proof)
             gas = _BASE + _PROOF + _calldata(data) + _DELIVERY * len(legs) + _DELIVERY_ROOM
-            if gas > MOST_GAS:
-                raise InvalidInput("legs", len(legs), f"so few that their gas, {gas}, is at most 2^24")
+            most = self._most_gas()
+            if gas > most:
+                raise InvalidInput("legs", len(legs), f"so few that their gas, {gas}, is at most {most}")
             call = Call(key=_name("settleBatch", keys), to=self._dvp, data=data, gas=gas, serves=tuple(fresh))
             found |= _of_each([call], self._sender.send([call]))
         return [None if ended(found[key]) else found[key] for key in keys]
@@ -125,15 +126,20 @@ class Acts:
         )
         run: list[str] = []
         used = start = _BASE + _LOCK_ROOM
+        most = self._most_gas() if len(legs) > 1 else MOST_GAS
         for key, leg in legs.items():
             gas = self._gas(leg) + _calldata(lock_data(leg.order, leg.seller, leg.buyer)) + 640
-            if run and (len(run) == MOST_LEGS or used + gas > MOST_GAS):
+            if run and (len(run) == MOST_LEGS or used + gas > most):
                 yield run
                 run, used = [], start
             run.append(key)
             used += gas
         if run:
             yield run
+
+    def _most_gas(self) -> int:
+        """Of one transaction: one that no block takes would hold up all that follow it, for ever."""
+        return min(MOST_GAS, self._node.gas_limit())
 
     def _gas(self, leg: LockCall) -> int:
         one = leg.order.movement

@@ -117,9 +117,15 @@ class EventReader:
         """The trade's settlements in the order of their locks, up to the head. Raises Unavailable."""
         return self.settlements_of_all([trade_id])[trade_id]
 
-    def changed(self) -> Collection[SettlementId]:
-        """Settlements with events that are new, newly final, or gone, since this was asked last; it does not look."""
+    def changed(self, *, final: bool = False) -> Collection[SettlementId]:
+        """Settlements with events that are new, newly final, or gone, since this was asked last; it does not look.
+
+        `final`: without those whose last event is not final yet, which are told when it is.
+        """
         found, self._changed = self._changed, set()
+        if final:
+            last = self._read_to - self._depth
+            found = {one for one in found if not (its := self._by.get(one)) or its[-1].block <= last}
         return {SettlementId(one.hex()) for one in found}
 
     def halts(self) -> Sequence[Reorganisation]:

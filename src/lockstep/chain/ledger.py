@@ -224,9 +224,9 @@ class EvmAssetLedger:
     # --- looking at many
 
     def news(self) -> Collection[SettlementId]:
-        """Looks at the chain, and tells which settlements' events are new, newly final, or gone. Raises Unavailable."""
+        """Looks at the chain, and tells which settlements' last events are newly final, or gone. Raises Unavailable."""
         self._reader.refresh()
-        return self._reader.changed()
+        return self._reader.changed(final=True)
 
     def views(self, orders: Mapping[SettlementId, Order]) -> Mapping[SettlementId, AssetView]:
         return looking.views(self._node, self._network, orders)

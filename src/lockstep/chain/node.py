@@ -146,6 +146,10 @@ class Node:
     def base_fee(self) -> int:
         return answers.number(self._block("latest").get("baseFeePerGas", 0))
 
+    def gas_limit(self) -> int:
+        """The most gas that a block takes, by the last one."""
+        return _read_by(lambda block: answers.number(block["gasLimit"]), "block latest", self._block("latest"))
+
     def broadcast(self, raw: bytes) -> str | None:
         """Hands over a signed transaction; returns the node's objection, or None.
 

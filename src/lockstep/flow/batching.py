@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import cast
 
-from lockstep.domain.errors import ContractRefused, LeaseLost, LockstepError
+from lockstep.domain.errors import ContractRefused, InvalidInput, LeaseLost, LockstepError
 from lockstep.domain.identifiers import SettlementId
 from lockstep.domain.market import Network
 from lockstep.domain.order import Batch, EndCall, Order, OutcomeResult, Proof
@@ -20,7 +20,7 @@ from lockstep.signing import build_batch_proof
 
 __all__ = ["PATIENCE", "Batching"]
 
-PATIENCE = timedelta(seconds=3)
+PATIENCE = timedelta(seconds=5)
 """For the agents' signatures over a batch."""
 INSISTENCE = timedelta(seconds=60)
 """For a batch that was sent to be seen on the chain."""
@@ -47,8 +47,8 @@ class Batching:
     """Those that no batch delivered, and since when they go by themselves."""
 
     def waits_for(self, settlement: SettlementId | None) -> bool:
-        """Whether the agents are being asked about it."""
-        return settlement in self._asked and self._asked[settlement].proof is None
+        """Whether the agents are asked about it, or their answer is on its way to the chain."""
+        return settlement in self._asked
 
     def settle(self, calls: Sequence[EndCall], assets: AssetLedger, board: AttestationBoard, now: datetime) -> Results:
         """Has each delivered: now, or with a batch once its signatures are there; then it is to be asked again.
@@ -116,7 +116,8 @@ class Batching:
         self, wanted: Sequence[SettlementId], places: Sequence[int], results: list[LockstepError | None],
         assets: AssetLedger, now: datetime,
     ) -> None:  # fmt: skip
-        """Sends a whole batch. Which of its legs the contract refuses shows when they go alone."""
+        """Sends a whole batch. Which of its legs the contract refuses shows when they go alone, as all do where it is
+        more than a transaction takes."""
         asked = self._asked[wanted[0]]
         assert asked.proof is not None
         told: Results
@@ -128,7 +129,7 @@ class Batching:
             told = [error] * len(asked.legs)
         became = dict(zip(asked.batch.settlements, told, strict=True))
         for settlement, place in zip(wanted, places, strict=True):
-            if isinstance(became[settlement], ContractRefused):
+            if isinstance(became[settlement], ContractRefused | InvalidInput):
                 self._go_alone(settlement, now)
             else:
                 results[place] = became[settlement]

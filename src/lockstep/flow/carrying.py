@@ -8,7 +8,7 @@ instructions tell, the parties' references, is not needed for that; their sese.0
 from collections.abc import Sequence
 
 from lockstep.domain.cash import CashView
-from lockstep.domain.errors import ContractRefused
+from lockstep.domain.errors import Refused
 from lockstep.domain.market import Market
 from lockstep.domain.order import NO_PROOF, AssetEvent, OutcomeResult
 from lockstep.ports import AssetLedger, AttestationBoard
@@ -50,7 +50,7 @@ def carry(
             return "settle"
         assets.give_back(settlement, order, proof)
         return "give back"
-    except ContractRefused as error:
+    except Refused as error:  # by the contract, or by the node: that is for people, and tried again
         return f"refused: {error}"
 
 

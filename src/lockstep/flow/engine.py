@@ -1,11 +1,12 @@
 """One pass of the settlement service: hear the cash side, match, move the trades that are due one step."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import cast
 
 from lockstep.domain.errors import Conflict, LeaseLost, LockstepError, Unavailable
+from lockstep.domain.identifiers import Lei, Reference
 from lockstep.domain.journal import Entry
 from lockstep.domain.message import Message
 from lockstep.domain.order import EndCall
@@ -118,27 +119,34 @@ class Engine:
         """Instructions that say the same become trades. Of two that were cancelled meanwhile the next pass knows."""
         book, now = self.settler.book, self.settler.clock.now()
         if not hasattr(book, "unmatched_groups"):
-            return self._match_these(book.waiting(), now)
+            return self._match_these(book.waiting(), now)[0]
         room = cast(WaitingRoom, book)
         groups = room.unmatched_groups(now.date() - AGE_OUT)
-        moved = self._match_these([one for group in groups for one in group.instructions], now)
-        room.matched_through(groups)
+        moved, left = self._match_these([one for group in groups for one in group.instructions], now)
+        room.matched_through([group for group in groups if not any(one.key in left for one in group.instructions)])
         return moved
 
-    def _match_these(self, waiting: Sequence[StoredInstruction], now: datetime) -> bool:
+    def _match_these(
+        self, waiting: Sequence[StoredInstruction], now: datetime
+    ) -> tuple[bool, Collection[tuple[Lei, Reference]]]:
+        """Whether anything moved, and the instructions that the next pass is to look at again."""
         settler, book, lost = self.settler, self.settler.book, None
         if any(one.late for one in waiting):
             try:
                 lost = lost_to(book, settler.assets, settler.market)
             except Unavailable:  # what may be lost is not known: the next pass
-                return False
+                return False, {one.key for one in waiting}
         changes = match(waiting, settler.market, self.salt_key, now, lost)
+        left: set[tuple[Lei, Reference]] = set()
         for start in range(0, len(changes), BATCH):
             self.keep()
-            for error in commit_all(book, changes[start : start + BATCH]):
+            some = changes[start : start + BATCH]
+            for change, error in zip(some, commit_all(book, some), strict=True):
                 if error is not None and not isinstance(error, Conflict):
                     raise error
-        return bool(changes)
+                if error is not None:
+                    left.update(one.key for one in change.instructions)
+        return bool(changes), left
 
     def _recover(self) -> bool:
         """What the ledgers show of trades that the records lost. Nothing to do unless they were."""
@@ -165,8 +173,8 @@ class Engine:
         queue, moved = self._queue(), False
         settler = self.settler
         self._hear_chain(queue)
-        self._hear_agents(queue)
         halted = self._is_halted()  # after the last look at the chain: what that showed counts at once
+        self._hear_agents(queue)
         queue.wake(self.batching.look(settler.assets, settler.board, settler.market.network, settler.clock.now()))
         for _ in range(BATCHES_A_PASS):
             self.keep()
@@ -212,7 +220,9 @@ class Engine:
             if isinstance(result, LockstepError) and not isinstance(result, Conflict | Unavailable):
                 broken.append((one.trade, result))  # this trade is for people; the others go on
             again = self.pacing.next_look(one.trade, moved, now)
-            looked.append((one, now + PATIENCE if self.batching.waits_for(one.trade.settlement_id) else again))
+            if not isinstance(result, LockstepError) and self.batching.waits_for(one.trade.settlement_id):
+                again = now + PATIENCE
+            looked.append((one, again))
         if broken:
             any_moved |= True in self.settler.set_apart(broken, self.keep)
         queue.done_with(looked)

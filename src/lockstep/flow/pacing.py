@@ -12,9 +12,11 @@ from lockstep.domain.identifiers import SettlementId, TradeId
 from lockstep.domain.trade import Trade
 from lockstep.ports import Book, Claimed
 
-__all__ = ["LONGEST_SECONDS", "Moved", "OpenTrades", "Pacing"]
+__all__ = ["LONGEST_SECONDS", "SENT_SECONDS", "Moved", "OpenTrades", "Pacing"]
 
 FIRST_SECONDS, LONGEST_SECONDS = 1, 60
+SENT_SECONDS = 4
+"""What was sent is seen when it is final, or answered, and that wakes the trade; this is for what was lost."""
 REMEMBERED_AT_MOST = 100_000
 """Trades whose pace is known; then all are looked at as often as at first, once."""
 
@@ -37,7 +39,7 @@ class Pacing:
         """When it is due at the latest; None: at once. `trade` as it was before the look."""
         if moved:
             self._fruitless.pop(trade.trade_id, None)
-            return now + timedelta(seconds=FIRST_SECONDS) if moved is Moved.SENT else None
+            return now + timedelta(seconds=SENT_SECONDS) if moved is Moved.SENT else None
         if trade.order is None and trade.terms.settlement_date > now.date():
             return datetime.combine(trade.terms.settlement_date, time(), UTC)
         if len(self._fruitless) >= REMEMBERED_AT_MOST:

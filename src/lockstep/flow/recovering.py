@@ -22,7 +22,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from lockstep.domain.cash import CashView
-from lockstep.domain.errors import LockstepError, Unavailable
+from lockstep.domain.errors import LeaseLost, LockstepError, Unavailable
 from lockstep.domain.identifiers import Lei, Reference, SettlementId, TradeId
 from lockstep.domain.instruction import AdviceStatus, CancellationStatus, Instruction, Side
 from lockstep.domain.journal import Entry
@@ -121,7 +121,7 @@ def look_at_unclaimed(
         final=datetime.fromtimestamp(assets.final_time(), UTC),
         now=now.replace(microsecond=0),
     )
-    changes = [look.at(one) for one in due]
+    changes = [look.at_or_again(one) for one in due]
     left = [one.settlement_id for change in changes for one in change.unclaimed]
     payments = [view.payment for one in left if (view := book.cash_view(one)) is not None and view.payment is not None]
     yield Change(
@@ -147,6 +147,15 @@ class _Look:
     final: datetime
     """When the last final block was made, asked before the chain's events."""
     now: datetime
+
+    def at_or_again(self, one: Unclaimed) -> Change:
+        """What cannot be looked at now keeps none of the others waiting."""
+        try:
+            return self.at(one)
+        except LeaseLost:
+            raise
+        except LockstepError:
+            return Change(unclaimed=(replace(one, due=self.now + SOON),))
 
     def at(self, one: Unclaimed) -> Change:
         settlement, view = one.settlement_id, self.book.cash_view(one.settlement_id)

@@ -128,6 +128,8 @@ class Settler(Storing):
             moved = (yield from self._end(seen, step, proof)) or moved
         elif step in _ACTIONS:
             moved = (yield from _ACTIONS[step](self, seen)) or moved
+        elif moved:
+            return Moved.SENT  # there is nothing to do until a ledger tells more
         return moved or (yield from self._ask(seen, sight))
 
     def deliver_paid(self, trade: Trade) -> Steps[bool | Moved]:

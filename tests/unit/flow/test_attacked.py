@@ -9,11 +9,13 @@ import pytest
 from bulk_world import BulkAssets, BulkBench
 from flow_world import check
 
-from lockstep.domain.errors import LockstepError, Misconfigured
+from lockstep.domain.errors import LockstepError, Misconfigured, Unavailable
 from lockstep.domain.instruction import Side
 from lockstep.domain.order import Order
 from lockstep.domain.trade import Reason, TradeState
 from lockstep.flow.ordering import order_for
+from lockstep.ports import Change, Results
+from lockstep.testing.fakes import example_instruction
 
 MANY = 5
 
@@ -26,6 +28,11 @@ def bench(tmp_path: Path) -> Iterator[BulkBench]:
     yield bench
     check(bench)
     bench.close()
+
+
+def saying(number: int) -> dict[str, str]:
+    """As `BulkBench.instruct_many` has it."""
+    return {"quantity": str(1000 + number), "cash": f"{900 + number}.00"}
 
 
 def states(bench: BulkBench) -> Counter[TradeState]:
@@ -72,3 +79,43 @@ def test_an_answer_that_fails_for_one_is_not_told_of_the_others(
     monkeypatch.undo()
     bench.run()
     assert states(bench) == {TradeState.SETTLED: MANY}
+
+
+def test_what_could_not_be_matched_now_is_matched_by_the_next_pass(tmp_path: Path) -> None:
+    """An instruction is handed in again between the look at it and the match: nothing of the pair is passed over."""
+    bench = BulkBench(tmp_path)
+    bench.instruct_many(2)
+    commit_all = bench.book.commit_all  # type: ignore[attr-defined]
+    handed_in: list[str] = []
+
+    def late(changes: Sequence[Change]) -> Results:
+        if not handed_in and any(change.trades for change in changes):
+            handed_in.append(bench.submit(example_instruction(Side.DELIVER, "D-1", **saying(1)), late=True))
+        results: Results = commit_all(changes)
+        return results
+
+    bench.book.commit_all = late  # type: ignore[attr-defined]
+    bench.run()
+    assert handed_in == ["duplicate"] and states(bench) == {TradeState.SETTLED: 2}
+    bench.close()
+
+
+def test_what_was_lost_is_asked_for_until_the_chain_says_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Handed in again after a loss while the node is silent: matched once it speaks, without a restart."""
+    bench = BulkBench(tmp_path)
+    failed = []
+
+    def silent(*_: object) -> None:
+        failed.append("nobody answers")
+        raise Unavailable(failed[-1])
+
+    with monkeypatch.context() as patched:
+        patched.setattr("lockstep.flow.engine.lost_to", silent)
+        for side in Side:
+            bench.submit(example_instruction(side, f"{side.value[0]}-1"), late=True)
+        for _ in range(3):
+            bench.tick()
+    assert len(failed) == 3 and not bench.book.trades()
+    bench.run()
+    assert states(bench) == {TradeState.SETTLED: 1}
+    bench.close()

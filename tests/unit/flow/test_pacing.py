@@ -10,7 +10,7 @@ from flow_cases import MATCHED, ORDERED
 from lockstep.domain.errors import Unavailable
 from lockstep.flow import pacing
 from lockstep.flow.answering import Answering
-from lockstep.flow.pacing import LONGEST_SECONDS, Moved, Pacing
+from lockstep.flow.pacing import LONGEST_SECONDS, SENT_SECONDS, Moved, Pacing
 from lockstep.flow.wants import NewNonce
 from lockstep.testing.fakes import MORNING, FakeBook
 
@@ -18,7 +18,7 @@ from lockstep.testing.fakes import MORNING, FakeBook
 def test_at_once_while_it_moves_and_a_moment_after_something_was_sent() -> None:
     pace = Pacing()
     assert pace.next_look(ORDERED, True, MORNING) is None
-    assert pace.next_look(ORDERED, Moved.SENT, MORNING) == MORNING + timedelta(seconds=1)
+    assert pace.next_look(ORDERED, Moved.SENT, MORNING) == MORNING + timedelta(seconds=SENT_SECONDS)
 
 
 def test_ever_less_often_while_it_waits_and_anew_once_it_moved() -> None:

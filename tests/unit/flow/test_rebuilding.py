@@ -11,7 +11,7 @@ from itertools import permutations
 import pytest
 from flow_world import Bench, check
 
-from lockstep.domain.errors import Conflict, InvalidInput
+from lockstep.domain.errors import Conflict, InvalidInput, LockstepError, Refused, Unavailable
 from lockstep.domain.identifiers import Reference
 from lockstep.domain.instruction import (
     CancellationAdvice,
@@ -407,3 +407,37 @@ def test_what_is_proved_never_is_not_what_is_asked_of_a_paid_one(bench: Bench) -
     assert not is_open(after) and carry(after, view, bench.assets, bench.board, bench.market) is None
     assert bench.chain.status(settlement, bench.chain.head) is AssetStatus.SETTLED
     assert {one.result for one in bench.board.attestations(settlement)} == {OutcomeResult.PAID}
+
+
+@pytest.mark.parametrize("error", [Refused("NodeObjects", {"objection": "no money"}), Unavailable("no room"),
+                                   LockstepError("odd")], ids=repr)  # fmt: skip
+@pytest.mark.parametrize("call", ["settle", "history"])
+def test_one_that_cannot_be_carried_keeps_nobody_waiting(bench: Bench, call: str, error: LockstepError) -> None:
+    """Neither the other lost ones, nor the trades that are there."""
+    for number in (1, 2):
+        bench.instruct(number)
+    for _ in range(8):
+        bench.tick(agents=False)
+    bench.tick()
+    first, second = sorted(str(trade.settlement_id) for trade in bench.book.trades())
+    assert bench.events() == ["Locked"] * 2
+    rebuilt(bench, [])
+    whole = getattr(bench.assets, call)
+
+    def failing(settlement: str, *arguments: object) -> object:
+        if settlement == first:
+            raise error
+        return whole(settlement, *arguments)
+
+    setattr(bench.assets, call, failing)
+    bench.instruct(3)
+    for _ in range(20):
+        bench.tick()
+    settled = {one.settlement_id for one in bench.chain.mined if one.name == "Settled"}
+    assert len(settled) == 2 and second in settled and bench.trade.state is TradeState.SETTLED
+    carried = [row.entry.facts["step"] for row in bench.book.journal(first) if row.entry.kind == "carried"]
+    assert carried == ([f"refused: {error}"] if call == "settle" and isinstance(error, Refused) else [])
+    setattr(bench.assets, call, whole)
+    for _ in range(10):
+        bench.tick()
+    assert {one.settlement_id for one in bench.chain.mined if one.name == "Settled"} == settled | {first}

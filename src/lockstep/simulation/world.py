@@ -116,8 +116,7 @@ class World:
         )
         more = zip(("second-worker", "third-worker"), WORKERS[1:], strict=True)
         workers = [WORKERS[0], *(name for kind, name in more if self.faults.strikes(kind))]
-        self.sharing = len(workers) > 1
-        keys = 2 if self._sharing or (self.sharing and self.faults.strikes("workers-share")) else 1
+        keys = 2 if self._sharing or (len(workers) > 1 and self.faults.strikes("workers-share")) else 1
         service = PartyClock(self.clock)  # one machine: its workers read one clock
         self.door = Door(self.ground, self._boundary("door"), service)
         self.cast: dict[str, Process] = {"rtgs": self.rtgs}

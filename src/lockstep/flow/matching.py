@@ -94,12 +94,13 @@ def _best(
     deliver: StoredInstruction, candidates: Iterable[StoredInstruction], market: Market
 ) -> StoredInstruction | None:
     """Exact cash first; among equals the oldest."""
-    best, least = None, 0
+    tolerance = market.tolerances.get(deliver.instruction.cash.currency)
+    most = max(tolerance.up_to, tolerance.above) if tolerance else 0
+    best, least, amount = None, most + 1, _amount(deliver)
     for other in candidates:
-        if agree(deliver.instruction, other.instruction, market):
-            distance = _distance(deliver, other)
-            if best is None or distance < least:
-                best, least = other, distance
+        distance = abs(other.instruction.cash.amount - amount)
+        if distance < least and agree(deliver.instruction, other.instruction, market):
+            best, least = other, distance
             if distance == 0:
                 break
     return best

@@ -150,7 +150,8 @@ class SharingWorker:
         return self._begin(subject)
 
     def _without_key(self) -> None:
-        self._held.pop(self._key, None)
+        for subject in (self._key, "recovery"):
+            self._held.pop(subject, None)
         self._engine, self._key = None, ""
         self._at_duty.clear()
 

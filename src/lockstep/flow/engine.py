@@ -43,8 +43,8 @@ BATCH = 400
 BATCHES_A_PASS = 5
 CLAIM_SECONDS = 30
 """Longer than a batch may take; who dies in it holds its trades up for so long."""
-DUTIES = ("mail", "matching", "outbox")
-"""What is not a trade's own: hearing the RTGS, pairing what waits, delivering."""
+DUTIES = ("mail", "matching", "recovery", "outbox")
+"""What is not a trade's own: hearing the RTGS, pairing what waits, ending what the records lost, delivering."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +69,7 @@ class Engine:
         """
         moved = self.do("mail")
         moved |= self.do("matching")
+        moved |= self.do("recovery")
         moved |= self.step_trades()
         moved |= self.do("outbox")
         return moved
@@ -78,8 +79,9 @@ class Engine:
         if duty == "mail":
             return self._hear_cash()
         if duty == "matching":
-            matched = self._match()
-            return (not self._is_halted() and self._recover()) or matched
+            return self._match()
+        if duty == "recovery":
+            return not self._is_halted() and self._recover()
         return self._deliver_all()
 
     def _is_halted(self) -> bool:
@@ -173,8 +175,8 @@ class Engine:
         queue, moved = self._queue(), False
         settler = self.settler
         self._hear_chain(queue)
-        halted = self._is_halted()  # after the last look at the chain: what that showed counts at once
         self._hear_agents(queue)
+        halted = self._is_halted()  # after the last look at the chain: what that showed counts at once
         queue.wake(self.batching.look(settler.assets, settler.board, settler.market.network, settler.clock.now()))
         for _ in range(BATCHES_A_PASS):
             self.keep()

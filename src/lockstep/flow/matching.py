@@ -7,6 +7,7 @@ settles. Source of the field set: the CSD matching fields of Regulation (EU) 201
 
 import hashlib
 import hmac
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -26,6 +27,9 @@ _HELD = Reason(code="CMIS", text="handed in again: it may be a side of a settlem
 
 AGE_OUT = timedelta(days=20)
 """After the settlement date; T2S cancels unmatched instructions after twenty business days."""
+
+SHOWN = 3
+"""Amounts of the counterparty that one who waits is told."""
 
 
 class LostTrades(Protocol):
@@ -72,11 +76,12 @@ def match(
             if best is not None:
                 del free[Side.DELIVER][deliver.key], free[Side.RECEIVE][best.key]
                 changes.append(_matched(deliver, best, market, salt_key, now))
+        left = {side: sorted(free[side].values(), key=_amount) for side in Side}
         for stored in group:
             if stored.key in held:
                 changes.extend(_still_waiting(stored, _HELD, market, now))
             elif stored.key in free[stored.instruction.side]:
-                others = free[stored.instruction.side.other].values()
+                others = _nearest(stored, left[stored.instruction.side.other])
                 changes.extend(_still_waiting(stored, _why_waiting(stored, others, market), market, now))
     return changes
 
@@ -89,12 +94,13 @@ def _best(
     deliver: StoredInstruction, candidates: Iterable[StoredInstruction], market: Market
 ) -> StoredInstruction | None:
     """Exact cash first; among equals the oldest."""
-    best, least = None, 0
+    tolerance = market.tolerances.get(deliver.instruction.cash.currency)
+    most = max(tolerance.up_to, tolerance.above) if tolerance else 0
+    best, least, amount = None, most + 1, _amount(deliver)
     for other in candidates:
-        if agree(deliver.instruction, other.instruction, market):
-            distance = _distance(deliver, other)
-            if best is None or distance < least:
-                best, least = other, distance
+        distance = abs(other.instruction.cash.amount - amount)
+        if distance < least and agree(deliver.instruction, other.instruction, market):
+            best, least = other, distance
             if distance == 0:
                 break
     return best
@@ -233,6 +239,17 @@ def _drawn(salt_key: bytes, about: bytes) -> str:
 
 def _pair(deliver: StoredInstruction, receive: StoredInstruction) -> bytes:
     return "\n".join((*deliver.key, *receive.key)).encode()
+
+
+def _amount(stored: StoredInstruction) -> int:
+    return stored.instruction.cash.amount
+
+
+def _nearest(stored: StoredInstruction, others: Sequence[StoredInstruction]) -> list[StoredInstruction]:
+    """Of the others, by amount, the few that lie nearest: each is told of those, however many there are."""
+    place = bisect_left(others, _amount(stored), key=_amount)
+    near = others[max(0, place - SHOWN) : place + SHOWN]
+    return sorted(near, key=lambda other: _distance(stored, other))[:SHOWN]
 
 
 def _why_waiting(stored: StoredInstruction, others: Collection[StoredInstruction], market: Market) -> Reason:

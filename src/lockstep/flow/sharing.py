@@ -80,7 +80,8 @@ class SharingWorker:
             return False
         moved = self._do(engine, "mail")
         moved |= self._do(engine, "matching")
-        if self._key:
+        if self._key:  # both may send transactions
+            moved |= self._do(engine, "recovery")
             moved |= self._step_trades(engine)
         moved |= self._do(engine, "outbox")
         self._carry_on()
@@ -149,7 +150,8 @@ class SharingWorker:
         return self._begin(subject)
 
     def _without_key(self) -> None:
-        self._held.pop(self._key, None)
+        for subject in (self._key, "recovery"):
+            self._held.pop(subject, None)
         self._engine, self._key = None, ""
         self._at_duty.clear()
 

@@ -255,3 +255,14 @@ def test_the_same_instructions_make_the_same_trade() -> None:
     assert made(b"another key").terms.salt != first.terms.salt, "nobody can compute it without the key"
     assert made(reference=Reference("R-2")).terms.salt != first.terms.salt
     assert len(first.terms.salt) == 32 and int(first.terms.salt, 16) > 0
+
+
+def test_of_many_amounts_that_differ_the_nearest_are_told() -> None:
+    """What each is told grows not with how many wait, and is not told anew when one comes that lies further off."""
+    waiting = [stored(replace(DELIVER, cash=euro(100_000)))]
+    for number, cents in enumerate([1, 500_000, 90_000, 150_000, 120_000, 900_000]):
+        waiting.append(stored(replace(RECEIVE, reference=Reference(f"R-{number}"), cash=euro(cents))))
+        (told,) = run(*waiting)[0].instructions
+        assert told.key == waiting[0].key and told.reason is not None
+        if number >= 4:
+            assert told.reason.text.endswith(": 1000.00 EUR and 900.00 EUR, 1200.00 EUR, 1500.00 EUR")

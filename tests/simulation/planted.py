@@ -28,11 +28,11 @@ def every() -> Mapping[str, Planted]:
 HOLES: Mapping[str, str] = {
     "errors first": (
         "harmless as far as seen: who is told another's error looks at both ledgers again before it does anything, "
-        "and so does who is not told its own; 60 seeds run"
+        "and so does who is not told its own; 30 seeds run"
     ),
     "skipped is done": (
         "harmless for a lock: the order lapses, and another takes its place; a delivery is skipped where somebody "
-        "else has ended the settlement, which the chain shows; 65 seeds run"
+        "else has ended the settlement, which the chain shows; 20 seeds run"
     ),
     "store the rest": (
         "harmless as far as seen: the messages that are told too early have ids that derive from the trade, and the "
@@ -40,7 +40,7 @@ HOLES: Mapping[str, str] = {
     ),
     "conflict stops the batch": (
         "harmless as far as seen: whose change was lost has the version before it, so that its next change "
-        "conflicts, and the next pass reads the trade anew; 20 seeds run"
+        "conflicts, and the next pass reads the trade anew; 15 seeds run"
     ),
     "claim under a fence": (
         "guarded by the fence of each claim, which refuses what the first of two writes (`claim what is claimed` is "

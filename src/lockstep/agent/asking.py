@@ -51,7 +51,7 @@ class Asked:
 
     def _go_on(self, locked: Collection[SettlementId]) -> None:
         before = max(0, self._locked - 1)
-        newest, *fresh = islice(locked, before, None) if len(locked) > before else (None,)
+        newest, *fresh = [*islice(locked, before, None)] or [None]  # it may count one twice that a reorganisation moved
         is_known = any(one in self._open or one in self._closed for one in fresh)
         if self._locked == 0 or not fresh or newest != self._newest or is_known:
             self._go_through(locked)

@@ -38,10 +38,6 @@ HOLES: Mapping[str, str] = {
         "harmless as far as seen: the messages that are told too early have ids that derive from the trade, and the "
         "next pass, which reads the trade anew, comes to the same; 30 seeds run"
     ),
-    "conflict stops the batch": (
-        "harmless as far as seen: whose change was lost has the version before it, so that its next change "
-        "conflicts, and the next pass reads the trade anew; 15 seeds run"
-    ),
     "claim under a fence": (
         "guarded by the fence of each claim, which refuses what the first of two writes (`claim what is claimed` is "
         "the same without it); 11 seeds run"
@@ -69,9 +65,17 @@ HOLES: Mapping[str, str] = {
         "presumably guarded by `DvP`: the order lapses, and the next has another nonce; 20 seeds run"
     ),
     "last-file-counts": ("presumably guarded: agents publish again until the chain shows the end; 20 seeds run"),
-    "released-before-final": (
-        "presumably guarded by the service, which asks for the payment of a final lock only; its thief must "
-        "pay, to the byte, for a lock at the head; 20 seeds run"
+    "off by one at payBy": (
+        "weakly tried: the last release must come in the one second after `payBy`; `expiry-by-tick-only`, the same "
+        "mistake with more time, is found; 75 seeds run"
+    ),
+    "chain-not-asked-before-a-new-order": (
+        "presumably guarded by what the service hears again of the RTGS, and by the agents, who release one open lock "
+        "per trade; 75 seeds run"
+    ),
+    "refused-is-forgotten": (
+        "presumably guarded: mail that comes later puts the settlement on the list again, and the quorum needs three "
+        "agents of four; 80 seeds run"
     ),
     "signs-twice": (
         "presumably guarded by the mirror's contradiction, and by the signature log at a start; 30 seeds run"

@@ -270,11 +270,11 @@ def mined_for_ever(patch: Patch) -> None:
 
 
 def nonce_from_own_records(patch: Patch) -> None:
-    def free(self: Any, seller: str, at_least: int, count: int) -> Sequence[int]:
-        return range(at_least, at_least + count)
+    def free(self: Any, wanted: Mapping[str, tuple[int, int]]) -> Mapping[str, Sequence[int]]:
+        return {seller: range(at_least, at_least + count) for seller, (at_least, count) in wanted.items()}
 
     patch.setattr(ledger.EvmAssetLedger, "next_nonce", lambda self, seller, at_least: at_least)
-    patch.setattr(ledger.EvmAssetLedger, "free_nonces", free)
+    patch.setattr(ledger.EvmAssetLedger, "free_nonces_of", free)
 
 
 def reader_trusts_the_height(patch: Patch) -> None:
@@ -523,6 +523,7 @@ _RATES: Mapping[str, Mapping[str, float]] = {
     "nonce-from-own-records": {"operator-stolen": 0.3},
     "last-file-counts": {"agent-stolen": 0.3},
     "refused-is-forgotten": {"rpc-stale": 0.2},
+    "chain-not-asked-before-a-new-order": {"lost-writes": 0.1},
     "chain-not-asked-before-cancelling": {"lost-writes": 0.1},
     "lost-update": {"party-cancels": 0.15, "worker-pause": 0.4},
     "mined-for-ever": {"reorg-at-once": 1.0, "reorg": 0.3},

@@ -76,8 +76,9 @@ def _numbers_again(patch: pytest.MonkeyPatch) -> None:
     numbers_free_again(patch)
     rewrite(patch, SqlBook.next_order_nonce, ("return int(rows[0].next) if rows else 0", "return 0"))
     rewrite(patch, SqlBook.reserve_nonces, ("return int(row[0]) - count", "return at_least"))
-    free = "looking.free_nonces(self._node, self._network.dvp, seller, at_least, count)"
-    rewrite(patch, EvmAssetLedger.free_nonces, (free, "[at_least] * count"))
+    again = "{seller: [at_least] * count for seller, (at_least, count) in wanted.items()}"
+    free = "looking.free_nonces(self._node, self._network.dvp, wanted)"
+    rewrite(patch, EvmAssetLedger.free_nonces_of, (free, again))
 
 
 PLANTED = (

@@ -51,9 +51,10 @@ class Asked:
 
     def _go_on(self, locked: Collection[SettlementId]) -> None:
         before = max(0, self._locked - 1)
-        newest, *fresh = [*islice(locked, before, None)] or [None]  # it may count one twice that a reorganisation moved
+        last = [*islice(locked, before, None)]  # none, where one that a reorganisation moved is counted twice
+        fresh = last[1:]
         is_known = any(one in self._open or one in self._closed for one in fresh)
-        if self._locked == 0 or not fresh or newest != self._newest or is_known:
+        if self._locked == 0 or not fresh or last[0] != self._newest or is_known:
             self._go_through(locked)
             return
         self._open.update(fresh)

@@ -237,6 +237,7 @@ PLANTED = (
         _checkpoint_first,
         "the reader, which reads the last blocks again",
         needs=("rpc-timeout-before",),
+        rates={"rpc-timeout-before": 0.03},
     ),
     Planted("double is a contradiction", "an ending that is told twice is taken for two", _double_is_a_contradiction),
     Planted(

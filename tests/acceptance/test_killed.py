@@ -163,6 +163,4 @@ def test_two_agents_and_the_rtgs_die_after_each_step(story: Callable[[], Story],
         assert kills[f"agent-{number}"] >= len(signed) + len(steps) > 0
     taken = _count(told.installation.home.root / "rtgs.db", "inbox")
     assert taken >= 3 + 1 + 3, "three payments, one cancellation, a quorum of releases"
-    assert kills["rtgs"] >= 3 + 1, (
-        "a file is one step: payments, cancellation, releases; and the closing"
-    )
+    assert kills["rtgs"] >= 3 + 1, "a file is one step: payments, cancellation, releases; and the closing"

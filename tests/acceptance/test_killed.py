@@ -125,7 +125,8 @@ def test_the_service_dies_after_each_step(story: Callable[[], Story], undisturbe
     _in_order(told.installation)
     assert told.installation.picture() == undisturbed
     steps = service_steps(told.installation)
-    assert steps["entries"] > 20 and steps["transactions"] == 6 and steps["messages"] > 12
+    assert steps["entries"] > 20 and steps["messages"] > 12
+    assert 4 <= steps["transactions"] <= 6, "what is locked, or ends, at one moment may go in one"
     assert kills["service"] >= sum(steps.values())
 
 

@@ -380,10 +380,8 @@ class EventReader:
         there = {row.kind for row in self._rows_of(settlement) if row.block <= self._read_to - self._depth}
         missing = [kind.name for kind in sorted(kinds) if kind not in there]
         if missing:
-            raise Unavailable(
-                f"settlement {settlement.hex()}: {', '.join(missing)} was final, a reorganisation took it, and it is "
-                "not there again, finally"
-            )
+            lost = f"{', '.join(missing)} was final, a reorganisation took it, and it is not there again, finally"
+            raise Unavailable(f"settlement {settlement.hex()}: {lost}")
         self._store.certain([settlement])
         del self._doubts[settlement]
 

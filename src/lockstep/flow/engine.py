@@ -175,8 +175,8 @@ class Engine:
         queue, moved = self._queue(), False
         settler = self.settler
         self._hear_chain(queue)
-        halted = self._is_halted()  # after the last look at the chain: what that showed counts at once
         self._hear_agents(queue)
+        halted = self._is_halted()  # after the last look at the chain: what that showed counts at once
         queue.wake(self.batching.look(settler.assets, settler.board, settler.market.network, settler.clock.now()))
         for _ in range(BATCHES_A_PASS):
             self.keep()

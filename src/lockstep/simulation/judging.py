@@ -8,7 +8,6 @@ from lockstep.domain.message import Message
 from lockstep.domain.payment import PaymentReport, PaymentState
 from lockstep.domain.trade import TradeState, TradeTerms
 from lockstep.iso20022 import Body, read
-from lockstep.simulation.ground import WORKERS
 from lockstep.simulation.market import MARKET
 from lockstep.simulation.promising import Promises
 from lockstep.simulation.watching import Watcher
@@ -139,9 +138,7 @@ class Judge:
         self._tell(self._watcher.finish(self._claims, self._journal))
         for silence in untold(mail_of(self._world), self._journal):
             self._world.problem(silence)
-        if (
-            sum(name in WORKERS for name in self._world.cast) == 1
-        ):  # of several at work, one may be in the middle of it as another is told
+        if not self._world.sharing:  # of several at work, one may be in the middle of it as another is told
             for deed in begun_while_halted(self._journal):
                 self._world.problem(deed)
         undone = self._watcher.facts(self._claims, self._journal, ended=True).undone

@@ -114,26 +114,22 @@ class World:
         self.rtgs = RtgsProcess(
             self.ground, self._boundary("rtgs"), PartyClock(self.clock), self._rtgs_died, self._booked
         )
-        more = {"second-worker": WORKERS[1], "third-worker": WORKERS[2]}
-        workers = [WORKERS[0], *(name for kind, name in more.items() if self.faults.strikes(kind))]
-        shared = self._sharing or (len(workers) > 1 and self.faults.strikes("workers-share") is not None)
+        more = zip(("second-worker", "third-worker"), WORKERS[1:], strict=True)
+        workers = [WORKERS[0], *(name for kind, name in more if self.faults.strikes(kind))]
+        self.sharing = len(workers) > 1
+        keys = 2 if self._sharing or (self.sharing and self.faults.strikes("workers-share")) else 1
         service = PartyClock(self.clock)  # one machine: its workers read one clock
         self.door = Door(self.ground, self._boundary("door"), service)
         self.cast: dict[str, Process] = {"rtgs": self.rtgs}
         for name in workers:
             self.cast[name] = Worker(
-                name, self.ground, self._boundary(name), service, self._node(name), self.rtgs, self.faults, 1 + shared
+                name, self.ground, self._boundary(name), service, self._node(name), self.rtgs, self.faults, keys
             )
         for number in range(1, AGENTS + 1):
             name = f"agent-{number}"
+            clock = PartyClock(self.clock)
             self.cast[name] = AgentProcess(
-                number,
-                self.ground,
-                self._boundary(name),
-                PartyClock(self.clock),
-                self._node(name),
-                self.rtgs,
-                self.faults,
+                number, self.ground, self._boundary(name), clock, self._node(name), self.rtgs, self.faults
             )
         holiday = self.faults.strikes("holiday") is not None
         agents = [agent_bic(MARKET.service, number) for number in range(1, AGENTS + 1)]

@@ -152,7 +152,8 @@ def test_with_one_key_the_other_steps_no_trades_and_takes_over(tmp_path: Path) -
 
 
 def test_a_worker_without_a_key_does_what_needs_none(tmp_path: Path) -> None:
-    """Another process has the key and does nothing else: duties are done that send nothing, and no trade is stepped."""
+    """Another process has the key and does nothing else: the duties are done but for the one that sends, and no trade
+    is stepped."""
     shared = Shared(tmp_path, KEYS[:1])
     shared.instruct_many(3)
     lease = shared.workers["second"].leases.claim(key_subject("0xA"), "another", 2 * LEASE_SECONDS)

@@ -31,7 +31,11 @@ FOUND: Mapping[int, tuple[str, Mapping[str, float]]] = {
     ),
     566: ("a trade locked twice by its parties: the second lock was adopted, and told as given back", {}),
     645: ("a bank cancels what an old backup still had waiting: told CANCELLED, and it had settled", {}),
-    518: ("records and locks of paid trades lost: nobody was told, and they were locked and paid once more", {}),
+    518: (
+        "records and locks of paid trades lost: nobody was told, and they were locked and paid once more; later, what "
+        "the RTGS decided of a trade's second lock was not signed, as its first was in doubt",
+        {},
+    ),
     1094: ("alike trades handed in again after a loss matched crosswise: told CANCELLED, and they had settled", {}),
     1109: ("an instruction that had settled matched another after a loss, which was there in time now", {}),
     23062: (

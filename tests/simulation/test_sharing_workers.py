@@ -24,8 +24,8 @@ def test_seeds() -> None:
 
 def test_a_seed_is_the_same_again() -> None:
     assert run_seed(3, PLAN, sharing=True).hash == run_seed(3, PLAN, sharing=True).hash
-    alone = FaultPlan(rates=PLAN.rates | {"workers-share": 0})
-    assert run_seed(3, PLAN, sharing=True).hash != run_seed(3, alone).hash
+    apart = FaultPlan(rates={**PLAN.rates, "workers-share": 0})
+    assert run_seed(3, PLAN, sharing=True).hash != run_seed(3, apart).hash
 
 
 def test_a_late_write_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import orjson
 import requests
 
 from lockstep.cash.mail import Outgoing, read_mail
@@ -157,8 +158,8 @@ class HttpCashSystem:
             )
             if url is not None and response.status_code in (404, 405):
                 return response.status_code, {}  # who does not know the place need not say so in JSON
-            answer = response.json()
-        except (requests.RequestException, ValueError, RecursionError) as error:
+            answer = orjson.loads(response.content)  # which bounds how deep it nests, whatever the interpreter's limit
+        except (requests.RequestException, ValueError) as error:
             raise Unavailable(f"{url or self._url} gave no answer: {error}") from error
         if response.status_code >= 500 or not isinstance(answer, dict):
             raise Unavailable(f"{url or self._url} gave no answer, but status {response.status_code}")

@@ -114,7 +114,7 @@ def settle(world: World, after: After) -> None:
     _until_quiet(world, after)
     was_left_to_people = False
     for hour in range(HOURS_AT_MOST):
-        # What halted a trade may have ended since it was looked at, as a payment ends that it was not to have: one look.
+        # What halted a trade may have ended since it was looked at, as a thief's payment does: it gets one look more.
         is_left_to_people = world.is_over(but_for_people=True)
         is_over = world.is_over() or (is_left_to_people and was_left_to_people)
         if is_over and not end_what_is_left(world):

@@ -15,6 +15,9 @@ DVP = "0x" + "11" * 20
 class Lagging:
     """Its state is of epoch 2; of its logs it has none."""
 
+    def chain_id(self) -> int:
+        return 31337
+
     def call(self, address: str, data: bytes, block: int | None = None) -> bytes:
         return (2).to_bytes(32, "big")
 

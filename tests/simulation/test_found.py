@@ -46,6 +46,22 @@ FOUND: Mapping[int, tuple[str, Mapping[str, float]]] = {
 """What it was, and the rates of the only kinds that were on; none: as the seed has it. Seeds drift as the world
 changes; each bug also has a test of its own beside the code that had it."""
 
+UNUSUAL: Mapping[tuple[int, str], tuple[str, FaultPlan]] = {
+    (83, "service-door-stolen"): (
+        "a second payment's refusal, told before the first one's end, stopped two agents, and with them the give-back",
+        FaultPlan(rates={"service-door-stolen": 0.3}),
+    ),
+    (83, "token-paused"): (
+        "the world ended before the service looked again at a trade whose break was over",
+        FaultPlan(rates={"token-paused": 0.1}),
+    ),
+    (9, "worker-pause"): (
+        "a worker died of an epoch whose event its node did not show yet",
+        FaultPlan(rates={"worker-pause": 0.1}, swarm=False),
+    ),
+}
+"""Found with other rates than the usual ones, by the kind whose rate it was."""
+
 MISJUDGED: Mapping[int, tuple[str, Mapping[str, float]]] = {
     21385: (
         "a wallet recovered before the first look: the oracle forgot whose it had been",
@@ -66,6 +82,11 @@ MISJUDGED: Mapping[int, tuple[str, Mapping[str, float]]] = {
 @pytest.mark.parametrize("seed", FOUND)
 def test_what_was_found_stays_mended(seed: int) -> None:
     assert not run_seed(seed, plan(FOUND[seed][1])).violations
+
+
+@pytest.mark.parametrize(("seed", "kind"), UNUSUAL)
+def test_what_other_rates_found_stays_mended(seed: int, kind: str) -> None:
+    assert not run_seed(seed, UNUSUAL[seed, kind][1]).violations
 
 
 @pytest.mark.parametrize("seed", MISJUDGED)

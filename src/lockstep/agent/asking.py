@@ -80,6 +80,11 @@ class Asked:
         self._open.discard(settlement)
         self._times.pop(settlement, None)
 
+    def reopen(self, settlement: SettlementId) -> None:
+        """What had ended has not: another payment's refusal was told before this one came."""
+        self._closed.discard(settlement)
+        self._locked = 0  # all are gone through at the next look
+
 
 def never_request(sender: Bic, rtgs: Bic, settlement: SettlementId, now: datetime) -> Message[CashBody]:
     """The camt.056 of an agent; each has an id of its own, all have one case."""

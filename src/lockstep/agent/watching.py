@@ -164,7 +164,10 @@ class Agent(Speaker):
 
     def _hear(self, said: SettlementBody) -> None:
         settlement = settlement_of(said)
-        view = fold(self._views.get(settlement), said)
+        before = self._views.get(settlement)
+        view = fold(before, said)
+        if not is_open(before) and is_open(view):
+            self._asked.reopen(settlement)
         if settlement not in self._over:
             self._views[settlement] = view
         self._watch(view)

@@ -16,7 +16,7 @@ from lockstep.chain.node import Node
 from lockstep.chain.presented import ENDS, attestations_in
 from lockstep.chain.refusals import decode_refusal
 from lockstep.domain.chain_events import ChainEvents, Reorganisation
-from lockstep.domain.errors import ChainHalted, ContractRefused, LockstepError, Misconfigured, Refused
+from lockstep.domain.errors import ChainHalted, ContractRefused, LockstepError, Misconfigured, Refused, Unavailable
 from lockstep.domain.identifiers import SettlementId, TradeId
 from lockstep.domain.market import Network
 from lockstep.domain.order import (
@@ -73,14 +73,22 @@ def read(node: Node, contract: str, address: str, name: str, *arguments: object,
 def serving(node: Node, dvp: str) -> Rotation:
     """Agents and roles of the present epoch."""
     (number,) = read(node, "DvP", dvp, "currentEpoch")
-    return _started(node, dvp, int(number))[0]
+    return _started(node, dvp, int(number), int(number))[0]
 
 
-def _started(node: Node, dvp: str, number: int) -> tuple[Rotation, int]:
-    """An epoch as its event tells it, and in which block."""
+def _started(node: Node, dvp: str, number: int, last: int | None = None) -> tuple[Rotation, int]:
+    """An epoch as its event tells it, and in which block. `last`: the present one, where that is known.
+
+    Raises Refused UnknownEpoch for one that never began, Unavailable where the node, or another that answers in its
+    place, has not read that far.
+    """
     topic = "0x" + number.to_bytes(32, "big").hex()
     logs = node.logs(dvp, [event_topic("EpochStarted"), topic], 0)
     if not logs:
+        if last is None:
+            (last,) = read(node, "DvP", dvp, "currentEpoch")
+        if 0 < number <= last:
+            raise Unavailable(f"the node is at epoch {last} and does not show how epoch {number} began")
         raise Refused("UnknownEpoch", {"actual": number, "dvp": dvp})
     kinds = ["bytes32", "uint8", "uint8", "address[]", "address", "address"]
     _, quorum, faulty, agents, officer, confirmer = decode(kinds, bytes(logs[-1]["data"]))
@@ -188,11 +196,12 @@ class EvmAssetLedger:
         return nonce
 
     def epoch(self, number: int | None = None) -> Epoch:
+        last = None
         if number is None:
-            (number,) = self._read("DvP", self._network.dvp, "currentEpoch")
+            (number,) = (last,) = self._read("DvP", self._network.dvp, "currentEpoch")
         if number in self._epochs:
             return self._epochs[number]
-        began, block = _started(self._node, self._network.dvp, int(number))
+        began, block = _started(self._node, self._network.dvp, int(number), last)
         epoch = Epoch(number=began.number, agents=began.agents, quorum=began.quorum)
         if block <= self._node.head().number - self._network.finality_depth:
             self._epochs[epoch.number] = epoch  # an epoch keeps its agents for ever; its event may yet go

@@ -94,9 +94,14 @@ def _reported(view: CashView, report: PaymentReport) -> CashView:
                 view, _two_amounts(view.noticed, view.noticed_uetr, report.payment.amount, report.uetr)
             )
     elif view.payment != report.payment:
-        if report.state.is_never and view.state is not None and view.state.is_never:
+        if report.uetr != view.payment.uetr and _rank(view.state) < _END and report.state.is_never:
+            return view  # another was refused, as this one ended before it: its own end, told late, decides
+        refused = view.state is not None and view.state.is_never
+        if refused and report.state.is_never:
             return view  # two refused payments for one settlement: never, told twice
-        return _contradicted(view, f"payment {report.uetr} was reported with other content")
+        if report.uetr == view.payment.uetr or not refused or _rank(report.state) == _END:
+            return _contradicted(view, f"payment {report.uetr} was reported with other content")
+        view = replace(view, state=None, payment=report.payment)  # the first of the two, told late: so is its end
     if _rank(report.state) == _END:
         told = replace(view, reason_code=report.reason_code, reason=report.reason)
         return _ended(told if _rank(view.state) < _END else view, report.state, report.decided_at)

@@ -77,7 +77,11 @@ def stop_for_long(world: World, how: random.Random) -> None:
         if settlement not in _stoppable(world):
             world.timeline.tell("officer", f"leaves {settlement[:12]} alone: it is paid, or has ended")
             return
-        _go(world, str(confirmer.show_long_stop(settlement)["confirmable_after"]), how)
+        confirmable = confirmer.show_long_stop(settlement)["confirmable_after"]
+        if confirmable is None:  # ended by others, or the block that had it was replaced
+            world.timeline.tell("officer", f"leaves {settlement[:12]} alone: no long stop of it is proposed any more")
+            return
+        _go(world, str(confirmable), how)
         confirmer.confirm_long_stop(settlement)
         world.timeline.tell("officer", f"ends {settlement[:12]} with the confirmer by the long stop")
     except LockstepError as error:

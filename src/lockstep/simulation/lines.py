@@ -98,7 +98,9 @@ def rules_of(faults: Injector, agents: Sequence[Bic], service: Bic) -> Plan | No
     """The plan of the RTGS's line for this seed, None for a line without faults.
 
     What contradicts goes to one party only, an agent or the service: a quorum that was told two things needs people.
+    Where an agent's key is stolen it is that agent, or the service: of four agents one may be faulty, and no more.
     """
+    told = [*agents[-1:], service] if faults.has("agent-stolen") else [*agents, service]
     rules: list[dict[str, Any]] = []
 
     def add(fault: str, /, **rule: object) -> None:
@@ -136,7 +138,7 @@ def rules_of(faults: Injector, agents: Sequence[Bic], service: Bic) -> Plan | No
     add(
         "line-contradict",
         kind="contradict",
-        participant=lambda how: how.choice((*agents, service)),
+        participant=lambda how: how.choice(told),
         probability=share(0.6),
         status=lambda how: how.choice(("ACSC", "RJCT")),
     )

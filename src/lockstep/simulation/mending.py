@@ -87,8 +87,10 @@ def _long_stop(world: World, settlement: SettlementId) -> None:
     if payment is not None and payment.state in (PaymentState.BOOKED, PaymentState.HELD, PaymentState.PENDING):
         return
     officer, confirmer = office(world, world.ground.roles.officer), office(world, world.ground.roles.confirmer)
-    _wait_until(world, str(officer.show_long_stop(settlement)["proposable_after"]))
-    officer.propose_long_stop(settlement)
+    shown = officer.show_long_stop(settlement)
+    if shown["confirmable_after"] is None:  # else it was proposed while things went wrong
+        _wait_until(world, str(shown["proposable_after"]))
+        officer.propose_long_stop(settlement)
     _wait_until(world, str(officer.show_long_stop(settlement)["confirmable_after"]))
     confirmer.confirm_long_stop(settlement)
     world.timeline.tell("officer", f"ends {settlement[:12]} with the confirmer by the long stop")

@@ -112,9 +112,14 @@ def settle(world: World, after: After) -> None:
     """With nothing going wrong any more, on through the business days until all has ended."""
     world.heal()
     _until_quiet(world, after)
+    was_left_to_people = False
     for hour in range(HOURS_AT_MOST):
-        if world.is_over(but_for_people=True) and not end_what_is_left(world):
+        # What halted a trade may have ended since it was looked at, as a thief's payment does: it gets one look more.
+        is_left_to_people = world.is_over(but_for_people=True)
+        is_over = world.is_over() or (is_left_to_people and was_left_to_people)
+        if is_over and not end_what_is_left(world):
             return
+        was_left_to_people = is_left_to_people
         _wait_until(world, _next_hour(world, patient=hour < QUESTIONS), "the day goes on")
         _until_quiet(world, after)
 

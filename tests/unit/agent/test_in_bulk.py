@@ -468,6 +468,9 @@ def test_open_locks_are_found_by_what_is_new() -> None:
     for _ in range(3):
         found = asked.open(dict.fromkeys(swapped).keys(), look=True)  # type: ignore[arg-type]
     assert "e" * 64 in found, "a look at all finds what took another's place"
+    closed = min(set(swapped) - set(found))
+    asked.reopen(closed)  # type: ignore[arg-type]
+    assert closed in asked.open(dict.fromkeys(swapped).keys(), look=False)  # type: ignore[arg-type]
 
 
 def test_locks_that_count_one_twice_are_gone_through() -> None:

@@ -35,6 +35,9 @@ CONSISTENT: dict[str, tuple[CashBody, ...]] = {
     "cancelled": (HELD, CANCELLED),
     "tombstone": (GONE,),
 }
+ANOTHER = replace(PAYMENT, uetr=derive_uetr(SETTLEMENT, 2), amount=Money(currency="EUR", amount=1))
+"""A payment of the same settlement under another id, as who has the service's access can send before it or after."""
+ANOTHER_REFUSED = report(PaymentState.REJECTED, uetr=ANOTHER.uetr, payment=ANOTHER, reason_code="TM01")
 PAID = (BOOKED, DEBITED)
 CONTRADICTORY: dict[str, tuple[CashBody, ...]] = {
     "booked and refused": (*PAID, REJECTED),
@@ -49,6 +52,8 @@ CONTRADICTORY: dict[str, tuple[CashBody, ...]] = {
     "another amount, held": (HELD, notice(amount=OTHER_PAYMENT.amount)),
     "two amounts": (DEBITED, notice(credit=True, amount=OTHER_PAYMENT.amount)),
     "another payment": (BOOKED, notice(uetr=derive_uetr(SETTLEMENT, 2))),
+    "another payment, refused": (*PAID, ANOTHER_REFUSED),
+    "another payment, held": (HELD, report(PaymentState.HELD, EARLY, uetr=ANOTHER.uetr, payment=ANOTHER)),
 }
 
 
@@ -93,6 +98,19 @@ def test_never_told_by_two_messages(bodies: tuple[CashBody, ...]) -> None:
     for order in permutations(bodies):
         view = folded(*order)
         assert view.is_never and not view.is_booked and view.contradiction is None and view.payment == PAYMENT
+
+
+@pytest.mark.parametrize("first", [(PENDING,), (HELD,), (HELD, REJECTED), (PENDING, HELD, CANCELLED)])
+def test_a_second_payments_refusal_excludes_nothing(first: tuple[CashBody, ...]) -> None:
+    """The RTGS takes the second when the first has ended, and refuses it: the line may turn their reports around.
+
+    Where the first one's end is not told last, it is asked for, and told again.
+    """
+    for order in permutations((*first, ANOTHER_REFUSED)):
+        view = folded(*order)
+        assert view.contradiction is None, order
+        assert (view.state, view.payment) == (PaymentState.HELD, PAYMENT) or first == (PENDING,) or view.is_never
+        assert fold(view, REJECTED).is_never
 
 
 @pytest.mark.parametrize(

@@ -156,8 +156,8 @@ def test_one_round_trip_for_five_hundred(gateway: Gateway, http: HttpCashSystem)
         return 202, json.dumps({"messages": [{"outcome": "taken"}] * len(unpack(content).messages)}).encode()
 
     gateway.answer = all_taken
-    messages = payments(1_001)
-    assert list(http.send_all(messages)) == [None] * 1_001
+    messages = payments(1_002)
+    assert list(http.send_all(messages)) == [None] * 1_002
     assert [path for path, _ in gateway.asked] == ["/files"] * 3
     sent = [read(data) for _, content in gateway.asked for data in unpack(content).messages]
     assert sent == messages

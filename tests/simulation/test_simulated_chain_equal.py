@@ -219,7 +219,7 @@ def _receipts(node: Node, day: Day) -> list[dict[str, Any]]:
 
 def test_receipts_are_the_same(day: Day, other: Node) -> None:
     ours, theirs = _receipts(day.chain.node, day), _receipts(other, day)
-    assert len(ours) > 90 and {one["status"] for one in ours} == {0, 1}
+    assert len(ours) > 60 and {one["status"] for one in ours} == {0, 1}
     for one, two in zip(ours, theirs, strict=True):
         assert one == two
 

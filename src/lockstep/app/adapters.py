@@ -83,8 +83,8 @@ def _put_all(written: Sequence[tuple[Path, str, bytes]]) -> None:
 
 
 def _put(folder: Path, message_id: str, data: bytes) -> None:
-    """The file, whole and on disk, under its name; the folder is yet to be."""
-    beside = f"{folder}/.{message_id}.part"
+    """The file, whole and on disk, under its name; the folder is yet to be. Two workers may put the same there."""
+    beside = f"{folder}/.{message_id}.{os.getpid()}.part"
     with open(beside, "wb", buffering=0) as file:
         left = memoryview(data)
         while left:

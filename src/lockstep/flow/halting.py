@@ -39,7 +39,10 @@ def accept(book: Book, events: ChainEvents, clock: Clock, by: str, why: str) -> 
     for one in halts:
         facts = {**_facts(one), "by": by, "why": why}
         book.commit(Change(entries=(Entry(at=now, kind="reorganisation accepted", subject=CHAIN, facts=facts),)))
-    return events.accept(by, why, halts) if halts else ()
+    accepted = events.accept(by, why, halts) if halts else ()
+    if accepted and hasattr(book, "wake_all"):  # while it halted, they were looked at ever less often
+        book.wake_all()
+    return accepted
 
 
 def _facts(one: Reorganisation) -> dict[str, str]:

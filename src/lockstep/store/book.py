@@ -221,6 +221,10 @@ class SqlBook:
     def wake(self, settlements: Collection[SettlementId]) -> None:
         self._queue.wake(settlements)
 
+    def wake_all(self) -> None:
+        """Every open trade is due: what all of them waited for is over."""
+        self._queue.wake_all()
+
     def let_go_of(self, worker: str) -> None:
         """Frees, and makes due, what a dead worker of this name has: for who begins under it."""
         self._queue.let_go_of(worker)

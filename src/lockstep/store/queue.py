@@ -52,6 +52,7 @@ _WAKE = Statement(
     "UPDATE trade SET due = 0 WHERE number IN "
     "(SELECT number FROM trade WHERE settlement_id IN LIST AND open AND due > 0 [[ORDER BY number FOR UPDATE]])"
 )
+_WAKE_ALL = Statement("UPDATE trade SET due = 0 WHERE open")
 
 
 class Queue:
@@ -104,6 +105,10 @@ class Queue:
         if settlements:
             with transaction(self._engine, at_once=False) as connection:
                 _WAKE.run(connection, sorted(settlements))
+
+    def wake_all(self) -> None:
+        with transaction(self._engine, at_once=False) as connection:
+            _WAKE_ALL.run(connection)
 
     def _now(self) -> int:
         if self._clock is None:

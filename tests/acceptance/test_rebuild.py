@@ -131,7 +131,7 @@ def settlement_is_proved(day: Installation, name: str) -> bool:
     return settlement is not None and sum(1 for _ in day.home.attestations.rglob(f"*{settlement}*")) > 0
 
 
-@pytest.mark.parametrize("known", [0, 2])
+@pytest.mark.parametrize("known", [pytest.param(0, marks=pytest.mark.deep), 2])
 def test_with_none_and_with_half_of_the_instructions(day: Installation, tmp_path: Path, known: int) -> None:
     """What was not given is carried to its end, and its parties are told when it comes."""
     writer = Writer(tmp_path / "files")

@@ -21,7 +21,7 @@ def server() -> Iterator[PostgresqlStore]:
         yield store
 
 
-@pytest.mark.parametrize("on", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("on", [pytest.param("sqlite", marks=pytest.mark.deep), "postgresql"])
 def test_two_workers_killed(
     installed: Callable[..., Installation], tmp_path: Path, request: pytest.FixtureRequest, on: str
 ) -> None:

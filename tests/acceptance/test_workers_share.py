@@ -97,7 +97,7 @@ def _files(pid: int) -> list[str]:
     return [one for one in os.listdir(f"/proc/{pid}/fd") if os.path.exists(f"/proc/{pid}/fd/{one}")]
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.deep)])
 def pair(installed: Callable[..., Installation], tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Pair]:
     market = FileMarket(trades=TRADES, banks=3, securities=1)
     (tmp_path / "market.toml").write_text(market.text())

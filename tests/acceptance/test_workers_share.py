@@ -126,6 +126,7 @@ def test_a_dead_workers_trades_go_on_elsewhere(pair: Pair) -> None:
     pair.judge()
 
 
+@pytest.mark.deep
 def test_a_worker_that_sleeps_beyond_its_leases_does_no_harm(pair: Pair) -> None:
     pair.share()
     pair.hand_in(10)

@@ -388,7 +388,7 @@ def test_keys_by_name(theatre: Theatre) -> None:
     assert key_of(roles, "wallet-FABLZZ2A").address == roles.wallets[Bic("FABLZZ2A")].address
     known = {one.address for one in (*roles.agents, *roles.wallets.values(), roles.operator, roles.officer)}
     assert key_of(roles, "anybody").address not in known | {key("anybody").address}
-    assert len(set(payers(roles))) == 5
+    assert len(set(payers(roles))) == 6, "the second key of the service too"
 
 
 def test_a_kind_that_is_none(theatre: Theatre) -> None:

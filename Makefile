@@ -99,7 +99,7 @@ bench-simulate: .venv/.dev
 
 # What takes longer than `make test` may: see tests/deep.
 deep: .build/.solc
-	$(BIN)/pytest -n $(WORKERS) -m deep --override-ini addopts="--strict-markers --strict-config -ra -p no:ape_test" tests/deep tests/acceptance tests/simulation
+	$(BIN)/pytest -n $(WORKERS) -m deep --override-ini addopts="--strict-markers --strict-config -ra -p no:ape_test" tests/deep tests/acceptance
 
 # Every mutant of the contracts, hours of them; goes on where it stopped. BUDGET=SECONDS ends it before.
 mutants: .build/.solc

@@ -19,6 +19,7 @@ from lockstep.app.market_file import read_market
 from lockstep.app.world import World
 from lockstep.cash import DirectCashSystem
 from lockstep.chain.ledger import EvmAssetLedger
+from lockstep.domain.errors import Unavailable
 from lockstep.domain.identifiers import Bic, Reference
 from lockstep.domain.instruction import Instruction, Party, Side
 from lockstep.domain.message import Message
@@ -99,18 +100,18 @@ class Theatre(World):
         for address in payers(self.roles):
             terms: Any = {"from": self.chain.faucet, "to": address, "value": 10**19, "gas": 21_000}
             self.node.web3.eth.send_transaction(terms)
-        broadcast = self.node.broadcast
+        broadcast = self.node.broadcast_all
 
-        def overheard(raw: bytes) -> str | None:
+        def overheard(raw: bytes) -> str | Unavailable | None:
             fields = TypedTransaction.from_bytes(HexBytes(raw)).as_dict()
             to = str(to_checksum_address(bytes(fields["to"])))
             self.calls.append(Call(to=to, data=bytes(fields["data"]), raw=bytes(raw)))
             if self.holding and not self._acting:
                 self.waiting.append(self.calls[-1])
                 return None
-            return broadcast(raw)
+            return broadcast([raw])[0]
 
-        self.node.broadcast = overheard  # type: ignore[method-assign]
+        self.node.broadcast_all = lambda raws: [overheard(raw) for raw in raws]  # type: ignore[method-assign]
 
     def _cash(self, party: Bic) -> DirectCashSystem:
         def handle(data: bytes, sender: Bic) -> object:
@@ -279,7 +280,6 @@ def test_a_stolen_key_moves_nothing(theatre: Theatre, kind: str) -> None:
     assert after == before and theatre.violations(ended=True) == {}
 
 
-@pytest.mark.deep
 def test_a_lock_that_was_overtaken(theatre: Theatre) -> None:
     """Who sends the service's own call first has locked for it, and the trade settles."""
     theatre.instruct(1, 1, 0, "1000", 100_000)
@@ -304,7 +304,6 @@ def test_a_lock_that_was_overtaken(theatre: Theatre) -> None:
     assert theatre.node.web3.eth.get_transaction(locked.transaction)["from"] == anybody  # type: ignore[arg-type]
 
 
-@pytest.mark.deep
 def test_every_act_comes_to_something(theatre: Theatre) -> None:
     """With trades locked and payments held, each finds what to do it to, and says what came of it."""
     instruct(theatre)

@@ -138,7 +138,7 @@ class Engine:
                 lost = lost_to(book, settler.assets, settler.market)
             except Unavailable:  # what may be lost is not known: the next pass
                 return False, {one.key for one in waiting}
-        changes = match(waiting, settler.market, self.salt_key, now, lost)
+        changes = match(waiting, settler.market, self.salt_key, now, lost, self.keep)
         left: set[tuple[Lei, Reference]] = set()
         for start in range(0, len(changes), BATCH):
             self.keep()

@@ -12,11 +12,11 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from lockstep.cash.mail import Outgoing, read_mail, refusal_of
+from lockstep.cash.mail import Outgoing, read_mail, refusal_of, require_answers_to
 from lockstep.domain.errors import InvalidMessage, LockstepError, Unavailable
 from lockstep.domain.identifiers import Bic
 from lockstep.domain.message import Message
-from lockstep.domain.notice import Acknowledgement
+from lockstep.domain.notice import Acknowledgement, Rejection
 from lockstep.durable import sync_folder
 from lockstep.iso20022 import pack, read, unpack, write
 from lockstep.ports import CashBody, Unreadable
@@ -53,9 +53,8 @@ class DirectoryCashSystem:
             results: Sequence[LockstepError | None] | None = None
             if silence is None and len(written) > 1:
                 try:
-                    results = self._leave_file(f"F-{messages[places[0]].message_id}", pack(written, created))
-                    if results is not None and len(results) != len(written):
-                        raise Unavailable(f"{len(results)} answers to {len(written)} messages")
+                    sent = [messages[place].message_id for place in places]
+                    results = self._leave_file(f"F-{sent[0]}", pack(written, created), sent)
                 except Unavailable as error:
                     silence = error
             if silence is not None:
@@ -78,17 +77,19 @@ class DirectoryCashSystem:
         except OSError as error:
             return Unavailable(f"{self._root}: {error}")
 
-    def _leave_file(self, name: str, file: bytes) -> Sequence[LockstepError | None] | None:
-        """What became of each message; None if the file was not taken as one. Raises Unavailable."""
+    def _leave_file(self, name: str, file: bytes, sent: Sequence[str]) -> Sequence[LockstepError | None] | None:
+        """What became of each message, by their ids; None if the file was not taken as one. Raises Unavailable."""
         try:
             left = self._left(name, file)
             answers = self._root / "error" / f"{Path(left).stem}.answers.xml"
             if (self._root / "archive" / left).exists():
-                return [None] * len(unpack(file).messages)
+                return [None] * len(sent)
             if not answers.exists():
                 (self._root / "error" / f"{Path(left).stem}.admi.002.xml").read_bytes()
                 return None
-            return [_answer(data) for data in unpack(answers.read_bytes()).messages]
+            told = [_answer(data) for data in unpack(answers.read_bytes()).messages]
+            require_answers_to(sent, [related for related, _ in told])
+            return [outcome for _, outcome in told]
         except InvalidMessage as error:
             raise Unavailable(f"the answers cannot be read: {error}") from error
         except OSError as error:
@@ -135,11 +136,9 @@ class DirectoryCashSystem:
         return name
 
 
-def _answer(data: bytes) -> LockstepError | None:
-    """What a file of answers says of one message."""
-    try:
-        if isinstance(read(data).body, Acknowledgement):
-            return None
-    except InvalidMessage:
-        pass
-    return refusal_of(data)
+def _answer(data: bytes) -> tuple[str | None, LockstepError | None]:
+    """To which message a file's answer is, by its id, and what it says of that; None where it does not say."""
+    body = read(data).body
+    if isinstance(body, Acknowledgement):
+        return body.related_message_id, None
+    return (body.related_message_id if isinstance(body, Rejection) else None), refusal_of(data)

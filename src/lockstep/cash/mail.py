@@ -58,6 +58,18 @@ class Outgoing:
         return max(self._messages[place].created for place in places)
 
 
+def require_answers_to(sent: Sequence[str], answered: Sequence[object]) -> None:
+    """Whether these are the answers to these messages, in their order, by the ids that both name.
+
+    Raises Unavailable where an id is another, missing or there twice: no answer says anything then.
+    """
+    if len(answered) != len(sent):
+        raise Unavailable(f"{len(answered)} answers to {len(sent)} messages: nothing is known of any")
+    for place, (ours, theirs) in enumerate(zip(sent, answered, strict=True), 1):
+        if ours != theirs:
+            raise Unavailable(f"answer {place} is to {theirs!r}, not to {ours!r}: nothing is known of any message")
+
+
 def read_mail(items: Iterable[tuple[int, bytes]], receiver: Bic) -> Mail:
     """Reads what can be read. The rest becomes Unreadable in its place, so that it blocks nothing.
 

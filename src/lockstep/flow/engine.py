@@ -230,7 +230,7 @@ class Engine:
             looked.append((one, again))
         if broken:
             any_moved |= self._set_apart(broken)
-        queue.done_with(looked)  # if it was the records that failed, this fails too, and the pass ends
+        queue.done_with(looked)
         return any_moved
 
     def _set_apart(self, broken: Sequence[tuple[Trade, LockstepError]]) -> bool:

@@ -24,11 +24,14 @@ one that is raised holds for all that were asked, but for LeaseLost, which ends 
 they are asked again in halves, as their next look would, until it is one's alone."""
 
 
-def together(steps: Sequence[Steps[Result]], ask: AskAll) -> list[Result | LockstepError]:
+def together(
+    steps: Sequence[Steps[Result]], ask: AskAll, ends: Callable[[Exception], bool] = lambda _: False
+) -> list[Result | LockstepError]:
     """What became of each step, in the order given: what it returned, or the error that it let through; StepFailed
     where that was no LockstepError.
 
-    Raises LeaseLost where `ask` does: then nothing goes on. What is no Exception is nobody's to handle here.
+    Raises LeaseLost where `ask` does: then nothing goes on; nor does it after an error of which `ends` says so, or
+    after what is no Exception.
     """
     results: dict[int, Result | LockstepError] = {}
     waiting: dict[int, Want[Any]] = {}
@@ -42,6 +45,8 @@ def together(steps: Sequence[Steps[Result]], ask: AskAll) -> list[Result | Locks
         except LockstepError as error:
             results[place] = error
         except Exception as error:
+            if ends(error):
+                raise
             results[place] = StepFailed(error)
 
     try:
@@ -54,7 +59,7 @@ def together(steps: Sequence[Steps[Result]], ask: AskAll) -> list[Result | Locks
                 kinds.setdefault(type(waiting[place]), []).append(place)
             for kind, places in kinds.items():
                 wants = [waiting.pop(place) for place in places]
-                answers = _asked(ask, kind, wants)
+                answers = _asked(ask, kind, wants, ends)
                 for place, answer in zip(places, answers, strict=True):
                     go_on(place, answer)
     finally:
@@ -63,8 +68,10 @@ def together(steps: Sequence[Steps[Result]], ask: AskAll) -> list[Result | Locks
     return [results[place] for place in range(len(steps))]
 
 
-def _asked(ask: AskAll, kind: type[Want[Any]], wants: Sequence[Want[Any]]) -> Sequence[Any]:
-    """An answer, or what is to be raised instead of one, for each. Raises LeaseLost."""
+def _asked(
+    ask: AskAll, kind: type[Want[Any]], wants: Sequence[Want[Any]], ends: Callable[[Exception], bool]
+) -> Sequence[Any]:
+    """An answer, or what is to be raised instead of one, for each. Raises LeaseLost, and what ends everything."""
     try:
         return ask(kind, wants)
     except LeaseLost:
@@ -72,7 +79,9 @@ def _asked(ask: AskAll, kind: type[Want[Any]], wants: Sequence[Want[Any]]) -> Se
     except LockstepError as error:
         return [error] * len(wants)
     except Exception as error:
+        if ends(error):
+            raise
         if len(wants) == 1:
             return [error]
     half = len(wants) // 2
-    return [*_asked(ask, kind, wants[:half]), *_asked(ask, kind, wants[half:])]
+    return [*_asked(ask, kind, wants[:half], ends), *_asked(ask, kind, wants[half:], ends)]

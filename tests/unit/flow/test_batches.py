@@ -1,5 +1,6 @@
 """Many trades in one pass: asked for at once, judged by themselves."""
 
+import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy.exc
 from bulk_world import BulkBench
 from flow_world import UNAVAILABLE, Crash, check
 
@@ -291,14 +293,17 @@ def test_records_that_fail_end_the_pass(bench: BulkBench) -> None:
     bench.instruct_many(3)
     bench.engine.run_once()
 
-    def broken(*_: Any) -> Any:
-        raise RuntimeError("the disk is full")
+    tries = []
+
+    def broken(changes: Any) -> Any:
+        tries.append(len(changes))
+        raise sqlalchemy.exc.OperationalError("COMMIT", {}, sqlite3.OperationalError("disk I/O error"))
 
     bench.book.commit_all = broken  # type: ignore[attr-defined]
-    bench.book.done_with = broken  # type: ignore[attr-defined]
-    with pytest.raises(RuntimeError, match="disk"):
+    with pytest.raises(sqlalchemy.exc.OperationalError, match="disk"):
         bench.run(10)
-    del bench.book.commit_all, bench.book.done_with  # type: ignore[attr-defined]
+    assert len(tries) == 1, "at once"
+    del bench.book.commit_all  # type: ignore[attr-defined]
     bench.restarted()
     bench.run()
     assert states(bench) == {TradeState.SETTLED: 3}

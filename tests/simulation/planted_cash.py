@@ -58,7 +58,7 @@ def _signs_both(patch: pytest.MonkeyPatch) -> None:
     rewrite(
         patch,
         Agent._watch,
-        ("if view.contradiction or (stored is None and", "if settlement not in self._over and (True and"),
+        ("if view.contradiction or (stored is None and", "if not self._is_past(settlement) and (True and"),
     )
     rewrite(patch, Register._insert, ("INSERT OR IGNORE", "INSERT OR REPLACE"))
 

@@ -1,6 +1,7 @@
 """What an agent asks the RTGS for: where a payment stands, and never for one that did not come."""
 
-from collections.abc import Collection
+from collections import OrderedDict
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -15,16 +16,26 @@ __all__ = ["Asked", "never_request"]
 
 ALL_AT_ONCE = 5_000
 """Locks for which a look goes through all of them; of twice as many every second one does."""
+CLOSED_AT_MOST = 100_000
+"""Ended settlements that are remembered. One that is forgotten is looked at anew, and closed again."""
+
+Ended = Callable[[Collection[SettlementId]], Collection[SettlementId]]
+"""Those of some settlements of which somebody else remembers that they have ended."""
+
+
+def _none(_: Collection[SettlementId]) -> Collection[SettlementId]:
+    return ()
 
 
 @dataclass(slots=True)
 class Asked:
-    """Which locked settlements are to be asked for, and when that was done."""
+    """Which locked settlements are to be asked for, and when that was done. Of what has `ended` it keeps nothing."""
 
+    ended: Ended = _none
     _times: dict[SettlementId, tuple[datetime, datetime | None]] = field(default_factory=dict)
     """Since when a locked settlement's payment has no end here, and when it was last asked for."""
-    _closed: set[SettlementId] = field(default_factory=set)
-    """Locked settlements that nothing more is to be asked of."""
+    _closed: OrderedDict[SettlementId, None] = field(default_factory=OrderedDict)
+    """Locked settlements that nothing more is to be asked of, and that have not `ended`."""
     _open: set[SettlementId] = field(default_factory=set)
     """The other locked ones, as of the last look at all or of the last lock."""
     _locked: int = 0
@@ -46,14 +57,15 @@ class Asked:
         return sorted(self._open)
 
     def _go_through(self, locked: Collection[SettlementId]) -> None:
-        self._looks, self._open = 0, set(locked) - self._closed
+        still = set(locked) - self._closed.keys()
+        self._looks, self._open = 0, still.difference(self.ended(still))
         self._note(locked)
 
     def _go_on(self, locked: Collection[SettlementId]) -> None:
         before = max(0, self._locked - 1)
         last = [*islice(locked, before, None)]  # none, where one that a reorganisation moved is counted twice
         fresh = last[1:]
-        is_known = any(one in self._open or one in self._closed for one in fresh)
+        is_known = any(one in self._open or one in self._closed for one in fresh) or self.ended(fresh)
         if self._locked == 0 or not fresh or last[0] != self._newest or is_known:
             self._go_through(locked)
             return
@@ -76,13 +88,21 @@ class Asked:
 
     def close(self, settlement: SettlementId) -> None:
         """Nothing more is to be asked."""
-        self._closed.add(settlement)
+        self._closed[settlement] = None
+        if len(self._closed) > CLOSED_AT_MOST:
+            self._closed.popitem(last=False)
+        self._open.discard(settlement)
+        self._times.pop(settlement, None)
+
+    def forget(self, settlement: SettlementId) -> None:
+        """It has `ended`."""
+        self._closed.pop(settlement, None)
         self._open.discard(settlement)
         self._times.pop(settlement, None)
 
     def reopen(self, settlement: SettlementId) -> None:
         """What had ended has not: another payment's refusal was told before this one came."""
-        self._closed.discard(settlement)
+        self._closed.pop(settlement, None)
         self._locked = 0  # all are gone through at the next look
 
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 
 from lockstep.domain.errors import Contradiction
@@ -18,6 +19,9 @@ from lockstep.domain.log_run import LogRun
 from lockstep.domain.order import Attestation, LogEntry, OutcomeResult
 
 __all__ = ["Register"]
+
+AT_ONCE = 5_000
+"""Settlements that one statement asks for."""
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS outcome (
@@ -114,6 +118,18 @@ class Register:
         """What was signed for a settlement."""
         rows = self._select("WHERE settlement_id = ?", settlement_id)
         return rows[0] if rows else None
+
+    def signed_of(self, ids: Collection[SettlementId]) -> set[SettlementId]:
+        """Those of these settlements for which something was signed."""
+        signed: set[SettlementId] = set()
+        waiting = iter(ids)
+        while some := [*islice(waiting, AT_ONCE)]:
+            found = self._database.execute(
+                "SELECT settlement_id FROM outcome WHERE settlement_id IN (SELECT value FROM json_each(?))",
+                (json.dumps(some),),
+            )
+            signed.update(SettlementId(one) for (one,) in found)
+        return signed
 
     def rows_of(self, ids: Collection[SettlementId]) -> Mapping[SettlementId, tuple[int, Attestation]]:
         """What was signed for these settlements, each with its row; those that are forgone are left out."""

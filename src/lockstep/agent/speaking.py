@@ -3,7 +3,7 @@
 It is silent until its register is known to be complete, and from when something speaks against it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -60,9 +60,8 @@ class Speaker:
     _watched: set[SettlementId] = field(default_factory=set)
     _released: set[SettlementId] = field(default_factory=set)
     _unended: dict[SettlementId, Attestation] = field(default_factory=dict)
-    _asked: Asked = field(default_factory=Asked)
-    _over: set[SettlementId] = field(default_factory=set)
-    """Settlements that this agent signed and the chain shows ended, finally."""
+    """Signed, as far as the chain was not seen to have ended it, finally. What is signed and not here is over."""
+    _asked: Asked = field(init=False)
     _logs: tuple[SignatureLog, ...] = ()
     _reconciled: bool = False
     _silent_since: datetime | None = None
@@ -78,6 +77,7 @@ class Speaker:
 
     def __post_init__(self) -> None:
         self._look = Look(self.assets)
+        self._asked = Asked(ended=self._past)
         self._batches = BatchSigning(board=self.board, register=self.register)
 
     @property
@@ -157,8 +157,8 @@ class Speaker:
         """Sets apart on the board what is over, and puts back the signatures over batches."""
         with suppress(Unavailable):
             for key in self._keys:
-                self.board.archive(key.address, self._over.__contains__)
-            self._batches.keep(self._over.__contains__)
+                self.board.archive(key.address, self._is_past)
+            self._batches.keep(self._is_past)
 
     def _publish_again(self) -> None:
         """What it signed stays on the board until the chain shows the settlement ended, whoever clears it."""
@@ -197,11 +197,17 @@ class Speaker:
         history = self._look.history(settlement)
         return any(event.final and event.name in ("Settled", "GivenBack") for event in history)
 
+    def _past(self, settlements: Collection[SettlementId]) -> Collection[SettlementId]:
+        """Those of these settlements that it signed and that are over: the register tells, nothing is kept of them."""
+        return self.register.signed_of(settlements).difference(self._unended) if settlements else ()
+
+    def _is_past(self, settlement: SettlementId) -> bool:
+        return settlement not in self._unended and self.register.find(settlement) is not None
+
     def _forget(self, settlement: SettlementId) -> None:
         """Signed and over: the register keeps what there is to know. Nothing here may grow with what has ended."""
-        self._over.add(settlement)
-        self._asked.close(settlement)
         self._unended.pop(settlement, None)
+        self._asked.forget(settlement)
         self._views.pop(settlement, None)
         self._watched.discard(settlement)
         self._released.discard(settlement)

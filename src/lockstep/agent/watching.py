@@ -168,7 +168,7 @@ class Agent(Speaker):
         view = fold(before, said)
         if not is_open(before) and is_open(view):
             self._asked.reopen(settlement)
-        if settlement not in self._over:
+        if settlement in self._watched or not self._is_past(settlement):
             self._views[settlement] = view
         self._watch(view)
 

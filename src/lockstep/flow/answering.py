@@ -54,7 +54,7 @@ from lockstep.ports import (
     Results,
 )
 
-__all__ = ["Answering", "SettleAll", "commit_all", "deliver_all", "one_by_one", "settle_each"]
+__all__ = ["Answering", "SettleAll", "commit_all", "deliver_all", "has_failed", "one_by_one", "settle_each"]
 
 Asked = TypeVar("Asked")
 
@@ -82,6 +82,12 @@ def commit_all(book: Book, changes: Sequence[Change]) -> Results:
     if not hasattr(book, "commit_all"):
         return one_by_one(book.commit, changes)
     return cast(BulkBook, book).commit_all(changes)
+
+
+def has_failed(book: Book) -> Callable[[Exception], bool]:
+    """Whether an error says that the records themselves fail: then nothing is to be done any more. Some can tell."""
+    found: Callable[[Exception], bool] = getattr(book, "has_failed", lambda _: False)
+    return found
 
 
 def deliver_all(mailbox: Mailbox, messages: Sequence[Message[PartyBody]]) -> Results:

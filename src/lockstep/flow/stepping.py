@@ -14,7 +14,7 @@ from lockstep.domain.journal import Entry
 from lockstep.domain.message import Message
 from lockstep.domain.order import NO_PROOF, AssetStatus, EndCall, LockCall, OutcomeResult, Proof
 from lockstep.domain.trade import Reason, Trade, TradeState
-from lockstep.flow.answering import Answering, SettleAll
+from lockstep.flow.answering import Answering, SettleAll, has_failed
 from lockstep.flow.asking import due, half_told, is_open, statement_request, status_request
 from lockstep.flow.ordering import cancel_message, order_for, payment_message, payment_uetr
 from lockstep.flow.pacing import Moved
@@ -92,7 +92,7 @@ class Settler(Storing):
         `halted` what is paid is delivered, and nothing else. Raises LeaseLost where all of it is another worker's now.
         """
         step = self.deliver_paid if halted else self.step
-        return together([step(trade) for trade in trades], self._world(keep, settle), self._ends)
+        return together([step(trade) for trade in trades], self._world(keep, settle), has_failed(self.book))
 
     def set_apart(
         self, broken: Sequence[tuple[Trade, LockstepError]], keep: Callable[[], None] = lambda: None
@@ -101,11 +101,9 @@ class Settler(Storing):
 
         Whether that was new, or why it could not be stored. Raises LeaseLost.
         """
-        return together([self._set_apart(trade, error) for trade, error in broken], self._world(keep), self._ends)
-
-    def _ends(self, error: Exception) -> bool:
-        """Whether it is the records that fail, where they can tell: then nothing is to be done any more."""
-        return hasattr(self.book, "has_failed") and bool(self.book.has_failed(error))
+        return together(
+            [self._set_apart(trade, error) for trade, error in broken], self._world(keep), has_failed(self.book)
+        )
 
     def _world(self, keep: Callable[[], None], settle: SettleAll | None = None) -> Answering:
         return Answering(

@@ -1,6 +1,5 @@
 """Many instructions that could match: the same pairs as by comparing each with each, in time that grows with them."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -158,34 +157,44 @@ def never(count: int) -> list[StoredInstruction]:
     return [known[one.key] for one in told]  # with their reasons: what follows is the looking alone
 
 
-def seconds(waiting: Sequence[StoredInstruction]) -> float:
-    begun = time.process_time()
-    assert match(waiting, MARKET, SALT_KEY, MORNING) == []
-    return time.process_time() - begun
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How often anything was read of an instruction that waits, in its one number."""
+    counted, real = [0], StoredInstruction.__dict__["instruction"]
+
+    def read(stored: StoredInstruction) -> object:
+        counted[0] += 1
+        return real.__get__(stored, StoredInstruction)
+
+    monkeypatch.setattr(StoredInstruction, "instruction", property(read, real.__set__))
+    return counted
 
 
-def test_time_grows_as_what_waits_does() -> None:
-    few, many = never(500), never(4_000)
-    once = min(seconds(few) for _ in range(3))
-    assert seconds(many) < 24 * once, "8 times as many: 64 times the time, if each were compared with each"
+def test_work_grows_as_what_waits_does(looks: list[int]) -> None:
+    def looked(waiting: Sequence[StoredInstruction]) -> int:
+        looks[0] = 0
+        assert match(waiting, MARKET, SALT_KEY, MORNING) == []
+        return looks[0]
+
+    few, many = looked(never(200)), looked(never(1_600))
+    assert many < 12 * few, "8 times as many: 64 times the work, if each were compared with each"
 
 
 @pytest.mark.parametrize("cents", [5_000, None], ids=["one amount", "different amounts"])
-def test_time_grows_as_what_matches_does(cents: int | None) -> None:
+def test_work_grows_as_what_matches_does(cents: int | None, looks: list[int]) -> None:
     """The oldest of many of one amount are taken first, one by one, and those of many amounts."""
 
-    def taken(count: int) -> float:
+    def looked(count: int) -> int:
         waiting = [
-            instructed(side, f"{side.name[0]}-{one}", cents or 5_000 + 1_000 * one)
+            instructed(side, f"{side.name[0]}-{one}", cents or 5_000 + 1_000 * (count - one))
             for side in Side
             for one in range(count)
         ]
-        begun = time.process_time()
+        looks[0] = 0
         assert len(pairs(match(waiting, MARKET, SALT_KEY, MORNING))) == count
-        return time.process_time() - begun
+        return looks[0]
 
-    once = min(taken(100) for _ in range(3))
-    assert taken(1_600) < 64 * once, "16 times as many"
+    assert looked(800) < 12 * looked(100)
 
 
 def test_the_lease_is_kept_while_it_looks() -> None:

@@ -20,8 +20,6 @@ LONG = {
     "testing/invariants.py",
     # Written by a program from the ABI: one class for each custom error.
     "chain/refusal_classes.py",
-    # What the logic needs of the world, for one and for many, on one page: protocols only.
-    "ports.py",
 }
 
 

@@ -16,8 +16,6 @@ SOURCE = ROOT / "src" / "lockstep"
 MODULES = sorted(SOURCE.rglob("*.py"))
 PURE = [path for path in MODULES if path.relative_to(SOURCE).parts[0] in ("domain", "flow")]
 LONG = {
-    # The oracle judges twelve invariants, each in its own function: one page to read them in.
-    "testing/invariants.py",
     # Written by a program from the ABI: one class for each custom error.
     "chain/refusal_classes.py",
 }

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,7 +15,7 @@ from lockstep.flow.sharing import LEASE_SECONDS, key_subject
 from lockstep.testing.trade_files import FileMarket
 from stores import PostgresqlStore, postgresql
 
-from .running import AGENTS, Installation, stop, wait_until
+from .running import AGENTS, Installation, stop, stopped_outside_a_transaction, wait_until
 from .workers import WORKERS, Killing
 
 TRADES = 600
@@ -165,21 +164,13 @@ def test_more_workers_than_keys(pair: Pair) -> None:
 
 
 def _is_stopped_outside_a_transaction(pair: Pair, pid: int) -> bool:
-    """Stopped inside one, it keeps locks that nobody gets past before it goes on, on SQLite the only one."""
+    """Stopped inside one, it keeps locks that nobody gets past before it goes on."""
+    if pair.database.dialect.name == "sqlite":
+        return stopped_outside_a_transaction(pid, pair.day.home.root / "service.db")
     os.kill(pid, signal.SIGSTOP)
-    if pair.database.dialect.name != "sqlite":
-        with pair.database.connect() as connection:
-            waiting = "SELECT count(*) AS many FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'"
-            held = connection.execute(text(waiting)).scalar_one()
-        if held:
-            os.kill(pid, signal.SIGCONT)
-        return not held
-    connection = sqlite3.connect(pair.day.home.root / "service.db", timeout=0.5)
-    try:
-        connection.execute("BEGIN IMMEDIATE")
-    except sqlite3.OperationalError:
+    with pair.database.connect() as connection:
+        waiting = "SELECT count(*) AS many FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'"
+        held = connection.execute(text(waiting)).scalar_one()
+    if held:
         os.kill(pid, signal.SIGCONT)
-        return False
-    finally:
-        connection.close()
-    return True
+    return not held

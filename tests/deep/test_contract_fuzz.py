@@ -35,7 +35,7 @@ def test_parts_add_up(tmp_path: Path) -> None:
     assert (parts.calls, parts.accepted, parts.events) == (once.calls, once.accepted, once.events)
     assert parts.seeds >= 3 and parts.calls >= 2_700
     Progress("another", seeds=5, calls=10**6).keep(path)
-    assert Progress.at(path) == Progress(revision())
+    assert Progress.of(path, revision()) == Progress(revision())
 
 
 @pytest.mark.parametrize("planted", PLANTED, ids=lambda one: one.name)

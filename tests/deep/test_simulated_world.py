@@ -40,4 +40,4 @@ def test_parts_add_up(tmp_path: Path) -> None:
     assert parts.seeds == once.seeds == 6
     assert (parts.steps, parts.faults, parts.ended) == (once.steps, once.faults, once.ended)
     Progress("another", seeds=5, steps=10**6).keep(path)
-    assert Progress.at(path) == Progress(revision())
+    assert Progress.of(path, revision()) == Progress(revision())

@@ -32,6 +32,7 @@ __all__ = [
     "agent_bic",
     "found_chain",
     "found_rtgs",
+    "market_of",
     "plan_chain",
 ]
 
@@ -198,7 +199,10 @@ def found_chain(
         if not member.active:
             registrar.call("ParticipantRegistry", registry, "setStatus", roles.wallets[member.bic].address, SUSPENDED)
     registrar.flush()
-    return Founded(market=_market(node, market, roles, plan, finality_depth), manifest=manifest)
+    network = Network(chain_id=node.chain_id(), dvp=plan.dvp.address, finality_depth=finality_depth)
+    wallets = {of: key.address for of, key in roles.wallets.items()}
+    tokens = {isin: token.address for isin, token in plan.tokens.items()}
+    return Founded(market=market_of(market, network, wallets, tokens), manifest=manifest)
 
 
 def _fund(node: Node, roles: Roles, faucet: str | None, deployer: Deployer) -> None:
@@ -246,34 +250,31 @@ def _manifest(node: Node, plan: Plan, since: Mapping[str, int]) -> Manifest:
     )
 
 
-def _market(node: Node, market: MarketFile, roles: Roles, plan: Plan, finality_depth: int) -> Market:
+def market_of(file: MarketFile, network: Network, wallets: Mapping[Bic, str], tokens: Mapping[Isin, str]) -> Market:
+    """The market that a file tells of, where its wallets and tokens have these addresses."""
     return Market(
-        service=market.service,
-        rtgs=market.rtgs,
-        network=Network(chain_id=node.chain_id(), dvp=plan.dvp.address, finality_depth=finality_depth),
+        service=file.service,
+        rtgs=file.rtgs,
+        network=network,
         participants={
-            member.lei: Participant(
-                name=member.name,
-                lei=member.lei,
-                bic=member.bic,
-                wallet=roles.wallets[member.bic].address,
-                accounts=member.accounts,
+            one.lei: Participant(
+                name=one.name, lei=one.lei, bic=one.bic, wallet=wallets[one.bic], accounts=one.accounts
             )
-            for member in market.members
+            for one in file.members
         },
         securities={
             one.isin: Security(
                 isin=one.isin,
                 name=one.name,
-                token=plan.tokens[one.isin].address,
+                token=tokens[one.isin],
                 decimals=one.decimals,
                 quantity_type=one.quantity_type,
                 currency=one.currency,
             )
-            for one in market.securities
+            for one in file.securities
         },
-        tolerances=market.tolerances,
-        pay_by=market.pay_by,
+        tolerances=file.tolerances,
+        pay_by=file.pay_by,
     )
 
 

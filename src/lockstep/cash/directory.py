@@ -18,7 +18,7 @@ from lockstep.domain.identifiers import Bic
 from lockstep.domain.message import Message
 from lockstep.domain.notice import Acknowledgement
 from lockstep.durable import sync_folder
-from lockstep.iso20022 import pack, read, unpack, write
+from lockstep.iso20022 import read, unpack, write
 from lockstep.ports import CashBody, Unreadable
 
 PAUSE_SECONDS = 0.02
@@ -47,25 +47,9 @@ class DirectoryCashSystem:
 
     def send_all(self, messages: Sequence[Message[CashBody]]) -> Sequence[LockstepError | None]:
         """See `ports.BulkCashSystem.send_all`. The messages of a file that is refused as such go one by one."""
-        outgoing = Outgoing(messages)
-        silence: Unavailable | None = None
-        for places, written, created in outgoing.files():
-            results: Sequence[LockstepError | None] | None = None
-            if silence is None and len(written) > 1:
-                try:
-                    results = self._leave_file(f"F-{messages[places[0]].message_id}", pack(written, created))
-                    if results is not None and len(results) != len(written):
-                        raise Unavailable(f"{len(results)} answers to {len(written)} messages")
-                except Unavailable as error:
-                    silence = error
-            if silence is not None:
-                results = [silence] * len(written)
-            elif results is None:
-                results = [
-                    self._alone(messages[place].message_id, data) for place, data in zip(places, written, strict=True)
-                ]
-            outgoing.end(places, results)
-        return outgoing.results
+        return Outgoing(messages).send(
+            lambda name, file, count: self._leave_file(f"F-{name}", file, count), self._alone
+        )
 
     def _alone(self, name: str, data: bytes) -> LockstepError | None:
         try:
@@ -78,21 +62,24 @@ class DirectoryCashSystem:
         except OSError as error:
             return Unavailable(f"{self._root}: {error}")
 
-    def _leave_file(self, name: str, file: bytes) -> Sequence[LockstepError | None] | None:
+    def _leave_file(self, name: str, file: bytes, count: int) -> Sequence[LockstepError | None] | None:
         """What became of each message; None if the file was not taken as one. Raises Unavailable."""
         try:
             left = self._left(name, file)
             answers = self._root / "error" / f"{Path(left).stem}.answers.xml"
             if (self._root / "archive" / left).exists():
-                return [None] * len(unpack(file).messages)
+                return [None] * count
             if not answers.exists():
                 (self._root / "error" / f"{Path(left).stem}.admi.002.xml").read_bytes()
                 return None
-            return [_answer(data) for data in unpack(answers.read_bytes()).messages]
+            told = [_answer(data) for data in unpack(answers.read_bytes()).messages]
         except InvalidMessage as error:
             raise Unavailable(f"the answers cannot be read: {error}") from error
         except OSError as error:
             raise Unavailable(f"{self._root}: {error}") from error
+        if len(told) != count:
+            raise Unavailable(f"{len(told)} answers to {count} messages")
+        return told
 
     def _left(self, name: str, data: bytes) -> str:
         """The name under which it was left, once it does not lie there any more. Raises Unavailable, OSError."""

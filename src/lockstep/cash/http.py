@@ -20,7 +20,7 @@ from lockstep.cash.mail import Outgoing, read_mail
 from lockstep.domain.errors import InvalidMessage, LockstepError, Misconfigured, Refused, Unavailable
 from lockstep.domain.identifiers import Bic
 from lockstep.domain.message import Message
-from lockstep.iso20022 import pack, write
+from lockstep.iso20022 import write
 from lockstep.ports import CashBody, Unreadable
 
 _SEQUENCES = 2**63
@@ -69,21 +69,9 @@ class HttpCashSystem:
 
         Where the other side takes no files, or not this one, its messages go one by one.
         """
-        outgoing = Outgoing(messages)
-        silence: Unavailable | None = None
-        for places, written, created in outgoing.files():
-            results: Sequence[LockstepError | None] | None = None
-            if silence is None and len(written) > 1:
-                try:
-                    results = self._post_file(pack(written, created), len(written))
-                except Unavailable as error:
-                    silence = error
-            if silence is not None:  # nor is anybody asked again who gave no answer just now
-                results = [silence] * len(written)
-            elif results is None:
-                results = [self._alone(data) for data in written]
-            outgoing.end(places, results)
-        return outgoing.results
+        return Outgoing(messages).send(
+            lambda _, file, count: self._post_file(file, count), lambda _, data: self._alone(data)
+        )
 
     def _post(self, data: bytes) -> None:
         status, answer = self._call("POST", data=data, headers={"Content-Type": "application/xml"})

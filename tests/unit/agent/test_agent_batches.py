@@ -2,9 +2,8 @@
 
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from agent_cases import NETWORK
@@ -25,11 +24,9 @@ NOBODYS = SettlementId("ab" * 32)
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    desk = Desk(tmp_path)
+def desk(desk: Desk) -> Desk:
     desk.chain.issued[ORDER.movement.token, ORDER.movement.seller] = 10**9
-    yield desk
-    desk.register.close()
+    return desk
 
 
 def asked(desk: Desk, settlements: Sequence[SettlementId], **changes: object) -> Batch:

@@ -1,6 +1,5 @@
 """The agent's step: releases once what is locked and final, signs once what is decided, and survives."""
 
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -26,13 +25,6 @@ from lockstep.testing.fakes import (
     SELLER,
     key,
 )
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    desk = Desk(tmp_path)
-    yield desk
-    desk.register.close()
 
 
 def test_release_once_the_lock_is_final(desk: Desk) -> None:

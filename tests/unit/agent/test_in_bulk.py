@@ -5,13 +5,13 @@ import json
 import os
 import shutil
 import signal
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from agent_cases import DEBTOR, NETWORK, notice, order, payment, report
+from agent_cases import DEBTOR, NETWORK, notice, payment, report
 from agent_desk import KEYS, NEVER, ORDER, PAID, Desk
 from test_never_both import Killed, in_a_process
 
@@ -24,29 +24,21 @@ from lockstep.domain.identifiers import SettlementId, TradeId
 from lockstep.domain.message import Message
 from lockstep.domain.order import AssetEvent, AssetView, Order
 from lockstep.domain.payment import PaymentState, Release
-from lockstep.signing import settlement_id, verify
-from lockstep.testing.fakes import BUYER, SELLER, FakeAssetLedger, FakeChain, key
+from lockstep.signing import verify
+from lockstep.testing.fakes import FakeAssetLedger, FakeChain
 
 US = KEYS[0]
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    desk = Desk(tmp_path)
+def desk(desk: Desk) -> Desk:
     desk.chain.issued[ORDER.movement.token, ORDER.movement.seller] = 10**9
-    yield desk
-    desk.register.close()
+    return desk
 
 
 def locks(desk: Desk, count: int, first: int = 1) -> list[SettlementId]:
     """So many trades' locks, final."""
-    made = []
-    for number in range(first, first + count):
-        terms = order(number, trade_id=TradeId(f"{number:064x}")).terms
-        one = replace(order(number), terms=replace(terms, lock_by=ORDER.terms.lock_by))
-        made.append(settlement_id(one, NETWORK))
-        digest = bytes.fromhex(made[-1])
-        desk.chain.lock(one, key(SELLER.bic).sign(digest), key(BUYER.bic).sign(digest))
+    made = [desk.lock_another(number, blocks=0) for number in range(first, first + count)]
     desk.chain.mine(2)
     return made
 

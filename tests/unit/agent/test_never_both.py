@@ -172,17 +172,8 @@ def in_a_process(work: Callable[[], None]) -> int:
     return os.waitpid(pid, 0)[1]
 
 
-def an_agents_life(desk: Desk, folder: Path, bodies: Sequence[Any], kill_at: int) -> None:
-    """What a process does: opens its register, reads its mail, and steps until nothing moves."""
-    killed = Killed(kill_at)
-    register = Register(folder / "register.db", killed)
-    board = DirectoryBoard(folder / "board")
-    killed.around(board, "enter_run", "publish_all")
-    cash = FakeCashSystem(desk.rtgs, AGENTS[0])
-    killed.around(cash, "send")
-    desk.rtgs.mail.clear()
-    desk.tell(*bodies)
-    agent = Agent(
+def _agent(desk: Desk, cash: FakeCashSystem, board: DirectoryBoard, register: Register) -> Agent:
+    return Agent(
         bic=AGENTS[0],
         rtgs=RTGS,
         key=KEYS[0],
@@ -193,6 +184,19 @@ def an_agents_life(desk: Desk, folder: Path, bodies: Sequence[Any], kill_at: int
         register=register,
         clock=desk.clock,
     )
+
+
+def an_agents_life(desk: Desk, folder: Path, bodies: Sequence[Any], kill_at: int) -> None:
+    """What a process does: opens its register, reads its mail, and steps until nothing moves."""
+    killed = Killed(kill_at)
+    register = Register(folder / "register.db", killed)
+    board = DirectoryBoard(folder / "board")
+    killed.around(board, "enter_run", "publish_all")
+    cash = FakeCashSystem(desk.rtgs, AGENTS[0])
+    killed.around(cash, "send")
+    desk.rtgs.mail.clear()
+    desk.tell(*bodies)
+    agent = _agent(desk, cash, board, register)
     for _ in range(4):
         agent.step()
     register.close()
@@ -278,17 +282,7 @@ def _one_of_two(desk: Desk, shared: Path, name: str, bodies: Sequence[Any]) -> N
     register = Register(shared / name)
     desk.rtgs.mail.clear()
     desk.tell(*bodies)
-    agent = Agent(
-        bic=AGENTS[0],
-        rtgs=RTGS,
-        key=KEYS[0],
-        market=MARKET,
-        assets=FakeAssetLedger(desk.chain),
-        cash=FakeCashSystem(desk.rtgs, AGENTS[0]),
-        board=DirectoryBoard(shared / "board"),
-        register=register,
-        clock=desk.clock,
-    )
+    agent = _agent(desk, FakeCashSystem(desk.rtgs, AGENTS[0]), DirectoryBoard(shared / "board"), register)
     for _ in range(5):
         agent.step()
     register.close()

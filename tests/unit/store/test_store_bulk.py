@@ -2,13 +2,15 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine
+from store_cases import both, stored
 
 from lockstep.domain.cash import CashView
 from lockstep.domain.errors import Conflict, InvalidInput, LeaseLost
@@ -27,41 +29,21 @@ from lockstep.store.bulk import Statement, array
 from lockstep.testing.fakes import (
     BUYER,
     MORNING,
+    SALT_KEY,
     SELLER,
     SERVICE,
     FakeClock,
-    example_instruction,
     example_market,
 )
 from stores import Store
 
 
-@pytest.fixture
-def engine(fresh: Callable[[], str]) -> Iterator[Engine]:
-    opened = open_database(fresh())
-    yield opened
-    opened.dispose()
-
-
-@pytest.fixture
-def book(engine: Engine) -> SqlBook:
-    return SqlBook(engine)
-
-
-def waiting(number: int, side: Side = Side.DELIVER, **changes: object) -> StoredInstruction:
-    reference = f"{side.value}-{number}"
-    stored = StoredInstruction(
-        message_id=f"M-{reference}",
-        content_hash="0" * 64,
-        instruction=example_instruction(side, reference),
-        status="WAITING",
-        received_at=MORNING,
-    )
-    return replace(stored, **changes)  # type: ignore[arg-type]
+def waiting(number: int, side: Side = Side.DELIVER, **changes: Any) -> StoredInstruction:
+    return replace(stored(f"{side.value}-{number}", side), **changes)
 
 
 def matched(number: int) -> Change:
-    (change,) = match([waiting(number, side) for side in Side], example_market(), b"salt key of the tests", MORNING)
+    (change,) = match(both(number), example_market(), SALT_KEY, MORNING)
     return replace(change, outgoing=(), entries=(entry(f"matched {number}"),))
 
 
@@ -246,7 +228,7 @@ def test_pages(book: SqlBook) -> None:
 
 
 def match_told(number: int) -> Change:
-    (change,) = match([waiting(number, side) for side in Side], example_market(), b"salt key of the tests", MORNING)
+    (change,) = match(both(number), example_market(), SALT_KEY, MORNING)
     return change
 
 

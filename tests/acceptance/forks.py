@@ -84,7 +84,7 @@ def child(arguments: list[str], environment: dict[str, str], output: str) -> int
     loops.PAUSE_SECONDS = supervising.PAUSE_SECONDS = PAUSE_SECONDS
     if "HIDE_ANVIL" in environment:
         supervising.find_anvil = lambda: None
-    supervising.subprocess.Popen = popen  # type: ignore[assignment]
+    supervising.subprocess.Popen = popen
     sys.argv = ["lockstep", *arguments]
     try:
         main()

@@ -87,7 +87,7 @@ class Pair:
 
     def judge(self) -> None:
         self.database.dispose()
-        killing = Killing(self.day, self.market, self.folder, None)  # type: ignore[arg-type]
+        killing = Killing(self.day, self.market, self.folder, None)
         killing.trades = self.handed_in
         killing.judge()
 

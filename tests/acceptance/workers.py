@@ -84,5 +84,5 @@ class Killing:
         for path in self.day.home.outbox.rglob("*.xml"):
             data = path.read_bytes()
             if b"sese.025" in data:
-                confirmed[read(data).body.instruction.reference] += 1  # type: ignore[union-attr]
+                confirmed[read(data).body.instruction.reference] += 1
         assert confirmed == {reference_of(side, number): 1 for number in range(1, self.trades + 1) for side in Side}

@@ -18,7 +18,7 @@ def test_a_million_calls_keep_the_invariants(capsys: pytest.CaptureFixture[str])
 
     def say(line: str) -> None:
         with capsys.disabled():
-            print(f"\n{line}", end="", flush=True)  # noqa: T201
+            print(f"\n{line}", end="", flush=True)
 
     done = go_on(KEPT, CALLS, float("inf"), say)
     assert done.calls >= CALLS

@@ -71,5 +71,5 @@ def test_a_thousand_kills(
         progress.parts += 1
         progress.keep(KEPT)
         with capsys.disabled():
-            print(f"\n{progress.kills} kills, {progress.trades} trades, {progress.parts} parts", flush=True)  # noqa: T201
+            print(f"\n{progress.kills} kills, {progress.trades} trades, {progress.parts} parts", flush=True)
     assert progress.kills > 0

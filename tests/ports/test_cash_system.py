@@ -130,7 +130,7 @@ def refusals(bench: SimulatorBench) -> list[tuple[str, dict[str, str]]]:
 
     def send(party: object, message: Message[CashBody]) -> None:
         with pytest.raises(LockstepError) as caught:
-            bench.system(party).send(message)  # type: ignore[arg-type]
+            bench.system(party).send(message)
         error = caught.value
         if isinstance(error, Refused):
             found.append((error.name, {key: str(value) for key, value in error.details.items()}))
@@ -241,7 +241,7 @@ def odd_server() -> Iterator[tuple[str, dict[str, object]]]:
             self.end_headers()
             self.wfile.write(content)
 
-        do_GET = do_POST = _answer  # noqa: N815
+        do_GET = do_POST = _answer  # noqa: N815 -- http.server's names
 
         def log_message(self, *_: object) -> None:
             pass

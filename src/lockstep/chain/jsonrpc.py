@@ -1,7 +1,7 @@
 """JSON-RPC over HTTP: one connection kept open, many questions in one request, each with its own answer."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import requests
@@ -19,7 +19,7 @@ def batch_of(provider: BaseProvider) -> Batch | None:
     own = getattr(type(provider), "make_batch_request", None)
     if own is None or own is JSONBaseProvider.make_batch_request:
         return None
-    batch: Batch = provider.make_batch_request  # type: ignore[attr-defined]
+    batch: Batch = cast(Any, provider).make_batch_request
     return batch
 
 

@@ -53,7 +53,7 @@ def _function(contract: str, name: str) -> tuple[bytes, list[str], list[str]]:
     entry = next(one for one in artifact(contract).abi if one["type"] == "function" and one["name"] == name)
     inputs = [collapse_if_tuple(item) for item in entry["inputs"]]
     outputs = [collapse_if_tuple(item) for item in entry["outputs"]]
-    return bytes(function_abi_to_4byte_selector(entry)), inputs, outputs  # type: ignore[arg-type]
+    return bytes(function_abi_to_4byte_selector(entry)), inputs, outputs
 
 
 def call_data(contract: str, name: str, *arguments: object) -> bytes:

@@ -33,8 +33,9 @@ JOURNAL_LOCK = 0x4C4A524E
 """The advisory lock of PostgreSQL that who numbers entries takes until its transaction ends."""
 
 _BODIES: dict[str, type[Message[PartyBody]]] = {
-    body.__name__: Message[body]  # type: ignore[valid-type]
-    for body in (StatusAdvice, CancellationAdvice, SettlementConfirmation)
+    "StatusAdvice": Message[StatusAdvice],
+    "CancellationAdvice": Message[CancellationAdvice],
+    "SettlementConfirmation": Message[SettlementConfirmation],
 }
 _MAILBOX = "rtgs"
 _ALL = 2**62

@@ -90,7 +90,7 @@ def main() -> int:
     parser.add_argument("--calls", type=int, default=1_000_000, help="in all, with those of earlier parts")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="of this part")
     given = parser.parse_args()
-    done = go_on(KEPT, given.calls, given.seconds, lambda line: print(line, flush=True))  # noqa: T201
+    done = go_on(KEPT, given.calls, given.seconds, lambda line: print(line, flush=True))
     return 1 if done.violations else 0
 
 

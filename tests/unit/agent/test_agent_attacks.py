@@ -301,7 +301,7 @@ def test_a_node_out_of_its_mind_kills_no_agent_that_asks(desk: Desk, method: str
         if name == method:
             raise error
 
-    desk.assets.before = fail  # type: ignore[assignment]
+    desk.assets.before = fail
     for _ in range(3):
         desk.agent.step()
         desk.clock.advance(3_600)
@@ -335,7 +335,7 @@ def test_what_is_over_costs_nothing(desk: Desk) -> None:
     end(desk, "Settled", *settlements)
     desk.agent.step()
     asked: list[str] = []
-    desk.assets.before = asked.append  # type: ignore[assignment]
+    desk.assets.before = asked.append
     for _ in range(20):
         desk.agent.step()
     assert "history" not in asked
@@ -356,7 +356,7 @@ def test_what_ended_before_an_agent_joined_costs_nothing(desk: Desk) -> None:
     desk.agent = replace(desk.agent, key=key("joined"))
     desk.agent.step()
     asked: list[str] = []
-    desk.assets.before = asked.append  # type: ignore[assignment]
+    desk.assets.before = asked.append
     for _ in range(20):
         desk.agent.step()
     assert "history" not in asked and desk.register.all() == []

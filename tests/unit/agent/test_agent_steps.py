@@ -245,7 +245,7 @@ def test_one_bad_settlement_holds_up_no_other(desk: Desk) -> None:
 
 def test_unreadable_mail_is_passed_over(desk: Desk) -> None:
     desk.lock()
-    desk.rtgs.mail[AGENTS[0]].append(Unreadable(data=b"?", error=InvalidInput("root", "?", "XML")))  # type: ignore[arg-type]
+    desk.rtgs.mail[AGENTS[0]].append(Unreadable(data=b"?", error=InvalidInput("root", "?", "XML")))
     desk.tell(said(PaymentState.REJECTED))
     assert desk.agent.step()
     assert desk.signed() == [NEVER]
@@ -381,10 +381,10 @@ def test_no_release_while_events_and_state_disagree(desk: Desk) -> None:
     view = desk.assets.view
     for status in (AssetStatus.NONE, AssetStatus.SETTLED, AssetStatus.GIVEN_BACK, AssetStatus.PAID):
         seen = AssetView(head=AssetStatus.LOCKED, final=status, final_time=0)
-        desk.assets.view = lambda *_, seen=seen: seen  # type: ignore[misc, method-assign]
+        desk.assets.view = lambda *_, seen=seen: seen
         desk.agent.step()
         assert desk.cash.sent == []
-    desk.assets.view = view  # type: ignore[method-assign]
+    desk.assets.view = view
     desk.agent.step()
     assert desk.steps() == [("released", "")]
 

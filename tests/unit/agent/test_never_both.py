@@ -219,11 +219,11 @@ def test_killed_at_every_moment(locked: Desk, tmp_path: Path, first: OutcomeResu
     for kill_at in itertools.count(1):
         folder = tmp_path / str(kill_at)
         folder.mkdir()
-        status = in_a_process(lambda at=kill_at, here=folder: an_agents_life(locked, here, TRUTHS[first], at))  # type: ignore[misc]
+        status = in_a_process(lambda at=kill_at, here=folder: an_agents_life(locked, here, TRUTHS[first], at))
         died = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
         assert died or status == 0
         before = signed_in(folder)
-        assert in_a_process(lambda here=folder: an_agents_life(locked, here, TRUTHS[then], 0)) == 0  # type: ignore[misc]
+        assert in_a_process(lambda here=folder: an_agents_life(locked, here, TRUTHS[then], 0)) == 0
         out = {one.result for one in DirectoryBoard(folder / "board").attestations(HERE)}
         assert out == set(signed_in(folder)) == {before[0] if before else then}
         line = DirectoryBoard(folder / "board").log_entry(KEYS[0].address, 1)

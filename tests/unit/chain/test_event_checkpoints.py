@@ -193,11 +193,11 @@ def test_silence_is_not_asked_again_at_once_and_loses_nothing(chain: Chain, node
             raise Unavailable("silent")
         return asked(*given)
 
-    node.logs = fails_at_the_third  # type: ignore
+    node.logs = fails_at_the_third
     with pytest.raises(Unavailable, match="silent"):
         reader.refresh()
     assert len(node.ranges) == 3 and stored().checkpoint().number == node.ranges[-1][1], "three ranges are kept"
-    node.logs = asked  # type: ignore[method-assign]
+    node.logs = asked
     left = stored().checkpoint().number + 1 - OVERLAP
     assert len(reader.locked()) == 100 and node.ranges[3][0] == left
 

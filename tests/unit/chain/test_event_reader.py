@@ -215,13 +215,13 @@ def test_logs_of_another_fork_are_not_believed(venue: ChainVenue, node: Watched,
     order = venue.order()
     settlement = venue.lock(order)
     logs = node.logs
-    node.logs = lambda *given: [{**log, "blockHash": b"\x01" * 32} for log in logs(*given)]  # type: ignore
+    node.logs = lambda *given: [{**log, "blockHash": b"\x01" * 32} for log in logs(*given)]
     for _ in range(2):
         with pytest.raises(Unavailable, match="in two ways"):
             reader.events(settlement)
         with pytest.raises(Unavailable, match="in two ways"):
             reader.settlements_of(order.terms.trade_id)
-    node.logs = logs  # type: ignore[method-assign]
+    node.logs = logs
     assert names(reader, settlement) == ["Locked"]
     assert list(reader.settlements_of(order.terms.trade_id)) == [settlement]
 

@@ -71,11 +71,11 @@ def before_its_turn(world: World, act: Callable[[], object]) -> None:
     step = database.step
 
     def interrupted(*asked: Any, **also: Any) -> AbstractContextManager[Step]:
-        database.step = step  # type: ignore[method-assign]
+        database.step = step
         act()
         return step(*asked, **also)
 
-    database.step = interrupted  # type: ignore[method-assign,assignment]
+    database.step = interrupted
 
 
 # --- time

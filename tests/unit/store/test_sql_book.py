@@ -130,7 +130,7 @@ def test_of_many_writers_one_wins(two: tuple[SqlBook, SqlBook]) -> None:
 
 def sent(nonce: int, key: str = "lock/a", **changes: object) -> SentTransaction:
     one = SentTransaction(key=key, nonce=nonce, raw=bytes([nonce]), hash=f"0x{nonce:064x}")
-    return replace(one, **changes)  # type: ignore[arg-type]
+    return replace(one, **changes)
 
 
 def test_transaction_log(url: str) -> None:

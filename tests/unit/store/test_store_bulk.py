@@ -194,7 +194,7 @@ def test_many_are_read_as_one_is(book: SqlBook) -> None:
     ids = [trade_of(number).trade_id for number in numbers]
     views = [CashView(settlement_id=SettlementId(f"{number:064x}")) for number in numbers]
     book.commit(Change(cash=tuple(views)))
-    assert book.trades_of([ids[0], ids[2], "ff" * 32]) == {ids[place]: book.trade(ids[place]) for place in (0, 2)}  # type: ignore[list-item]
+    assert book.trades_of([ids[0], ids[2], "ff" * 32]) == {ids[place]: book.trade(ids[place]) for place in (0, 2)}
     wanted = [view.settlement_id for view in views[1:]]
     assert book.cash_views([*wanted, SettlementId("ff" * 32)]) == {view.settlement_id: view for view in views[1:]}
     keys = [(SELLER.lei, Reference("DELI-0")), (BUYER.lei, Reference("RECE-1")), (SELLER.lei, Reference("RECE-1"))]
@@ -252,7 +252,7 @@ def test_what_was_booked_on_an_account_in_a_time(book: SqlBook) -> None:
         booked = CashView(
             settlement_id=payment.settlement_id, state=PaymentState.BOOKED, payment=payment, booked_at=at, noticed_at=at
         )
-        return replace(booked, **changes)  # type: ignore[arg-type]
+        return replace(booked, **changes)
 
     views = [
         view(0, 0, 1, 0),
@@ -277,7 +277,7 @@ def test_what_was_booked_on_an_account_in_a_time(book: SqlBook) -> None:
 
 def test_many_transactions(engine: Engine) -> None:
     def sent(nonce: int, key: str, **changes: object) -> SentTransaction:
-        return replace(SentTransaction(key=key, nonce=nonce, raw=bytes([nonce, 255]), hash=f"0x{nonce}"), **changes)  # type: ignore[arg-type]
+        return replace(SentTransaction(key=key, nonce=nonce, raw=bytes([nonce, 255]), hash=f"0x{nonce}"), **changes)
 
     log = SqlTransactionLog(engine)
     log.put_all([sent(1, "lock/a"), sent(0, "lock/b"), sent(2, "lock/a")])

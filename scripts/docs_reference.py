@@ -36,8 +36,8 @@ TAIL = """\
 | `rebuild` | `{"trades": {"SETTLED": n, …}, "waiting": n, "without_instructions": [left…], \
 "files": {outcome: n}, "refused": [file…], "mail": n, "seconds": n}` |
 | `run` | `{"states": {"SETTLED": n, …}}`, once it stops |
-| `trades` | `{"trades": [row…]}` |
-| `trade` | `{"trade": row, "timeline": [{"at", "leg", "what", "detail"}…]}` |
+| `trades` | `{"halted": true or false, "reorganisations": [reorganisation…], "trades": [row…]}` |
+| `trade` | `{"halted", "reorganisations", "trade": row, "timeline": [{"at", "leg", "what", "detail"}…]}` |
 | `verify-deployment` | `{"sound": true, "findings": [{"verdict", "field", "expected", "found", "event"}…]}` |
 | `rtgs serve` | `{"url"}`, once it listens |
 | `why-not` | `{"passes": true, "refusal": refusal or null}` |

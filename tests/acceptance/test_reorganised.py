@@ -163,6 +163,8 @@ def test_below_it_the_service_halts_and_people_have_it_go_on(town: Town, writer:
         str(depth),
     )
     assert len(town.breaks(str(first.settlement_id))) == 1
+    code, said = town.run("trades")
+    assert code == 0 and said.startswith("THE SERVICE IS HALTED") and "--accept-reorganisation" in said
     code, said = town.run("resume")
     assert code == 1 and before in said and str(first.settlement_id) in said
 

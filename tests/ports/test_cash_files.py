@@ -17,7 +17,7 @@ from lockstep.domain.errors import Conflict, InvalidInput, LockstepError, Refuse
 from lockstep.domain.identifiers import Bic, SettlementId
 from lockstep.domain.message import Message
 from lockstep.domain.payment import Release
-from lockstep.iso20022 import read, unpack
+from lockstep.iso20022 import pack, read, unpack
 from lockstep.ports import CashBody
 from lockstep.testing.cash_conformance import CashSystemConformance
 
@@ -142,18 +142,27 @@ def http(gateway: Gateway) -> Iterator[HttpCashSystem]:
     system.close()
 
 
-def said(*outcomes: dict[str, str]) -> Callable[[str, bytes], tuple[int, bytes]]:
-    """To a file these outcomes; to a message alone that it is taken."""
+def ids(content: bytes) -> list[str]:
+    """Of the messages of a file."""
+    return [read(data).message_id for data in unpack(content).messages]
 
-    def answer(path: str, _content: bytes) -> tuple[int, bytes]:
-        return 202, json.dumps({"messages": list(outcomes)} if path == "/files" else {"answers": []}).encode()
+
+def said(*outcomes: dict[str, str]) -> Callable[[str, bytes], tuple[int, bytes]]:
+    """To a file these outcomes, each with its message's id; to a message alone that it is taken."""
+
+    def answer(path: str, content: bytes) -> tuple[int, bytes]:
+        if path != "/files":
+            return 202, b'{"answers": []}'
+        told = [{"message_id": one, **outcome} for one, outcome in zip(ids(content), outcomes, strict=True)]
+        return 202, json.dumps({"messages": told}).encode()
 
     return answer
 
 
 def test_one_round_trip_for_five_hundred(gateway: Gateway, http: HttpCashSystem) -> None:
     def all_taken(path: str, content: bytes) -> tuple[int, bytes]:
-        return 202, json.dumps({"messages": [{"outcome": "taken"}] * len(unpack(content).messages)}).encode()
+        told = [{"message_id": one, "outcome": "taken"} for one in ids(content)]
+        return 202, json.dumps({"messages": told}).encode()
 
     gateway.answer = all_taken
     messages = payments(1_002)
@@ -181,6 +190,9 @@ def test_what_is_said_of_each(gateway: Gateway, http: HttpCashSystem) -> None:
     assert isinstance(invalid, InvalidInput) and (invalid.field, invalid.value, invalid.rule) == ("f", "v", "r")
 
 
+TAKEN = b'{"messages": [{"outcome": "taken", "message_id": "%s"}, {"outcome": "taken", "message_id": "%s"}]}'
+
+
 @pytest.mark.parametrize(
     ("status", "content"),
     [
@@ -191,11 +203,17 @@ def test_what_is_said_of_each(gateway: Gateway, http: HttpCashSystem) -> None:
         (202, b'{"messages": [{"outcome": "taken"}]}'),
         (202, b'{"messages": ["taken", "taken"]}'),
         (202, b'{"messages": {"0": 1, "1": 2}}'),
-        (200, b'{"messages": [{"outcome": "taken"}, {"outcome": "taken"}]}'),
+        (202, b'{"messages": [{"outcome": "taken"}, {"outcome": "taken"}]}'),
+        (202, TAKEN % (b"M1", b"M0")),
+        (202, TAKEN % (b"M0", b"M0")),
+        (202, TAKEN % (b"M0", b"M2")),
+        (202, TAKEN % (b"M0", b"NOTPROVIDED")),
+        (202, TAKEN.replace(b'"%s"}]', b"7}]") % b"M0"),
+        (200, TAKEN % (b"M0", b"M1")),
         (302, b"{}"),
         (401, b'{"field": "Authorization", "value": "***", "rule": "a key"}'),
         (403, b"{}"),
-        (500, b'{"messages": [{"outcome": "taken"}, {"outcome": "taken"}]}'),
+        (500, TAKEN % (b"M0", b"M1")),
         (503, b"{}"),
     ],
 )
@@ -302,6 +320,38 @@ def test_answers_of_another_number_say_nothing(tmp_path: Path, folder: Path) -> 
         path.rename(folder / "error" / path.name)
 
     assert kinds(directory(folder, door).send_all(payments(2))) == ["Unavailable"] * 2
+
+
+@pytest.mark.parametrize(
+    ("order", "outcomes"),
+    [
+        ((0, 1, 2), ["", "InvalidMessage", ""]),
+        ((1, 0, 2), ["Unavailable"] * 3),
+        ((0, 1, 1), ["Unavailable"] * 3),
+        ((0, 2, 2), ["Unavailable"] * 3),
+        ((0, 1), ["Unavailable"] * 3),
+        ((0, 1, 2, 2), ["Unavailable"] * 3),
+    ],
+)
+def test_answers_to_other_messages_say_nothing(
+    tmp_path: Path, folder: Path, order: Sequence[int], outcomes: list[str]
+) -> None:
+    """As the RTGS wrote them, put into another order, one of them left out, or there twice."""
+    (tmp_path / "real").mkdir()
+    bench, messages = SimulatorBench.open(tmp_path / "real", "directory"), payments(3)
+    messages[1] = replace(messages[1], receiver=BANK)
+
+    def door(path: Path) -> None:
+        own = tmp_path / "real" / "drop" / SERVICE
+        (own / "in" / path.name).write_bytes(path.read_bytes())
+        bench._sweep()
+        answers = unpack((own / "error" / f"{path.stem}.answers.xml").read_bytes()).messages
+        told = pack([answers[place] for place in order], NOW)
+        (folder / "error" / f"{path.stem}.answers.xml").write_bytes(told)
+        path.rename(folder / "error" / path.name)
+
+    assert kinds(directory(folder, door).send_all(messages)) == outcomes
+    bench.close()
 
 
 # --- directly

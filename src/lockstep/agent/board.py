@@ -37,7 +37,7 @@ class DirectoryBoard:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._sheets, self._ended = Sheets(root / "sheets"), Sheets(root / "ended")
+        self._sheets, self._ended = Sheets(root / "sheets"), Sheets(root / "ended", most=None)
         self._log, self._batches = LogFiles(root / "logs"), BatchFiles(root / "batches")
         self._places: dict[tuple[SettlementId, str], tuple[Attestation, Path, Mark]] = {}
         """Where this reader saw an attestation lie, or put it."""
@@ -60,11 +60,12 @@ class DirectoryBoard:
         by_agent: defaultdict[str, list[Attestation]] = defaultdict(list)
         for one in missing:
             by_agent[one.agent].append(one)
-        for ones in by_agent.values():
-            if len(ones) == 1:
-                self._leave(ones[0])
-            else:
+        for agent, ones in by_agent.items():
+            if len(ones) > 1 and not self._sheets.is_flooded(agent):
                 self._sheets.leave(ones)
+                continue
+            for one in ones:
+                self._leave(one)
         if len(self._places) > len(attestations) + _KEPT_PLACES:
             wanted = {(one.settlement_id, one.agent) for one in attestations}
             self._places = {key: place for key, place in self._places.items() if key in wanted}

@@ -9,6 +9,7 @@ import os
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any, TypeVar
@@ -87,10 +88,14 @@ def put(part: Path, names: Sequence[Path]) -> Path:
     raise Unavailable(f"the board has no room for {names[0]}")
 
 
-def listed(folder: Path) -> list[str]:
-    """The names in a folder, in order; none where it is not there. Raises Unavailable."""
+def listed(folder: Path, most: int | None = None) -> list[str]:
+    """The names in a folder, in order; none where it is not there. Of more than `most` any `most` + 1 of them.
+
+    Raises Unavailable.
+    """
     try:
-        return sorted(entry.name for entry in os.scandir(folder))
+        with os.scandir(folder) as entries:
+            return sorted(entry.name for entry in islice(entries, None if most is None else most + 1))
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:

@@ -6,6 +6,7 @@ through stays as small as what is open.
 """
 
 import hashlib
+import logging
 import os
 import re
 from collections import defaultdict
@@ -24,14 +25,20 @@ __all__ = ["Sheets"]
 
 MOST_LINES = 400
 """On one sheet: about 100 kB."""
+MOST_SHEETS = 10_000
+"""Files under one agent's name, and agents: so much is looked through. Ours move aside what is over."""
+_log = logging.getLogger(__name__)
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
 
 
 class Sheets:
     """All agents' sheets below one folder."""
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    def __init__(self, root: Path, most: int | None = MOST_SHEETS) -> None:
+        """`most`: None, however many there are."""
+        self._root, self._most = root, most
+        self._flooded: set[str] = set()
+        """Agents under whose names there are more files than are looked through."""
         self._seen: dict[Path, tuple[Mark, tuple[Attestation, ...]]] = {}
         self._of: defaultdict[SettlementId, list[tuple[Path, Attestation]]] = defaultdict(list)
         self._fresh: set[SettlementId] | None = None
@@ -47,10 +54,16 @@ class Sheets:
                 put(part, names(folder, hashlib.sha256(content.encode()).hexdigest()))
 
     def refresh(self) -> None:
-        """Reads what is new or changed, and forgets what is gone. Raises Unavailable."""
+        """Reads what is new or changed, and forgets what is gone. Where there are too many files under an agent's name
+        nothing changes of what is known of it, which is logged. Raises Unavailable, also for too many agents.
+        """
         there: set[Path] = set()
-        for agent in filter(_ADDRESS.fullmatch, listed(self._root)):
-            for name in listed(self._root / agent):
+        for agent in filter(_ADDRESS.fullmatch, self._agents()):
+            found = listed(self._root / agent, self._most)
+            if self._is_too_many(agent, found):
+                there.update(path for path in self._seen if path.parent.name == agent)
+                continue
+            for name in found:
                 path = self._root / agent / name
                 if name.endswith(".json"):
                     there.add(path)
@@ -81,7 +94,10 @@ class Sheets:
     def of_agent(self, agent: str) -> Iterator[Attestation]:
         """All under an agent's name, as they lie there now, without keeping them. Raises Unavailable."""
         if _ADDRESS.fullmatch(agent):
-            for name in listed(self._root / agent):
+            found = listed(self._root / agent, self._most)
+            if self._is_too_many(agent, found):
+                raise Unavailable(f"the board cannot be read: {self._too_many(self._root / agent)}")
+            for name in found:
                 if name.endswith(".json"):
                     yield from _read(self._root / agent / name, agent)
 
@@ -105,6 +121,30 @@ class Sheets:
             sync_folder(folder)
         except OSError as error:
             raise Unavailable(f"the board cannot be written: {error}") from error
+
+    def is_flooded(self, agent: str) -> bool:
+        """Whether, as of the last refresh, what lies under an agent's name is not looked at."""
+        return agent in self._flooded
+
+    def _agents(self) -> Sequence[str]:
+        found = listed(self._root, self._most)
+        if self._most is not None and len(found) > self._most:
+            raise Unavailable(f"the board cannot be read: {self._too_many(self._root)}")
+        return found
+
+    def _is_too_many(self, agent: str, found: Sequence[str]) -> bool:
+        if self._most is None or len(found) <= self._most:
+            self._flooded.discard(agent)
+            return False
+        if agent not in self._flooded:
+            self._flooded.add(agent)
+            _log.error(
+                "%s; what this agent leaves on sheets is not seen until then", self._too_many(self._root / agent)
+            )
+        return True
+
+    def _too_many(self, folder: Path) -> str:
+        return f"more than {self._most} files in {folder}: take away those that are no agent's"
 
     def _look(self, path: Path, agent: str) -> None:
         mark, known = mark_of(path), self._seen.get(path)

@@ -17,6 +17,7 @@ from lockstep.agent import Agent, DirectoryBoard, Register, SignatureLog, forgo,
 from lockstep.app.adapters import DirectoryMailbox, LocalWallets
 from lockstep.app.founding import AGENTS, agent_bic, found_rtgs
 from lockstep.app.home import EMBEDDED, Home, RtgsCertificates
+from lockstep.app.keeping import kept
 from lockstep.app.loops import AGENT_PAUSE_SECONDS, alone, crash_hook, lock_file, patiently, taken, until_stopped
 from lockstep.app.operators import OperatorKeys
 from lockstep.cash import Certificates, DirectoryCashSystem, HttpCashSystem
@@ -30,7 +31,7 @@ from lockstep.domain.identifiers import Bic
 from lockstep.flow.engine import DUTIES, Engine
 from lockstep.flow.halting import accept
 from lockstep.flow.receiving import Reception
-from lockstep.flow.sharing import SharingWorker
+from lockstep.flow.sharing import LEASE_SECONDS, SharingWorker
 from lockstep.flow.stepping import Settler
 from lockstep.ports import Book, CashSystem, Lease
 from lockstep.rtgs import Rtgs
@@ -58,8 +59,6 @@ __all__ = [
 
 REBUILDING = "service"
 """What a rebuild writes under, and releases in which one service worked at a time."""
-REBUILD_SECONDS = 300
-"""For so long other machines' services leave the records to a rebuild that reads."""
 
 
 def open_book(home: Home, on_commit: Callable[[str], None] = lambda _: None) -> SqlBook:
@@ -244,7 +243,8 @@ def run_agent(home: Home, number: int, *, rpc: str | None = None) -> None:
 
 @contextmanager
 def alone_with_chain(home: Home) -> Iterator[tuple[SqlBook, EvmAssetLedger]]:
-    """The records, written under the service's lease, and the chain to read, while no service works on them.
+    """The records, to begin under the service's leases, and the chain to read, while no service works on them. Who is
+    killed meanwhile holds others up for as long as a lease lasts.
 
     Raises Misconfigured where one does, Unavailable while the node does not answer.
     """
@@ -256,12 +256,13 @@ def alone_with_chain(home: Home) -> Iterator[tuple[SqlBook, EvmAssetLedger]]:
         leases, held = SqlLeases(database, clock), list[Lease]()
         try:
             for subject in (REBUILDING, *DUTIES):
-                lease = leases.claim(subject, f"{socket.gethostname()}/{file.name}", REBUILD_SECONDS)
+                lease = leases.claim(subject, f"{socket.gethostname()}/{file.name}", LEASE_SECONDS)
                 if lease is None:
                     raise Misconfigured(f"another service is running on the database of {home.root}")
                 held.append(lease)
-            ledger = patiently(lambda: EvmAssetLedger(Node(home.settings().rpcs), market.network))
-            yield SqlBook(database, crash_hook(), held[0]), ledger
+            with kept(leases, held, LEASE_SECONDS):
+                ledger = patiently(lambda: EvmAssetLedger(Node(home.settings().rpcs), market.network))
+                yield SqlBook(database, crash_hook(), held[0], besides=held[1:]), ledger
         finally:
             for lease in held:
                 leases.release(lease)

@@ -12,11 +12,11 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from lockstep.cash.mail import Outgoing, read_mail, refusal_of
+from lockstep.cash.mail import Outgoing, read_mail, refusal_of, require_answers_to
 from lockstep.domain.errors import InvalidMessage, LockstepError, Unavailable
 from lockstep.domain.identifiers import Bic
 from lockstep.domain.message import Message
-from lockstep.domain.notice import Acknowledgement
+from lockstep.domain.notice import Acknowledgement, Rejection
 from lockstep.durable import sync_folder
 from lockstep.iso20022 import read, unpack, write
 from lockstep.ports import CashBody, Unreadable
@@ -47,9 +47,7 @@ class DirectoryCashSystem:
 
     def send_all(self, messages: Sequence[Message[CashBody]]) -> Sequence[LockstepError | None]:
         """See `ports.BulkCashSystem.send_all`. The messages of a file that is refused as such go one by one."""
-        return Outgoing(messages).send(
-            lambda name, file, count: self._leave_file(f"F-{name}", file, count), self._alone
-        )
+        return Outgoing(messages).send(self._leave_file, self._alone)
 
     def _alone(self, name: str, data: bytes) -> LockstepError | None:
         try:
@@ -62,24 +60,23 @@ class DirectoryCashSystem:
         except OSError as error:
             return Unavailable(f"{self._root}: {error}")
 
-    def _leave_file(self, name: str, file: bytes, count: int) -> Sequence[LockstepError | None] | None:
-        """What became of each message; None if the file was not taken as one. Raises Unavailable."""
+    def _leave_file(self, sent: Sequence[str], file: bytes) -> Sequence[LockstepError | None] | None:
+        """What became of each message, by their ids; None if the file was not taken as one. Raises Unavailable."""
         try:
-            left = self._left(name, file)
+            left = self._left(f"F-{sent[0]}", file)
             answers = self._root / "error" / f"{Path(left).stem}.answers.xml"
             if (self._root / "archive" / left).exists():
-                return [None] * count
+                return [None] * len(sent)
             if not answers.exists():
                 (self._root / "error" / f"{Path(left).stem}.admi.002.xml").read_bytes()
                 return None
             told = [_answer(data) for data in unpack(answers.read_bytes()).messages]
+            require_answers_to(sent, [related for related, _ in told])
+            return [outcome for _, outcome in told]
         except InvalidMessage as error:
             raise Unavailable(f"the answers cannot be read: {error}") from error
         except OSError as error:
             raise Unavailable(f"{self._root}: {error}") from error
-        if len(told) != count:
-            raise Unavailable(f"{len(told)} answers to {count} messages")
-        return told
 
     def _left(self, name: str, data: bytes) -> str:
         """The name under which it was left, once it does not lie there any more. Raises Unavailable, OSError."""
@@ -122,11 +119,9 @@ class DirectoryCashSystem:
         return name
 
 
-def _answer(data: bytes) -> LockstepError | None:
-    """What a file of answers says of one message."""
-    try:
-        if isinstance(read(data).body, Acknowledgement):
-            return None
-    except InvalidMessage:
-        pass
-    return refusal_of(data)
+def _answer(data: bytes) -> tuple[str | None, LockstepError | None]:
+    """To which message a file's answer is, by its id, and what it says of that; None where it does not say."""
+    body = read(data).body
+    if isinstance(body, Acknowledgement):
+        return body.related_message_id, None
+    return (body.related_message_id if isinstance(body, Rejection) else None), refusal_of(data)

@@ -16,13 +16,14 @@ from typing import Any
 import orjson
 import requests
 
-from lockstep.cash.mail import Outgoing, read_mail
+from lockstep.cash.mail import Outgoing, read_mail, require_answers_to
 from lockstep.domain.errors import InvalidMessage, LockstepError, Misconfigured, Refused, Unavailable
 from lockstep.domain.identifiers import Bic
 from lockstep.domain.message import Message
 from lockstep.iso20022 import write
 from lockstep.ports import CashBody, Unreadable
 
+_NO_OPERANDS = ("name", "answer", "outcome", "message_id")
 _SEQUENCES = 2**63
 """Sequence numbers are less: a cursor is stored."""
 TRIES, PAUSE_SECONDS = 3, 0.2
@@ -69,9 +70,7 @@ class HttpCashSystem:
 
         Where the other side takes no files, or not this one, its messages go one by one.
         """
-        return Outgoing(messages).send(
-            lambda _, file, count: self._post_file(file, count), lambda _, data: self._alone(data)
-        )
+        return Outgoing(messages).send(self._post_file, lambda _, data: self._alone(data))
 
     def _post(self, data: bytes) -> None:
         status, answer = self._call("POST", data=data, headers={"Content-Type": "application/xml"})
@@ -85,16 +84,17 @@ class HttpCashSystem:
             return error
         return None
 
-    def _post_file(self, file: bytes, count: int) -> Sequence[LockstepError | None] | None:
-        """What became of each message; None if the file was not taken as one."""
+    def _post_file(self, sent: Sequence[str], file: bytes) -> Sequence[LockstepError | None] | None:
+        """What became of each message, by their ids; None if the file was not taken as one. Raises Unavailable."""
         status, answer = self._call("POST", self._files_url, data=file, headers={"Content-Type": "application/xml"})
         if status in (404, 405, 413, 422):
             return None
         if status != 202:
             raise Unavailable(f"status {status}: {dict(answer)}")
         told = answer.get("messages")
-        if not isinstance(told, list) or len(told) != count or not all(isinstance(one, dict) for one in told):
-            raise Unavailable(f"{self._files_url} answered with something else than {count} outcomes")
+        if not isinstance(told, list) or not all(isinstance(one, dict) for one in told):
+            raise Unavailable(f"{self._files_url} answered with something else than {len(sent)} outcomes")
+        require_answers_to(sent, [one.get("message_id") for one in told])
         return [_outcome(one) for one in told]
 
     def receive(self, after: int, limit: int = 200) -> Sequence[tuple[int, Message[CashBody] | Unreadable]]:
@@ -159,7 +159,7 @@ def _outcome(told: Mapping[str, Any]) -> LockstepError | None:
     outcome = told.get("outcome")
     if outcome == "taken":
         return None
-    details = {str(key): str(value) for key, value in told.items() if key not in ("name", "answer", "outcome")}
+    details = {str(key): str(value) for key, value in told.items() if key not in _NO_OPERANDS}
     if outcome == "refused" and "name" in told:
         return Refused(str(told["name"]), details)
     if outcome == "invalid" and {"field", "value", "rule"} <= details.keys():

@@ -31,13 +31,13 @@ class Outgoing:
 
     def send(
         self,
-        as_file: Callable[[str, bytes, int], Sequence[LockstepError | None] | None],
+        as_file: Callable[[Sequence[str], bytes], Sequence[LockstepError | None] | None],
         alone: Callable[[str, bytes], LockstepError | None],
     ) -> Results:
         """Sends them in files. A file that is refused as such goes message by message.
 
-        `as_file` takes a file, named by the id of its first message, with the count of its messages; it says what
-        became of each, None if it was not taken as a file, and raises Unavailable. `alone` takes one message.
+        `as_file` takes a file with the ids of its messages, in its order; it says what became of each, None if it was
+        not taken as a file, and raises Unavailable. `alone` takes one message and its id.
         """
         silence: Unavailable | None = None
         for places, written, created in self.files():
@@ -45,7 +45,7 @@ class Outgoing:
             results: Sequence[LockstepError | None] | None = None
             if silence is None and len(written) > 1:
                 try:
-                    results = as_file(ids[0], pack(written, created), len(written))
+                    results = as_file(ids, pack(written, created))
                 except Unavailable as error:
                     silence = error
             if silence is not None:  # nor is anybody asked again who gave no answer just now
@@ -82,6 +82,18 @@ class Outgoing:
 
     def _newest(self, places: Sequence[int]) -> datetime:
         return max(self._messages[place].created for place in places)
+
+
+def require_answers_to(sent: Sequence[str], answered: Sequence[object]) -> None:
+    """Whether these are the answers to these messages, in their order, by the ids that both name.
+
+    Raises Unavailable where an id is another, missing or there twice: no answer says anything then.
+    """
+    if len(answered) != len(sent):
+        raise Unavailable(f"{len(answered)} answers to {len(sent)} messages: nothing is known of any")
+    for place, (ours, theirs) in enumerate(zip(sent, answered, strict=True), 1):
+        if ours != theirs:
+            raise Unavailable(f"answer {place} is to {theirs!r}, not to {ours!r}: nothing is known of any message")
 
 
 def read_mail(items: Iterable[tuple[int, bytes]], receiver: Bic) -> Mail:

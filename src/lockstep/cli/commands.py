@@ -10,7 +10,7 @@ from rich.status import Status
 
 from lockstep.app.founding import AGENTS
 from lockstep.app.home import Home
-from lockstep.cli import records, roles, rtgs, showing
+from lockstep.cli import halted, records, roles, rtgs, showing
 from lockstep.cli.options import DEFAULT_HOME, HomeOption, JsonOption, print_json
 from lockstep.cli.simulate import simulate
 
@@ -228,16 +228,20 @@ def run(
 
 @app.command()
 def trades(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None:
-    """List all trades, and instructions that found no counterpart."""
-    from lockstep.app.processes import open_book, open_ledger
+    """List all trades, and instructions that found no counterpart; before them, whether the service is halted."""
+    from lockstep.app.processes import open_book, open_halts, open_ledger
     from lockstep.app.views import trade_rows
 
     place = Home(home)
+    halts = open_halts(place).halts()
     rows = trade_rows(open_book(place), place.market(), open_ledger(place))
     if as_json:
-        print_json({"trades": [row.as_json() for row in rows]})
+        told = {"halted": bool(halts), "reorganisations": halted.as_json(halts)}
+        print_json({**told, "trades": [row.as_json() for row in rows]})
     else:
-        Console().print(showing.trade_table(rows))
+        console = Console()
+        halted.warn(console, halts, home)
+        console.print(showing.trade_table(rows))
 
 
 @app.command()
@@ -246,19 +250,22 @@ def trade(
     home: HomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,
 ) -> None:
-    """Tell one trade's story, both legs on one line of time."""
-    from lockstep.app.processes import open_book, open_ledger
+    """Tell one trade's story, both legs on one line of time; before it, whether the service is halted."""
+    from lockstep.app.processes import open_book, open_halts, open_ledger
     from lockstep.app.views import find_trade, timeline, trade_rows
 
     place = Home(home)
+    halts = open_halts(place).halts()
     book, assets = open_book(place), open_ledger(place)
     found = find_trade(book, identifier)
     moments = timeline(found, book, assets)
     row = next(one for one in trade_rows(book, place.market(), assets) if one.id == found.trade_id)
     if as_json:
-        print_json({"trade": row.as_json(), "timeline": [moment.as_json() for moment in moments]})
+        told = {"halted": bool(halts), "reorganisations": halted.as_json(halts)}
+        print_json({**told, "trade": row.as_json(), "timeline": [moment.as_json() for moment in moments]})
     else:
         console = Console()
+        halted.warn(console, halts, home)
         console.print(showing.trade_table([row]))
         console.print(showing.timeline_table(moments, f"Trade {found.trade_id}"))
         if found.settlement_id is not None:

@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 
 from lockstep.app.home import Home
-from lockstep.cli import showing
+from lockstep.cli import halted, showing
 from lockstep.cli.options import DEFAULT_HOME, HomeOption, JsonOption, print_json
 
 __all__ = ["rebuild", "resume"]
@@ -61,10 +61,7 @@ def resume(
         print_json(
             {
                 "halted": bool(found) and not accept_reorganisation,
-                "reorganisations": [
-                    {**{name: getattr(one, name) for name in ("block", "ours", "theirs", "depth", "settlements")}}
-                    for one in found
-                ],
+                "reorganisations": halted.as_json(found),
             }
         )
     elif not found:

@@ -8,6 +8,7 @@ LockstepError
 │   └── ContractRefused     a contract's custom error, decoded
 ├── Contradiction           a source said two things that cannot both be true
 │   └── SignaturesLost      an agent signed more than it knows
+├── StepFailed              the service's own code failed at one trade
 ├── LeaseLost               another worker has taken over: nothing was stored
 ├── Unavailable             no answer: nothing is known, nothing may be concluded
 │   └── ChainHalted         final blocks were replaced: nothing is concluded until people have decided
@@ -29,6 +30,7 @@ __all__ = [
     "Misconfigured",
     "Refused",
     "SignaturesLost",
+    "StepFailed",
     "Unavailable",
 ]
 
@@ -104,6 +106,16 @@ class Contradiction(LockstepError):
 
 class SignaturesLost(Contradiction):
     """An agent signed more than its register knows, and what is missing cannot be found."""
+
+
+class StepFailed(LockstepError):
+    """The service's own code failed at one trade's step, in a way that nobody foresaw. `__cause__` is what it failed
+    with: for the log, and for nobody's eyes outside.
+    """
+
+    def __init__(self, cause: Exception) -> None:
+        self.__cause__ = cause
+        super().__init__(f"the service failed at this trade ({type(cause).__name__}); its log says where")
 
 
 class LeaseLost(LockstepError):

@@ -1,6 +1,6 @@
 """Reference data: who takes part, in what, on which network, under which rules."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 
@@ -57,6 +57,16 @@ class Tolerance:
     def allows(self, first: Money, second: Money) -> bool:
         limit = self.up_to if max(first.amount, second.amount) <= self.threshold else self.above
         return abs(first.amount - second.amount) <= limit
+
+    def ranges(self, amount: int) -> Sequence[tuple[int, int]]:
+        """The amounts that `allows` beside this one, as (lowest, highest), ascending and apart; the second begins with
+        the amount itself. Empty ones have a highest below their lowest.
+        """
+        if amount > self.threshold:
+            return (amount - self.above, amount - 1), (amount, amount + self.above)
+        within = min(self.threshold, amount + self.up_to)
+        beyond = self.threshold + 1, amount + self.above
+        return (amount - self.up_to, amount - 1), (amount, within), beyond
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -127,6 +127,10 @@ class Batching:
             raise
         except LockstepError as error:
             told = [error] * len(asked.legs)
+        except Exception:  # nobody foresaw it: alone it shows whose it is
+            for settlement in asked.batch.settlements:
+                self._go_alone(settlement, now)
+            raise
         became = dict(zip(asked.batch.settlements, told, strict=True))
         for settlement, place in zip(wanted, places, strict=True):
             if isinstance(became[settlement], ContractRefused | InvalidInput):

@@ -1,11 +1,12 @@
 """One pass of the settlement service: hear the cash side, match, move the trades that are due one step."""
 
+import logging
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import cast
 
-from lockstep.domain.errors import Conflict, LeaseLost, LockstepError, Unavailable
+from lockstep.domain.errors import Conflict, LeaseLost, LockstepError, StepFailed, Unavailable
 from lockstep.domain.identifiers import Lei, Reference
 from lockstep.domain.journal import Entry
 from lockstep.domain.message import Message
@@ -33,6 +34,8 @@ from lockstep.ports import (
     WaitingRoom,
     WorkQueue,
 )
+
+_log = logging.getLogger(__name__)
 
 __all__ = ["BATCH", "CLAIM_SECONDS", "DUTIES", "Engine"]
 
@@ -138,7 +141,7 @@ class Engine:
                 lost = lost_to(book, settler.assets, settler.market)
             except Unavailable:  # what may be lost is not known: the next pass
                 return False, {one.key for one in waiting}
-        changes = match(waiting, settler.market, self.salt_key, now, lost)
+        changes = match(waiting, settler.market, self.salt_key, now, lost, self.keep)
         left: set[tuple[Lei, Reference]] = set()
         for start in range(0, len(changes), BATCH):
             self.keep()
@@ -226,9 +229,21 @@ class Engine:
                 again = now + PATIENCE
             looked.append((one, again))
         if broken:
-            any_moved |= True in self.settler.set_apart(broken, self.keep)
+            any_moved |= self._set_apart(broken)
         queue.done_with(looked)
         return any_moved
+
+    def _set_apart(self, broken: Sequence[tuple[Trade, LockstepError]]) -> bool:
+        """Trades that are for people: stored with the reason, and looked at ever less often. What nobody foresaw is
+        logged each time, and also where it cannot be stored.
+        """
+        told = self.settler.set_apart(broken, self.keep)
+        for (trade, error), stored in zip(broken, told, strict=True):
+            for one in (error, stored):
+                if isinstance(one, StepFailed):
+                    where = "is set apart" if one is error else "cannot be set apart"
+                    _log.error("trade %s %s: %s", trade.trade_id, where, one, exc_info=one.__cause__)
+        return True in told
 
     def _deliver_all(self) -> bool:
         """What is to be delivered, by the page; those that cannot be written are passed over."""

@@ -9,15 +9,17 @@ import hashlib
 import hmac
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import count
 from typing import Protocol
 
 from lockstep.domain.instruction import AdviceStatus, CancellationStatus, Instruction, Side
 from lockstep.domain.journal import Entry
 from lockstep.domain.market import Market
 from lockstep.domain.trade import Reason, Trade, TradeState, TradeTerms
+from lockstep.flow.receives import Receives
 from lockstep.flow.reporting import advise, answer_request
 from lockstep.ports import Change, StoredInstruction
 
@@ -30,6 +32,8 @@ AGE_OUT = timedelta(days=20)
 
 SHOWN = 3
 """Amounts of the counterparty that one who waits is told."""
+LOOKS = 200
+"""Instructions looked at between two calls of `keep`: a few dozen milliseconds."""
 
 
 class LostTrades(Protocol):
@@ -48,13 +52,15 @@ def match(
     salt_key: bytes,
     now: datetime,
     lost: LostTrades | None = None,
+    keep: Callable[[], None] = lambda: None,
 ) -> list[Change]:
     """One change per new trade, per instruction that aged out, and per change of why one waits.
 
     `lost` tells of trades that the ledgers have and the records do not: what is handed in again after a loss, perhaps
     in another order, matches first what it had matched before, and else nothing as long as it may be a side of one
-    whose other side has not come. None: there are none.
+    whose other side has not come. None: there are none. `keep` is called again and again on the way.
     """
+    at_work = _every(LOOKS, keep)
     changes: list[Change] = []
     by_key: dict[tuple[object, ...], list[StoredInstruction]] = defaultdict(list)
     matched: set[tuple[object, object]] = set()
@@ -64,20 +70,24 @@ def match(
         else:
             by_key[_key(stored.instruction)].append(stored)
     for group in by_key.values():
-        for deliver, receive in _lost_pairs(group, market, salt_key, lost) if lost else ():
+        for deliver, receive in _lost_pairs(group, market, salt_key, lost, at_work) if lost else ():
             if not {deliver.key, receive.key} & matched:
                 matched |= {deliver.key, receive.key}
                 changes.append(_matched(deliver, receive, market, salt_key, now))
         held = {one.key for one in group if one.late and lost.may_have(one)} - matched if lost else set()
         apart = matched | held
         free = {side: {one.key: one for one in _of(side, group) if one.key not in apart} for side in Side}
+        receives = Receives(free[Side.RECEIVE].values())
         for deliver in list(free[Side.DELIVER].values()):
-            best = _best(deliver, free[Side.RECEIVE].values(), market)
+            at_work()
+            best = receives.nearest(deliver, market.tolerances.get(deliver.instruction.cash.currency))
             if best is not None:
+                receives.take(best)
                 del free[Side.DELIVER][deliver.key], free[Side.RECEIVE][best.key]
                 changes.append(_matched(deliver, best, market, salt_key, now))
         left = {side: sorted(free[side].values(), key=_amount) for side in Side}
         for stored in group:
+            at_work()
             if stored.key in held:
                 changes.extend(_still_waiting(stored, _HELD, market, now))
             elif stored.key in free[stored.instruction.side]:
@@ -86,40 +96,33 @@ def match(
     return changes
 
 
+def _every(times: int, call: Callable[[], None]) -> Callable[[], None]:
+    """Calls at the first time, and once in so many times."""
+    counted = count()
+    return lambda: call() if next(counted) % times == 0 else None
+
+
 def _of(side: Side, group: Iterable[StoredInstruction]) -> Iterator[StoredInstruction]:
     return (one for one in group if one.instruction.side is side)
 
 
-def _best(
-    deliver: StoredInstruction, candidates: Iterable[StoredInstruction], market: Market
-) -> StoredInstruction | None:
-    """Exact cash first; among equals the oldest."""
-    tolerance = market.tolerances.get(deliver.instruction.cash.currency)
-    most = max(tolerance.up_to, tolerance.above) if tolerance else 0
-    best, least, amount = None, most + 1, _amount(deliver)
-    for other in candidates:
-        distance = abs(other.instruction.cash.amount - amount)
-        if distance < least and agree(deliver.instruction, other.instruction, market):
-            best, least = other, distance
-            if distance == 0:
-                break
-    return best
-
-
 def _lost_pairs(
-    group: Sequence[StoredInstruction], market: Market, salt_key: bytes, lost: LostTrades
+    group: Sequence[StoredInstruction],
+    market: Market,
+    salt_key: bytes,
+    lost: LostTrades,
+    at_work: Callable[[], None],
 ) -> list[tuple[StoredInstruction, StoredInstruction]]:
     """The pairs that were a trade before the records were lost."""
     if not any(one.late for one in group):
         return []
-    return [
-        (deliver, receive)
-        for deliver in _of(Side.DELIVER, group)
-        for receive in group
-        if (deliver.late or receive.late)
-        and agree(deliver.instruction, receive.instruction, market)
-        and lost.had(deliver, receive, salt_of(deliver, receive, salt_key))
-    ]
+    pairs, receives = [], Receives(_of(Side.RECEIVE, group))
+    for deliver in _of(Side.DELIVER, group):
+        for receive in receives.all_for(deliver, market.tolerances.get(deliver.instruction.cash.currency)):
+            at_work()
+            if (deliver.late or receive.late) and lost.had(deliver, receive, salt_of(deliver, receive, salt_key)):
+                pairs.append((deliver, receive))
+    return pairs
 
 
 def _key(instruction: Instruction) -> tuple[object, ...]:

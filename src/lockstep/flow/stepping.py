@@ -92,7 +92,7 @@ class Settler(Storing):
         `halted` what is paid is delivered, and nothing else. Raises LeaseLost where all of it is another worker's now.
         """
         step = self.deliver_paid if halted else self.step
-        return together([step(trade) for trade in trades], self._world(keep, settle))
+        return together([step(trade) for trade in trades], self._world(keep, settle), self._ends)
 
     def set_apart(
         self, broken: Sequence[tuple[Trade, LockstepError]], keep: Callable[[], None] = lambda: None
@@ -101,7 +101,11 @@ class Settler(Storing):
 
         Whether that was new, or why it could not be stored. Raises LeaseLost.
         """
-        return together([self._set_apart(trade, error) for trade, error in broken], self._world(keep))
+        return together([self._set_apart(trade, error) for trade, error in broken], self._world(keep), self._ends)
+
+    def _ends(self, error: Exception) -> bool:
+        """Whether it is the records that fail, where they can tell: then nothing is to be done any more."""
+        return hasattr(self.book, "has_failed") and bool(self.book.has_failed(error))
 
     def _world(self, keep: Callable[[], None], settle: SettleAll | None = None) -> Answering:
         return Answering(

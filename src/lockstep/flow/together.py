@@ -2,12 +2,16 @@
 
 Which wants are asked together, and in which order, follows from the steps alone: the same steps over the same world
 ask the same. A step that is alone asks just what it yields, in its order.
+
+What nobody foresaw, an exception that is no LockstepError, is one step's where it can be told whose: it ends there, and
+the others go on. A step acts only through what it yields, so what it leaves behind is what was answered to it: stored,
+or sent after it was stored.
 """
 
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from lockstep.domain.errors import LeaseLost, LockstepError
+from lockstep.domain.errors import LeaseLost, LockstepError, StepFailed
 from lockstep.flow.wants import Steps, Want
 
 __all__ = ["AskAll", "together"]
@@ -16,13 +20,18 @@ Result = TypeVar("Result")
 
 AskAll = Callable[[type[Want[Any]], Sequence[Want[Any]]], Sequence[Any]]
 """Answers wants of one kind, in their order. A LockstepError in place of an answer is raised where it was wanted;
-one that is raised holds for all that were asked, but for LeaseLost, which ends everything."""
+one that is raised holds for all that were asked, but for LeaseLost, which ends everything. After any other exception
+they are asked again in halves, as their next look would, until it is one's alone."""
 
 
-def together(steps: Sequence[Steps[Result]], ask: AskAll) -> list[Result | LockstepError]:
-    """What became of each step, in the order given: what it returned, or the error that it let through.
+def together(
+    steps: Sequence[Steps[Result]], ask: AskAll, ends: Callable[[Exception], bool] = lambda _: False
+) -> list[Result | LockstepError]:
+    """What became of each step, in the order given: what it returned, or the error that it let through; StepFailed
+    where that was no LockstepError.
 
-    Raises LeaseLost where `ask` does: then nothing goes on. Any other exception is nobody's to handle here.
+    Raises LeaseLost where `ask` does: then nothing goes on; nor does it after an error of which `ends` says so, or
+    after what is no Exception.
     """
     results: dict[int, Result | LockstepError] = {}
     waiting: dict[int, Want[Any]] = {}
@@ -30,11 +39,15 @@ def together(steps: Sequence[Steps[Result]], ask: AskAll) -> list[Result | Locks
     def go_on(place: int, answer: Any) -> None:
         step = steps[place]
         try:
-            waiting[place] = step.throw(answer) if isinstance(answer, LockstepError) else step.send(answer)
+            waiting[place] = step.throw(answer) if isinstance(answer, Exception) else step.send(answer)
         except StopIteration as end:
             results[place] = end.value
         except LockstepError as error:
             results[place] = error
+        except Exception as error:
+            if ends(error):
+                raise
+            results[place] = StepFailed(error)
 
     try:
         for place in range(len(steps)):
@@ -46,15 +59,29 @@ def together(steps: Sequence[Steps[Result]], ask: AskAll) -> list[Result | Locks
                 kinds.setdefault(type(waiting[place]), []).append(place)
             for kind, places in kinds.items():
                 wants = [waiting.pop(place) for place in places]
-                try:
-                    answers = ask(kind, wants)
-                except LeaseLost:
-                    raise
-                except LockstepError as error:
-                    answers = [error] * len(wants)
+                answers = _asked(ask, kind, wants, ends)
                 for place, answer in zip(places, answers, strict=True):
                     go_on(place, answer)
     finally:
         for step in steps:
             step.close()
     return [results[place] for place in range(len(steps))]
+
+
+def _asked(
+    ask: AskAll, kind: type[Want[Any]], wants: Sequence[Want[Any]], ends: Callable[[Exception], bool]
+) -> Sequence[Any]:
+    """An answer, or what is to be raised instead of one, for each. Raises LeaseLost, and what ends everything."""
+    try:
+        return ask(kind, wants)
+    except LeaseLost:
+        raise
+    except LockstepError as error:
+        return [error] * len(wants)
+    except Exception as error:
+        if ends(error):
+            raise
+        if len(wants) == 1:
+            return [error]
+    half = len(wants) // 2
+    return [*_asked(ask, kind, wants[:half], ends), *_asked(ask, kind, wants[half:], ends)]

@@ -29,6 +29,8 @@ import json
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Integer, bindparam, select
@@ -150,9 +152,13 @@ class Rtgs:
         """Takes many messages in one transaction, each as `handle` does: in their order, answers or what it raises.
 
         A message that fails after it has changed something ends the transaction; then each half is taken by itself,
-        until it is alone. Under a plan of faults each is taken alone.
+        until it is alone. Under a plan of faults each is taken alone, and what comes together of one sender counts as
+        a file.
         """
-        if len(mail) < 2 or not self.faults.idle:
+        if not self.faults.idle:
+            files = [[*some] for _, some in groupby(mail, key=itemgetter(1))]
+            return [outcome for file in files for outcome in self._under_faults(file)]
+        if len(mail) < 2:
             return [self._alone(data, sender) for data, sender in mail]
         try:
             return self._together(mail)
@@ -176,6 +182,14 @@ class Rtgs:
                     found.append(refused)
             step.name = "messages"
         return found
+
+    def _under_faults(self, file: Sequence[tuple[bytes, Bic]]) -> list[Outcome]:
+        def handle_each() -> list[Outcome]:
+            return [self._alone(data, sender) for data, sender in file]
+
+        if len(file) < 2:
+            return handle_each()
+        return self.faults.receive_file([data for data, _ in file], file[0][1], handle_each)
 
     def mailbox(self, receiver: Bic, after: int = 0, limit: int = 200) -> list[tuple[int, bytes]]:
         """A party's mail after a sequence number, in order. Sequences begin at 1 and have no gaps.

@@ -3,7 +3,7 @@
 | request | answer |
 |---|---|
 | POST /messages, an XML message | 202 `{"answers": ["<xml>", …]}` once it is durable |
-| POST /files, a file of messages | 202 `{"file": …, "messages": [{"outcome": "taken"}, …]}`, see `door_files` |
+| POST /files, a file of messages | 202 `{"file": …, "messages": [{"message_id": …, …}, …]}`, see `door_files` |
 | GET /messages?after=N&limit=M | 200 `{"items": [{"sequence": 1, "message": "<xml>"}, …]}` |
 | GET /health | 200 `{"status": "up", "bic": …, "business_day": …}` |
 | GET, POST /operator/… | 200, see `door_operator` and `door_desk`; a GET's parameters stand in its query |

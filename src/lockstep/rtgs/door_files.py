@@ -28,15 +28,19 @@ _log = logging.getLogger(__name__)
 def as_json(
     system: Bic, sender: Bic, messages: Sequence[bytes], found: Sequence[object], now: datetime
 ) -> list[dict[str, str]]:
-    """Of each message its `outcome`; of one refused by name `name` and operands, of an invalid one `field`, `value` and
-    `rule`, of both the admi.002 as `answer`. What was said of one that was taken is in its sender's mailbox.
+    """Of each message its `message_id` and `outcome`; of one refused by name `name` and operands, of an invalid one
+    `field`, `value` and `rule`, of both the admi.002 as `answer`. What was said of one that was taken is in its
+    sender's mailbox.
 
     Raises what the database failed with, if it failed all of them.
     """
     first = found[0]
     if isinstance(first, OperationalError) and all(one is first for one in found):
         raise first
-    return [_told(system, sender, data, one, now) for data, one in zip(messages, found, strict=True)]
+    return [
+        {**_told(system, sender, data, one, now), "message_id": related_id(data)}
+        for data, one in zip(messages, found, strict=True)
+    ]
 
 
 def _told(system: Bic, sender: Bic, data: bytes, found: object, now: datetime) -> dict[str, str]:

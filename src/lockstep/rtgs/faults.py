@@ -15,6 +15,8 @@ seconds = 90
 A plan chooses without chance: whether a rule strikes is a hash of the plan's seed, the rule, the party and
 the message's number on that party's line. The same seed and the same traffic give the same faults, on any
 machine and at any time of day. Several rules may strike one message; loss outweighs all others.
+
+A rule with `files = true` strikes what a party hands in as one file, all its messages as one, and no message alone.
 """
 
 import hashlib
@@ -81,16 +83,16 @@ _MESSAGES = {
 _COMMON = frozenset({"kind", "participant", "direction", "probability", "at_most", "since", "until", "note"})
 _FREE = frozenset({"message", "status"})
 _OWN = {
-    Fault.DELAY: {"seconds"} | _FREE,
-    Fault.LOSS: _FREE,
-    Fault.DUPLICATE: {"copies", "seconds"} | _FREE,
-    Fault.REORDER: {"behind", "seconds"} | _FREE,
+    Fault.DELAY: {"seconds", "files"} | _FREE,
+    Fault.LOSS: {"files"} | _FREE,
+    Fault.DUPLICATE: {"copies", "seconds", "files"} | _FREE,
+    Fault.REORDER: {"behind", "seconds", "files"} | _FREE,
     Fault.NOTICE_FIRST: {"seconds"},
     Fault.CONTRADICT: {"status", "says", "seconds"},
     Fault.STATEMENT_MISSES: set(),
     Fault.STATEMENT_WRONG: set(),
     Fault.OUTAGE: {"calls"},
-    Fault.ANSWER_LOST: {"message"},
+    Fault.ANSWER_LOST: {"message", "files"},
     Fault.SLOW_LIQUIDITY: {"seconds"},
     Fault.RECALL_RACE: {"winner", "behind", "seconds"},
 }
@@ -125,6 +127,8 @@ class Rule:
     """The status that contradicts."""
     winner: str | None = None
     """Of a recall race: `release` or `recall`."""
+    files: bool = False
+    """Whether it strikes files of several messages, each as one, instead of messages."""
     note: str | None = None
 
     def fits(self, direction: str, party: Bic, now: datetime, message: str | None = None, status: str = "") -> bool:
@@ -203,7 +207,7 @@ def _rule(given: object, at: str) -> Rule:
     if len(directions) == 1:
         members.setdefault("direction", directions[0])
     elif kind is not Fault.OUTAGE:
-        members.setdefault("direction", _OUT)
+        members.setdefault("direction", _IN if members.get("files") else _OUT)
     if members.get("direction") not in (None, *directions):
         raise InvalidInput(f"{at}.direction", members["direction"], f"{' or '.join(directions)} for {kind.value}")
     rule = Rule(kind=kind, **{"message": _MESSAGES.get(kind), **_usual(kind, members), **members})
@@ -230,6 +234,10 @@ def _check(rule: Rule, given: Mapping[str, Any], at: str) -> None:
         raise InvalidInput(f"{at}.{needed}", None, f"given, for {rule.kind.value}")
     if rule.kind is Fault.OUTAGE and rule.calls is None and rule.until is None:
         raise InvalidInput(f"{at}.until", None, "given, or calls: an outage has an end")
+    if rule.files and rule.direction != _IN:
+        raise InvalidInput(f"{at}.direction", rule.direction, f"{_IN}, with files: mail comes message by message")
+    if rule.files and rule.message is not None:
+        raise InvalidInput(f"{at}.message", rule.message, "not given, with files")
     if rule.status is not None and rule.message != "pacs.002":
         raise InvalidInput(f"{at}.status", rule.status, "only with message pacs.002")
     if rule.kind is Fault.CONTRADICT and rule.status == rule.says:
@@ -261,6 +269,10 @@ def _member(name: str, value: Any, at: str) -> Any:
             return _whole(value, at, 0, LONGEST_SECONDS)
         case "copies" | "behind":
             return _whole(value, at, 1, 100)
+        case "files":
+            if not isinstance(value, bool):
+                raise InvalidInput(at, value, "true or false")
+            return value
         case "at_most" | "calls":
             return _whole(value, at, 1, 1_000_000)
         case _:

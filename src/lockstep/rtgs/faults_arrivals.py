@@ -3,14 +3,17 @@
 What waits is durable with its sender, and taken by the core at the first tick or message at or after its
 time, in a step that also ends its waiting. Its sender was told *accepted* when it came: what the core then
 refuses, an admi.002 in the mailbox says.
+
+A file that a rule strikes as one waits, is lost or comes again with all its messages, in their order. One that waits to
+be passed is passed by another file, when all of that has been taken.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select
 
-from lockstep.domain.errors import InvalidInput, Refused, Unavailable
+from lockstep.domain.errors import Conflict, InvalidInput, Refused, Unavailable
 from lockstep.domain.identifiers import Bic
 from lockstep.rtgs.database import Database, Step
 from lockstep.rtgs.faults import Fault
@@ -26,8 +29,13 @@ _DUE = Prepared(
     .limit(1)
 )
 
+FILE = "file"
+"""What a file waits for that is to be overtaken."""
+
 Handle = Callable[[], list[bytes]]
 """Has the core take the message now."""
+Found = list[bytes] | Refused | InvalidInput | Conflict | Unavailable
+"""Of one message of many: its answers, or why there are none."""
 Take = Callable[[Step, bytes, Bic], object]
 """What the core does with a message within a step; raises Refused or InvalidInput."""
 
@@ -45,7 +53,7 @@ def receive(database: Database, force: InForce, data: bytes, sender: Bic, handle
     if force.speaks_of("in", sender, now, shape):
         with database.step("arrival-judged", now, sender) as step:
             chosen = force.choose(step, "in", sender, now, shape)
-            waits = _hold(step, chosen, data, sender, shape)
+            waits = _hold(step, chosen, [data], sender, None)
         if waits:
             return []
     try:
@@ -79,8 +87,30 @@ def take_due(database: Database, take: Take, now: datetime) -> int:
                     _done(step, number, error.name if isinstance(error, Refused) else "InvalidMessage")
 
 
-def _hold(step: Step, chosen: list[Chosen], data: bytes, sender: Bic, shape: Shape) -> bool:
-    """Stores what comes later or never; whether the message itself is among it."""
+def receive_file(
+    database: Database, force: InForce, messages: Sequence[bytes], sender: Bic, handle_each: Callable[[], list[Found]]
+) -> list[Found]:
+    """Messages that come in one file under a plan: of each what `handle_each` says of it, unless the file is struck."""
+    now = database.now()
+    chosen: list[Chosen] = []
+    if force.speaks_of_files(sender, now):
+        with database.step("file-judged", now, sender) as step:
+            chosen = force.choose_for_file(step, sender, now)
+            waits = _hold(step, chosen, messages, sender, FILE)
+        if waits:
+            return [[] for _ in messages]
+    found = handle_each()
+    _passed_by(database, arrivals.c.behind_type == FILE)
+    if any(one.rule.kind is Fault.ANSWER_LOST for one in chosen):
+        lost = Unavailable("the RTGS restarted after it had stored the file's messages and before it answered")
+        return [lost for _ in messages]
+    return [*found]
+
+
+def _hold(
+    step: Step, chosen: Sequence[Chosen], messages: Sequence[bytes], sender: Bic, overtaken_by: str | None
+) -> bool:
+    """Stores what comes later or never, all messages alike; whether the messages themselves are among it."""
     names = " ".join(f"{one.rule.kind.value}/{one.number + 1}" for one in chosen)
     due, behind, behind_type = step.now, 0, None
     copies: list[int] = []
@@ -88,22 +118,25 @@ def _hold(step: Step, chosen: list[Chosen], data: bytes, sender: Bic, shape: Sha
         rule = one.rule
         match rule.kind:
             case Fault.LOSS:
-                _store(step, data, sender, shape, names, due=None, result="lost")
+                for data in messages:
+                    _store(step, data, sender, names, due=None, result="lost")
                 return True
             case Fault.DELAY | Fault.SLOW_LIQUIDITY:
                 due += timedelta(seconds=rule.seconds)
             case Fault.DUPLICATE:
                 copies += [rule.seconds] * rule.copies
-            case Fault.REORDER if not _one_waits(step):
-                due, behind = due + timedelta(seconds=rule.seconds), rule.behind
+            case Fault.REORDER if not _one_waits(step, overtaken_by):
+                due, behind, behind_type = due + timedelta(seconds=rule.seconds), rule.behind, overtaken_by
             case Fault.RECALL_RACE:
                 due, behind = due + timedelta(seconds=rule.seconds), rule.behind
                 behind_type = "camt.056" if rule.winner == "recall" else "camt.007"
     for seconds in copies:
-        _store(step, data, sender, shape, names, due=due + timedelta(seconds=seconds))
+        for data in messages:
+            _store(step, data, sender, names, due=due + timedelta(seconds=seconds))
     if due == step.now and not behind:
         return False
-    _store(step, data, sender, shape, names, due=due, behind=behind, behind_type=behind_type)
+    for data in messages:
+        _store(step, data, sender, names, due=due, behind=behind, behind_type=behind_type)
     return True
 
 
@@ -111,7 +144,6 @@ def _store(
     step: Step,
     data: bytes,
     sender: Bic,
-    shape: Shape,
     faults: str,
     *,
     due: datetime | None,
@@ -129,7 +161,7 @@ def _store(
             due_at=due,
             behind=behind,
             behind_type=behind_type,
-            uetr=shape.uetr,
+            uetr=Shape.of(data).uetr,
             faults=faults,
             done_at=None if result is None else step.now,
             result=result,
@@ -137,17 +169,20 @@ def _store(
     )
 
 
-def _one_waits(step: Step) -> bool:
-    waits = and_(arrivals.c.done_at.is_(None), arrivals.c.behind > 0, arrivals.c.behind_type.is_(None))
+def _one_waits(step: Step, overtaken_by: str | None) -> bool:
+    """Of two neighbours only one waits for the other."""
+    waits = and_(arrivals.c.done_at.is_(None), arrivals.c.behind > 0, arrivals.c.behind_type == overtaken_by)
     return step.connection.execute(select(arrivals.c.number).where(waits).limit(1)).first() is not None
 
 
 def _pass(database: Database, shape: Shape) -> None:
-    """A message that reached the core passes those that wait for it; whom enough have passed, is due."""
-    for_it = or_(
-        arrivals.c.behind_type.is_(None),
-        and_(arrivals.c.behind_type == shape.message, arrivals.c.uetr == shape.uetr),
-    )
+    """A message that reached the core passes those that wait for it."""
+    its_own = and_(arrivals.c.behind_type == shape.message, arrivals.c.uetr == shape.uetr)
+    _passed_by(database, or_(arrivals.c.behind_type.is_(None), its_own))
+
+
+def _passed_by(database: Database, for_it: ColumnElement[bool]) -> None:
+    """What waits for one that came has been passed once more; whom enough have passed, is due."""
     waits = and_(arrivals.c.done_at.is_(None), arrivals.c.behind > 0, for_it)
     with database.reading() as connection:
         if connection.execute(select(arrivals.c.number).where(waits).limit(1)).first() is None:

@@ -64,9 +64,21 @@ class InForce:
     def speaks_of(self, direction: str, party: Bic, now: datetime, shape: Shape) -> bool:
         """Whether any rule but an outage could strike such a message."""
         return any(
-            rule.kind is not Fault.OUTAGE and rule.fits(direction, party, now, shape.message, shape.status)
+            _is_of_messages(rule) and rule.fits(direction, party, now, shape.message, shape.status)
             for rule in self.plan.rules
         )
+
+    def speaks_of_files(self, party: Bic, now: datetime) -> bool:
+        """Whether any rule could strike a file that a party hands in."""
+        return any(rule.files and rule.fits("in", party, now) for rule in self.plan.rules)
+
+    def choose_for_file(self, step: Step, party: Bic, now: datetime) -> list[Chosen]:
+        """The rules that strike a file as one; each numbers the files that it looks at."""
+        return [
+            Chosen(number=number, rule=rule)
+            for number, rule in enumerate(self.plan.rules)
+            if rule.files and rule.fits("in", party, now) and self.counted(step, number, party)
+        ]
 
     def choose(
         self, step: Step, direction: str, party: Bic, now: datetime, shape: Shape, sequence: int | None = None
@@ -75,7 +87,7 @@ class InForce:
         return [
             Chosen(number=number, rule=rule)
             for number, rule in enumerate(self.plan.rules)
-            if rule.kind is not Fault.OUTAGE
+            if _is_of_messages(rule)
             and rule.fits(direction, party, now, shape.message, shape.status)
             and self.counted(step, number, party, sequence)
         ]
@@ -99,6 +111,10 @@ class InForce:
         )
         (_USE_AGAIN if seen else _USE).run(step.connection, [{**key, "to": seen + 1, "hit": struck + strikes}])
         return strikes
+
+
+def _is_of_messages(rule: Rule) -> bool:
+    return rule.kind is not Fault.OUTAGE and not rule.files
 
 
 def _first(pattern: re.Pattern[bytes], data: bytes) -> str:

@@ -4,6 +4,7 @@ The plan in force is kept with the ledger, with who set it and when, and survive
 was ever set the hook costs a comparison.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,7 +15,7 @@ from lockstep.domain.identifiers import Bic
 from lockstep.rtgs import faults_arrivals, faults_line
 from lockstep.rtgs.database import Database, Step
 from lockstep.rtgs.faults import Plan, from_json
-from lockstep.rtgs.faults_arrivals import Handle, Take
+from lockstep.rtgs.faults_arrivals import Found, Handle, Take
 from lockstep.rtgs.faults_choosing import InForce
 from lockstep.rtgs.faults_line import Mail
 from lockstep.rtgs.faults_tables import arrivals, fault_plans, fault_uses, transit
@@ -115,6 +116,14 @@ class FaultDesk:
             return handle()
         self._answers("in", sender)
         return faults_arrivals.receive(self._database, self._force, data, sender, handle)
+
+    def receive_file(
+        self, messages: Sequence[bytes], sender: Bic, handle_each: Callable[[], list[Found]]
+    ) -> list[Found]:
+        """What a party hands in at once, on its way to the core, which `handle_each` has take each by itself."""
+        if self._force is None:
+            return handle_each()
+        return faults_arrivals.receive_file(self._database, self._force, messages, sender, handle_each)
 
     def take_due(self, take: Take, now: datetime) -> None:
         """Has the core take what has been held back until now."""

@@ -62,6 +62,10 @@ KINDS: Mapping[str, float] = {
     "line-contradict": 1.0,
     "line-answer-lost": 1.0,
     "line-outage": 1.0,
+    "file-loss": 1.0,
+    "file-duplicate": 1.0,
+    "file-delay": 1.0,
+    "file-reorder": 1.0,
     "line-corrupt": 0.03,
     # each party's node
     "rpc-timeout-before": 0.004,

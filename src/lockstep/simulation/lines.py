@@ -142,6 +142,16 @@ def rules_of(faults: Injector, agents: Sequence[Bic], service: Bic) -> Plan | No
         probability=share(0.6),
         status=lambda how: how.choice(("ACSC", "RJCT")),
     )
+    add("file-loss", kind="loss", files=True, probability=share(0.25))
+    add(
+        "file-duplicate",
+        kind="duplicate",
+        files=True,
+        probability=share(0.4),
+        seconds=lambda how: how.randrange(120),
+    )
+    add("file-delay", kind="delay", files=True, probability=share(0.5), seconds=lambda how: how.randint(5, 600))
+    add("file-reorder", kind="reorder", files=True, probability=share(0.4), seconds=lambda how: how.randint(10, 300))
     for rule in rules:
         if rule["kind"] == "contradict":
             rule["says"] = "RJCT" if rule["status"] == "ACSC" else "ACSC"

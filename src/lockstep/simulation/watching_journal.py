@@ -11,6 +11,8 @@ from lockstep.domain.journal import JournalRow
 __all__ = ["Journal"]
 
 START = (0, "0" * 64)
+FAILED = "BREAK: the service failed at this trade"
+"""So begins what the journal has of an error in the service's own code, by which a trade is set apart."""
 
 
 class Journal:
@@ -28,10 +30,17 @@ class Journal:
         """Trades and settlements of which people were told that two facts exclude each other."""
 
     def see(self, journal: Sequence[JournalRow], *, whole: bool = False) -> list[str]:
-        """Takes in the journal as it is now; says what it lost without leave. `whole`: all of it is to be judged."""
+        """Takes in the journal as it is now; says what it lost without leave, and where the service's own code failed.
+        `whole`: all of it is to be judged.
+        """
         kept, before = self._kept(journal, whole), len(self._lines)
         restored, self._restored = self._restored, False
         del self._lines[kept:]
+        found = [
+            f"line {row.number}: trade {row.entry.subject[:12]}, {row.entry.facts['reason']}"
+            for row in journal[kept:]
+            if row.entry.facts.get("reason", "").startswith(FAILED)
+        ]
         for row in journal[kept:]:
             self._lines.append(row.hash)
             if row.entry.kind == "waiting" and row.entry.facts.get("reason", "").startswith("BREAK"):
@@ -39,8 +48,8 @@ class Journal:
         first = 0 if whole else kept
         self.new, self.after = journal[first:], (first, self._lines[first - 1]) if first else START
         if kept == before or restored:
-            return []
-        return [f"the journal lost {before - kept} lines after line {kept}, and no backup was put in its place"]
+            return found
+        return [*found, f"the journal lost {before - kept} lines after line {kept}, and no backup was put in its place"]
 
     def restored(self) -> None:
         """The journal may have gone back since it was last seen."""

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Engine, bindparam, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 
 from lockstep.domain.cash import CashView
 from lockstep.domain.errors import InvalidInput, Misconfigured, Unavailable
@@ -118,8 +118,10 @@ class SqlBook:
         on_commit: Callable[[str], None] = lambda _: None,
         lease: Lease | None = None,
         clock: Clock | None = None,
+        besides: Sequence[Lease] = (),
     ) -> None:
-        self._engine, self._on_commit, self._lease = engine, on_commit, lease
+        """`lease` judges every commit; `besides` are judged with it where empty records are begun."""
+        self._engine, self._on_commit, self._lease, self._besides = engine, on_commit, lease, besides
         self._queue = Queue(engine, clock)
 
     # --- writing
@@ -151,6 +153,10 @@ class SqlBook:
             self._on_commit(change.entries[-1].kind if change.entries else "delivered")
         return results
 
+    def has_failed(self, error: Exception) -> bool:
+        """Whether an error is the database's own, such as a disk that fails: not for what was to be stored or read."""
+        return isinstance(error, DBAPIError) and not isinstance(error, DataError | IntegrityError | ProgrammingError)
+
     def require_empty(self) -> None:
         """Raises Misconfigured where there are records, naming them."""
         with transaction(self._engine) as connection:
@@ -174,6 +180,8 @@ class SqlBook:
                         raise wrong
                 batch.write()
                 self._append(connection, [entry for change in batch.stored for entry in change.entries])
+            for lease in self._besides:  # last, so that they can be renewed until then
+                require(connection, lease)
         self._on_commit("rebuilt")
 
     def _append(self, connection: Connection, entries: Sequence[Entry]) -> None:

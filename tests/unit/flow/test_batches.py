@@ -1,15 +1,19 @@
 """Many trades in one pass: asked for at once, judged by themselves."""
 
+import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy.exc
 from bulk_world import BulkBench
 from flow_world import UNAVAILABLE, Crash, check
 
 from lockstep.domain.errors import ContractRefused, LockstepError
+from lockstep.domain.identifiers import SettlementId
 from lockstep.domain.instruction import Side
 from lockstep.domain.trade import TradeState
 from lockstep.flow.engine import BATCH, CLAIM_SECONDS
@@ -212,3 +216,94 @@ def test_two_workers_share_the_trades(tmp_path: Path) -> None:
     assert len(first) == 4 and len(locked) == 2
     assert not locked & {one.trade.trade_id for one in first}
     bench.close()
+
+
+# --- what nobody foresaw
+
+
+def failing_for(bench: BulkBench, call: str, settlement: SettlementId) -> list[str]:
+    """The chain's adapter fails over this settlement, and so over all that it is asked at once with it."""
+    failed: list[str] = []
+    real = getattr(bench.assets, call)
+
+    def fails(asked: Any, *more: Any) -> Any:
+        names = [one if isinstance(one, str | tuple) else one.settlement_id for one in asked]
+        if any(settlement == (one[0] if isinstance(one, tuple) else one) for one in names):
+            failed.append(call)
+            raise OverflowError("int too big to convert")
+        return real(asked, *more)
+
+    setattr(bench.assets, call, fails)
+    return failed
+
+
+@pytest.mark.parametrize("call", ["lock_all", "views", "histories", "settle_batch"])
+def test_a_trade_at_which_the_service_fails_is_set_apart(
+    bench: BulkBench, call: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The others settle. It is told to both once, logged with its traceback, and taken up again."""
+    bench.instruct_many(4)
+    bench.engine.run_once()
+    bad = bench.book.trades()[2]
+    assert bad.settlement_id is not None
+    failed = failing_for(bench, call, bad.settlement_id)
+    bench.run(40)
+    assert failed
+    if call == "settle_batch":
+        assert states(bench) == {TradeState.SETTLED: 4}, "the others without the batch, and then this one alone"
+    else:
+        assert states(bench)[TradeState.SETTLED] == 3
+        left = bench.book.trade(bad.trade_id)
+        assert left is not None and left.reason is not None and not left.state.is_end
+        assert str(left.reason).startswith("BREAK: the service failed at this trade (OverflowError)")
+        assert bench.told("BREAK") == 2, "once, to both"
+        logged = [one for one in caplog.records if bad.trade_id in one.getMessage()]
+        assert logged and all(one.levelname == "ERROR" and one.exc_info is not None for one in logged)
+        assert len(logged) < 20, "ever more rarely"
+    del bench.assets.__dict__[call]
+    bench.restarted()
+    bench.run(40)
+    assert states(bench) == {TradeState.SETTLED: 4}
+
+
+def test_where_it_cannot_be_stored_the_others_go_on_all_the_same(
+    bench: BulkBench, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench.instruct_many(3)
+    bench.engine.run_once()
+    bad = bench.book.trades()[1]
+    real = bench.book.commit_all  # type: ignore[attr-defined]
+
+    def commit_all(changes: Any) -> Any:
+        if any(trade.trade_id == bad.trade_id for change in changes for trade in change.trades):
+            raise OverflowError("int too big to convert")
+        return real(changes)
+
+    bench.book.commit_all = commit_all  # type: ignore[attr-defined]
+    bench.run(40)
+    assert states(bench)[TradeState.SETTLED] == 2
+    assert any("cannot be set apart" in one.getMessage() for one in caplog.records)
+    del bench.book.commit_all  # type: ignore[attr-defined]
+    bench.clock.advance(60)
+    bench.run(40)
+    assert states(bench) == {TradeState.SETTLED: 3}
+
+
+def test_records_that_fail_end_the_pass(bench: BulkBench) -> None:
+    bench.instruct_many(3)
+    bench.engine.run_once()
+
+    tries = []
+
+    def broken(changes: Any) -> Any:
+        tries.append(len(changes))
+        raise sqlalchemy.exc.OperationalError("COMMIT", {}, sqlite3.OperationalError("disk I/O error"))
+
+    bench.book.commit_all = broken  # type: ignore[attr-defined]
+    with pytest.raises(sqlalchemy.exc.OperationalError, match="disk"):
+        bench.run(10)
+    assert len(tries) == 1, "at once"
+    del bench.book.commit_all  # type: ignore[attr-defined]
+    bench.restarted()
+    bench.run()
+    assert states(bench) == {TradeState.SETTLED: 3}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lockstep.domain.errors import Conflict, LeaseLost, LockstepError, Refused, Unavailable
+from lockstep.domain.errors import Conflict, LeaseLost, LockstepError, Refused, StepFailed, Unavailable
 from lockstep.flow.together import together
 from lockstep.flow.wants import Rank, Steps, Want
 
@@ -162,6 +162,79 @@ def test_what_nobody_handles_stops_all_where_they_are() -> None:
     with pytest.raises(Death):
         together([step(), step()], ask)
     assert reached == ["Keep"]
+
+
+class Unforeseen(World):
+    """Fails with an error of its own kind, over all that it is asked, wherever one of these is among it."""
+
+    def __init__(self, *bad: str) -> None:
+        super().__init__()
+        self.bad = bad
+
+    def __call__(self, kind: type[Want[Any]], wants: Sequence[Any]) -> Sequence[Any]:
+        answers = super().__call__(kind, wants)
+        if any(want.what in self.bad for want in wants):
+            raise OverflowError("int too big")
+        return answers
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_what_nobody_foresaw_is_found_by_halves_and_the_others_go_on(kind: Any) -> None:
+    world = Unforeseen("d")
+    results = together([taking(kind(name), Do(name.upper())) for name in "abcde"], world)
+    assert [type(one) for one in results] == [list, list, list, StepFailed, list]
+    failed = results[3]
+    assert isinstance(failed, StepFailed) and isinstance(failed.__cause__, OverflowError)
+    assert "OverflowError" in str(failed) and "int too big" not in str(failed), "that is for the log"
+    name = kind.__name__
+    asked = [(name, *"abcde"), (name, *"ab"), (name, *"cde"), (name, "c"), (name, *"de"), (name, "d"), (name, "e")]
+    assert world.asked[:7] == asked
+    assert [one for one in world.asked[7:] if one[0] == "Do"] == [("Do", *"ABCE")]
+
+
+def test_what_nobody_foresaw_is_not_taken_for_a_refusal() -> None:
+    """No step that handles Lockstep's errors handles it, and it wants nothing more."""
+    world = Unforeseen("b")
+
+    def step() -> Steps[str]:
+        yield from Keep("a")
+        try:
+            yield from Do("b")
+        except LockstepError:
+            yield from Do("c")
+        return "done"
+
+    (result,) = together([step()], world)
+    assert isinstance(result, StepFailed) and world.asked == [("Keep", "a"), ("Do", "b")]
+
+
+def test_a_step_that_fails_by_itself_stops_nobody() -> None:
+    world = World()
+
+    def step() -> Steps[str]:
+        answer = yield from Keep("a")
+        yield from Do(["b"][len(answer)])
+        return "done"
+
+    results = together([step(), taking(Do("c"))], world)
+    assert isinstance(results[0], StepFailed) and isinstance(results[0].__cause__, IndexError)
+    assert results[1] == ["c!"] and world.asked == [("Keep", "a"), ("Do", "c")]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+def test_who_stops_the_service_stops_it(error: type[BaseException]) -> None:
+    def ask(kind: type[Want[Any]], wants: Sequence[Any]) -> Sequence[Any]:
+        raise error
+
+    with pytest.raises(error):
+        together([taking(See("a")), taking(See("b"))], ask)
+
+    def step() -> Steps[None]:
+        yield from See("a")
+        raise error
+
+    with pytest.raises(error):
+        together([step()], World())
 
 
 def test_too_few_answers_are_a_fault_of_the_world() -> None:

@@ -119,7 +119,9 @@ def test_each_is_taken_or_refused_by_itself_and_in_order(world: World, post: Pos
         body = read(one["answer"].encode()).body
         assert isinstance(body, Rejection)
         assert body.code == one.get("name", "InvalidMessage")
-    assert all(set(told[place]) == {"outcome"} for place in (0, 3, 7))
+    assert all(set(told[place]) == {"outcome", "message_id"} for place in (0, 3, 7))
+    named = [one["message_id"] for one in told]
+    assert named == ["P1", "NOTPROVIDED", "P2", "P1", "P1", "R1", "P9", "P4"]
 
 
 def test_a_file_says_the_same_as_its_messages_alone(world: World, post: Poster) -> None:

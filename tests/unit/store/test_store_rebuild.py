@@ -93,6 +93,24 @@ def test_a_service_that_took_over_meanwhile_is_not_written_under(engine: Engine)
     assert not SqlBook(engine).journal()
 
 
+def test_nor_one_that_took_over_a_part_of_it(engine: Engine) -> None:
+    """However late: what it holds besides is judged last."""
+    clock = FakeClock(MORNING)
+    leases = SqlLeases(engine, clock)
+    first, second, third = (leases.claim(one, "rebuild", 15) for one in ("service", "mail", "matching"))
+    assert first and second and third
+    clock.advance(10)
+    third = leases.renew(third, 15)
+    clock.advance(6)
+    assert leases.claim("matching", "another", 15) is None, "it was renewed"
+    assert leases.claim("mail", "another", 15) is not None
+    with pytest.raises(LeaseLost, match="mail"):
+        SqlBook(engine, lease=first, besides=(third, second)).begin_with([[entry("rebuilt")]])
+    assert not SqlBook(engine).journal()
+    SqlBook(engine, lease=first, besides=(third,)).begin_with([[entry("rebuilt")]])
+    assert len(SqlBook(engine).journal()) == 1
+
+
 def test_what_might_have_been_a_side_is_matched_anew(engine: Engine) -> None:
     """Once a lost settlement has its trade, those that waited for its sake may match others."""
     book, settlement = SqlBook(engine), SettlementId("ab" * 32)

@@ -19,6 +19,7 @@ from lockstep.app.founding import AGENTS, agent_bic, found_rtgs
 from lockstep.app.home import EMBEDDED, Home, RtgsCertificates
 from lockstep.app.loops import AGENT_PAUSE_SECONDS, alone, crash_hook, lock_file, patiently, taken, until_stopped
 from lockstep.app.operators import OperatorKeys
+from lockstep.app.records import open_book, open_reception
 from lockstep.cash import Certificates, DirectoryCashSystem, HttpCashSystem
 from lockstep.chain.events import Deep
 from lockstep.chain.ledger import EvmAssetLedger
@@ -29,7 +30,6 @@ from lockstep.domain.errors import Misconfigured, Unavailable
 from lockstep.domain.identifiers import Bic
 from lockstep.flow.engine import DUTIES, Engine
 from lockstep.flow.halting import accept
-from lockstep.flow.receiving import Reception
 from lockstep.flow.sharing import SharingWorker
 from lockstep.flow.stepping import Settler
 from lockstep.ports import Book, CashSystem, Lease
@@ -60,17 +60,6 @@ REBUILDING = "service"
 """What a rebuild writes under, and releases in which one service worked at a time."""
 REBUILD_SECONDS = 300
 """For so long other machines' services leave the records to a rebuild that reads."""
-
-
-def open_book(home: Home, on_commit: Callable[[str], None] = lambda _: None) -> SqlBook:
-    """The service's records, to read or to submit to. Raises Misconfigured where there is no installation."""
-    home.settings()
-    return SqlBook(home.open_database(), on_commit)
-
-
-def open_reception(home: Home) -> Reception:
-    """Where participants' files are handed in; the ledgers need not be up."""
-    return Reception(book=open_book(home), market=home.market(), clock=home.clock())
 
 
 def open_halts(home: Home) -> SqlChainEvents:

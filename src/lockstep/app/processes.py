@@ -17,7 +17,16 @@ from lockstep.agent import Agent, DirectoryBoard, Register, SignatureLog, forgo,
 from lockstep.app.adapters import DirectoryMailbox, LocalWallets
 from lockstep.app.founding import AGENTS, agent_bic, found_rtgs
 from lockstep.app.home import EMBEDDED, Home, RtgsCertificates
-from lockstep.app.loops import AGENT_PAUSE_SECONDS, alone, crash_hook, lock_file, patiently, taken, until_stopped
+from lockstep.app.loops import (
+    AGENT_PAUSE_SECONDS,
+    alone,
+    crash_hook,
+    lock_file,
+    patiently,
+    spare_collector,
+    taken,
+    until_stopped,
+)
 from lockstep.app.operators import OperatorKeys
 from lockstep.app.records import open_book, open_reception
 from lockstep.cash import Certificates, DirectoryCashSystem, HttpCashSystem
@@ -322,6 +331,7 @@ def run_rtgs(home: Home, doors: RtgsDoors = RtgsDoors(), *, ready: Callable[[str
         try:
             key = home.rtgs_key("operator")
             besides = None if door is None else door.sweep
+            spare_collector()
             serve(rtgs, host, port, operator_key=key, tls=tls, ready=ready, besides=besides, meter=meter)
         finally:
             if door is not None:

@@ -6,6 +6,7 @@ Everything here is done before the first trade, by the registrar, the issuer and
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from lockstep.app.keyholders import AGENTS, FAULTY, QUORUM, Roles, agent_bic
 from lockstep.app.market_file import MarketFile
 from lockstep.chain.deployment import Deployer
 from lockstep.chain.factory import Factory, find_factory, salt_of
@@ -15,10 +16,9 @@ from lockstep.chain.node import Node
 from lockstep.chain.planning import Planned, Planner, carry_out, plan_market, token_arguments, token_id
 from lockstep.chain.roles import RoleHolders
 from lockstep.domain.errors import InvalidInput, Misconfigured
-from lockstep.domain.identifiers import Bic, Isin, bic
+from lockstep.domain.identifiers import Bic, Isin
 from lockstep.domain.market import Market, Network, Participant, Security
 from lockstep.rtgs import Role, Rtgs
-from lockstep.signing import Key
 
 __all__ = [
     "AGENTS",
@@ -36,10 +36,6 @@ __all__ = [
     "plan_chain",
 ]
 
-AGENTS, QUORUM, FAULTY = 4, 3, 1
-"""Four synchronisation agents; three must agree; one may be faulty."""
-
-
 NO_EXPIRY = 2**40 - 1
 """The registry's latest instant: an admission without an end."""
 
@@ -56,43 +52,6 @@ PAYERS = ("deployer", "registrar", "issuer", "operator")
 
 EXCEPTIONAL = ("officer", "confirmer", "registrar_confirmer")
 """The roles that send one when something goes wrong. A faucet gives them money for fees; without one they see to it."""
-
-
-def agent_bic(service: Bic, number: int) -> Bic:
-    """The RTGS address of an agent: the service's institution, a branch of its own."""
-    return bic(f"{service[:8]}A{number:02d}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Roles:
-    """Who holds which key. No two roles share one."""
-
-    deployer: Key
-    registrar: Key
-    registrar_confirmer: Key
-    issuer: Key
-    operator: Key
-    officer: Key
-    confirmer: Key
-    agents: tuple[Key, ...]
-    wallets: Mapping[Bic, Key]
-
-    def holders(self) -> RoleHolders:
-        """Their addresses, checked. Raises InvalidInput for a key in two roles."""
-        holders = RoleHolders(
-            deployer=self.deployer.address,
-            registrar=self.registrar.address,
-            registrar_confirmer=self.registrar_confirmer.address,
-            issuer=self.issuer.address,
-            operator=self.operator.address,
-            officer=self.officer.address,
-            confirmer=self.confirmer.address,
-            agents=tuple(key.address for key in self.agents),
-            quorum=QUORUM,
-            faulty=FAULTY,
-        )
-        holders.check({bic_: key.address for bic_, key in self.wallets.items()})
-        return holders
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,8 +18,18 @@ from lockstep.app.adapters import DirectoryMailbox, LocalWallets
 from lockstep.app.founding import AGENTS, agent_bic, found_rtgs
 from lockstep.app.home import EMBEDDED, Home, RtgsCertificates
 from lockstep.app.keeping import kept
-from lockstep.app.loops import AGENT_PAUSE_SECONDS, alone, crash_hook, lock_file, patiently, taken, until_stopped
+from lockstep.app.loops import (
+    AGENT_PAUSE_SECONDS,
+    alone,
+    crash_hook,
+    lock_file,
+    patiently,
+    spare_collector,
+    taken,
+    until_stopped,
+)
 from lockstep.app.operators import OperatorKeys
+from lockstep.app.records import open_book, open_reception
 from lockstep.cash import Certificates, DirectoryCashSystem, HttpCashSystem
 from lockstep.chain.events import Deep
 from lockstep.chain.ledger import EvmAssetLedger
@@ -30,7 +40,6 @@ from lockstep.domain.errors import Misconfigured, Unavailable
 from lockstep.domain.identifiers import Bic
 from lockstep.flow.engine import DUTIES, Engine
 from lockstep.flow.halting import accept
-from lockstep.flow.receiving import Reception
 from lockstep.flow.sharing import LEASE_SECONDS, SharingWorker
 from lockstep.flow.stepping import Settler
 from lockstep.ports import Book, CashSystem, Lease
@@ -59,17 +68,6 @@ __all__ = [
 
 REBUILDING = "service"
 """What a rebuild writes under, and releases in which one service worked at a time."""
-
-
-def open_book(home: Home, on_commit: Callable[[str], None] = lambda _: None) -> SqlBook:
-    """The service's records, to read or to submit to. Raises Misconfigured where there is no installation."""
-    home.settings()
-    return SqlBook(home.open_database(), on_commit)
-
-
-def open_reception(home: Home) -> Reception:
-    """Where participants' files are handed in; the ledgers need not be up."""
-    return Reception(book=open_book(home), market=home.market(), clock=home.clock())
 
 
 def open_halts(home: Home) -> SqlChainEvents:
@@ -334,6 +332,7 @@ def run_rtgs(home: Home, doors: RtgsDoors = RtgsDoors(), *, ready: Callable[[str
         try:
             key = home.rtgs_key("operator")
             besides = None if door is None else door.sweep
+            spare_collector()
             serve(rtgs, host, port, operator_key=key, tls=tls, ready=ready, besides=besides, meter=meter)
         finally:
             if door is not None:

@@ -14,7 +14,6 @@ from lockstep.app.operators import add_operators
 from lockstep.flow.engine import CLAIM_SECONDS, DUTIES
 from lockstep.flow.sharing import LEASE_SECONDS, key_subject
 from lockstep.testing.trade_files import FileMarket
-from stores import PostgresqlStore, postgresql
 
 from .running import AGENTS, Installation, stop, wait_until
 from .workers import WORKERS, Killing
@@ -22,12 +21,6 @@ from .workers import WORKERS, Killing
 TRADES = 600
 GRACE_SECONDS = 60
 """For the trades themselves, beside leases and claims, on a machine with much else to do."""
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[PostgresqlStore]:
-    with postgresql() as store:
-        yield store
 
 
 class Pair:
@@ -101,7 +94,7 @@ def _files(pid: int) -> list[str]:
 def pair(installed: Callable[..., Installation], tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Pair]:
     market = FileMarket(trades=TRADES, banks=3, securities=1)
     (tmp_path / "market.toml").write_text(market.text())
-    database = request.getfixturevalue("server").fresh() if request.param == "postgresql" else None
+    database = request.getfixturevalue("postgresql_server").fresh() if request.param == "postgresql" else None
     made = Pair(installed(tmp_path / "market.toml", database), market, tmp_path / "trades")
     yield made
     made.database.dispose()

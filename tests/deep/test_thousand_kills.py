@@ -8,7 +8,7 @@ import json
 import os
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from acceptance.running import Installation
 from acceptance.workers import Killing
 from lockstep.simulation.long import revision
 from lockstep.testing.trade_files import FileMarket
-from stores import PostgresqlStore, postgresql
+from stores import PostgresqlStore
 
 __all__ = ["chain", "forks", "installed"]
 
@@ -56,15 +56,9 @@ class Progress:
         draft.replace(KEPT)
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[PostgresqlStore]:
-    with postgresql() as store:
-        yield store
-
-
 def test_a_thousand_kills(
     installed: Callable[..., Installation],
-    server: PostgresqlStore,
+    postgresql_server: PostgresqlStore,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -74,7 +68,7 @@ def test_a_thousand_kills(
         part.mkdir()
         market = FileMarket(trades=TRADES, banks=3, securities=1, seed=progress.parts)
         (part / "market.toml").write_text(market.text())
-        day = installed(part / "market.toml", server.fresh())
+        day = installed(part / "market.toml", postgresql_server.fresh())
         killing = Killing(day, market, part / "trades", random.Random(progress.parts))
         killing.play(min(OF_A_PART, KILLS - progress.kills), PART_SECONDS)
         killing.judge()

@@ -18,6 +18,7 @@ from lockstep.domain.order import Attestation
 
 from .running import AGENTS, COMMAND, EVERYBODY, Installation, stop, stopped_outside_a_transaction, wait_until
 from .story import EXPECTED, FIRST_DAY, WAVES, Writer, seller_reference
+from .workers import QUICKLY
 
 GUARD = """
 import os, sys
@@ -226,10 +227,11 @@ def test_a_second_service_stands_by_and_takes_over(
     """There is one key: its worker, dead or stopped, is followed after its lease; woken up it does no harm."""
     writer, number = Writer(tmp_path), 90 + int(falls_by)
     holder = partial(lease_holder, small)
-    small.start("rtgs", *AGENTS, "service")
+    small.start("rtgs", *AGENTS)
+    small.start("service", environment=QUICKLY)
     wait_until(lambda: holder() is not None, 20, "the first works")
     first, first_holder = small.running["service"], holder()
-    second = small.forks.start(small.arguments("service"), tmp_path / "second.log", {})
+    second = small.forks.start(small.arguments("service"), tmp_path / "second.log", QUICKLY)
     try:
         small.submit(*writer.trade(number, "1000.00"))
         small.attend(lambda: bool(small.trades().get(seller_reference(number))), {}, 20, "a trade is matched")

@@ -10,23 +10,16 @@ import pytest
 from sqlalchemy import text
 
 from lockstep.app.operators import add_operators
-from lockstep.flow.engine import CLAIM_SECONDS, DUTIES
-from lockstep.flow.sharing import LEASE_SECONDS, key_subject
+from lockstep.flow.engine import DUTIES
+from lockstep.flow.sharing import key_subject
 from lockstep.testing.trade_files import FileMarket
-from stores import PostgresqlStore, postgresql
 
 from .running import AGENTS, Installation, stop, stopped_outside_a_transaction, wait_until
-from .workers import WORKERS, Killing
+from .workers import QUICKLY, SECONDS, WORKERS, Killing
 
 TRADES = 600
 GRACE_SECONDS = 60
 """For the trades themselves, beside leases and claims, on a machine with much else to do."""
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[PostgresqlStore]:
-    with postgresql() as store:
-        yield store
 
 
 class Pair:
@@ -37,7 +30,8 @@ class Pair:
         self.keys = [one.address for one in add_operators(day.home, 2)]
         self.database = day.home.open_database()
         self.handed_in = 0
-        day.start("rtgs", *AGENTS, *WORKERS)
+        day.start("rtgs", *AGENTS)
+        day.start(*WORKERS, environment=QUICKLY)
         wait_until(lambda: len(set(self.holders(*map(key_subject, self.keys)))) == 2, 40, "each worker has a key")
 
     def holders(self, *subjects: str) -> list[str]:
@@ -100,7 +94,7 @@ def _files(pid: int) -> list[str]:
 def pair(installed: Callable[..., Installation], tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Pair]:
     market = FileMarket(trades=TRADES, banks=3, securities=1)
     (tmp_path / "market.toml").write_text(market.text())
-    database = request.getfixturevalue("server").fresh() if request.param == "postgresql" else None
+    database = request.getfixturevalue("postgresql_server").fresh() if request.param == "postgresql" else None
     made = Pair(installed(tmp_path / "market.toml", database), market, tmp_path / "trades")
     yield made
     made.database.dispose()
@@ -117,7 +111,7 @@ def test_a_dead_workers_trades_go_on_elsewhere(pair: Pair) -> None:
     wait_until(lambda: bool(pair.day.book.open_trades()), 20, "trades are under way")
     os.kill(pid, signal.SIGKILL)
     pair.hand_in(10)
-    pair.settle(LEASE_SECONDS + CLAIM_SECONDS + GRACE_SECONDS)
+    pair.settle(2 * SECONDS + GRACE_SECONDS)
     assert len(set(pair.holders(*DUTIES))) == 1 and busy not in pair.holders(*DUTIES)
     del pair.day.running[role]
     assert set(pair.day.stop().values()) == {0}
@@ -135,7 +129,7 @@ def test_a_worker_that_sleeps_beyond_its_leases_does_no_harm(pair: Pair) -> None
     wait_until(lambda: _is_stopped_outside_a_transaction(pair, pid), 20, f"{role} is stopped", pause=0.01)
     try:
         pair.hand_in(10)
-        pair.settle(LEASE_SECONDS + CLAIM_SECONDS + GRACE_SECONDS)
+        pair.settle(2 * SECONDS + GRACE_SECONDS)
         assert asleep not in pair.holders(*DUTIES), "what only one may do is another's"
     finally:
         os.kill(pid, signal.SIGCONT)
@@ -150,7 +144,7 @@ def test_a_worker_that_sleeps_beyond_its_leases_does_no_harm(pair: Pair) -> None
 
 def test_more_workers_than_keys(pair: Pair) -> None:
     """The third has no key, and takes one over."""
-    pair.day.start("service-3")
+    pair.day.start("service-3", environment=QUICKLY)
     pair.hand_in(20)
     pair.settle(GRACE_SECONDS)
     role, _ = pair.pid_of(pair.keys[1])

@@ -7,7 +7,7 @@ Each part is a market of its own: some fifty kills, then peace, then judgement. 
 import os
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from acceptance.workers import Killing
 from lockstep.simulation.long import revision
 from lockstep.testing.parts import Kept
 from lockstep.testing.trade_files import FileMarket
-from stores import PostgresqlStore, postgresql
+from stores import PostgresqlStore
 
 __all__ = ["chain", "forks", "installed"]
 
@@ -43,15 +43,9 @@ class Progress(Kept):
     parts: int = 0
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[PostgresqlStore]:
-    with postgresql() as store:
-        yield store
-
-
 def test_a_thousand_kills(
     installed: Callable[..., Installation],
-    server: PostgresqlStore,
+    postgresql_server: PostgresqlStore,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -61,7 +55,7 @@ def test_a_thousand_kills(
         part.mkdir()
         market = FileMarket(trades=TRADES, banks=3, securities=1, seed=progress.parts)
         (part / "market.toml").write_text(market.text())
-        day = installed(part / "market.toml", server.fresh())
+        day = installed(part / "market.toml", postgresql_server.fresh())
         killing = Killing(day, market, part / "trades", random.Random(progress.parts))
         killing.play(min(OF_A_PART, KILLS - progress.kills), PART_SECONDS)
         killing.judge()

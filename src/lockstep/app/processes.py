@@ -38,6 +38,8 @@ from lockstep.chain.sender import Sender
 from lockstep.domain.chain_events import Reorganisation
 from lockstep.domain.errors import Misconfigured, Unavailable
 from lockstep.domain.identifiers import Bic
+from lockstep.domain.trade import Trade
+from lockstep.flow.deciding import decide_never
 from lockstep.flow.engine import DUTIES, Engine
 from lockstep.flow.halting import accept
 from lockstep.flow.sharing import LEASE_SECONDS, SharingWorker
@@ -79,6 +81,14 @@ def open_halts(home: Home) -> SqlChainEvents:
 def resume(home: Home, by: str, why: str) -> Sequence[Reorganisation]:
     """People accept what the chain is now; the service goes on with its next pass. Returns what was accepted."""
     return accept(open_book(home), open_halts(home), home.clock(), by, why)
+
+
+def decide(home: Home, settlement: str, by: str, why: str) -> Trade:
+    """People say that a payment which the RTGS told two stories of was never booked. See `flow.deciding`."""
+    assets = open_ledger(home)
+    if assets is None:
+        raise Unavailable("no node answers, and whether the settlement is locked decides who ends it")
+    return decide_never(open_book(home), assets, home.clock(), settlement, by, why)
 
 
 def open_ledger(home: Home) -> EvmAssetLedger | None:

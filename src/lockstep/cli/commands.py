@@ -374,4 +374,5 @@ def agent_reconcile(
 
 app.command()(records.rebuild)
 app.command()(records.resume)
+app.command()(records.decide_never)
 app.command()(simulate)

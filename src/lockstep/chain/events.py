@@ -82,14 +82,16 @@ class EventReader:
                 self._seen[key] = seen
         return seen
 
-    def read_to(self) -> int:
-        """The head, as of the last look at the chain."""
-        return self._read_to
+    def read_to(self) -> tuple[int, str]:
+        """The head's number and hash, as of the last look at the chain; of none before the first."""
+        return (self._read_to, self._hash) if self._loaded else (-1, "")
 
-    def events_of(self, ids: Collection[SettlementId]) -> Mapping[SettlementId, Sequence[SeenEvent]]:
+    def events_of(
+        self, ids: Collection[SettlementId], *, doubtful: bool = False
+    ) -> Mapping[SettlementId, Sequence[SeenEvent]]:
         """As `events`, of many in one look. Raises Unavailable."""
         self._look()
-        return {one: self._events_of(one) for one in ids}
+        return {one: self._events_of(one, doubtful=doubtful) for one in ids}
 
     def settlements_of_all(self, ids: Collection[TradeId]) -> Mapping[TradeId, Sequence[SettlementId]]:
         """As `settlements_of`, of many in one look. Raises Unavailable."""
@@ -230,9 +232,7 @@ class EventReader:
         self._hashes |= {number: one.hash for number, one in heads.items()}
         self._top = max(self._top, head.number)
         self._final = max(self._final, min(last, head.number - self._depth))
-        newly_final = bisect_right(
-            self._window, self._final, key=block_of
-        )  # none of them was before: they are not stored
+        newly_final = bisect_right(self._window, self._final, key=block_of)  # none was before: they are not stored
         self._changed.update(row.settlement for row in self._window[:newly_final])
         self._window += fresh
         self._keep(min(last, head.number - self._depth), at_once=last < head.number)

@@ -239,6 +239,7 @@ def run_agent(home: Home, number: int, *, rpc: str | None = None) -> None:
                     market.network,
                     events=open_chain_events(home.agent_chain(number), market.network),
                     deep=Deep.DOUBT,
+                    live=False,
                 )
             ),
             cash=_cash(home, party),

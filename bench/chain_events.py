@@ -108,7 +108,7 @@ def fill(node: Node, events: int) -> None:
     """Half Locked, half Settled, of the same settlements, A_BLOCK in a block."""
 
     def ask(method: str, *parameters: Any) -> Any:
-        answer = node.web3.provider.make_request(method, list(parameters))  # type: ignore[arg-type]
+        answer = node.web3.provider.make_request(method, list(parameters))
         if "error" in answer:
             raise SystemExit(f"{method}: {answer['error']}")
         return answer["result"]

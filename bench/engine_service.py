@@ -27,12 +27,13 @@ from engine_system import Watch, cpu_seconds, wait_until
 
 from lockstep.app import home as home_module
 from lockstep.app import processes
+from lockstep.app.founding import market_of
 from lockstep.app.home import Home, Settings
 from lockstep.app.intake import submit_file
 from lockstep.app.market_file import read_market
 from lockstep.domain.identifiers import Lei, Reference, SettlementId, TradeId
 from lockstep.domain.instruction import Side
-from lockstep.domain.market import Market, Network, Participant, Security
+from lockstep.domain.market import Market, Network
 from lockstep.domain.message import Message
 from lockstep.domain.order import AssetEvent, AssetStatus, AssetView, Attestation, Epoch, Order, OutcomeResult, Proof
 from lockstep.domain.payment import BookingNotice, Payment, PaymentReport, PaymentState
@@ -214,30 +215,9 @@ def installation(folder: Path, market: FileMarket) -> Home:
     with mock.patch.object(home_module, "write_keystore", quick):
         roles = home.make_keys(file)
     offset = int(file.opening.timestamp() + 3600 - time.time())
-    made = Market(
-        service=file.service,
-        rtgs=file.rtgs,
-        network=Network(chain_id=31337, dvp=roles.deployer.address, finality_depth=2),
-        participants={
-            one.lei: Participant(
-                name=one.name, lei=one.lei, bic=one.bic, wallet=roles.wallets[one.bic].address, accounts=one.accounts
-            )
-            for one in file.members
-        },
-        securities={
-            one.isin: Security(
-                isin=one.isin,
-                name=one.name,
-                token=roles.issuer.address,
-                decimals=one.decimals,
-                quantity_type=one.quantity_type,
-                currency=one.currency,
-            )
-            for one in file.securities
-        },
-        tolerances=file.tolerances,
-        pay_by=file.pay_by,
-    )
+    network = Network(chain_id=31337, dvp=roles.deployer.address, finality_depth=2)
+    wallets = {of: key.address for of, key in roles.wallets.items()}
+    made = market_of(file, network, wallets, {one.isin: roles.issuer.address for one in file.securities})
     home.write(made, Settings(rpc="http://127.0.0.1:9", rtgs_url="http://127.0.0.1:9", clock_offset_seconds=offset))
     return home
 

@@ -15,8 +15,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))  # the harness is the tests' own, so that both measure the same calls
 
-from contracts.cycles import NetWorld, Trade  # noqa: E402
-from contracts.harness import PAID, Key, Order, Status, World, artifact, compact, keccak, sign  # noqa: E402
+from contracts.cycles import NetWorld, Trade
+from contracts.harness import PAID, Key, Order, Status, World, artifact, compact, keccak, sign
 
 GOALS = {
     "transfer": 45_000,

@@ -21,9 +21,9 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from lockstep.domain.identifiers import derive_uetr  # noqa: E402
-from lockstep.domain.message import Message  # noqa: E402
-from lockstep.iso20022 import MESSAGE_TYPES, flattening, forms, read, write  # noqa: E402
+from lockstep.domain.identifiers import derive_uetr
+from lockstep.domain.message import Message
+from lockstep.iso20022 import MESSAGE_TYPES, flattening, forms, read, write
 
 RESULT = ROOT / "bench" / "rtgs.json"
 GOLDEN = ROOT / "tests" / "golden"

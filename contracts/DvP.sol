@@ -461,7 +461,6 @@ contract DvP is IDvP, IDvPNet {
 
         TypedData.emitLocked(id, order);
         // A group is locked as a whole or not at all: one refusal is meant to undo the rest.
-        // slither-disable-next-line calls-loop
         movement.token.makeEarmark(movement.seller, movement.buyer, movement.quantity);
     }
 

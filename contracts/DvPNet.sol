@@ -56,7 +56,6 @@ contract DvPNet {
         emit IDvPNet.NetLocked(id, cycle);
         for (uint256 i = 0; i < sheet.tokenCount; ++i) {
             // A cycle is locked as a whole or not at all: one refusal is meant to undo the rest.
-            // slither-disable-next-line calls-loop
             Netting.earmark(Netting.movementIn(net, i));
         }
     }

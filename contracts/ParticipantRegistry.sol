@@ -92,7 +92,6 @@ contract ParticipantRegistry is IParticipantRegistry {
     function proposeRegistrar(address successor) external onlyRegistrar {
         if (successor == confirmer) revert SameHands(successor);
         // Zero is meant: it withdraws the proposal.
-        // slither-disable-next-line missing-zero-check
         proposedRegistrar = successor;
         emit RegistrarProposed(msg.sender, successor);
     }

@@ -17,8 +17,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from mutation.results import Explanations  # noqa: E402
-from mutation.survey import Survey, report  # noqa: E402
+from mutation.results import Explanations
+from mutation.survey import Survey, report
 
 SURVIVORS = ROOT / "tests" / "mutation" / "survivors.toml"
 

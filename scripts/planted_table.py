@@ -15,10 +15,10 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from lockstep.simulation.running import run_seed  # noqa: E402
-from simulation.planted import BLIND, HOLES, every, found  # noqa: E402
-from simulation.planted_page import PAGE, Line, lines_of, written  # noqa: E402
-from simulation.planting import MOST_SEEDS, find  # noqa: E402
+from lockstep.simulation.running import run_seed
+from simulation.planted import BLIND, HOLES, every, found
+from simulation.planted_page import PAGE, Line, lines_of, written
+from simulation.planting import MOST_SEEDS, find
 
 LEAST, LEAST_BLIND = 30, 10
 """So many planted bugs the simulator must find, and of those whose author had not read the oracle."""

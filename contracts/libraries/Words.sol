@@ -32,6 +32,7 @@ library Row {
     }
 
     function get(Words row, uint256 place) internal pure returns (uint256 word) {
+        // An array would check the place again.
         // slither-disable-next-line assembly
         assembly ("memory-safe") {
             word := mload(add(row, shl(5, place)))
@@ -43,6 +44,7 @@ library Row {
     }
 
     function put(Words row, uint256 place, uint256 word) internal pure {
+        // An array would check the place again.
         // slither-disable-next-line assembly
         assembly ("memory-safe") {
             mstore(add(row, shl(5, place)), word)
@@ -51,6 +53,7 @@ library Row {
 
     /// @notice keccak256 over the words from the start of `row` up to that of `end`.
     function hashTo(Words row, Words end) internal pure returns (bytes32 result) {
+        // The words lie in memory one after the other already.
         // slither-disable-next-line assembly
         assembly ("memory-safe") {
             result := keccak256(row, sub(end, row))
@@ -58,6 +61,7 @@ library Row {
     }
 
     function _start(bytes32[] memory list) private pure returns (Words row) {
+        // A list's words come after its length.
         // slither-disable-next-line assembly
         assembly ("memory-safe") {
             row := add(list, 0x20)

@@ -17,7 +17,6 @@ abstract contract Issuance is Allowances, Roles {
 
     constructor(address predecessor_) {
         // Zero is meant: most tokens have none.
-        // slither-disable-next-line missing-zero-check
         predecessor = predecessor_;
     }
 
@@ -109,7 +108,6 @@ abstract contract Issuance is Allowances, Roles {
         uint256 limit = _authorised + quantity;
         if (limit > Accounts.MAX_UNITS) revert IssuanceLimitExceeded(_authorised, quantity, Accounts.MAX_UNITS);
         // The event is the holder's Transfer from zero.
-        // slither-disable-next-line events-maths
         _authorised = uint64(limit);
         _create(holder, quantity, limit);
     }

@@ -131,7 +131,7 @@ class Directory:
         for path in self.day.home.outbox.rglob("*.xml"):
             data = path.read_bytes()
             if b"sese.025" in data:
-                reference = read(data).body.instruction.reference  # type: ignore[union-attr]
+                reference = read(data).body.instruction.reference
                 confirmed[reference] = confirmed.get(reference, 0) + 1
         expected = {reference_of(side, number) for number in self.settling for side in Side}
         assert confirmed == dict.fromkeys(expected, 1), "one confirmation to each party of each trade, and no other"

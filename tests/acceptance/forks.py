@@ -15,6 +15,8 @@ import subprocess
 import sys
 import time
 import traceback
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import uvicorn.loops.auto
@@ -26,6 +28,8 @@ import lockstep.rtgs.door
 from lockstep.app import loops, processes, supervising
 from lockstep.chain.artifacts import artifact
 from lockstep.cli import commands, main
+from lockstep.flow import engine, recovering
+from lockstep.flow.sharing import SharingWorker
 from lockstep.iso20022 import peek, read
 
 LOADED = (uvicorn, applications, responses, routing, lockstep.rtgs.door, lockstep.app.demo, commands, processes)
@@ -33,6 +37,10 @@ SAMPLE = Path(__file__).resolve().parents[2] / "examples/first-day/1-opening/010
 GRACE_SECONDS = 10
 PAUSE_SECONDS = 0.05
 """The processes' own pause is made for people; here somebody waits for the end."""
+SOON = timedelta(seconds=2)
+"""As it is with what a trade's records lost, and cannot be looked at yet."""
+LEASES = "LEASE_SECONDS"
+"""Environment of a service whose leases, and claims, are for so many seconds."""
 
 
 class Grandchild:
@@ -82,9 +90,13 @@ def child(arguments: list[str], environment: dict[str, str], output: str) -> int
         signal.signal(number, signal.SIG_DFL)
     os.environ.update(environment)
     loops.PAUSE_SECONDS = supervising.PAUSE_SECONDS = PAUSE_SECONDS
+    recovering.SOON = SOON
+    if LEASES in environment:
+        seconds = engine.CLAIM_SECONDS = int(environment[LEASES])
+        processes.SharingWorker = partial(SharingWorker, seconds=seconds)  # type: ignore[assignment, misc]
     if "HIDE_ANVIL" in environment:
         supervising.find_anvil = lambda: None
-    supervising.subprocess.Popen = popen  # type: ignore[assignment]
+    supervising.subprocess.Popen = popen
     sys.argv = ["lockstep", *arguments]
     try:
         main()

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -152,6 +153,22 @@ def stop(child: Child, seconds: float = 30) -> int:
     code = child.poll()
     assert code is not None
     return code
+
+
+def stopped_outside_a_transaction(pid: int, database: Path) -> bool:
+    """Stops a process. Stopped inside a transaction, it keeps SQLite's write lock and nobody takes over before it goes
+    on: then it does go on, and this is False.
+    """
+    os.kill(pid, signal.SIGSTOP)
+    connection = sqlite3.connect(database, timeout=0.5)
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError:
+        os.kill(pid, signal.SIGCONT)
+        return False
+    finally:
+        connection.close()
+    return True
 
 
 @contextmanager

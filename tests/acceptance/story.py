@@ -81,7 +81,7 @@ class Writer:
         body = one.body
         owner = Party(lei=body.owner.lei, bic=body.owner.bic)
         request = CancellationRequest(reference=reference(body, number), side=body.side, owner=owner)
-        return replace(one, message_id=f"{one.sender[:4]}-CANCEL-{number}", body=request)  # type: ignore[arg-type]
+        return replace(one, message_id=f"{one.sender[:4]}-CANCEL-{number}", body=request)
 
     def file(self, message: Message[Any], name: str | None = None) -> Path:
         path = self._folder / (name or f"{message.message_id}.xml")

@@ -60,7 +60,7 @@ def without_agents(world: World, passes: int) -> None:
         world.rtgs.tick()
         world.engine.run_once()
         world.chain.mine()
-        world.clock.advance(TICK)  # type: ignore[union-attr]
+        world.clock.advance(TICK)
 
 
 def until(world: World, condition: Callable[[], bool]) -> None:

@@ -16,8 +16,9 @@ import pytest
 from lockstep.agent import Register
 from lockstep.domain.order import Attestation
 
-from .running import AGENTS, COMMAND, EVERYBODY, Installation, stop, wait_until
+from .running import AGENTS, COMMAND, EVERYBODY, Installation, stop, stopped_outside_a_transaction, wait_until
 from .story import EXPECTED, FIRST_DAY, WAVES, Writer, seller_reference
+from .workers import QUICKLY
 
 GUARD = """
 import os, sys
@@ -226,16 +227,18 @@ def test_a_second_service_stands_by_and_takes_over(
     """There is one key: its worker, dead or stopped, is followed after its lease; woken up it does no harm."""
     writer, number = Writer(tmp_path), 90 + int(falls_by)
     holder = partial(lease_holder, small)
-    small.start("rtgs", *AGENTS, "service")
+    small.start("rtgs", *AGENTS)
+    small.start("service", environment=QUICKLY)
     wait_until(lambda: holder() is not None, 20, "the first works")
     first, first_holder = small.running["service"], holder()
-    second = small.forks.start(small.arguments("service"), tmp_path / "second.log", {})
+    second = small.forks.start(small.arguments("service"), tmp_path / "second.log", QUICKLY)
     try:
         small.submit(*writer.trade(number, "1000.00"))
         small.attend(lambda: bool(small.trades().get(seller_reference(number))), {}, 20, "a trade is matched")
         assert holder() == first_holder, "the second stands by"
         if falls_by is signal.SIGSTOP:
-            wait_until(lambda: stopped_outside_a_transaction(small, first.pid), 20, "the first is stopped")
+            database = small.home.root / "service.db"
+            wait_until(lambda: stopped_outside_a_transaction(first.pid, database), 20, "the first is stopped")
         else:
             os.kill(first.pid, falls_by)
         wait_until(lambda: small.shows({seller_reference(number): "SETTLED"}), 60, "it settles", pause=0.2)
@@ -253,20 +256,6 @@ def test_a_second_service_stands_by_and_takes_over(
         stop(second)
     assert set(small.stop().values()) == {0}
     assert small.violations(ended=False) == {}
-
-
-def stopped_outside_a_transaction(installation: Installation, pid: int) -> bool:
-    """Stopped inside one, it keeps SQLite's write lock, and nobody takes over before it goes on."""
-    os.kill(pid, signal.SIGSTOP)
-    connection = sqlite3.connect(installation.home.root / "service.db", timeout=0.5)
-    try:
-        connection.execute("BEGIN IMMEDIATE")
-    except sqlite3.OperationalError:
-        os.kill(pid, signal.SIGCONT)
-        return False
-    finally:
-        connection.close()
-    return True
 
 
 def lease_holder(installation: Installation) -> tuple[str, int] | None:

@@ -35,7 +35,7 @@ class Town(Installation):
     """An installation, and hands on its chain."""
 
     def ask(self, method: str, *parameters: Any) -> Any:
-        answer = Node(self.rpc).web3.provider.make_request(method, list(parameters))  # type: ignore[arg-type]
+        answer = Node(self.rpc).web3.provider.make_request(method, list(parameters))
         assert "error" not in answer, answer
         return answer["result"]
 
@@ -146,7 +146,7 @@ def test_below_it_the_service_halts_and_people_have_it_go_on(town: Town, writer:
     town.submit(*writer.trade(1, "400000.00"))
     held(town)
     first = town.trade()
-    (lock,) = town.looking.history(first.settlement_id)  # type: ignore[arg-type]
+    (lock,) = town.looking.history(first.settlement_id)
     head = int(town.head()["number"], 16)
     depth = head - lock.block + 1
     before = town.hash_of(lock.block)
@@ -174,7 +174,7 @@ def test_below_it_the_service_halts_and_people_have_it_go_on(town: Town, writer:
     town.settled_by_service()  # in another process
     assert town.trade(SECOND).state.value == "MATCHED" and town.trade(SECOND).order is None, "taken, and not begun"
     assert (town.sent(), len(town.book.journal("chain"))) == (sent, passes), "nothing sent, nothing told twice"
-    cash = town.book.cash_view(first.settlement_id)  # type: ignore[arg-type]
+    cash = town.book.cash_view(first.settlement_id)
     assert cash is not None and cash.state is PaymentState.HELD, "no agent released what its node does not show"
 
     code, said = town.run("resume", "--accept-reorganisation", "--by", "A. Turing")
@@ -201,7 +201,7 @@ def test_below_it_the_service_halts_and_people_have_it_go_on(town: Town, writer:
     until(lambda: town.status(town.trade(SECOND)) is AssetStatus.SETTLED, "the other trade is delivered")
     town.mine(DEPTH)
     until(lambda: town.shows({SECOND: "SETTLED"}), "and settled")
-    cash = town.book.cash_view(first.settlement_id)  # type: ignore[arg-type]
+    cash = town.book.cash_view(first.settlement_id)
     assert cash is not None
     assert cash.state is PaymentState.HELD or town.status(first) is not AssetStatus.NONE, (
         "paid only where the same lock was sent again, as the sender does with what waits before a nonce"
@@ -215,8 +215,8 @@ def test_what_is_paid_is_delivered_while_the_service_is_halted(town: Town, write
     first = town.trade()
     town.start(*AGENTS)
     board = DirectoryBoard(town.home.attestations)
-    until(lambda: len(board.attestations(first.settlement_id)) >= 3, "paid and signed")  # type: ignore[arg-type]
-    (lock,) = town.looking.history(first.settlement_id)  # type: ignore[arg-type]
+    until(lambda: len(board.attestations(first.settlement_id)) >= 3, "paid and signed")
+    (lock,) = town.looking.history(first.settlement_id)
     log = SqlTransactionLog(open_database(town.home.service_database))
     (sent,) = log.transactions(f"lock/{first.settlement_id}")
     depth = int(town.head()["number"], 16) - lock.block + 1

@@ -34,7 +34,7 @@ def small(chain: str, small_market: Path, forks: Any, tmp_path_factory: pytest.T
 def later(one: Installation, seconds: int) -> None:
     node = Node(one.rpc)
     for method, words in (("evm_increaseTime", [seconds]), ("evm_mine", [])):
-        node.web3.provider.make_request(method, words)  # type: ignore[arg-type]
+        node.web3.provider.make_request(method, words)
 
 
 def until(one: Installation, condition: Callable[[], bool], what: str) -> None:
@@ -56,7 +56,7 @@ def test_a_lock_whose_operator_is_gone(small: Installation, tmp_path: Path) -> N
     code, said = small.run("long-stop", "propose", settlement)
     assert (code, said.split("(")[0]) == (1, "lockstep: TooEarly")
     assert "The wait that this needs is not over: it may be done after `from`." in said
-    pay_by = small.trades()[FIRST].order.terms.pay_by  # type: ignore[union-attr]
+    pay_by = small.trades()[FIRST].order.terms.pay_by
     later(small, pay_by - Node(small.rpc).head().timestamp + GRACE_SECONDS + 60)
     code, said = small.run("long-stop", "propose", settlement, "--key", "confirmer")
     assert (code, said.split("(")[0]) == (1, "lockstep: NotInRole")

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,23 +10,16 @@ import pytest
 from sqlalchemy import text
 
 from lockstep.app.operators import add_operators
-from lockstep.flow.engine import CLAIM_SECONDS, DUTIES
-from lockstep.flow.sharing import LEASE_SECONDS, key_subject
+from lockstep.flow.engine import DUTIES
+from lockstep.flow.sharing import key_subject
 from lockstep.testing.trade_files import FileMarket
-from stores import PostgresqlStore, postgresql
 
-from .running import AGENTS, Installation, stop, wait_until
-from .workers import WORKERS, Killing
+from .running import AGENTS, Installation, stop, stopped_outside_a_transaction, wait_until
+from .workers import QUICKLY, SECONDS, WORKERS, Killing
 
 TRADES = 600
 GRACE_SECONDS = 60
 """For the trades themselves, beside leases and claims, on a machine with much else to do."""
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[PostgresqlStore]:
-    with postgresql() as store:
-        yield store
 
 
 class Pair:
@@ -38,7 +30,8 @@ class Pair:
         self.keys = [one.address for one in add_operators(day.home, 2)]
         self.database = day.home.open_database()
         self.handed_in = 0
-        day.start("rtgs", *AGENTS, *WORKERS)
+        day.start("rtgs", *AGENTS)
+        day.start(*WORKERS, environment=QUICKLY)
         wait_until(lambda: len(set(self.holders(*map(key_subject, self.keys)))) == 2, 40, "each worker has a key")
 
     def holders(self, *subjects: str) -> list[str]:
@@ -88,7 +81,7 @@ class Pair:
 
     def judge(self) -> None:
         self.database.dispose()
-        killing = Killing(self.day, self.market, self.folder, None)  # type: ignore[arg-type]
+        killing = Killing(self.day, self.market, self.folder, None)
         killing.trades = self.handed_in
         killing.judge()
 
@@ -101,7 +94,7 @@ def _files(pid: int) -> list[str]:
 def pair(installed: Callable[..., Installation], tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Pair]:
     market = FileMarket(trades=TRADES, banks=3, securities=1)
     (tmp_path / "market.toml").write_text(market.text())
-    database = request.getfixturevalue("server").fresh() if request.param == "postgresql" else None
+    database = request.getfixturevalue("postgresql_server").fresh() if request.param == "postgresql" else None
     made = Pair(installed(tmp_path / "market.toml", database), market, tmp_path / "trades")
     yield made
     made.database.dispose()
@@ -118,7 +111,7 @@ def test_a_dead_workers_trades_go_on_elsewhere(pair: Pair) -> None:
     wait_until(lambda: bool(pair.day.book.open_trades()), 20, "trades are under way")
     os.kill(pid, signal.SIGKILL)
     pair.hand_in(10)
-    pair.settle(LEASE_SECONDS + CLAIM_SECONDS + GRACE_SECONDS)
+    pair.settle(2 * SECONDS + GRACE_SECONDS)
     assert len(set(pair.holders(*DUTIES))) == 1 and busy not in pair.holders(*DUTIES)
     del pair.day.running[role]
     assert set(pair.day.stop().values()) == {0}
@@ -136,7 +129,7 @@ def test_a_worker_that_sleeps_beyond_its_leases_does_no_harm(pair: Pair) -> None
     wait_until(lambda: _is_stopped_outside_a_transaction(pair, pid), 20, f"{role} is stopped", pause=0.01)
     try:
         pair.hand_in(10)
-        pair.settle(LEASE_SECONDS + CLAIM_SECONDS + GRACE_SECONDS)
+        pair.settle(2 * SECONDS + GRACE_SECONDS)
         assert asleep not in pair.holders(*DUTIES), "what only one may do is another's"
     finally:
         os.kill(pid, signal.SIGCONT)
@@ -151,7 +144,7 @@ def test_a_worker_that_sleeps_beyond_its_leases_does_no_harm(pair: Pair) -> None
 
 def test_more_workers_than_keys(pair: Pair) -> None:
     """The third has no key, and takes one over."""
-    pair.day.start("service-3")
+    pair.day.start("service-3", environment=QUICKLY)
     pair.hand_in(20)
     pair.settle(GRACE_SECONDS)
     role, _ = pair.pid_of(pair.keys[1])
@@ -165,21 +158,13 @@ def test_more_workers_than_keys(pair: Pair) -> None:
 
 
 def _is_stopped_outside_a_transaction(pair: Pair, pid: int) -> bool:
-    """Stopped inside one, it keeps locks that nobody gets past before it goes on, on SQLite the only one."""
+    """Stopped inside one, it keeps locks that nobody gets past before it goes on."""
+    if pair.database.dialect.name == "sqlite":
+        return stopped_outside_a_transaction(pid, pair.day.home.root / "service.db")
     os.kill(pid, signal.SIGSTOP)
-    if pair.database.dialect.name != "sqlite":
-        with pair.database.connect() as connection:
-            waiting = "SELECT count(*) AS many FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'"
-            held = connection.execute(text(waiting)).scalar_one()
-        if held:
-            os.kill(pid, signal.SIGCONT)
-        return not held
-    connection = sqlite3.connect(pair.day.home.root / "service.db", timeout=0.5)
-    try:
-        connection.execute("BEGIN IMMEDIATE")
-    except sqlite3.OperationalError:
+    with pair.database.connect() as connection:
+        waiting = "SELECT count(*) AS many FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'"
+        held = connection.execute(text(waiting)).scalar_one()
+    if held:
         os.kill(pid, signal.SIGCONT)
-        return False
-    finally:
-        connection.close()
-    return True
+    return not held

@@ -15,6 +15,10 @@ from lockstep.testing.trade_files import FileMarket, reference_of
 from .running import AGENTS, Installation, wait_until
 
 WORKERS = ("service-1", "service-2")
+SECONDS = 5
+"""How long a lease, or a claim, of theirs lasts: the service's own outlast a slow node, here a test waits for the end."""
+QUICKLY = {"LEASE_SECONDS": str(SECONDS)}
+"""Their environment."""
 WAVE = 12
 """Trades handed in at a time, whenever fewer than so many are under way."""
 LONGEST_LIFE_SECONDS = 1.5
@@ -37,7 +41,8 @@ class Killing:
         """So many kills while trades come in, and then peace until all have settled."""
         deadline = time.monotonic() + seconds
         assert self.day.json("key", "add-operator")["keystore"] == "operator-2", "one for each worker"
-        self.day.start("rtgs", *AGENTS, *WORKERS)
+        self.day.start("rtgs", *AGENTS)
+        self.day.start(*WORKERS, environment=QUICKLY)
         while self.kills < kills:
             assert time.monotonic() < deadline, f"{self.kills} of {kills} kills within {seconds} seconds"
             if len(self.day.book.open_trades()) < WAVE and self.trades + WAVE <= self.market.trades:
@@ -66,7 +71,7 @@ class Killing:
             wait_until(lambda child=child: child.poll() is not None, 10, f"{role} is dead")
             assert child.poll() == -signal.SIGKILL
             self.kills += 1
-            self.day.start(role)
+            self.day.start(role, environment=QUICKLY)
 
     def _all_settled(self) -> bool:
         book = self.day.book
@@ -84,5 +89,5 @@ class Killing:
         for path in self.day.home.outbox.rglob("*.xml"):
             data = path.read_bytes()
             if b"sese.025" in data:
-                confirmed[read(data).body.instruction.reference] += 1  # type: ignore[union-attr]
+                confirmed[read(data).body.instruction.reference] += 1
         assert confirmed == {reference_of(side, number): 1 for number in range(1, self.trades + 1) for side in Side}

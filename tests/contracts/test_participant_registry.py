@@ -1,5 +1,7 @@
 """ParticipantRegistry: who may hold and act."""
 
+from typing import Any
+
 import pytest
 
 from .harness import FAR, ZERO, Key, Standing, World
@@ -36,7 +38,9 @@ def test_registering_is_the_registrars(world: World) -> None:
 
 
 def test_registering_needs_a_new_wallet_and_an_lei(world: World) -> None:
-    refuse = lambda call: world.refusal(call, world.registrar)  # noqa: E731
+    def refuse(call: Any) -> tuple[Any, ...]:
+        return world.refusal(call, world.registrar)
+
     assert refuse(register(world, wallet=ZERO)) == ("ZeroAddress",)
     assert refuse(register(world, lei=b"\x00" * 20)) == ("EmptyLei", NEW.address.lower())
     world.send(register(world), world.registrar)

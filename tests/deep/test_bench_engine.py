@@ -43,10 +43,10 @@ def test_a_small_run(tmp_path: Path) -> None:
     assert found["ceiling_per_second"] == pytest.approx(2000 / total, abs=0.1)
     assert found["flatness_1k_to_100k"] is None, "with fewer trades it is no such figure"
     for name in ("sequence_per_second", "share_of_ceiling", "times_sequence", "bytes_per_trade", "rss_mib"):
-        assert found[name] > 0, name  # type: ignore[operator]
+        assert found[name] > 0, name
 
 
 def test_what_takes_too_long_is_told(tmp_path: Path) -> None:
     found = measured(tmp_path / "engine.json", "--trades", "10", "--only", "sqlite_1", "--limit", "2")
-    assert found["trades_per_second"]["sqlite_1"] is None  # type: ignore[index]
-    assert found["missing"]["sqlite_1"] == "not within 2 seconds"  # type: ignore[index]
+    assert found["trades_per_second"]["sqlite_1"] is None
+    assert found["missing"]["sqlite_1"] == "not within 2 seconds"

@@ -18,7 +18,7 @@ def test_a_million_calls_keep_the_invariants(capsys: pytest.CaptureFixture[str])
 
     def say(line: str) -> None:
         with capsys.disabled():
-            print(f"\n{line}", end="", flush=True)  # noqa: T201
+            print(f"\n{line}", end="", flush=True)
 
     done = go_on(KEPT, CALLS, float("inf"), say)
     assert done.calls >= CALLS
@@ -35,7 +35,7 @@ def test_parts_add_up(tmp_path: Path) -> None:
     assert (parts.calls, parts.accepted, parts.events) == (once.calls, once.accepted, once.events)
     assert parts.seeds >= 3 and parts.calls >= 2_700
     Progress("another", seeds=5, calls=10**6).keep(path)
-    assert Progress.at(path) == Progress(revision())
+    assert Progress.of(path, revision()) == Progress(revision())
 
 
 @pytest.mark.parametrize("planted", PLANTED, ids=lambda one: one.name)

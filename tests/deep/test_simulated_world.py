@@ -21,7 +21,7 @@ def test_seeds_go_on_from_where_they_were(capsys: pytest.CaptureFixture[str]) ->
 
     def say(line: str) -> None:
         with capsys.disabled():
-            print(f"\n{line}", end="", flush=True)  # noqa: T201
+            print(f"\n{line}", end="", flush=True)
 
     root = Path(__file__).parents[2]
     done = go_on(root / KEPT, float(os.environ.get(SECONDS, "1800")), say)
@@ -40,4 +40,4 @@ def test_parts_add_up(tmp_path: Path) -> None:
     assert parts.seeds == once.seeds == 6
     assert (parts.steps, parts.faults, parts.ended) == (once.steps, once.faults, once.ended)
     Progress("another", seeds=5, steps=10**6).keep(path)
-    assert Progress.at(path) == Progress(revision())
+    assert Progress.of(path, revision()) == Progress(revision())

@@ -4,12 +4,11 @@ Each part is a market of its own: some fifty kills, then peace, then judgement. 
 `.build/workers_killed.json` and the next run goes on from there; other code begins anew.
 """
 
-import json
 import os
 import random
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -18,8 +17,9 @@ from acceptance.conftest import chain, forks, installed
 from acceptance.running import Installation
 from acceptance.workers import Killing
 from lockstep.simulation.long import revision
+from lockstep.testing.parts import Kept
 from lockstep.testing.trade_files import FileMarket
-from stores import PostgresqlStore, postgresql
+from stores import PostgresqlStore
 
 __all__ = ["chain", "forks", "installed"]
 
@@ -35,46 +35,27 @@ PART_SECONDS = 1_800
 
 
 @dataclass
-class Progress:
+class Progress(Kept):
     """What is done of one revision."""
 
-    revision: str
     kills: int = 0
     trades: int = 0
     parts: int = 0
 
-    @classmethod
-    def kept(cls) -> "Progress":
-        fresh = cls(revision())
-        found = cls(**json.loads(KEPT.read_text())) if KEPT.exists() else fresh
-        return found if found.revision == fresh.revision else fresh
-
-    def keep(self) -> None:
-        KEPT.parent.mkdir(parents=True, exist_ok=True)
-        draft = KEPT.with_suffix(".draft")
-        draft.write_text(json.dumps(asdict(self), indent=1))
-        draft.replace(KEPT)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[PostgresqlStore]:
-    with postgresql() as store:
-        yield store
-
 
 def test_a_thousand_kills(
     installed: Callable[..., Installation],
-    server: PostgresqlStore,
+    postgresql_server: PostgresqlStore,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    progress, began = Progress.kept(), time.monotonic()
+    progress, began = Progress.of(KEPT, revision()), time.monotonic()
     while progress.kills < KILLS and time.monotonic() - began < float(os.environ.get(SECONDS, "3600")):
         part = tmp_path / str(progress.parts)
         part.mkdir()
         market = FileMarket(trades=TRADES, banks=3, securities=1, seed=progress.parts)
         (part / "market.toml").write_text(market.text())
-        day = installed(part / "market.toml", server.fresh())
+        day = installed(part / "market.toml", postgresql_server.fresh())
         killing = Killing(day, market, part / "trades", random.Random(progress.parts))
         killing.play(min(OF_A_PART, KILLS - progress.kills), PART_SECONDS)
         killing.judge()
@@ -82,7 +63,7 @@ def test_a_thousand_kills(
         progress.kills += killing.kills
         progress.trades += killing.trades
         progress.parts += 1
-        progress.keep()
+        progress.keep(KEPT)
         with capsys.disabled():
-            print(f"\n{progress.kills} kills, {progress.trades} trades, {progress.parts} parts", flush=True)  # noqa: T201
+            print(f"\n{progress.kills} kills, {progress.trades} trades, {progress.parts} parts", flush=True)
     assert progress.kills > 0

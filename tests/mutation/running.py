@@ -120,7 +120,7 @@ class Bench:
         straight = CodeStream.__iter__
 
         def run() -> dict[str, Any]:
-            CodeStream.__iter__ = counted  # type: ignore[method-assign]
+            CodeStream.__iter__ = counted
             started = time.process_time()
             visited = {}
             for item, following in self._pairs(list(self.items)):
@@ -179,7 +179,7 @@ def _deploy_instead(bytecode: Mapping[str, str]) -> None:
     harness = sys.modules["contracts.harness"]
     given = {name: _artifact(name) | {"bytecode": code} for name, code in bytecode.items()}
     usual = harness.artifact
-    harness.artifact = lambda name: given[name] if name in given else usual(name)  # type: ignore[attr-defined]
+    harness.artifact = lambda name: given[name] if name in given else usual(name)
 
 
 def _in_child(run: Callable[[], dict[str, Any]], limit_seconds: float) -> dict[str, Any] | None:

@@ -22,7 +22,7 @@ class AnvilChain:
         self.url, self.pid, self.node = url, pid, Node(url)
 
     def ask(self, method: str, *parameters: Any) -> Any:
-        answer = self.node.web3.provider.make_request(method, list(parameters))  # type: ignore[arg-type]
+        answer = self.node.web3.provider.make_request(method, list(parameters))
         assert "error" not in answer, answer
         return answer["result"]
 

@@ -160,7 +160,7 @@ class SimulatorBench(_Ours):
 
         def close() -> None:
             for system in self._systems.values():
-                system.close()  # type: ignore[attr-defined]
+                system.close()
             server.should_exit = True
             thread.join(5)
             listening.close()

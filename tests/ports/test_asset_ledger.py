@@ -39,7 +39,7 @@ def venue(request: pytest.FixtureRequest) -> Iterator[Venue]:
     deployed.renew()
     yield deployed
     deployed.chain.tester.revert_to_snapshot(snapshot)
-    deployed.clock.__init__(MORNING)  # type: ignore[misc]
+    deployed.clock.__init__(MORNING)
 
 
 def refused(venue: Venue, order: Any, *signatures: bytes) -> ContractRefused:

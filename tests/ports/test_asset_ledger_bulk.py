@@ -62,7 +62,7 @@ def as_it_was(venue: ChainVenue) -> Iterator[ChainVenue]:
         venue.chain.ask("evm_revert", snapshot)
     else:
         venue.chain.tester.revert_to_snapshot(snapshot)
-        venue.clock.__init__(MORNING)  # type: ignore[misc]
+        venue.clock.__init__(MORNING)
 
 
 def orders(venue: ChainVenue, count: int, quantity: int = 1, first: int = 0, **changes: object) -> list[Order]:
@@ -78,11 +78,11 @@ def call(venue: ChainVenue, order: Order) -> LockCall:
 
 
 def lock(venue: ChainVenue, given: Sequence[Order]) -> Sequence[LockstepError | None]:
-    return venue.ledger.lock_all([call(venue, one) for one in given])  # type: ignore[attr-defined, no-any-return]
+    return venue.ledger.lock_all([call(venue, one) for one in given])
 
 
 def locked(venue: ChainVenue, count: int, **changes: object) -> list[Order]:
-    given = orders(venue, count, **changes)  # type: ignore[arg-type]
+    given = orders(venue, count, **changes)
     assert lock(venue, given) == [None] * count
     venue.mine(3)
     assert lock(venue, given) == [None] * count
@@ -90,7 +90,7 @@ def locked(venue: ChainVenue, count: int, **changes: object) -> list[Order]:
 
 
 def heads(venue: ChainVenue, given: Sequence[Order]) -> list[AssetStatus]:
-    looked = venue.ledger.views({venue.id(one): one for one in given})  # type: ignore[attr-defined]
+    looked = venue.ledger.views({venue.id(one): one for one in given})
     assert all(looked[venue.id(one)] == venue.ledger.view(venue.id(one), one) for one in given)
     return [looked[venue.id(one)].head for one in given]
 
@@ -116,13 +116,13 @@ def test_many_locks_are_one_transaction(venue: ChainVenue) -> None:
     assert heads(venue, given) == [AssetStatus.LOCKED] * 7
     assert kinds(venue) == [("lockBatch", "mined")]
     assert venue.units(SELLER) == (UNITS, UNITS - 7)
-    looked = venue.ledger.histories([venue.id(one) for one in given])  # type: ignore[attr-defined]
+    looked = venue.ledger.histories([venue.id(one) for one in given])
     assert {key: [one.name for one in found] for key, found in looked.items()} == {
         venue.id(one): ["Locked"] for one in given
     }
     assert looked[venue.id(given[3])] == venue.ledger.history(venue.id(given[3]))
     trades = [one.terms.trade_id for one in given]
-    assert venue.ledger.settlements_of_all([*trades, TradeId("ee" * 32)]) == {  # type: ignore[attr-defined]
+    assert venue.ledger.settlements_of_all([*trades, TradeId("ee" * 32)]) == {
         **{one.terms.trade_id: (venue.id(one),) for one in given},
         TradeId("ee" * 32): (),
     }
@@ -140,7 +140,7 @@ def test_a_bad_leg_is_found_before_anything_is_sent(venue: ChainVenue) -> None:
     calls[1] = replace(calls[1], seller=calls[1].buyer)
     calls[4] = call(venue, venue.order(nonce=4, quantity=UNITS * 2))
     for _ in range(3):
-        found = venue.ledger.lock_all(calls)  # type: ignore[attr-defined]
+        found = venue.ledger.lock_all(calls)
         assert [None if one is None else one.name for one in found] == [
             None, "InvalidSignature", None, None, "InsufficientFreeUnits", None,
         ]  # fmt: skip
@@ -163,7 +163,7 @@ def test_what_a_batch_went_on_without_is_told_and_the_rest_is_not_sent_again(ven
     (kept,) = venue.log.stored.values()
     assert kept.status == "mined" and [key for key, _ in kept.skipped] == [f"lock/{venue.id(given[3])}"]
     assert venue.log.transactions(f"lock/{venue.id(given[0])}") == [kept]
-    ledger: EvmAssetLedger = venue.ledger  # type: ignore[assignment]
+    ledger: EvmAssetLedger = venue.ledger
     assert ledger.give_back_all(
         [EndCall(settlement_id=venue.id(given[0]), order=given[0], proof=venue.proof(given[0], NEVER))]
     ) == [None]
@@ -195,7 +195,7 @@ def test_after_a_restart_nothing_is_under_way_twice(venue: ChainVenue) -> None:
 
 def test_deliveries_and_releases(venue: ChainVenue) -> None:
     given = locked(venue, 6)
-    ledger: EvmAssetLedger = venue.ledger  # type: ignore[assignment]
+    ledger: EvmAssetLedger = venue.ledger
     paid = [EndCall(settlement_id=venue.id(one), order=one, proof=venue.proof(one, PAID)) for one in given[:4]]
     never = [EndCall(settlement_id=venue.id(one), order=one, proof=venue.proof(one, NEVER)) for one in given[4:]]
     wrong = replace(paid[3], proof=never[0].proof)

@@ -328,7 +328,7 @@ def test_every_kind_of_message(book: Book) -> None:
     sent = []
     for body, message_id in ((DELIVER, "1"), (RECEIVE, "2"), (wish("D-1", "3").body, "3")):
         message = Message(sender=body.owner.bic, receiver=SERVICE, message_id=message_id, created=MORNING, body=body)
-        change = receive(book, MARKET, message, "hash", MORNING)  # type: ignore[arg-type]
+        change = receive(book, MARKET, message, "hash", MORNING)
         sent.extend(change.outgoing)
         book.commit(change)
     assert list(book.undelivered()) == sent

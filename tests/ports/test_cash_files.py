@@ -52,7 +52,7 @@ def mixed() -> list[Message[CashBody]]:
         replace(second, sender=BANK),
         replace(second, message_id="M0"),
         second,
-        replace(third, message_id="M8", body=replace(PAYMENT, uetr=first.body.uetr)),  # type: ignore[union-attr]
+        replace(third, message_id="M8", body=replace(PAYMENT, uetr=first.body.uetr)),
         replace(third, message_id="M9", body=Release(uetr=PAYMENT.uetr, settlement_id=PAYMENT.settlement_id)),
         third,
     ]
@@ -65,7 +65,7 @@ def test_every_door_tells_of_each_what_it_tells_of_one(tmp_path: Path) -> None:
             (tmp_path / name / how).mkdir(parents=True)
             bench = SimulatorBench.open(tmp_path / name / how, name)
             system = bench.system(SERVICE)
-            results = system.send_all(messages) if how == "file" else [alone(system, one) for one in messages]  # type: ignore[attr-defined]
+            results = system.send_all(messages) if how == "file" else [alone(system, one) for one in messages]
             told[name, how] = [words(one) for one in results]
             assert len(bench.simulator.operator.payments()) == 3
             bench.close()
@@ -311,7 +311,7 @@ def test_a_file_that_vanished_says_nothing(folder: Path) -> None:
 def test_answers_of_another_number_say_nothing(tmp_path: Path, folder: Path) -> None:
     (tmp_path / "real").mkdir()
     bench = SimulatorBench.open(tmp_path / "real", "directory")
-    assert kinds(bench.system(SERVICE).send_all(mixed()))[0] == ""  # type: ignore[attr-defined]
+    assert kinds(bench.system(SERVICE).send_all(mixed()))[0] == ""
     (real,) = (tmp_path / "real" / "drop" / SERVICE / "error").glob("*.answers.xml")
     bench.close()
 
@@ -395,7 +395,7 @@ def test_a_thousand_in_one_page(name: str, tmp_path: Path) -> None:
     messages = [
         CashSystemConformance.message(bench, SERVICE, CashSystemConformance.payment(bench)) for _ in range(1_000)
     ]
-    assert list(bench.system(SERVICE).send_all(messages)) == [None] * 1_000  # type: ignore[attr-defined]
+    assert list(bench.system(SERVICE).send_all(messages)) == [None] * 1_000
     for party in (SERVICE, AGENTS[0]):
         page = bench.system(party).receive(0, 1_000)
         assert [sequence for sequence, _ in page] == list(range(1, 1_001))

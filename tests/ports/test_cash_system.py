@@ -25,7 +25,7 @@ from lockstep.iso20022 import read
 from lockstep.ports import CashBody, Unreadable
 from lockstep.testing.cash_bench import configured
 from lockstep.testing.cash_conformance import VARIABLE, Bench, CashSystemConformance
-from stores import PostgresqlStore, postgresql
+from stores import PostgresqlStore
 
 SETTLEMENT = SettlementId("5e" * 32)
 HOW_TO = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "replace-the-rtgs.md"
@@ -37,18 +37,12 @@ class TestFake(CashSystemConformance):
         return FakeBench.open()
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[PostgresqlStore]:
-    with postgresql() as store:
-        yield store
-
-
 class TestOnPostgresql(CashSystemConformance):
     """On the other store, by one door: doors do not know which store there is."""
 
     @pytest.fixture
-    def bench(self, server: PostgresqlStore, tmp_path: Path) -> Iterator[Bench]:
-        bench = SimulatorBench.open(tmp_path, "direct", server.fresh())
+    def bench(self, postgresql_server: PostgresqlStore, tmp_path: Path) -> Iterator[Bench]:
+        bench = SimulatorBench.open(tmp_path, "direct", postgresql_server.fresh())
         yield bench
         bench.close()
 
@@ -130,7 +124,7 @@ def refusals(bench: SimulatorBench) -> list[tuple[str, dict[str, str]]]:
 
     def send(party: object, message: Message[CashBody]) -> None:
         with pytest.raises(LockstepError) as caught:
-            bench.system(party).send(message)  # type: ignore[arg-type]
+            bench.system(party).send(message)
         error = caught.value
         if isinstance(error, Refused):
             found.append((error.name, {key: str(value) for key, value in error.details.items()}))
@@ -241,7 +235,7 @@ def odd_server() -> Iterator[tuple[str, dict[str, object]]]:
             self.end_headers()
             self.wfile.write(content)
 
-        do_GET = do_POST = _answer  # noqa: N815
+        do_GET = do_POST = _answer  # noqa: N815 -- http.server's names
 
         def log_message(self, *_: object) -> None:
             pass

@@ -111,7 +111,7 @@ class Theatre(World):
                 return None
             return broadcast([raw])[0]
 
-        self.node.broadcast_all = lambda raws: [overheard(raw) for raw in raws]  # type: ignore[method-assign]
+        self.node.broadcast_all = lambda raws: [overheard(raw) for raw in raws]
 
     def _cash(self, party: Bic) -> DirectCashSystem:
         def handle(data: bytes, sender: Bic) -> object:
@@ -301,7 +301,7 @@ def test_a_lock_that_was_overtaken(theatre: Theatre) -> None:
     anybody = key_of(theatre.roles, "anybody").address
     (lock,) = Hands(stage=theatre, keys=frozenset()).locks()
     locked = theatre.looking.history(lock.settlement)[0]
-    assert theatre.node.web3.eth.get_transaction(locked.transaction)["from"] == anybody  # type: ignore[arg-type]
+    assert theatre.node.web3.eth.get_transaction(locked.transaction)["from"] == anybody
 
 
 def test_every_act_comes_to_something(theatre: Theatre) -> None:
@@ -375,9 +375,9 @@ def test_hands_hold_no_more_than_they_were_given(theatre: Theatre) -> None:
     with pytest.raises(PermissionError, match="officer is not among"):
         hands.send("officer", "SecurityToken", token, "setPaused", True)
     with pytest.raises(PermissionError, match="LSTPZZ2A is not among"):
-        hands.tell_rtgs(Bic("LSTPZZ2A"), "M", None)  # type: ignore[arg-type]
+        hands.tell_rtgs(Bic("LSTPZZ2A"), "M", None)
     with pytest.raises(PermissionError, match="UTOPZZ2A is not among"):
-        hands.letter(Bic("UTOPZZ2A"), "M", None)  # type: ignore[arg-type]
+        hands.letter(Bic("UTOPZZ2A"), "M", None)
     assert hands.send("operator", "SecurityToken", token, "setPaused", True).startswith("setPaused refused: WrongRole")
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from lockstep.simulation.faults import KINDS, FaultPlan
+from lockstep.simulation.faults import ENDING, KINDS, FaultPlan
 from lockstep.simulation.running import run_seed
 
 FOUND: Mapping[int, tuple[str, Mapping[str, float]]] = {
@@ -62,6 +62,16 @@ UNUSUAL: Mapping[tuple[int, str], tuple[str, FaultPlan]] = {
 }
 """Found with other rates than the usual ones, by the kind whose rate it was."""
 
+TWO_STORIES = FaultPlan(
+    rates={"agent-stolen": 0.1, "line-contradict": 1, "third-worker": 0.5, **dict.fromkeys(ENDING, 0)}, swarm=False
+)
+SHARING: Mapping[int, str] = {
+    46: "a lock final and gone within one step: the oracle forgot that a worker held up in it could show it as locked",
+    55: "two stories of a thief's payment, whose order was never locked: a trade that nothing ended",
+    75: "the same of a payment that was set aside",
+}
+"""Found with `TWO_STORIES`, and workers that share."""
+
 MISJUDGED: Mapping[int, tuple[str, Mapping[str, float]]] = {
     21385: (
         "a wallet recovered before the first look: the oracle forgot whose it had been",
@@ -87,6 +97,11 @@ def test_what_was_found_stays_mended(seed: int) -> None:
 @pytest.mark.parametrize(("seed", "kind"), UNUSUAL)
 def test_what_other_rates_found_stays_mended(seed: int, kind: str) -> None:
     assert not run_seed(seed, UNUSUAL[seed, kind][1]).violations
+
+
+@pytest.mark.parametrize("seed", SHARING)
+def test_what_two_stories_found_stays_mended(seed: int) -> None:
+    assert not run_seed(seed, TWO_STORIES, sharing=True).violations
 
 
 @pytest.mark.parametrize("seed", MISJUDGED)

@@ -311,7 +311,7 @@ def test_a_reset_restores_everything_also_after_a_reorganisation_below_the_mark(
     waits = put(chain, contract, 2, 6, 8)
     mark, blocks, pool = chain.mark(), chain.blocks, chain.pool
     for keep in (True, False):
-        chain.reorganise(4, keep=lambda _, keep=keep: keep)  # type: ignore[misc]
+        chain.reorganise(4, keep=lambda _, keep=keep: keep)
         chain.mine()
         assert chain.storage(contract, 6) == (8 if keep else 0)
         chain.reset(mark)
@@ -355,7 +355,7 @@ def test_any_history_leaves_the_state_that_its_blocks_say(chain: SimulatedChain,
             lost = random.random() < 0.5
             chain.reorganise(
                 random.randrange(1, len(chain.blocks) - 6),
-                keep=lambda _, lost=lost: not (lost and random.random() < 0.3),  # type: ignore[misc]
+                keep=lambda _, lost=lost: not (lost and random.random() < 0.3),
                 order=random,
                 blocks=random.choice((None, 0, 1)),
             )

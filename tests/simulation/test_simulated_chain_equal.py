@@ -133,7 +133,7 @@ class OnPyEvm:
         self._clock.move_to(datetime.fromtimestamp(moment, UTC))
 
     def mine(self) -> None:
-        self.node.web3.provider.make_request("evm_mine", [])  # type: ignore[arg-type]
+        self.node.web3.provider.make_request("evm_mine", [])
 
     def close(self) -> None: ...
 
@@ -229,7 +229,7 @@ def test_storage_and_accounts_are_the_same(day: Day, other: Node) -> None:
     slots = sorted(key for key in keys if isinstance(key, tuple))
     assert len(slots) > 60
     for address, slot in slots:
-        theirs = other.web3.eth.get_storage_at(to_checksum_address(address), slot)  # type: ignore[arg-type]
+        theirs = other.web3.eth.get_storage_at(to_checksum_address(address), slot)
         assert int.from_bytes(theirs) == day.chain.storage(address, slot), (address, slot)
     for address in sorted(key for key in keys if isinstance(key, str)):
         checked = to_checksum_address(address)
@@ -290,10 +290,10 @@ def test_revert_data_reaches_the_node_as_anvil_gives_it(day: Day, other: Node) -
     request: Any = {"from": SENDER, "to": token, "data": "0x" + call_data("SecurityToken", "issue", SENDER, 1).hex()}
     ours = day.chain.provider.make_request("eth_call", [request, "latest"])["error"]
     if isinstance(other.web3.provider, HTTPProvider):
-        theirs = other.web3.provider.make_request("eth_call", [request, "latest"])["error"]  # type: ignore[arg-type]
+        theirs = other.web3.provider.make_request("eth_call", [request, "latest"])["error"]
         assert (ours["code"], ours["data"]) == (theirs["code"], theirs["data"])
         empty: Any = [{"to": day.market.network.dvp, "data": "0x01020304"}, "latest"]
-        theirs = other.web3.provider.make_request("eth_call", empty)["error"]  # type: ignore[arg-type]
+        theirs = other.web3.provider.make_request("eth_call", empty)["error"]
         ours = day.chain.provider.make_request("eth_call", empty)["error"]
         assert (ours["code"], ours["data"]) == (theirs["code"], theirs["data"])
     assert _refused(lambda: other.call(token, bytes.fromhex(request["data"][2:]), sender=SENDER)) == _refused(

@@ -30,6 +30,8 @@ __all__ = ["DirectoryBoard"]
 _SETTLEMENT = re.compile(r"[0-9a-f]{64}")
 _KEPT_PLACES = 10_000
 """Of attestations that are no more asked for, before their places are forgotten."""
+_ASKED_AT_MOST = 400
+"""Settlements whose own files are looked at for news, one look at a folder each."""
 
 
 class DirectoryBoard:
@@ -41,6 +43,8 @@ class DirectoryBoard:
         self._log, self._batches = LogFiles(root / "logs"), BatchFiles(root / "batches")
         self._places: dict[tuple[SettlementId, str], tuple[Attestation, Path, Mark]] = {}
         """Where this reader saw an attestation lie, or put it."""
+        self._asked: dict[SettlementId, list[str]] = {}
+        """What was last asked for, oldest first, and which files of its own it had at the last look for news."""
 
     # --- attestations
 
@@ -112,12 +116,26 @@ class DirectoryBoard:
     def attestations_of(self, ids: Collection[SettlementId]) -> Mapping[SettlementId, Sequence[Attestation]]:
         """See `ports.BulkAttestationBoard.attestations_of`. Sheets of what has ended are not looked through."""
         self._sheets.refresh()
+        self._asked.update((one, self._asked.get(one, [])) for one in ids)
+        for one in list(self._asked)[: max(0, len(self._asked) - _ASKED_AT_MOST)]:
+            del self._asked[one]
         return {one: [*self._alone(one), *self._sheets.of(one)] for one in ids}
 
     def news(self, at_least: int) -> Collection[SettlementId]:
-        """See `ports.BulkAttestationBoard.news`. Those on sheets are seen."""
+        """See `ports.BulkAttestationBoard.news`. Those on sheets are seen; of what was asked for also the files of its
+        own, and each new one is told of, as any may be forged."""
         self._sheets.refresh()
-        return self._sheets.news(at_least)
+        told = set(self._sheets.news(at_least))
+        for one in told:
+            self._asked.pop(one, None)
+        for one, known in self._asked.items():
+            files = [path.name for path in self._files(one)]
+            if files != known:
+                self._asked[one] = files
+                spoken = {attestation.agent for attestation in (*self._alone(one), *self._sheets.of(one))}
+                if len(spoken) >= at_least:
+                    told.add(one)
+        return told
 
     def _alone(self, settlement_id: SettlementId) -> list[Attestation]:
         found = (understood(content_of(path), attestation_from) for path in self._files(settlement_id))

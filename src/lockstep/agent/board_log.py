@@ -58,10 +58,13 @@ class LogFiles:
             there = next((one for one in map(self._run, takewhile(os.path.lexists, spots)) if one is not None), None)
             if there is not None:
                 return [there] if there != run else self._crossing(run)
-        with written(folder, _text(run)) as part:
+        text = _text(run)
+        with written(folder, text) as part:
             if replace or not self._link(part, spots):
                 put(part, spots)
         for path in spots:
+            if content_of(path, LARGEST_SHEET) == text.encode():
+                return self._crossing(run)
             there = self._run(path)
             if there is not None:
                 return [there] if there != run else self._crossing(run)
@@ -85,7 +88,7 @@ class LogFiles:
         """The runs under other names that say anything else of these lines."""
         first, folder = max(1, run.first - LONGEST_RUN + 1), self._root / run.agent
         near = (number for number in range(first, run.last + 1) if number != run.first)
-        taken = (number for number in near if os.path.lexists(folder / f"{number}.json"))
+        taken = (number for number in near if os.path.lexists(f"{folder}/{number}.json"))
         found = (self._run(path) for number in taken for path in names(folder, str(number)))
         return [one for one in found if one is not None and one.last >= run.first and _differs(one, run)]
 
@@ -93,9 +96,8 @@ class LogFiles:
         """Each run that has a line, unverified, those that begin nearest to it first."""
         folder = self._root / agent
         for first in range(number, max(0, number - LONGEST_RUN), -1):
-            spots = names(folder, str(first))
-            if first == number or os.path.lexists(spots[0]):
-                for path in spots:
+            if first == number or os.path.lexists(f"{folder}/{first}.json"):
+                for path in names(folder, str(first)):
                     run = self._run(path)
                     if run is not None and run.first == first and run.last >= number:
                         yield run

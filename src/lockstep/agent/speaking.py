@@ -72,6 +72,8 @@ class Speaker:
     """Settlements of which the chain showed something new since they were asked about."""
     _all_unended: bool = False
     """Whether each was asked about once since the start."""
+    _is_heard: bool = False
+    """Whether the chain was looked at in this step."""
     _look: Look = field(init=False)
     _batches: BatchSigning = field(init=False)
 
@@ -96,6 +98,7 @@ class Speaker:
             for key in self._keys
         )
         try:
+            self._hear_chain()
             forgotten = reconcile(self.register, self._logs, self.assets, self.board)
         except Unavailable:
             return False
@@ -177,13 +180,13 @@ class Speaker:
         and then, in turn; in each step where it brings no news.
         """
         settlements = list(self._unended)
-        news = getattr(self.assets, "news", None)
-        if news is not None:
-            with suppress(LockstepError):
-                self._moved.update(news())
-            if self._all_unended and not self._is_to_look:
-                moved, self._moved = self._moved, set()
-                return [one for one in settlements if one in moved]
+        with suppress(LockstepError):
+            self._hear_chain()
+        if not self._is_heard:
+            return []
+        if hasattr(self.assets, "news") and self._all_unended and not self._is_to_look:
+            moved, self._moved = self._moved, set()
+            return [one for one in settlements if one in moved]
         most = max(LOOKED_AFTER, len(settlements) // 8)
         if not self._all_unended or len(settlements) <= most:
             self._all_unended = True
@@ -191,6 +194,15 @@ class Speaker:
         begin = self._turn % len(settlements)
         self._turn = begin + most
         return [*settlements[begin:], *settlements[:begin]][:most]
+
+    def _hear_chain(self) -> None:
+        """One look at the chain, from which all questions are answered until the next one, where the ledger reads
+        ahead. Raises Unavailable: then nothing may be concluded from an older one."""
+        self._is_heard = False
+        news = getattr(self.assets, "news", None)
+        if news is not None:
+            self._moved.update(news())
+        self._is_heard = True
 
     def _is_over(self, settlement: SettlementId) -> bool:
         """Whether the chain shows it ended, finally."""

@@ -56,6 +56,8 @@ class Agent(Speaker):
             done, is_all = self._read_mail()
             if not is_all:
                 return True  # the half of a contradiction is no story: what is there is read before anything is done
+            if done or not self._is_heard:
+                self._hear_chain()  # what the mail tells of may be newer than the last look
             locked = self.assets.locked()
         except LockstepError:  # whatever it is, nothing can be concluded from it
             return False

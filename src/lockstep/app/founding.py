@@ -6,6 +6,7 @@ Everything here is done before the first trade, by the registrar, the issuer and
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from lockstep.app.keyholders import AGENTS, FAULTY, QUORUM, Roles, agent_bic
 from lockstep.app.market_file import MarketFile
 from lockstep.chain.deployment import Deployer
 from lockstep.chain.factory import Factory, find_factory, salt_of
@@ -15,10 +16,9 @@ from lockstep.chain.node import Node
 from lockstep.chain.planning import Planned, Planner, carry_out, plan_market, token_arguments, token_id
 from lockstep.chain.roles import RoleHolders
 from lockstep.domain.errors import InvalidInput, Misconfigured
-from lockstep.domain.identifiers import Bic, Isin, bic
+from lockstep.domain.identifiers import Bic, Isin
 from lockstep.domain.market import Market, Network, Participant, Security
 from lockstep.rtgs import Role, Rtgs
-from lockstep.signing import Key
 
 __all__ = [
     "AGENTS",
@@ -32,12 +32,9 @@ __all__ = [
     "agent_bic",
     "found_chain",
     "found_rtgs",
+    "market_of",
     "plan_chain",
 ]
-
-AGENTS, QUORUM, FAULTY = 4, 3, 1
-"""Four synchronisation agents; three must agree; one may be faulty."""
-
 
 NO_EXPIRY = 2**40 - 1
 """The registry's latest instant: an admission without an end."""
@@ -55,43 +52,6 @@ PAYERS = ("deployer", "registrar", "issuer", "operator")
 
 EXCEPTIONAL = ("officer", "confirmer", "registrar_confirmer")
 """The roles that send one when something goes wrong. A faucet gives them money for fees; without one they see to it."""
-
-
-def agent_bic(service: Bic, number: int) -> Bic:
-    """The RTGS address of an agent: the service's institution, a branch of its own."""
-    return bic(f"{service[:8]}A{number:02d}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Roles:
-    """Who holds which key. No two roles share one."""
-
-    deployer: Key
-    registrar: Key
-    registrar_confirmer: Key
-    issuer: Key
-    operator: Key
-    officer: Key
-    confirmer: Key
-    agents: tuple[Key, ...]
-    wallets: Mapping[Bic, Key]
-
-    def holders(self) -> RoleHolders:
-        """Their addresses, checked. Raises InvalidInput for a key in two roles."""
-        holders = RoleHolders(
-            deployer=self.deployer.address,
-            registrar=self.registrar.address,
-            registrar_confirmer=self.registrar_confirmer.address,
-            issuer=self.issuer.address,
-            operator=self.operator.address,
-            officer=self.officer.address,
-            confirmer=self.confirmer.address,
-            agents=tuple(key.address for key in self.agents),
-            quorum=QUORUM,
-            faulty=FAULTY,
-        )
-        holders.check({bic_: key.address for bic_, key in self.wallets.items()})
-        return holders
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,7 +158,10 @@ def found_chain(
         if not member.active:
             registrar.call("ParticipantRegistry", registry, "setStatus", roles.wallets[member.bic].address, SUSPENDED)
     registrar.flush()
-    return Founded(market=_market(node, market, roles, plan, finality_depth), manifest=manifest)
+    network = Network(chain_id=node.chain_id(), dvp=plan.dvp.address, finality_depth=finality_depth)
+    wallets = {of: key.address for of, key in roles.wallets.items()}
+    tokens = {isin: token.address for isin, token in plan.tokens.items()}
+    return Founded(market=market_of(market, network, wallets, tokens), manifest=manifest)
 
 
 def _fund(node: Node, roles: Roles, faucet: str | None, deployer: Deployer) -> None:
@@ -246,34 +209,31 @@ def _manifest(node: Node, plan: Plan, since: Mapping[str, int]) -> Manifest:
     )
 
 
-def _market(node: Node, market: MarketFile, roles: Roles, plan: Plan, finality_depth: int) -> Market:
+def market_of(file: MarketFile, network: Network, wallets: Mapping[Bic, str], tokens: Mapping[Isin, str]) -> Market:
+    """The market that a file tells of, where its wallets and tokens have these addresses."""
     return Market(
-        service=market.service,
-        rtgs=market.rtgs,
-        network=Network(chain_id=node.chain_id(), dvp=plan.dvp.address, finality_depth=finality_depth),
+        service=file.service,
+        rtgs=file.rtgs,
+        network=network,
         participants={
-            member.lei: Participant(
-                name=member.name,
-                lei=member.lei,
-                bic=member.bic,
-                wallet=roles.wallets[member.bic].address,
-                accounts=member.accounts,
+            one.lei: Participant(
+                name=one.name, lei=one.lei, bic=one.bic, wallet=wallets[one.bic], accounts=one.accounts
             )
-            for member in market.members
+            for one in file.members
         },
         securities={
             one.isin: Security(
                 isin=one.isin,
                 name=one.name,
-                token=plan.tokens[one.isin].address,
+                token=tokens[one.isin],
                 decimals=one.decimals,
                 quantity_type=one.quantity_type,
                 currency=one.currency,
             )
-            for one in market.securities
+            for one in file.securities
         },
-        tolerances=market.tolerances,
-        pay_by=market.pay_by,
+        tolerances=file.tolerances,
+        pay_by=file.pay_by,
     )
 
 

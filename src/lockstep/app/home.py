@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from lockstep.app.clocks import OffsetClock
-from lockstep.app.founding import AGENTS, Roles, agent_bic
+from lockstep.app.keyholders import AGENTS, Roles, agent_bic
 from lockstep.app.market_file import MarketFile, read_market
 from lockstep.domain.errors import InvalidInput, Misconfigured
 from lockstep.domain.identifiers import Bic

@@ -18,8 +18,18 @@ from lockstep.app.adapters import DirectoryMailbox, LocalWallets
 from lockstep.app.founding import AGENTS, agent_bic, found_rtgs
 from lockstep.app.home import EMBEDDED, Home, RtgsCertificates
 from lockstep.app.keeping import kept
-from lockstep.app.loops import AGENT_PAUSE_SECONDS, alone, crash_hook, lock_file, patiently, taken, until_stopped
+from lockstep.app.loops import (
+    AGENT_PAUSE_SECONDS,
+    alone,
+    crash_hook,
+    lock_file,
+    patiently,
+    spare_collector,
+    taken,
+    until_stopped,
+)
 from lockstep.app.operators import OperatorKeys
+from lockstep.app.records import open_book, open_reception
 from lockstep.cash import Certificates, DirectoryCashSystem, HttpCashSystem
 from lockstep.chain.events import Deep
 from lockstep.chain.ledger import EvmAssetLedger
@@ -28,9 +38,10 @@ from lockstep.chain.sender import Sender
 from lockstep.domain.chain_events import Reorganisation
 from lockstep.domain.errors import Misconfigured, Unavailable
 from lockstep.domain.identifiers import Bic
+from lockstep.domain.trade import Trade
+from lockstep.flow.deciding import decide_never
 from lockstep.flow.engine import DUTIES, Engine
 from lockstep.flow.halting import accept
-from lockstep.flow.receiving import Reception
 from lockstep.flow.sharing import LEASE_SECONDS, SharingWorker
 from lockstep.flow.stepping import Settler
 from lockstep.ports import Book, CashSystem, Lease
@@ -61,17 +72,6 @@ REBUILDING = "service"
 """What a rebuild writes under, and releases in which one service worked at a time."""
 
 
-def open_book(home: Home, on_commit: Callable[[str], None] = lambda _: None) -> SqlBook:
-    """The service's records, to read or to submit to. Raises Misconfigured where there is no installation."""
-    home.settings()
-    return SqlBook(home.open_database(), on_commit)
-
-
-def open_reception(home: Home) -> Reception:
-    """Where participants' files are handed in; the ledgers need not be up."""
-    return Reception(book=open_book(home), market=home.market(), clock=home.clock())
-
-
 def open_halts(home: Home) -> SqlChainEvents:
     """What the service has read of the chain, and why it halts. Raises Misconfigured without an installation."""
     home.settings()
@@ -81,6 +81,14 @@ def open_halts(home: Home) -> SqlChainEvents:
 def resume(home: Home, by: str, why: str) -> Sequence[Reorganisation]:
     """People accept what the chain is now; the service goes on with its next pass. Returns what was accepted."""
     return accept(open_book(home), open_halts(home), home.clock(), by, why)
+
+
+def decide(home: Home, settlement: str, by: str, why: str) -> Trade:
+    """People say that a payment which the RTGS told two stories of was never booked. See `flow.deciding`."""
+    assets = open_ledger(home)
+    if assets is None:
+        raise Unavailable("no node answers, and whether the settlement is locked decides who ends it")
+    return decide_never(open_book(home), assets, home.clock(), settlement, by, why)
 
 
 def open_ledger(home: Home) -> EvmAssetLedger | None:
@@ -231,6 +239,7 @@ def run_agent(home: Home, number: int, *, rpc: str | None = None) -> None:
                     market.network,
                     events=open_chain_events(home.agent_chain(number), market.network),
                     deep=Deep.DOUBT,
+                    live=False,
                 )
             ),
             cash=_cash(home, party),
@@ -334,6 +343,7 @@ def run_rtgs(home: Home, doors: RtgsDoors = RtgsDoors(), *, ready: Callable[[str
         try:
             key = home.rtgs_key("operator")
             besides = None if door is None else door.sweep
+            spare_collector()
             serve(rtgs, host, port, operator_key=key, tls=tls, ready=ready, besides=besides, meter=meter)
         finally:
             if door is not None:

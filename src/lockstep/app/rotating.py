@@ -49,11 +49,11 @@ class Rotations:
             agents.remove(gone)
             agents |= {self._eyes.address("agent", came)} if came else set()
         agents |= {self._eyes.address("agent", one) for one in joining}
-        roles = {
+        roles: dict[str, Any] = {
             name: self._eyes.address(name, value) if isinstance(value, str) else value
             for name, value in changes.items()
         }
-        return replace(now, number=now.number + 1, agents=_ascending(agents), **roles)  # type: ignore[arg-type]
+        return replace(now, number=now.number + 1, agents=_ascending(agents), **roles)
 
     def sign(self, rotation: Rotation, key: Key) -> bytes:
         """One present agent's word for it. Raises InvalidInput where its word would not count."""

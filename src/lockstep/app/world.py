@@ -149,7 +149,7 @@ class World:
             rtgs=self.file.rtgs,
             key=self.roles.agents[number - 1],
             market=self.market,
-            assets=EvmAssetLedger(self.chain.node, self.market.network),
+            assets=EvmAssetLedger(self.chain.node, self.market.network, live=False),
             cash=self._cash(party),
             board=self.board,
             register=Register(self.root / f"agent-{number}.db"),

@@ -18,7 +18,7 @@ from lockstep.domain.identifiers import Bic
 from lockstep.domain.message import Message
 from lockstep.domain.notice import Acknowledgement, Rejection
 from lockstep.durable import sync_folder
-from lockstep.iso20022 import pack, read, unpack, write
+from lockstep.iso20022 import read, unpack, write
 from lockstep.ports import CashBody, Unreadable
 
 PAUSE_SECONDS = 0.02
@@ -47,24 +47,7 @@ class DirectoryCashSystem:
 
     def send_all(self, messages: Sequence[Message[CashBody]]) -> Sequence[LockstepError | None]:
         """See `ports.BulkCashSystem.send_all`. The messages of a file that is refused as such go one by one."""
-        outgoing = Outgoing(messages)
-        silence: Unavailable | None = None
-        for places, written, created in outgoing.files():
-            results: Sequence[LockstepError | None] | None = None
-            if silence is None and len(written) > 1:
-                try:
-                    sent = [messages[place].message_id for place in places]
-                    results = self._leave_file(f"F-{sent[0]}", pack(written, created), sent)
-                except Unavailable as error:
-                    silence = error
-            if silence is not None:
-                results = [silence] * len(written)
-            elif results is None:
-                results = [
-                    self._alone(messages[place].message_id, data) for place, data in zip(places, written, strict=True)
-                ]
-            outgoing.end(places, results)
-        return outgoing.results
+        return Outgoing(messages).send(self._leave_file, self._alone)
 
     def _alone(self, name: str, data: bytes) -> LockstepError | None:
         try:
@@ -77,10 +60,10 @@ class DirectoryCashSystem:
         except OSError as error:
             return Unavailable(f"{self._root}: {error}")
 
-    def _leave_file(self, name: str, file: bytes, sent: Sequence[str]) -> Sequence[LockstepError | None] | None:
+    def _leave_file(self, sent: Sequence[str], file: bytes) -> Sequence[LockstepError | None] | None:
         """What became of each message, by their ids; None if the file was not taken as one. Raises Unavailable."""
         try:
-            left = self._left(name, file)
+            left = self._left(f"F-{sent[0]}", file)
             answers = self._root / "error" / f"{Path(left).stem}.answers.xml"
             if (self._root / "archive" / left).exists():
                 return [None] * len(sent)

@@ -20,7 +20,7 @@ from lockstep.cash.mail import Outgoing, read_mail, require_answers_to
 from lockstep.domain.errors import InvalidMessage, LockstepError, Misconfigured, Refused, Unavailable
 from lockstep.domain.identifiers import Bic
 from lockstep.domain.message import Message
-from lockstep.iso20022 import pack, write
+from lockstep.iso20022 import write
 from lockstep.ports import CashBody, Unreadable
 
 _NO_OPERANDS = ("name", "answer", "outcome", "message_id")
@@ -70,22 +70,7 @@ class HttpCashSystem:
 
         Where the other side takes no files, or not this one, its messages go one by one.
         """
-        outgoing = Outgoing(messages)
-        silence: Unavailable | None = None
-        for places, written, created in outgoing.files():
-            results: Sequence[LockstepError | None] | None = None
-            if silence is None and len(written) > 1:
-                try:
-                    sent = [messages[place].message_id for place in places]
-                    results = self._post_file(pack(written, created), sent)
-                except Unavailable as error:
-                    silence = error
-            if silence is not None:  # nor is anybody asked again who gave no answer just now
-                results = [silence] * len(written)
-            elif results is None:
-                results = [self._alone(data) for data in written]
-            outgoing.end(places, results)
-        return outgoing.results
+        return Outgoing(messages).send(self._post_file, lambda _, data: self._alone(data))
 
     def _post(self, data: bytes) -> None:
         status, answer = self._call("POST", data=data, headers={"Content-Type": "application/xml"})
@@ -99,7 +84,7 @@ class HttpCashSystem:
             return error
         return None
 
-    def _post_file(self, file: bytes, sent: Sequence[str]) -> Sequence[LockstepError | None] | None:
+    def _post_file(self, sent: Sequence[str], file: bytes) -> Sequence[LockstepError | None] | None:
         """What became of each message, by their ids; None if the file was not taken as one. Raises Unavailable."""
         status, answer = self._call("POST", self._files_url, data=file, headers={"Content-Type": "application/xml"})
         if status in (404, 405, 413, 422):

@@ -1,7 +1,7 @@
 """Mail as bytes into mail as values, for every adapter alike."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import cast
 
@@ -9,7 +9,7 @@ from lockstep.domain.errors import InvalidInput, InvalidMessage, LockstepError, 
 from lockstep.domain.identifiers import Bic
 from lockstep.domain.message import Message
 from lockstep.domain.notice import Rejection
-from lockstep.iso20022 import read, write
+from lockstep.iso20022 import pack, read, write
 from lockstep.ports import CashBody, Unreadable
 
 MOST_AT_ONCE = 500
@@ -28,6 +28,32 @@ class Outgoing:
     def __init__(self, messages: Sequence[Message[CashBody]]) -> None:
         self._messages = messages
         self.results: Results = [None] * len(messages)
+
+    def send(
+        self,
+        as_file: Callable[[Sequence[str], bytes], Sequence[LockstepError | None] | None],
+        alone: Callable[[str, bytes], LockstepError | None],
+    ) -> Results:
+        """Sends them in files. A file that is refused as such goes message by message.
+
+        `as_file` takes a file with the ids of its messages, in its order; it says what became of each, None if it was
+        not taken as a file, and raises Unavailable. `alone` takes one message and its id.
+        """
+        silence: Unavailable | None = None
+        for places, written, created in self.files():
+            ids = [self._messages[place].message_id for place in places]
+            results: Sequence[LockstepError | None] | None = None
+            if silence is None and len(written) > 1:
+                try:
+                    results = as_file(ids, pack(written, created))
+                except Unavailable as error:
+                    silence = error
+            if silence is not None:  # nor is anybody asked again who gave no answer just now
+                results = [silence] * len(written)
+            elif results is None:
+                results = [alone(message_id, data) for message_id, data in zip(ids, written, strict=True)]
+            self.end(places, results)
+        return self.results
 
     def files(self) -> Iterator[tuple[list[int], list[bytes], datetime]]:
         """Of each file the messages' places and bytes, and when the last of them was made."""

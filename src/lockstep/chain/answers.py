@@ -9,7 +9,7 @@ from typing import Any
 
 from hexbytes import HexBytes
 
-__all__ = ["data", "log", "number", "outcome", "receipt", "transaction"]
+__all__ = ["data", "lineage", "log", "number", "outcome", "receipt", "transaction"]
 
 _LOG_NUMBERS = ("blockNumber", "transactionIndex", "logIndex")
 _RECEIPT_NUMBERS = ("blockNumber", "transactionIndex", "status", "gasUsed", "cumulativeGasUsed", "effectiveGasPrice")
@@ -30,6 +30,15 @@ def data(value: Any) -> bytes:
     if not value.startswith("0x"):
         raise ValueError(f"{value!r} does not start with 0x")
     return bytes.fromhex(value[2:])
+
+
+def lineage(block: Mapping[str, Any]) -> dict[str, Any]:
+    """A block's `parent` and `bloom`, as `node.Head` has them, where they are told."""
+    parent, bloom = block.get("parentHash"), block.get("logsBloom")
+    return {
+        "parent": "" if parent is None else data(parent).hex(),
+        "bloom": None if bloom is None else number(bloom),
+    }
 
 
 def log(value: Mapping[str, Any]) -> dict[str, Any]:

@@ -28,7 +28,8 @@ class Artifact:
     """
 
     name: str
-    abi: list[dict[str, Any]]
+    abi: Any
+    """A list of entries, as the compiler's JSON has them."""
     bytecode: str
     deployed_bytecode: str
     compiler: dict[str, Any]

@@ -6,8 +6,9 @@ that block stands.
 
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
-from typing import Any
+from typing import Any, cast
 
+from eth_typing import ChecksumAddress
 from eth_utils.crypto import keccak
 
 from lockstep.chain import audit_typed
@@ -218,7 +219,7 @@ class Reader:
     def _consent(self, party: str, typed: Any, signature: bytes, block: int) -> str:
         if audit_typed.signer(typed, signature) == party:
             return "key"
-        if not self._node.web3.eth.get_code(party, block_identifier=block):  # type: ignore[arg-type]
+        if not self._node.web3.eth.get_code(cast(ChecksumAddress, party), block_identifier=block):
             return "none"
         selector = keccak(text="isValidSignature(bytes32,bytes)")[:4]
         question = self._node.web3.codec.encode(["bytes32", "bytes"], [audit_typed.digest(typed), signature])

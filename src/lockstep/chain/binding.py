@@ -34,8 +34,6 @@ has both forms, and only the fields of the one that was met.
 from typing import ClassVar
 
 from lockstep.chain.refusals import ContractRefusal, Field
-
-# ruff: noqa: N815
 '''
 
 
@@ -45,7 +43,7 @@ def _errors() -> dict[str, dict[bytes, tuple[Mapping[str, Any], list[str]]]]:
     for contract in CONTRACTS:
         for entry in artifact(contract).abi:
             if entry["type"] == "error":
-                selector = bytes(function_abi_to_4byte_selector(entry))  # type: ignore[arg-type]
+                selector = bytes(function_abi_to_4byte_selector(entry))
                 forms = found.setdefault(entry["name"], {})
                 forms.setdefault(selector, (entry, []))[1].append(contract)
     return dict(sorted(found.items()))

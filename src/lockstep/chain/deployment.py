@@ -92,7 +92,7 @@ class Deployer:
 
     def _reason(self, transaction: str) -> ContractRefused:
         """Why a transaction reverted: the same call again, on the state as it is now."""
-        sent = self._node.web3.eth.get_transaction(transaction)  # type: ignore[arg-type]
+        sent = self._node.web3.eth.get_transaction(HexStr(transaction))
         if sent.get("to"):
             try:
                 self._node.call(str(sent["to"]), bytes(sent["input"]), sender=self._key.address)

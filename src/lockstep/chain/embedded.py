@@ -3,6 +3,8 @@
 For demonstrations, rehearsals and tests. It ends with the process.
 """
 
+from collections import OrderedDict
+from collections.abc import Mapping
 from typing import Any
 
 from eth_tester import EthereumTester, PyEVMBackend
@@ -12,6 +14,20 @@ from lockstep.chain.node import Node
 from lockstep.ports import Clock
 
 __all__ = ["EmbeddedChain"]
+
+_MAKE_BLOCKS = ("eth_sendTransaction", "eth_sendRawTransaction", "evm_mine")
+_OF_ONE_STATE = (
+    "eth_blockNumber",
+    "eth_call",
+    "eth_chainId",
+    "eth_getBlockByHash",
+    "eth_getBlockByNumber",
+    "eth_getCode",
+    "eth_getTransactionCount",
+)
+"""What is answered the same, to whoever asks, until there is another block or another time."""
+_KEPT_BLOCKS = 4_096
+"""Blocks, times the contracts that were asked about, whose logs are kept at hand."""
 
 
 class EmbeddedChain:
@@ -43,17 +59,75 @@ class EmbeddedChain:
 
     def set_time(self) -> None:
         """The next block is of now, or a second after its parent where the clock stands still."""
-        self._backend.chain.set_header_timestamp(max(int(self._clock.now().timestamp()), self.time + 1))
+        chain, time = self._backend.chain, max(int(self._clock.now().timestamp()), self.time + 1)
+        if chain.header.timestamp != time:
+            chain.set_header_timestamp(time)
+
+    @property
+    def state(self) -> tuple[object, ...]:
+        """What tells one state of the chain, with what is pending, from every other."""
+        pending = self._backend.chain.header
+        return pending.parent_hash, pending.block_number, pending.timestamp, pending.state_root, pending.gas_used
+
+    @property
+    def height(self) -> int:
+        """The latest block's number."""
+        return int(self._backend.chain.header.block_number) - 1
+
+    def hash_of(self, number: int) -> bytes:
+        """Of a block no higher than the latest."""
+        return bytes(self._backend.chain.get_canonical_block_hash(number))
 
 
 class _ClockedProvider(EthereumTesterProvider):
-    """eth-tester's provider, with the time set before anything that makes a block."""
+    """eth-tester's provider, with the time set before anything that makes a block.
+
+    Five readers ask the same of each block, and eth-tester makes every answer anew, a range's logs from all blocks and
+    receipts in it: so an answer is kept for as long as the chain stands as it did, and a block's logs by its hash.
+    """
 
     def __init__(self, chain: EmbeddedChain) -> None:
         super().__init__(chain.tester)
         self._chain = chain
+        self._state: tuple[object, ...] = ()
+        self._answers: dict[tuple[str, str], Any] = {}
+        self._logs: OrderedDict[tuple[bytes, str], list[Any]] = OrderedDict()
 
     def make_request(self, method: Any, params: Any) -> Any:
-        if method in ("eth_sendTransaction", "eth_sendRawTransaction", "eth_call", "evm_mine"):
+        if method in _MAKE_BLOCKS or method == "eth_call":
             self._chain.set_time()
-        return super().make_request(method, params)
+        if method == "eth_getLogs":
+            return self._logs_of_range(method, params)
+        if method not in _OF_ONE_STATE:
+            return super().make_request(method, params)
+        state = self._chain.state
+        if state != self._state:
+            self._state = state
+            self._answers.clear()
+        asked = method, repr(params)
+        if asked not in self._answers:
+            self._answers[asked] = super().make_request(method, params)
+        return self._answers[asked]
+
+    def _logs_of_range(self, method: Any, params: Any) -> Any:
+        """Block by block; as eth-tester has it where the range does not name two blocks that there are."""
+        query: Mapping[str, Any] = params[0]
+        first, last = query.get("from_block"), query.get("to_block")
+        if last == "latest":
+            last = self._chain.height
+        if not isinstance(first, int) or not isinstance(last, int) or last > self._chain.height:
+            return super().make_request(method, params)
+        found: list[Any] = []
+        about = repr(sorted((name, value) for name, value in query.items() if not name.endswith("_block")))
+        for number in range(first, last + 1):
+            key = self._chain.hash_of(number), about
+            if key not in self._logs:
+                one = {**query, "from_block": number, "to_block": number}
+                answer = super().make_request(method, [one])
+                if "result" not in answer:
+                    return answer
+                self._logs[key] = list(answer["result"])
+                if len(self._logs) > _KEPT_BLOCKS:
+                    self._logs.popitem(last=False)
+            found += self._logs[key]
+        return {"jsonrpc": "2.0", "id": 1, "result": found}

@@ -38,7 +38,7 @@ def selector(contract: str, name: str) -> bytes:
     entry = next(one for one in artifact(contract).abi if one["type"] == "function" and one["name"] == name)
     for one in entry["inputs"]:
         collapse_if_tuple(one)
-    return bytes(function_abi_to_4byte_selector(entry))  # type: ignore[arg-type]
+    return bytes(function_abi_to_4byte_selector(entry))
 
 
 @lru_cache(maxsize=65_536)

@@ -7,8 +7,8 @@ What is final is stored with the checkpoint that it leads to, in one transaction
 where it is asked for; in memory are the last blocks and the settlements that have not ended. A new reader goes on from
 the checkpoint, once it has compared hashes.
 
-A node behind a load balancer may name a head and then give the logs of another that lags, fewer, and no error. So the
-last blocks are read again with the next ones, also by the next process, and nothing that was overlooked stays so.
+A node behind a load balancer may name a head and then give another's logs that lag, and no error. So those of the last
+blocks that may have more are read again (`overlap`), also by the next process, and nothing overlooked stays so.
 
 Blocks that were not final may be replaced: what was seen there was only ever an observation, and is read again. Where
 final ones are replaced, what everything rests on did not hold; what then is done is the reader's `Deep`.
@@ -22,6 +22,7 @@ from dataclasses import replace
 from lockstep.chain.decoding import Log, checksummed, rows
 from lockstep.chain.event_memory import MemoryEvents
 from lockstep.chain.node import Head, Node
+from lockstep.chain.overlap import Overlap, has_more, is_linked
 from lockstep.chain.seen import Deep, SeenEvent, Settlements, block_of, key_of, seen_event, uncollected
 from lockstep.chain.source import Source
 from lockstep.domain.chain_events import BEGINNING, ChainEvents, Checkpoint, EventKind, EventRow, Reorganisation
@@ -57,6 +58,7 @@ class EventReader:
         self._store: ChainEvents = MemoryEvents() if store is None else store
         self._deep, self.live = deep, live
         self._changed: set[bytes] = set()
+        self._overlap = Overlap(network.dvp)
         self._loaded = False
 
     # --- what is asked
@@ -80,14 +82,16 @@ class EventReader:
                 self._seen[key] = seen
         return seen
 
-    def read_to(self) -> int:
-        """The head, as of the last look at the chain."""
-        return self._read_to
+    def read_to(self) -> tuple[int, str]:
+        """The head's number and hash, as of the last look at the chain; of none before the first."""
+        return (self._read_to, self._hash) if self._loaded else (-1, "")
 
-    def events_of(self, ids: Collection[SettlementId]) -> Mapping[SettlementId, Sequence[SeenEvent]]:
+    def events_of(
+        self, ids: Collection[SettlementId], *, doubtful: bool = False
+    ) -> Mapping[SettlementId, Sequence[SeenEvent]]:
         """As `events`, of many in one look. Raises Unavailable."""
         self._look()
-        return {one: self._events_of(one) for one in ids}
+        return {one: self._events_of(one, doubtful=doubtful) for one in ids}
 
     def settlements_of_all(self, ids: Collection[TradeId]) -> Mapping[TradeId, Sequence[SettlementId]]:
         """As `settlements_of`, of many in one look. Raises Unavailable."""
@@ -104,8 +108,7 @@ class EventReader:
         for row in self._window:
             if row.trade is not None and row.trade in found:
                 found[row.trade].append(row.settlement)
-        known = {one: tuple(SettlementId(each.hex()) for each in found[key]) for one, key in asked.items()}
-        return {one: known.get(one, ()) for one in ids}
+        return {one: tuple(SettlementId(each.hex()) for each in found.get(asked.get(one, b""), ())) for one in ids}
 
     def locked(self) -> Collection[SettlementId]:
         """Every settlement with a Locked event, up to the head. Raises Unavailable."""
@@ -155,7 +158,7 @@ class EventReader:
 
     def _refresh(self, head: Head) -> None:
         self._follow(head)
-        first = max(0, self._read_to + 1 - OVERLAP)
+        first = self._overlap.first(self._read_to, OVERLAP)
         while first <= head.number:
             with uncollected():
                 first = self._refreshed(head, first)
@@ -163,9 +166,10 @@ class EventReader:
     def _refreshed(self, head: Head, first: int) -> int:
         """Reads some blocks from `first` on; returns from where to go on."""
         logs, last = self._source.some_logs(first, head.number)
-        if not self._is_as_known(logs, first, last):  # some were overlooked
+        if has_more(logs, self._recent, first, min(last, self._read_to)):  # some were overlooked
             self._go_back(first - 1)
             return self._read_to + 1
+        self._overlap.read_again(first, min(last, self._read_to), OVERLAP)
         if last > self._read_to:
             self._read(head, [log for log in logs if log[0] > self._read_to], last)
         return last + 1
@@ -179,6 +183,9 @@ class EventReader:
         if self._read_to >= 0:
             self._hashes[self._read_to] = self._hash
         self._top = max(self._hashes, default=-1)
+        self._linked = self._read_to
+        """From this block through the last that was read each is the parent of the next."""
+        self._overlap.begin(self._read_to, OVERLAP)
         self._doubts = dict(self._store.doubts())
         stored = self._store.above(self._read_to - OVERLAP) if self._read_to >= 0 else ()
         self._recent = [(row.block, row.place) for row in stored]
@@ -193,17 +200,6 @@ class EventReader:
         self._changed.update(self._by)
         self._loaded = True
 
-    def _is_as_known(self, logs: Sequence[Log], first: int, last: int) -> bool:
-        """Whether the blocks that are read again have no more events than before. Raises Unavailable where some are
-        gone that were there: the answer is that of a node that lags."""
-        again = [(block, place) for block, place, _ in logs if block <= self._read_to]
-        known = [one for one in self._recent if first <= one[0] <= last]
-        if again == known:
-            return True
-        if not set(again) >= set(known):
-            raise Unavailable(f"the node has block {last} and not the events of blocks before it: its logs lag")
-        return False
-
     def _read(self, head: Head, logs: Sequence[Log], last: int) -> None:
         """Takes in the events of the blocks from the last that was read through `last`, or nothing of them."""
         wanted = {block for block, _, _ in logs} | {last}
@@ -213,6 +209,9 @@ class EventReader:
         if last == head.number:
             heads[last] = head
         found = rows(logs, heads)  # all of it decoded before anything is kept
+        self._overlap.take(self._read_to + 1, last, OVERLAP, logs, heads)
+        if not is_linked(heads, self._read_to + 1, last, self._hash):
+            self._linked = last
         fresh: list[EventRow] = []
         for row in found:
             known = self._by.get(row.settlement)
@@ -233,9 +232,7 @@ class EventReader:
         self._hashes |= {number: one.hash for number, one in heads.items()}
         self._top = max(self._top, head.number)
         self._final = max(self._final, min(last, head.number - self._depth))
-        newly_final = bisect_right(
-            self._window, self._final, key=block_of
-        )  # none of them was before: they are not stored
+        newly_final = bisect_right(self._window, self._final, key=block_of)  # none was before: they are not stored
         self._changed.update(row.settlement for row in self._window[:newly_final])
         self._window += fresh
         self._keep(min(last, head.number - self._depth), at_once=last < head.number)
@@ -273,17 +270,20 @@ class EventReader:
         """Forgets what is no longer on the chain. Raises Unavailable for a node that cannot be compared."""
         if self._read_to < 0:
             return
+        if head.parent == self._hash and self._linked <= self._final <= self._read_to == head.number - 1:
+            return
         at = min(self._read_to, head.number)
         if at < self._checkpoint.number and self._deep is not Deep.FOLLOW:
             raise Unavailable(
                 f"the node is at block {head.number}, and block {self._checkpoint.number} was final before"
             )
-        same = at in self._hashes and self._is_same(at, head)
+        there = {head.number: head} | self._source.blocks([one for one in {at, self._final} if 0 <= one < head.number])
+        same = at in self._hashes and self._is_same(at, there)
         if same and at <= self._final <= head.number:
-            same = self._is_same(self._final, head)
+            same = self._is_same(self._final, there)
             deep = not same
         else:
-            deep = not same and (at <= self._final or not self._is_same(self._final, head))
+            deep = not same and (at <= self._final or not self._is_same(self._final, there))
         if deep:
             self._reorganised(head)
         elif not same:
@@ -293,12 +293,11 @@ class EventReader:
         elif head.number < self._read_to:  # the same chain, and a node that is late
             self._drop_above(head.number)
 
-    def _is_same(self, number: int, head: Head) -> bool:
+    def _is_same(self, number: int, there: Mapping[int, Head]) -> bool:
         """Whether the node has the block that was read; nothing is known of blocks below all."""
         if number < 0:
             return True
-        there = head if number == head.number else self._source.block(number)
-        return there.hash == self._hashes.get(number)
+        return (there.get(number) or self._source.block(number)).hash == self._hashes.get(number)
 
     def _drop_above(self, number: int) -> None:
         """Forgets what was read of higher blocks, none of which is stored."""
@@ -313,6 +312,8 @@ class EventReader:
                 del self._by[settlement]
         del self._window[kept:]
         self._recent = [one for one in self._recent if one[0] <= number]
+        self._overlap.drop_above(number)
+        self._linked = min(self._linked, number)
         self._read_to, self._hash = number, self._hashes.get(number, "")
         highest = max(number, self._final)  # what was final is compared with what the node has there later
         self._hashes = {one: hash_ for one, hash_ in self._hashes.items() if one <= highest}
@@ -340,8 +341,8 @@ class EventReader:
         """
         if head.number < self._top and self._deep is not Deep.FOLLOW:
             raise Unavailable(f"the node has other blocks than were final, and only {head.number} of {self._top}")
-        known = sorted(number for number in self._hashes if number <= head.number)
-        place = bisect_left(known, True, key=lambda number: not self._is_same(number, head))
+        known, there = sorted(number for number in self._hashes if number <= head.number), {head.number: head}
+        place = bisect_left(known, True, key=lambda number: not self._is_same(number, there))
         fork = known[place - 1] if place else -1
         before = self._checkpoint
         lost = self._store.above(fork)  # what is final is stored, when it was read

@@ -3,12 +3,12 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from requests import RequestException
 from web3.providers.base import BaseProvider, JSONBaseProvider
 
-from lockstep.chain.jsonrpc import batch_of
+from lockstep.chain.jsonrpc import HttpEndpoint, batch_of
 from lockstep.domain.errors import Misconfigured
 
 __all__ = ["FailoverProvider"]
@@ -66,7 +66,7 @@ class FailoverProvider(JSONBaseProvider):
 
     def post(self, body: bytes) -> bytes:
         """As `HttpEndpoint.post`, where the nodes have it."""
-        answer: bytes = self._asked([("", ())], lambda one: [one.post(body)])[0]  # type: ignore[attr-defined]
+        answer: bytes = self._asked([("", ())], lambda one: [cast(HttpEndpoint, one).post(body)])[0]
         return answer
 
     def is_connected(self, show_traceback: bool = False) -> bool:

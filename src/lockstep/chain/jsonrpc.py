@@ -1,7 +1,7 @@
 """JSON-RPC over HTTP: one connection kept open, many questions in one request, each with its own answer."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import requests
@@ -19,7 +19,7 @@ def batch_of(provider: BaseProvider) -> Batch | None:
     own = getattr(type(provider), "make_batch_request", None)
     if own is None or own is JSONBaseProvider.make_batch_request:
         return None
-    batch: Batch = provider.make_batch_request  # type: ignore[attr-defined]
+    batch: Batch = cast(Any, provider).make_batch_request
     return batch
 
 
@@ -31,6 +31,10 @@ class HttpEndpoint(JSONBaseProvider):
         self.url, self._timeout, self._asked = url, timeout_seconds, 0
         self._session = requests.Session()
         self._session.headers.update({"Content-Type": "application/json"})
+        self._prepared: requests.PreparedRequest | None = None
+        self._settings: dict[str, Any] = {}
+        """What all requests have in common, and how they go: TLS, proxies."""
+        self._is_plain = True
 
     def __str__(self) -> str:
         return self.url
@@ -66,12 +70,29 @@ class HttpEndpoint(JSONBaseProvider):
     def post(self, body: bytes) -> bytes:
         """A request as bytes, and its answer as bytes. It is read at once: in requests' small pieces that takes as long
         as parsing it."""
-        with self._session.post(self.url, data=body, timeout=self._timeout, stream=True) as answer:
+        with self._sent(body) as answer:
             answer.raise_for_status()
             try:
                 return bytes(answer.raw.read(decode_content=True))
             except HTTPError as error:
                 raise requests.RequestException(f"{self.url}: {error}") from error
+
+    def _sent(self, body: bytes) -> requests.Response:
+        """Past requests' session, which takes longer than the rest of it, unless the node wants what only that does:
+        to be followed elsewhere, or its cookies, by which a load balancer keeps to one node."""
+        if self._is_plain:
+            if self._prepared is None:
+                self._prepared = self._session.prepare_request(requests.Request("POST", self.url))
+                self._settings = {**self._session.merge_environment_settings(self.url, {}, True, None, None)}
+            request = self._prepared.copy()
+            request.body = body
+            request.headers["Content-Length"] = str(len(body))
+            answer = self._session.get_adapter(self.url).send(request, timeout=self._timeout, **self._settings)
+            self._is_plain = not answer.is_redirect and "Set-Cookie" not in answer.headers
+            if not answer.is_redirect:
+                return answer
+            answer.close()
+        return self._session.post(self.url, data=body, timeout=self._timeout, stream=True)
 
     def _post(self, content: Any) -> Any:
         answer = self.post(orjson.dumps(content))

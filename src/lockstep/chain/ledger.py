@@ -53,7 +53,7 @@ def _function(contract: str, name: str) -> tuple[bytes, list[str], list[str]]:
     entry = next(one for one in artifact(contract).abi if one["type"] == "function" and one["name"] == name)
     inputs = [collapse_if_tuple(item) for item in entry["inputs"]]
     outputs = [collapse_if_tuple(item) for item in entry["outputs"]]
-    return bytes(function_abi_to_4byte_selector(entry)), inputs, outputs  # type: ignore[arg-type]
+    return bytes(function_abi_to_4byte_selector(entry)), inputs, outputs
 
 
 def call_data(contract: str, name: str, *arguments: object) -> bytes:
@@ -124,6 +124,8 @@ class EvmAssetLedger:
             raise Misconfigured(f"the node is on chain {node.chain_id()}, configured is {network.chain_id}")
         self._node, self._network, self._sender = node, network, sender
         self._epochs: dict[int, Epoch] = {}
+        self._at, self._present = (-1, ""), 0
+        """The head at which the present epoch was asked for last, and its number."""
         self._reader = EventReader(node, network, events, deep=deep, live=live)
         self._acts = None if sender is None else Acts(node, network.dvp, sender)
 
@@ -159,7 +161,7 @@ class EvmAssetLedger:
     @property
     def _final(self) -> int:
         """The final block, as of the reader's last look."""
-        return self._reader.read_to() - self._network.finality_depth
+        return self._reader.read_to()[0] - self._network.finality_depth
 
     def locked(self) -> Collection[SettlementId]:
         return self._reader.locked()
@@ -198,14 +200,23 @@ class EvmAssetLedger:
     def epoch(self, number: int | None = None) -> Epoch:
         last = None
         if number is None:
-            (number,) = (last,) = self._read("DvP", self._network.dvp, "currentEpoch")
+            number = last = self._serving()
         if number in self._epochs:
             return self._epochs[number]
-        began, block = _started(self._node, self._network.dvp, int(number), last)
+        began, block = _started(self._node, self._network.dvp, number, last)
         epoch = Epoch(number=began.number, agents=began.agents, quorum=began.quorum)
         if block <= self._node.head().number - self._network.finality_depth:
             self._epochs[epoch.number] = epoch  # an epoch keeps its agents for ever; its event may yet go
         return epoch
+
+    def _serving(self) -> int:
+        """The present epoch's number: asked once at each head where all questions are answered from one look."""
+        at = self._reader.read_to()
+        if self._reader.live or self._at != at or at[0] < 0:
+            block = None if self._reader.live or at[0] < 0 else at[0]
+            (number,) = self._read("DvP", self._network.dvp, "currentEpoch", block=block)
+            self._at, self._present = at, int(number)
+        return self._present
 
     def presented(self, known: Mapping[SettlementId, OutcomeResult]) -> Sequence[Attestation]:
         epochs: dict[SettlementId, int] = {}
@@ -238,7 +249,11 @@ class EvmAssetLedger:
         return self._reader.changed(final=True)
 
     def views(self, orders: Mapping[SettlementId, Order]) -> Mapping[SettlementId, AssetView]:
-        return looking.views(self._node, self._network, orders)
+        if not orders:
+            return {}
+        seen = self._reader.events_of(orders, doubtful=True)
+        last = {one: events[-1].block for one, events in seen.items() if events}
+        return looking.views(self._node, self._network, orders, self._reader.read_to()[0], last)
 
     def histories(self, ids: Collection[SettlementId]) -> Mapping[SettlementId, Sequence[AssetEvent]]:
         found = self._reader.events_of(ids)

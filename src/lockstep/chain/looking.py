@@ -17,25 +17,33 @@ __all__ = ["free_nonces", "obstacles", "views"]
 Value = TypeVar("Value")
 
 
-def views(node: Node, network: Network, orders: Mapping[SettlementId, Order]) -> Mapping[SettlementId, AssetView]:
-    """Where each stands, at one head and one final block. Raises Unavailable: half a look is none."""
-    if not orders:
-        return {}
-    head = node.head()
-    final = node.block(max(0, head.number - network.finality_depth))
-    at_head = _statuses(node, network, orders, head.number)
+def views(
+    node: Node, network: Network, orders: Mapping[SettlementId, Order], head: int, last: Mapping[SettlementId, int]
+) -> Mapping[SettlementId, AssetView]:
+    """Where each stands, at the block `head` and the final one. Raises Unavailable: half a look is none.
+
+    `last` is each one's last event's block, as of that head. Where that is final nothing changed since, so the state is
+    asked for at the final block alone; unless it has nothing there, and so is not what the events tell.
+    """
+    final = node.block(max(0, head - network.finality_depth))
+    quiet = {one: order for one, order in orders.items() if last.get(one, head + 1) <= final.number}
+    at_final = _statuses(node, network, quiet, final.number)
+    at_final = {one: status for one, status in at_final.items() if status is not AssetStatus.NONE}
+    at_head = dict(at_final)
+    asked = {one: order for one, order in orders.items() if one not in at_head}
+    at_head |= _statuses(node, network, asked, head)
     # Where there is nothing at the head, there was nothing below: a status is never taken back.
-    there = {one: order for one, order in orders.items() if at_head[one] is not AssetStatus.NONE}
-    at_final = _statuses(node, network, there, final.number)
+    there = {one: order for one, order in asked.items() if at_head[one] is not AssetStatus.NONE}
+    at_final |= _statuses(node, network, there, final.number)
     epoch = 0
-    if len(there) < len(orders):
+    if len(at_final) < len(orders):
         epoch = _numbers(node, [ContractCall(to=network.dvp, data=read_data("DvP", "currentEpoch"))], final.number)[0]
     return {
         one: AssetView(
             head=at_head[one],
             final=at_final.get(one, AssetStatus.NONE),
             final_time=final.timestamp,
-            epoch_over=one not in there and epoch > order.movement.epoch,
+            epoch_over=one not in at_final and epoch > order.movement.epoch,
         )
         for one, order in orders.items()
     }

@@ -2,7 +2,7 @@
 
 import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any, TypeVar
 
@@ -36,11 +36,14 @@ BATCH_CHARACTERS = 1_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """A block: its number, its timestamp in seconds, its hash."""
+    """A block: its number, its timestamp in seconds, its hash; of what is not asked for by everybody its parent's hash
+    and the bloom of its events, empty and None where the node does not tell."""
 
     number: int
     timestamp: int
     hash: str
+    parent: str = field(default="", compare=False)
+    bloom: int | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -326,6 +329,7 @@ def _standing_block(block: Mapping[str, Any]) -> tuple[Head, int]:
         number=answers.number(block["number"]),
         timestamp=answers.number(block["timestamp"]),
         hash=answers.data(block["hash"]).hex(),
+        **answers.lineage(block),
     )
     return head, answers.number(block.get("baseFeePerGas", 0))
 

@@ -33,7 +33,7 @@ _RESULTS = {
 def _calls() -> Mapping[bytes, tuple[str, list[str]]]:
     """Name and argument types of the calls that take a proof, by selector."""
     return {
-        bytes(function_abi_to_4byte_selector(one)): (  # type: ignore[arg-type]
+        bytes(function_abi_to_4byte_selector(one)): (
             one["name"],
             [collapse_if_tuple(item) for item in one["inputs"]],
         )

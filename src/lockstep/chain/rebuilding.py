@@ -12,7 +12,7 @@ from eth.exceptions import Revert, VMError
 from eth.vm.execution_context import ExecutionContext
 from eth.vm.forks.prague import PragueVM
 from eth.vm.message import Message
-from eth_typing import Address
+from eth_typing import Address, BlockNumber
 from eth_utils.address import to_canonical_address
 
 from lockstep.chain.refusals import decode_refusal
@@ -31,7 +31,7 @@ class Rebuilt:
     def __init__(self, chain_id: int) -> None:
         kind = PragueVM.get_state_class()
         # Neither time nor block number may matter to a constructor: its code would not be a function of its address.
-        context = ExecutionContext(_NO_ONE, 1, 1, 0, ZERO_HASH32, _GAS, [], chain_id, 0, 0)  # type: ignore[arg-type]
+        context = ExecutionContext(_NO_ONE, 1, BlockNumber(1), 0, ZERO_HASH32, _GAS, [], chain_id, 0, 0)
         self._state = kind(AtomicDB(), context, BLANK_ROOT_HASH)
         self._context: TransactionContextAPI = self._state.get_transaction_context_class()(0, _NO_ONE)
 

@@ -9,8 +9,6 @@ from typing import ClassVar
 
 from lockstep.chain.refusals import ContractRefusal, Field
 
-# ruff: noqa: N815
-
 __all__ = [
     "REFUSALS",
     "AgentsNotAscending",

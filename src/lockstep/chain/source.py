@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 from web3.exceptions import Web3RPCError
 
+from lockstep.chain.answers import lineage
 from lockstep.chain.decoding import Log, logs_of_json, logs_of_node, topics
 from lockstep.chain.node import Head, Node
 from lockstep.domain.errors import Unavailable
@@ -137,7 +138,10 @@ def _head(number: int, answer: Any) -> Head:
         raise Unavailable(f"the node does not answer: it knows no block {number}")
     try:
         return Head(
-            number=int(answer["number"], 16), timestamp=int(answer["timestamp"], 16), hash=answer["hash"][2:].lower()
+            number=int(answer["number"], 16),
+            timestamp=int(answer["timestamp"], 16),
+            hash=answer["hash"][2:].lower(),
+            **lineage(answer),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise Unavailable(f"the node's block {number} cannot be read: {error!r}") from error

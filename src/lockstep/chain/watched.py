@@ -39,7 +39,7 @@ class Watched:
     def call_data(self) -> bytes:
         entry = _function(self.contract, self.function)
         types = [collapse_if_tuple(item) for item in entry["inputs"]]
-        return bytes(function_abi_to_4byte_selector(entry)) + encode(types, self.arguments)  # type: ignore[arg-type]
+        return bytes(function_abi_to_4byte_selector(entry)) + encode(types, self.arguments)
 
     def value(self, answer: bytes) -> Any:
         """Raises InvalidInput for bytes that are no answer of this function."""
@@ -57,7 +57,7 @@ def watched(contract: str) -> tuple[Watched, ...]:
     return constants + _KNOWN[contract]
 
 
-def _function(contract: str, name: str) -> dict[str, Any]:
+def _function(contract: str, name: str) -> Any:
     return next(one for one in artifact(contract).abi if one["type"] == "function" and one["name"] == name)
 
 

@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
 
-from lockstep.app.founding import AGENTS
 from lockstep.app.home import Home
+from lockstep.app.keyholders import AGENTS
 from lockstep.cli import halted, records, roles, rtgs, showing
 from lockstep.cli.options import DEFAULT_HOME, HomeOption, JsonOption, print_json
 from lockstep.cli.simulate import simulate
@@ -181,7 +181,7 @@ def submit(
 ) -> None:
     """Hand in participants' messages. Each bad one is refused with its reason; the rest goes on."""
     from lockstep.app.intake import Taken, expand, submit_files
-    from lockstep.app.processes import open_reception
+    from lockstep.app.records import open_reception
 
     reception = open_reception(Home(home))
     console = Console(quiet=as_json)
@@ -374,4 +374,5 @@ def agent_reconcile(
 
 app.command()(records.rebuild)
 app.command()(records.resume)
+app.command()(records.decide_never)
 app.command()(simulate)

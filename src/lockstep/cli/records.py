@@ -1,4 +1,4 @@
-"""Commands for when the service's records are lost, or the chain has broken its promise."""
+"""Commands for when the service's records are lost, or the chain or the RTGS has broken its promise."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +10,7 @@ from lockstep.app.home import Home
 from lockstep.cli import halted, showing
 from lockstep.cli.options import DEFAULT_HOME, HomeOption, JsonOption, print_json
 
-__all__ = ["rebuild", "resume"]
+__all__ = ["decide_never", "rebuild", "resume"]
 
 
 def rebuild(
@@ -74,3 +74,25 @@ def resume(
                 typer.echo(f"  {settlement}")
     if found and not accept_reorganisation:
         raise typer.Exit(1)
+
+
+def decide_never(
+    settlement: Annotated[str, typer.Argument(metavar="SETTLEMENT", help="A settlement's id, or its beginning.")],
+    by: Annotated[str, typer.Option(help="Who decides; stands in the journal.")],
+    why: Annotated[str, typer.Option(help="Why; stands in the journal.")],
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Say that a payment was never booked, or was given back, where the RTGS told two stories and nothing is locked.
+
+    Ask the RTGS's operator first. The trade then goes on: to a new settlement, or to its end.
+    """
+    from lockstep.app.processes import decide
+
+    if not (by.strip() and why.strip()):
+        raise typer.BadParameter("--by and --why are needed: both stand in the journal")
+    trade = decide(Home(home), settlement.removeprefix("0x").lower(), by.strip(), why.strip())
+    if as_json:
+        print_json({"trade_id": trade.trade_id, "settlement_id": trade.settlement_id, "decided": "never"})
+    else:
+        typer.echo(f"settlement {trade.settlement_id} counts as never paid: its trade goes on")

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from lockstep.app.founding import AGENTS
 from lockstep.app.home import Home
+from lockstep.app.keyholders import AGENTS
 from lockstep.cli.options import DEFAULT_HOME, HomeOption, JsonOption, print_json
 
 __all__ = ["forced_transfer_app", "key_app", "long_stop_app", "recovery_app", "rotation_app", "security_app"]

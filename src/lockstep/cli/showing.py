@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console, Group, RenderableType
@@ -9,12 +10,14 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from lockstep.app.demo import Report
-from lockstep.app.installing import Finding
-from lockstep.app.intake import Taken
-from lockstep.app.rebuilding import Done
-from lockstep.app.views import Moment, Row
 from lockstep.domain.identifiers import SettlementId
+
+if TYPE_CHECKING:  # none of what is shown is needed to show something else
+    from lockstep.app.demo import Report
+    from lockstep.app.installing import Finding
+    from lockstep.app.intake import Taken
+    from lockstep.app.rebuilding import Done
+    from lockstep.app.views import Moment, Row
 
 __all__ = ["MOST_LISTED", "counted", "file_line", "findings", "rebuilt", "report", "timeline_table", "trade_table"]
 
@@ -44,7 +47,7 @@ INVARIANTS = {
 }
 
 
-def trade_table(rows: Sequence[Row]) -> Group:
+def trade_table(rows: Sequence["Row"]) -> Group:
     """One line a trade, fit for eighty columns; below, what waits or did not settle, and why."""
     table = _table("Trades")
     for name in ("trade", "reference", "ISIN"):
@@ -69,7 +72,7 @@ LISTED = 50
 """Lines of a list on a terminal; --json has them all."""
 
 
-def rebuilt(console: Console, done: Done) -> None:
+def rebuilt(console: Console, done: "Done") -> None:
     """What a rebuild did: trades by state, files that were refused, settlements that no instructions explain."""
     table = _table("Rebuilt")
     table.add_column("state", no_wrap=True)
@@ -112,7 +115,7 @@ def _uninstructed(settlements: Mapping[SettlementId, Mapping[str, str]]) -> Tabl
     return table
 
 
-def _reasons(rows: Sequence[Row]) -> Table:
+def _reasons(rows: Sequence["Row"]) -> Table:
     table = _table("Why")
     for name in ("reference", "deliverer → receiver", "reason"):
         table.add_column(name, no_wrap=name == "reference")
@@ -121,7 +124,7 @@ def _reasons(rows: Sequence[Row]) -> Table:
     return table
 
 
-def timeline_table(moments: Iterable[Moment], title: str) -> Table:
+def timeline_table(moments: Iterable["Moment"], title: str) -> Table:
     """One trade's story, a line a moment, each marked with the leg that it belongs to."""
     table = _table(title)
     table.add_column("UTC", no_wrap=True)
@@ -153,7 +156,7 @@ def counted(outcomes: Mapping[str, int]) -> str:
     return ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(outcomes.items()))
 
 
-def file_line(taken: Taken) -> str | None:
+def file_line(taken: "Taken") -> str | None:
     """A line for a file that was not simply taken."""
     name = escape("/".join(taken.file.split("/")[-2:]))
     if taken.outcome == "refused":
@@ -168,7 +171,7 @@ def file_line(taken: Taken) -> str | None:
 _VERDICT_STYLES = {"OK": "green", "CHANGED": "yellow", "FAIL": "bold red"}
 
 
-def findings(console: Console, found: Sequence[Finding]) -> None:
+def findings(console: Console, found: Sequence["Finding"]) -> None:
     """One line a value that is as it was; for the others, what it was, what it is, and the event that made it so."""
     counts = dict.fromkeys(_VERDICT_STYLES, 0)
     for one in found:
@@ -182,7 +185,7 @@ def findings(console: Console, found: Sequence[Finding]) -> None:
     console.print(", ".join(f"{count} {verdict}" for verdict, count in counts.items()))
 
 
-def report(console: Console, done: Report) -> None:
+def report(console: Console, done: "Report") -> None:
     """The day's report."""
     console.print(_gap(trade_table(done.rows)))
     if done.told_trade is not None:
@@ -227,7 +230,7 @@ def _grouped(amount: str) -> str:
     return f"{int(whole):,}{point}{fraction}"
 
 
-def _short(row: Row) -> str:
+def _short(row: "Row") -> str:
     return row.id[:8] if "/" not in row.id else "–"
 
 

@@ -8,7 +8,7 @@ before it together, so that a day of silence costs a handful of questions. Both 
 from datetime import datetime, timedelta
 
 from lockstep.domain.cash import CashView
-from lockstep.domain.identifiers import Bic, derive_message_id
+from lockstep.domain.identifiers import Bic, Uetr, derive_message_id
 from lockstep.domain.market import Market
 from lockstep.domain.message import Message
 from lockstep.domain.statement import StatementRequest
@@ -40,14 +40,14 @@ def half_told(view: CashView | None) -> bool:
     return view is not None and (view.booked_at is None) is not (view.noticed_at is None)
 
 
-def status_request(sender: Bic, rtgs: Bic, uetr: str, subject: str, now: datetime) -> Message[CashBody]:
+def status_request(sender: Bic, rtgs: Bic, uetr: Uetr, subject: str, now: datetime) -> Message[CashBody]:
     """The pacs.028; each question has an id of its own."""
     return Message(
         sender=sender,
         receiver=rtgs,
         message_id=derive_message_id(sender, subject, "pacs.028", int(now.timestamp())),
         created=now,
-        body=StatusRequest(uetr=uetr),  # type: ignore[arg-type]
+        body=StatusRequest(uetr=uetr),
     )
 
 

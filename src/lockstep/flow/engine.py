@@ -165,7 +165,7 @@ class Engine:
                 for change in changes:
                     self.keep()
                     book.commit(change)
-                    moved = True
+                    moved |= change != Change(unclaimed=change.unclaimed)  # to look again later is no movement
             except (Conflict, Unavailable):  # the next pass looks again
                 continue
         return moved

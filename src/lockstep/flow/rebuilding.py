@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from lockstep.domain.cash import CashView
 from lockstep.domain.errors import LockstepError
@@ -373,7 +374,8 @@ class _Rebuilding:
 
 def _by(most: int, values: tuple[object, ...], name: str) -> Iterator[Change]:
     for start in range(0, len(values), most):
-        yield Change(**{name: values[start : start + most]})  # type: ignore[arg-type]
+        some: dict[str, Any] = {name: values[start : start + most]}
+        yield Change(**some)
 
 
 def _account(account: CashAccount) -> str:

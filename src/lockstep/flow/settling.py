@@ -17,6 +17,7 @@ from lockstep.domain.trade import Reason, Trade, TradeState
 __all__ = ["Sight", "Step", "decide", "observed", "require_never_locked"]
 
 
+_REORGANISED = "the chain reorganised below its finality depth"
 _LONG_STOP = Reason(code="NVER", text="given back by the long stop; the payment is being cancelled")
 
 
@@ -131,7 +132,7 @@ def contradiction(sight: Sight) -> str | None:
     unlocked = asset.head in (AssetStatus.NONE, AssetStatus.CANCELLED)
     if unlocked and cash.state is not None and not cash.state.is_never:
         said = cash.state.name.lower()
-        return f"the payment is {said} and the lock is gone: the chain reorganised below its finality depth"
+        return f"the payment is {said} and nothing is locked: paid too early, or {_REORGANISED}"
     return None
 
 
@@ -189,5 +190,4 @@ def require_never_locked(trade: Trade) -> None:
     Raises LockstepError.
     """
     if trade.state is not TradeState.MATCHED:
-        rule = "the chain reorganised below its finality depth"
-        raise LockstepError(f"settlement {trade.settlement_id} was locked and the lock is gone: {rule}")
+        raise LockstepError(f"settlement {trade.settlement_id} was locked and the lock is gone: {_REORGANISED}")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import islice
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar, cast
 
 from lxml import etree
 
@@ -307,7 +307,7 @@ def require_value_date(body: Body, business_day: date, latest: date | None = Non
     kind = _BY_BODY[type(body)]
     if kind.value_date is None:
         return
-    day: date = getattr(body, "settlement_date")  # noqa: B009 - the kinds with a value_date have it
+    day: date = cast(Any, body).settlement_date  # the kinds with a value_date have it
     last = business_day if latest is None else latest
     if not business_day <= day <= last:
         rule = f"the business day {business_day}" if last == business_day else f"from {business_day} to {last}"

@@ -122,7 +122,7 @@ def validate(root: etree._Element, schema_name: str = "bizmsg.xsd") -> None:
         schema = _schema(schema_name)
         if schema.validate(root):
             return
-        found = next(iter(schema.error_log))  # type: ignore[call-overload]  # the stubs lack it
+        found = next(iter(schema.error_log))  # type: ignore[call-overload]  # lxml's stubs do not iterate it
     raise _explained(root, found)
 
 

@@ -1,5 +1,6 @@
 """One step is one transaction: what it changes and what it says are durable together, or not at all."""
 
+import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -23,6 +24,8 @@ from lockstep.rtgs.prepared import Prepared, driven, together
 from lockstep.rtgs.tables import inbox, outbox, payments, settings
 
 BUSY_TIMEOUT_MILLISECONDS = 10_000
+MOST_SWITCHES = 100
+"""Tries to set a new file's journal mode, each after the turn of another process."""
 MOST_REMEMBERED = 100_000
 """Accounts that are remembered from one step to the next; with more of them, none is."""
 
@@ -342,10 +345,27 @@ def _first_line(error: Exception) -> str:
 def _sqlite_connect(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # the driver begins nothing by itself; `_sqlite_begin` does
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-        cursor.execute(f"PRAGMA {pragma}")
     cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MILLISECONDS}")
+    _write_ahead(cursor)
+    for pragma in ("synchronous=FULL", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _write_ahead(cursor: Any) -> None:
+    """Of several processes that open a new file at once all but one wait. SQLite itself does not wait at this switch
+    while another writes, whatever the busy timeout is; at the beginning of a transaction it does."""
+    for _ in range(MOST_SWITCHES):
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+            cursor.execute("BEGIN IMMEDIATE")
+            cursor.execute("ROLLBACK")
+        else:
+            return
+    cursor.execute("PRAGMA journal_mode=WAL")
 
 
 def _sqlite_begin(connection: Connection) -> None:

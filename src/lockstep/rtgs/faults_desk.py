@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 
 from lockstep.domain.errors import InvalidInput, Unavailable
 from lockstep.domain.identifiers import Bic
@@ -92,8 +92,8 @@ class FaultDesk:
                 for one in connection.execute(used)
             )
 
-            def count(*conditions: object) -> int:
-                query = select(func.count()).where(*conditions)  # type: ignore[arg-type]
+            def count(*conditions: ColumnElement[bool]) -> int:
+                query = select(func.count()).where(*conditions)
                 return int(connection.execute(query).scalar_one())
 
             return FaultStatus(

@@ -21,8 +21,8 @@ def contradiction(data: bytes, says: str) -> bytes | None:
     if not isinstance(body, PaymentReport | TransferReport):
         return None
     state = PaymentState(says)
-    told = {"reason_code": "NARR", "reason": "contradicts an earlier status"} if state.is_never else {}
-    forged = replace(body, **{"state": state, "reason_code": None, "reason": None, **told})  # type: ignore[arg-type]
+    code, why = ("NARR", "contradicts an earlier status") if state.is_never else (None, None)
+    forged = replace(body, state=state, reason_code=code, reason=why)
     return _written(message, forged, says)
 
 

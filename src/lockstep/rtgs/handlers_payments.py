@@ -38,39 +38,29 @@ DERIVED_AT_MOST = 1_000
 def transfer(step: Step, message: Message[BankTransfer]) -> None:
     """pacs.009 between banks."""
     body = message.body
-    order = Order(
-        uetr=body.uetr,
-        kind=Kind.INTERBANK,
-        instruction_id=body.instruction_id,
-        end_to_end_id=body.end_to_end_id,
-        amount=body.amount,
-        settlement_date=body.settlement_date,
-        debtor=body.debtor,
-        creditor=body.creditor,
-        priority=Priority.of(body.priority),
-        pay_by=body.reject_after,
-        timing=body.timing,
-    )
-    _enter(step, message, order)
+    _enter(step, message, _order(Kind.INTERBANK, body, body.debtor, body.creditor))
 
 
 def customer_transfer(step: Step, message: Message[CustomerTransfer]) -> None:
     """pacs.008 of customers, between their banks' accounts."""
     body = message.body
-    order = Order(
+    _enter(step, message, _order(Kind.CUSTOMER, body, body.debtor_bank, body.creditor_bank))
+
+
+def _order(kind: Kind, body: BankTransfer | CustomerTransfer, debtor: CashAccount, creditor: CashAccount) -> Order:
+    return Order(
         uetr=body.uetr,
-        kind=Kind.CUSTOMER,
+        kind=kind,
         instruction_id=body.instruction_id,
         end_to_end_id=body.end_to_end_id,
         amount=body.amount,
         settlement_date=body.settlement_date,
-        debtor=body.debtor_bank,
-        creditor=body.creditor_bank,
+        debtor=debtor,
+        creditor=creditor,
         priority=Priority.of(body.priority),
         pay_by=body.reject_after,
         timing=body.timing,
     )
-    _enter(step, message, order)
 
 
 def give_back(step: Step, message: Message[PaymentReturn]) -> None:

@@ -4,7 +4,7 @@ from collections import namedtuple
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import ColumnElement, Connection, bindparam, func, or_, select, text
 
@@ -59,7 +59,7 @@ _UPDATE = Prepared(
     .where(payments.c.number == bindparam("of"))
     .values({name: bindparam(f"new_{name}", type_=payments.c[name].type) for name in _CHANGING})
 )
-_Row = namedtuple("_Row", payments.columns.keys())  # type: ignore[misc]
+_Row = cast(Any, namedtuple)("_Row", payments.columns.keys())
 _LEGS = Prepared(
     select(batch_legs.c.account, batch_legs.c.debit, batch_legs.c.amount)
     .where(batch_legs.c.uetr == bindparam("of"))

@@ -139,7 +139,7 @@ def _version(connection: Connection) -> int | None:
 
 
 def _ddl(statement: str, dialect: str) -> Any:
-    return DDL(statement.replace("%", "%%")).execute_if(dialect=dialect)  # type: ignore[no-untyped-call]
+    return DDL(statement.replace("%", "%%")).execute_if(dialect=dialect)
 
 
 event.listen(metadata, "before_create", _ddl(_ONLY_GROWS, "postgresql"))

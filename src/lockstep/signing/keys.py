@@ -1,4 +1,7 @@
-"""secp256k1 keys: signing, recovering, and the encrypted file that keeps one (Web3 Secret Storage v3)."""
+"""secp256k1 keys: signing, recovering, and the encrypted file that keeps one (Web3 Secret Storage v3).
+
+What takes a while to import is imported where it is used: commands that have no key start without it.
+"""
 
 import json
 import os
@@ -6,8 +9,6 @@ from functools import lru_cache
 from pathlib import Path
 
 from coincurve import PrivateKey, PublicKey
-from eth_account import Account
-from eth_utils.address import to_checksum_address
 
 from lockstep.domain.errors import InvalidInput, Misconfigured
 from lockstep.signing.words import keccak
@@ -64,11 +65,15 @@ def _signer(digest: bytes, signature: bytes) -> str:
 @lru_cache(maxsize=4096)
 def _address(public_key: bytes) -> str:
     """EIP-55, of an uncompressed key with its 0x04 before it; the same few come again and again."""
+    from eth_utils.address import to_checksum_address
+
     return str(to_checksum_address(keccak(public_key[1:])[-20:]))
 
 
 def write_keystore(path: Path, key: Key, password: str, *, iterations: int = 262_144) -> None:
     """Encrypts a key into a new file, readable by its owner only. An existing file is never replaced."""
+    from eth_account import Account
+
     content = Account.encrypt(key.secret(), password, kdf="pbkdf2", iterations=iterations)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -80,6 +85,8 @@ def write_keystore(path: Path, key: Key, password: str, *, iterations: int = 262
 
 def read_keystore(path: Path, password: str) -> Key:
     """Raises Misconfigured if the file is missing, is no keystore, or the password is wrong."""
+    from eth_account import Account
+
     try:
         return Key(bytes(Account.decrypt(json.loads(path.read_text()), password)))
     except FileNotFoundError as error:
@@ -90,6 +97,8 @@ def read_keystore(path: Path, password: str) -> Key:
 
 def keystore_address(path: Path) -> str:
     """Whose key it says it has; needs no password, and proves nothing. Raises Misconfigured."""
+    from eth_utils.address import to_checksum_address
+
     try:
         return str(to_checksum_address(json.loads(path.read_text())["address"]))
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -133,9 +133,17 @@ def line_digests(
     first: int, previous: str, attestations: Sequence[Attestation], network: Network
 ) -> Iterator[tuple[int, str]]:
     """Number and digest, in hex, of each of consecutive lines of a signature log."""
+    return enumerate(_heads(first, previous, tuple(attestations), network), first)
+
+
+@lru_cache(maxsize=64)
+def _heads(first: int, previous: str, attestations: tuple[Attestation, ...], network: Network) -> tuple[str, ...]:
+    """Each line's digest. Kept, as the same run is verified, compared and gone on from, one after another."""
+    heads = []
     for number, attestation in enumerate(attestations, first):
         previous = log_digest(number, previous, attestation, network).hex()
-        yield number, previous
+        heads.append(previous)
+    return tuple(heads)
 
 
 def run_digest(run: LogRun, network: Network, head: str | None = None) -> bytes:

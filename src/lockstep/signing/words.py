@@ -6,8 +6,6 @@ type is a ValueError, as with the codec.
 
 from functools import lru_cache
 
-from eth_abi.abi import encode
-from eth_abi.exceptions import EncodingError
 from eth_hash.auto import keccak
 
 __all__ = ["address_word", "hash_word", "keccak", "number_word", "text_hash"]
@@ -31,6 +29,9 @@ def hash_word(value: str) -> bytes:
 @lru_cache(maxsize=4096)
 def address_word(value: str) -> bytes:
     """An address as EIP-55 writes it, or without capitals; the same few come again and again."""
+    from eth_abi.abi import encode  # takes longer to import than most commands need for all else
+    from eth_abi.exceptions import EncodingError
+
     try:
         return encode(["address"], [value])
     except EncodingError as error:

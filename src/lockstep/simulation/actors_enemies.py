@@ -7,7 +7,7 @@ import random
 
 from lockstep.chain.ledger import call_data, packed
 from lockstep.domain.errors import LockstepError
-from lockstep.domain.identifiers import SettlementId
+from lockstep.domain.identifiers import Bic, SettlementId
 from lockstep.domain.order import Attestation, Batch, OutcomeResult
 from lockstep.iso20022 import peek
 from lockstep.signing import build_batch_proof, build_proof
@@ -117,9 +117,9 @@ def repeats_to_the_rtgs(hands: Hands, rng: random.Random) -> str | None:
     return f"the line repeats a message of {sender}: {_told(hands, data, sender)}"
 
 
-def _told(hands: Hands, data: bytes, sender: str) -> str:
+def _told(hands: Hands, data: bytes, sender: Bic) -> str:
     def ask() -> None:
-        hands.stage.tell_rtgs(data, sender)  # type: ignore[arg-type]
+        hands.stage.tell_rtgs(data, sender)
 
     return answered(ask)
 

@@ -6,6 +6,7 @@ Each tries what the key can sign, where only the contracts, the RTGS and the hon
 import random
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from lockstep.chain.ledger import leg_words, order_words, packed
 from lockstep.domain.identifiers import SettlementId, TradeId, Uetr, derive_message_id, derive_uetr
@@ -216,7 +217,7 @@ def pays_another(hands: Hands, rng: random.Random) -> str | None:
     )
     base = rng.choice(known) if known and rng.random() < 0.7 else made_up
     other = [one for one in hands.members if base.amount.currency in one.accounts and one.bic != base.debtor.owner]
-    choices: list[dict[str, object]] = [
+    choices: list[dict[str, Any]] = [
         {"creditor": rng.choice(other).account(base.amount.currency)},
         {"amount": Money(currency=base.amount.currency, amount=base.amount.amount + rng.choice((-1, 1, 1_000)))},
         {"pay_by": base.pay_by + timedelta(days=1)},
@@ -228,7 +229,7 @@ def pays_another(hands: Hands, rng: random.Random) -> str | None:
     if base.amount.amount <= 1:
         changes.pop("amount", None)
     uetr = rng.choice((base.uetr, made_up.uetr))
-    payment = replace(base, uetr=uetr, **changes)  # type: ignore[arg-type]
+    payment = replace(base, uetr=uetr, **changes)
     said = hands.tell_rtgs(hands.market.service, fresh_id(rng), payment)
     return f"pays {payment.amount} for {payment.settlement_id[:12]} with another {', '.join(changes) or 'id'}: {said}"
 

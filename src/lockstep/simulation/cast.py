@@ -243,7 +243,7 @@ class AgentProcess:
 
     def start(self) -> None:
         ground, party = self._ground, agent_bic(MARKET.service, self.number)
-        assets = EvmAssetLedger(self._node, ground.market.network, events=self._seen, deep=Deep.DOUBT)
+        assets = EvmAssetLedger(self._node, ground.market.network, events=self._seen, deep=Deep.DOUBT, live=False)
         self._agent = Agent(
             bic=party,
             rtgs=MARKET.rtgs,

@@ -3,8 +3,9 @@
 Rules are Ethereum's as of Prague; what differs is listed in `docs/reference/simulated-chain.md`. Time is the clock's.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 from typing import Any, cast
 
@@ -192,7 +193,7 @@ class SimulatedChain:
         for index in range(count):
             time = max(times[index], self.time + 1) if index < len(times) else self._next_time()
             held = {hash_ for hash_, first in waits.items() if first > index}
-            self._append(time, None, lambda tx, held=held: tx.hash in held, shuffled=order)  # type: ignore[misc]
+            self._append(time, None, partial(_is_held, held), shuffled=order)
 
     def _next_time(self) -> int:
         return max(int(self._clock.now().timestamp()), self.time + 1)
@@ -339,3 +340,7 @@ def _with_fees(machine: Machine, tx: PoolTx, execution: Execution, gas: int, pri
     if tip := gas * (price - instant.base_fee):
         change(instant.coinbase, tip)
     return changes
+
+
+def _is_held(held: Collection[str], tx: PoolTx) -> bool:
+    return tx.hash in held

@@ -198,9 +198,9 @@ class Machine:
 
     def _info(self, account: Account) -> AccountInfo:
         if not account.code:
-            return AccountInfo(balance=account.balance, nonce=account.nonce)  # type: ignore[call-arg]
+            return AccountInfo(balance=account.balance, nonce=account.nonce)  # type: ignore[call-arg]  # pyrevm's stub has no defaults
         if account.balance or account.nonce != 1:
-            return AccountInfo(balance=account.balance, nonce=account.nonce, code=account.code)  # type: ignore[call-arg]
+            return AccountInfo(balance=account.balance, nonce=account.nonce, code=account.code)  # type: ignore[call-arg]  # pyrevm's stub has no defaults
         if account.code not in self._infos:  # hashing 24 kB takes longer than a call
             self._infos[account.code] = AccountInfo(nonce=1, code=account.code)
         return self._infos[account.code]

@@ -6,18 +6,18 @@ Other code of the package, or another version of what it runs on, begins anew.
 
 import argparse
 import hashlib
-import json
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
 import lockstep
 from lockstep.simulation.faults import FaultPlan
 from lockstep.simulation.report import Total, run_seeds
+from lockstep.testing.parts import Kept
 
 __all__ = ["KEPT", "Progress", "go_on", "revision"]
 
@@ -31,10 +31,9 @@ SUFFIXES = (".py", ".json", ".toml", ".xsd")
 
 
 @dataclass
-class Progress:
+class Progress(Kept):
     """What is done of one revision. Seeds are taken in order, from FIRST on: `seeds` of them are done."""
 
-    revision: str
     seeds: int = 0
     steps: int = 0
     seconds: float = 0.0
@@ -42,21 +41,6 @@ class Progress:
     faults: dict[str, int] = field(default_factory=dict)
     ended: dict[str, int] = field(default_factory=dict)
     violations: list[str] = field(default_factory=list)
-
-    @classmethod
-    def at(cls, path: Path) -> "Progress":
-        """What was kept, if it is of this revision."""
-        fresh = cls(revision())
-        if not path.exists():
-            return fresh
-        kept = cls(**json.loads(path.read_text()))
-        return kept if kept.revision == fresh.revision else fresh
-
-    def keep(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_suffix(".draft")
-        draft.write_text(json.dumps(asdict(self), indent=1))
-        draft.replace(path)
 
     def add(self, total: Total, seconds: float) -> None:
         self.seeds += total.seeds
@@ -89,7 +73,7 @@ def go_on(
     seeds: int | None = None,
 ) -> Progress:  # fmt: skip
     """Go on from what is kept until `seconds` have passed, or `seeds` are done in all; a violation is kept too."""
-    progress = Progress.at(path)
+    progress = Progress.of(path, revision())
     say(f"begins with {progress}")
     began = time.monotonic()
     while time.monotonic() - began < seconds and (seeds is None or progress.seeds < seeds):
@@ -115,7 +99,7 @@ def main() -> int:
     given = parser.parse_args()
 
     def say(line: str) -> None:
-        print(line, flush=True)  # noqa: T201 -- this is a program of its own
+        print(line, flush=True)
 
     done = go_on(given.keep, given.seconds, say, jobs=given.jobs, seeds=given.seeds)
     return 1 if done.violations else 0

@@ -1,8 +1,9 @@
-"""What people do at the end about a lock that the service does not end: it lost its record, or the RTGS told it two
-stories of the payment and it halted.
+"""What people do at the end about what the service does not end: it lost the record of a lock, or the RTGS told it two
+stories of a payment and it halted.
 
 Agents end what the RTGS decided, and anyone may carry their proof to the contract. Where the RTGS never heard of the
-payment there is no proof; then officer and confirmer end the lock by the long stop, which is slow on purpose.
+payment there is no proof; then officer and confirmer end the lock by the long stop, which is slow on purpose. Where two
+stories were told and nothing is locked, people ask the RTGS, and tell the service that the payment was never booked.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,8 @@ from lockstep.chain.sender import Sender
 from lockstep.domain.identifiers import SettlementId
 from lockstep.domain.order import Order, OutcomeResult
 from lockstep.domain.payment import PaymentState
+from lockstep.domain.trade import Trade
+from lockstep.flow.deciding import decide_never
 from lockstep.flow.halting import accept
 from lockstep.signing import build_proof
 from lockstep.simulation.actors_hands import key_of
@@ -45,12 +48,31 @@ def decide_on_halts(world: World, *, at_once: bool) -> bool:
 
 
 def end_what_is_left(world: World) -> bool:
-    """Ends each lock that nobody works on any more; True if there was one."""
+    """Ends each lock that nobody works on any more, and decides on two stories of what is not locked; True if there was
+    one."""
+    decided = [_decided(world, one) for one in world.open_trades() if is_halted(one)]
     left = _left(world)
     for settlement, order in left.items():
         if not _proven(world, settlement, order):
             _long_stop(world, settlement)
-    return bool(left)
+    return bool(left) or any(decided)
+
+
+def _decided(world: World, trade: Trade) -> bool:
+    """Asks the RTGS, and says so where it has nothing booked and nothing that it may book yet."""
+    book, settlement = world.door.book(), trade.settlement_id
+    view = None if settlement is None else book.cash_view(settlement)
+    if settlement is None or view is None or view.contradiction is None:
+        return False
+    states = {one.state for one in world.facts().payments if one.payment.settlement_id == settlement}
+    if not all(one.is_never for one in states) or any(
+        event.name == "Locked" for event in world.stage.ledger.history(settlement)
+    ):
+        return False
+    with world.faults.paused():
+        decide_never(book, world.stage.ledger, world.door.clock, settlement, "operations", "the RTGS was asked")
+    world.timeline.tell("people", f"decide that {settlement[:12]} is never paid")
+    return True
 
 
 def _left(world: World) -> dict[SettlementId, Order]:

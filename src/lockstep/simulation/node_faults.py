@@ -10,6 +10,7 @@ from typing import Any
 
 from eth_hash.auto import keccak
 from web3.providers.base import BaseProvider, JSONBaseProvider
+from web3.types import RPCEndpoint
 
 __all__ = ["FaultyProvider", "NodeFault", "NodeFaultKind"]
 
@@ -83,11 +84,11 @@ class FaultyProvider(JSONBaseProvider):
 
     def _asked(self, method: str, params: Sequence[Any], late: int) -> Any:
         if not late:
-            return self._inner.make_request(method, params)  # type: ignore[arg-type]
+            return self._inner.make_request(RPCEndpoint(method), params)
         return self._as_of(method, list(params), max(0, self._number() - late))
 
     def _number(self) -> int:
-        return int(self._inner.make_request("eth_blockNumber", [])["result"], 16)  # type: ignore[arg-type]
+        return int(self._inner.make_request(RPCEndpoint("eth_blockNumber"), [])["result"], 16)
 
     def _as_of(self, method: str, params: list[Any], head: int) -> Any:
         """The answer of a node whose latest block is `head`."""
@@ -105,7 +106,7 @@ class FaultyProvider(JSONBaseProvider):
             if query is None:
                 return {"jsonrpc": "2.0", "id": 1, "result": []}
             params = [query]
-        answer: Any = self._inner.make_request(method, params)  # type: ignore[arg-type]
+        answer: Any = self._inner.make_request(RPCEndpoint(method), params)
         if method in ("eth_getTransactionReceipt", "eth_getTransactionByHash", "eth_getBlockByHash"):
             result = answer.get("result")
             field = "number" if method == "eth_getBlockByHash" else "blockNumber"
@@ -116,7 +117,8 @@ class FaultyProvider(JSONBaseProvider):
     def _until(self, query: Mapping[str, Any], head: int) -> dict[str, Any] | None:
         """A query for logs, no further than `head`; None where nothing of it is left."""
         if "blockHash" in query:
-            known = self._inner.make_request("eth_getBlockByHash", [query["blockHash"], False])["result"]  # type: ignore[arg-type]
+            asked = RPCEndpoint("eth_getBlockByHash"), [query["blockHash"], False]
+            known = self._inner.make_request(*asked)["result"]
             return dict(query) if known and int(known["number"], 16) <= head else None
         first, last = (query.get(name, "latest") for name in ("fromBlock", "toBlock"))
         first_number = head if first in _NEWEST else _numbered(first) or 0

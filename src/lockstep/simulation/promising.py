@@ -256,12 +256,16 @@ class Promises:
             for cash in one.cash
         }
         bands = {
-            currency: tuple(_decimal(one, currency) for one in (band.threshold, band.up_to, band.above))
+            currency: (
+                _decimal(band.threshold, currency),
+                _decimal(band.up_to, currency),
+                _decimal(band.above, currency),
+            )
             for currency, band in market.tolerances.items()
         }
         return Given(
             accounts=accounts,
-            tolerances=bands,  # type: ignore[arg-type]
+            tolerances=bands,
             units=units,
             money=money,
             pay_by=pay_by(world),

@@ -79,8 +79,12 @@ class Watcher:
         return self._judge(claims, journal, ended=True)
 
     def look(self) -> None:
-        """Takes in what the chain is now, and judges nothing: before it reorganises in the middle of a step."""
+        """Takes in what both ledgers are now, and judges nothing: before the chain reorganises in the middle of a step.
+
+        What became final in that step, a worker that is held up in it may have seen, and shows later.
+        """
         self._finality.see(self._follower.facts())
+        self._finality.judged(self._compose(self._inputs({}, (), False)))
 
     def undone(self, settlements: Iterable[str]) -> None:
         """A reorganisation beyond the finality depth took locks or endings of these. What `check` and `look` saw final

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingErr
 from lockstep.domain.cash import CashView
 from lockstep.domain.errors import InvalidInput, Misconfigured, Unavailable
 from lockstep.domain.identifiers import Lei, Reference, SettlementId, TradeId
-from lockstep.domain.instruction import CancellationAdvice, CancellationRequest, SettlementConfirmation, StatusAdvice
+from lockstep.domain.instruction import CancellationRequest
 from lockstep.domain.journal import GENESIS, Entry, JournalRow, entry_hash
 from lockstep.domain.message import Message
 from lockstep.domain.payment import CashAccount
@@ -21,7 +21,7 @@ from lockstep.ports import Change, Claimed, Clock, Lease, PartyBody, Results, St
 from lockstep.store import tables, waiting
 from lockstep.store.bulk import Insert, Statement
 from lockstep.store.codec import load
-from lockstep.store.committing import Batch
+from lockstep.store.committing import BODIES, Batch
 from lockstep.store.leases import require
 from lockstep.store.prepared import Query, transaction
 from lockstep.store.queue import Queue
@@ -32,10 +32,6 @@ TRIES = 3
 JOURNAL_LOCK = 0x4C4A524E
 """The advisory lock of PostgreSQL that who numbers entries takes until its transaction ends."""
 
-_BODIES: dict[str, type[Message[PartyBody]]] = {
-    body.__name__: Message[body]  # type: ignore[valid-type]
-    for body in (StatusAdvice, CancellationAdvice, SettlementConfirmation)
-}
 _MAILBOX = "rtgs"
 _ALL = 2**62
 _text = json.JSONEncoder(ensure_ascii=False).encode
@@ -335,7 +331,7 @@ class SqlBook:
     def undelivered(self, limit: int | None = None, after: str | None = None) -> Sequence[Message[PartyBody]]:
         """Oldest first; at most `limit`, from behind the message with the id `after` on."""
         rows = _UNDELIVERED.alone(self._engine, after or "", _ALL if limit is None else limit)
-        return [load(_BODIES[kind], body) for kind, body in rows]
+        return [load(BODIES[kind], body) for kind, body in rows]
 
     def journal(self, subject: str | None = None, after: int = 0, limit: int | None = None) -> Sequence[JournalRow]:
         """In order, those with a number above `after`; at most `limit`."""

@@ -5,6 +5,9 @@ sorted lists. A value that does not fit its hint is an error, not a surprise lat
 
 For each type one function that writes and one that reads is made from its hints, once: looking the hints up for each
 value costs several times what the conversion does.
+
+Who has written a text reads it again soon, so values are kept by their texts for a while: the same text is the same
+value, whoever stored it, and a text that another has changed is another text.
 """
 
 import json
@@ -14,8 +17,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from enum import Enum
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any, TypeVar
+
+import orjson
 
 __all__ = ["dump", "load"]
 
@@ -24,22 +29,58 @@ Convert = Callable[[Any], Any]
 
 _text = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 _parsed = json.JSONDecoder().decode
+_REMEMBERED = 2048
 _SCALARS = (str, int, bool, type(None))
 
 
-def dump(value: object) -> str:
-    """A value as canonical JSON text: keys in the order of the alphabet, no spaces."""
-    return _text(_plain(value))
+def dump(value: Any, kind: Any = None) -> str:
+    """A value as canonical JSON text: keys in the order of the alphabet, no spaces.
+
+    With the `kind` that it is loaded as, loading the text soon gives this very value.
+    """
+    plain = _plain(value)
+    try:
+        text = orjson.dumps(plain).decode()
+    except TypeError:  # a whole number of more than 64 bits, or a text that is no UTF-8
+        text = _text(plain)
+    if kind is not None:
+        _kept(kind).put(text, value)
+    return text
 
 
 def load(kind: type[Value], text: str) -> Value:
     """The value of a type from its JSON text. Values are never changed, so the same text may give the same one."""
-    return typing.cast(Value, _loaded(typing.cast(Any, kind), text))
+    kept = _kept(typing.cast(Any, kind))
+    value = kept.get(text)
+    if value is None:
+        value = _reader(typing.cast(Any, kind))(_parsed(text))
+        kept.put(text, value)
+    return typing.cast(Value, value)
 
 
-@lru_cache(maxsize=2048)
-def _loaded(kind: Any, text: str) -> Any:
-    return _reader(kind)(_parsed(text))
+class _Kept:
+    """The values of a kind by their texts: at least the last `_REMEMBERED` that were put, and at most twice as many."""
+
+    __slots__ = ("_before", "_now")
+
+    def __init__(self) -> None:
+        self._now: dict[str, Any] = {}
+        self._before: dict[str, Any] = {}
+
+    def get(self, text: str) -> Any:
+        """None where it is not kept."""
+        found = self._now.get(text)
+        return self._before.get(text) if found is None else found
+
+    def put(self, text: str, value: Any) -> None:
+        if len(self._now) >= _REMEMBERED:
+            self._before, self._now = self._now, {}
+        self._now[text] = value
+
+
+@cache
+def _kept(_kind: Any) -> _Kept:
+    return _Kept()
 
 
 # --- writing

@@ -14,16 +14,23 @@ from sqlalchemy import Connection
 from lockstep.domain.cash import CashView
 from lockstep.domain.errors import Conflict, LeaseLost, LockstepError
 from lockstep.domain.identifiers import Lei, Reference, SettlementId, TradeId
+from lockstep.domain.instruction import CancellationAdvice, SettlementConfirmation, StatusAdvice
+from lockstep.domain.message import Message
 from lockstep.domain.trade import Trade
 from lockstep.flow.matching import match_key
-from lockstep.ports import Change, StoredInstruction, Unclaimed
+from lockstep.ports import Change, PartyBody, StoredInstruction, Unclaimed
 from lockstep.store import tables
 from lockstep.store.bulk import Insert, Statement, Update
 from lockstep.store.codec import dump
 
-__all__ = ["Batch", "Hold"]
+__all__ = ["BODIES", "Batch", "Hold"]
 
 Key = tuple[Lei, Reference]
+BODIES: dict[str, type[Message[PartyBody]]] = {
+    body.__name__: Message[body]  # type: ignore[valid-type]
+    for body in (StatusAdvice, CancellationAdvice, SettlementConfirmation)
+}
+"""What goes out, by the name under which it is stored."""
 _MAILBOX = "rtgs"
 _NONCES_BELOW = 2**62
 """What is ever reserved is less. Parties that lock by themselves choose any nonce of 64 bits, and columns have 63."""
@@ -207,7 +214,14 @@ class Batch:
                 for one in change.requests
             ],
         )
-        _OUTGOING.run(connection, [(key, type(one.body).__name__, False, dump(one)) for key, one in messages.items()])
+        _OUTGOING.run(
+            connection,
+            [
+                (key, name, False, dump(one, BODIES[name]))
+                for key, one in messages.items()
+                for name in (type(one.body).__name__,)
+            ],
+        )
         delivered = sorted({one for change in self.stored for one in change.delivered})
         if delivered:
             _DELIVERED.run(connection, delivered)
@@ -218,7 +232,13 @@ class Batch:
             stored: StoredInstruction | None = known.value
             if stored is None:
                 continue
-            values = (stored.status, stored.trade_id, dump(stored), stored.late is not None, len(stored.cancellations))
+            values = (
+                stored.status,
+                stored.trade_id,
+                dump(stored, StoredInstruction),
+                stored.late is not None,
+                len(stored.cancellations),
+            )
             if known.number is None:
                 new.append((owner, reference, *values, stored.message_id, match_key(stored.instruction)))
             else:
@@ -239,7 +259,7 @@ class Batch:
             trade: Trade | None = known.value
             if trade is None:
                 continue
-            values = (known.version, trade.state.value, not trade.state.is_end, dump(trade), trade.settlement_id)
+            values = (known.version, trade.state.value, not trade.state.is_end, dump(trade, Trade), trade.settlement_id)
             if known.number is None:
                 new.append((trade_id, *values, int(trade.matched_at.timestamp())))
             else:
@@ -284,4 +304,4 @@ def _cash_row(view: CashView) -> tuple[Any, ...]:
     if view.is_booked and view.payment is not None and view.booked_at is not None:
         booked = int(view.booked_at.timestamp())
         debtor, creditor = (f"{one.owner}/{one.number}" for one in (view.payment.debtor, view.payment.creditor))
-    return view.settlement_id, dump(view), booked, debtor, creditor
+    return view.settlement_id, dump(view, CashView), booked, debtor, creditor

@@ -1,6 +1,7 @@
 """Opening the database: SQLite in WAL with FULL synchronisation, PostgreSQL as its operator has it; a commit that
 returned is on disk. A URL may hold a password: it is told in no error."""
 
+import sqlite3
 from typing import Any
 
 from sqlalchemy import URL, Engine, create_engine, event, make_url
@@ -15,6 +16,9 @@ __all__ = ["Database", "open_database"]
 Database = Engine
 """An open one, for those who only hand it on."""
 
+BUSY_TIMEOUT_MILLISECONDS = 15_000
+MOST_SWITCHES = 100
+"""Tries to set a new file's journal mode, each after the turn of another process."""
 DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgresql+psycopg": "postgresql+psycopg"}
 
 
@@ -78,9 +82,9 @@ def _options(url: URL) -> dict[str, Any]:
 def _prepare(connection: Any, _: object) -> None:
     connection.isolation_level = None
     cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MILLISECONDS}")
+    _write_ahead(cursor)
     for pragma in (
-        "busy_timeout=15000",
-        "journal_mode=WAL",
         "synchronous=FULL",
         "foreign_keys=ON",
         "cache_size=-16384",  # KiB; by default 2 MiB
@@ -88,6 +92,22 @@ def _prepare(connection: Any, _: object) -> None:
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _write_ahead(cursor: Any) -> None:
+    """Of several processes that open a new file at once all but one wait. SQLite itself does not wait at this switch
+    while another writes, whatever the busy timeout is; at the beginning of a transaction it does."""
+    for _ in range(MOST_SWITCHES):
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+            cursor.execute("BEGIN IMMEDIATE")
+            cursor.execute("ROLLBACK")
+        else:
+            return
+    cursor.execute("PRAGMA journal_mode=WAL")
 
 
 def _begin(connection: Any) -> None:

@@ -10,7 +10,7 @@ operator mends, on SQLite the write lock that somebody keeps too long. A disk th
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Connection, Engine, Insert, Select, Update
 from sqlalchemy.engine import Dialect
@@ -131,7 +131,7 @@ class Query(_Prepared):
 
     def __init__(self, statement: Select[Any]) -> None:
         super().__init__(statement)
-        row: Any = namedtuple("Row", [column.name for column in statement.selected_columns])  # type: ignore[misc]
+        row = cast(Any, namedtuple)("Row", [column.name for column in statement.selected_columns])
         self._row: Callable[[Iterable[Any]], Any] = row._make
 
     def rows(self, connection: Connection, **given: Any) -> Sequence[Any]:

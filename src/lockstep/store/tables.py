@@ -239,5 +239,5 @@ served = Table(  # which transaction serves what, where one serves many
 for _busy in (instruction, trade, outgoing):
     # Each row changes several times and then never again. What an update leaves behind lies in the way of the next
     # claim until PostgreSQL has cleared it away; by default that waits for a fifth of all rows, the finished ones too.
-    _often = DDL(f"ALTER TABLE {_busy.name} SET (autovacuum_vacuum_scale_factor = 0.02)")  # type: ignore[no-untyped-call]
+    _often = DDL(f"ALTER TABLE {_busy.name} SET (autovacuum_vacuum_scale_factor = 0.02)")
     event.listen(_busy, "after_create", _often.execute_if(dialect="postgresql"))

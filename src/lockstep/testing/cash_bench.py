@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import pytest
 
@@ -137,7 +137,7 @@ class Hands:
     """What every case does."""
 
     @staticmethod
-    def payment(bench: Bench, settlement: SettlementId | None = None, attempt: int = 1, **changes: object) -> Payment:
+    def payment(bench: Bench, settlement: SettlementId | None = None, attempt: int = 1, **changes: Any) -> Payment:
         settlement = settlement or SettlementId(hashlib.sha256(secrets.token_bytes(16)).hexdigest())
         deadline = bench.pay_by()
         made = Payment(
@@ -152,7 +152,7 @@ class Hands:
             salt=secrets.token_hex(16),
             pay_by=deadline,
         )
-        return replace(made, **changes)  # type: ignore[arg-type]
+        return replace(made, **changes)
 
     @staticmethod
     def message(bench: Bench, sender: Bic, body: CashBody, message_id: str | None = None) -> Message[CashBody]:

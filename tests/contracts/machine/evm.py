@@ -55,7 +55,7 @@ class Chain:
 
     @now.setter
     def now(self, time: int) -> None:
-        self._block.timestamp = time  # type: ignore[misc]  # pyrevm's stub shadows the setter.
+        self._block.timestamp = time
         self.evm.set_block_env(self._block)
 
     def deploy(self, sender: str, code: bytes) -> str:

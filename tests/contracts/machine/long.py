@@ -5,14 +5,14 @@
 
 import argparse
 import hashlib
-import json
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lockstep.chain import compiler
+from lockstep.testing.parts import Kept
 
 from .reading import Layout
 from .runner import Tally, Violation, run_seed
@@ -27,10 +27,9 @@ UNUSED_HERE = {"long", "page", "planted", "table", "table_net"}
 
 
 @dataclass
-class Progress:
+class Progress(Kept):
     """What is done of one revision of contracts and machine. Seeds are taken in order: `seeds` of them are done."""
 
-    revision: str
     seeds: int = 0
     calls: int = 0
     seconds: float = 0.0
@@ -38,21 +37,6 @@ class Progress:
     refused: int = 0
     events: dict[str, int] = field(default_factory=dict)
     violations: list[str] = field(default_factory=list)
-
-    @classmethod
-    def at(cls, path: Path) -> "Progress":
-        """What was kept, if it is of this revision."""
-        fresh = cls(revision())
-        if not path.exists():
-            return fresh
-        kept = cls(**json.loads(path.read_text()))
-        return kept if kept.revision == fresh.revision else fresh
-
-    def keep(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_suffix(".draft")
-        draft.write_text(json.dumps(asdict(self), indent=1))
-        draft.replace(path)
 
     def add(self, tally: Tally, seconds: float) -> None:
         self.seeds += 1
@@ -80,7 +64,7 @@ def revision() -> str:
 
 def go_on(path: Path, calls: int, seconds: float, say: Callable[[str], object]) -> Progress:
     """Go on from what is kept until `calls` are made in all or `seconds` have passed; a violation is kept too."""
-    progress = Progress.at(path)
+    progress = Progress.of(path, revision())
     say(f"begins with {progress}")
     worlds, began = [World(), World(renames=True)], time.monotonic()
     layouts = [Layout(world) for world in worlds]
@@ -106,7 +90,7 @@ def main() -> int:
     parser.add_argument("--calls", type=int, default=1_000_000, help="in all, with those of earlier parts")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="of this part")
     given = parser.parse_args()
-    done = go_on(KEPT, given.calls, given.seconds, lambda line: print(line, flush=True))  # noqa: T201
+    done = go_on(KEPT, given.calls, given.seconds, lambda line: print(line, flush=True))
     return 1 if done.violations else 0
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from agent_cases import AT, MARKET, NETWORK, order, report
 
 from lockstep.agent import Agent, DirectoryBoard, Register
+from lockstep.domain.identifiers import SettlementId, TradeId
 from lockstep.domain.order import Epoch, OutcomeResult
 from lockstep.domain.payment import PaymentState
 from lockstep.signing import settlement_id
@@ -68,6 +69,17 @@ class Desk:
         digest = bytes.fromhex(HERE)
         self.chain.lock(ORDER, key(SELLER.bic).sign(digest), key(BUYER.bic).sign(digest))
         self.chain.mine(blocks)
+
+    def lock_another(self, number: int, blocks: int = 2) -> SettlementId:
+        """Another trade's lock, of as many units again."""
+        terms = order(number, trade_id=TradeId(f"{number:064x}")).terms
+        made = replace(order(number), terms=replace(terms, lock_by=ORDER.terms.lock_by))
+        there = settlement_id(made, NETWORK)
+        digest = bytes.fromhex(there)
+        self.chain.issued[made.movement.token, made.movement.seller] += 1_000
+        self.chain.lock(made, key(SELLER.bic).sign(digest), key(BUYER.bic).sign(digest))
+        self.chain.mine(blocks)
+        return there
 
     def tell(self, *bodies: Any) -> None:
         for body in bodies:

@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -11,40 +10,21 @@ from typing import Any
 
 import pytest
 from agent_cases import AT, CREDITOR, NETWORK, SALT, notice, order, payment, report
-from agent_desk import HERE, KEYS, NEVER, ORDER, PAID, Desk, said
+from agent_desk import HERE, KEYS, NEVER, PAID, Desk, said
 
 from lockstep.agent import DirectoryBoard, Register
 from lockstep.agent.keeping import WINDOW, keep_logs
 from lockstep.domain.errors import ContractRefused, Contradiction, Misconfigured, Unavailable
-from lockstep.domain.identifiers import SettlementId, TradeId
+from lockstep.domain.identifiers import SettlementId
 from lockstep.domain.message import Message
 from lockstep.domain.money import Money
 from lockstep.domain.order import Attestation, Epoch, LogEntry, OutcomeResult
 from lockstep.domain.payment import NeverRequest, PaymentState, Resolution, ResolutionStatus
 from lockstep.domain.statement import Entry, Statement
 from lockstep.signing import log_digest, outcome_digest, settlement_id
-from lockstep.testing.fakes import AGENTS, BUYER, SELLER, SERVICE, FakeBoard, key
+from lockstep.testing.fakes import AGENTS, SERVICE, FakeBoard, key
 
 US, PEER = KEYS[0], KEYS[1]
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    desk = Desk(tmp_path)
-    yield desk
-    desk.register.close()
-
-
-def lock(desk: Desk, number: int) -> SettlementId:
-    """Another trade's lock, final."""
-    trade = TradeId(f"{number:064x}")
-    made = replace(order(number), terms=replace(order(number, trade_id=trade).terms, lock_by=ORDER.terms.lock_by))
-    there = settlement_id(made, NETWORK)
-    digest = bytes.fromhex(there)
-    desk.chain.issued[made.movement.token, made.movement.seller] += 1_000
-    desk.chain.lock(made, key(SELLER.bic).sign(digest), key(BUYER.bic).sign(digest))
-    desk.chain.mine(2)
-    return there
 
 
 def end(desk: Desk, name: str, *settlements: SettlementId) -> None:
@@ -297,7 +277,7 @@ def test_another_copys_line_over_ours_silences(desk: Desk) -> None:
     desk.lock()
     desk.tell(said(PaymentState.REJECTED))
     desk.agent.step()
-    other = attested(PAID, US, lock(desk, 3))
+    other = attested(PAID, US, desk.lock_another(3))
     digest = log_digest(1, "0" * 64, other, NETWORK)
     line = LogEntry(number=1, previous="0" * 64, attestation=other, signature=US.sign(digest))
     desk.board.enter(line, replace=True)
@@ -321,7 +301,7 @@ def test_a_node_out_of_its_mind_kills_no_agent_that_asks(desk: Desk, method: str
         if name == method:
             raise error
 
-    desk.assets.before = fail  # type: ignore[assignment]
+    desk.assets.before = fail
     for _ in range(3):
         desk.agent.step()
         desk.clock.advance(3_600)
@@ -347,7 +327,7 @@ def test_a_clock_that_goes_back_prolongs_no_silence(desk: Desk) -> None:
 
 def test_what_is_over_costs_nothing(desk: Desk) -> None:
     """Neither memory, but for its name, nor a question."""
-    settlements = [lock(desk, number) for number in range(1, 6)]
+    settlements = [desk.lock_another(number) for number in range(1, 6)]
     for one in settlements:
         desk.tell(report(PaymentState.HELD, one), report(PaymentState.BOOKED, one), notice(one))
     desk.agent.step()
@@ -355,7 +335,7 @@ def test_what_is_over_costs_nothing(desk: Desk) -> None:
     end(desk, "Settled", *settlements)
     desk.agent.step()
     asked: list[str] = []
-    desk.assets.before = asked.append  # type: ignore[assignment]
+    desk.assets.before = asked.append
     for _ in range(20):
         desk.agent.step()
     assert "history" not in asked
@@ -369,14 +349,14 @@ def test_what_is_over_costs_nothing(desk: Desk) -> None:
 
 
 def test_what_ended_before_an_agent_joined_costs_nothing(desk: Desk) -> None:
-    settlements = [lock(desk, number) for number in range(1, 6)]
+    settlements = [desk.lock_another(number) for number in range(1, 6)]
     for one in settlements:
         desk.tell(report(PaymentState.HELD, one), report(PaymentState.BOOKED, one), notice(one))
     end(desk, "Settled", *settlements)
     desk.agent = replace(desk.agent, key=key("joined"))
     desk.agent.step()
     asked: list[str] = []
-    desk.assets.before = asked.append  # type: ignore[assignment]
+    desk.assets.before = asked.append
     for _ in range(20):
         desk.agent.step()
     assert "history" not in asked and desk.register.all() == []

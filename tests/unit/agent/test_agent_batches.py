@@ -2,9 +2,8 @@
 
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from agent_cases import NETWORK
@@ -25,15 +24,13 @@ NOBODYS = SettlementId("ab" * 32)
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    desk = Desk(tmp_path)
+def desk(desk: Desk) -> Desk:
     desk.chain.issued[ORDER.movement.token, ORDER.movement.seller] = 10**9
-    yield desk
-    desk.register.close()
+    return desk
 
 
 def asked(desk: Desk, settlements: Sequence[SettlementId], **changes: object) -> Batch:
-    batch = replace(Batch(result=PAID, epoch=1, settlements=tuple(settlements)), **changes)  # type: ignore[arg-type]
+    batch = replace(Batch(result=PAID, epoch=1, settlements=tuple(settlements)), **changes)
     desk.board.ask_for(batch)
     return batch
 
@@ -164,7 +161,7 @@ def test_a_flood_of_questions_is_bounded_and_passes(desk: Desk) -> None:
     """Hundreds that will never be signed: a bounded number waits, all are forgotten, an honest one is answered."""
     settlements = locks(desk, 2)
     tell_paid(desk, settlements)
-    desk.board = desk.agent.board = desk.agent._batches.board = FakeBoard()  # type: ignore[assignment]
+    desk.board = desk.agent.board = desk.agent._batches.board = FakeBoard()
     for number in range(300):
         asked(desk, [*settlements, SettlementId(f"{number:064x}")])
     honest = asked(desk, settlements)
@@ -244,7 +241,7 @@ def test_a_batch_is_evidence_against_a_register_that_forgot(desk: Desk) -> None:
 def signature(batch: Batch, place: int, **changes: object) -> BatchSignature:
     digest = outcomes_digest(batch.settlements, batch.result, batch.epoch, NETWORK)
     made = BatchSignature(batch_id=batch.id, agent=KEYS[place].address, signature=KEYS[place].sign(digest))
-    return replace(made, **changes)  # type: ignore[arg-type]
+    return replace(made, **changes)
 
 
 def test_the_proof_of_a_batch(desk: Desk) -> None:

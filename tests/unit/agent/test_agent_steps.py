@@ -1,6 +1,5 @@
 """The agent's step: releases once what is locked and final, signs once what is decided, and survives."""
 
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -26,13 +25,6 @@ from lockstep.testing.fakes import (
     SELLER,
     key,
 )
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    desk = Desk(tmp_path)
-    yield desk
-    desk.register.close()
 
 
 def test_release_once_the_lock_is_final(desk: Desk) -> None:
@@ -253,7 +245,7 @@ def test_one_bad_settlement_holds_up_no_other(desk: Desk) -> None:
 
 def test_unreadable_mail_is_passed_over(desk: Desk) -> None:
     desk.lock()
-    desk.rtgs.mail[AGENTS[0]].append(Unreadable(data=b"?", error=InvalidInput("root", "?", "XML")))  # type: ignore[arg-type]
+    desk.rtgs.mail[AGENTS[0]].append(Unreadable(data=b"?", error=InvalidInput("root", "?", "XML")))
     desk.tell(said(PaymentState.REJECTED))
     assert desk.agent.step()
     assert desk.signed() == [NEVER]
@@ -389,10 +381,10 @@ def test_no_release_while_events_and_state_disagree(desk: Desk) -> None:
     view = desk.assets.view
     for status in (AssetStatus.NONE, AssetStatus.SETTLED, AssetStatus.GIVEN_BACK, AssetStatus.PAID):
         seen = AssetView(head=AssetStatus.LOCKED, final=status, final_time=0)
-        desk.assets.view = lambda *_, seen=seen: seen  # type: ignore[misc, method-assign]
+        desk.assets.view = lambda *_, seen=seen: seen
         desk.agent.step()
         assert desk.cash.sent == []
-    desk.assets.view = view  # type: ignore[method-assign]
+    desk.assets.view = view
     desk.agent.step()
     assert desk.steps() == [("released", "")]
 

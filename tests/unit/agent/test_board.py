@@ -46,6 +46,33 @@ def test_publish(board: DirectoryBoard, root: Path) -> None:
     assert sorted(path.suffix for path in (root / SETTLEMENT).iterdir()) == [".json", ".json"], "nothing half-written"
 
 
+def test_what_was_asked_for_is_news_once_enough_have_spoken(board: DirectoryBoard, root: Path) -> None:
+    """Also where each agent leaves a file of its own, as it does with one settlement at a time."""
+    agents, others = DirectoryBoard(root), SettlementId("cd" * 32)
+    assert list(board.news(2)) == []
+    agents.publish(PAID)
+    assert board.attestations_of([SETTLEMENT, others])[SETTLEMENT] == [PAID]
+    assert list(board.news(2)) == []
+    (root / SETTLEMENT / f"{PAID.agent}-1.json").write_text(json.dumps(GOOD))
+    assert list(board.news(2)) == [], "one agent's word, twice"
+    agents.publish(attestation(OutcomeResult.PAID, "a1"))
+    assert list(board.news(2)) == [SETTLEMENT]
+    assert list(board.news(2)) == [], "once"
+    assert len(board.attestations_of([SETTLEMENT])[SETTLEMENT]) == 3
+    assert list(board.news(2)) == [], "whatever is asked meanwhile"
+    agents.publish(attestation(OutcomeResult.PAID, "a2"))
+    assert list(board.news(2)) == [SETTLEMENT], "there is more to prove it with"
+
+
+def test_what_nobody_asked_for_is_no_news(board: DirectoryBoard, root: Path) -> None:
+    agents = DirectoryBoard(root)
+    agents.publish(PAID)
+    agents.publish(attestation(OutcomeResult.PAID, "a1"))
+    assert list(board.news(2)) == []
+    board.attestations_of([SETTLEMENT])
+    assert list(board.news(2)) == [SETTLEMENT], "it came before the question"
+
+
 def test_another_process_reads_it(board: DirectoryBoard, root: Path) -> None:
     board.publish(PAID)
     assert DirectoryBoard(root).attestations(SETTLEMENT) == [PAID]

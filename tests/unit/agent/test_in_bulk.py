@@ -5,13 +5,13 @@ import json
 import os
 import shutil
 import signal
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from agent_cases import DEBTOR, NETWORK, notice, order, payment, report
+from agent_cases import DEBTOR, NETWORK, notice, payment, report
 from agent_desk import KEYS, NEVER, ORDER, PAID, Desk
 from test_never_both import Killed, in_a_process
 
@@ -24,29 +24,21 @@ from lockstep.domain.identifiers import SettlementId, TradeId
 from lockstep.domain.message import Message
 from lockstep.domain.order import AssetEvent, AssetView, Order
 from lockstep.domain.payment import PaymentState, Release
-from lockstep.signing import settlement_id, verify
-from lockstep.testing.fakes import BUYER, SELLER, FakeAssetLedger, FakeChain, key
+from lockstep.signing import verify
+from lockstep.testing.fakes import FakeAssetLedger, FakeChain
 
 US = KEYS[0]
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    desk = Desk(tmp_path)
+def desk(desk: Desk) -> Desk:
     desk.chain.issued[ORDER.movement.token, ORDER.movement.seller] = 10**9
-    yield desk
-    desk.register.close()
+    return desk
 
 
 def locks(desk: Desk, count: int, first: int = 1) -> list[SettlementId]:
     """So many trades' locks, final."""
-    made = []
-    for number in range(first, first + count):
-        terms = order(number, trade_id=TradeId(f"{number:064x}")).terms
-        one = replace(order(number), terms=replace(terms, lock_by=ORDER.terms.lock_by))
-        made.append(settlement_id(one, NETWORK))
-        digest = bytes.fromhex(made[-1])
-        desk.chain.lock(one, key(SELLER.bic).sign(digest), key(BUYER.bic).sign(digest))
+    made = [desk.lock_another(number, blocks=0) for number in range(first, first + count)]
     desk.chain.mine(2)
     return made
 
@@ -130,7 +122,7 @@ def test_releases_of_a_step_go_out_together(desk: Desk) -> None:
         said: list[LockstepError | None] = [Refused("PaymentUnknown"), Refused("PaymentEnded"), Unavailable("lost")]
         return [*said, *[None] * 27][: len(messages)]
 
-    desk.cash.send_all = send_all  # type: ignore[attr-defined]
+    desk.cash.send_all = send_all
     desk.agent.assets = ledger = BulkLedger(desk.chain)
     assert desk.agent.step()
     assert [len(one) for one in sent] == [30] and ledger.asked[-1] == ("views", 30)
@@ -152,7 +144,7 @@ def test_a_message_file_without_an_answer_is_sent_again(desk: Desk) -> None:
         sent.append(len(messages))
         raise Unavailable("nobody answers")
 
-    desk.cash.send_all = send_all  # type: ignore[attr-defined]
+    desk.cash.send_all = send_all
     for _ in range(2):
         desk.agent.step()
     assert sent == [3, 3] and desk.steps() == []
@@ -207,7 +199,7 @@ def test_a_second_outcome_in_a_step_is_that_settlements_alone(desk: Desk) -> Non
         stranger.record(replace(first, result=NEVER), ("elsewhere",))
         return record_all(signed)
 
-    desk.register.record_all = beaten  # type: ignore[method-assign]
+    desk.register.record_all = beaten
     desk.agent.step()
     stranger.close()
     results = {one.settlement_id: one.result for one in desk.register.all()}
@@ -253,7 +245,7 @@ def test_killed_at_every_moment_of_a_batch(desk: Desk, tmp_path: Path, first: An
     for kill_at in itertools.count(1):
         folder = tmp_path / f"killed {kill_at}"
         folder.mkdir()
-        status = in_a_process(lambda at=kill_at, here=folder: a_life(desk, here, stories[first], at))  # type: ignore[misc]
+        status = in_a_process(lambda at=kill_at, here=folder: a_life(desk, here, stories[first], at))
         died = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
         assert died or status == 0
         register = Register(folder / "register.db")
@@ -266,7 +258,7 @@ def test_killed_at_every_moment_of_a_batch(desk: Desk, tmp_path: Path, first: An
         assert not left or len(lines) == count, "no signature leaves before all lines are written"
         assert len(before) >= len(lines) >= len(left)
         seen.add(f"{len(before)} {len(lines)} {len(left)}")
-        assert in_a_process(lambda here=folder: a_life(desk, here, stories[opposite], 0)) == 0  # type: ignore[misc]
+        assert in_a_process(lambda here=folder: a_life(desk, here, stories[opposite], 0)) == 0
         out = [one for ones in DirectoryBoard(folder / "board").attestations_of(settlements).values() for one in ones]
         assert len(out) == count and {one.result for one in out} == {first if before else opposite}
         assert DirectoryBoard(folder / "board").log_numbers(US.address) == list(range(1, count + 1))
@@ -451,26 +443,26 @@ def test_open_locks_are_found_by_what_is_new() -> None:
     """Gone through are the new ones only, whatever was locked before."""
     locked = {f"{number:064x}": None for number in range(3 * ALL_AT_ONCE)}
     asked = Asked()
-    everything = asked.open(locked.keys(), look=False)  # type: ignore[arg-type]
+    everything = asked.open(locked.keys(), look=False)
     assert len(everything) == 3 * ALL_AT_ONCE
     for one in everything[:-2]:
         asked.close(one)
-    before = asked.open(locked.keys(), look=False)  # type: ignore[arg-type]
+    before = asked.open(locked.keys(), look=False)
     for number in range(5):
         locked[f"f{number:063x}"] = None
-        assert len(asked.open(locked.keys(), look=False)) == 2 + number + 1  # type: ignore[arg-type]
+        assert len(asked.open(locked.keys(), look=False)) == 2 + number + 1
     for gone in list(locked)[-3:]:
         del locked[gone]
-    assert asked.open(locked.keys(), look=False) == [*before, *sorted(locked)[-2:]]  # type: ignore[arg-type]
+    assert asked.open(locked.keys(), look=False) == [*before, *sorted(locked)[-2:]]
     swapped = list(locked)
     swapped[3], swapped[-1] = "e" * 64, swapped[3]
-    assert "e" * 64 not in asked.open(dict.fromkeys(swapped).keys(), look=False)  # type: ignore[arg-type]
+    assert "e" * 64 not in asked.open(dict.fromkeys(swapped).keys(), look=False)
     for _ in range(3):
-        found = asked.open(dict.fromkeys(swapped).keys(), look=True)  # type: ignore[arg-type]
+        found = asked.open(dict.fromkeys(swapped).keys(), look=True)
     assert "e" * 64 in found, "a look at all finds what took another's place"
     closed = min(set(swapped) - set(found))
-    asked.reopen(closed)  # type: ignore[arg-type]
-    assert closed in asked.open(dict.fromkeys(swapped).keys(), look=False)  # type: ignore[arg-type]
+    asked.reopen(closed)
+    assert closed in asked.open(dict.fromkeys(swapped).keys(), look=False)
 
 
 def test_locks_that_count_one_twice_are_gone_through() -> None:
@@ -487,7 +479,7 @@ def test_locks_that_count_one_twice_are_gone_through() -> None:
 
     locked, asked = Counted({"a" * 64: None, "b" * 64: None}), Asked()
     for locked.more in (0, 1, 2):
-        assert asked.open(locked, look=False) == ["a" * 64, "b" * 64]  # type: ignore[arg-type]
+        assert asked.open(locked, look=False) == ["a" * 64, "b" * 64]
 
 
 def test_a_node_that_answers_for_nobody_is_not_asked_for_ever(desk: Desk) -> None:

@@ -204,7 +204,7 @@ def made_of(locked: Order, cash: CashView, **changes: Any) -> Evidence:
 
 def test_an_account_of_two_participants_is_nobodys() -> None:
     twins = {f"{lei}2": replace(one, name="twin") for lei, one in MARKET.participants.items()}
-    doubled = replace(MARKET, participants={**MARKET.participants, **twins})  # type: ignore[dict-item]
+    doubled = replace(MARKET, participants={**MARKET.participants, **twins})
     assert refusal(judge_release, evidence(HELD, event(), market=doubled)).name == "BuyerDiffers"
 
 

@@ -47,7 +47,7 @@ def test_judged_so() -> None:
 )
 def test_not_judged_so(cash: CashView, history: Sequence[object], seen: AssetView, now: object, name: str) -> None:
     with pytest.raises(Refused) as refused:
-        judge_never_request(evidence(cash, *history), seen, now)  # type: ignore[arg-type]
+        judge_never_request(evidence(cash, *history), seen, now)
     assert refused.value.name == name
 
 
@@ -174,11 +174,11 @@ def test_an_answer_that_was_lost_is_asked_for_again(market: Market) -> None:
 def test_a_request_without_an_answer_is_sent_again(market: Market) -> None:
     market.wait()
     for agent in market.agents:
-        agent.cash.before = lambda name: gone() if name == "send" else None  # type: ignore[attr-defined]
+        agent.cash.before = lambda name: gone() if name == "send" else None
     market.work()
     assert market.signed() == []
     for agent in market.agents:
-        agent.cash.before = lambda _: None  # type: ignore[attr-defined]
+        agent.cash.before = lambda _: None
     market.desk.clock.advance(3_600)
     for _ in range(2):
         market.work()

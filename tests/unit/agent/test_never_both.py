@@ -172,17 +172,8 @@ def in_a_process(work: Callable[[], None]) -> int:
     return os.waitpid(pid, 0)[1]
 
 
-def an_agents_life(desk: Desk, folder: Path, bodies: Sequence[Any], kill_at: int) -> None:
-    """What a process does: opens its register, reads its mail, and steps until nothing moves."""
-    killed = Killed(kill_at)
-    register = Register(folder / "register.db", killed)
-    board = DirectoryBoard(folder / "board")
-    killed.around(board, "enter_run", "publish_all")
-    cash = FakeCashSystem(desk.rtgs, AGENTS[0])
-    killed.around(cash, "send")
-    desk.rtgs.mail.clear()
-    desk.tell(*bodies)
-    agent = Agent(
+def _agent(desk: Desk, cash: FakeCashSystem, board: DirectoryBoard, register: Register) -> Agent:
+    return Agent(
         bic=AGENTS[0],
         rtgs=RTGS,
         key=KEYS[0],
@@ -193,6 +184,19 @@ def an_agents_life(desk: Desk, folder: Path, bodies: Sequence[Any], kill_at: int
         register=register,
         clock=desk.clock,
     )
+
+
+def an_agents_life(desk: Desk, folder: Path, bodies: Sequence[Any], kill_at: int) -> None:
+    """What a process does: opens its register, reads its mail, and steps until nothing moves."""
+    killed = Killed(kill_at)
+    register = Register(folder / "register.db", killed)
+    board = DirectoryBoard(folder / "board")
+    killed.around(board, "enter_run", "publish_all")
+    cash = FakeCashSystem(desk.rtgs, AGENTS[0])
+    killed.around(cash, "send")
+    desk.rtgs.mail.clear()
+    desk.tell(*bodies)
+    agent = _agent(desk, cash, board, register)
     for _ in range(4):
         agent.step()
     register.close()
@@ -215,11 +219,11 @@ def test_killed_at_every_moment(locked: Desk, tmp_path: Path, first: OutcomeResu
     for kill_at in itertools.count(1):
         folder = tmp_path / str(kill_at)
         folder.mkdir()
-        status = in_a_process(lambda at=kill_at, here=folder: an_agents_life(locked, here, TRUTHS[first], at))  # type: ignore[misc]
+        status = in_a_process(lambda at=kill_at, here=folder: an_agents_life(locked, here, TRUTHS[first], at))
         died = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
         assert died or status == 0
         before = signed_in(folder)
-        assert in_a_process(lambda here=folder: an_agents_life(locked, here, TRUTHS[then], 0)) == 0  # type: ignore[misc]
+        assert in_a_process(lambda here=folder: an_agents_life(locked, here, TRUTHS[then], 0)) == 0
         out = {one.result for one in DirectoryBoard(folder / "board").attestations(HERE)}
         assert out == set(signed_in(folder)) == {before[0] if before else then}
         line = DirectoryBoard(folder / "board").log_entry(KEYS[0].address, 1)
@@ -278,17 +282,7 @@ def _one_of_two(desk: Desk, shared: Path, name: str, bodies: Sequence[Any]) -> N
     register = Register(shared / name)
     desk.rtgs.mail.clear()
     desk.tell(*bodies)
-    agent = Agent(
-        bic=AGENTS[0],
-        rtgs=RTGS,
-        key=KEYS[0],
-        market=MARKET,
-        assets=FakeAssetLedger(desk.chain),
-        cash=FakeCashSystem(desk.rtgs, AGENTS[0]),
-        board=DirectoryBoard(shared / "board"),
-        register=register,
-        clock=desk.clock,
-    )
+    agent = _agent(desk, FakeCashSystem(desk.rtgs, AGENTS[0]), DirectoryBoard(shared / "board"), register)
     for _ in range(5):
         agent.step()
     register.close()

@@ -2,42 +2,23 @@
 
 import os
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from agent_cases import AT, DEBTOR, NETWORK, notice, order, payment, report
-from agent_desk import HERE, KEYS, NEVER, ORDER, PAID, Desk, said
+from agent_cases import AT, DEBTOR, NETWORK, notice, payment, report
+from agent_desk import HERE, KEYS, NEVER, PAID, Desk, said
 
 from lockstep.agent import Register, SignatureLog, forgo
 from lockstep.domain.errors import Contradiction, Unavailable
-from lockstep.domain.identifiers import SettlementId, TradeId
+from lockstep.domain.identifiers import SettlementId
 from lockstep.domain.order import Attestation, Order, OutcomeResult
 from lockstep.domain.payment import PaymentState
-from lockstep.signing import build_proof, outcome_digest, settlement_id
-from lockstep.testing.fakes import BUYER, SELLER, key
+from lockstep.signing import build_proof, outcome_digest
+from lockstep.testing.fakes import key
 
 US = KEYS[0]
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    desk = Desk(tmp_path)
-    yield desk
-    desk.register.close()
-
-
-def lock(desk: Desk, number: int) -> SettlementId:
-    """Another trade's lock, final."""
-    trade = TradeId(f"{number:064x}")
-    made = replace(order(number), terms=replace(order(number, trade_id=trade).terms, lock_by=ORDER.terms.lock_by))
-    there = settlement_id(made, NETWORK)
-    digest = bytes.fromhex(there)
-    desk.chain.lock(made, key(SELLER.bic).sign(digest), key(BUYER.bic).sign(digest))
-    desk.chain.mine(2)
-    return there
 
 
 def locked_order(desk: Desk, settlement: SettlementId) -> Order:
@@ -48,7 +29,7 @@ def sign_three(desk: Desk) -> list[SettlementId]:
     """Three settlements end as NEVER; a copy of the register is kept from before each: before-1.db, …"""
     settlements = []
     for number in (1, 2, 3):
-        settlements.append(lock(desk, number))
+        settlements.append(desk.lock_another(number))
         desk.register.close()
         shutil.copy(desk.path, desk.root / f"before-{number}.db")
         desk.start()
@@ -110,7 +91,7 @@ def test_a_register_from_a_backup_is_completed_from_the_board(desk: Desk, copy: 
     assert [(one.settlement_id, one.result) for one in desk.register.all()] == [(one, NEVER) for one in settlements]
     assert [one.result for settlement in settlements for one in desk.board.attestations(settlement)] == [NEVER] * 3
     assert ("reconciled", f"{forgotten} signatures taken from the board") in desk.steps()
-    fourth = lock(desk, 4)
+    fourth = desk.lock_another(4)
     desk.tell(report(PaymentState.REJECTED, fourth))
     desk.agent.step()
     assert [one.result for one in desk.board.attestations(fourth)] == [NEVER], "and it works on"
@@ -203,7 +184,7 @@ def test_a_signature_that_nothing_explains_keeps_it_silent(desk: Desk, left: str
 
 def test_its_keeper_lets_it_go_on_without_what_it_may_have_signed(desk: Desk) -> None:
     settlements = sign_three(desk)
-    open_one = lock(desk, 4)
+    open_one = desk.lock_another(4)
     desk.chain.append("GivenBack", settlements[1], locked_order(desk, settlements[1]))
     desk.chain.mine(2)
     shutil.rmtree(desk.root / "board" / settlements[2])
@@ -214,7 +195,7 @@ def test_its_keeper_lets_it_go_on_without_what_it_may_have_signed(desk: Desk) ->
     done = forgo(desk.register, logs(desk), desk.assets, desk.board)
     assert {one.settlement_id for one in done.found} == {settlements[0], settlements[1]}
     assert set(done.settlements) == {settlements[0], settlements[2], open_one}
-    later = lock(desk, 5)
+    later = desk.lock_another(5)
     tell_the_opposite(desk, *settlements, open_one, later)
     desk.start()
     for _ in range(3):
@@ -243,7 +224,7 @@ def test_a_forgone_settlement_is_not_released_either(desk: Desk) -> None:
 
 def test_there_is_nothing_to_forgo_where_nothing_is_missing(desk: Desk) -> None:
     sign_three(desk)
-    lock(desk, 4)
+    desk.lock_another(4)
     done = forgo(desk.register, logs(desk), desk.assets, desk.board)
     assert (done.found, done.settlements) == ((), ())
 
@@ -285,7 +266,7 @@ def test_two_copies_of_one_register(desk: Desk, tmp_path: Path) -> None:
         forgo(other.register, logs(other), other.assets, other.board)
     assert desk.signed() == [PAID]
     desk.agent.step()
-    fifth = lock(desk, 5)
+    fifth = desk.lock_another(5)
     desk.tell(report(PaymentState.REJECTED, fifth))
     desk.agent.step()
     assert [one.result for one in desk.board.attestations(fifth)] == [NEVER], "the first one goes on"
@@ -326,7 +307,7 @@ def test_junk_in_the_log_silences_nobody(desk: Desk, junk: str) -> None:
         path.write_text(junk)
     (path.parent / "77.json").write_text("junk ahead")
     desk.start()
-    settlement = lock(desk, 1)
+    settlement = desk.lock_another(1)
     desk.tell(report(PaymentState.REJECTED, settlement))
     for _ in range(2):
         desk.agent.step()
@@ -345,7 +326,7 @@ def test_what_clears_the_log_is_made_good(desk: Desk) -> None:
 
 def test_nothing_is_published_while_the_log_cannot_be_written(desk: Desk) -> None:
     """What leaves without a line in the log could be forgotten."""
-    settlement = lock(desk, 1)
+    settlement = desk.lock_another(1)
     desk.tell(report(PaymentState.REJECTED, settlement))
     (desk.root / "board").mkdir(exist_ok=True)
     (desk.root / "board" / "logs").write_text("a file where a folder should be")
@@ -362,7 +343,7 @@ def test_nothing_is_published_while_the_log_cannot_be_written(desk: Desk) -> Non
 
 @pytest.mark.parametrize("method", ["presented", "locked"])
 def test_a_silent_node_keeps_it_silent_without_a_word(desk: Desk, method: str) -> None:
-    settlement = lock(desk, 1)
+    settlement = desk.lock_another(1)
     desk.tell(report(PaymentState.REJECTED, settlement))
     desk.assets.before = lambda name: gone() if name == method else None
     assert not desk.agent.step()
@@ -378,7 +359,7 @@ def gone() -> None:
 
 def test_a_register_of_before_the_log_is_entered_at_the_first_start(desk: Desk) -> None:
     """An installation that signed before there were logs: its register is ahead of the board, which is no doubt."""
-    settlements = [lock(desk, number) for number in (1, 2)]
+    settlements = [desk.lock_another(number) for number in (1, 2)]
     for one in settlements:
         desk.register.record(attestation(one, NEVER), ())
         desk.board.publish(attestation(one, NEVER))
@@ -402,7 +383,7 @@ def test_each_key_has_a_log_of_its_own(desk: Desk) -> None:
 def test_never_is_not_signed_where_the_chain_has_a_proof_of_paid(desk: Desk) -> None:
     """The chain remembers for an agent that has forgotten, whoever signed there."""
     for event in ("PaidRecorded", "Settled"):
-        settlement = lock(desk, 1 if event == "Settled" else 2)
+        settlement = desk.lock_another(1 if event == "Settled" else 2)
         desk.chain.append(event, settlement, locked_order(desk, settlement))
         desk.tell(report(PaymentState.REJECTED, settlement))
         desk.agent.step()

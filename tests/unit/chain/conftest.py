@@ -26,4 +26,4 @@ def venue(deployed_venue: ChainVenue) -> Iterator[ChainVenue]:
     deployed_venue.renew()
     yield deployed_venue
     deployed_venue.chain.tester.revert_to_snapshot(snapshot)
-    deployed_venue.clock.__init__(MORNING)  # type: ignore[misc]
+    deployed_venue.clock.__init__(MORNING)

@@ -2,10 +2,11 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from eth_abi.abi import encode
+from eth_bloom import BloomFilter
 from eth_utils.crypto import keccak
 from web3.exceptions import Web3RPCError
 
@@ -94,13 +95,17 @@ def settled(number: int) -> Event:
 
 @dataclass
 class ScriptedNode:
-    """What a reader asks a node. `late` blocks behind altogether; with its logs alone `logs_late`."""
+    """What a reader asks a node. `late` blocks behind altogether; with its logs alone `logs_late`.
+
+    `blooms`: none, "true", or "zeros" as some nodes have them; with a block's number from which on they are zeros.
+    """
 
     chain: Chain
     late: int = 0
     logs_late: int = 0
     most_logs: int | None = None
     silent: bool = False
+    blooms: str | int | None = None
     ranges: list[tuple[int, int]] = field(default_factory=list)
 
     def post(self, body: bytes) -> bytes | None:
@@ -113,12 +118,12 @@ class ScriptedNode:
         return self.chain.blocks[: len(self.chain.blocks) - self.late]
 
     def head(self) -> Head:
-        return _head(self._blocks[-1])
+        return self._head(self._blocks[-1])
 
     def block(self, number: int) -> Head:
         if number >= len(self._blocks):
             raise Unavailable(f"no block {number}")
-        return _head(self._blocks[number])
+        return self._head(self._blocks[number])
 
     def logs(self, address: str, topics: Any, first: int, last: int) -> Sequence[Mapping[str, Any]]:
         assert address == NETWORK.dvp and set(topics[0]) == {"0x" + one.hex() for one in TOPICS.values()}
@@ -140,6 +145,14 @@ class ScriptedNode:
             raise Unavailable("the node does not answer") from refusal
         return found
 
-
-def _head(block: Block) -> Head:
-    return Head(number=block.number, timestamp=block.timestamp, hash=block.hash.hex())
+    def _head(self, block: Block) -> Head:
+        made = Head(number=block.number, timestamp=block.timestamp, hash=block.hash.hex())
+        if self.blooms is None:
+            return made
+        bloom = BloomFilter()
+        told = self.blooms == "true" or (isinstance(self.blooms, int) and block.number < self.blooms)
+        for event in block.events if told else ():
+            for one in (bytes.fromhex(NETWORK.dvp[2:]), TOPICS[event.name], bytes.fromhex(event.settlement)):
+                bloom.add(one)
+        parent = self.chain.blocks[block.number - 1].hash.hex() if block.number else "00" * 32
+        return replace(made, parent=parent, bloom=int(bloom))

@@ -25,7 +25,7 @@ def send(venue: ChainVenue, who: Key, name: str, *arguments: Any, to: str | None
         terms: Any = {"from": venue.chain.faucet, "gas": 4_000_000}
         data = "0x" + call_data("DvP", name, *arguments).hex()
         sent = venue.chain.node.web3.eth.send_transaction({**terms, "to": to or venue.network.dvp, "data": data})
-        assert venue.chain.node.receipt(sent.to_0x_hex())["status"]  # type: ignore[index]
+        assert venue.chain.node.receipt(sent.to_0x_hex())["status"]
         return
     desk = Deployer(venue.chain.node, who, poll=venue.chain.mine)
     desk.fund(venue.chain.faucet, who.address)

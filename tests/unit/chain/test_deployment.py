@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import rlp  # type: ignore[import-untyped]
+import rlp
 from deployed import TOKEN, deploy, holders, sent
 from eth_account import Account
 from eth_utils import keccak, to_canonical_address, to_checksum_address
@@ -130,7 +130,7 @@ class Strict:
 
 
 def test_a_chain_that_refuses_it_gets_the_deployers_own(chain: EmbeddedChain) -> None:
-    chain.node = Strict(chain)  # type: ignore[assignment]
+    chain.node = Strict(chain)
     first = deploy(chain)
     assert first.factory.kind == "deployer"
     own = keccak(rlp.encode([to_canonical_address(key("deployer").address), 0]))[12:]
@@ -157,7 +157,7 @@ def test_the_question_is_not_asked_where_it_would_be_carried_out(chain: Embedded
 
 
 def strict(chain: EmbeddedChain) -> Deployer:
-    return Deployer(Strict(chain), key("deployer"), poll=chain.mine)  # type: ignore[arg-type]
+    return Deployer(Strict(chain), key("deployer"), poll=chain.mine)
 
 
 def test_a_deployer_that_spent_its_first_transaction_is_refused(chain: EmbeddedChain) -> None:
@@ -168,7 +168,7 @@ def test_a_deployer_that_spent_its_first_transaction_is_refused(chain: EmbeddedC
     desk.flush()
     before = sent(chain)
     with pytest.raises(InvalidInput) as caught:
-        find_factory(Strict(chain), key("deployer").address)  # type: ignore[arg-type]
+        find_factory(Strict(chain), key("deployer").address)
     assert (caught.value.field, caught.value.value) == ("roles/deployer", key("deployer").address)
     assert "sent 1" in caught.value.rule
     assert sent(chain) == before

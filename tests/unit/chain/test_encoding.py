@@ -11,9 +11,9 @@ from lockstep.chain.ledger import call_data, leg_words, order_words
 from lockstep.domain.errors import InvalidInput
 from lockstep.domain.identifiers import SettlementId, TradeId
 from lockstep.domain.order import Movement, Order, OrderTerms
+from order_strategies import HEX_32, orders
 
 ADDRESSES = st.binary(min_size=20, max_size=20).map(lambda one: "0x" + one.hex())
-WORDS = st.binary(min_size=32, max_size=32).map(bytes.hex)
 SIGNATURES = st.one_of(st.binary(min_size=65, max_size=65), st.binary(max_size=200))
 
 
@@ -21,28 +21,7 @@ def numbers(bits: int) -> st.SearchStrategy[int]:
     return st.one_of(st.sampled_from([0, 1, 2**bits - 1]), st.integers(0, 2**bits - 1))
 
 
-ORDERS = st.builds(
-    Order,
-    movement=st.builds(
-        Movement,
-        token=ADDRESSES,
-        seller=ADDRESSES,
-        buyer=ADDRESSES,
-        quantity=numbers(64),
-        epoch=numbers(32),
-        nonce=numbers(64),
-    ),
-    terms=st.builds(
-        OrderTerms,
-        trade_id=WORDS.map(TradeId),
-        part=numbers(32),
-        minimum_lot=numbers(64),
-        group=WORDS,
-        cash_hash=WORDS,
-        lock_by=numbers(40),
-        pay_by=numbers(40),
-    ),
-)
+ORDERS = orders(ADDRESSES, numbers)
 
 
 @given(ORDERS, SIGNATURES, SIGNATURES)
@@ -67,7 +46,7 @@ def test_settle_batch(orders: list[Order], proof: bytes) -> None:
     assert encoding.settle_batch_data(orders, proof) == known
 
 
-@given(WORDS, ORDERS)
+@given(HEX_32, ORDERS)
 def test_looks(settlement: str, order: Order) -> None:
     one = order.movement
     known = call_data("DvP", "statusOfSettlement", bytes.fromhex(settlement), one.seller, one.nonce)

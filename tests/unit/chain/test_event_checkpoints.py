@@ -193,13 +193,107 @@ def test_silence_is_not_asked_again_at_once_and_loses_nothing(chain: Chain, node
             raise Unavailable("silent")
         return asked(*given)
 
-    node.logs = fails_at_the_third  # type: ignore
+    node.logs = fails_at_the_third
     with pytest.raises(Unavailable, match="silent"):
         reader.refresh()
     assert len(node.ranges) == 3 and stored().checkpoint().number == node.ranges[-1][1], "three ranges are kept"
-    node.logs = asked  # type: ignore[method-assign]
+    node.logs = asked
     left = stored().checkpoint().number + 1 - OVERLAP
     assert len(reader.locked()) == 100 and node.ranges[3][0] == left
+
+
+# --- what is read again
+
+
+def test_a_block_is_read_again_only_if_its_bloom_says_there_is_more(chain: Chain, node: ScriptedNode) -> None:
+    node.blooms = "true"
+    reader = reader_of(node)
+    chain.lock(1)
+    reader.refresh()
+    for number in range(2, 3 * OVERLAP):
+        chain.mine(*([locked(number)] if number % 3 else []))
+        reader.refresh()
+    blocks = [last - first + 1 for first, last in node.ranges[1:]]
+    assert {*blocks} == {1, OVERLAP + 1} and blocks.count(OVERLAP + 1) <= 3, "each once more, whatever is told of it"
+    assert list(reader.locked()) == [settlement(one) for one in range(1, 3 * OVERLAP) if one % 3]
+
+
+@pytest.mark.parametrize("late", [1, 4, OVERLAP - 1])
+def test_what_the_bloom_tells_of_and_the_logs_do_not_is_read_again(
+    chain: Chain, node: ScriptedNode, stored: Make, late: int
+) -> None:
+    node.blooms = "true"
+    reader = reader_of(node, stored(), deep=Deep.HALT)
+    chain.lock(1)
+    reader.refresh()
+    mine(chain, 2 * OVERLAP)
+    reader.refresh()
+    chain.mine(locked(2))
+    missing = len(chain.blocks) - 1
+    mine(chain, late - 1)
+    node.logs_late = late
+    assert names(reader, 2) == []
+    node.logs_late = 0
+    chain.mine()
+    assert names(reader, 2) == ["Locked"] and not reader.halts()
+    assert (missing, len(chain.blocks) - 1) in node.ranges, "from the first that may have more"
+
+
+@pytest.mark.parametrize("blooms", [None, "zeros", 20])
+def test_who_tells_no_blooms_or_false_ones_is_read_again_as_ever(
+    chain: Chain, node: ScriptedNode, blooms: str | int | None
+) -> None:
+    """Also where they were true up to block 20."""
+    node.blooms = blooms
+    reader = reader_of(node)
+    for number in range(1, 60):
+        chain.mine(locked(number))
+        reader.refresh()
+    assert all(last - first == OVERLAP for first, last in node.ranges[-20:])
+    chain.mine(locked(60))
+    node.logs_late = 1
+    assert names(reader, 60) == []
+    node.logs_late = 0
+    chain.mine()
+    assert names(reader, 60) == ["Locked"]
+
+
+def test_a_bloom_of_zeros_hides_nothing_for_ever(chain: Chain, node: ScriptedNode) -> None:
+    """Of a node among several, once others were believed, and where its own logs were late just then."""
+    node.blooms = "true"
+    reader = reader_of(node)
+    chain.lock(1)
+    reader.refresh()
+    mine(chain, OVERLAP)
+    reader.refresh()
+    chain.mine(locked(2))
+    node.blooms, node.logs_late = "zeros", 1
+    assert names(reader, 2) == []
+    node.blooms, node.logs_late = "true", 0
+    for _ in range(OVERLAP):
+        chain.mine()
+        reader.refresh()
+    assert names(reader, 2) == ["Locked"]
+
+
+def test_a_block_whose_parent_was_read_last_asks_for_no_other(chain: Chain, node: ScriptedNode) -> None:
+    node.blooms = "true"
+    reader = reader_of(node)
+    chain.lock(1)
+    mine(chain, 2 * OVERLAP)
+    reader.refresh()
+    for _ in range(DEPTH):
+        chain.mine()
+        reader.refresh()
+    asked: list[int] = []
+    block, node.block = node.block, lambda number: asked.append(number) or block(number)  # type: ignore
+    for _ in range(5):
+        chain.mine()
+        reader.refresh()
+    assert asked == []
+    chain.reorganise(1, [], [])
+    reader.refresh()
+    assert asked
 
 
 # --- reorganisations
@@ -381,7 +475,7 @@ def test_an_ending_that_was_taken_is_open_again(chain: Chain, node: ScriptedNode
 @pytest.mark.parametrize("seed", range(12))
 def test_whatever_happens_it_says_what_the_chain_says(chain: Chain, stored: Make, seed: int) -> None:
     how = random.Random(seed)
-    node = ScriptedNode(chain)
+    node = ScriptedNode(chain, blooms=(None, "true", "zeros", "true", 40)[seed % 5])
     made: dict[bool, ChainEvents] = {False: MemoryEvents()}
     readers: dict[bool, EventReader] = {}
     numbers, deepest = 0, 0

@@ -27,18 +27,18 @@ class Lagging:
 
 def test_what_lags_is_waited_for() -> None:
     network = Network(chain_id=31337, dvp=DVP, finality_depth=3)
-    ledger = EvmAssetLedger(Lagging(), network)  # type: ignore[arg-type]
+    ledger = EvmAssetLedger(Lagging(), network)
     for number in (None, 1, 2):
         with pytest.raises(Unavailable, match="epoch 2 and does not show how epoch"):
             ledger.epoch(number)
     with pytest.raises(Unavailable):
-        serving(Lagging(), DVP)  # type: ignore[arg-type]
+        serving(Lagging(), DVP)
 
 
 @pytest.mark.parametrize("number", [0, 3])
 def test_what_never_began_is_refused(number: int) -> None:
     network = Network(chain_id=31337, dvp=DVP, finality_depth=3)
-    ledger = EvmAssetLedger(Lagging(), network)  # type: ignore[arg-type]
+    ledger = EvmAssetLedger(Lagging(), network)
     with pytest.raises(Refused) as refused:
         ledger.epoch(number)
     assert refused.value.name == "UnknownEpoch"

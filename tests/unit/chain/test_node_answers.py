@@ -59,7 +59,7 @@ def test_a_revert_is_the_contracts_refusal_as_web3_finds_it(provider: Canned, na
     web3 = Web3(provider)
     web3.middleware_onion.remove("validation")  # it asks for the chain id first
     with pytest.raises(ContractLogicError):
-        web3.eth.call({"to": SOMEBODY, "data": "0x"})  # type: ignore[typeddict-item,arg-type]
+        web3.eth.call({"to": SOMEBODY, "data": "0x"})
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_logs_and_receipts_that_cannot_be_read_are_unavailable() -> None:
 def test_what_is_not_there_is_none_or_unavailable() -> None:
     assert Node(result(None)).receipt(HASH) is None
     with pytest.raises(TransactionNotFound):
-        Web3(result(None)).eth.get_transaction_receipt(HASH)  # type: ignore[arg-type]
+        Web3(result(None)).eth.get_transaction_receipt(HASH)
     with pytest.raises(Unavailable, match=HASH):
         Node(result(None)).transaction(HASH)
     with pytest.raises(Unavailable, match="0x7"):
@@ -138,14 +138,14 @@ RECEIPT = {
 
 def test_logs_are_those_of_web3() -> None:
     (ours,) = Node(result([LOG])).logs(SOMEBODY, [], 0)
-    (theirs,) = Web3(result([LOG])).eth.get_logs({"address": SOMEBODY})  # type: ignore[typeddict-item]
+    (theirs,) = Web3(result([LOG])).eth.get_logs({"address": SOMEBODY})
     assert dict(ours) == dict(theirs)
 
 
 def test_receipts_are_those_of_web3() -> None:
     ours = Node(result(RECEIPT)).receipt(HASH)
-    theirs = dict(Web3(result(RECEIPT)).eth.get_transaction_receipt(HASH))  # type: ignore[arg-type]
-    assert ours is not None and dict(ours) == theirs | {"logs": [dict(one) for one in theirs["logs"]]}  # type: ignore[attr-defined]
+    theirs = dict(Web3(result(RECEIPT)).eth.get_transaction_receipt(HASH))
+    assert ours is not None and dict(ours) == theirs | {"logs": [dict(one) for one in theirs["logs"]]}
 
 
 def test_what_is_asked_is_what_nodes_take() -> None:

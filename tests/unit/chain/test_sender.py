@@ -248,13 +248,13 @@ def test_what_reverts_in_every_block_is_sent_ever_more_rarely(venue: ChainVenue,
         asked.extend(one.gas for one in calls)
         return [b""] * len(calls)
 
-    node.calls = passes  # type: ignore[method-assign]
+    node.calls = passes
     for _ in range(40):
         lock(venue, one, order)
         venue.mine()
     assert 2 <= count(venue) - before <= 7, "forty looks, a handful of transactions"
     assert set(asked) == {LOCK_GAS}, "the dry run has the gas that the transaction will have"
-    node.calls = dry_run  # type: ignore[method-assign]
+    node.calls = dry_run
     venue.mine(130)
     with pytest.raises(ContractRefused, match="InsufficientFreeUnits"):
         lock(venue, one, order)

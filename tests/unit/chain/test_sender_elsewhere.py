@@ -166,7 +166,7 @@ def test_the_first_keys_records_from_before_keys_had_names(desks: Desks) -> None
     venue, before = desks.venue, desks.count(FIRST)
     old = SqlTransactionLog(desks.database)
     order, next_one = venue.order(), venue.order(nonce=1, quantity=1)
-    desks.lock(Sender(Mute(venue.chain.node), FIRST, old, lambda _: None), order)  # type: ignore[arg-type]
+    desks.lock(Sender(Mute(venue.chain.node), FIRST, old, lambda _: None), order)
     lease = desks.leases.claim(key_subject(FIRST.address), "first", SECONDS)
     log = SqlTransactionLog(desks.database, lease, sender=FIRST.address)
     log.adopt()

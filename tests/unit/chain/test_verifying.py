@@ -35,7 +35,7 @@ def deployment(opened: Deployment) -> Iterator[Deployment]:
     snapshot = opened.chain.tester.take_snapshot()
     yield opened
     opened.chain.tester.revert_to_snapshot(snapshot)
-    opened.clock.__init__(MORNING)  # type: ignore[misc]
+    opened.clock.__init__(MORNING)
 
 
 def failed(deployment: Deployment, manifest: Manifest | None = None) -> dict[str, tuple[str, str]]:

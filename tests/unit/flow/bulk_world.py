@@ -222,7 +222,7 @@ class BulkBench(Bench):
         self.board = BatchBoard()
         self.assets = BulkAssets(self.chain, self.board)
         self.cash, self.mailbox = BulkCash(self.rtgs), BulkMailbox()
-        self.book = self.opened()  # type: ignore[assignment]
+        self.book = self.opened()
         self.agents = [self.agent(place) for place in range(len(self.agents))]
         self.chain.issued[self.token, self.wallet_of(SELLER)] = 10**9
         self.set_cash(10**9)

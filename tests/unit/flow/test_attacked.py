@@ -85,7 +85,7 @@ def test_what_could_not_be_matched_now_is_matched_by_the_next_pass(tmp_path: Pat
     """An instruction is handed in again between the look at it and the match: nothing of the pair is passed over."""
     bench = BulkBench(tmp_path)
     bench.instruct_many(2)
-    commit_all = bench.book.commit_all  # type: ignore[attr-defined]
+    commit_all = bench.book.commit_all
     handed_in: list[str] = []
 
     def late(changes: Sequence[Change]) -> Results:
@@ -94,7 +94,7 @@ def test_what_could_not_be_matched_now_is_matched_by_the_next_pass(tmp_path: Pat
         results: Results = commit_all(changes)
         return results
 
-    bench.book.commit_all = late  # type: ignore[attr-defined]
+    bench.book.commit_all = late
     bench.run()
     assert handed_in == ["duplicate"] and states(bench) == {TradeState.SETTLED: 2}
     bench.close()

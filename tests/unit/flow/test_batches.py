@@ -45,7 +45,7 @@ def test_many_settle_in_as_many_calls_as_one(bench: BulkBench) -> None:
     assert (calls["obstacles"], calls["free_nonces"]) == (1, 1)
     assert bench.cash.counted.calls["send_all"] <= 2 and bench.cash.counted.items["send_all"] == MANY
     assert calls["histories"] <= 2, "the fake's last lock is in a later block than the others, and goes behind them"
-    assert bench.book.commits < 2 * MANY + 40, "one for each instruction, and a few for all"  # type: ignore[attr-defined]
+    assert bench.book.commits < 2 * MANY + 40, "one for each instruction, and a few for all"
 
 
 def test_trades_of_one_seller_have_nonces_of_their_own(bench: BulkBench) -> None:
@@ -210,7 +210,7 @@ def test_two_workers_share_the_trades(tmp_path: Path) -> None:
     bench.engine.run_once()
     bench.clock.advance(5)
     other = replace(bench.engine, settler=replace(bench.settler(), book=bench.opened()), worker="other")
-    first = bench.book.claim("service", 4, CLAIM_SECONDS)  # type: ignore[attr-defined]
+    first = bench.book.claim("service", 4, CLAIM_SECONDS)
     other.step_trades()
     locked = {trade.trade_id for trade in bench.book.trades() if "lock" in trade.intents}
     assert len(first) == 4 and len(locked) == 2

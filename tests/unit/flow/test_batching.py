@@ -92,7 +92,7 @@ def test_a_board_that_takes_no_batch(bench: BulkBench) -> None:
     def ask_for(_: object) -> None:
         raise UNAVAILABLE
 
-    bench.board.ask_for = ask_for  # type: ignore[method-assign]
+    bench.board.ask_for = ask_for
     passes(bench)
     assert delivered(bench) == MANY
 
@@ -102,7 +102,7 @@ def test_agents_that_do_not_know_batches(bench: BulkBench) -> None:
         def __init__(self, board: FakeBoard) -> None:
             self.attestations = board.attestations
 
-    settler = replace(bench.settler(), board=Plain(bench.board))  # type: ignore[arg-type]
+    settler = replace(bench.settler(), board=Plain(bench.board))
     bench.engine = replace(bench.engine, settler=settler)
     passes(bench)
     assert delivered(bench) == MANY

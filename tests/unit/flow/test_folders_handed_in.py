@@ -10,7 +10,7 @@ import pytest
 from flow_cases import DELIVER, MARKET, MORNING, RECEIVE, said
 from typer.testing import CliRunner
 
-from lockstep.app import processes
+from lockstep.app import records
 from lockstep.app.intake import TOGETHER, Taken, expand, submit_files
 from lockstep.cli.commands import app
 from lockstep.domain.identifiers import Reference
@@ -123,7 +123,7 @@ def test_no_name_and_no_pipe_keeps_the_others_from_being_taken(
 
 
 def shown(monkeypatch: pytest.MonkeyPatch, reception: Reception, *arguments: str) -> tuple[int, str]:
-    monkeypatch.setattr(processes, "open_reception", lambda home: reception)
+    monkeypatch.setattr(records, "open_reception", lambda home: reception)
     answer = RUN.invoke(app, ["submit", *arguments])
     return answer.exit_code, answer.output
 

@@ -34,7 +34,7 @@ def test_one_trades_wait_is_not_anothers() -> None:
     pace = Pacing()
     for _ in range(5):
         pace.next_look(ORDERED, False, MORNING)
-    other = replace(ORDERED, trade_id="0" * 64)  # type: ignore[arg-type]
+    other = replace(ORDERED, trade_id="0" * 64)
     assert pace.next_look(other, False, MORNING) == MORNING + timedelta(seconds=1)
 
 
@@ -48,7 +48,7 @@ def test_memory_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pacing, "REMEMBERED_AT_MOST", 3)
     pace = Pacing()
     for number in range(10):
-        pace.next_look(replace(ORDERED, trade_id=f"{number:064}"), False, MORNING)  # type: ignore[arg-type]
+        pace.next_look(replace(ORDERED, trade_id=f"{number:064}"), False, MORNING)
     assert len(pace._fruitless) <= 3
 
 
@@ -80,7 +80,7 @@ class Seen:
 
 
 def nonces(book: FakeBook, chain: Seen, count: int) -> list[object]:
-    world = Answering(book=book, assets=chain, cash=None, wallet=None, board=None, keep=lambda: None)  # type: ignore[arg-type]
+    world = Answering(book=book, assets=chain, cash=None, wallet=None, board=None, keep=lambda: None)
     return list(world(NewNonce, [NewNonce("0xA")] * count))
 
 

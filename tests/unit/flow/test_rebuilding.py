@@ -174,7 +174,7 @@ def test_what_was_given_back_and_what_was_never_locked(bench: Bench) -> None:
     again = {one.trade_id: one for one in bench.book.trades()}
     assert essence(again[released.trade_id]) == essence(released)
     bench.run()
-    assert bench.book.trade(cancelled.trade_id).state is TradeState.CANCELLED  # type: ignore[union-attr]
+    assert bench.book.trade(cancelled.trade_id).state is TradeState.CANCELLED
     answers = [one.body for one in bench.mailbox.messages.values() if isinstance(one.body, CancellationAdvice)]
     assert [one.status for one in answers] == [CancellationStatus.CANCELLED] * 2
 
@@ -339,9 +339,9 @@ def test_a_contradicted_payment_is_not_carried(bench: Bench) -> None:
         )
         return [(1_001, told)]
 
-    bench.cash.receive = lying  # type: ignore[method-assign, assignment]
+    bench.cash.receive = lying
     rebuilt(bench, [])
-    bench.cash.receive = gathered_before  # type: ignore[method-assign]
+    bench.cash.receive = gathered_before
     for _ in range(6):
         bench.engine.run_once()
         bench.chain.mine()

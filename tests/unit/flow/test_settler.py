@@ -211,7 +211,7 @@ def test_short_of_units_for_ever_ends(bench: Bench) -> None:
 
 @pytest.mark.parametrize("party", [SELLER, BUYER])
 def test_not_eligible_before_the_order(bench: Bench, party: object) -> None:
-    bench.chain.eligible.discard(bench.wallet_of(party))  # type: ignore[arg-type]
+    bench.chain.eligible.discard(bench.wallet_of(party))
     bench.run()
     trade = bench.trade
     assert (trade.state, trade.order) == (TradeState.CANCELLED, None)
@@ -432,7 +432,7 @@ def test_sent_again_it_is_the_same(locked: Bench) -> None:
     locked.rtgs.mail[SERVICE] = mail
     first, again = locked.cash.sent
     assert first == again
-    assert isinstance(first.body, Payment) and first.body.uetr == derive_uetr(str(trade.settlement_id), 1)  # type: ignore[arg-type]
+    assert isinstance(first.body, Payment) and first.body.uetr == derive_uetr(str(trade.settlement_id), 1)
 
 
 # --- wishes to cancel
@@ -598,7 +598,7 @@ def test_contradictory_mail_stops_one_settlement(bench: Bench) -> None:
     bench.set_cash(0)
     bench.run(8)
     first, second = bench.book.trades()
-    held = bench.rtgs.payments[str(first.settlement_id)]  # type: ignore[index]
+    held = bench.rtgs.payments[str(first.settlement_id)]
     forged = replace(held, payment=replace(held.payment, amount=Money(currency="EUR", amount=1)))
     bench.rtgs._tell([SERVICE, *(agent.bic for agent in bench.agents)], bench.rtgs._reported(forged))
     bench.fund(500_000)
@@ -608,7 +608,7 @@ def test_contradictory_mail_stops_one_settlement(bench: Bench) -> None:
     assert not first.state.is_end and first.reason is not None and first.reason.code == "BREAK"
     assert bench.told("BREAK") == 2 and rests(bench)
     assert first.settlement_id not in [settlement for settlement, _, _ in bench.rtgs.booked]
-    assert bench.board.attestations(str(first.settlement_id)) == []  # type: ignore[arg-type]
+    assert bench.board.attestations(str(first.settlement_id)) == []
 
 
 def test_a_lock_lost_below_finality_halts(bench: Bench) -> None:
@@ -660,7 +660,7 @@ def test_a_wish_that_meets_a_moving_trade_is_judged_anew(bench: Bench) -> None:
             commit(Change(trades=(bench.trade,)))
         commit(change)
 
-    bench.book.commit = moved_meanwhile  # type: ignore[method-assign]
+    bench.book.commit = moved_meanwhile
     assert bench.ask_to_cancel(Side.DELIVER) == "cancellation asked"
     assert bench.trade.cancel_asked == {Side.DELIVER} and moves == [0]
     moves[0] = 100
@@ -670,7 +670,7 @@ def test_a_wish_that_meets_a_moving_trade_is_judged_anew(bench: Bench) -> None:
 
 
 def test_unreadable_mail_blocks_nothing(bench: Bench) -> None:
-    bench.rtgs.mail[SERVICE].append(Unreadable(data=b"?", error=InvalidInput("root", "?", "XML")))  # type: ignore[arg-type]
+    bench.rtgs.mail[SERVICE].append(Unreadable(data=b"?", error=InvalidInput("root", "?", "XML")))
     bench.run()
     assert bench.trade.state is TradeState.SETTLED
     (entry,) = [row.entry for row in bench.book.journal() if row.entry.kind == "unreadable"]
@@ -702,7 +702,7 @@ def test_one_broken_trade_holds_up_no_other(bench: Bench) -> None:
     bench.run_to_locked()
     first, _ = bench.book.trades()
     bench.book.commit(Change(trades=(replace(first, state=TradeState.PAID),)))
-    held = bench.rtgs.payments[str(first.settlement_id)]  # type: ignore[index]
+    held = bench.rtgs.payments[str(first.settlement_id)]
     assert held.state is PaymentState.HELD
     bench.rtgs._never(held, PaymentState.REJECTED, "X", "refused")
     assert first.order is not None and first.settlement_id is not None
@@ -804,7 +804,7 @@ def test_one_false_look_is_no_reason_to_lock_again(bench: Bench, lie: str) -> No
     """Finding 4: the node says once that no lock is there and that its time is over."""
     bench.run_to(TradeState.LOCKED if lie == "before the cash" else TradeState.EARMARKED)
     view, settlement = bench.assets.view, bench.trade.settlement_id
-    bench.assets.view = lambda _, order: AssetView(  # type: ignore[method-assign]
+    bench.assets.view = lambda _, order: AssetView(
         head=AssetStatus.NONE, final=AssetStatus.NONE, final_time=order.terms.lock_by + 1
     )
     if lie == "before the cash":
@@ -817,7 +817,7 @@ def test_one_false_look_is_no_reason_to_lock_again(bench: Bench, lie: str) -> No
     else:
         bench.settler().advance(bench.trade)
         assert bench.trade.reason is not None and bench.trade.reason.code == "BREAK"
-    bench.assets.view = view  # type: ignore[method-assign]
+    bench.assets.view = view
     bench.run()
     assert (bench.trade.state, bench.trade.settlement_id) == (TradeState.SETTLED, settlement)
     assert bench.events() == ["Locked", "Settled"] and len(bench.rtgs.booked) == 1
@@ -843,11 +843,11 @@ def test_one_false_look_cancels_nothing_that_is_locked(bench: Bench) -> None:
     for side in Side:
         bench.ask_to_cancel(side)
     view = bench.assets.view
-    bench.assets.view = lambda _, order: AssetView(  # type: ignore[method-assign]
+    bench.assets.view = lambda _, order: AssetView(
         head=AssetStatus.NONE, final=AssetStatus.NONE, final_time=order.terms.lock_by + 1
     )
     bench.settler().advance(bench.trade)
-    bench.assets.view = view  # type: ignore[method-assign]
+    bench.assets.view = view
     bench.run()
     assert bench.trade.state is TradeState.RELEASED and bench.events() == ["Locked", "GivenBack"]
 
@@ -855,14 +855,14 @@ def test_one_false_look_cancels_nothing_that_is_locked(bench: Bench) -> None:
 def test_a_node_that_shows_the_end_and_not_yet_its_event_stops_nobody(bench: Bench) -> None:
     bench.run_to(TradeState.EARMARKED)
     history = bench.assets.history
-    bench.assets.history = lambda _: []  # type: ignore[method-assign]
+    bench.assets.history = lambda _: []
     settlement = bench.trade.settlement_id
     assert settlement is not None
     bench.release(settlement, derive_uetr(settlement, 1))
     bench.attest(settlement, OutcomeResult.PAID)
     for _ in range(8):
         bench.tick(agents=False)
-    bench.assets.history = history  # type: ignore[method-assign]
+    bench.assets.history = history
     bench.run()
     assert bench.trade.state is TradeState.SETTLED
 

@@ -55,7 +55,10 @@ class Shared(BulkBench):
         database = open_database(f"sqlite:///{self.root}/service.db")
         self.databases.append(database)
         self.at.setdefault(name, lambda _: None)
-        at = lambda point: self.at[name](point)  # noqa: E731
+
+        def at(point: str) -> None:
+            self.at[name](point)
+
         assets, cash = BulkAssets(self.chain, self.board), BulkCash(self.rtgs)
         assets.before = lambda method: at(f"before {method}")
         assets.after = lambda method: at(f"after {method}")
@@ -64,7 +67,7 @@ class Shared(BulkBench):
 
         def book(lease: Lease | None) -> Book:
             made = HookedBook(database, lease=lease, clock=self.clock)
-            made.at = at  # type: ignore[method-assign]
+            made.at = at
             return made
 
         def engine(records: Book, _: Lease | None) -> Engine:

@@ -57,7 +57,7 @@ class Shop(Bench):
         super().__init__()
         self._url = f"sqlite:///{root}/service.db"
         self.databases: list[Database] = []
-        self.book = SqlBook(self._open(), clock=self.clock)  # type: ignore[assignment]
+        self.book = SqlBook(self._open(), clock=self.clock)
         self.restarted()
         self.points: list[str] = []
         self.overslept = 0
@@ -79,8 +79,8 @@ class Shop(Bench):
         assets, cash = FakeAssetLedger(self.chain), FakeCashSystem(self.rtgs, SERVICE)
         wallet = FakeWallet(self.wallet._keys, self.market)
         for port, label in ((assets, "asset"), (cash, "cash"), (wallet, "wallet")):
-            port.before = lambda method, label=label: at(f"before {label} {method}")  # type: ignore[misc]
-            port.after = lambda method, label=label: at(f"after {label} {method}")  # type: ignore[misc]
+            port.before = lambda method, label=label: at(f"before {label} {method}")
+            port.after = lambda method, label=label: at(f"after {label} {method}")
 
         def deliver(message: Any) -> None:
             at("before a delivery")

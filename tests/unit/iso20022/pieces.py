@@ -75,9 +75,8 @@ uetrs = st.builds(lambda of, attempt: Uetr(derive_uetr(SettlementId(of), attempt
 sides, parties = st.sampled_from(Side), st.builds(Party, lei=leis, bic=bics)
 money = st.builds(Money, currency=st.sampled_from(sorted(MINOR_UNITS)), amount=st.integers(1, 10**17))
 days = st.dates(date(1990, 1, 1), date(2199, 12, 31))
-instants = st.datetimes(datetime(1990, 1, 1), datetime(2199, 12, 31), timezones=st.just(UTC)).map(  # noqa: DTZ001
-    lambda moment: moment.replace(microsecond=0)
-)
+first, last = (datetime(*day) for day in ((1990, 1, 1), (2199, 12, 31)))  # noqa: DTZ001 -- so Hypothesis takes them
+instants = st.datetimes(first, last, timezones=st.just(UTC)).map(lambda moment: moment.replace(microsecond=0))
 words = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1, max_size=20) | st.sampled_from(
     ["two words", "<&>\"']]>", "Ünïcode – ≥ 1", "x" * 105]
 )

@@ -60,7 +60,7 @@ def test_an_id_or_receiver_that_is_none_is_refused_as_ever() -> None:
     ):
         for together in ([one, bad], [bad, one], [one, bad, replace(one, message_id="M2")]):
             with pytest.raises(InvalidMessage):
-                write_all(together)  # type: ignore[arg-type]
+                write_all(together)
 
 
 def test_an_owner_named_in_the_body_is_told_by_a_copy(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,5 +77,5 @@ def test_an_owner_named_in_the_body_is_told_by_a_copy(monkeypatch: pytest.Monkey
         return write(message)
 
     monkeypatch.setattr(codec, "write", counting)
-    assert write_all(to) == expected  # type: ignore[arg-type]
+    assert write_all(to) == expected
     assert len(judged) == 1

@@ -595,7 +595,7 @@ def test_what_has_no_value_date_has_none_to_judge() -> None:
 
 def test_what_is_no_body_is_no_message() -> None:
     with pytest.raises(TypeError, match=r"^str is no message body"):
-        write(replace(order(), body=Lei("x")))  # type: ignore[arg-type]
+        write(replace(order(), body=Lei("x")))
 
 
 def test_a_refusal_of_a_message_is_one_of_input() -> None:

@@ -39,8 +39,8 @@ def order(number: int, debtor: CashAccount, creditor: CashAccount, cents: int, *
         creditor=creditor,
     )
     if "not_before" in changes:
-        changes["timing"] = Timing(not_before=changes.pop("not_before"))  # type: ignore[arg-type]
-    return dataclasses.replace(usual, **changes)  # type: ignore[arg-type]
+        changes["timing"] = Timing(not_before=changes.pop("not_before"))
+    return dataclasses.replace(usual, **changes)
 
 
 def transfer(of: Uetr, debtor: CashAccount = A, creditor: CashAccount = B, cents: int = 100) -> BankTransfer:

@@ -109,7 +109,7 @@ class Doors:
         async def send(event: Any) -> None:
             sent.append(event)
 
-        await self._application(scope, receive, send)  # type: ignore[arg-type]
+        await self._application(scope, receive, send)
         body = b"".join(event.get("body", b"") for event in sent)
         return sent[0]["status"], json.loads(body)
 

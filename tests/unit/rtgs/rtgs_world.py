@@ -55,7 +55,7 @@ def payment(number: int = 1, cents: int = 10_000, *, attempt: int = 1, **changes
         salt=f"{number:032x}",
         pay_by=PAY_BY,
     )
-    return dataclasses.replace(usual, **changes)  # type: ignore[arg-type]
+    return dataclasses.replace(usual, **changes)
 
 
 def cancellation(of: Payment, **changes: object) -> CancelPayment:
@@ -68,7 +68,7 @@ def cancellation(of: Payment, **changes: object) -> CancelPayment:
         settlement_id=of.settlement_id,
         salt=of.salt,
     )
-    return dataclasses.replace(usual, **changes)  # type: ignore[arg-type]
+    return dataclasses.replace(usual, **changes)
 
 
 def kind(body: object) -> str:
@@ -149,7 +149,7 @@ class World:
             created=self.clock.instant,
             body=body,
         )
-        return self.rtgs.handle(write(dataclasses.replace(message, **header)), sender)  # type: ignore[arg-type]
+        return self.rtgs.handle(write(dataclasses.replace(message, **header)), sender)
 
     def release(self, of: Payment, *agents: int) -> list[str]:
         """The agents release; what the last of them is answered."""

@@ -31,7 +31,7 @@ Letter = tuple[bytes, Bic]
 
 def letter(body: object, sender: Bic = SERVICE, message_id: str = "M1") -> Letter:
     message = Message(sender=sender, receiver=RTGS, message_id=message_id, created=NOON, body=body)
-    return write(message), sender  # type: ignore[arg-type]
+    return write(message), sender
 
 
 def payments(count: int, cents: int = 100) -> list[Letter]:
@@ -86,7 +86,7 @@ def test_they_are_taken_in_the_order_in_which_they_came(world: World) -> None:
 
 def test_one_sender_sees_its_mail_in_its_order(world: World) -> None:
     together(world, payments(20))
-    told = [body.uetr for body in world.bodies(SERVICE)]  # type: ignore[attr-defined]
+    told = [body.uetr for body in world.bodies(SERVICE)]
     assert told == [payment(number).uetr for number in range(1, 21)]
 
 

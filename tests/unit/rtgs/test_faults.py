@@ -162,7 +162,7 @@ def test_a_status_that_contradicts(world: World) -> None:
     assert mail(world, AGENTS[2]) == PAID
     true_one, false_one = (read(data) for _, data in world.rtgs.mailbox(SERVICE)[1:3])
     assert isinstance(false_one.body, PaymentReport)
-    assert (false_one.body.uetr, false_one.body.payment) == (paid.uetr, true_one.body.payment)  # type: ignore[union-attr]
+    assert (false_one.body.uetr, false_one.body.payment) == (paid.uetr, true_one.body.payment)
     assert false_one.message_id != true_one.message_id
     assert world.state(paid) is PaymentState.BOOKED
     assert not world.buried(paid)

@@ -76,7 +76,7 @@ def test_an_answer_lost_over_http_and_asked_for_again(world: World, url: str) ->
     plan(world, {"kind": "answer_lost", "at_most": 1})
     assert call("POST", f"{url}/messages", data=DATA)[0] == 503
     status, answer = call("POST", f"{url}/messages", data=DATA)
-    assert status == 202 and len(answer["answers"]) == 1  # type: ignore[arg-type]
+    assert status == 202 and len(answer["answers"]) == 1
     assert world.money() == (15_000, 100)
 
 

@@ -97,7 +97,7 @@ def test_a_batch_that_does_not_add_up_is_no_batch(
     world: World, positions: tuple[tuple[object, int], ...], total: int, field: str
 ) -> None:
     banks = Banks(world, A=100)
-    legs = tuple(Leg(account=one.number, debit=cents < 0, amount=abs(cents)) for one, cents in positions)  # type: ignore[attr-defined]
+    legs = tuple(Leg(account=one.number, debit=cents < 0, amount=abs(cents)) for one, cents in positions)
     before = world.rtgs.facts()
     with pytest.raises(InvalidInput) as refused:
         banks.desk.submit_batch(order(1, A, A, total), legs, instructing=SERVICE, message_id="M")

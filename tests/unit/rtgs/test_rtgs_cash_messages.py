@@ -141,7 +141,7 @@ def _return(number: int, cents: int, **changes: object) -> PaymentReturn:
         creditor=A.owner,
         reason_code="AC04",
     )
-    return dataclasses.replace(usual, **changes)  # type: ignore[arg-type]
+    return dataclasses.replace(usual, **changes)
 
 
 def test_a_return_is_a_payment_of_its_own(world: World) -> None:
@@ -257,17 +257,17 @@ def test_liquidity_moves_or_does_not(world: World) -> None:
 def test_reservations_are_set_told_and_ended(world: World) -> None:
     banks = Banks(world, A=100)
     mine = {"kind": ReservationKind.URGENT, "account": A}
-    (receipt,) = answers(world, ModifyReservation(**mine, amount=euro(70)), A.owner)  # type: ignore[arg-type]
+    (receipt,) = answers(world, ModifyReservation(**mine, amount=euro(70)), A.owner)
     assert isinstance(receipt, Receipt)
-    world.raw(ModifyReservation(**mine, amount=euro(5), standing=True), A.owner)  # type: ignore[arg-type]
+    world.raw(ModifyReservation(**mine, amount=euro(5), standing=True), A.owner)
     (report,) = answers(world, ReservationQuery(account=A), A.owner)
     assert isinstance(report, ReservationReport)
     assert report.reservations == (
-        Reservation(**mine, amount=euro(70)),  # type: ignore[arg-type]
-        Reservation(**mine, amount=euro(5), standing=True),  # type: ignore[arg-type]
+        Reservation(**mine, amount=euro(70)),
+        Reservation(**mine, amount=euro(5), standing=True),
     )
     assert banks.pay(1, A, B, 31) is PENDING
-    world.raw(DeleteReservation(**mine), A.owner)  # type: ignore[arg-type]
+    world.raw(DeleteReservation(**mine), A.owner)
     assert banks.stored(1).state is BOOKED
     for bad, error in (
         (ModifyReservation(kind=ReservationKind.BLOCKED, account=A, amount=euro(1)), InvalidInput),

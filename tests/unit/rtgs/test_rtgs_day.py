@@ -105,7 +105,7 @@ def test_the_operator_may_extend_a_phase_by_hand(world: World) -> None:
 def test_a_timetable_makes_sense_or_is_refused(changes: dict[str, object], field: str) -> None:
     usual = {"zone": DAYTIME.zone, "phases": DAYTIME.phases, "closes": DAYTIME.closes}
     with pytest.raises(InvalidInput) as refused:
-        Timetable(**(usual | changes))  # type: ignore[arg-type]
+        Timetable(**(usual | changes))
     assert refused.value.field == field
 
 

@@ -31,7 +31,7 @@ class Caller:
         self, method: str, path: str, key: str | None = None, **arguments: object
     ) -> tuple[int, dict[str, object]]:
         headers = {} if key is None else {"Authorization": f"Bearer {key}"}
-        response = self.session.request(method, self.url + path, headers=headers, timeout=5, **arguments)  # type: ignore[arg-type]
+        response = self.session.request(method, self.url + path, headers=headers, timeout=5, **arguments)
         return response.status_code, response.json()
 
 
@@ -54,18 +54,18 @@ def key(party: str) -> str:
 
 
 def xml(body: object, sender: str = SERVICE) -> bytes:
-    return write(Message(sender=sender, receiver=RTGS, message_id=f"M-{sender}", created=NOON, body=body))  # type: ignore[arg-type]
+    return write(Message(sender=sender, receiver=RTGS, message_id=f"M-{sender}", created=NOON, body=body))
 
 
 def test_a_message_in_and_mail_out(call: Caller) -> None:
     status, answer = call("POST", "/messages", key(SERVICE), data=xml(payment()))
     assert status == 202
-    (report,) = answer["answers"]  # type: ignore[misc]
+    (report,) = answer["answers"]
     assert call("POST", "/messages", key(SERVICE), data=xml(payment())) == (202, answer)
     assert call("GET", "/messages", key(SERVICE)) == (200, {"items": [{"sequence": 1, "message": report}]})
     assert call("GET", "/messages?after=1&limit=5", key(SERVICE)) == (200, {"items": []})
     status, mail = call("GET", "/messages?after=0", key(AGENTS[1]))
-    assert read(mail["items"][0]["message"].encode()).receiver == AGENTS[1]  # type: ignore[index]
+    assert read(mail["items"][0]["message"].encode()).receiver == AGENTS[1]
     assert call("GET", "/health") == (200, {"status": "up", "bic": RTGS, "business_day": DAY.isoformat()})
 
 
@@ -121,10 +121,9 @@ def test_the_operator_by_json(world: World, call: Caller) -> None:
     assert (status, facts["quorum"], facts["business_day"]) == (200, 4, "2026-11-23")
     status, accounts = call("GET", "/operator/accounts", OPERATOR_KEY)
     assert {"number": "BUYER-JPY", "posted": 500} in [
-        {name: row[name] for name in ("number", "posted")}  # type: ignore[index]
-        for row in accounts
+        {name: row[name] for name in ("number", "posted")} for row in accounts
     ]
-    assert call("GET", "/operator/postings", OPERATOR_KEY)[1][1]["amount"] == {"currency": "JPY", "amount": "500"}  # type: ignore[index]
+    assert call("GET", "/operator/postings", OPERATOR_KEY)[1][1]["amount"] == {"currency": "JPY", "amount": "500"}
     conflict, answer = call(
         "POST", "/operator/accounts", OPERATOR_KEY, json={"owner": AGENTS[0], "number": "BUYER-JPY", "currency": "JPY"}
     )
@@ -135,7 +134,7 @@ def test_the_operator_by_json(world: World, call: Caller) -> None:
 def test_whoever_looks_sees_no_payment_that_has_run_out(world: World, call: Caller) -> None:
     world.say(payment())
     world.later(hours=5)
-    assert len(call("GET", "/messages", key(AGENTS[0]))[1]["items"]) == 2  # type: ignore[arg-type]
+    assert len(call("GET", "/messages", key(AGENTS[0]))[1]["items"]) == 2
     assert world.news(AGENTS[0]) == ["HELD", "REJECTED"]
 
 

@@ -53,7 +53,7 @@ class Poster:
     def told(self, content: bytes, party: Bic = SERVICE) -> list[dict[str, str]]:
         status, answer = self(content, party)
         assert (status, answer["file"]) == (202, "FILE-1"), answer
-        return answer["messages"]  # type: ignore[return-value]
+        return answer["messages"]
 
 
 @pytest.fixture

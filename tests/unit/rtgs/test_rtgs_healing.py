@@ -28,7 +28,7 @@ def test_a_booked_payment_is_told_again_with_its_notices(world: World, asker: Bi
     first = [one for one in world.bodies(asker) if isinstance(one, BookingNotice)]
     world.later(minutes=3)
     world.news(asker)
-    assert world.say(StatusRequest(uetr=paid.uetr), asker) == told  # type: ignore[arg-type]
+    assert world.say(StatusRequest(uetr=paid.uetr), asker) == told
     assert world.news(asker) == told
     again = [one for one in world.bodies(asker) if isinstance(one, BookingNotice)]
     assert again == first * 2
@@ -37,9 +37,9 @@ def test_a_booked_payment_is_told_again_with_its_notices(world: World, asker: Bi
 def test_what_is_not_booked_has_no_notice(world: World) -> None:
     held = payment(1, 100)
     world.say(held)
-    assert world.say(StatusRequest(uetr=held.uetr)) == ["HELD"]  # type: ignore[arg-type]
+    assert world.say(StatusRequest(uetr=held.uetr)) == ["HELD"]
     with pytest.raises(Refused, match="PaymentUnknown"):
-        world.say(StatusRequest(uetr=payment(2).uetr))  # type: ignore[arg-type]
+        world.say(StatusRequest(uetr=payment(2).uetr))
 
 
 def test_a_statement_for_who_has_a_mandate(world: World) -> None:

@@ -18,7 +18,7 @@ from lockstep.iso20022 import read, write
 
 def mail(number: int, body: object, sender: Bic = SERVICE) -> tuple[bytes, Bic]:
     message = Message(sender=sender, receiver=RTGS, message_id=f"IN{number}", created=NOON, body=body)
-    return write(message), sender  # type: ignore[arg-type]
+    return write(message), sender
 
 
 def reported(answers: object) -> list[str]:

@@ -133,12 +133,12 @@ def test_pending_payments_are_served_in_order_of_arrival(world: World) -> None:
     first, second, large, small = payment(1, 15_000), payment(2, 9_000), payment(3, 40_000), payment(4, 6_000)
     assert [world.say(one) for one in (first, second, large, small)] == [["HELD"]] + [["PENDING"]] * 3
     world.say(cancellation(first))
-    assert [world.state(one).name for one in (second, large, small)] == ["HELD", "PENDING", "HELD"]  # type: ignore[union-attr]
+    assert [world.state(one).name for one in (second, large, small)] == ["HELD", "PENDING", "HELD"]
     world.rtgs.operator.fund(SELLER_ACCOUNT.number, euro(40_000), "seller")
     back = payment(5, 40_000, debtor=SELLER_ACCOUNT, creditor=BUYER_ACCOUNT)
     world.say(back)
     world.release(back, 1, 2, 3)
-    assert world.state(large).name == "HELD"  # type: ignore[union-attr]
+    assert world.state(large).name == "HELD"
     assert world.money() == (55_000, 55_000)
 
 
@@ -155,7 +155,7 @@ def test_a_release_before_it_is_held_does_not_count(world: World) -> None:
     assert world.rtgs.facts().releases == ()
     for agent in range(3):  # the same message ids: a refusal spends none
         world.say(Release(uetr=large.uetr, settlement_id=large.settlement_id), AGENTS[agent], f"R{agent}")
-    assert world.state(large).name == "BOOKED"  # type: ignore[union-attr]
+    assert world.state(large).name == "BOOKED"
 
 
 def test_one_agent_counts_once_and_only_while_it_is_an_agent(world: World) -> None:

@@ -15,13 +15,13 @@ PAYMENT = payment()
 
 def wish(number: int = 1, **changes: object) -> NeverRequest:
     asked = {"case_id": "NEVER1", "uetr": derive_uetr(settlement(number), 1), "settlement_id": settlement(number)}
-    return NeverRequest(**asked | changes)  # type: ignore[arg-type]
+    return NeverRequest(**asked | changes)
 
 
 def ask(world: World, *agents: int) -> list[str]:
     answers = list[str]()
     for agent in agents:
-        answers = world.say(wish(), AGENTS[agent])  # type: ignore[arg-type]
+        answers = world.say(wish(), AGENTS[agent])
     return answers
 
 
@@ -91,7 +91,7 @@ def test_who_is_an_agent_now_counts(world: World) -> None:
 @pytest.mark.parametrize("sender", [SERVICE, BUYER])
 def test_agents_alone_may_ask_so(world: World, sender: str) -> None:
     with pytest.raises(Refused) as refused:
-        world.say(wish(), sender)  # type: ignore[arg-type]
+        world.say(wish(), sender)
     assert refused.value.name == "NotAuthorised"
 
 
@@ -99,20 +99,20 @@ def test_the_last_to_ask_buries_no_other_payment(world: World) -> None:
     """The UETR is an agent's word: another payment that is to come under it is not barred."""
     ask(world, 0, 1)
     other = payment(2, cents=1_000)
-    world.say(wish(uetr=other.uetr), AGENTS[2])  # type: ignore[arg-type]
+    world.say(wish(uetr=other.uetr), AGENTS[2])
     assert world.buried(PAYMENT) and not world.buried(other)
     assert world.say(other) == ["HELD"]
 
 
 def test_one_settlements_requests_are_not_anothers(world: World) -> None:
     ask(world, 0, 1)
-    world.say(wish(2), AGENTS[2])  # type: ignore[arg-type]
+    world.say(wish(2), AGENTS[2])
     assert not world.buried(PAYMENT) and not world.buried(payment(2))
 
 
 def test_the_same_message_again_does_nothing(world: World) -> None:
     for _ in range(4):
-        assert world.say(wish(), AGENTS[0], message_id="ONE") == ["RECEIVED"]  # type: ignore[arg-type]
+        assert world.say(wish(), AGENTS[0], message_id="ONE") == ["RECEIVED"]
     assert not world.buried(PAYMENT)
 
 
@@ -126,11 +126,11 @@ def test_killed_in_the_step_that_buries(world: World, at: int) -> None:
     ask(world, *range(at - 1))
     world.on_commit = die
     with pytest.raises(KeyboardInterrupt):
-        world.say(wish(), AGENTS[at - 1], message_id="KILLED")  # type: ignore[arg-type]
+        world.say(wish(), AGENTS[at - 1], message_id="KILLED")
     world.on_commit = world.commits.append
     world.restart()
     assert world.buried(PAYMENT) is (at == 3)
-    assert world.say(wish(), AGENTS[at - 1], message_id="KILLED") == ["CNCL" if at == 3 else "RECEIVED"]  # type: ignore[arg-type]
+    assert world.say(wish(), AGENTS[at - 1], message_id="KILLED") == ["CNCL" if at == 3 else "RECEIVED"]
     ask(world, *range(3))
     assert world.buried(PAYMENT)
 

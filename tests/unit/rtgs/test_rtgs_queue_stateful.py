@@ -238,7 +238,7 @@ class Machine(RuleBasedStateMachine):
 
 def test_the_queues_do_what_the_model_does(store: Store, furnished: World) -> None:
     machine = type("OnStore", (Machine,), {"store": store})
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         machine,
         settings=settings(
             max_examples=25,

@@ -73,6 +73,14 @@ class RtgsModel(RuleBasedStateMachine):
             if state in ("HELD", "PENDING") and settlement_id in (None, one.settlement_id)
         ]
 
+    def live(self, like: Payment) -> list[Payment]:
+        """Those of the same settlement that are held, wait or are booked: at most one."""
+        return [
+            known
+            for known, state in self.states.items()
+            if known.settlement_id == like.settlement_id and state in ("HELD", "PENDING", "BOOKED")
+        ]
+
     def expire(self) -> None:
         self.end([one for one in self.open() if one.pay_by < self.world.clock.instant], "REJECTED")
 
@@ -92,11 +100,7 @@ class RtgsModel(RuleBasedStateMachine):
     def pay(self, number: int, attempt: int) -> None:
         one = self.payment(number, attempt)
         self.expire()
-        live = [
-            known
-            for known, state in self.states.items()
-            if known.settlement_id == one.settlement_id and state in ("HELD", "PENDING", "BOOKED")
-        ]
+        live = self.live(one)
         if one in self.states:
             assert self.world.say(one) == [self.states[one]]
         elif live:
@@ -140,11 +144,7 @@ class RtgsModel(RuleBasedStateMachine):
     def cancel(self, number: int, attempt: int) -> None:
         one = self.payment(number, attempt)
         self.expire()
-        live = [
-            known
-            for known, state in self.states.items()
-            if known.settlement_id == one.settlement_id and state in ("HELD", "PENDING", "BOOKED")
-        ]
+        live = self.live(one)
         if live and live[0] != one:
             with pytest.raises(Refused, match="PaymentMismatch"):
                 self.world.say(cancellation(one))

@@ -4,10 +4,12 @@ A process is interrupted where it matters, between its last look and its turn to
 """
 
 import itertools
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -71,11 +73,11 @@ def before_its_turn(world: World, act: Callable[[], object]) -> None:
     step = database.step
 
     def interrupted(*asked: Any, **also: Any) -> AbstractContextManager[Step]:
-        database.step = step  # type: ignore[method-assign]
+        database.step = step
         act()
         return step(*asked, **also)
 
-    database.step = interrupted  # type: ignore[method-assign,assignment]
+    database.step = interrupted
 
 
 # --- time
@@ -239,6 +241,19 @@ def test_a_database_is_founded_by_one_of_many(store: Store) -> None:
         assert connection.scalar(select(func.count()).select_from(settings)) == 1
     for one in found:
         one.close()
+
+
+def test_a_new_file_is_opened_while_another_process_writes_it(tmp_path: Path) -> None:
+    """The switch to the write-ahead log is the one thing that SQLite does not wait for by itself."""
+    first = sqlite3.connect(tmp_path / "rtgs.db", isolation_level=None, check_same_thread=False)
+    first.execute("BEGIN IMMEDIATE")
+    let_go = threading.Timer(0.2, first.rollback)
+    let_go.start()
+    opened = Rtgs(f"sqlite:///{tmp_path}/rtgs.db", SetClock(NOON), bic=RTGS)
+    assert opened.operator.payments() == [] and not first.in_transaction
+    opened.close()
+    let_go.join()
+    first.close()
 
 
 def test_money_is_conserved_whoever_writes(world: World) -> None:

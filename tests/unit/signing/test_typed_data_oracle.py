@@ -26,6 +26,7 @@ from lockstep.signing import (
     terms_hash,
 )
 from lockstep.testing.fakes import key
+from order_strategies import HEX_32, orders
 
 MOVEMENT = "token:address seller:address buyer:address quantity:uint64 epoch:uint32 nonce:uint64"
 TERMS = "tradeId:bytes32 part:uint32 minimumLot:uint64 group:bytes32 cashHash:bytes32 lockBy:uint40 payBy:uint40"
@@ -65,28 +66,8 @@ def uint(bits: int) -> st.SearchStrategy[int]:
 
 
 addresses = st.sampled_from([key(name).address for name in "abcdef"])
-hex32 = st.binary(min_size=32, max_size=32).map(bytes.hex)
 networks = st.builds(Network, chain_id=uint(64), dvp=addresses, finality_depth=st.just(2))
-movements = st.builds(
-    Movement,
-    token=addresses,
-    seller=addresses,
-    buyer=addresses,
-    quantity=uint(64),
-    epoch=uint(32),
-    nonce=uint(64),
-)
-all_terms = st.builds(
-    OrderTerms,
-    trade_id=hex32.map(TradeId),
-    part=uint(32),
-    minimum_lot=uint(64),
-    group=hex32,
-    cash_hash=hex32,
-    lock_by=uint(40),
-    pay_by=uint(40),
-)
-orders = st.builds(Order, movement=movements, terms=all_terms)
+all_orders = orders(addresses, uint)
 
 
 def as_message(order: Order) -> dict[str, Any]:
@@ -106,7 +87,7 @@ def as_message(order: Order) -> dict[str, Any]:
 
 
 @settings(max_examples=40)
-@given(orders, networks)
+@given(all_orders, networks)
 def test_settlement_id(order: Order, network: Network) -> None:
     message = as_message(order)
     assert settlement_id(order, network) == oracle("Order", message, network)[1].hex()
@@ -114,7 +95,7 @@ def test_settlement_id(order: Order, network: Network) -> None:
 
 
 @settings(max_examples=40)
-@given(hex32.map(SettlementId), st.sampled_from(OutcomeResult), uint(32), networks)
+@given(HEX_32.map(SettlementId), st.sampled_from(OutcomeResult), uint(32), networks)
 def test_outcome_digest(settlement: SettlementId, result: OutcomeResult, epoch: int, network: Network) -> None:
     message = {"settlementId": bytes.fromhex(settlement), "result": int(result), "epoch": epoch}
     assert outcome_digest(settlement, result, epoch, network) == oracle("Outcome", message, network)[1]
@@ -139,14 +120,14 @@ def test_rotation_digest(rotation: Rotation, network: Network) -> None:
     assert rotation_digest(rotation, network) == oracle("Rotation", message, network)[1]
 
 
-@given(st.lists(hex32.map(SettlementId), max_size=5), st.sampled_from(OutcomeResult), uint(32), networks)
+@given(st.lists(HEX_32.map(SettlementId), max_size=5), st.sampled_from(OutcomeResult), uint(32), networks)
 @settings(max_examples=50, deadline=None)
 def test_outcomes_digest(ids: list[SettlementId], result: OutcomeResult, epoch: int, network: Network) -> None:
     message = {"settlementIds": [bytes.fromhex(one) for one in ids], "result": int(result), "epoch": epoch}
     assert outcomes_digest(ids, result, epoch, network) == oracle("Outcomes", message, network)[1]
 
 
-@given(hex32.map(SettlementId), st.sampled_from(OutcomeResult), uint(32), uint(64), hex32, addresses, networks)
+@given(HEX_32.map(SettlementId), st.sampled_from(OutcomeResult), uint(32), uint(64), HEX_32, addresses, networks)
 @settings(max_examples=50, deadline=None)
 def test_log_digest(
     settlement: SettlementId,
@@ -171,12 +152,12 @@ def test_log_digest(
 
 @given(
     st.lists(
-        st.tuples(hex32.map(SettlementId), st.sampled_from(OutcomeResult), uint(32), st.binary(max_size=65)),
+        st.tuples(HEX_32.map(SettlementId), st.sampled_from(OutcomeResult), uint(32), st.binary(max_size=65)),
         min_size=1,
         max_size=4,
     ),
     uint(32),
-    hex32,
+    HEX_32,
     addresses,
     networks,
 )

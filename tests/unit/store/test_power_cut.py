@@ -40,7 +40,7 @@ class Disk:
     def _named(self, real: Callable[..., None], place: int) -> Callable[..., None]:
         def call(*given: object, **more: object) -> None:
             real(*given, **more)
-            self.unsafe.add(Path(os.fspath(given[place])))  # type: ignore[call-overload]
+            self.unsafe.add(Path(os.fspath(given[place])))
 
         return call
 

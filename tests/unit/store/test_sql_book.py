@@ -1,5 +1,7 @@
 """What only a database can do: keep through a restart, and take turns between processes."""
 
+import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -74,6 +76,19 @@ def test_a_restart_forgets_nothing(url: str) -> None:
     engine.dispose()
 
 
+def test_a_new_file_is_opened_while_another_process_writes_it(tmp_path: Path) -> None:
+    """The switch to the write-ahead log is the one thing that SQLite does not wait for by itself."""
+    first = sqlite3.connect(tmp_path / "service.db", isolation_level=None, check_same_thread=False)
+    first.execute("BEGIN IMMEDIATE")
+    let_go = threading.Timer(0.2, first.rollback)
+    let_go.start()
+    engine = open_database(f"sqlite:///{tmp_path}/service.db")
+    assert SqlBook(engine).trades() == [] and not first.in_transaction
+    engine.dispose()
+    let_go.join()
+    first.close()
+
+
 def test_durability_is_asked_for(tmp_path: Path) -> None:
     engine = open_database(f"sqlite:///{tmp_path}/service.db")
     with engine.connect() as connection:
@@ -130,7 +145,7 @@ def test_of_many_writers_one_wins(two: tuple[SqlBook, SqlBook]) -> None:
 
 def sent(nonce: int, key: str = "lock/a", **changes: object) -> SentTransaction:
     one = SentTransaction(key=key, nonce=nonce, raw=bytes([nonce]), hash=f"0x{nonce:064x}")
-    return replace(one, **changes)  # type: ignore[arg-type]
+    return replace(one, **changes)
 
 
 def test_transaction_log(url: str) -> None:

@@ -2,13 +2,15 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine
+from store_cases import both, stored
 
 from lockstep.domain.cash import CashView
 from lockstep.domain.errors import Conflict, InvalidInput, LeaseLost
@@ -27,41 +29,21 @@ from lockstep.store.bulk import Statement, array
 from lockstep.testing.fakes import (
     BUYER,
     MORNING,
+    SALT_KEY,
     SELLER,
     SERVICE,
     FakeClock,
-    example_instruction,
     example_market,
 )
 from stores import Store
 
 
-@pytest.fixture
-def engine(fresh: Callable[[], str]) -> Iterator[Engine]:
-    opened = open_database(fresh())
-    yield opened
-    opened.dispose()
-
-
-@pytest.fixture
-def book(engine: Engine) -> SqlBook:
-    return SqlBook(engine)
-
-
-def waiting(number: int, side: Side = Side.DELIVER, **changes: object) -> StoredInstruction:
-    reference = f"{side.value}-{number}"
-    stored = StoredInstruction(
-        message_id=f"M-{reference}",
-        content_hash="0" * 64,
-        instruction=example_instruction(side, reference),
-        status="WAITING",
-        received_at=MORNING,
-    )
-    return replace(stored, **changes)  # type: ignore[arg-type]
+def waiting(number: int, side: Side = Side.DELIVER, **changes: Any) -> StoredInstruction:
+    return replace(stored(f"{side.value}-{number}", side), **changes)
 
 
 def matched(number: int) -> Change:
-    (change,) = match([waiting(number, side) for side in Side], example_market(), b"salt key of the tests", MORNING)
+    (change,) = match(both(number), example_market(), SALT_KEY, MORNING)
     return replace(change, outgoing=(), entries=(entry(f"matched {number}"),))
 
 
@@ -212,7 +194,7 @@ def test_many_are_read_as_one_is(book: SqlBook) -> None:
     ids = [trade_of(number).trade_id for number in numbers]
     views = [CashView(settlement_id=SettlementId(f"{number:064x}")) for number in numbers]
     book.commit(Change(cash=tuple(views)))
-    assert book.trades_of([ids[0], ids[2], "ff" * 32]) == {ids[place]: book.trade(ids[place]) for place in (0, 2)}  # type: ignore[list-item]
+    assert book.trades_of([ids[0], ids[2], "ff" * 32]) == {ids[place]: book.trade(ids[place]) for place in (0, 2)}
     wanted = [view.settlement_id for view in views[1:]]
     assert book.cash_views([*wanted, SettlementId("ff" * 32)]) == {view.settlement_id: view for view in views[1:]}
     keys = [(SELLER.lei, Reference("DELI-0")), (BUYER.lei, Reference("RECE-1")), (SELLER.lei, Reference("RECE-1"))]
@@ -246,7 +228,7 @@ def test_pages(book: SqlBook) -> None:
 
 
 def match_told(number: int) -> Change:
-    (change,) = match([waiting(number, side) for side in Side], example_market(), b"salt key of the tests", MORNING)
+    (change,) = match(both(number), example_market(), SALT_KEY, MORNING)
     return change
 
 
@@ -270,7 +252,7 @@ def test_what_was_booked_on_an_account_in_a_time(book: SqlBook) -> None:
         booked = CashView(
             settlement_id=payment.settlement_id, state=PaymentState.BOOKED, payment=payment, booked_at=at, noticed_at=at
         )
-        return replace(booked, **changes)  # type: ignore[arg-type]
+        return replace(booked, **changes)
 
     views = [
         view(0, 0, 1, 0),
@@ -295,7 +277,7 @@ def test_what_was_booked_on_an_account_in_a_time(book: SqlBook) -> None:
 
 def test_many_transactions(engine: Engine) -> None:
     def sent(nonce: int, key: str, **changes: object) -> SentTransaction:
-        return replace(SentTransaction(key=key, nonce=nonce, raw=bytes([nonce, 255]), hash=f"0x{nonce}"), **changes)  # type: ignore[arg-type]
+        return replace(SentTransaction(key=key, nonce=nonce, raw=bytes([nonce, 255]), hash=f"0x{nonce}"), **changes)
 
     log = SqlTransactionLog(engine)
     log.put_all([sent(1, "lock/a"), sent(0, "lock/b"), sent(2, "lock/a")])

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import Engine, text
+from store_cases import both
 
 from lockstep.domain.cash import CashView
 from lockstep.domain.errors import Conflict, LeaseLost, Misconfigured
@@ -15,9 +16,9 @@ from lockstep.domain.instruction import Side
 from lockstep.domain.journal import Entry
 from lockstep.domain.trade import Trade, TradeState
 from lockstep.flow.matching import match
-from lockstep.ports import Change, Claimed, StoredInstruction
+from lockstep.ports import Change, Claimed
 from lockstep.store import SqlBook, open_database
-from lockstep.testing.fakes import MORNING, FakeClock, example_instruction, example_market
+from lockstep.testing.fakes import MORNING, SALT_KEY, FakeClock, example_market
 from stores import Store
 
 SECONDS = 15
@@ -25,17 +26,7 @@ LONGEST = 900
 
 
 def a_trade(number: int) -> Trade:
-    both = [
-        StoredInstruction(
-            message_id=f"M-{side.value}-{number}",
-            content_hash="0" * 64,
-            instruction=example_instruction(side, f"{side.value}-{number}"),
-            status="WAITING",
-            received_at=MORNING,
-        )
-        for side in Side
-    ]
-    (change,) = match(both, example_market(), b"salt key of the tests", MORNING)
+    (change,) = match(both(number), example_market(), SALT_KEY, MORNING)
     return replace(change.trades[0], settlement_id=settlement(number))
 
 

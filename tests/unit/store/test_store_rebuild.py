@@ -1,9 +1,11 @@
 """The first changes of empty records: all in one transaction, and only into empty ones."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import Engine
+from store_cases import both
 
 from lockstep.domain.errors import Conflict, LeaseLost, Misconfigured
 from lockstep.domain.identifiers import SettlementId
@@ -11,30 +13,13 @@ from lockstep.domain.instruction import Side
 from lockstep.domain.journal import Entry
 from lockstep.flow.matching import match
 from lockstep.ports import Change, StoredInstruction, Unclaimed
-from lockstep.store import SqlBook, SqlLeases, open_database
-from lockstep.testing.fakes import MORNING, FakeClock, example_instruction, example_market
-
-
-@pytest.fixture
-def engine(fresh: Callable[[], str]) -> Iterator[Engine]:
-    opened = open_database(fresh())
-    yield opened
-    opened.dispose()
+from lockstep.store import SqlBook, SqlLeases
+from lockstep.testing.fakes import MORNING, SALT_KEY, FakeClock, example_market
 
 
 def trade(number: int) -> Change:
-    both = [
-        StoredInstruction(
-            message_id=f"M-{side.value}-{number}",
-            content_hash="0" * 64,
-            instruction=example_instruction(side, f"{side.value}-{number}"),
-            status="WAITING",
-            received_at=MORNING,
-            late=MORNING,
-        )
-        for side in Side
-    ]
-    (change,) = match(both, example_market(), b"salt key of the tests", MORNING)
+    late = [replace(one, late=MORNING) for one in both(number)]
+    (change,) = match(late, example_market(), SALT_KEY, MORNING)
     return change
 
 

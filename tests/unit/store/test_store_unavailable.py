@@ -69,7 +69,7 @@ def test_cut_off_in_the_middle_nothing_is_stored(engine: Engine, url: str, monke
 
         def cut(self: SqlBook, *given: object) -> None:
             cut_all_others(admin)
-            real(self, *given)  # type: ignore[arg-type]
+            real(self, *given)
 
         patch.setattr(SqlBook, "_append", cut)
         with pytest.raises(Unavailable):
@@ -98,13 +98,13 @@ def test_of_a_deadlock_one_is_told_and_the_other_stores(engine: Engine) -> None:
     real = book._append
 
     def append(connection: object, entries: object) -> None:
-        connection.execute(text("UPDATE order_nonce SET next = 3 WHERE seller = 'a'"))  # type: ignore[attr-defined]
+        connection.execute(text("UPDATE order_nonce SET next = 3 WHERE seller = 'a'"))
         thread.start()
         assert holds_b.wait(10)
-        connection.execute(text("UPDATE order_nonce SET next = 3 WHERE seller = 'b'"))  # type: ignore[attr-defined]
-        real(connection, entries)  # type: ignore[arg-type]
+        connection.execute(text("UPDATE order_nonce SET next = 3 WHERE seller = 'b'"))
+        real(connection, entries)
 
-    book._append = append  # type: ignore[method-assign,assignment]
+    book._append = append
     said = _said(lambda: book.commit(change("one")))
     thread.join(10)
     if said is None:

@@ -1,48 +1,24 @@
 """Groups of what waits: read again only when something came in or went, or when they are old."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine
+from store_cases import stored
 
 from lockstep.domain.instruction import Instruction, QuantityType, Side
 from lockstep.domain.money import Money, Quantity
 from lockstep.flow import matching
 from lockstep.flow.matching import match_key
-from lockstep.ports import Change, StoredInstruction, WaitingGroup
+from lockstep.ports import Change, WaitingGroup
 from lockstep.store import SqlBook, open_database, waiting
 from lockstep.store.bulk import Statement
-from lockstep.testing.fakes import BUYER, DAY, MORNING, SELLER, example_instruction
+from lockstep.testing.fakes import BUYER, DAY, SELLER, example_instruction
 
 LONG_AGO = DAY - timedelta(days=400)
-
-
-@pytest.fixture
-def engine(fresh: Callable[[], str]) -> Iterator[Engine]:
-    opened = open_database(fresh())
-    yield opened
-    opened.dispose()
-
-
-@pytest.fixture
-def book(engine: Engine) -> SqlBook:
-    return SqlBook(engine)
-
-
-def stored(reference: str, side: Side = Side.DELIVER, **said: object) -> StoredInstruction:
-    instruction = replace(example_instruction(side, reference), **said)  # type: ignore[arg-type]
-    return StoredInstruction(
-        message_id=f"M-{reference}",
-        content_hash="0" * 64,
-        instruction=instruction,
-        status="WAITING",
-        received_at=MORNING,
-    )
 
 
 def shown(groups: Sequence[WaitingGroup]) -> list[list[str]]:

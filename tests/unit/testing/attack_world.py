@@ -144,7 +144,7 @@ class Town(World):
         self.engine = replace(self.engine, settler=settler)
 
     def put_out_the_service(self) -> None:
-        self.engine = Passing(lambda: False)  # type: ignore[assignment]
+        self.engine = Passing(lambda: False)
 
     def tick_until(self, true: Callable[[], bool]) -> None:
         for _ in range(40):

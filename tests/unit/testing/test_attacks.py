@@ -194,7 +194,7 @@ def test_files_overwritten_on_the_board_come_back_by_themselves(town: Town) -> N
                 path.write_text("{}")
         return run_once()
 
-    engine, town.engine = town.engine, Passing(spoil)  # type: ignore[assignment]
+    engine, town.engine = town.engine, Passing(spoil)
     town.instruct()
     town.tick_until(town.booked)
     for _ in range(8):
@@ -261,7 +261,7 @@ def test_an_agent_outlives_a_node_that_is_syncing(town: Town) -> None:
     node._node.call = call
     town.end_of_day()
     assert town.trade.state is TradeState.SETTLED and town.violations() == {}
-    assert len(town.board.attestations(town.trade.settlement_id)) == 4  # type: ignore[arg-type]
+    assert len(town.board.attestations(town.trade.settlement_id)) == 4
 
 
 def test_equal_message_ids_of_two_parties_are_both_answered(town: Town) -> None:
@@ -271,7 +271,7 @@ def test_equal_message_ids_of_two_parties_are_both_answered(town: Town) -> None:
     town.end_of_day()
     told = {
         bic: [
-            read(path.read_bytes()).body.status.name  # type: ignore[union-attr]
+            read(path.read_bytes()).body.status.name
             for path in sorted((town.root / "outbox" / bic).glob("*.xml"))
             if isinstance(read(path.read_bytes()).body, CancellationAdvice)
         ]
@@ -333,7 +333,7 @@ def test_junk_cancellations_cost_the_agents_nothing_for_ever(town: Town) -> None
     for _ in range(3):
         agent.step()
     asked: list[Any] = []
-    agent.assets.history, history = lambda one: asked.append(one) or history(one), agent.assets.history  # type: ignore
+    agent.assets.history, history = lambda one: asked.append(one) or history(one), agent.assets.history
     agent.step()
     assert len(asked) < 5
 

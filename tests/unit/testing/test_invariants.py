@@ -53,7 +53,7 @@ def stopped(name: str = "GivenBack", after: timedelta = timedelta(seconds=1), **
         confirmed_by="0xC",
         confirmer="0xC",
     )
-    stop = replace(stop, **changes)  # type: ignore[arg-type]
+    stop = replace(stop, **changes)
     ended = stop.proposed_at + timedelta(days=2) + after
     return but(CLEAN, "moves", 1, name=name, signers=frozenset(), at=ended, long_stop=stop)
 

@@ -196,7 +196,7 @@ def test_i5_an_account_goes_below_zero_as_far_as_its_credit(limit: int, wrong: b
 def own_payment(amount: int, **changes: object) -> Facts:
     order = Order(uetr="u", state="BOOKED", instructing="BUYRBIC", settlement_date=date(2026, 11, 20), mandate=None)
     paid = replace(posting(3, None, "BUYER-EUR", "SELLER-EUR", amount, at(70)), order="u")
-    facts = plus(plus(CLEAN, "postings", paid), "orders", replace(order, **changes))  # type: ignore[type-var]
+    facts = plus(plus(CLEAN, "postings", paid), "orders", replace(order, **changes))
     facts = but(facts, "accounts", 0, owner="BUYRBIC", posted=700 - amount)
     return but(facts, "accounts", 2, owner="SELLBIC", posted=300 + amount)
 

@@ -38,9 +38,9 @@ def test_both_sides_agree_and_nobody_runs_short(tmp_path: Path) -> None:
     paid: Counter[str] = Counter()
     for number in range(1, MARKET.trades + 1):
         deliver, receive = (read((tmp_path / "trades" / file_name(number, side)).read_bytes()).body for side in Side)
-        assert replace(deliver, side=Side.RECEIVE, reference=reference_of(Side.RECEIVE, number)) == receive  # type: ignore[type-var]
-        sold[deliver.deliverer.bic, deliver.isin] += deliver.quantity.units(0)  # type: ignore[union-attr]
-        paid[deliver.receiver.bic] += deliver.cash.amount  # type: ignore[union-attr]
+        assert replace(deliver, side=Side.RECEIVE, reference=reference_of(Side.RECEIVE, number)) == receive
+        sold[deliver.deliverer.bic, deliver.isin] += deliver.quantity.units(0)
+        paid[deliver.receiver.bic] += deliver.cash.amount
     held = {(one.participant, one.isin): one.units for one in file.holdings}
     money = {member.bic: sum(one.amount for one in member.cash) for member in file.members}
     assert len(sold) == 5 * 2 and len(paid) == 5, "everybody takes part in everything"

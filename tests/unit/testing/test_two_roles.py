@@ -117,7 +117,7 @@ def test_a_lock_without_agents_ends_by_two_roles(stuck: City) -> None:
 
 def test_a_payment_that_the_rtgs_still_holds_is_cancelled(stuck: City) -> None:
     """The RTGS stood still for a week and looked at no deadline: the service asks it to let the money go."""
-    stuck.rtgs.tick = lambda: None  # type: ignore[method-assign, assignment, return-value]
+    stuck.rtgs.tick = lambda: None
     stuck.at_pay_by(GRACE + timedelta(minutes=1))
     stuck.office("officer").propose_long_stop(identifier(stuck))
     stuck.move_to(stuck.clock.now() + CHALLENGE + timedelta(minutes=1))
@@ -196,10 +196,10 @@ def test_killed_at_a_desk(stuck: City, act: str, step: str) -> None:
             do(stuck.office(role, die))
     else:
         office = stuck.office(role)
-        receipts, office.node.receipts = office.node.receipts, lambda _: (_ for _ in ()).throw(Killed)  # type: ignore[method-assign]
+        receipts, office.node.receipts = office.node.receipts, lambda _: (_ for _ in ()).throw(Killed)
         with pytest.raises(Killed):
             do(office)
-        office.node.receipts = receipts  # type: ignore[method-assign]
+        office.node.receipts = receipts
     told = do(stuck.office(role))
     sent = list(stuck.logs[role].stored.values())
     assert [one.status for one in sent] == ["mined"]
@@ -211,10 +211,10 @@ def test_killed_at_a_desk(stuck: City, act: str, step: str) -> None:
 def test_a_node_that_falls_silent_is_asked_again(stuck: City) -> None:
     stuck.at_pay_by(GRACE + timedelta(minutes=1))
     office = stuck.office("officer")
-    broadcast, office.node.broadcast_all = office.node.broadcast_all, lambda raws: [Unavailable("silent")] * len(raws)  # type: ignore[method-assign]
+    broadcast, office.node.broadcast_all = office.node.broadcast_all, lambda raws: [Unavailable("silent")] * len(raws)
     with pytest.raises(Unavailable):
         office.propose_long_stop(identifier(stuck))
-    office.node.broadcast_all = broadcast  # type: ignore[method-assign]
+    office.node.broadcast_all = broadcast
     assert office.propose_long_stop(identifier(stuck))["confirmable_after"] is not None
     assert len(stuck.logs["officer"].stored) == 1
 
@@ -547,11 +547,11 @@ def test_what_changed_between_the_question_and_the_block(city: City) -> None:
         asked.append(given)
         return [b""] if len(asked) == 1 else ask(*given, **named)
 
-    confirmer.node.calls = yes_at_first  # type: ignore[method-assign]
+    confirmer.node.calls = yes_at_first
     for _ in range(2):
         with pytest.raises(refusals.WrongRole):
             confirmer.pause(BOND)
-    confirmer.node.calls = ask  # type: ignore[method-assign]
+    confirmer.node.calls = ask
     assert [one.status for one in city.logs["confirmer"].stored.values()] == ["reverted"]
     assert len(asked) == 3, "asked, asked why, and asked anew"
 

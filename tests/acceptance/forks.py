@@ -93,7 +93,7 @@ def child(arguments: list[str], environment: dict[str, str], output: str) -> int
     recovering.SOON = SOON
     if LEASES in environment:
         seconds = engine.CLAIM_SECONDS = int(environment[LEASES])
-        processes.SharingWorker = partial(SharingWorker, seconds=seconds)  # type: ignore[assignment, misc]
+        processes.SharingWorker = partial(SharingWorker, seconds=seconds)
     if "HIDE_ANVIL" in environment:
         supervising.find_anvil = lambda: None
     supervising.subprocess.Popen = popen

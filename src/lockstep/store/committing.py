@@ -27,8 +27,9 @@ __all__ = ["BODIES", "Batch", "Hold"]
 
 Key = tuple[Lei, Reference]
 BODIES: dict[str, type[Message[PartyBody]]] = {
-    body.__name__: Message[body]  # type: ignore[valid-type]
-    for body in (StatusAdvice, CancellationAdvice, SettlementConfirmation)
+    "StatusAdvice": Message[StatusAdvice],
+    "CancellationAdvice": Message[CancellationAdvice],
+    "SettlementConfirmation": Message[SettlementConfirmation],
 }
 """What goes out, by the name under which it is stored."""
 _MAILBOX = "rtgs"

@@ -286,7 +286,7 @@ def test_a_block_whose_parent_was_read_last_asks_for_no_other(chain: Chain, node
         chain.mine()
         reader.refresh()
     asked: list[int] = []
-    block, node.block = node.block, lambda number: asked.append(number) or block(number)  # type: ignore
+    block, node.block = node.block, lambda number: asked.append(number) or block(number)
     for _ in range(5):
         chain.mine()
         reader.refresh()

@@ -272,18 +272,18 @@ def test_where_it_cannot_be_stored_the_others_go_on_all_the_same(
     bench.instruct_many(3)
     bench.engine.run_once()
     bad = bench.book.trades()[1]
-    real = bench.book.commit_all  # type: ignore[attr-defined]
+    real = bench.book.commit_all
 
     def commit_all(changes: Any) -> Any:
         if any(trade.trade_id == bad.trade_id for change in changes for trade in change.trades):
             raise OverflowError("int too big to convert")
         return real(changes)
 
-    bench.book.commit_all = commit_all  # type: ignore[attr-defined]
+    bench.book.commit_all = commit_all
     bench.run(40)
     assert states(bench)[TradeState.SETTLED] == 2
     assert any("cannot be set apart" in one.getMessage() for one in caplog.records)
-    del bench.book.commit_all  # type: ignore[attr-defined]
+    del bench.book.commit_all
     bench.clock.advance(60)
     bench.run(40)
     assert states(bench) == {TradeState.SETTLED: 3}
@@ -299,11 +299,11 @@ def test_records_that_fail_end_the_pass(bench: BulkBench) -> None:
         tries.append(len(changes))
         raise sqlalchemy.exc.OperationalError("COMMIT", {}, sqlite3.OperationalError("disk I/O error"))
 
-    bench.book.commit_all = broken  # type: ignore[attr-defined]
+    bench.book.commit_all = broken
     with pytest.raises(sqlalchemy.exc.OperationalError, match="disk"):
         bench.run(10)
     assert len(tries) == 1, "at once"
-    del bench.book.commit_all  # type: ignore[attr-defined]
+    del bench.book.commit_all
     bench.restarted()
     bench.run()
     assert states(bench) == {TradeState.SETTLED: 3}

@@ -110,5 +110,5 @@ def test_what_is_locked_ends_on_the_chain(bench: Bench) -> None:
     with pytest.raises(Refused) as refused:
         decide(bench, str(trade.settlement_id))
     assert (refused.value.name, refused.value.details["settlement"]) == ("LockedOnChain", trade.settlement_id)
-    view = bench.book.cash_view(str(trade.settlement_id))  # type: ignore[arg-type]
+    view = bench.book.cash_view(str(trade.settlement_id))
     assert view is not None and view.contradiction is not None

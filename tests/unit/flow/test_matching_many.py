@@ -115,9 +115,9 @@ def test_what_was_lost_first(group: list[StoredInstruction], tolerance: Toleranc
         (str(one.instruction.reference), str(other.instruction.reference))
         for one in delivers
         for other in receives
-        if chance.random() < 0.3  # type: ignore[attr-defined]
+        if chance.random() < 0.3
     ]
-    late = [replace(one, late=MORNING) if chance.random() < 0.5 else one for one in group]  # type: ignore[attr-defined]
+    late = [replace(one, late=MORNING) if chance.random() < 0.5 else one for one in group]
     is_late = {str(one.instruction.reference): one.late is not None for one in late}
     wanted, used = list[tuple[str, str]](), set[str]()
     for deliver in delivers:

@@ -42,7 +42,7 @@ def test_a_whole_file_is_late(world: World) -> None:
     world.restart()
     world.later(seconds=59)
     assert there(world) == []
-    assert len(world.rtgs.handle_all(file_of(4))[0]) == 1, "who comes alone is no file"  # type: ignore[arg-type]
+    assert len(world.rtgs.handle_all(file_of(4))[0]) == 1, "who comes alone is no file"
     world.later(seconds=1)
     assert there(world) == [4, 1, 2, 3]
     assert all(world.rtgs.handle_all(file_of(5, 6))), "it struck once"
@@ -122,11 +122,11 @@ def test_at_the_doors(world: World, tmp_path: Path, door: str) -> None:
     if door == "http":
         with served(world) as url:
             system = HttpCashSystem(url, SERVICE, f"{SERVICE}-secret-key")
-            results = system.send_all(sent)  # type: ignore[arg-type]
+            results = system.send_all(sent)
             system.close()
     else:
         keeper = DirectoryDoor(world.rtgs, tmp_path, (SERVICE,))
-        results = DirectoryCashSystem(tmp_path / SERVICE, SERVICE, 5, keeper.sweep).send_all(sent)  # type: ignore[arg-type]
+        results = DirectoryCashSystem(tmp_path / SERVICE, SERVICE, 5, keeper.sweep).send_all(sent)
         keeper.close()
     assert list(results) == [None] * 3 and there(world) == []
     world.later(seconds=60)

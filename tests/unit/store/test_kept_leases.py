@@ -66,7 +66,7 @@ def test_nobody_takes_over_while_the_work_goes_on(engine: Engine) -> None:
     clock = FakeClock(MORNING)
     leases = SqlLeases(engine, clock)
     counting, held = Counting(leases), claimed(leases, "mail", "matching")
-    with kept(counting, held, 15, SOON):  # type: ignore[arg-type]
+    with kept(counting, held, 15, SOON):
         for _ in range(5):
             clock.advance(10)
             for lease in held:
@@ -82,7 +82,7 @@ def test_no_answer_is_tried_again_and_a_lost_one_is_not(engine: Engine) -> None:
     leases = SqlLeases(engine, FakeClock(MORNING))
     counting, held = Counting(leases), claimed(leases, "mail", "matching", "outbox")
     counting.errors = {"mail": Unavailable("busy"), "matching": LeaseLost("matching", 1)}
-    with kept(counting, held, 15, SOON):  # type: ignore[arg-type]
+    with kept(counting, held, 15, SOON):
         counting.wait_for("mail", 3, tries=True)
         counting.wait_for("outbox", 3)
         counting.errors.pop("mail")
@@ -102,7 +102,7 @@ def test_one_that_waits_for_the_work_itself_holds_up_no_other(engine: Engine) ->
             counting.wait_for("mail", 3)
         yield [Change(entries=(Entry(at=MORNING, kind="rebuilt", subject="service", facts={}),))]
 
-    with kept(counting, held, 15, SOON):  # type: ignore[arg-type]
+    with kept(counting, held, 15, SOON):
         book.begin_with(batches())
         counting.wait_for("service", 1)
         counting.wait_for("mail", 1)

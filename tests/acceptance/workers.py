@@ -16,7 +16,7 @@ from .running import AGENTS, Installation, wait_until
 
 WORKERS = ("service-1", "service-2")
 SECONDS = 5
-"""How long a lease, or a claim, of theirs lasts: the service's own outlast a slow node, here a test waits for the end."""
+"""How long a lease, or a claim, of theirs lasts: the service's own outlast a slow node, here a test waits for them."""
 QUICKLY = {"LEASE_SECONDS": str(SECONDS)}
 """Their environment."""
 WAVE = 12

@@ -3,7 +3,6 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
-WORKERS ?= 2
 CONTRACTS := ParticipantRegistry SecurityToken DvP
 export SOLCX_BINARY_PATH := $(CURDIR)/.build/solcx
 
@@ -44,16 +43,20 @@ node_modules/.installed: package.json
 	.venv-slither/bin/python -m pip --disable-pip-version-check install --quiet slither-analyzer==0.11.6
 	touch $@
 
-# Every test. The closing lines name what could not run here and why.
+# Every test. The closing lines name what could not run here and why. A worker more than there are cores, as tests of
+# processes wait half of their time.
 test: .build/.solc .venv-slither/.installed
-	$(BIN)/pytest -n $(WORKERS) --dist loadfile
+	$(BIN)/pytest -n $(or $(WORKERS),3) --dist loadfile --no-loadscope-reorder
+	$(MAKE) --no-print-directory --jobs 2 ape static slither
+
+.PHONY: ape
+ape: .build/.solc
 	$(BIN)/ape test tests/ape
-	$(MAKE) --no-print-directory static slither
 
 # The quick loop.
 check: .venv/.dev
 	$(MAKE) --no-print-directory static
-	$(BIN)/pytest -q -n $(WORKERS) tests/unit tests/test_architecture.py
+	$(BIN)/pytest -q -n $(or $(WORKERS),2) tests/unit tests/test_architecture.py
 
 .PHONY: static
 static:
@@ -99,11 +102,11 @@ bench-simulate: .venv/.dev
 
 # What takes longer than `make test` may: see tests/deep.
 deep: .build/.solc
-	$(BIN)/pytest -n $(WORKERS) -m deep --override-ini addopts="--strict-markers --strict-config -ra -p no:ape_test" tests/deep tests/acceptance
+	$(BIN)/pytest -n $(or $(WORKERS),2) -m deep --override-ini addopts="--strict-markers --strict-config -ra -p no:ape_test" tests/deep tests/acceptance
 
 # Every mutant of the contracts, hours of them; goes on where it stopped. BUDGET=SECONDS ends it before.
 mutants: .build/.solc
-	nice -n 15 $(BIN)/python scripts/mutate.py run --jobs $(WORKERS) $(if $(BUDGET),--budget $(BUDGET))
+	nice -n 15 $(BIN)/python scripts/mutate.py run --jobs $(or $(WORKERS),2) $(if $(BUDGET),--budget $(BUDGET))
 
 clean:
 	rm -rf .venv .venv-slither node_modules .build

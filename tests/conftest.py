@@ -13,6 +13,7 @@ from stores import PostgresqlStore, postgresql
 
 VARIABLE = "LOCKSTEP_ISO20022_XSD"
 SLOWEST = 25
+LONG = ("tests/simulation/", "tests/acceptance/", "tests/contracts/")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -27,6 +28,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if out:
         config.hook.pytest_deselected(items=out)
         items[:] = [item for item in items if item not in set(out)]
+    if hasattr(config, "workerinput"):  # of pytest-xdist
+        items[:] = _side_by_side(items)
+
+
+def _side_by_side(items: list[pytest.Item]) -> list[pytest.Item]:
+    """File by file: first the long ones, of which some wait for processes while others compute, in turn; those with
+    the fewest tests last, so that the workers end together."""
+    files: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.nodeid.partition("::")[0], []).append(item)
+    of_long = [[name for name in files if name.startswith(folder)] for folder in LONG]
+    long = [name for turn in itertools.zip_longest(*of_long) for name in turn if name is not None]
+    short = sorted(files.keys() - set(long), key=lambda name: (-len(files[name]), name))
+    return [item for name in (*long, *short) for item in files[name]]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

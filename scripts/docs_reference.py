@@ -35,7 +35,7 @@ TAIL = """\
 | `submit` | `{"files": [file…]}` |
 | `rebuild` | `{"trades": {"SETTLED": n, …}, "waiting": n, "without_instructions": [left…], \
 "files": {outcome: n}, "refused": [file…], "mail": n, "seconds": n}` |
-| `decide-never` | `{"trade_id", "settlement_id", "decided": "never"}` |
+| `decide-never` | `{"settlement_id", "decided": "never"}` |
 | `run` | `{"states": {"SETTLED": n, …}}`, once it stops |
 | `trades` | `{"halted": true or false, "reorganisations": [reorganisation…], "trades": [row…]}` |
 | `trade` | `{"halted", "reorganisations", "trade": row, "timeline": [{"at", "leg", "what", "detail"}…]}` |

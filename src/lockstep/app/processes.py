@@ -37,8 +37,7 @@ from lockstep.chain.node import Node
 from lockstep.chain.sender import Sender
 from lockstep.domain.chain_events import Reorganisation
 from lockstep.domain.errors import Misconfigured, Unavailable
-from lockstep.domain.identifiers import Bic
-from lockstep.domain.trade import Trade
+from lockstep.domain.identifiers import Bic, SettlementId
 from lockstep.flow.deciding import decide_never
 from lockstep.flow.engine import DUTIES, Engine
 from lockstep.flow.halting import accept
@@ -83,7 +82,7 @@ def resume(home: Home, by: str, why: str) -> Sequence[Reorganisation]:
     return accept(open_book(home), open_halts(home), home.clock(), by, why)
 
 
-def decide(home: Home, settlement: str, by: str, why: str) -> Trade:
+def decide(home: Home, settlement: str, by: str, why: str) -> SettlementId:
     """People say that a payment which the RTGS told two stories of was never booked. See `flow.deciding`."""
     assets = open_ledger(home)
     if assets is None:

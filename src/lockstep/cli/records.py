@@ -91,8 +91,8 @@ def decide_never(
 
     if not (by.strip() and why.strip()):
         raise typer.BadParameter("--by and --why are needed: both stand in the journal")
-    trade = decide(Home(home), settlement.removeprefix("0x").lower(), by.strip(), why.strip())
+    found = decide(Home(home), settlement.removeprefix("0x").lower(), by.strip(), why.strip())
     if as_json:
-        print_json({"trade_id": trade.trade_id, "settlement_id": trade.settlement_id, "decided": "never"})
+        print_json({"settlement_id": found, "decided": "never"})
     else:
-        typer.echo(f"settlement {trade.settlement_id} counts as never paid: its trade goes on")
+        typer.echo(f"settlement {found} counts as never paid: its trade goes on")

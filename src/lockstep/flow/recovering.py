@@ -90,6 +90,8 @@ def require_no_payment(trade: Trade) -> Steps[None]:
         late = told is not None and _later((yield from FinalTime()), told)
         if not late or (yield from History(settlement)):
             raise Unavailable(f"the RTGS has a payment of settlement {settlement}, and the chain not yet its lock")
+        if view.contradiction is not None:
+            raise LockstepError(f"{view.contradiction}: of settlement {settlement}, which has no lock")
         state = "booked" if _is_booked(view) or view.state is None else view.state.name.lower()
         raise LockstepError(f"the payment of settlement {settlement} is {state} and its lock is gone: {_REORGANISED}")
 

@@ -14,7 +14,7 @@ from lockstep.domain.order import AssetStatus, AssetView
 from lockstep.domain.payment import PaymentState
 from lockstep.domain.trade import Reason, Trade, TradeState
 
-__all__ = ["Sight", "Step", "decide", "observed", "require_never_locked"]
+__all__ = ["Sight", "Step", "decide", "is_doubted", "observed", "require_never_locked"]
 
 
 _REORGANISED = "the chain reorganised below its finality depth"
@@ -134,6 +134,17 @@ def contradiction(sight: Sight) -> str | None:
         said = cash.state.name.lower()
         return f"the payment is {said} and nothing is locked: paid too early, or {_REORGANISED}"
     return None
+
+
+def is_doubted(sight: Sight) -> bool:
+    """Whether the RTGS told one story, and the chain ended by the other: on a quorum's proof, or by two officers."""
+    ended = sight.asset is not None and sight.asset.final in (
+        AssetStatus.SETTLED,
+        AssetStatus.PAID,
+        AssetStatus.GIVEN_BACK,
+    )
+    told_once = sight.cash is not None and sight.cash.contradiction is None
+    return ended and told_once and contradiction(sight) is not None
 
 
 def observed(trade: Trade, sight: Sight) -> Trade:

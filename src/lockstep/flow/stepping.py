@@ -19,7 +19,7 @@ from lockstep.flow.asking import due, half_told, is_open, statement_request, sta
 from lockstep.flow.ordering import cancel_message, order_for, payment_message, payment_uetr
 from lockstep.flow.pacing import Moved
 from lockstep.flow.recovering import lock_of, require_no_payment
-from lockstep.flow.settling import Sight, Step, decide, observed, require_never_locked
+from lockstep.flow.settling import Sight, Step, decide, is_doubted, observed, require_never_locked
 from lockstep.flow.storing import Storing
 from lockstep.flow.together import together
 from lockstep.flow.wants import (
@@ -333,9 +333,14 @@ class Settler(Storing):
         return True
 
     def _ask(self, trade: Trade, sight: Sight) -> Steps[bool]:
-        """Asks the RTGS about a payment that it has not told the end of, after a wait. See `asking`."""
+        """Asks the RTGS about a payment that it has not told the end of, or another than the chain's, after a wait.
+
+        Told the chain's end then, that makes two stories of which people have decided on one. See `asking`.
+        """
+        doubted = is_doubted(sight)
         begun = [trade.intents[name] for name in ("cash", "cancel cash") if name in trade.intents]
-        if trade.state.is_end or not begun or not is_open(sight.cash):
+        begun = begun or ([trade.matched_at] if doubted else [])  # its records may be lost
+        if trade.state.is_end or not begun or not (doubted or is_open(sight.cash)):
             return False
         last = trade.intents.get("status asked")
         if not due(min(begun), last, sight.now):

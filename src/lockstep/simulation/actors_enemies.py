@@ -29,6 +29,8 @@ __all__ = [
 
 NEWEST = 40
 """An eavesdropper repeats recent things rather than old ones."""
+MIXED = 0.75
+"""Of the batches asked for so many have both what agents have spoken of and what they have not, where there is both."""
 
 
 def repeats_a_transaction(hands: Hands, rng: random.Random) -> str | None:
@@ -85,8 +87,8 @@ def _presents(hands: Hands, rng: random.Random, functions: dict[OutcomeResult, s
 
 
 def asks_for_a_batch(hands: Hands, rng: random.Random) -> str | None:
-    """Deliveries of what is locked, paid or not, as a batch on the board; and batches that a quorum signed, at once on
-    the chain."""
+    """Deliveries of what is locked, paid or not, as a batch on the board, mostly beside one that agents have spoken of
+    already; and batches that a quorum signed, at once on the chain."""
     board, ledger, said = hands.stage.board, hands.stage.ledger, []
     locks = {one.settlement: one for one in hands.locks()}
     for batch in board.batches():
@@ -98,9 +100,13 @@ def asks_for_a_batch(hands: Hands, rng: random.Random) -> str | None:
             legs = [locks[one].leg for one in batch.settlements]
             data = call_data("DvP", "settleBatch", legs, packed(proof))
             said.append(hands.send_data(sorted(hands.keys)[0], hands.dvp, data, tip=5))
+    spoken = [one for one in locks.values() if board.attestations(one.settlement)]
     wanted = [one for one in locks.values() if not ledger.view(one.settlement, one.order).head.is_done]
-    if len(wanted) > 1:
-        some = rng.sample(wanted, rng.randint(2, len(wanted)))
+    silent = [one for one in wanted if one not in spoken]
+    some = rng.sample(wanted, rng.randint(2, len(wanted))) if len(wanted) > 1 else []
+    if spoken and silent and rng.random() < MIXED:
+        some = [rng.choice(spoken), *rng.sample(silent, rng.randint(1, len(silent)))]
+    if some:
         epoch_asked = some[0].order.movement.epoch
         settlements = tuple(one.settlement for one in some)
         board.ask_for(Batch(result=OutcomeResult.PAID, epoch=epoch_asked, settlements=settlements))

@@ -100,7 +100,7 @@ def rules_of(faults: Injector, agents: Sequence[Bic], service: Bic) -> Plan | No
     What contradicts goes to one party only, an agent or the service: a quorum that was told two things needs people.
     Where an agent's key is stolen it is that agent, or the service: of four agents one may be faulty, and no more.
     """
-    told = [*agents[-1:], service] if faults.has("agent-stolen") else [*agents, service]
+    told = agents[-1:] if faults.has("agent-stolen") else agents
     rules: list[dict[str, Any]] = []
 
     def add(fault: str, /, **rule: object) -> None:
@@ -138,9 +138,8 @@ def rules_of(faults: Injector, agents: Sequence[Bic], service: Bic) -> Plan | No
     add(
         "line-contradict",
         kind="contradict",
-        participant=lambda how: how.choice(told),
-        probability=share(0.6),
-        status=lambda how: how.choice(("ACSC", "RJCT")),
+        participant=lambda how: how.choice((service, how.choice(told))),
+        probability=share(1.0),
     )
     add("file-loss", kind="loss", files=True, probability=share(0.25))
     add(
@@ -152,9 +151,9 @@ def rules_of(faults: Injector, agents: Sequence[Bic], service: Bic) -> Plan | No
     )
     add("file-delay", kind="delay", files=True, probability=share(0.5), seconds=lambda how: how.randint(5, 600))
     add("file-reorder", kind="reorder", files=True, probability=share(0.4), seconds=lambda how: how.randint(10, 300))
-    for rule in rules:
-        if rule["kind"] == "contradict":
-            rule["says"] = "RJCT" if rule["status"] == "ACSC" else "ACSC"
+    for rule in [one for one in rules if one["kind"] == "contradict"]:
+        rule |= {"status": "ACSC", "says": "RJCT"}
+        rules.append({**rule, "status": "RJCT", "says": "ACSC"})
     if not rules:
         return None
     return parse({"seed": faults.step + 1, "rules": rules})

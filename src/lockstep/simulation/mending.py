@@ -13,7 +13,6 @@ from lockstep.chain.sender import Sender
 from lockstep.domain.identifiers import SettlementId
 from lockstep.domain.order import Order, OutcomeResult
 from lockstep.domain.payment import PaymentState
-from lockstep.domain.trade import Trade
 from lockstep.flow.deciding import decide_never
 from lockstep.flow.halting import accept
 from lockstep.signing import build_proof
@@ -50,7 +49,7 @@ def decide_on_halts(world: World, *, at_once: bool) -> bool:
 def end_what_is_left(world: World) -> bool:
     """Ends each lock that nobody works on any more, and decides on two stories of what is not locked; True if there was
     one."""
-    decided = [_decided(world, one) for one in world.open_trades() if is_halted(one)]
+    decided = [_decided(world, one) for one in _told_twice(world)]
     left = _left(world)
     for settlement, order in left.items():
         if not _proven(world, settlement, order):
@@ -58,19 +57,27 @@ def end_what_is_left(world: World) -> bool:
     return bool(left) or any(decided)
 
 
-def _decided(world: World, trade: Trade) -> bool:
+def _told_twice(world: World) -> list[SettlementId]:
+    """Settlements without a lock that the RTGS told two stories of, and that a trade waits for."""
+    book, ledger, found = world.door.book(), world.stage.ledger, dict[SettlementId, None]()
+    for trade in filter(is_halted, world.open_trades()):
+        for one in (trade.settlement_id, *book.unclaimed(trade.terms.salt)):
+            view = None if one is None else book.cash_view(one)
+            if one is None or view is None or view.contradiction is None:
+                continue
+            if not any(event.name == "Locked" for event in ledger.history(one)):
+                found[one] = None
+    return list(found)
+
+
+def _decided(world: World, settlement: SettlementId) -> bool:
     """Asks the RTGS, and says so where it has nothing booked and nothing that it may book yet."""
-    book, settlement = world.door.book(), trade.settlement_id
-    view = None if settlement is None else book.cash_view(settlement)
-    if settlement is None or view is None or view.contradiction is None:
-        return False
     states = {one.state for one in world.facts().payments if one.payment.settlement_id == settlement}
-    if not all(one.is_never for one in states) or any(
-        event.name == "Locked" for event in world.stage.ledger.history(settlement)
-    ):
+    if not all(one.is_never for one in states):
         return False
     with world.faults.paused():
-        decide_never(book, world.stage.ledger, world.door.clock, settlement, "operations", "the RTGS was asked")
+        book, clock = world.door.book(), world.door.clock
+        decide_never(book, world.stage.ledger, clock, settlement, "operations", "the RTGS was asked")
     world.timeline.tell("people", f"decide that {settlement[:12]} is never paid")
     return True
 

@@ -7,6 +7,7 @@ import pytest
 from flow_world import Bench, check
 
 from lockstep.domain.errors import InvalidInput, Refused
+from lockstep.domain.identifiers import SettlementId
 from lockstep.domain.payment import Payment, PaymentReport, PaymentState
 from lockstep.domain.trade import Trade, TradeState
 from lockstep.flow.deciding import decide_never
@@ -45,7 +46,7 @@ def tell(bench: Bench, trade: Trade, state: PaymentState) -> None:
     bench.book.commit(Change(cash=(fold(bench.book.cash_view(trade.settlement_id), report),)))
 
 
-def decide(bench: Bench, settlement: str) -> Trade:
+def decide(bench: Bench, settlement: str) -> SettlementId:
     return decide_never(bench.book, FakeAssetLedger(bench.chain), bench.clock, settlement, "A. Turing", "asked")
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console, Group, RenderableType
@@ -9,12 +10,14 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from lockstep.app.demo import Report
 from lockstep.app.installing import Finding
 from lockstep.app.intake import Taken
 from lockstep.app.rebuilding import Done
 from lockstep.app.views import Moment, Row
 from lockstep.domain.identifiers import SettlementId
+
+if TYPE_CHECKING:
+    from lockstep.app.demo import Report
 
 __all__ = ["MOST_LISTED", "counted", "file_line", "findings", "rebuilt", "report", "timeline_table", "trade_table"]
 
@@ -182,7 +185,7 @@ def findings(console: Console, found: Sequence[Finding]) -> None:
     console.print(", ".join(f"{count} {verdict}" for verdict, count in counts.items()))
 
 
-def report(console: Console, done: Report) -> None:
+def report(console: Console, done: "Report") -> None:
     """The day's report."""
     console.print(_gap(trade_table(done.rows)))
     if done.told_trade is not None:

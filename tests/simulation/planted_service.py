@@ -137,7 +137,7 @@ def _reorganisation_unseen(patch: pytest.MonkeyPatch) -> None:
     rewrite(
         patch,
         EventReader._follow,
-        ("same = at in self._hashes and self._is_same(at, head)", "same = True"),
+        ("same = at in self._hashes and self._is_same(at, there)", "same = True"),
         ("if same and at <= self._final <= head.number:", "if False:"),
     )
 

@@ -150,7 +150,11 @@ def _same_parties(evidence: Evidence, order: Order, payment: Payment) -> None:
         ("BuyerDiffers", movement.buyer, payment.debtor),
         ("SellerDiffers", movement.seller, payment.creditor),
     ):
-        owners = [one for one in market.participants.values() if account == one.account_in(payment.amount.currency)]
+        owners = [
+            one
+            for one in market.participants.values()
+            if account.owner == one.bic and account.number == one.accounts.get(payment.amount.currency)
+        ]
         expected = owners[0].wallet if len(owners) == 1 else "one participant's account"
         if wallet != expected:
             raise _refused(evidence, name, actual=f"{wallet}, {account.number}", expected=expected)

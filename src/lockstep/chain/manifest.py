@@ -7,7 +7,7 @@ in docs/reference/files.md.
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from eth_utils.address import is_address
 from eth_utils.crypto import keccak
@@ -18,10 +18,12 @@ from lockstep.chain.history import happened
 from lockstep.chain.named import constructor_data, creation_code
 from lockstep.chain.node import Node
 from lockstep.chain.planning import Planned
-from lockstep.chain.rebuilding import Rebuilt
 from lockstep.chain.roles import RoleHolders
 from lockstep.chain.watched import watched
 from lockstep.domain.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from lockstep.chain.rebuilding import Rebuilt
 
 __all__ = ["FORMAT", "DeployedContract", "DeployedPart", "Manifest", "parameters_of", "read_manifest", "recorded"]
 
@@ -97,7 +99,7 @@ class Manifest:
         return replace(self, contracts=(*others, added))
 
 
-def recorded(node: Node, planned: Planned, rebuilt: Rebuilt, first_block: int = 0) -> DeployedContract:
+def recorded(node: Node, planned: Planned, rebuilt: "Rebuilt", first_block: int = 0) -> DeployedContract:
     """What the manifest says of a contract that is on the chain as planned."""
     compiled = artifact(planned.contract)
     names = [_FIRST_EVENTS[planned.contract]]
@@ -125,7 +127,7 @@ def recorded(node: Node, planned: Planned, rebuilt: Rebuilt, first_block: int = 
     )
 
 
-def parameters_of(rebuilt: Rebuilt, planned: Planned) -> dict[str, Any]:
+def parameters_of(rebuilt: "Rebuilt", planned: Planned) -> dict[str, Any]:
     """What a new contract's views tell, by the names of `chain.watched`."""
     return {one.name: one.value(rebuilt.view(planned.address, one.call_data())) for one in watched(planned.contract)}
 

@@ -1,12 +1,12 @@
 """One node's JSON-RPC, with its failures told apart: the contract said no, or nobody answered."""
 
 import ast
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any, TypeVar
 
-from eth_tester.exceptions import TransactionFailed
 from eth_utils.exceptions import ValidationError
 from requests import RequestException
 from web3 import Web3
@@ -26,7 +26,7 @@ __all__ = ["ContractCall", "Head", "Node", "Standing"]
 Answer = TypeVar("Answer")
 _NOBODY = "0x" + "0" * 40
 _SILENT = (RequestException, OSError, TimeoutError)
-_OBJECTIONS = (ValueError, ValidationError, TransactionFailed, Web3Exception)
+_OBJECTIONS = (ValueError, ValidationError, Web3Exception)
 _Question = tuple[str, Sequence[Any]]
 BATCH = 250
 """Questions in one request: nodes take 1,000 as a rule, and their answers grow large."""
@@ -214,7 +214,7 @@ class Node:
             try:
                 self._understood(*question, response)
                 found.append(None)
-            except _OBJECTIONS as error:
+            except _or_reverted(*_OBJECTIONS) as error:
                 found.append(str(error))
         return found
 
@@ -242,7 +242,7 @@ class Node:
             for method, parameters in questions:
                 try:
                     found.append(self._answer(method, list(parameters)))
-                except (*_SILENT, Web3Exception, ValidationError, TransactionFailed) as error:
+                except _or_reverted(*_SILENT, Web3Exception, ValidationError) as error:
                     found.append(_silence(error) if isinstance(error, _SILENT) else _Raised(error))
             return found
         for part in _parts(questions):
@@ -284,7 +284,7 @@ class Node:
             return question()
         except (ContractCustomError, ContractLogicError) as error:
             raise _refusal(error.data) from error
-        except TransactionFailed as error:
+        except _or_reverted() as error:
             raise _refusal_of_tester(error) from error
         except (*_SILENT, Web3Exception, ValidationError) as error:  # an error of the node's own proves nothing either
             raise _silence(error) from error
@@ -355,7 +355,14 @@ def _refusal(data: object) -> ContractRefused:
         return UnknownRevert(str(data).encode())
 
 
-def _refusal_of_tester(error: TransactionFailed) -> ContractRefused:
+def _or_reverted(*kinds: type[Exception]) -> tuple[type[Exception], ...]:
+    """And what eth-tester raises for a call that reverts, where there is such a chain in this process: with it comes a
+    whole EVM, which takes long to load, and no other process is to pay for that."""
+    module = sys.modules.get("eth_tester.exceptions")
+    return kinds if module is None else (*kinds, module.TransactionFailed)
+
+
+def _refusal_of_tester(error: Exception) -> ContractRefused:
     """eth-tester shows the revert data as the Python text of a bytes object."""
     shown = str(error).partition("execution reverted: ")[2]
     try:

@@ -17,7 +17,6 @@ from lockstep.chain.deployment import ZERO, Deployer
 from lockstep.chain.factory import Factory, create2_address, ensure_factory
 from lockstep.chain.named import constructor_data, creation_code
 from lockstep.chain.node import Node
-from lockstep.chain.rebuilding import Rebuilt
 from lockstep.chain.roles import RoleHolders
 from lockstep.domain.errors import ContractRefused, Misconfigured
 
@@ -75,6 +74,8 @@ class Planner:
     """Works out contract after contract for one chain, factory and salt."""
 
     def __init__(self, chain_id: int, factory: str, salt: bytes) -> None:
+        from lockstep.chain.rebuilding import Rebuilt  # an EVM, a second of loading for who deploys or compares
+
         self.rebuilt = Rebuilt(chain_id)
         self._factory, self._salt = factory, salt
 

@@ -4,11 +4,20 @@ A digest is a few words and two or three hashes; the general codec takes several
 type is a ValueError, as with the codec.
 """
 
+from collections.abc import Callable
+from contextlib import suppress
 from functools import lru_cache
 
-from eth_hash.auto import keccak
+from eth_hash import auto
 
 __all__ = ["address_word", "hash_word", "keccak", "number_word", "text_hash"]
+
+
+keccak: Callable[[bytes | bytearray], bytes] = auto.keccak
+with suppress(ImportError):  # `lockstep[fast]`: in a quarter of the time, and an agent spends a fifth of its own on it
+    from eth_hash.backends import pysha3
+
+    keccak = pysha3.keccak256
 
 
 def number_word(value: int, bits: int) -> bytes:

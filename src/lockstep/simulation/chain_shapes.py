@@ -1,8 +1,11 @@
 """Blocks, transactions, receipts and logs in the form in which nodes show them over JSON-RPC."""
 
+from functools import lru_cache
 from typing import Any
 
-from lockstep.simulation.chain_blocks import COINBASE, GAS_LIMIT, Block
+from eth_bloom.bloom import BloomFilter
+
+from lockstep.simulation.chain_blocks import COINBASE, GAS_LIMIT, Block, Mined
 from lockstep.simulation.chain_transactions import PoolTx
 
 __all__ = ["block_shown", "log_shown", "receipt_shown", "transaction_shown"]
@@ -74,6 +77,17 @@ def transaction_shown(tx: PoolTx, block: Block | None, place: int | None) -> dic
     return shown
 
 
+@lru_cache(maxsize=512)
+def _bloom(mined: tuple[Mined, ...]) -> str:
+    """Of a block's events: each contract and each topic."""
+    bloom = BloomFilter()
+    for one in mined:
+        for address, topics, _ in one.logs:
+            for item in (bytes.fromhex(address.removeprefix("0x")), *topics):
+                bloom.add(item)
+    return f"0x{int(bloom):0512x}"
+
+
 def block_shown(block: Block, full: bool) -> dict[str, Any]:
     """With its transactions' hashes, or all of them in `full`."""
     return {
@@ -87,7 +101,7 @@ def block_shown(block: Block, full: bool) -> dict[str, Any]:
         "miner": COINBASE,
         "difficulty": "0x0",
         "extraData": "0x",
-        "logsBloom": NO_BLOOM,
+        "logsBloom": _bloom(block.mined),
         "nonce": "0x0000000000000000",
         "mixHash": ZERO_HASH,
         "transactions": [

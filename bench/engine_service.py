@@ -26,11 +26,12 @@ from unittest import mock
 from engine_system import Watch, cpu_seconds, wait_until
 
 from lockstep.app import home as home_module
-from lockstep.app import processes
+from lockstep.app import operators, processes
 from lockstep.app.founding import market_of
 from lockstep.app.home import Home, Settings
 from lockstep.app.intake import submit_file
 from lockstep.app.market_file import read_market
+from lockstep.domain.chain_events import Reorganisation
 from lockstep.domain.identifiers import Lei, Reference, SettlementId, TradeId
 from lockstep.domain.instruction import Side
 from lockstep.domain.market import Market, Network
@@ -95,6 +96,9 @@ class InstantLedger:
     def why_not(self, token: str, source: str, target: str, units: int) -> None:
         return None
 
+    def halts(self) -> Sequence[Reorganisation]:
+        return ()
+
     def lock(self, settlement_id: SettlementId, order: Order, seller: bytes, buyer: bytes) -> None:
         if settlement_id not in self._status:
             self._status[settlement_id] = AssetStatus.LOCKED
@@ -122,6 +126,13 @@ class InstantLedger:
                 order=order,
             )
         )
+
+
+class FullPurse:
+    """Of a node, what is asked before a service uses a key: whether it can pay fees."""
+
+    def balance(self, _address: str) -> int:
+        return 10**18
 
 
 class InstantCash:
@@ -228,13 +239,15 @@ def serve(home: Home, waiting: Collection[SettlementId]) -> None:
     agents.sort(key=lambda key: int(key.address, 16))
     epoch = Epoch(number=1, agents=tuple(key.address for key in agents), quorum=QUORUM)
     ledger, cash = InstantLedger(waiting, epoch), InstantCash(home.market(), home.clock(), agents)
-    with mock.patch.multiple(
-        processes,
-        Node=lambda *_, **__: None,
-        Sender=lambda *_, **__: None,
-        EvmAssetLedger=lambda *_, **__: ledger,
-        DirectoryBoard=lambda *_, **__: cash,
-        _cash=lambda *_, **__: cash,
+    with (
+        mock.patch.multiple(
+            processes,
+            Node=lambda *_, **__: FullPurse(),
+            EvmAssetLedger=lambda *_, **__: ledger,
+            DirectoryBoard=lambda *_, **__: cash,
+            _cash=lambda *_, **__: cash,
+        ),
+        mock.patch.object(operators, "Sender", return_value=None),
     ):
         processes.run_service(home)
 

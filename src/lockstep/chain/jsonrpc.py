@@ -1,7 +1,8 @@
 """JSON-RPC over HTTP: one connection kept open, many questions in one request, each with its own answer."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from functools import cached_property
+from typing import Any
 
 import orjson
 import requests
@@ -19,7 +20,7 @@ def batch_of(provider: BaseProvider) -> Batch | None:
     own = getattr(type(provider), "make_batch_request", None)
     if own is None or own is JSONBaseProvider.make_batch_request:
         return None
-    batch: Batch = cast(Any, provider).make_batch_request
+    batch: Batch = provider.make_batch_request  # type: ignore[attr-defined]
     return batch
 
 
@@ -31,10 +32,8 @@ class HttpEndpoint(JSONBaseProvider):
         self.url, self._timeout, self._asked = url, timeout_seconds, 0
         self._session = requests.Session()
         self._session.headers.update({"Content-Type": "application/json"})
-        self._prepared: requests.PreparedRequest | None = None
-        self._settings: dict[str, Any] = {}
-        """What all requests have in common, and how they go: TLS, proxies."""
-        self._is_plain = True
+        self._by_session = False
+        """Once it redirected or set a cookie, as what stands before several nodes may."""
 
     def __str__(self) -> str:
         return self.url
@@ -68,31 +67,57 @@ class HttpEndpoint(JSONBaseProvider):
         return {"jsonrpc": "2.0", "id": self._asked, "method": method, "params": params}
 
     def post(self, body: bytes) -> bytes:
-        """A request as bytes, and its answer as bytes. It is read at once: in requests' small pieces that takes as long
-        as parsing it."""
-        with self._sent(body) as answer:
+        """A request as bytes, and its answer as bytes."""
+        if self._by_session:
+            return self._posted(body)
+        pool, target, headers = self._opened
+        try:
+            answer = pool.urlopen(
+                "POST",
+                target,
+                body=body,
+                headers=headers,
+                timeout=self._timeout,
+                redirect=False,
+                retries=False,
+                assert_same_host=False,  # to a proxy goes the whole URL
+            )
+            content = bytes(answer.data)
+        except HTTPError as error:
+            raise requests.RequestException(f"{self.url}: {error}") from error
+        self._by_session = "Set-Cookie" in answer.headers or 300 <= answer.status < 400
+        if 300 <= answer.status < 400:
+            return self._posted(body)
+        if answer.status >= 400:
+            raise requests.HTTPError(f"{self.url} answers with status {answer.status} {answer.reason}")
+        return content
+
+    @cached_property
+    def _opened(self) -> tuple[Any, str, dict[str, str]]:
+        """Connections to the node, what is asked of it, and with what headers.
+
+        What requests makes of the URL and of the environment (proxies, certificates, .netrc) is worked out once: for
+        each question it takes longer than all else.
+        """
+        session = self._session
+        asked = session.prepare_request(requests.Request("POST", self.url))
+        found = session.merge_environment_settings(asked.url, {}, False, None, None)
+        adapter: Any = session.get_adapter(self.url)
+        verify, cert, proxies = found["verify"], found["cert"], found["proxies"]
+        pool = adapter.get_connection_with_tls_context(asked, verify, proxies=proxies, cert=cert)
+        adapter.cert_verify(pool, asked.url, verify, cert)
+        headers = {name: value for name, value in asked.headers.items() if name != "Content-Length"}
+        return pool, adapter.request_url(asked, proxies), headers
+
+    def _posted(self, body: bytes) -> bytes:
+        """The same by requests itself, which follows where a node sends it and keeps what it sets. It is read at once:
+        in requests' small pieces that takes as long as parsing it."""
+        with self._session.post(self.url, data=body, timeout=self._timeout, stream=True) as answer:
             answer.raise_for_status()
             try:
                 return bytes(answer.raw.read(decode_content=True))
             except HTTPError as error:
                 raise requests.RequestException(f"{self.url}: {error}") from error
-
-    def _sent(self, body: bytes) -> requests.Response:
-        """Past requests' session, which takes longer than the rest of it, unless the node wants what only that does:
-        to be followed elsewhere, or its cookies, by which a load balancer keeps to one node."""
-        if self._is_plain:
-            if self._prepared is None:
-                self._prepared = self._session.prepare_request(requests.Request("POST", self.url))
-                self._settings = {**self._session.merge_environment_settings(self.url, {}, True, None, None)}
-            request = self._prepared.copy()
-            request.body = body
-            request.headers["Content-Length"] = str(len(body))
-            answer = self._session.get_adapter(self.url).send(request, timeout=self._timeout, **self._settings)
-            self._is_plain = not answer.is_redirect and "Set-Cookie" not in answer.headers
-            if not answer.is_redirect:
-                return answer
-            answer.close()
-        return self._session.post(self.url, data=body, timeout=self._timeout, stream=True)
 
     def _post(self, content: Any) -> Any:
         answer = self.post(orjson.dumps(content))

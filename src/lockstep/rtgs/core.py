@@ -268,7 +268,7 @@ class Rtgs:
         return message
 
     def _take(self, step: Step, message: Message[Body], data: bytes) -> list[bytes]:
-        if not self._repeated(step, message):
+        if not self._repeated(step, message, data):
             roles, handler = self._handler(message)
             parties.require(
                 step.once(parties.role_of, message.sender), message.sender, roles, MESSAGE_TYPES[type(message.body)][:8]
@@ -302,12 +302,12 @@ class Rtgs:
             raise InvalidInput("AppHdr/MsgDefIdr", type(message.body).__name__, taken) from None
 
     @staticmethod
-    def _repeated(step: Step, message: Message[Body]) -> bool:
+    def _repeated(step: Step, message: Message[Body], data: bytes) -> bool:
         """Whether this message was accepted before; if so its answers are the step's."""
         known = step.received(message.sender, message.message_id)
         if known is None:
             return False
-        if known["content"] != _content(message):
+        if known["content"] != _digest(data) and _content(read(bytes(known["data"]))) != _content(message):
             rule = "a message id is used once, or again with the same content"
             raise refusal("MessageConflict", "AppHdr/BizMsgIdr", message.message_id, rule)
         step.name = "message-repeated"
@@ -331,7 +331,7 @@ class Rtgs:
         step.receive(
             message.sender,
             message.message_id,
-            content=_content(message),
+            content=_digest(data),
             data=data,
             received_at=step.now,
             answers=json.dumps(step.answers),
@@ -342,7 +342,11 @@ class Rtgs:
         return [step.mail(step.sender, sequence) for sequence in sorted(set(step.answers))] if step.sender else []
 
 
-def _content(message: Message[Any]) -> str:
+def _digest(data: bytes) -> str:
+    """A message as it came: whoever sends the same bytes again need not be understood to be known."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def _content(message: Message[Any]) -> bytes:
     """A message's content without what may differ when it is sent again: time and duplicate flag."""
-    same = replace(message, created=datetime(1970, 1, 1, tzinfo=UTC), possible_duplicate=False)
-    return hashlib.sha256(unjudged(same)).hexdigest()
+    return unjudged(replace(message, created=datetime(1970, 1, 1, tzinfo=UTC), possible_duplicate=False))

@@ -346,11 +346,9 @@ class Settler(Storing):
         if not due(min(begun), last, sight.now):
             return False
         now = sight.now.replace(microsecond=0)
-        asked = yield from self._commit(
-            replace(trade, intents={**trade.intents, "status asked": now}),
-            "status asked",
-            settlement_id=str(trade.settlement_id),
-        )
+        intents = {**trade.intents, "status asked": now}
+        facts = {"settlement_id": str(trade.settlement_id)}
+        asked = yield from self._commit(replace(trade, intents=intents), "status asked", **facts)
         known = sight.cash.payment if sight.cash is not None else None
         uetr = payment_uetr(trade) if known is None else known.uetr
         subject = str(trade.settlement_id)

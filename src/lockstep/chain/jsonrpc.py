@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import requests
@@ -20,7 +20,7 @@ def batch_of(provider: BaseProvider) -> Batch | None:
     own = getattr(type(provider), "make_batch_request", None)
     if own is None or own is JSONBaseProvider.make_batch_request:
         return None
-    batch: Batch = provider.make_batch_request  # type: ignore[attr-defined]
+    batch: Batch = cast(Any, provider).make_batch_request
     return batch
 
 

@@ -74,7 +74,7 @@ def test_nor_is_anything_done_about_it_again(desk: Desk) -> None:
     look_around(desk)
     sent: list[Any] = []
     real = desk.cash.send
-    desk.cash.send = lambda message: (sent.append(message.body), real(message))[1]  # type: ignore[method-assign, func-returns-value]
+    desk.cash.send = lambda message: (sent.append(message.body), real(message))[1]
     before, files = desk.register.all(), sorted((desk.root / "board").rglob("*"))
     for _ in range(3):
         desk.clock.move_to(desk.clock.now() + LATER)
@@ -126,7 +126,7 @@ def test_one_that_is_forgotten_is_closed_again_and_not_asked_for(desk: Desk, mon
     over = locks(desk, 4)
     end(desk, over)
     sent: list[Any] = []
-    desk.cash.send = sent.append  # type: ignore[method-assign]
+    desk.cash.send = sent.append
     for _ in range(4):
         look_around(desk)
         desk.clock.move_to(desk.clock.now() + LATER)

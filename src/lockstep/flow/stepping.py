@@ -1,7 +1,6 @@
 """Carrying a step out: reserve the id, persist the intent, act, and let the next look observe.
 
-Nothing here concludes from having sent something; only from what a ledger shows at the next look. Each step is written
-as one trade's; many are carried out side by side (`together`).
+Nothing here concludes from having sent something, but from what ledgers show at the next look. `together`: many at once.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -347,11 +346,10 @@ class Settler(Storing):
             return False
         now = sight.now.replace(microsecond=0)
         intents = {**trade.intents, "status asked": now}
-        facts = {"settlement_id": str(trade.settlement_id)}
-        asked = yield from self._commit(replace(trade, intents=intents), "status asked", **facts)
+        subject = str(trade.settlement_id)
+        asked = yield from self._commit(replace(trade, intents=intents), "status asked", settlement_id=subject)
         known = sight.cash.payment if sight.cash is not None else None
         uetr = payment_uetr(trade) if known is None else known.uetr
-        subject = str(trade.settlement_id)
         question = status_request(self.market.service, self.market.rtgs, uetr, subject, now)
         refused = yield from self._question(asked, question)
         if refused == "PaymentUnknown" and "cancel cash" in trade.intents:

@@ -527,6 +527,7 @@ _RATES: Mapping[str, Mapping[str, float]] = {
     "stale-by-own-clock": {"clock-forward": 0.1},
     "ended-is-not-asked": {"service-door-stolen": 0.3},
     "signs-twice": {"restore-agent": 0.1},
+    "speaks-before-reconciling": {"restore-agent": 0.08},
 }
 PLANTED: Sequence[Planted] = tuple(
     Planted(name, what, plant, needs=_NEEDS.get(name, ()), rates=_RATES.get(name, {}))

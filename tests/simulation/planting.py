@@ -62,12 +62,15 @@ class Found:
             return "a late write"
         if " halted, since " in self.violation:
             return "a lock while halted"
+        if " and no break was told" in self.violation:
+            return "a break untold"
         return "a process died" if " died of " in self.violation else "no end"
 
 
 def stated(seeds: int) -> int:
-    """Within how many seeds a bug must be found that was found within so many, 1 to `MOST_SEEDS`: a round number."""
-    return next(one for one in _STATED if one >= seeds)
+    """Within how many seeds a bug must be found that was found within so many, 1 to `MOST_SEEDS`: a round number, and a
+    quarter more at least, as seeds drift; where that is more than `MOST_SEEDS`, those."""
+    return next((one for one in _STATED if 4 * one >= 5 * seeds), MOST_SEEDS)
 
 
 def find(planted: Planted, most_seeds: int = MOST_SEEDS, first: int = 1) -> Found | None:

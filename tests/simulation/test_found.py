@@ -38,6 +38,7 @@ FOUND: Mapping[int, tuple[str, Mapping[str, float]]] = {
     ),
     1094: ("alike trades handed in again after a loss matched crosswise: told CANCELLED, and they had settled", {}),
     1109: ("an instruction that had settled matched another after a loss, which was there in time now", {}),
+    3255: ("the only word that the service heard was the false one: halted for good beside a lock that had ended", {}),
     23062: (
         "a trade that the RTGS told two stories of: delivered on the agents' proof, and never ended",
         {"line-contradict": 1, "restore-service": 0.04},
@@ -69,6 +70,7 @@ SHARING: Mapping[int, str] = {
     46: "a lock final and gone within one step: the oracle forgot that a worker held up in it could show it as locked",
     55: "two stories of a thief's payment, whose order was never locked: a trade that nothing ended",
     75: "the same of a payment that was set aside",
+    139: "the same of a payment whose settlement the records had lost: it kept the trade from being ordered again",
 }
 """Found with `TWO_STORIES`, and workers that share."""
 

@@ -17,7 +17,7 @@ from lockstep.domain.transfer import StatusRequest
 from lockstep.flow.ordering import payment_for
 from lockstep.ports import CashBody
 
-__all__ = ["due", "half_told", "is_open", "statement_request", "status_request"]
+__all__ = ["begun_at", "due", "half_told", "is_open", "statement_request", "status_request"]
 
 AT_FIRST = timedelta(minutes=5)
 AT_LONGEST = timedelta(minutes=15)
@@ -28,6 +28,18 @@ def due(begun: datetime, last: datetime | None, now: datetime) -> bool:
     if last is None:
         return now >= begun + AT_FIRST
     return now >= last + min(max(last - begun, AT_FIRST), AT_LONGEST)
+
+
+def begun_at(trade: Trade, view: CashView | None, *, doubted: bool) -> datetime | None:
+    """Since when the RTGS has an ending to tell; None: it has none.
+
+    `doubted`: the chain ended otherwise than the RTGS said. Told the chain's end then, that makes two stories, of which
+    people have decided on one. It was asked for the payment, by records that may be lost.
+    """
+    if not (doubted or is_open(view)):
+        return None
+    begun = [trade.intents[name] for name in ("cash", "cancel cash") if name in trade.intents]
+    return min(begun, default=trade.matched_at if doubted else None)
 
 
 def is_open(view: CashView | None) -> bool:

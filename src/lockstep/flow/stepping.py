@@ -14,7 +14,7 @@ from lockstep.domain.message import Message
 from lockstep.domain.order import NO_PROOF, AssetStatus, EndCall, LockCall, OutcomeResult, Proof
 from lockstep.domain.trade import Reason, Trade, TradeState
 from lockstep.flow.answering import Answering, SettleAll, has_failed
-from lockstep.flow.asking import due, half_told, is_open, statement_request, status_request
+from lockstep.flow.asking import begun_at, due, half_told, statement_request, status_request
 from lockstep.flow.ordering import cancel_message, order_for, payment_message, payment_uetr
 from lockstep.flow.pacing import Moved
 from lockstep.flow.recovering import lock_of, require_no_payment
@@ -332,17 +332,12 @@ class Settler(Storing):
         return True
 
     def _ask(self, trade: Trade, sight: Sight) -> Steps[bool]:
-        """Asks the RTGS about a payment that it has not told the end of, or another than the chain's, after a wait.
-
-        Told the chain's end then, that makes two stories of which people have decided on one. See `asking`.
-        """
-        doubted = is_doubted(sight)
-        begun = [trade.intents[name] for name in ("cash", "cancel cash") if name in trade.intents]
-        begun = begun or ([trade.matched_at] if doubted else [])  # its records may be lost
-        if trade.state.is_end or not begun or not (doubted or is_open(sight.cash)):
+        """Asks the RTGS about a payment that it told no end of, or another than the chain's. See `asking`."""
+        begun = begun_at(trade, sight.cash, doubted=is_doubted(sight))
+        if trade.state.is_end or begun is None:
             return False
         last = trade.intents.get("status asked")
-        if not due(min(begun), last, sight.now):
+        if not due(begun, last, sight.now):
             return False
         now = sight.now.replace(microsecond=0)
         intents = {**trade.intents, "status asked": now}

@@ -88,11 +88,13 @@ def _presents(hands: Hands, rng: random.Random, functions: dict[OutcomeResult, s
 
 def asks_for_a_batch(hands: Hands, rng: random.Random) -> str | None:
     """Deliveries of what is locked, paid or not, as a batch on the board, mostly beside one that agents have spoken of
-    already; and batches that a quorum signed, at once on the chain."""
+    already; and of the batches that a quorum signed the one with most to deliver, at once on the chain."""
     board, ledger, said = hands.stage.board, hands.stage.ledger, []
     locks = {one.settlement: one for one in hands.locks()}
-    for batch in board.batches():
-        if not set(batch.settlements) <= locks.keys():
+    wanted = [one for one in locks.values() if not ledger.view(one.settlement, one.order).head.is_done]
+    is_open = {one.settlement for one in wanted}.__contains__
+    for batch in sorted(board.batches(), key=lambda one: -sum(map(is_open, one.settlements))):
+        if not set(batch.settlements) <= locks.keys() or not any(map(is_open, batch.settlements)):
             continue
         epoch = ledger.epoch(batch.epoch)
         proof = build_batch_proof(batch, board.signatures_of(batch.id), epoch, hands.market.network)
@@ -100,8 +102,8 @@ def asks_for_a_batch(hands: Hands, rng: random.Random) -> str | None:
             legs = [locks[one].leg for one in batch.settlements]
             data = call_data("DvP", "settleBatch", legs, packed(proof))
             said.append(hands.send_data(sorted(hands.keys)[0], hands.dvp, data, tip=5))
+            break  # one transaction at a time: the next has the same nonce
     spoken = [one for one in locks.values() if board.attestations(one.settlement)]
-    wanted = [one for one in locks.values() if not ledger.view(one.settlement, one.order).head.is_done]
     silent = [one for one in wanted if one not in spoken]
     some = rng.sample(wanted, rng.randint(2, len(wanted))) if len(wanted) > 1 else []
     if spoken and silent and rng.random() < MIXED:

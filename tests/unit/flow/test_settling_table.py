@@ -14,7 +14,7 @@ from lockstep.domain.instruction import Side
 from lockstep.domain.order import AssetStatus, AssetView
 from lockstep.domain.payment import PaymentState
 from lockstep.domain.trade import Reason, Trade, TradeState
-from lockstep.flow.settling import Sight, Step, decide, observed
+from lockstep.flow.settling import Sight, Step, decide, is_doubted, observed
 
 FRESH, STALE = ORDER.terms.lock_by, ORDER.terms.lock_by + 1
 CASH: dict[str, CashView | None] = {
@@ -100,6 +100,14 @@ def test_cell(row: str, column: str) -> None:
         wanted = expected(row, column, out=out, paid=paid, never=never)
         seen = sight(row, column, late=wish == "late", paid=paid, never=never)
         assert decide(trade, seen) is (Step.WAIT if state.is_end else wanted), (state, wish, paid, never)
+
+
+@pytest.mark.parametrize(("row", "column"), product(TABLE, CASH))
+def test_it_is_asked_again_where_the_chain_ended_otherwise(row: str, column: str) -> None:
+    """What was told twice already needs no other word, and what has no end on the chain is no other end."""
+    ended = row.split("/")[1] in ("PAID", "SETTLED", "GIVEN_BACK")
+    halts = expected(row, column, out=False, paid=False, never=False) is Step.HALT
+    assert is_doubted(sight(row, column)) is (ended and halts and column != "torn")
 
 
 @pytest.mark.parametrize("signed", ["none", "seller", "buyer", "both"])

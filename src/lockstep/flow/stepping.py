@@ -1,6 +1,7 @@
 """Carrying a step out: reserve the id, persist the intent, act, and let the next look observe.
 
-Nothing here concludes from having sent something, but from what ledgers show at the next look. `together`: many at once.
+Nothing here concludes from having sent something; only from what a ledger shows at the next look. Each step is written
+as one trade's; many are carried out side by side (`together`).
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -15,8 +15,10 @@ from typing import Any
 
 import orjson
 import requests
+from urllib3.exceptions import HTTPError
 
 from lockstep.cash.mail import Outgoing, read_mail, require_answers_to
+from lockstep.connections import Connections
 from lockstep.domain.errors import InvalidMessage, LockstepError, Misconfigured, Refused, Unavailable
 from lockstep.domain.identifiers import Bic
 from lockstep.domain.message import Message
@@ -55,8 +57,9 @@ class HttpCashSystem:
         self._url, self._bic, self._timeout = f"{url.rstrip('/')}/messages", bic, timeout_seconds
         self._files_url = f"{url.rstrip('/')}/files"
         self._session = requests.Session()
+        self._places = {one: Connections(self._session, one) for one in (self._url, self._files_url)}
         self._session.trust_env = False  # neither proxies nor ~/.netrc come between us and our RTGS
-        self._session.headers["Authorization"] = f"Bearer {key}"
+        self._session.headers.update({"Authorization": f"Bearer {key}", "Content-Type": "application/xml"})
         if certificates is not None:
             self._session.verify = str(certificates.authority)
             self._session.cert = (str(certificates.certificate), str(certificates.key))
@@ -73,7 +76,7 @@ class HttpCashSystem:
         return Outgoing(messages).send(self._post_file, lambda _, data: self._alone(data))
 
     def _post(self, data: bytes) -> None:
-        status, answer = self._call("POST", data=data, headers={"Content-Type": "application/xml"})
+        status, answer = self._call("POST", self._url, data)
         if status != 202:
             raise _refusal(status, answer)
 
@@ -86,7 +89,7 @@ class HttpCashSystem:
 
     def _post_file(self, sent: Sequence[str], file: bytes) -> Sequence[LockstepError | None] | None:
         """What became of each message, by their ids; None if the file was not taken as one. Raises Unavailable."""
-        status, answer = self._call("POST", self._files_url, data=file, headers={"Content-Type": "application/xml"})
+        status, answer = self._call("POST", self._files_url, file)
         if status in (404, 405, 413, 422):
             return None
         if status != 202:
@@ -99,7 +102,7 @@ class HttpCashSystem:
 
     def receive(self, after: int, limit: int = 200) -> Sequence[tuple[int, Message[CashBody] | Unreadable]]:
         """See `ports.CashSystem.receive`."""
-        status, answer = self._call("GET", params={"after": after, "limit": limit})
+        status, answer = self._call("GET", self._url, query=f"?after={after}&limit={limit}")
         if status != 200:
             raise _refusal(status, answer)
         try:
@@ -137,21 +140,30 @@ class HttpCashSystem:
 
     def close(self) -> None:
         """Lets go of the connections."""
+        for place in self._places.values():
+            place.close()
         self._session.close()
 
-    def _call(self, method: str, url: str | None = None, **arguments: Any) -> tuple[int, Mapping[str, Any]]:
+    def _call(self, method: str, url: str, data: bytes | None = None, query: str = "") -> tuple[int, Mapping[str, Any]]:
         try:
-            response = self._session.request(
-                method, url or self._url, timeout=self._timeout, allow_redirects=False, **arguments
-            )
-            if url is not None and response.status_code in (404, 405):
-                return response.status_code, {}  # who does not know the place need not say so in JSON
-            answer = orjson.loads(response.content)  # which bounds how deep it nests, whatever the interpreter's limit
-        except (requests.RequestException, ValueError) as error:
-            raise Unavailable(f"{url or self._url} gave no answer: {error}") from error
-        if response.status_code >= 500 or not isinstance(answer, dict):
-            raise Unavailable(f"{url or self._url} gave no answer, but status {response.status_code}")
-        return response.status_code, answer
+            status, content = self._answered(method, url, data, query)
+            if url == self._files_url and status in (404, 405):
+                return status, {}  # who does not know the place need not say so in JSON
+            answer = orjson.loads(content)  # which bounds how deep it nests, whatever the interpreter's limit
+        except (requests.RequestException, HTTPError, ValueError) as error:
+            raise Unavailable(f"{url} gave no answer: {error}") from error
+        if status >= 500 or not isinstance(answer, dict):
+            raise Unavailable(f"{url} gave no answer, but status {status}")
+        return status, answer
+
+    def _answered(self, method: str, url: str, data: bytes | None, query: str) -> tuple[int, bytes]:
+        place = self._places[url]
+        if place.by_session:
+            whole = url + query
+            response = self._session.request(method, whole, data=data, timeout=self._timeout, allow_redirects=False)
+            return response.status_code, response.content
+        answer = place.ask(method, data, query=query, timeout_seconds=self._timeout)
+        return answer.status, answer.data
 
 
 def _outcome(told: Mapping[str, Any]) -> LockstepError | None:

@@ -1,13 +1,14 @@
 """JSON-RPC over HTTP: one connection kept open, many questions in one request, each with its own answer."""
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
 from typing import Any, cast
 
 import orjson
 import requests
 from urllib3.exceptions import HTTPError
 from web3.providers.base import BaseProvider, JSONBaseProvider
+
+from lockstep.connections import Connections
 
 __all__ = ["Batch", "HttpEndpoint", "batch_of"]
 
@@ -32,8 +33,7 @@ class HttpEndpoint(JSONBaseProvider):
         self.url, self._timeout, self._asked = url, timeout_seconds, 0
         self._session = requests.Session()
         self._session.headers.update({"Content-Type": "application/json"})
-        self._by_session = False
-        """Once it redirected or set a cookie, as what stands before several nodes may."""
+        self._connections, self._led_elsewhere = Connections(self._session, url), False
 
     def __str__(self) -> str:
         return self.url
@@ -68,46 +68,18 @@ class HttpEndpoint(JSONBaseProvider):
 
     def post(self, body: bytes) -> bytes:
         """A request as bytes, and its answer as bytes."""
-        if self._by_session:
+        if self._connections.by_session or self._led_elsewhere:
             return self._posted(body)
-        pool, target, headers = self._opened
         try:
-            answer = pool.urlopen(
-                "POST",
-                target,
-                body=body,
-                headers=headers,
-                timeout=self._timeout,
-                redirect=False,
-                retries=False,
-                assert_same_host=False,  # to a proxy goes the whole URL
-            )
-            content = bytes(answer.data)
+            answer = self._connections.ask("POST", body, timeout_seconds=self._timeout)
         except HTTPError as error:
             raise requests.RequestException(f"{self.url}: {error}") from error
-        self._by_session = "Set-Cookie" in answer.headers or 300 <= answer.status < 400
-        if 300 <= answer.status < 400:
+        self._led_elsewhere = 300 <= answer.status < 400
+        if self._led_elsewhere:
             return self._posted(body)
         if answer.status >= 400:
             raise requests.HTTPError(f"{self.url} answers with status {answer.status} {answer.reason}")
-        return content
-
-    @cached_property
-    def _opened(self) -> tuple[Any, str, dict[str, str]]:
-        """Connections to the node, what is asked of it, and with what headers.
-
-        What requests makes of the URL and of the environment (proxies, certificates, .netrc) is worked out once: for
-        each question it takes longer than all else.
-        """
-        session = self._session
-        asked = session.prepare_request(requests.Request("POST", self.url))
-        found = session.merge_environment_settings(asked.url, {}, False, None, None)
-        adapter: Any = session.get_adapter(self.url)
-        verify, cert, proxies = found["verify"], found["cert"], found["proxies"]
-        pool = adapter.get_connection_with_tls_context(asked, verify, proxies=proxies, cert=cert)
-        adapter.cert_verify(pool, asked.url, verify, cert)
-        headers = {name: value for name, value in asked.headers.items() if name != "Content-Length"}
-        return pool, adapter.request_url(asked, proxies), headers
+        return answer.data
 
     def _posted(self, body: bytes) -> bytes:
         """The same by requests itself, which follows where a node sends it and keeps what it sets. It is read at once:

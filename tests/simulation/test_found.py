@@ -75,6 +75,11 @@ SHARING: Mapping[int, str] = {
 """Found with `TWO_STORIES`, and workers that share."""
 
 MISJUDGED: Mapping[int, tuple[str, Mapping[str, float]]] = {
+    34: (
+        "a lock given back, and gone below finality with its end: its trade had ended, so no reason could tell of it, "
+        "and the oracle did not take the settlement's break for it",
+        {},
+    ),
     21385: (
         "a wallet recovered before the first look: the oracle forgot whose it had been",
         {"wallet-recovered": 0.12},

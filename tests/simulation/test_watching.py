@@ -75,6 +75,7 @@ def test_what_is_read_step_by_step_is_what_a_whole_reading_finds(seed: int, tmp_
         journal=expected.journal,
         journal_after=expected.journal_after,
         alarms=expected.alarms,
+        losses=expected.losses,
     )
     assert expected.block_times.items() <= facts.block_times.items()
     assert same == expected
@@ -208,6 +209,37 @@ def test_lines_that_are_new_are_judged_and_alarms_kept() -> None:
     assert journal.see(more) == [] and journal.new == more[2:] and journal.after == (2, lines[-1].hash)
     assert journal.alarms == {"ab", "cd"}
     assert journal.see(more, whole=True) == [] and journal.new == more and journal.after == (0, GENESIS)
+
+
+ENDED, TAKEN, ACCEPTED, OTHER = (
+    Entry(at=START, kind=kind, subject=subject, facts=facts)
+    for kind, subject, facts in (
+        ("released", "ab", {"settlement_id": "cd"}),
+        ("break", "cd", {"rule": "a final event stays"}),
+        ("reorganisation accepted", "chain", {}),
+        ("break", "cd", {"rule": "the RTGS says one thing"}),
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("entries", "losses"),
+    [
+        ([ENDED, TAKEN], {"cd"}),
+        ([TAKEN, ENDED], {"cd"}),  # another worker was in the middle of it
+        ([TAKEN, ACCEPTED, ENDED], set()),  # that loss was an earlier one
+        ([TAKEN, ACCEPTED, ENDED, TAKEN], {"cd"}),
+        ([TAKEN], set()),
+        ([ENDED, OTHER], set()),
+    ],
+)
+def test_of_what_had_ended_a_loss_counts_as_told_by_its_break(entries: list[Entry], losses: set[str]) -> None:
+    journal, previous, lines = Journal(), GENESIS, []
+    for number, entry in enumerate(entries, 1):
+        previous = entry_hash(previous, number, entry)
+        lines.append(JournalRow(number=number, entry=entry, hash=previous))
+        journal.see(lines)
+    assert journal.losses == losses and not journal.alarms
 
 
 @pytest.mark.parametrize("kept", [0, 1, 2])

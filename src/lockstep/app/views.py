@@ -176,7 +176,7 @@ def timeline(trade: Trade, book: Book, assets: AssetLedger | None) -> list[Momen
     return sorted(moments, key=lambda moment: moment.at)
 
 
-_SHOWN = ("reason", "cash", "quantity", "nonce")
+_SHOWN = ("reason", "rule", "cash", "quantity", "nonce")
 _MESSAGES = {"PaymentReport": "pacs.002", "BookingNotice": "camt.054", "Resolution": "camt.029"}
 
 

@@ -154,4 +154,5 @@ class Watcher:
             undone=self._finality.undone,
             journal_after=self._journal.after,
             alarms=frozenset(self._journal.alarms),
+            losses=frozenset(self._journal.losses),
         )

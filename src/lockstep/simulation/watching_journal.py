@@ -6,13 +6,15 @@ then grows from an earlier line.
 
 from collections.abc import Sequence
 
-from lockstep.domain.journal import JournalRow
+from lockstep.domain.journal import Entry, JournalRow
 
 __all__ = ["Journal"]
 
 START = (0, "0" * 64)
 FAILED = "BREAK: the service failed at this trade"
 """So begins what the journal has of an error in the service's own code, by which a trade is set apart."""
+LOST = "a final event stays"
+"""The rule that a `break` names where a reorganisation beyond the depth took a final event of a settlement."""
 
 
 class Journal:
@@ -28,6 +30,11 @@ class Journal:
         """Number and hash of the line before them."""
         self.alarms: set[str] = set()
         """Trades and settlements of which people were told that two facts exclude each other."""
+        self.losses: set[str] = set()
+        """Settlements of which people were told, when they had ended, that a final event was taken."""
+        self._ended: set[str] = set()
+        self._taken: set[str] = set()
+        """Settlements told to have lost a final event, since people last accepted a reorganisation."""
 
     def see(self, journal: Sequence[JournalRow], *, whole: bool = False) -> list[str]:
         """Takes in the journal as it is now; says what it lost without leave, and where the service's own code failed.
@@ -43,13 +50,26 @@ class Journal:
         ]
         for row in journal[kept:]:
             self._lines.append(row.hash)
-            if row.entry.kind == "waiting" and row.entry.facts.get("reason", "").startswith("BREAK"):
-                self.alarms |= {row.entry.subject, row.entry.facts.get("settlement_id", row.entry.subject)}
+            self._hear(row.entry)
         first = 0 if whole else kept
         self.new, self.after = journal[first:], (first, self._lines[first - 1]) if first else START
         if kept == before or restored:
             return found
         return [*found, f"the journal lost {before - kept} lines after line {kept}, and no backup was put in its place"]
+
+    def _hear(self, entry: Entry) -> None:
+        """What people are told by one line."""
+        settlement = entry.facts.get("settlement_id", entry.subject)
+        if entry.kind == "waiting" and entry.facts.get("reason", "").startswith("BREAK"):
+            self.alarms |= {entry.subject, settlement}
+        elif entry.kind in ("settled", "released"):
+            self._ended.add(settlement)
+            self.losses |= {settlement} & self._taken  # a worker was in the middle of it as another told
+        elif entry.kind == "break" and entry.facts.get("rule") == LOST:
+            self._taken.add(entry.subject)
+            self.losses |= {entry.subject} & self._ended
+        elif entry.kind == "reorganisation accepted":
+            self._taken.clear()
 
     def restored(self) -> None:
         """The journal may have gone back since it was last seen."""

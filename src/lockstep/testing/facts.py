@@ -388,5 +388,7 @@ class Facts:
     """Number and hash of the line before the first of `journal`: that far it was judged before."""
     alarms: frozenset[str] = frozenset()
     """Settlements and trades for which the service has told people of two facts that exclude each other."""
+    losses: frozenset[str] = frozenset()
+    """Settlements that had ended when the service told people that a reorganisation took a final event of them."""
     ended: bool = False
     """Faults are off and the day is closed: nothing may be under way any more."""

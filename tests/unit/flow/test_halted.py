@@ -1,10 +1,12 @@
 """While the chain is halted: what the service still does, what it leaves, and what people are told."""
 
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 
 import pytest
 from flow_world import Bench, check
 
+from lockstep.app.views import timeline
 from lockstep.chain.event_memory import MemoryEvents
 from lockstep.domain.chain_events import BEGINNING, Reorganisation
 from lockstep.domain.identifiers import SettlementId
@@ -44,6 +46,20 @@ def test_people_are_told_once_of_the_chain_and_of_each_settlement(bench: Bench) 
     assert chain == "chain" and (facts["block"], facts["depth"]) == ("7", "9")
     assert (facts["hash read"], facts["hash now"]) == ("aa" * 32, "bb" * 32)
     assert [one for one, _ in settlements] == list(HALT.settlements)
+
+
+def test_of_a_trade_that_had_ended_the_break_tells_and_it_stays_ended(bench: Bench) -> None:
+    bench.run()
+    assert bench.trade.state is TradeState.SETTLED
+    settlement, mined = bench.trade.settlement_id, list(bench.chain.mined)
+    assert settlement is not None
+    bench.chain.halts = [replace(HALT, settlements=(settlement,))]
+    passes(bench)
+    bench.chain.halts = []
+    passes(bench)
+    assert bench.trade.state is TradeState.SETTLED and bench.chain.mined == mined
+    shown = [(one.what, one.detail) for one in timeline(bench.trade, bench.book, None)]
+    assert ("break", "rule a final event stays") in shown
 
 
 def test_nothing_is_begun(bench: Bench) -> None:

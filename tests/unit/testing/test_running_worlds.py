@@ -91,6 +91,23 @@ def test_an_ending_that_is_gone_must_have_been_told() -> None:
     assert found(replace(facts, alarms=frozenset({SETTLED}))) == {}
 
 
+def test_of_what_had_ended_the_loss_itself_is_told() -> None:
+    """No state is left once it is an end: of a delivery, or a lock given back, nothing else can be told."""
+    gone = replace(without_the_lock(), undone=undone("LOCKED PAID SETTLED"))
+    assert found(replace(gone, losses=frozenset({SETTLED}))) == {}
+    assert found(replace(gone, losses=frozenset({GIVEN_BACK}))).keys() == {"I6", "I12"}
+    assert found(replace(gone, undone=undone("LOCKED PAID"), losses=frozenset({SETTLED}))).keys() == {"I6"}
+    late = replace(gone, claims=gone.claims | {SETTLED: "EARMARKED"}, undone=undone("LOCKED EARMARKED PAID SETTLED"))
+    assert found(replace(late, losses=frozenset({SETTLED}))).keys() == {"I6"}
+
+
+def test_a_loss_that_was_told_leaves_no_unit_locked() -> None:
+    facts = less(less(OVER, "moves", 0), "transfers", 1)
+    seller = replace(facts.holdings[0], balance=1000, free=970, earmarked=30, earmarked_by_dvp=30)
+    facts = replace(facts, holdings=[seller], undone=undone("PAID SETTLED"), losses=frozenset({SETTLED}))
+    assert found(facts).keys() == {"I12"}
+
+
 def test_what_was_locked_and_settled_anew_is_whole_again() -> None:
     assert found(replace(OVER, undone=undone("LOCKED PAID SETTLED"))) == {}
 

@@ -13,14 +13,15 @@ def i6_claims_follow_the_ledgers(facts: Facts) -> Iterator[str]:
 
     While work goes on it may show what was, never what is not yet, nor what is not yet final; once all has ended, what
     is. What a reorganisation beyond the depth took it may go on showing: it must not act on, and by the end people were
-    told.
+    told. A trade never leaves its end, so of one that had ended they are told of the loss itself.
     """
     newest = {lock.trade: lock.settlement for lock in facts.locks}
     for key, claim in facts.claims.items():
         settlement = newest.get(key, key)
         states = allowed = states_of(facts, settlement)
         undone = facts.undone.get(settlement)
-        if undone is not None and (not facts.ended or ledgers.told(facts, undone.made)):
+        ended_and_told = claim in _ENDS and settlement in facts.losses
+        if undone is not None and (not facts.ended or ended_and_told or ledgers.told(facts, undone.made)):
             allowed = states | undone.states  # it stopped where it was
         if not facts.ended:
             allowed = allowed.union(*(_EARLIER[state] for state in allowed))
@@ -28,6 +29,7 @@ def i6_claims_follow_the_ledgers(facts: Facts) -> Iterator[str]:
             yield f"{key}: the service says {claim}, the ledgers say {' or '.join(sorted(states))}"
 
 
+_ENDS = frozenset({"SETTLED", "RELEASED"})
 _EARLIER: Mapping[str, frozenset[str]] = {
     "MATCHED": frozenset(),
     "CANCELLED": frozenset({"MATCHED"}),

@@ -99,7 +99,7 @@ def i12_everything_ends(facts: Facts) -> Iterator[str]:
         for token in sorted(left) if cycle.apart is not None else ():
             yield f"settlement {cycle.settlement} ended, and its units of token {token} did not"
     debits, made = ledgers.debits(facts), ledgers.made(facts)
-    for settlement in sorted(facts.undone.keys() - told):
+    for settlement in sorted(facts.undone.keys() - told - facts.losses):
         if debits[settlement] and not made[settlement]:
             yield f"settlement {settlement} is paid, a reorganisation took its lock, and nobody was told"
     for payment in facts.payments:

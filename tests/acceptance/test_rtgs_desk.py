@@ -122,6 +122,7 @@ def test_a_day_by_files(day: DropInstallation, tmp_path: Path) -> None:
 
 def test_what_the_operator_may_not_say(day: DropInstallation, tmp_path: Path) -> None:
     day.start("rtgs")
+    wait_until(lambda: day.run("rtgs", "accounts")[0] == 0, 20, "the RTGS answers")
     refused = {
         ("day", "open"): "'' breaks the rule: a value",
         ("day", "close", "now"): "'now' breaks the rule: no value",

@@ -1,7 +1,7 @@
 """What an agent asks the RTGS for: where a payment stands, and never for one that did not come."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -62,15 +62,22 @@ class Asked:
         self._note(locked)
 
     def _go_on(self, locked: Collection[SettlementId]) -> None:
-        before = max(0, self._locked - 1)
-        last = [*islice(locked, before, None)]  # none, where one that a reorganisation moved is counted twice
-        fresh = last[1:]
+        fresh = self._since_newest(locked) if self._locked else []
         is_known = any(one in self._open or one in self._closed for one in fresh) or self.ended(fresh)
-        if self._locked == 0 or not fresh or last[0] != self._newest or is_known:
+        if not fresh or len(fresh) != len(locked) - self._locked or is_known:
             self._go_through(locked)
             return
         self._open.update(fresh)
         self._note(locked, fresh[-1])
+
+    def _since_newest(self, locked: Collection[SettlementId]) -> Sequence[SettlementId]:
+        """Those after the last one that was gone through; none where it is not in its place."""
+        since = getattr(locked, "since", None)
+        if since is not None and self._newest is not None:
+            later: Sequence[SettlementId] = since(self._newest)
+            return later
+        last = [*islice(locked, max(0, self._locked - 1), None)]
+        return last[1:] if last[:1] == [self._newest] else []
 
     def _note(self, locked: Collection[SettlementId], newest: SettlementId | None = None) -> None:
         self._locked = len(locked)

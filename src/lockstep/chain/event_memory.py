@@ -50,8 +50,12 @@ class MemoryEvents:
     def settlements_of_all(self, trades: Collection[bytes]) -> Sequence[tuple[bytes, bytes]]:
         return [(trade, settlement) for trade in trades for settlement in self._trades.get(trade, ())]
 
-    def settlements(self) -> Iterator[bytes]:
-        return iter(tuple(self._of))
+    def settlements(self, after: EventRow | None = None) -> Iterator[bytes]:
+        if after is None:
+            return iter(tuple(self._of))
+        begin = bisect_right(self._rows, after[:2], key=lambda row: row[:2])
+        later = self._rows[begin:]
+        return iter([row.settlement for row in later if row.trade is not None])
 
     def above(self, block: int) -> Sequence[EventRow]:
         return self._rows[bisect_right(self._rows, block, key=lambda row: row.block) :]

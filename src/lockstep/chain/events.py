@@ -392,9 +392,9 @@ class EventReader:
         known = self._by.get(settlement)
         return self._store.of(settlement) if known is None and self._checkpoint.locked else known or ()
 
-    def _settlements(self) -> Iterator[bytes]:
-        fresh = [row.settlement for row in self._window if row.trade is not None]
+    def _settlements(self, after: EventRow | None) -> Iterator[bytes]:
+        fresh = [row.settlement for row in self._window if row.trade is not None and (after is None or row > after)]
         known = set(fresh)  # what is stored meanwhile comes once
         if self._checkpoint.locked:
-            yield from (one for one in self._store.settlements() if one not in known)
+            yield from (one for one in self._store.settlements(after) if one not in known)
         yield from fresh

@@ -76,8 +76,12 @@ class Settlements(Collection[SettlementId]):
     """All settlements of a reader, however many: gone through page by page, and not all in memory."""
 
     def __init__(
-        self, all_: Callable[[], Iterator[bytes]], rows_of: Callable[[bytes], Sequence[EventRow]], count: int
+        self,
+        all_: Callable[[EventRow | None], Iterator[bytes]],
+        rows_of: Callable[[bytes], Sequence[EventRow]],
+        count: int,
     ) -> None:
+        """`all_`: in the order of their locks, those after a lock, or all."""
         self._all, self._rows_of, self._count = all_, rows_of, count
 
     def __contains__(self, one: object) -> bool:
@@ -85,7 +89,13 @@ class Settlements(Collection[SettlementId]):
         return key is not None and bool(self._rows_of(key))
 
     def __iter__(self) -> Iterator[SettlementId]:
-        return (SettlementId(one.hex()) for one in self._all())
+        return (SettlementId(one.hex()) for one in self._all(None))
 
     def __len__(self) -> int:
         return self._count
+
+    def since(self, one: SettlementId) -> Sequence[SettlementId]:
+        """Those locked after this one, in order, without going through those before; none where it is not locked."""
+        key = key_of(one)
+        lock = next((row for row in self._rows_of(key) if row.trade is not None), None) if key is not None else None
+        return [] if lock is None else [SettlementId(later.hex()) for later in self._all(lock)]

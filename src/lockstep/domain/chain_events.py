@@ -106,8 +106,8 @@ class ChainEvents(Protocol):
     def settlements_of_all(self, trades: Collection[bytes]) -> Sequence[tuple[bytes, bytes]]:
         """These trades' settlements, each with its trade, in the order of their locks."""
 
-    def settlements(self) -> Iterator[bytes]:
-        """Every settlement with a lock, in the order of the locks."""
+    def settlements(self, after: EventRow | None = None) -> Iterator[bytes]:
+        """Every settlement with a lock, in the order of the locks; those after one lock."""
 
     def above(self, block: int) -> Sequence[EventRow]:
         """The events of higher blocks, in the chain's order."""

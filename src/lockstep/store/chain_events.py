@@ -193,8 +193,8 @@ class SqlChainEvents:
             found += [(bytes(trade), bytes(settlement)) for trade, settlement in rows]
         return found
 
-    def settlements(self) -> Iterator[bytes]:
-        block = place = -1
+    def settlements(self, after: EventRow | None = None) -> Iterator[bytes]:
+        block, place = (-1, -1) if after is None else (after.block, after.place)
         while True:
             page = self._rows(_LATER, reader=self._number(), after=block, behind=place)
             for row in page:

@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import signal
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -463,6 +463,30 @@ def test_open_locks_are_found_by_what_is_new() -> None:
     closed = min(set(swapped) - set(found))
     asked.reopen(closed)
     assert closed in asked.open(dict.fromkeys(swapped).keys(), look=False)
+
+
+def test_locks_before_are_not_gone_through_where_the_ledger_tells_the_later_ones() -> None:
+    class Ledger(dict[str, None]):
+        gone_through = 0
+
+        def __iter__(self) -> Iterator[str]:
+            self.gone_through += 1
+            return super().__iter__()
+
+        def since(self, one: str) -> list[str]:
+            there = list(super().__iter__())
+            return there[there.index(one) + 1 :] if one in there else []
+
+    locked, asked = Ledger({f"{number:064x}": None for number in range(10)}), Asked()
+    everything = asked.open(locked, look=False)
+    locked.gone_through = 0
+    for number in range(5):
+        locked[f"f{number:063x}"] = None
+        assert len(asked.open(locked, look=False)) == len(everything) + number + 1
+    assert locked.gone_through == 0
+    del locked[f"f{4:063x}"]
+    assert len(asked.open(locked, look=False)) == len(everything) + 4
+    assert locked.gone_through > 0, "the newest is gone: all are looked at"
 
 
 def test_locks_that_count_one_twice_are_gone_through() -> None:

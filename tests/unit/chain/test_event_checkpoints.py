@@ -521,7 +521,10 @@ def test_whatever_happens_it_says_what_the_chain_says(chain: Chain, stored: Make
     for durable, reader in readers.items():
         for number in range(1, numbers + 1):
             assert names(reader, number) == chain.names(settlement(number)), (durable, number)
-        assert list(reader.locked()) == truth and len(reader.locked()) == len(truth)
+        found = reader.locked()
+        assert list(found) == truth and len(found) == len(truth)
+        assert [found.since(one) for one in truth] == [truth[place:] for place in range(1, len(truth) + 1)]
+        assert found.since(SettlementId("ee" * 32)) == []
         assert bool(reader.halts()) <= (deepest > DEPTH)
 
 

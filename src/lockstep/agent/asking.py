@@ -14,7 +14,7 @@ from lockstep.ports import CashBody
 
 __all__ = ["Asked", "never_request"]
 
-ALL_AT_ONCE = 5_000
+ALL_AT_ONCE = 1_000
 """Locks for which a look goes through all of them; of twice as many every second one does."""
 CLOSED_AT_MOST = 100_000
 """Ended settlements that are remembered. One that is forgotten is looked at anew, and closed again."""

@@ -55,7 +55,13 @@ KEPT = ROOT / ".build" / "bench" / "engine"
 RESULT = ROOT / "bench" / "engine.json"
 TRADES, SEQUENCE, PARTS = 20_000, 500, 400
 MEMORY = (1_000, 100_000)
-LOADS = {"sqlite_1": (1, False), "postgresql_1": (1, True), "postgresql_2": (2, True), "postgresql_4": (4, True)}
+LOADS = {
+    "sqlite_1": (1, False),
+    "sqlite_2": (2, False),
+    "postgresql_1": (1, True),
+    "postgresql_2": (2, True),
+    "postgresql_4": (4, True),
+}
 Figure = Callable[[Path], dict[str, Any]]
 
 

@@ -199,7 +199,8 @@ def _store(count: int) -> float:
         assert states == {"SETTLED"}, states
         world.close()
         database = open_database(f"sqlite:///{place}/again.db")
-        again = {name: kind(database) for name, kind in made.items() if name != "SqlLeases"}
+        again = {name: kind(database) for name, kind in made.items() if name == "SqlTransactionLog"}
+        again["SqlBook"] = made["SqlBook"](database, clock=world.clock)
         if "SqlLeases" in made:
             again["SqlLeases"] = made["SqlLeases"](database, world.clock)
 

@@ -46,8 +46,9 @@ from lockstep.store import SqlBook
 from lockstep.testing.trade_files import POOR, FileMarket, file_name
 
 QUORUM = 3
-SETTLING_IN_SECONDS, REMEMBERED_PER_SECOND = 3, 5_000
-"""For a service that starts on what it remembers, to look at that once; what it still does after that counts."""
+SETTLING_IN_SECONDS, REMEMBERED_PER_SECOND = 3, 500
+"""For a service that starts on what it remembers: it looks at what waits after 1, 2, 4 … 60 seconds. What it still does
+after that, a look a minute, counts."""
 
 
 class InstantLedger:

@@ -6,7 +6,6 @@ agent signed it keeps the lines of the other agents' signature logs, for when th
 
 import json
 import sqlite3
-import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -17,6 +16,7 @@ from lockstep.domain.errors import Contradiction
 from lockstep.domain.identifiers import SettlementId
 from lockstep.domain.log_run import LogRun
 from lockstep.domain.order import Attestation, LogEntry, OutcomeResult
+from lockstep.durable import write_ahead
 
 __all__ = ["Register"]
 
@@ -58,7 +58,7 @@ class Register:
     def __init__(self, path: Path, on_commit: Callable[[str], None] = lambda _: None) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._database = sqlite3.connect(path, isolation_level=None)
-        _write_ahead(self._database)
+        write_ahead(self._database)
         self._database.execute("PRAGMA synchronous=FULL")
         self._database.executescript(f"BEGIN IMMEDIATE; {_TABLES} COMMIT")
         self._on_commit = on_commit
@@ -301,20 +301,6 @@ class Register:
             f"SELECT settlement_id, result, epoch, agent, signature FROM outcome {clause}", parameters
         )
         return [_attestation(*row) for row in rows]
-
-
-def _write_ahead(database: sqlite3.Connection) -> None:
-    """Of two processes that open a new file at once one waits: SQLite itself does not wait for this switch."""
-    until = time.monotonic() + 5
-    while True:
-        try:
-            database.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError:
-            if time.monotonic() > until:
-                raise
-            time.sleep(0.01)
-        else:
-            return
 
 
 def _lines_text(run: LogRun) -> str:

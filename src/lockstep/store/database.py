@@ -1,13 +1,13 @@
 """Opening the database: SQLite in WAL with FULL synchronisation, PostgreSQL as its operator has it; a commit that
 returned is on disk. A URL may hold a password: it is told in no error."""
 
-import sqlite3
 from typing import Any
 
 from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from lockstep.domain.errors import Misconfigured
+from lockstep.durable import write_ahead
 from lockstep.store import schema
 from lockstep.store.prepared import AT_ONCE, driven, no_answer
 
@@ -17,8 +17,6 @@ Database = Engine
 """An open one, for those who only hand it on."""
 
 BUSY_TIMEOUT_MILLISECONDS = 15_000
-MOST_SWITCHES = 100
-"""Tries to set a new file's journal mode, each after the turn of another process."""
 DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgresql+psycopg": "postgresql+psycopg"}
 
 
@@ -83,7 +81,7 @@ def _prepare(connection: Any, _: object) -> None:
     connection.isolation_level = None
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MILLISECONDS}")
-    _write_ahead(cursor)
+    write_ahead(cursor)
     for pragma in (
         "synchronous=FULL",
         "foreign_keys=ON",
@@ -92,22 +90,6 @@ def _prepare(connection: Any, _: object) -> None:
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
-
-
-def _write_ahead(cursor: Any) -> None:
-    """Of several processes that open a new file at once all but one wait. SQLite itself does not wait at this switch
-    while another writes, whatever the busy timeout is; at the beginning of a transaction it does."""
-    for _ in range(MOST_SWITCHES):
-        try:
-            cursor.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
-                raise
-            cursor.execute("BEGIN IMMEDIATE")
-            cursor.execute("ROLLBACK")
-        else:
-            return
-    cursor.execute("PRAGMA journal_mode=WAL")
 
 
 def _begin(connection: Any) -> None:

@@ -26,6 +26,7 @@ from lockstep.app import home as home_module
 from lockstep.app.founding import AGENTS
 from lockstep.app.home import Home
 from lockstep.app.installing import found
+from lockstep.app.operators import add_operators
 from lockstep.app.supervising import find_anvil
 from lockstep.testing.trade_files import FileMarket
 
@@ -228,6 +229,9 @@ class System:
         wait_until(self._rtgs_answers, 60, "the RTGS answers")
         for number in range(1, AGENTS + 1):
             self.lockstep(f"agent-{number}", "agent", "run", str(number))
+        if self.workers > 1:  # who has no key of its own steps no trades
+            for one in add_operators(self.home, self.workers):
+                rpc(self.rpc, "anvil_setBalance", one.address, hex(10**21))
         for number in range(1, self.workers + 1):
             self.lockstep(f"service-{number}", "run")
 

@@ -1,7 +1,6 @@
 """The event reader: DvP's events by settlement, each block read once, and again where the chain changed.
 
-A settlement is one order here. Cycles (lockNet) end by events of the same names, under ids that no order has: they
-are read by `chain.audit` and are no settlement of this reader's, so nobody takes one for a lock that he can judge.
+A settlement is one order here. Cycles (lockNet), that end by events of the same names, are `chain.audit`'s.
 
 What is final is stored with the checkpoint that it leads to, in one transaction (`ChainEvents`), and is read from there
 where it is asked for; in memory are the last blocks and the settlements that have not ended. A new reader goes on from
@@ -23,7 +22,7 @@ from lockstep.chain.decoding import Log, checksummed, rows
 from lockstep.chain.event_memory import MemoryEvents
 from lockstep.chain.node import Head, Node
 from lockstep.chain.overlap import Overlap, has_more, is_linked
-from lockstep.chain.seen import Deep, SeenEvent, Settlements, block_of, key_of, seen_event, uncollected
+from lockstep.chain.seen import Deep, SeenEvent, Settlements, block_of, has_ended, key_of, seen_event, uncollected
 from lockstep.chain.source import Source
 from lockstep.domain.chain_events import BEGINNING, ChainEvents, Checkpoint, EventKind, EventRow, Reorganisation
 from lockstep.domain.errors import Conflict, Unavailable
@@ -93,8 +92,14 @@ class EventReader:
         self._look()
         return {one: self._events_of(one, doubtful=doubtful) for one in ids}
 
+    def ended(self, ids: Collection[SettlementId]) -> Collection[SettlementId]:
+        """Those that have ended, finally, and are not in doubt, in one look. Raises Unavailable."""
+        self._look()
+        keys = {one: key for one in ids if (key := key_of(one)) is not None and key not in self._doubts}
+        return [one for one, key in keys.items() if has_ended(self._rows_of(key), self._read_to - self._depth)]
+
     def settlements_of_all(self, ids: Collection[TradeId]) -> Mapping[TradeId, Sequence[SettlementId]]:
-        """As `settlements_of`, of many in one look. Raises Unavailable."""
+        """The trades' settlements in the order of their locks, up to the head. Raises Unavailable."""
         self._look()
         asked = {one: key for one in ids if (key := key_of(one)) is not None}
         wanted = {*asked.values()}
@@ -115,10 +120,6 @@ class EventReader:
         self._look()
         count = self._checkpoint.locked + sum(row.trade is not None for row in self._window)
         return Settlements(self._settlements, self._rows_of, count)
-
-    def settlements_of(self, trade_id: TradeId) -> Sequence[SettlementId]:
-        """The trade's settlements in the order of their locks, up to the head. Raises Unavailable."""
-        return self.settlements_of_all([trade_id])[trade_id]
 
     def changed(self, *, final: bool = False) -> Collection[SettlementId]:
         """Settlements with events that are new, newly final, or gone, since this was asked last; it does not look.
@@ -178,8 +179,7 @@ class EventReader:
         """As stored: the checkpoint, and the settlements that have not ended."""
         self._checkpoint = self._store.checkpoint()
         self._read_to, self._hash = self._checkpoint.number, self._checkpoint.hash
-        self._final = self._checkpoint.final
-        self._hashes = dict(self._checkpoint.hashes)
+        self._final, self._hashes = self._checkpoint.final, dict(self._checkpoint.hashes)
         if self._read_to >= 0:
             self._hashes[self._read_to] = self._hash
         self._top = max(self._hashes, default=-1)
@@ -195,6 +195,7 @@ class EventReader:
         self._by: dict[bytes, list[EventRow]] = {}
         """All events of each settlement that has not ended, or has events above the checkpoint."""
         self._seen: dict[bytes, tuple[SeenEvent, ...]] = {}
+        self._ended: dict[bytes, list[EventRow]] = {}  # those of which an end was stored last: they are asked for next
         for row in self._store.unended() if self._checkpoint != BEGINNING else ():
             self._by.setdefault(row.settlement, []).append(row)
         self._changed.update(self._by)
@@ -255,11 +256,12 @@ class EventReader:
             locked=before.locked + sum(row.trade is not None for row in done),
         )
         self._store.advance(before, done, after)
+        self._ended = {}
         self._checkpoint = after
         del self._window[:stored]
         for row in done:
-            if row.kind >= EventKind.Settled:
-                self._by.pop(row.settlement, None)
+            if row.kind >= EventKind.Settled and row.settlement in self._by:
+                self._ended[row.settlement] = self._by.pop(row.settlement)
                 self._seen.pop(row.settlement, None)
         oldest = min(oldest, self._read_to - HASHES)
         self._hashes = {number: hash_ for number, hash_ in self._hashes.items() if number >= oldest}
@@ -295,9 +297,7 @@ class EventReader:
 
     def _is_same(self, number: int, there: Mapping[int, Head]) -> bool:
         """Whether the node has the block that was read; nothing is known of blocks below all."""
-        if number < 0:
-            return True
-        return (there.get(number) or self._source.block(number)).hash == self._hashes.get(number)
+        return number < 0 or (there.get(number) or self._source.block(number)).hash == self._hashes.get(number)
 
     def _drop_above(self, number: int) -> None:
         """Forgets what was read of higher blocks, none of which is stored."""
@@ -389,7 +389,7 @@ class EventReader:
     # --- what is known
 
     def _rows_of(self, settlement: bytes) -> Sequence[EventRow]:
-        known = self._by.get(settlement)
+        known = self._by.get(settlement) or self._ended.get(settlement)
         return self._store.of(settlement) if known is None and self._checkpoint.locked else known or ()
 
     def _settlements(self, after: EventRow | None) -> Iterator[bytes]:

@@ -167,7 +167,7 @@ class EvmAssetLedger:
         return self._reader.locked()
 
     def settlements_of(self, trade_id: TradeId) -> Sequence[SettlementId]:
-        return self._reader.settlements_of(trade_id)
+        return self.settlements_of_all([trade_id])[trade_id]
 
     def final_time(self) -> int:
         head = self._node.head()
@@ -247,6 +247,9 @@ class EvmAssetLedger:
         """Looks at the chain, and tells which settlements' last events are newly final, or gone. Raises Unavailable."""
         self._reader.refresh()
         return self._reader.changed(final=True)
+
+    def ended(self, ids: Collection[SettlementId]) -> Collection[SettlementId]:
+        return self._reader.ended(ids)
 
     def views(self, orders: Mapping[SettlementId, Order]) -> Mapping[SettlementId, AssetView]:
         if not orders:

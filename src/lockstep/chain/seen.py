@@ -12,7 +12,7 @@ from lockstep.domain.chain_events import EventKind, EventRow
 from lockstep.domain.identifiers import SettlementId
 from lockstep.domain.order import Order
 
-__all__ = ["Deep", "SeenEvent", "Settlements", "block_of", "key_of", "seen_event", "uncollected"]
+__all__ = ["Deep", "SeenEvent", "Settlements", "block_of", "has_ended", "key_of", "seen_event", "uncollected"]
 
 
 class Deep(Enum):
@@ -52,6 +52,11 @@ def uncollected() -> Iterator[None]:
 
 def block_of(row: EventRow) -> int:
     return row.block
+
+
+def has_ended(rows: Sequence[EventRow], last: int) -> bool:
+    """Whether a settlement's events up to a block have its end."""
+    return any(row.kind >= EventKind.Settled and row.block <= last for row in rows)
 
 
 def key_of(identifier: str) -> bytes | None:

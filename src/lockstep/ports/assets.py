@@ -95,6 +95,9 @@ class BulkAssetLedger(AssetLedger, Protocol):
     def histories(self, ids: Collection[SettlementId]) -> Mapping[SettlementId, Sequence[AssetEvent]]:
         """As `history`; an empty one for what never happened."""
 
+    def ended(self, ids: Collection[SettlementId]) -> Collection[SettlementId]:
+        """Those that their histories show ended, finally; of one that cannot be answered for, nothing is known."""
+
     def settlements_of_all(self, ids: Collection[TradeId]) -> Mapping[TradeId, Sequence[SettlementId]]:
         """As `settlements_of`; an empty one where none was locked."""
 

@@ -73,7 +73,7 @@ def test_it_goes_on_from_the_checkpoint(chain: Chain, node: ScriptedNode, stored
     assert list(again.events(SettlementId(settlement(1)))) == list(first.events(SettlementId(settlement(1))))
     order = again.events(SettlementId(settlement(2)))[0].order
     assert order is not None and (order.movement.quantity, order.terms.trade_id) == (12, trade(2))
-    assert again.settlements_of(TradeId(trade(1))) == (settlement(1),)
+    assert again.settlements_of_all([TradeId(trade(1))])[TradeId(trade(1))] == (settlement(1),)
     assert set(again.locked()) == {settlement(1), settlement(2)} and len(again.locked()) == 2
 
 
@@ -442,7 +442,7 @@ def test_who_doubts_is_silent_until_all_is_there_again_finally(chain: Chain, nod
     with pytest.raises(Unavailable, match="Locked was final, a reorganisation took it"):
         names(reader, 2)
     with pytest.raises(Unavailable, match="was final"):
-        reader.settlements_of(TradeId(trade(2)))
+        reader.settlements_of_all([TradeId(trade(2))])[TradeId(trade(2))]
     assert reader.events(SettlementId(settlement(2)), doubtful=True) == ()
     assert names(reader, 3) == ["Locked"], "taken, and there again, finally"
     reader = reader_of(node, stored(), deep=Deep.DOUBT)
@@ -451,7 +451,7 @@ def test_who_doubts_is_silent_until_all_is_there_again_finally(chain: Chain, nod
     with pytest.raises(Unavailable, match="was final"):
         names(reader, 2)
     chain.mine()
-    assert names(reader, 2) == ["Locked"] and list(reader.settlements_of(TradeId(trade(2)))) == [settlement(2)]
+    assert names(reader, 2) == ["Locked"] and list(reader.settlements_of_all([TradeId(trade(2))])[TradeId(trade(2))]) == [settlement(2)]
     assert not stored().doubts()
 
 

@@ -227,16 +227,16 @@ def test_logs_of_another_fork_are_not_believed(venue: ChainVenue, node: Watched,
         with pytest.raises(Unavailable, match="in two ways"):
             reader.events(settlement)
         with pytest.raises(Unavailable, match="in two ways"):
-            reader.settlements_of(order.terms.trade_id)
+            reader.settlements_of_all([order.terms.trade_id])[order.terms.trade_id]
     node.logs = logs
     assert names(reader, settlement) == ["Locked"]
-    assert list(reader.settlements_of(order.terms.trade_id)) == [settlement]
+    assert list(reader.settlements_of_all([order.terms.trade_id])[order.terms.trade_id]) == [settlement]
 
 
 def test_settlements_of_a_trade_follow_the_chain(venue: ChainVenue, reader: EventReader) -> None:
     order, snapshot = venue.order(), venue.chain.tester.take_snapshot()
     settlement, trade = venue.lock(order), order.terms.trade_id
-    assert list(reader.settlements_of(trade)) == [settlement]
+    assert list(reader.settlements_of_all([trade])[trade]) == [settlement]
     venue.chain.tester.revert_to_snapshot(snapshot)
     venue.mine(2)
-    assert list(reader.settlements_of(trade)) == []
+    assert list(reader.settlements_of_all([trade])[trade]) == []

@@ -57,18 +57,18 @@ class DirectoryBoard:
 
         What lies there unchanged costs a look at its file's date; what is gone or changed is written anew.
         """
-        missing = self._missing(attestations)
-        if missing:
-            self._sheets.refresh()
-            missing = [one for one in missing if not self._found(one)]
         by_agent: defaultdict[str, list[Attestation]] = defaultdict(list)
-        for one in missing:
+        for one in self._missing(attestations):
             by_agent[one.agent].append(one)
         for agent, ones in by_agent.items():
-            if len(ones) > 1 and not self._sheets.is_flooded(agent):
-                self._sheets.leave(ones)
+            self._sheets.refresh(agent)
+            missing = [one for one in ones if not self._found(one)]
+            if len(missing) > 1 and not self._sheets.is_flooded(agent):
+                self._sheets.leave(missing)
+                for one in missing:
+                    self._note(one, self._sheets.place_of(one))
                 continue
-            for one in ones:
+            for one in missing:
                 self._leave(one)
         if len(self._places) > len(attestations) + _KEPT_PLACES:
             wanted = {(one.settlement_id, one.agent) for one in attestations}
@@ -82,22 +82,25 @@ class DirectoryBoard:
             known, path, mark = self._places.get((one.settlement_id, one.agent), (None, None, None))
             if path is not None and path not in marks:
                 marks[path] = mark_of(path)
-            if path is None or known != one or marks[path] != mark:
+            if path is None or (known is not one and known != one) or marks[path] != mark:
                 missing.append(one)
         return missing
 
     def _found(self, attestation: Attestation) -> bool:
         """Looks for it by its names and on the sheets, and notes where it is."""
         place = self._sheets.place_of(attestation)
-        for path in self._names(attestation) if place is None else ():
-            mark = mark_of(path)  # before it is read: what comes in between changes it
-            if mark is not None and understood(content_of(path), attestation_from) == attestation:
-                place = path, mark
-                break
-        if place is None:
-            return False
-        self._places[attestation.settlement_id, attestation.agent] = (attestation, *place)
-        return True
+        if place is None and os.path.lexists(f"{self._root}/{attestation.settlement_id}"):  # most have no folder
+            for path in self._names(attestation):
+                mark = mark_of(path)  # before it is read: what comes in between changes it
+                if mark is not None and understood(content_of(path), attestation_from) == attestation:
+                    place = path, mark
+                    break
+        return self._note(attestation, place)
+
+    def _note(self, attestation: Attestation, place: tuple[Path, Mark] | None) -> bool:
+        if place is not None:
+            self._places[attestation.settlement_id, attestation.agent] = (attestation, *place)
+        return place is not None
 
     def _leave(self, attestation: Attestation) -> None:
         spots = self._names(attestation)

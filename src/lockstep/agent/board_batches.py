@@ -83,8 +83,11 @@ class BatchFiles:
     def sign(self, signature: BatchSignature) -> None:
         """Raises Unavailable. A batch that is gone is left alone: who asked has what he wanted."""
         folder = self._root / signature.batch_id
-        if not folder.is_dir() or signature in self.signatures(signature.batch_id):
+        if not folder.is_dir():
             return
+        for path in names(folder, signature.agent):
+            if understood(content_of(path), _signed) == (signature.agent, signature.signature):
+                return
         with written(folder, json.dumps({"agent": signature.agent, "signature": signature.signature.hex()})) as part:
             put(part, names(folder, signature.agent))
 

@@ -4,15 +4,16 @@ Whoever can write to the folder can leave what he likes: what is read here is un
 is as good as not there.
 """
 
-import json
 import os
+import secrets
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any, TypeVar
+
+import orjson
 
 from lockstep.domain.errors import Unavailable
 from lockstep.durable import make_folder, sync_folder
@@ -61,16 +62,18 @@ def written(folder: Path, text: str) -> Iterator[Path]:
         make_folder(folder)
         if folder.is_symlink():  # it would write over what stands elsewhere: another agent's log, for one
             raise OSError(f"{folder} is a link")
-        with NamedTemporaryFile("w", dir=folder, prefix=".", suffix=".part", delete=False) as file:
+        part = folder / f".{secrets.token_hex(8)}.part"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        with open(os.open(part, flags, 0o600), "w") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
         raise Unavailable(f"the board cannot be written: {error}") from error
     try:
-        yield Path(file.name)
+        yield part
     finally:
-        Path(file.name).unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
 
 
 def put(part: Path, names: Sequence[Path]) -> Path:
@@ -132,7 +135,7 @@ def understood(data: bytes | None, made: Callable[[Any], Found]) -> Found | None
     if data is None or len(data) > LARGEST_FILE:
         return None
     try:
-        return made(json.loads(data))
+        return made(orjson.loads(data))
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
 
@@ -145,4 +148,4 @@ def lines_of(data: bytes | None, made: Callable[[Any], Found]) -> list[Found]:
 
 def text_of(contents: Sequence[Mapping[str, object]]) -> str:
     """A line for each."""
-    return "".join(json.dumps(one, separators=(",", ":")) + "\n" for one in contents)
+    return b"".join(orjson.dumps(one, option=orjson.OPT_APPEND_NEWLINE) for one in contents).decode()

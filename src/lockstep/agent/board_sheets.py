@@ -48,17 +48,22 @@ class Sheets:
     def leave(self, attestations: Sequence[Attestation]) -> None:
         """Writes one agent's, at most `MOST_LINES` to a sheet. Raises Unavailable."""
         for begin in range(0, len(attestations), MOST_LINES):
-            content = text([form_of(one) for one in attestations[begin : begin + MOST_LINES]])
-            folder = self._root / attestations[begin].agent
+            some = attestations[begin : begin + MOST_LINES]
+            content = text([form_of(one) for one in some])
+            folder = self._root / some[0].agent
             with written(folder, content) as part:
-                put(part, names(folder, hashlib.sha256(content.encode()).hexdigest()))
+                path = put(part, names(folder, hashlib.sha256(content.encode()).hexdigest()))
+            mark = mark_of(path)  # before it is read: what comes in between changes it
+            if mark is not None and content_of(path, LARGEST_SHEET) == content.encode():
+                self._take(path, mark, tuple(some))
 
-    def refresh(self) -> None:
-        """Reads what is new or changed, and forgets what is gone. Where there are too many files under an agent's name
-        nothing changes of what is known of it, which is logged. Raises Unavailable, also for too many agents.
+    def refresh(self, only: str | None = None) -> None:
+        """Reads what is new or changed, and forgets what is gone; of one agent only, if one is named. Where there are
+        too many files under an agent's name nothing changes of what is known of it, which is logged. Raises
+        Unavailable, also for too many agents.
         """
         there: set[Path] = set()
-        for agent in filter(_ADDRESS.fullmatch, self._agents()):
+        for agent in filter(_ADDRESS.fullmatch, self._agents() if only is None else [only]):
             found = listed(self._root / agent, self._most)
             if self._is_too_many(agent, found):
                 there.update(path for path in self._seen if path.parent.name == agent)
@@ -69,7 +74,8 @@ class Sheets:
                     there.add(path)
                     self._look(path, agent)
         for path in self._seen.keys() - there:
-            self._drop(path)
+            if only is None or path.parent.name == only:
+                self._drop(path)
 
     def of(self, settlement: SettlementId) -> Sequence[Attestation]:
         """What the sheets said at the last refresh, unverified; agents' own words only, by the folder's name."""
@@ -103,7 +109,7 @@ class Sheets:
 
     def move_aside(self, agent: str, is_over: Callable[[SettlementId], bool], aside: Path) -> None:
         """Moves an agent's sheets whose settlements are all over into another folder. Raises Unavailable."""
-        self.refresh()
+        self.refresh(agent)
         folder = self._root / agent
         done = [
             path
@@ -150,8 +156,10 @@ class Sheets:
         mark, known = mark_of(path), self._seen.get(path)
         if mark is None or (known is not None and known[0] == mark):
             return
+        self._take(path, mark, _read(path, agent))
+
+    def _take(self, path: Path, mark: Mark, lines: tuple[Attestation, ...]) -> None:
         self._drop(path)
-        lines = _read(path, agent)
         self._seen[path] = mark, lines
         for one in lines:
             self._of[one.settlement_id].append((path, one))

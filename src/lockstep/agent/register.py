@@ -7,10 +7,13 @@ agent signed it keeps the lines of the other agents' signature logs, for when th
 import json
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
-from itertools import islice
+from heapq import merge
+from itertools import groupby, islice
 from pathlib import Path
+
+import orjson
 
 from lockstep.domain.errors import Contradiction
 from lockstep.domain.identifiers import SettlementId
@@ -41,6 +44,7 @@ CREATE TABLE IF NOT EXISTS peer_run (
     agent TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, previous TEXT NOT NULL,
     lines TEXT NOT NULL, run_signature BLOB NOT NULL, PRIMARY KEY (agent, first)
 ) STRICT;
+CREATE INDEX IF NOT EXISTS runs_by_end ON peer_run (agent, last);
 CREATE TABLE IF NOT EXISTS step (
     number INTEGER PRIMARY KEY, at TEXT NOT NULL, kind TEXT NOT NULL,
     settlement_id TEXT NOT NULL, detail TEXT NOT NULL
@@ -62,6 +66,7 @@ class Register:
         self._database.execute("PRAGMA synchronous=FULL")
         self._database.executescript(f"BEGIN IMMEDIATE; {_TABLES} COMMIT")
         self._on_commit = on_commit
+        self._forgone: frozenset[SettlementId] | None = None
 
     def record(self, attestation: Attestation, sources: Sequence[str]) -> Attestation:
         """Stores it, or finds it stored. Raises Contradiction if the other outcome was signed before."""
@@ -94,7 +99,7 @@ class Register:
             raise
 
     def _insert(self, attestation: Attestation, sources: Sequence[str]) -> Attestation:
-        self._database.execute(
+        done = self._database.execute(
             "INSERT OR IGNORE INTO outcome VALUES (?, ?, ?, ?, ?, ?)",
             (
                 attestation.settlement_id,
@@ -105,6 +110,8 @@ class Register:
                 " ".join(sources),
             ),
         )
+        if done.rowcount:
+            return attestation
         stored = self.find(attestation.settlement_id)
         assert stored is not None
         if stored.result is not attestation.result:
@@ -133,16 +140,14 @@ class Register:
 
     def rows_of(self, ids: Collection[SettlementId]) -> Mapping[SettlementId, tuple[int, Attestation]]:
         """What was signed for these settlements, each with its row; those that are forgone are left out."""
-        found: dict[SettlementId, tuple[int, Attestation]] = {}
-        for one in ids:
-            rows = self._database.execute(
-                "SELECT rowid, settlement_id, result, epoch, agent, signature FROM outcome "
-                "WHERE settlement_id = ? AND settlement_id NOT IN (SELECT settlement_id FROM forgone)",
-                (one,),
-            )
-            for row, *values in rows:
-                found[one] = int(row), _attestation(*values)
-        return found
+        rows = self._database.execute(
+            "SELECT rowid, settlement_id, result, epoch, agent, signature FROM outcome "
+            "WHERE settlement_id IN (SELECT value FROM json_each(?)) "
+            "AND settlement_id NOT IN (SELECT settlement_id FROM forgone)",
+            (json.dumps([*ids]),),
+        )
+        signed = ((int(row), _attestation(*values)) for row, *values in rows)
+        return {one.settlement_id: (row, one) for row, one in signed}
 
     def all(self) -> Sequence[Attestation]:
         """Everything ever signed, in the order of signing."""
@@ -183,12 +188,15 @@ class Register:
                     "INSERT OR REPLACE INTO anew SELECT ?, COALESCE(MAX(rowid), 0), ?, ? FROM outcome",
                     (agent, number, previous),
                 )
+        self._forgone = None
         self._on_commit("begun anew")
 
     def is_forgone(self, settlement_id: SettlementId) -> bool:
         """Whether this agent leaves a settlement to the others, as it may have forgotten what it signed for it."""
-        found = self._database.execute("SELECT 1 FROM forgone WHERE settlement_id = ?", (settlement_id,))
-        return found.fetchone() is not None
+        if self._forgone is None:  # it changes by `begin_anew` alone, while no other agent has this file
+            rows = self._database.execute("SELECT settlement_id FROM forgone")
+            self._forgone = frozenset(SettlementId(one) for (one,) in rows)
+        return settlement_id in self._forgone
 
     def keep(self, runs: Sequence[LogRun]) -> None:
         """Stores lines of another agent's signature log, verified, in one transaction; one per number."""
@@ -223,30 +231,33 @@ class Register:
 
         Of whole runs as many as it takes for `lines` lines, or all.
         """
-        most = -1 if lines is None else lines
-        rows = self._database.execute(
+        found: list[LogRun] = []
+        left = lines
+        alone = self._database.execute(
             "SELECT number, previous, log_signature, settlement_id, result, epoch, agent, signature FROM peer_log "
-            "WHERE agent = ? AND number > ? ORDER BY number LIMIT ?",
-            (agent, after, most),
+            "WHERE agent = ? AND number > ? ORDER BY number",
+            (agent, after),
         )
-        found = [
-            LogRun(first=row[0], previous=row[1], signature=row[2], attestations=(_attestation(*row[3:]),))
-            for row in rows
-        ]
-        rows = self._database.execute(
-            "SELECT first, previous, run_signature, lines FROM peer_run WHERE agent = ? AND last > ? "
-            "ORDER BY first LIMIT ?",
-            (agent, after, most),
+        several = self._database.execute(
+            "SELECT first, previous, run_signature, lines FROM peer_run WHERE agent = ? AND last > ? ORDER BY last",
+            (agent, after),
         )
-        found += [
-            LogRun(first=row[0], previous=row[1], signature=row[2], attestations=_lines(agent, row[3])) for row in rows
-        ]
-        found.sort(key=lambda run: run.first)
-        taken, place = 0, 0
-        while place < len(found) and (lines is None or taken < lines):
-            taken += len(found[place].attestations)
-            place += 1
-        return found[:place]
+        with closing(alone), closing(several):  # read no further than it takes: the lines of a run are much to read
+            runs = (
+                LogRun(first=row[0], previous=row[1], signature=row[2], attestations=_lines(agent, row[3]))
+                for row in several
+            )
+            single = (
+                LogRun(first=row[0], previous=row[1], signature=row[2], attestations=(_attestation(*row[3:]),))
+                for row in alone
+            )
+            for run in merge(single, runs, key=_last) if left is None or left > 0 else ():
+                found.append(run)
+                if left is not None:
+                    left -= len(run.attestations)
+                    if left <= 0:
+                        break
+        return found
 
     def kept(self, agent: str) -> Sequence[LogEntry]:
         """The lines of another agent's signature log that are kept here, by number. Of a line in a run `signature` is
@@ -275,13 +286,13 @@ class Register:
     def note_all(self, at: datetime, steps: Sequence[tuple[str, SettlementId, str]]) -> None:
         """Writes down steps (kind, settlement, detail) in one transaction; each once."""
         written: dict[str, None] = {}
+        moment = at.isoformat()
         with self._transaction():
-            for kind, settlement_id, detail in steps:
-                known = (kind, settlement_id, detail)
-                done = self._database.execute(
+            for kind, some in groupby(steps, key=lambda step: step[0]):
+                done = self._database.executemany(
                     "INSERT INTO step (at, kind, settlement_id, detail) SELECT ?, ?, ?, ? WHERE NOT EXISTS "
                     "(SELECT 1 FROM step WHERE kind = ? AND settlement_id = ? AND detail = ?)",
-                    (at.isoformat(), *known, *known),
+                    [(moment, *known, *known) for known in some],
                 )
                 if done.rowcount:
                     written[kind] = None
@@ -303,17 +314,19 @@ class Register:
         return [_attestation(*row) for row in rows]
 
 
+def _last(run: LogRun) -> int:
+    return run.last
+
+
 def _lines_text(run: LogRun) -> str:
-    return json.dumps(
-        [[one.settlement_id, int(one.result), one.epoch, one.signature.hex()] for one in run.attestations],
-        separators=(",", ":"),
-    )
+    lines = [[one.settlement_id, int(one.result), one.epoch, one.signature.hex()] for one in run.attestations]
+    return orjson.dumps(lines).decode()
 
 
 def _lines(agent: str, text: str) -> tuple[Attestation, ...]:
     return tuple(
         _attestation(settlement, result, epoch, agent, bytes.fromhex(signature))
-        for settlement, result, epoch, signature in json.loads(text)
+        for settlement, result, epoch, signature in orjson.loads(text)
     )
 
 

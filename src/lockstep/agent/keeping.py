@@ -1,6 +1,7 @@
 """The other agents' signature logs, kept for the day when one of them has lost its own and the board too."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from lockstep.agent.boarding import AgentsBoard
 from lockstep.agent.register import Register
@@ -10,7 +11,7 @@ from lockstep.domain.market import Network
 from lockstep.domain.order import Attestation
 from lockstep.signing import is_run_of, line_digests
 
-__all__ = ["keep_logs"]
+__all__ = ["Ends", "keep_logs"]
 
 AT_MOST = 4_000
 """New lines of one log at one look."""
@@ -22,34 +23,55 @@ NOTHING = "0" * 64
 Doubts = list[tuple[SettlementId, str]]
 
 
+@dataclass(frozen=True, slots=True)
+class _End:
+    """How far a log is kept, as the register has it: its last run, if one is kept, the last line and its digest."""
+
+    run: LogRun | None
+    number: int = 0
+    head: str = NOTHING
+
+
+Ends = dict[str, _End]
+"""By agent: what the last look left, so that the next one need not work it out again."""
+
+
 def keep_logs(
-    register: Register, board: AgentsBoard, agents: Sequence[str], network: Network, *, longest: int, look: int
+    register: Register,
+    board: AgentsBoard,
+    agents: Sequence[str],
+    network: Network,
+    *,
+    longest: int,
+    look: int,
+    ends: Ends | None = None,
 ) -> Doubts:
     """Takes in new lines of the agents' logs, and puts back on the board what is gone from it or spoilt.
 
     `longest` is how many lines a log may have, so that a key in wrong hands fills no disk: one for each settlement
-    that was ever locked. `look` counts the looks.
+    that was ever locked. `look` counts the looks; `ends` is handed from one to the next.
     Returns what contradicts what is kept, by settlement: an agent that signed two logs. Raises Unavailable.
     """
     doubts: Doubts = []
+    ends = {} if ends is None else ends
     for agent in agents:
-        last = register.last_kept(agent)
-        found = _mend(register, board, agent, network, last=last, look=look)
+        end = ends[agent] = ends.get(agent) or _end(register, agent, network)
+        found = _mend(register, board, agent, network, end=end, look=look)
         doubts += found
         if not found:
-            doubts += _take_in(register, board, agent, network, last=last, longest=longest)
+            doubts += _take_in(register, board, agent, network, ends=ends, longest=longest)
     return doubts
 
 
-def _mend(register: Register, board: AgentsBoard, agent: str, network: Network, *, last: int, look: int) -> Doubts:
+def _mend(register: Register, board: AgentsBoard, agent: str, network: Network, *, end: _End, look: int) -> Doubts:
     """The last run, and a window of the others that moves on; all of them if the last is gone."""
-    if not last:
+    if end.run is None:
         return []
-    if next(board.runs_with(agent, last), None) is None:
+    if next(board.runs_with(agent, end.number), None) is None:
         runs = list(register.kept_runs(agent))
     else:
-        begin = look * WINDOW % last
-        runs = [*register.kept_runs(agent, begin, WINDOW), *register.kept_runs(agent, last - 1)]
+        begin = look * WINDOW % end.number
+        runs = [*register.kept_runs(agent, begin, WINDOW), end.run]
     doubts = []
     for known in runs:
         for settlement, number in _put_back(board, known, network):
@@ -62,6 +84,8 @@ def _put_back(board: AgentsBoard, known: LogRun, network: Network) -> Iterator[t
 
     Yields the lines that stand there signed and are not what is kept: settlement and number.
     """
+    if next(board.runs_with(known.agent, known.first), None) == known:
+        return  # as it was when it was taken in, and verified
     heads = dict(line_digests(known.first, known.previous, known.attestations, network))
     number = known.first
     while number <= known.last:
@@ -85,13 +109,13 @@ def _first_other(there: LogRun, heads: dict[int, str], network: Network) -> tupl
 
 
 def _take_in(
-    register: Register, board: AgentsBoard, agent: str, network: Network, *, last: int, longest: int
+    register: Register, board: AgentsBoard, agent: str, network: Network, *, ends: Ends, longest: int
 ) -> Doubts:
-    head, taken, doubts = _head(register, agent, network, last), list[LogRun](), Doubts()
-    end = min(last + AT_MOST, longest)
-    while last < end:
+    last, head, taken, doubts = ends[agent].number, ends[agent].head, list[LogRun](), Doubts()
+    most = min(last + AT_MOST, longest)
+    while last < most:
         run = next((one for one in board.runs_with(agent, last + 1) if _is_by(one, agent, network)), None)
-        if run is None or run.last > end:
+        if run is None or run.last > most:
             break
         digests = dict(line_digests(run.first, run.previous, run.attestations, network))
         before = run.previous if run.first == last + 1 else digests[last]
@@ -102,17 +126,19 @@ def _take_in(
         taken.append(run)
         last, head = run.last, digests[run.last]
     if taken:
+        del ends[agent]
         register.keep(taken)
+        if register.last_kept(agent) == last:  # a run that begins where a kept one does is not kept besides
+            ends[agent] = _End(taken[-1], last, head)
     return doubts
 
 
-def _head(register: Register, agent: str, network: Network, last: int) -> str:
-    """The digest of the last line that is kept."""
-    head = NOTHING
+def _end(register: Register, agent: str, network: Network) -> _End:
+    last, end = register.last_kept(agent), _End(None)
     for run in register.kept_runs(agent, last - 1) if last else ():
         digests = dict(line_digests(run.first, run.previous, run.attestations, network))
-        head = digests.get(last, head)
-    return head
+        end = _End(run, last, digests.get(last, end.head))
+    return end
 
 
 def _at(run: LogRun, number: int) -> Attestation:

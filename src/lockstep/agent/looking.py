@@ -33,8 +33,13 @@ class Look:
     _views: Answers[SettlementId, AssetView] = field(default_factory=dict)
 
     def ask_histories(self, ids: Collection[SettlementId]) -> None:
-        """Of these settlements, and of those of the same trades that were locked before them."""
-        self._ask_events(ids)
+        """Of these settlements."""
+        bulk = getattr(self.assets, "histories", None)
+        if bulk is not None:
+            self._histories.update(_asked(bulk, [one for one in ids if one not in self._histories]))
+
+    def ask_earlier(self, ids: Collection[SettlementId]) -> None:
+        """Of those of the same trades that were locked before these, whose histories are asked for."""
         bulk = getattr(self.assets, "settlements_of_all", None)
         if bulk is None:
             return
@@ -42,12 +47,7 @@ class Look:
         trades = {order.terms.trade_id for order in orders if order is not None} - self._settlements.keys()
         self._settlements.update(_asked(bulk, sorted(trades)))
         found = (self._settlements[one] for one in trades)
-        self._ask_events([one for locked in found if not isinstance(locked, LockstepError) for one in locked])
-
-    def _ask_events(self, ids: Collection[SettlementId]) -> None:
-        bulk = getattr(self.assets, "histories", None)
-        if bulk is not None:
-            self._histories.update(_asked(bulk, [one for one in ids if one not in self._histories]))
+        self.ask_histories([one for locked in found if not isinstance(locked, LockstepError) for one in locked])
 
     def ask_views(self, orders: Mapping[SettlementId, Order]) -> None:
         bulk = getattr(self.assets, "views", None)

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from lockstep.agent.asking import Asked
 from lockstep.agent.batching import BatchSigning
 from lockstep.agent.boarding import AgentsBoard
-from lockstep.agent.keeping import keep_logs
+from lockstep.agent.keeping import Ends, keep_logs
 from lockstep.agent.looking import Look
 from lockstep.agent.reconciling import reconcile
 from lockstep.agent.register import Register
@@ -63,6 +63,8 @@ class Speaker:
     """Signed, as far as the chain was not seen to have ended it, finally. What is signed and not here is over."""
     _asked: Asked = field(init=False)
     _logs: tuple[SignatureLog, ...] = ()
+    _ends: Ends = field(default_factory=dict)
+    """How far the other agents' logs are kept."""
     _reconciled: bool = False
     _silent_since: datetime | None = None
     _steps: int = 0
@@ -143,6 +145,7 @@ class Speaker:
                 self.market.network,
                 longest=len(self.assets.locked()),
                 look=self._steps // KEEP_LOGS_EVERY,
+                ends=self._ends,
             )
         except LockstepError:
             return
@@ -165,12 +168,8 @@ class Speaker:
 
     def _publish_again(self) -> None:
         """What it signed stays on the board until the chain shows the settlement ended, whoever clears it."""
-        settlements = self._whose_turn()
-        self._look.ask_histories(settlements)
-        for settlement in settlements:
-            with suppress(LockstepError):
-                if self._is_over(settlement):
-                    self._forget(settlement)
+        for settlement in self._ended(self._whose_turn()):
+            self._forget(settlement)
         if self._unended:
             with suppress(LockstepError):
                 self.board.publish_all(list(self._unended.values()))
@@ -203,6 +202,24 @@ class Speaker:
         if news is not None:
             self._moved.update(news())
         self._is_heard = True
+
+    def _ended(self, settlements: Collection[SettlementId]) -> Collection[SettlementId]:
+        """Those that the chain shows ended, finally."""
+        bulk = getattr(self.assets, "ended", None)
+        if bulk is not None:
+            try:
+                ended: Collection[SettlementId] = bulk(settlements) if settlements else ()
+            except LockstepError:
+                self._moved.update(settlements)  # they are asked about again
+                return ()
+            return ended
+        self._look.ask_histories(settlements)
+        found = []
+        for settlement in settlements:
+            with suppress(LockstepError):
+                if self._is_over(settlement):
+                    found.append(settlement)
+        return found
 
     def _is_over(self, settlement: SettlementId) -> bool:
         """Whether the chain shows it ended, finally."""

@@ -61,7 +61,7 @@ class Agent(Speaker):
             locked = self.assets.locked()
         except LockstepError:  # whatever it is, nothing can be concluded from it
             return False
-        done |= self._attend_all(sorted(one for one in self._watched if one in locked))
+        done |= self._attend_all(sorted(one for one in self._watched if self._has_work(one) and one in locked))
         if not self._reconciled:
             return True
         for settlement in self._asked.open(locked, look=self._is_to_look):
@@ -75,7 +75,9 @@ class Agent(Speaker):
         """Judges each by itself; then sends all releases, and signs all outcomes."""
         self._look = Look(self.assets)  # the chain is looked at after the mail was read
         self._look.ask_histories(settlements)
-        self._look.ask_views(self._to_release(settlements))
+        to_release = self._to_release(settlements)
+        self._look.ask_earlier(to_release)
+        self._look.ask_views(to_release)
         releases: list[Message[CashBody]] = []
         signed: list[Signed] = []
         for settlement in settlements:
@@ -90,13 +92,16 @@ class Agent(Speaker):
         done = self._send(releases)
         return self._leave(signed) or done
 
+    def _has_work(self, settlement: SettlementId) -> bool:
+        """What is released waits for the RTGS to say more."""
+        return settlement not in self._released or self._views[settlement].state is not PaymentState.HELD
+
     def _to_release(self, settlements: Sequence[SettlementId]) -> dict[SettlementId, Order]:
-        """Those whose state at the final block will be asked for."""
+        """Those whose state at the final block will be asked for, and what else was locked for their trades."""
         orders = {}
         for one in settlements:
-            known = self._look.known_order(one)
-            is_held = self._views[one].state is PaymentState.HELD and one not in self._released
-            if is_held and known is not None and known[1]:
+            known = self._look.known_order(one) if self._views[one].state is PaymentState.HELD else None
+            if known is not None and known[1]:
                 orders[one] = known[0]
         return orders
 
@@ -232,6 +237,9 @@ class Agent(Speaker):
     def _release(self, view: CashView) -> Message[CashBody] | None:
         if view.settlement_id in self._released or view.payment is None:
             return None
+        known = self._look.known_order(view.settlement_id)
+        if known is not None and not known[1] and view.contradiction is None:
+            return None  # LockNotFinal: time may mend it, and till then nothing else is asked of it
         evidence = self._evidence(view, to_release=True)
         judge_release(evidence)
         order = next(event.order for event in evidence.history if event.order is not None)

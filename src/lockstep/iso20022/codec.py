@@ -58,7 +58,7 @@ from lockstep.domain.transfer import (
 from lockstep.iso20022 import entries, investigations, liquidity, notices, payments, queries, securities, transfers
 from lockstep.iso20022.fields import Fields, Header, checked_bic, checked_lei, parse_instant
 from lockstep.iso20022.flattening import flatten
-from lockstep.iso20022.forms import learn, recall
+from lockstep.iso20022.forms import CODES, learn, recall, recall_codes
 from lockstep.iso20022.kinds import Kind
 from lockstep.iso20022.validation import local_name, parse, path_of, shown, validate
 from lockstep.iso20022.writing import institution, leaf, node, truth, utc
@@ -125,7 +125,7 @@ _BY_TAG: dict[str, tuple[Kind[Any], ...]] = {
     for kind in _KINDS
 }
 _BY_NAME = {kinds[0].definition: kinds for kinds in _BY_TAG.values()}
-_CODES = re.compile("<(BICFI|AnyBIC|LEI)>([^<]*)<")
+_CODES = re.compile(f"<({'|'.join(CODES)})>([^<]*)<")
 _PLAIN_ID = re.compile("[A-Z0-9]+")
 _ID, _TO = b"\0", b"\1"
 _ROOT_TAG = f"{{{_ENVELOPE}}}BizMsg"
@@ -139,10 +139,12 @@ MESSAGE_TYPES: dict[type, str] = {kind.body: kind.definition for kind in _KINDS}
 def write(message: Message[Body]) -> bytes:
     """As bytes, valid by the usage guideline. Raises InvalidMessage for a value that has no place."""
     kind, text, data = _written(message)
-    if recall(data) is None:
+    codes = recall_codes(data)
+    if codes is None:
         validate(parse(data))
         learn(data, kind.definition)
-    for name, code in _CODES.findall(text):
+        codes = _CODES.findall(text)
+    for name, code in codes:
         try:
             (checked_lei if name == "LEI" else checked_bic)(code, name)
         except InvalidInput as broken:
@@ -254,7 +256,7 @@ def read(data: bytes) -> Message[Body]:
     known = recall(data)
     if known is not None:
         try:
-            return _understood(_BY_NAME[known["AppHdr/MsgDefIdr"]], Fields(known))
+            return _understood(_BY_NAME[known["AppHdr/MsgDefIdr"]], known)
         except (InvalidInput, KeyError):
             pass  # refused all the same, and in the same words as any other message
     root = parse(data)
@@ -267,7 +269,9 @@ def read(data: bytes) -> Message[Body]:
 
 def _understood(kinds: tuple[Kind[Any], ...], fields: Fields) -> Message[Body]:
     """A valid document as a value. Raises InvalidMessage for what the schema cannot say."""
-    kind = next(one for one in kinds if one.mark is None or one.mark in fields or one is kinds[-1])
+    for kind in kinds:
+        if kind.mark is None or kind.mark in fields:
+            break
     said = fields["AppHdr/MsgDefIdr"]
     if said != kind.definition:
         raise InvalidMessage("AppHdr/MsgDefIdr", said, f"{kind.definition}, as the document's namespace says")
@@ -279,7 +283,8 @@ def _understood(kinds: tuple[Kind[Any], ...], fields: Fields) -> Message[Body]:
     message_id, priority = fields["AppHdr/BizMsgIdr"], fields.get("AppHdr/Prty")
     try:
         for path in kind.message_id:
-            fields.require(path, message_id, "the same as AppHdr/BizMsgIdr")
+            if fields[path] != message_id:
+                fields.require(path, message_id, "the same as AppHdr/BizMsgIdr")
         for path in kind.sender:
             fields.require(path, sender, "the same as AppHdr/Fr")
         for path in kind.receiver:

@@ -55,12 +55,12 @@ def recall(data: bytes) -> Fields | None:
     if b"&" in data:
         texts = map(unescaped, texts)
     values = Fields(form.blank)
-    values.update(zip(form.paths, texts))
+    values.update(zip(form.paths, texts, strict=True))
     return values
 
 
 def recall_codes(data: bytes) -> list[tuple[str, str]] | None:
-    """Name and text of each code in it that no schema judges, if the message fits a form; None if libxml2 is to judge."""
+    """Name and text of each code that no schema judges, if the message fits a form; None if libxml2 is to judge."""
     fitted = _fitted(data)
     if fitted is None:
         return None

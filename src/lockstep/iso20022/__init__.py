@@ -6,7 +6,7 @@ head.001.001.02 business header; what a schema cannot say is checked too. `docs/
 has the profile of each.
 """
 
-from lockstep.iso20022.codec import MESSAGE_TYPES, Body, peek, read, require_value_date, unjudged, write, write_all
+from lockstep.iso20022.codec import MESSAGE_TYPES, Body, peek, read, require_value_date, unjudged, write, write_copies
 from lockstep.iso20022.fields import Header
 from lockstep.iso20022.files import LARGEST_FILE, MOST_IN_FILE, MessageFile, is_file, pack, unpack
 
@@ -25,5 +25,5 @@ __all__ = [
     "unjudged",
     "unpack",
     "write",
-    "write_all",
+    "write_copies",
 ]

@@ -7,7 +7,7 @@ path, the value and the rule; no other exception leaves `read`.
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import date
 from itertools import islice
 from typing import Any, TypeAlias, TypeVar, cast
@@ -15,7 +15,7 @@ from typing import Any, TypeAlias, TypeVar, cast
 from lxml import etree
 
 from lockstep.domain.errors import InvalidInput, InvalidMessage
-from lockstep.domain.identifiers import bic, reference
+from lockstep.domain.identifiers import Bic, bic, reference
 from lockstep.domain.instruction import (
     CancellationAdvice,
     CancellationRequest,
@@ -58,12 +58,12 @@ from lockstep.domain.transfer import (
 from lockstep.iso20022 import entries, investigations, liquidity, notices, payments, queries, securities, transfers
 from lockstep.iso20022.fields import Fields, Header, checked_bic, checked_lei, parse_instant
 from lockstep.iso20022.flattening import flatten
-from lockstep.iso20022.forms import learn, recall
+from lockstep.iso20022.forms import CODES, learn, recall, recall_codes
 from lockstep.iso20022.kinds import Kind
 from lockstep.iso20022.validation import local_name, parse, path_of, shown, validate
 from lockstep.iso20022.writing import institution, leaf, node, truth, utc
 
-__all__ = ["MESSAGE_TYPES", "Body", "peek", "read", "require_value_date", "unjudged", "write", "write_all"]
+__all__ = ["MESSAGE_TYPES", "Body", "peek", "read", "require_value_date", "unjudged", "write", "write_copies"]
 
 Body: TypeAlias = (
     Instruction
@@ -125,9 +125,8 @@ _BY_TAG: dict[str, tuple[Kind[Any], ...]] = {
     for kind in _KINDS
 }
 _BY_NAME = {kinds[0].definition: kinds for kinds in _BY_TAG.values()}
-_CODES = re.compile("<(BICFI|AnyBIC|LEI)>([^<]*)<")
+_CODES = re.compile(f"<({'|'.join(CODES)})>([^<]*)<")
 _PLAIN_ID = re.compile("[A-Z0-9]+")
-_ID, _TO = b"\0", b"\1"
 _ROOT_TAG = f"{{{_ENVELOPE}}}BizMsg"
 _HEADER_TAG = f"{{{_ISO}{_HEAD}}}AppHdr"
 _SENDER, _RECEIVER = "AppHdr/Fr/FIId/FinInstnId/BICFI", "AppHdr/To/FIId/FinInstnId/BICFI"
@@ -139,10 +138,12 @@ MESSAGE_TYPES: dict[type, str] = {kind.body: kind.definition for kind in _KINDS}
 def write(message: Message[Body]) -> bytes:
     """As bytes, valid by the usage guideline. Raises InvalidMessage for a value that has no place."""
     kind, text, data = _written(message)
-    if recall(data) is None:
+    codes = recall_codes(data)
+    if codes is None:
         validate(parse(data))
         learn(data, kind.definition)
-    for name, code in _CODES.findall(text):
+        codes = _CODES.findall(text)
+    for name, code in codes:
         try:
             (checked_lei if name == "LEI" else checked_bic)(code, name)
         except InvalidInput as broken:
@@ -151,18 +152,31 @@ def write(message: Message[Body]) -> bytes:
     return data
 
 
-def write_all(messages: Sequence[Message[Body]]) -> list[bytes]:
-    """Each as `write` gives it. Copies of one message, to other receivers under ids of their own, cost little.
+def write_copies(message: Message[Body], others: Sequence[tuple[Bic, str]]) -> list[bytes]:
+    """The message as `write` gives it, then as it is to each of the others, of whom receiver and id are given.
 
-    Raises InvalidMessage if one cannot be written.
+    What is put in the places of receiver and id is of the same form, and a schema judges each text by itself: a copy
+    is as valid as what it is a copy of. Raises InvalidMessage if one cannot be written.
     """
-    if not messages:
-        return []
-    *others, last = messages  # who owns an account that a notice is about, is told of it first and named twice
-    data = write(last)
-    copies = _Copies.of(last, data) if others else None
-    written = [None if copies is None else copies.to(message) for message in others]
-    return [*(write(one) if copy is None else copy for one, copy in zip(others, written, strict=True)), data]
+    data = write(message)
+    if not others:
+        return [data]
+    kind = _BY_BODY[type(message.body)]
+    receiver, identity = b">%b<" % message.receiver.encode(), b">%b<" % message.message_id.encode()
+    pieces = data.split(receiver)
+    plain = (
+        len(pieces) == 2 + len(kind.receiver)
+        and data.count(identity) == 1 + len(kind.message_id)  # neither stands there for anything else too
+        and _PLAIN_ID.fullmatch(message.message_id) is not None
+    )
+    copies = [data]
+    for to, message_id in others:
+        if plain and len(message_id) == len(message.message_id) and _PLAIN_ID.fullmatch(message_id) and _is_bic(to):
+            put = b">%b<" % message_id.encode()
+            copies.append((b">%b<" % to.encode()).join([piece.replace(identity, put) for piece in pieces]))
+        else:
+            copies.append(write(replace(message, receiver=to, message_id=message_id)))
+    return copies
 
 
 def unjudged(message: Message[Body]) -> bytes:
@@ -201,52 +215,12 @@ def _written(message: Message[Body]) -> tuple[Kind[Any], str, bytes]:
         raise InvalidMessage("XML", ascii(text[broken.start]), "characters that UTF-8 can carry") from None
 
 
-@dataclass(frozen=True, slots=True)
-class _Copies:
-    """A judged message with its receiver and id taken out, wherever they stand in it.
-
-    What is put in their place is of the same form, and a schema judges each text by itself: a copy is as valid as
-    the message that it is a copy of.
-    """
-
-    first: Message[Body]
-    pieces: tuple[bytes, ...]
-    """What stands around them, with `_ID` where the id was and `_TO` where the receiver was: no XML has these."""
-
-    @classmethod
-    def of(cls, message: Message[Body], data: bytes) -> "_Copies | None":
-        """None where id or receiver stand in it for anything else too, and where the id is of an unusual form."""
-        text, kind = data.decode(), _BY_BODY[type(message.body)]
-        identity, receiver = f">{message.message_id}<", f">{message.receiver}<"
-        if (
-            not _PLAIN_ID.fullmatch(message.message_id)
-            or text.count(identity) != 1 + len(kind.message_id)
-            or text.count(receiver) != 1 + len(kind.receiver)
-        ):
-            return None
-        marked = data.replace(identity.encode(), b">%b<" % _ID).replace(receiver.encode(), b">%b<" % _TO)
-        return cls(message, tuple(re.split(b"(%b|%b)" % (_ID, _TO), marked)))
-
-    def to(self, message: Message[Body]) -> bytes | None:
-        """The bytes of a message that is a copy; None for one that is more than that."""
-        first = self.first
-        if (
-            message.body is not first.body
-            or message.sender != first.sender
-            or message.created != first.created
-            or message.possible_duplicate != first.possible_duplicate
-            or message.business_service != first.business_service
-            or message.priority != first.priority
-            or len(message.message_id) != len(first.message_id)
-            or not _PLAIN_ID.fullmatch(message.message_id)
-        ):
-            return None
-        try:
-            receiver = checked_bic(message.receiver, _RECEIVER)
-        except InvalidInput:
-            return None
-        put = {_ID: message.message_id.encode(), _TO: receiver.encode()}
-        return b"".join([put.get(piece, piece) for piece in self.pieces])
+def _is_bic(text: str) -> bool:
+    try:
+        checked_bic(text, _RECEIVER)
+    except InvalidInput:
+        return False
+    return True
 
 
 def read(data: bytes) -> Message[Body]:
@@ -254,7 +228,7 @@ def read(data: bytes) -> Message[Body]:
     known = recall(data)
     if known is not None:
         try:
-            return _understood(_BY_NAME[known["AppHdr/MsgDefIdr"]], Fields(known))
+            return _understood(_BY_NAME[known["AppHdr/MsgDefIdr"]], known)
         except (InvalidInput, KeyError):
             pass  # refused all the same, and in the same words as any other message
     root = parse(data)
@@ -267,7 +241,9 @@ def read(data: bytes) -> Message[Body]:
 
 def _understood(kinds: tuple[Kind[Any], ...], fields: Fields) -> Message[Body]:
     """A valid document as a value. Raises InvalidMessage for what the schema cannot say."""
-    kind = next(one for one in kinds if one.mark is None or one.mark in fields or one is kinds[-1])
+    for kind in kinds:
+        if kind.mark is None or kind.mark in fields:
+            break
     said = fields["AppHdr/MsgDefIdr"]
     if said != kind.definition:
         raise InvalidMessage("AppHdr/MsgDefIdr", said, f"{kind.definition}, as the document's namespace says")
@@ -279,7 +255,8 @@ def _understood(kinds: tuple[Kind[Any], ...], fields: Fields) -> Message[Body]:
     message_id, priority = fields["AppHdr/BizMsgIdr"], fields.get("AppHdr/Prty")
     try:
         for path in kind.message_id:
-            fields.require(path, message_id, "the same as AppHdr/BizMsgIdr")
+            if fields[path] != message_id:
+                fields.require(path, message_id, "the same as AppHdr/BizMsgIdr")
         for path in kind.sender:
             fields.require(path, sender, "the same as AppHdr/Fr")
         for path in kind.receiver:

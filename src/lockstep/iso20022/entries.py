@@ -11,7 +11,7 @@ from lockstep.iso20022.kinds import Kind
 from lockstep.iso20022.parts import remittance_information
 from lockstep.iso20022.writing import account_id, agent, amount, group, leaf, node, page, utc
 
-__all__ = ["KINDS", "read_entry", "write_notice"]
+__all__ = ["KINDS", "read_entry", "read_kind", "write_notice"]
 
 _OWNER = "Ownr/Id/OrgId/AnyBIC"
 _STATED = "camt.053.001.08"
@@ -63,12 +63,20 @@ def _entry(entry: Entry) -> str:
     )
 
 
+def read_kind(fields: Fields, at: str) -> tuple[EntryKind, bool]:
+    """Of the entry at that path what it comes from, and whether it is a credit."""
+    credit, of = fields[f"{at}/CdtDbtInd"] == "CRDT", f"{at}/BkTxCd/Domn"
+    kind = _KINDS[fields[f"{of}/Fmly/SubFmlyCd"]]
+    domain, family = _codes(kind, credit)
+    if fields[f"{of}/Cd"] != domain:
+        fields.require(f"{of}/Cd", domain, f"the domain of {kind.value}")
+    fields.require(f"{of}/Fmly/Cd", family, "received when credited, issued when debited")
+    return kind, credit
+
+
 def read_entry(fields: Fields, at: str) -> Entry:
     """The entry at that path."""
-    credit, kind = fields[f"{at}/CdtDbtInd"] == "CRDT", _KINDS[fields[f"{at}/BkTxCd/Domn/Fmly/SubFmlyCd"]]
-    domain, family = _codes(kind, credit)
-    fields.require(f"{at}/BkTxCd/Domn/Cd", domain, f"the domain of {kind.value}")
-    fields.require(f"{at}/BkTxCd/Domn/Fmly/Cd", family, "received when credited, issued when debited")
+    kind, credit = read_kind(fields, at)
     about = f"{at}/NtryDtls/TxDtls"
     settlement_id = salt = None
     if f"{about}/RmtInf" in fields:

@@ -8,7 +8,7 @@ Instants are UTC and written with Z; any offset is read and converted. A time wi
 refused by the schemas, in and out.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import lru_cache
@@ -35,7 +35,10 @@ from lockstep.domain.payment import CashAccount
 
 __all__ = ["Fields", "Header", "checked_bic", "checked_iban", "checked_lei", "parse_instant"]
 
-Code = TypeVar("Code", bound=str)
+Value = TypeVar("Value")
+
+_REMEMBERED = 8192
+"""Texts of each kind whose meaning is remembered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,11 +57,11 @@ class Header:
     side: Side | None = None
 
 
-def _remembering(check: Callable[..., Code]) -> Callable[[str, str], Code]:
-    """Who passed once passes again: messages name few parties and securities, and each name often."""
-    passed = lru_cache(maxsize=8192)(check)
+def _remembering(check: Callable[..., Value]) -> Callable[[str, str], Value]:
+    """What passed once passes again: messages name few parties, securities and instants, and each often."""
+    passed = lru_cache(_REMEMBERED)(check)
 
-    def checked(text: str, field: str) -> Code:
+    def checked(text: str, field: str) -> Value:
         try:
             return passed(text)
         except InvalidInput:
@@ -73,34 +76,30 @@ checked_iban: Callable[[str, str], Iban] = _remembering(iban)
 _checked_isin: Callable[[str, str], Isin] = _remembering(isin)
 
 
-class Fields:
+_money = lru_cache(_REMEMBERED)(Money.parse)
+
+
+@lru_cache(_REMEMBERED)
+def _account(owner: str, number: str) -> CashAccount:
+    return CashAccount(owner=registered_bic(owner), number=number)
+
+
+class Fields(dict[str, str]):
     """A validated document: every value by its path, converted by its domain constructor.
 
     Every conversion raises InvalidInput naming its path, also for a path that is not there; for what
     is optional ask `in` or `get`.
     """
 
-    __slots__ = ("_values",)
+    __slots__ = ()
 
-    def __init__(self, values: Mapping[str, str]) -> None:
-        self._values = values
-
-    def __contains__(self, path: str) -> bool:
-        return path in self._values
-
-    def __getitem__(self, path: str) -> str:
-        try:
-            return self._values[path]
-        except KeyError:
-            raise InvalidMessage(path, "", "is required") from None
-
-    def get(self, path: str) -> str | None:
-        return self._values.get(path)
+    def __missing__(self, path: str) -> str:
+        raise InvalidMessage(path, "", "is required")
 
     def each(self, path: str) -> list[str]:
         """The paths of an element that may repeat: `[path, path[2], …]`, none if there is none."""
         paths, following = [], path
-        while following in self._values:
+        while following in self:
             paths.append(following)
             following = f"{path}[{len(paths) + 1}]"
         return paths
@@ -112,8 +111,8 @@ class Fields:
 
     def refuse(self, path: str, rule: str) -> None:
         """Nothing may stand there. Raises InvalidMessage with `rule`."""
-        if path in self._values:
-            raise InvalidMessage(path, self._values[path], rule)
+        if path in self:
+            raise InvalidMessage(path, self[path], rule)
 
     def bic(self, path: str) -> Bic:
         return checked_bic(self[path], path)
@@ -131,21 +130,26 @@ class Fields:
         return reference(self[path], field=path)
 
     def money(self, path: str) -> Money:
-        return Money.parse(self[path], self[f"{path}/@Ccy"], field=path)
+        text, currency = self[path], self[f"{path}/@Ccy"]
+        try:
+            return _money(text, currency)
+        except InvalidInput:
+            return Money.parse(text, currency, field=path)
 
     def quantity(self, path: str) -> Quantity:
         return Quantity.parse(self[path], field=path)
 
     def account(self, owner: str, number: str) -> CashAccount:
         """An account in the RTGS, its owner's BIC and its number each by its path."""
-        return CashAccount(owner=self.bic(owner), number=self[number])
+        named = self[owner]
+        try:
+            return _account(named, self[number])
+        except InvalidInput:
+            return CashAccount(owner=self.bic(owner), number=self[number])
 
     def day(self, path: str) -> date:
         """ISODate, without a zone."""
-        try:
-            return date.fromisoformat(self[path])
-        except ValueError as broken:
-            raise InvalidMessage(path, self[path], f"a day of the calendar: {_why(broken)}") from None
+        return _day(self[path], path)
 
     def instant(self, path: str) -> datetime:
         """ISODateTime with a zone, as UTC."""
@@ -153,15 +157,14 @@ class Fields:
 
     def instant_or_none(self, path: str) -> datetime | None:
         """An optional ISODateTime with a zone, as UTC."""
-        return parse_instant(self._values[path], path) if path in self._values else None
+        return parse_instant(self[path], path) if path in self else None
 
     def instant_on(self, day: date, path: str) -> datetime:
         """ISOTime with a zone, on a day as that zone has it, as UTC."""
         return parse_instant(f"{day.isoformat()}T{self[path]}", path)
 
 
-def parse_instant(text: str, field: str) -> datetime:
-    """An instant with a zone as UTC, a fraction of a second cut. Raises InvalidMessage."""
+def _parsed_instant(text: str, *, field: str = "instant") -> datetime:
     try:
         moment = datetime.fromisoformat(text)
         if moment.tzinfo is not UTC:
@@ -169,6 +172,18 @@ def parse_instant(text: str, field: str) -> datetime:
         return moment.replace(microsecond=0) if moment.microsecond else moment
     except (ValueError, OverflowError) as broken:
         raise InvalidMessage(field, text, f"an instant of the calendar: {_why(broken)}") from None
+
+
+def _parsed_day(text: str, *, field: str = "day") -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as broken:
+        raise InvalidMessage(field, text, f"a day of the calendar: {_why(broken)}") from None
+
+
+parse_instant: Callable[[str, str], datetime] = _remembering(_parsed_instant)
+"""An instant with a zone as UTC, a fraction of a second cut; of a text and its field. Raises InvalidMessage."""
+_day: Callable[[str, str], date] = _remembering(_parsed_day)
 
 
 def _why(broken: Exception) -> str:

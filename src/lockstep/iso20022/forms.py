@@ -13,10 +13,14 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from lockstep.iso20022.fields import Fields
 from lockstep.iso20022.flattening import Shape, flatten_bytes, shape_of, unescaped
 from lockstep.iso20022.leaves import expression_of
 
-__all__ = ["learn", "recall"]
+__all__ = ["CODES", "learn", "recall", "recall_codes"]
+
+CODES = ("BICFI", "AnyBIC", "LEI")
+"""Elements whose check digits or country no schema judges."""
 
 _AFTER = 3
 """So often a shape is met before its form is worth an expression."""
@@ -31,15 +35,40 @@ _PRICED = re.compile(r"([\w.]+) Ccy=\"[A-Z]{3}\"")
 class _Form:
     expression: re.Pattern[str]
     paths: tuple[str, ...]
-    constants: dict[str, str]
+    blank: Fields
+    """Every path, with its value where that is the same in each message: copying it is cheaper than adding to it."""
+    codes: tuple[tuple[int, str], ...]
+    """Which texts are codes that no schema judges, and of which kind: an element of `CODES`."""
 
 
 _forms: dict[bytes, tuple[_Form, ...]] = {}
 _learned: dict[bytes, int] = {}
 
 
-def recall(data: bytes) -> dict[str, str] | None:
+def recall(data: bytes) -> Fields | None:
     """Every value by its path, if the message fits a form; None if libxml2 is to judge."""
+    fitted = _fitted(data)
+    if fitted is None:
+        return None
+    form, found = fitted
+    texts: Iterable[str] = found.groups()
+    if b"&" in data:
+        texts = map(unescaped, texts)
+    values = Fields(form.blank)
+    values.update(zip(form.paths, texts, strict=True))
+    return values
+
+
+def recall_codes(data: bytes) -> list[tuple[str, str]] | None:
+    """Name and text of each code that no schema judges, if the message fits a form; None if libxml2 is to judge."""
+    fitted = _fitted(data)
+    if fitted is None:
+        return None
+    form, found = fitted
+    return [(name, found[place]) for place, name in form.codes]
+
+
+def _fitted(data: bytes) -> tuple[_Form, re.Match[str]] | None:
     key = _key(data)
     forms = _forms.get(key)
     if not forms or len(data) > _MANY_BYTES:
@@ -53,12 +82,7 @@ def recall(data: bytes) -> dict[str, str] | None:
         if found is not None:
             if place:
                 _forms[key] = (form, *forms[:place], *forms[place + 1 :])
-            texts: Iterable[str] = found.groups()
-            if b"&" in data:
-                texts = map(unescaped, texts)
-            values = form.constants.copy()
-            values.update(zip(form.paths, texts, strict=True))
-            return values
+            return form, found
     return None
 
 
@@ -109,4 +133,7 @@ def _form(text: str, shape: Shape, definition: str) -> _Form | None:
             return None
         made.append(f"({expression})")
         paths.append(path)
-    return _Form(re.compile("".join(made)), tuple(paths), constants)
+    named = [(place, path.rpartition("/")[2]) for place, path in enumerate(paths, 1)]
+    codes = tuple((place, name) for place, name in named if name in CODES)
+    blank = Fields(constants | dict.fromkeys(paths, ""))
+    return _Form(re.compile("".join(made)), tuple(paths), blank, codes)

@@ -4,6 +4,7 @@ from lockstep.domain.errors import InvalidMessage
 from lockstep.domain.identifiers import SettlementId
 from lockstep.domain.message import Message
 from lockstep.domain.payment import (
+    AT_ONCE,
     BookingNotice,
     Payment,
     PaymentReport,
@@ -14,7 +15,7 @@ from lockstep.domain.payment import (
 )
 from lockstep.domain.priority import Priority
 from lockstep.domain.statement import Entry
-from lockstep.iso20022.entries import read_entry, write_notice
+from lockstep.iso20022.entries import read_kind, write_notice
 from lockstep.iso20022.fields import Fields
 from lockstep.iso20022.kinds import Kind
 from lockstep.iso20022.parts import (
@@ -69,31 +70,32 @@ def _write_payment(message: Message[Payment]) -> tuple[str, ...]:
 
 
 def _read_payment(fields: Fields) -> Payment:
-    at = "CdtTrfTxInf"
-    day = fields.day(f"{at}/IntrBkSttlmDt")
-    money = fields.money(f"{at}/IntrBkSttlmAmt")
+    day = fields.day("CdtTrfTxInf/IntrBkSttlmDt")
+    money = fields.money("CdtTrfTxInf/IntrBkSttlmAmt")
     require_totals(fields, money, "TtlIntrBkSttlmAmt")
-    settlement_id, salt = parse_remittance(fields[f"{at}/RmtInf/Ustrd"], field=f"{at}/RmtInf/Ustrd")
+    settlement_id, salt = parse_remittance(fields["CdtTrfTxInf/RmtInf/Ustrd"], field="CdtTrfTxInf/RmtInf/Ustrd")
     return Payment(
-        uetr=fields.uetr(f"{at}/PmtId/UETR"),
-        instruction_id=fields[f"{at}/PmtId/InstrId"],
-        end_to_end_id=fields[f"{at}/PmtId/EndToEndId"],
+        uetr=fields.uetr("CdtTrfTxInf/PmtId/UETR"),
+        instruction_id=fields["CdtTrfTxInf/PmtId/InstrId"],
+        end_to_end_id=fields["CdtTrfTxInf/PmtId/EndToEndId"],
         amount=money,
         settlement_date=day,
-        debtor=fields.account(f"{at}/Dbtr/FinInstnId/BICFI", f"{at}/DbtrAcct/Id/Othr/Id"),
-        creditor=fields.account(f"{at}/Cdtr/FinInstnId/BICFI", f"{at}/CdtrAcct/Id/Othr/Id"),
+        debtor=fields.account("CdtTrfTxInf/Dbtr/FinInstnId/BICFI", "CdtTrfTxInf/DbtrAcct/Id/Othr/Id"),
+        creditor=fields.account("CdtTrfTxInf/Cdtr/FinInstnId/BICFI", "CdtTrfTxInf/CdtrAcct/Id/Othr/Id"),
         settlement_id=settlement_id,
         salt=salt,
-        pay_by=fields.instant_on(day, f"{at}/SttlmTmReq/RjctTm"),
-        priority=read_priority(fields, at),
-        timing=read_timing(fields, at, day),
+        pay_by=fields.instant_on(day, "CdtTrfTxInf/SttlmTmReq/RjctTm"),
+        priority=read_priority(fields, "CdtTrfTxInf"),
+        timing=read_timing(fields, "CdtTrfTxInf", day),
     )
 
 
 # pacs.002
 
 
+_STATES = {state.value: state for state in PaymentState}
 _SUPPLEMENT = "TxInfAndSts/SplmtryData/Envlp/Payment"
+_TIMES = [f"{_SUPPLEMENT}/{name}" for name in ("DbtDtTm", "CdtDtTm", "FrDtTm")]
 
 
 def _write_report(message: Message[PaymentReport]) -> tuple[str, ...]:
@@ -137,35 +139,48 @@ def _write_report(message: Message[PaymentReport]) -> tuple[str, ...]:
 
 
 def _read_report(fields: Fields) -> PaymentReport:
-    at, of = "TxInfAndSts", "TxInfAndSts/OrgnlTxRef"
-    fields.require(f"{at}/OrgnlGrpInf/OrgnlMsgNmId", SETTLED_BY, "what pays for a settlement")
-    settlement_id, salt = parse_remittance(fields[f"{of}/RmtInf/Ustrd"], field=f"{of}/RmtInf/Ustrd")
-    uetr = fields.uetr(f"{at}/OrgnlUETR")
+    fields.require("TxInfAndSts/OrgnlGrpInf/OrgnlMsgNmId", SETTLED_BY, "what pays for a settlement")
+    settlement_id, salt = parse_remittance(
+        fields["TxInfAndSts/OrgnlTxRef/RmtInf/Ustrd"], field="TxInfAndSts/OrgnlTxRef/RmtInf/Ustrd"
+    )
+    uetr = fields.uetr("TxInfAndSts/OrgnlUETR")
+    priority = fields.get("TxInfAndSts/SplmtryData/Envlp/Payment/SttlmPrty")
     return PaymentReport(
-        original_message_id=fields[f"{at}/OrgnlGrpInf/OrgnlMsgId"],
+        original_message_id=fields["TxInfAndSts/OrgnlGrpInf/OrgnlMsgId"],
         uetr=uetr,
-        state=PaymentState(fields[f"{at}/TxSts"]),
-        decided_at=fields.instant(f"{at}/AccptncDtTm"),
+        state=_STATES[fields["TxInfAndSts/TxSts"]],
+        decided_at=fields.instant("TxInfAndSts/AccptncDtTm"),
         payment=Payment(
             uetr=uetr,
-            instruction_id=fields[f"{at}/OrgnlInstrId"],
-            end_to_end_id=fields[f"{at}/OrgnlEndToEndId"],
-            amount=fields.money(f"{of}/IntrBkSttlmAmt"),
-            settlement_date=fields.day(f"{of}/IntrBkSttlmDt"),
-            debtor=fields.account(f"{of}/Dbtr/Agt/FinInstnId/BICFI", f"{of}/DbtrAcct/Id/Othr/Id"),
-            creditor=fields.account(f"{of}/Cdtr/Agt/FinInstnId/BICFI", f"{of}/CdtrAcct/Id/Othr/Id"),
+            instruction_id=fields["TxInfAndSts/OrgnlInstrId"],
+            end_to_end_id=fields["TxInfAndSts/OrgnlEndToEndId"],
+            amount=fields.money("TxInfAndSts/OrgnlTxRef/IntrBkSttlmAmt"),
+            settlement_date=fields.day("TxInfAndSts/OrgnlTxRef/IntrBkSttlmDt"),
+            debtor=fields.account(
+                "TxInfAndSts/OrgnlTxRef/Dbtr/Agt/FinInstnId/BICFI", "TxInfAndSts/OrgnlTxRef/DbtrAcct/Id/Othr/Id"
+            ),
+            creditor=fields.account(
+                "TxInfAndSts/OrgnlTxRef/Cdtr/Agt/FinInstnId/BICFI", "TxInfAndSts/OrgnlTxRef/CdtrAcct/Id/Othr/Id"
+            ),
             settlement_id=settlement_id,
             salt=salt,
-            pay_by=fields.instant(f"{_SUPPLEMENT}/RjctDtTm"),
-            priority=Priority(fields.get(f"{_SUPPLEMENT}/SttlmPrty") or "NORM"),
-            timing=Timing(
-                debit_at=fields.instant_or_none(f"{_SUPPLEMENT}/DbtDtTm"),
-                credit_at=fields.instant_or_none(f"{_SUPPLEMENT}/CdtDtTm"),
-                not_before=fields.instant_or_none(f"{_SUPPLEMENT}/FrDtTm"),
-            ),
+            pay_by=fields.instant("TxInfAndSts/SplmtryData/Envlp/Payment/RjctDtTm"),
+            priority=Priority.NORMAL if priority is None else Priority(priority),
+            timing=_read_times(fields),
         ),
-        reason_code=fields.get(f"{at}/StsRsnInf/Rsn/Cd"),
-        reason=fields.get(f"{at}/StsRsnInf/AddtlInf"),
+        reason_code=fields.get("TxInfAndSts/StsRsnInf/Rsn/Cd"),
+        reason=fields.get("TxInfAndSts/StsRsnInf/AddtlInf"),
+    )
+
+
+def _read_times(fields: Fields) -> Timing:
+    debit, credit, begins = _TIMES
+    if debit not in fields and credit not in fields and begins not in fields:
+        return AT_ONCE
+    return Timing(
+        debit_at=fields.instant_or_none(debit),
+        credit_at=fields.instant_or_none(credit),
+        not_before=fields.instant_or_none(begins),
     )
 
 
@@ -187,18 +202,18 @@ def _write_notice(message: Message[BookingNotice]) -> tuple[str, ...]:
 
 
 def _read_notice(fields: Fields) -> BookingNotice:
-    about = "Ntfctn/Ntry/NtryDtls/TxDtls"
-    fields.refuse(f"{about}/Refs/EndToEndId", "not for a settlement, which RmtInf names")
+    fields.refuse("Ntfctn/Ntry/NtryDtls/TxDtls/Refs/EndToEndId", "not for a settlement, which RmtInf names")
     fields.require("Ntfctn/Ntry/BkTxCd/Domn/Fmly/SubFmlyCd", "FICT", "a settlement is paid between banks")
-    settlement_id, salt = parse_remittance(fields[f"{about}/RmtInf/Ustrd"], field=f"{about}/RmtInf/Ustrd")
-    entry = read_entry(fields, "Ntfctn/Ntry")
+    remittance = "Ntfctn/Ntry/NtryDtls/TxDtls/RmtInf/Ustrd"
+    settlement_id, salt = parse_remittance(fields[remittance], field=remittance)
+    _, credit = read_kind(fields, "Ntfctn/Ntry")
     return BookingNotice(
         account=fields.account("Ntfctn/Acct/Ownr/Id/OrgId/AnyBIC", "Ntfctn/Acct/Id/Othr/Id"),
-        amount=entry.amount,
-        credit=entry.credit,
-        booked_at=entry.booked_at,
-        posting=entry.posting,
-        uetr=fields.uetr(f"{about}/Refs/UETR"),
+        amount=fields.money("Ntfctn/Ntry/Amt"),
+        credit=credit,
+        booked_at=fields.instant("Ntfctn/Ntry/BookgDt/DtTm"),
+        posting=int(fields["Ntfctn/Ntry/AcctSvcrRef"]),
+        uetr=fields.uetr("Ntfctn/Ntry/NtryDtls/TxDtls/Refs/UETR"),
         settlement_id=settlement_id,
         salt=salt,
     )

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from lockstep.domain.identifiers import Bic
 from lockstep.domain.message import Message
 from lockstep.domain.money import Money
-from lockstep.domain.payment import BookingNotice, CashAccount, PaymentState
+from lockstep.domain.payment import BookingNotice, CashAccount, Payment, PaymentReport, PaymentState
 from lockstep.domain.statement import Entry, EntryKind, EntryNotice
 from lockstep.domain.transfer import BankTransfer, CustomerTransfer, Original, PaymentReturn, TransferReport
 from lockstep.iso20022 import MESSAGE_TYPES, Body, read
@@ -55,7 +55,7 @@ def report(stored: StoredOrder) -> Body:
     """pacs.002."""
     order = stored.order
     if order.kind is Kind.SETTLEMENT:
-        return stored.stored_payment().report()
+        return _report(stored, order.payment())
     return TransferReport(
         original=Original(message_id=stored.message_id, definition=DEFINITIONS[order.kind]),
         uetr=order.original or order.uetr,
@@ -68,12 +68,28 @@ def report(stored: StoredOrder) -> Body:
     )
 
 
-def booking(step: Step, stored: StoredOrder, posting: int) -> None:
-    """Tells of a payment's postings, of which `posting` is the first."""
+def _report(stored: StoredOrder, payment: Payment) -> PaymentReport:
+    return PaymentReport(
+        original_message_id=stored.message_id,
+        uetr=payment.uetr,
+        state=stored.state,
+        decided_at=stored.decided_at,
+        payment=payment,
+        reason_code=stored.reason_code,
+        reason=stored.reason,
+    )
+
+
+def booked(step: Step, stored: StoredOrder, posting: int) -> None:
+    """Tells that a payment is booked, and of its postings, of which `posting` is the first."""
     order = stored.order
     if order.kind is Kind.SETTLEMENT:
-        _settlement_booked(step, stored, posting)
+        payment, following = order.payment(), watchers(step, stored)
+        step.send(following, _report(stored, payment))
+        for notice in _notices(stored, payment, posting):
+            step.send([notice.account.owner, *following], notice)
         return
+    status(step, stored)
     if order.kind is Kind.BATCH:
         for number, leg in enumerate(sorted(order.legs, key=lambda one: not one.debit), posting):
             found = step.books.account(leg.account)
@@ -123,18 +139,12 @@ def booking_again(step: Step, stored: StoredOrder, receiver: Bic) -> None:
     step.books.flush()
     query = select(postings.c.number).where(postings.c.reference == f"payment/{stored.order.settlement_id}")
     posting = step.connection.execute(query).scalar_one()
-    for notice in _notices(stored, posting):
+    for notice in _notices(stored, stored.order.payment(), posting):
         if receiver in (notice.account.owner, *watchers(step, stored)):
             step.send([receiver], notice)
 
 
-def _settlement_booked(step: Step, stored: StoredOrder, posting: int) -> None:
-    for notice in _notices(stored, posting):
-        step.send([notice.account.owner, *watchers(step, stored)], notice)
-
-
-def _notices(stored: StoredOrder, posting: int) -> list[BookingNotice]:
-    payment = stored.order.payment()
+def _notices(stored: StoredOrder, payment: Payment, posting: int) -> list[BookingNotice]:
     return [
         BookingNotice(
             account=account,
@@ -160,4 +170,4 @@ def _given(step: Step, stored: StoredOrder) -> Body | None:
     if now is not None and (now.sender, now.message_id) == (stored.instructing, stored.message_id):
         return now.body
     received = step.received(stored.instructing, stored.message_id)
-    return None if received is None else read(received["data"]).body
+    return None if received is None else read(received.data).body

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, cast
 
 from sqlalchemy import Connection
 
+from lockstep.domain.identifiers import Bic
 from lockstep.rtgs.prepared import driven, together
 
 AccountRow = tuple[str, str, str, bool, int, int, int, int, int, int, int]
@@ -26,6 +27,34 @@ class Entry(NamedTuple):
     currency: str
     amount: int
 
+
+class Mail(NamedTuple):
+    """One message of a mailbox, as `outbox` keeps it."""
+
+    receiver: Bic
+    sequence: int
+    uetr: str
+    report: bool
+    data: bytes
+    created_at: int
+    """Seconds since 1970, as all instants are stored."""
+
+
+class Received(NamedTuple):
+    """A message that was accepted, as `inbox` keeps it."""
+
+    sender: Bic
+    message_id: str
+    content: str
+    """A digest of its bytes."""
+    data: bytes
+    received_at: int
+    answers: str
+    """The sequences in its sender's mailbox, as JSON."""
+
+
+EARMARK = ("uetr", "account", "amount", "from_reservation")
+RELEASE = ("settlement_id", "agent", "uetr", "released_at")
 
 BALANCES = (
     "posted",
@@ -117,6 +146,26 @@ def write_postings(
             array_of_numbers(amounts),
         ),
     )
+
+
+def write_rows(connection: Connection, table: str, names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+    """Adds rows as they stand: texts, bytes, whole numbers and truths, which both drivers take."""
+    if rows:
+        mark = "?" if connection.dialect.name == "sqlite" else "%s"
+        marks = ", ".join([mark] * len(names))
+        driven(connection, f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})", rows, many=True)
+
+
+def read_received(connection: Connection, sender: Bic, message_ids: Collection[str]) -> list[Received]:
+    """Those of a sender's messages that were accepted."""
+    columns = ", ".join(Received._fields)
+    if connection.dialect.name == "sqlite":
+        query = f"SELECT {columns} FROM json_each(?) CROSS JOIN inbox ON sender = ? AND message_id = value"
+        found = driven(connection, query, (json.dumps([*message_ids]), sender))
+    else:
+        query = f"SELECT {columns} FROM inbox WHERE message_id = ANY(%s::text[]) AND sender = %s"
+        found = driven(connection, query, (array_of_texts([*message_ids]), sender))
+    return [Received._make(row) for row in found.fetchall()]
 
 
 def array_of_numbers(values: Iterable[int]) -> str:

@@ -25,7 +25,6 @@ name and *not* by RJCT.
 """
 
 import hashlib
-import json
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -33,6 +32,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
+import orjson
 from sqlalchemy import Integer, bindparam, select
 
 from lockstep.domain.errors import Conflict, InvalidInput, Refused, Unavailable
@@ -63,6 +63,7 @@ from lockstep.rtgs import (
     queueing,
     register,
 )
+from lockstep.rtgs.bulk import Received
 from lockstep.rtgs.clock import Clock
 from lockstep.rtgs.database import Database, Step
 from lockstep.rtgs.facts import Facts, collect
@@ -168,20 +169,33 @@ class Rtgs:
 
     def _together(self, mail: Sequence[tuple[bytes, Bic]]) -> list[Outcome]:
         found: list[Outcome] = []
+        read = [self._read_or_refused(data, sender) for data, sender in mail]
         now, _ = self._catch_up()
         with self._database.step("messages", now, reads_once=True) as step:
             self._overtaken(step, now)
-            for data, sender in mail:
+            messages = [message for message in read if not isinstance(message, Exception)]
+            for one in {message.sender for message in messages}:
+                step.expect(one, [message.message_id for message in messages if message.sender == one])
+            for message, (data, sender) in zip(read, mail, strict=True):
+                if isinstance(message, Exception):
+                    found.append(message)
+                    continue
                 step.sender, step.answers = sender, []
                 changes = step.books.changes
                 try:
-                    found.append(self._take(step, self._read(data, sender), data))
+                    found.append(self._take(step, message, data))
                 except (Refused, InvalidInput) as refused:
                     if step.books.changes != changes:
                         raise
                     found.append(refused)
             step.name = "messages"
         return found
+
+    def _read_or_refused(self, data: bytes, sender: Bic) -> Message[Body] | Refused | InvalidInput:
+        try:
+            return self._read(data, sender)
+        except (Refused, InvalidInput) as refused:
+            return refused
 
     def _under_faults(self, file: Sequence[tuple[bytes, Bic]]) -> list[Outcome]:
         def handle_each() -> list[Outcome]:
@@ -307,11 +321,11 @@ class Rtgs:
         known = step.received(message.sender, message.message_id)
         if known is None:
             return False
-        if known["content"] != _digest(data) and _content(read(bytes(known["data"]))) != _content(message):
+        if known.content != _digest(data) and _content(read(bytes(known.data))) != _content(message):
             rule = "a message id is used once, or again with the same content"
             raise refusal("MessageConflict", "AppHdr/BizMsgIdr", message.message_id, rule)
         step.name = "message-repeated"
-        step.answers.extend(json.loads(known["answers"]))
+        step.answers.extend(orjson.loads(known.answers))
         return True
 
     @staticmethod
@@ -328,14 +342,8 @@ class Rtgs:
 
     @staticmethod
     def _remember(step: Step, message: Message[Body], data: bytes) -> None:
-        step.receive(
-            message.sender,
-            message.message_id,
-            content=_digest(data),
-            data=data,
-            received_at=step.now,
-            answers=json.dumps(step.answers),
-        )
+        answers = orjson.dumps(step.answers).decode()
+        step.receive(Received(message.sender, message.message_id, _digest(data), data, step.seconds, answers))
 
     @staticmethod
     def _answers(step: Step) -> list[bytes]:

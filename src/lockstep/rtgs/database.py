@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import InitVar, dataclass, field
 from datetime import datetime
@@ -12,18 +12,24 @@ from sqlalchemy import Connection, Engine, StaticPool, bindparam, create_engine,
 from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 
 from lockstep.domain.errors import Misconfigured
-from lockstep.domain.identifiers import Bic, Uetr, derive_message_id
+from lockstep.domain.identifiers import Bic, SettlementId, Uetr, derive_message_id
 from lockstep.domain.message import Message
 from lockstep.domain.payment import PaymentReport
 from lockstep.domain.transfer import TransferReport
-from lockstep.iso20022 import MESSAGE_TYPES, Body, write_all
-from lockstep.rtgs import schema
+from lockstep.iso20022 import MESSAGE_TYPES, Body, write_copies
+from lockstep.rtgs import bulk, schema
+from lockstep.rtgs.bulk import Mail, Received
 from lockstep.rtgs.clock import BusinessClock, Clock
+from lockstep.rtgs.held import HeldPayments
 from lockstep.rtgs.ledger import Books, Remembered
 from lockstep.rtgs.prepared import Prepared, driven, together
-from lockstep.rtgs.tables import inbox, outbox, payments, settings
+from lockstep.rtgs.tables import outbox, payments, settings
 
 BUSY_TIMEOUT_MILLISECONDS = 10_000
+CACHE_KIB = 65_536
+"""Of SQLite's pages, which it would else read from the file again and again: ids and UETRs are spread over all."""
+LOG_PAGES = 8_000
+"""SQLite's log is written back after so many pages (32 MB): a page that changes again and again, more seldom."""
 MOST_SWITCHES = 100
 """Tries to set a new file's journal mode, each after the turn of another process."""
 MOST_REMEMBERED = 100_000
@@ -48,15 +54,6 @@ _LAST_REPORT = Prepared(
 _MAIL = Prepared(
     select(outbox.c.data).where(outbox.c.receiver == bindparam("to"), outbox.c.sequence == bindparam("at"))
 )
-_SEND = Prepared(outbox.insert())
-_RECEIVED = Prepared(
-    select(inbox.c.content, inbox.c.answers, inbox.c.data).where(
-        inbox.c.sender == bindparam("by"), inbox.c.message_id == bindparam("named")
-    )
-)
-_RECEIVE = Prepared(
-    inbox.insert().inline(), columns=[column.name for column in inbox.columns if column is not inbox.c.number]
-)
 
 
 @dataclass(slots=True)
@@ -80,14 +77,24 @@ class Step:
     reads_once: bool = False
     """Whether it takes messages only, which change no party, mandate, limit or business day."""
     remembered: InitVar[Remembered | None] = None
+    held: HeldPayments = field(default_factory=HeldPayments)
+    idle: dict[str, bool] = field(default_factory=dict)
+    """Of accounts that were asked about, whether nothing waits in their queues; emptied when something begins to."""
     _last: dict[Bic, int] = field(default_factory=dict)
     _last_payment: tuple[int, int] | None = None
-    _mail: dict[tuple[Bic, int], dict[str, Any]] = field(default_factory=dict)
-    _received: dict[tuple[Bic, str], dict[str, Any]] = field(default_factory=dict)
+    _mail: dict[tuple[Bic, int], Mail] = field(default_factory=dict)
+    _received: dict[tuple[Bic, str], Received] = field(default_factory=dict)
+    _expected: dict[tuple[Bic, str], Received | None] = field(default_factory=dict)
+    _released: list[tuple[Any, ...]] = field(default_factory=list)
     _known: dict[Any, Any] = field(default_factory=dict)
 
     def __post_init__(self, remembered: Remembered | None) -> None:
         self.books = Books(self.connection, self.now, remembered)
+
+    @property
+    def seconds(self) -> int:
+        """Its instant as tables keep it: in seconds since 1970."""
+        return int(self.now.timestamp())
 
     def next_payment(self) -> tuple[int, int]:
         """Number and place of the next payment to arrive: behind all others."""
@@ -100,28 +107,22 @@ class Step:
 
     def send(self, receivers: Iterable[Bic], body: Body) -> None:
         """Puts a message into the mailbox of each receiver, once."""
+        to = list(dict.fromkeys(receivers))
+        if not to:
+            return
         self.books.changes += 1
-        told = {"uetr": getattr(body, "uetr", ""), "report": isinstance(body, PaymentReport | TransferReport)}
-        sequences = {receiver: self._next_sequence(receiver) for receiver in dict.fromkeys(receivers)}
-        messages = [
-            Message(
-                sender=self.bic,
-                receiver=receiver,
-                message_id=derive_message_id(self.bic, receiver, "mail", sequence),
-                created=self.now,
-                body=body,
-            )
-            for receiver, sequence in sequences.items()
+        uetr, report = getattr(body, "uetr", ""), isinstance(body, PaymentReport | TransferReport)
+        sequences = [self._next_sequence(receiver) for receiver in to]
+        ids = [
+            derive_message_id(self.bic, receiver, "mail", sequence)
+            for receiver, sequence in zip(to, sequences, strict=True)
         ]
-        self.sent[MESSAGE_TYPES[type(body)]] += len(messages)
-        for (receiver, sequence), data in zip(sequences.items(), write_all(messages), strict=True):
-            self._mail[receiver, sequence] = {
-                **told,
-                "receiver": receiver,
-                "sequence": sequence,
-                "data": data,
-                "created_at": self.now,
-            }
+        # who owns an account that a notice is about comes first and is named in it twice: the last is the pattern
+        message = Message(sender=self.bic, receiver=to[-1], message_id=ids[-1], created=self.now, body=body)
+        last, *others = write_copies(message, list(zip(to[:-1], ids[:-1], strict=True)))
+        self.sent[MESSAGE_TYPES[type(body)]] += len(to)
+        for receiver, sequence, data in zip(to, sequences, [*others, last], strict=True):
+            self._mail[receiver, sequence] = Mail(receiver, sequence, uetr, report, data, self.seconds)
             if receiver == self.sender:
                 self.answers.append(sequence)
 
@@ -130,7 +131,7 @@ class Step:
         new = [
             sequence
             for (receiver, sequence), row in self._mail.items()
-            if receiver == self.sender and row["uetr"] == uetr and row["report"]
+            if receiver == self.sender and row.uetr == uetr and row.report
         ]
         newest = new[-1] if new else _LAST_REPORT.scalar(self.connection, to=self.sender, of=uetr)
         if newest is not None:
@@ -139,20 +140,32 @@ class Step:
     def mail(self, receiver: Bic, sequence: int) -> bytes:
         """One message of a mailbox, sent now or before."""
         new = self._mail.get((receiver, sequence))
-        data: bytes = _MAIL.scalar(self.connection, to=receiver, at=sequence) if new is None else new["data"]
+        data: bytes = _MAIL.scalar(self.connection, to=receiver, at=sequence) if new is None else new.data
         return data
 
-    def receive(self, sender: Bic, message_id: str, **kept: Any) -> None:
-        """Keeps a message that was accepted: the columns of `inbox`, but for its number."""
-        self._received[sender, message_id] = {"sender": sender, "message_id": message_id, **kept}
+    def expect(self, sender: Bic, message_ids: Collection[str]) -> None:
+        """Looks up together which of these were accepted before, ahead of `received`."""
+        found = bulk.read_received(self.connection, sender, message_ids)
+        self._expected.update({(sender, one): None for one in message_ids})
+        self._expected.update({(one.sender, one.message_id): one for one in found})
 
-    def received(self, sender: Bic, message_id: str) -> Mapping[str, Any] | None:
-        """Content, answers and data of a message accepted now or before."""
-        new = self._received.get((sender, message_id))
-        if new is not None:
-            return new
-        found = _RECEIVED.first(self.connection, by=sender, named=message_id)
-        return None if found is None else dict(zip(("content", "answers", "data"), found, strict=True))
+    def receive(self, received: Received) -> None:
+        """Keeps a message that was accepted."""
+        self._received[received.sender, received.message_id] = received
+
+    def received(self, sender: Bic, message_id: str) -> Received | None:
+        """A message accepted now or before."""
+        key = sender, message_id
+        if key in self._received:
+            return self._received[key]
+        if key not in self._expected:
+            self.expect(sender, [message_id])
+        return self._expected[key]
+
+    def release(self, settlement_id: SettlementId, agent: Bic, uetr: Uetr) -> None:
+        """Keeps an agent's release."""
+        self.books.changes += 1
+        self._released.append((settlement_id, agent, uetr, self.seconds))
 
     def once(
         self, read: Callable[Concatenate[Connection, Asked], Found], *asked: Asked.args, **also: Asked.kwargs
@@ -169,9 +182,11 @@ class Step:
     def flush(self) -> None:
         """Writes what was gathered; the tables' constraints judge it once more."""
         self.books.flush()
-        mail, received, self._mail, self._received = self._mail, self._received, {}, {}
-        _SEND.run(self.connection, list(mail.values()))
-        _RECEIVE.run(self.connection, list(received.values()))
+        mail, received, released = self._mail, self._received, self._released
+        self._mail, self._received, self._expected, self._released = {}, {}, {}, []
+        bulk.write_rows(self.connection, "releases", bulk.RELEASE, released)
+        bulk.write_rows(self.connection, "outbox", Mail._fields, list(mail.values()))
+        bulk.write_rows(self.connection, "inbox", Received._fields, list(received.values()))
 
     def _next_sequence(self, receiver: Bic) -> int:
         if receiver not in self._last:
@@ -243,6 +258,7 @@ class Database:
                 turn = self.now_by(connection)
             with transaction:
                 memory = _Memory(connection, locked)
+                remembered, held = memory.take()
                 step = Step(
                     connection=connection,
                     bic=self.bic,
@@ -250,7 +266,8 @@ class Database:
                     name=name,
                     sender=sender,
                     reads_once=reads_once,
-                    remembered=memory.take(),
+                    remembered=remembered,
+                    held=held,
                 )
                 yield step
                 with together(connection):
@@ -258,7 +275,7 @@ class Database:
                     if self._before_commit is not None:
                         self._before_commit(step.name)
                     transaction.commit()
-            memory.keep(step.books.remember())
+            memory.keep(step.books.remember(), step.held)
         self.sent.update(step.sent)
         if self._on_commit is not None:
             self._on_commit(step.name)
@@ -282,7 +299,8 @@ class Database:
 
 
 class _Memory:
-    """What a step knew of the ledger, kept beside the connection that wrote it for as long as nobody else wrote.
+    """What a step knew of the ledger and of held payments, kept beside the connection that wrote it for as long as
+    nobody else wrote.
 
     SQLite tells both: `data_version` changes with any other connection's commit, and `total_changes` with each row
     that this one changes, by a step or otherwise. PostgreSQL numbers all transactions that write: where this step's
@@ -303,20 +321,20 @@ class _Memory:
             self._now = number, 0
             self._trusted = oldest_at_work == number
 
-    def take(self) -> Remembered | None:
-        seen, remembered = self._beside.pop(_Memory, (None, None))
+    def take(self) -> tuple[Remembered | None, HeldPayments]:
+        seen, remembered, held = self._beside.pop(_Memory, (None, None, None))
         if seen != self._now:
-            return None
+            return None, HeldPayments()
         self._trusted = True
-        return cast(Remembered, remembered)
+        return cast(Remembered, remembered), cast(HeldPayments, held)
 
-    def keep(self, remembered: Remembered) -> None:
+    def keep(self, remembered: Remembered, held: HeldPayments) -> None:
         """After the commit."""
         if self._trusted and len(remembered.working) <= MOST_REMEMBERED:
             first, _ = self._now
             changes = getattr(self._driver, "total_changes", None)
             following = (first + 1, 0) if changes is None else (first, changes)
-            self._beside[_Memory] = following, remembered
+            self._beside[_Memory] = following, remembered, held
 
 
 def _open(url: str) -> Engine:
@@ -347,7 +365,7 @@ def _sqlite_connect(connection: Any, _record: object) -> None:
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MILLISECONDS}")
     _write_ahead(cursor)
-    for pragma in ("synchronous=FULL", "foreign_keys=ON"):
+    for pragma in ("synchronous=FULL", "foreign_keys=ON", f"cache_size=-{CACHE_KIB}", f"wal_autocheckpoint={LOG_PAGES}"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

@@ -35,6 +35,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import orjson
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from lockstep.domain.errors import Conflict, InvalidInput, Refused, Unavailable
@@ -53,7 +54,7 @@ if TYPE_CHECKING:
     import uvicorn
     from starlette.applications import Starlette
     from starlette.requests import Request
-    from starlette.responses import JSONResponse
+    from starlette.responses import JSONResponse, Response
 
 LARGEST_MESSAGE = 1 << 20
 """Bytes."""
@@ -95,9 +96,9 @@ def application(rtgs: Rtgs, operator_key: str | None = None, meter: Meter | None
     intake = Intake(meter)
 
     def answered(
-        serve_request: "Callable[[Request, bytes], JSONResponse | Awaitable[JSONResponse]]",
+        serve_request: "Callable[[Request, bytes], Response | Awaitable[Response]]",
     ) -> "Callable[[Request], object]":
-        async def endpoint(request: "Request") -> "JSONResponse":
+        async def endpoint(request: "Request") -> "Response":
             content = b""
             try:
                 content = await _content(request, LARGEST_FILE if request.url.path == "/files" else LARGEST_MESSAGE)
@@ -132,23 +133,27 @@ def application(rtgs: Rtgs, operator_key: str | None = None, meter: Meter | None
             raise _Denied(401, "Authorization", "***", "Bearer and the key of a registered party")
         return found
 
-    async def taken(content: bytes, caller: Bic) -> "JSONResponse":
-        return JSONResponse({"answers": [answer.decode() for answer in await intake.take(content, caller)]}, 202)
+    def told(answer: dict[str, Any], status: int) -> "Response":
+        """What is large: by a library that escapes texts ten times as fast."""
+        return Response(orjson.dumps(answer), status, media_type="application/json")
 
-    async def files(request: "Request", content: bytes) -> "JSONResponse":
+    async def taken(content: bytes, caller: Bic) -> "Response":
+        return told({"answers": [answer.decode() for answer in await intake.take(content, caller)]}, 202)
+
+    async def files(request: "Request", content: bytes) -> "Response":
         caller = party(request)
         file = unpack(content)
         found = await intake.take_all(file.messages, caller)
-        told = as_json(rtgs.bic, caller, file.messages, found, rtgs.now())
-        return JSONResponse({"file": file.identity, "messages": [_sendable(one) for one in told]}, 202)
+        outcomes = as_json(rtgs.bic, caller, file.messages, found, rtgs.now())
+        return told({"file": file.identity, "messages": [_sendable(one) for one in outcomes]}, 202)
 
-    def messages(request: "Request", content: bytes) -> "JSONResponse | Awaitable[JSONResponse]":
+    def messages(request: "Request", content: bytes) -> "Response | Awaitable[Response]":
         caller = party(request)
         if request.method == "POST":
             return taken(content, caller)
         rtgs.tick()  # whoever looks sees no payment that has run out
         page = rtgs.mailbox(caller, _whole(request, "after", 0), _whole(request, "limit", 200))
-        return JSONResponse({"items": [{"sequence": number, "message": data.decode()} for number, data in page]})
+        return told({"items": [{"sequence": number, "message": data.decode()} for number, data in page]}, 200)
 
     def health(_request: "Request", _content: bytes) -> "JSONResponse":
         return JSONResponse({"status": "up", "bic": rtgs.bic, "business_day": plain(rtgs.operator.business_day())})

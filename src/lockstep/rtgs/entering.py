@@ -18,20 +18,23 @@ def enter(step: Step, order: Order, *, instructing: Bic, message_id: str) -> Sto
     used with other content, Refused(SettlementConflict) for a settlement that has a payment under way.
     """
     orders.check(order)
-    known = register.by_uetr(step.connection, order.uetr)
+    new = order.settlement_id is not None and register.unheard_of(
+        step.connection, order.uetr, order.settlement_id, instructing
+    )
+    known = None if new else register.by_uetr(step.connection, order.uetr)
     if known is not None:
         if _as_given(known.order, order) != order or known.instructing != instructing:
             rule = "a UETR is used once, or again by the same sender with the same content"
             raise refusal("UetrConflict", "PmtId/UETR", order.uetr, rule)
         return None
-    if order.settlement_id is not None:
+    if order.settlement_id is not None and not new:
         other = register.live(step.connection, order.settlement_id)
         if other is not None:
             rule = f"without a payment that is open or booked; has {other.order.uetr}"
             raise refusal("SettlementConflict", "RmtInf/Ustrd", order.settlement_id, rule)
     if order.kind is Kind.BATCH and step.books.account(order.debtor.number) is None:
         step.books.open_account(order.debtor.number, step.bic, order.amount.currency, technical=True)
-    verdict = rules.judge(step, order, instructing)
+    verdict = (None if new else rules.ended(step, order, instructing)) or rules.judge(step, order, instructing)
     taken = payments.take(step, order, instructing=instructing, message_id=message_id, verdict=verdict)
     if taken.state is PaymentState.PENDING and offsetting.bilateral(step, taken):
         return register.by_uetr(step.connection, order.uetr)

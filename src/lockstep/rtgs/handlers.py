@@ -2,24 +2,13 @@
 
 from datetime import datetime
 
-from sqlalchemy import bindparam, select
-
 from lockstep.domain.message import Message
 from lockstep.domain.payment import CancelPayment, Payment, PaymentState, Release, Resolution, ResolutionStatus
 from lockstep.rtgs import entering, payments, recalls, register
 from lockstep.rtgs.database import Step
 from lockstep.rtgs.orders import Order
 from lockstep.rtgs.parties import agents, refusal
-from lockstep.rtgs.prepared import Prepared
 from lockstep.rtgs.register import Reason, StoredOrder
-from lockstep.rtgs.tables import releases
-
-_RELEASED = Prepared(
-    select(releases.c.uetr).where(
-        releases.c.settlement_id == bindparam("settlement_id"), releases.c.agent == bindparam("agent")
-    )
-)
-_RELEASE = Prepared(releases.insert())
 
 
 def pay(step: Step, message: Message[Payment]) -> None:
@@ -58,7 +47,8 @@ def cancel(step: Step, message: Message[CancelPayment]) -> None:
 def release(step: Step, message: Message[Release]) -> None:
     """camt.007: one agent's release of a held payment; at the quorum it is booked."""
     wish = message.body
-    stored = register.by_uetr(step.connection, wish.uetr)
+    known = step.held.get(wish.uetr)
+    stored = register.by_uetr(step.connection, wish.uetr) if known is None else known.stored
     if stored is None:
         raise refusal("PaymentUnknown", "UETR", wish.uetr, "the UETR of a payment that is held")
     if stored.order.settlement_id != wish.settlement_id:
@@ -72,10 +62,10 @@ def release(step: Step, message: Message[Release]) -> None:
         step.repeat_report(wish.uetr)
         return
     step.name = "release-recorded"
-    key = {"settlement_id": wish.settlement_id, "agent": message.sender}
-    if _RELEASED.first(step.connection, **key) is None:
-        step.books.changes += 1
-        _RELEASE.run(step.connection, [{**key, "uetr": wish.uetr, "released_at": step.now}])
+    released = payments.released(step, stored)
+    if message.sender not in released:
+        step.release(wish.settlement_id, message.sender, wish.uetr)
+        released[message.sender] = wish.uetr
     if payments.book_if_released(step, stored):
         step.name = "payment-booked"
 

@@ -63,6 +63,7 @@ def _forget_given(step: Step, account: str, priority: Priority) -> None:
         of_class = or_(batch, of_class)
     of_account = select(tables.earmarks.c.uetr).join(tables.payments).where(tables.earmarks.c.account == account)
     earmarked = tables.earmarks.c.account == account, tables.earmarks.c.uetr.in_(of_account.where(of_class))
+    step.held.clear()
     step.connection.execute(tables.earmarks.update().where(*earmarked).values(from_reservation=0))
 
 

@@ -8,30 +8,23 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, select
 
-from lockstep.domain.identifiers import Bic
+from lockstep.domain.identifiers import Bic, Uetr
 from lockstep.domain.payment import PaymentState
-from lockstep.rtgs import announcing, ledger, limits, queueing, register
+from lockstep.rtgs import announcing, bulk, ledger, limits, queueing, register
 from lockstep.rtgs.bulk import Entry
 from lockstep.rtgs.database import Step
+from lockstep.rtgs.held import Earmarked
 from lockstep.rtgs.orders import Kind, Order, Priority
-from lockstep.rtgs.parties import Role, quorum
+from lockstep.rtgs.parties import agents, quorum
 from lockstep.rtgs.prepared import Prepared
 from lockstep.rtgs.register import Reason, StoredOrder
-from lockstep.rtgs.tables import earmarks, parties, releases
+from lockstep.rtgs.tables import earmarks, releases
 
-_GIVEN = Prepared(
-    select(func.count())
-    .select_from(releases.join(parties, releases.c.agent == parties.c.bic))
-    .where(
-        releases.c.settlement_id == bindparam("settlement_id"),  # by which they are found
-        releases.c.uetr == bindparam("of"),
-        parties.c.role == Role.AGENT.value,
-    )
-)
-_EARMARK = Prepared(earmarks.insert())
+_RELEASED = Prepared(select(releases.c.agent, releases.c.uetr).where(releases.c.settlement_id == bindparam("of")))
 _EARMARKED = Prepared(
     select(earmarks.c.account, earmarks.c.amount, earmarks.c.from_reservation).where(earmarks.c.uetr == bindparam("of"))
 )
@@ -69,11 +62,13 @@ def take(
             register.end(step, order.settlement_id, "NEVER", order.uetr, refused.code)
     elif wait:
         stored = _with(step, stored, PaymentState.PENDING, wait)
+    if order.held and not refused and not wait:
+        return _hold(step, stored, new_under=mandates)
     register.insert(step, stored, mandates)
     if refused or wait:
         announcing.status(step, stored)
         return stored
-    stored, credited = _go(step, stored)
+    stored, credited = _book(step, stored)
     serve(step, credited)
     return stored
 
@@ -97,11 +92,22 @@ def book(step: Step, stored: StoredOrder) -> StoredOrder:
 
 def book_if_released(step: Step, stored: StoredOrder) -> bool:
     """Books a held payment that a quorum of those who are agents now has released."""
-    order = stored.order
-    if _GIVEN.scalar(step.connection, settlement_id=order.settlement_id, of=order.uetr) < step.once(quorum):
+    given = released(step, stored)
+    counted = [agent for agent in step.once(agents) if given.get(agent) == stored.order.uetr]
+    if len(counted) < step.once(quorum):
         return False
     book(step, stored)
     return True
+
+
+def released(step: Step, stored: StoredOrder) -> dict[Bic, Uetr]:
+    """Who has released a held payment's settlement, each under which UETR; add who does."""
+    held = step.held.of(stored)
+    if held.released is None:
+        held.released = {
+            Bic(agent): Uetr(uetr) for agent, uetr in _RELEASED.all(step.connection, of=stored.order.settlement_id)
+        }
+    return held.released
 
 
 def go_together(step: Step, chosen: Sequence[StoredOrder]) -> None:
@@ -156,6 +162,8 @@ def serve(step: Step, accounts: Iterable[str]) -> None:
 
 def _ready(step: Step, account: str) -> Iterable[StoredOrder]:
     """What of an account's queue can go, one after another: the caller lets each go before the next."""
+    if queueing.idle(step, account):
+        return
     for batch in queueing.batches_of(step, account):
         if _lacking(step, batch.order, {}) is None:
             yield batch
@@ -186,20 +194,20 @@ def _go(step: Step, stored: StoredOrder) -> tuple[StoredOrder, list[str]]:
     return (_hold(step, stored), []) if stored.order.held else _book(step, stored)
 
 
-def _hold(step: Step, stored: StoredOrder) -> StoredOrder:
-    priority = _class(stored.order)
-    rows = [
-        {
-            "uetr": stored.order.uetr,
-            "account": account,
-            "amount": amount,
-            "from_reservation": step.books.earmark(account, amount, priority),
-        }
+def _hold(step: Step, stored: StoredOrder, *, new_under: Mapping[str, int] | None = None) -> StoredOrder:
+    """Sets a payment's money aside. A new one is stored so; `new_under` names the mandate of each account debited."""
+    uetr, priority = stored.order.uetr, _class(stored.order)
+    set_aside = [
+        (account, amount, step.books.earmark(account, amount, priority))
         for account, amount in stored.order.debits().items()
     ]
-    _EARMARK.run(step.connection, rows)
     held = _with(step, stored, PaymentState.HELD, None)
-    register.update(step, held)
+    if new_under is None:
+        register.update(step, held)
+    else:
+        register.insert(step, held, new_under)
+    bulk.write_rows(step.connection, "earmarks", bulk.EARMARK, [(uetr, *one) for one in set_aside])
+    step.held.of(held).earmarks = set_aside
     announcing.status(step, held)
     return held
 
@@ -223,11 +231,9 @@ def _booked(step: Step, stored: StoredOrder, posting: int) -> StoredOrder:
     order = stored.order
     if order.settlement_id:
         register.end(step, order.settlement_id, "BOOKED", order.uetr)
-    booked = _with(step, stored, PaymentState.BOOKED, None)
-    booked = replace(booked, irrevocable_at=step.now, booked_at=step.now)
+    booked = _with(step, stored, PaymentState.BOOKED, None, irrevocable_at=step.now, booked_at=step.now)
     register.update(step, booked)
-    announcing.status(step, booked)
-    announcing.booking(step, booked, posting)
+    announcing.booked(step, booked, posting)
     return booked
 
 
@@ -250,12 +256,15 @@ def _entries(order: Order) -> list[Entry]:
     return [ledger.entry(subject, order.debtor.number, order.creditor.number, order.amount)]
 
 
-def _take_earmarks(step: Step, stored: StoredOrder) -> list[tuple[str, int, int]]:
+def _take_earmarks(step: Step, stored: StoredOrder) -> list[Earmarked]:
     """Account, amount and part out of the reservation of each earmark of a payment, which then are none."""
-    of_payment = {"of": stored.order.uetr}
-    found = [(str(row[0]), int(row[1]), int(row[2])) for row in _EARMARKED.all(step.connection, **of_payment)]
+    of_payment, held = {"of": stored.order.uetr}, step.held.of(stored)
+    if held.earmarks is None:
+        held.earmarks = [
+            (str(row[0]), int(row[1]), int(row[2])) for row in _EARMARKED.all(step.connection, **of_payment)
+        ]
     _TAKE_EARMARKS.run(step.connection, [of_payment])
-    return found
+    return held.earmarks
 
 
 def _class(order: Order) -> Priority:
@@ -263,6 +272,8 @@ def _class(order: Order) -> Priority:
     return Priority.URGENT if order.kind is Kind.BATCH else order.priority
 
 
-def _with(step: Step, stored: StoredOrder, state: PaymentState, reason: Reason | None) -> StoredOrder:
+def _with(
+    step: Step, stored: StoredOrder, state: PaymentState, reason: Reason | None, **moments: datetime
+) -> StoredOrder:
     code, text = (reason.code, reason.text) if reason else (None, None)
-    return replace(stored, state=state, decided_at=step.now, reason_code=code, reason=text)
+    return replace(stored, state=state, decided_at=step.now, reason_code=code, reason=text, **moments)

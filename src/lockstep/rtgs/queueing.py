@@ -10,7 +10,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, func, or_, select
+from sqlalchemy import Connection, bindparam, exists, func, or_, select
 
 from lockstep.domain.errors import InvalidInput
 from lockstep.domain.identifiers import Uetr
@@ -37,6 +37,21 @@ _WAITING = Prepared(
     .where(*_QUEUED, or_(payments.c.priority < int(Priority.NORMAL), payments.c.amount <= bindparam("at_most")))
     .order_by(payments.c.priority, payments.c.position, payments.c.number)
 )
+_ANYTHING = Prepared(
+    select(
+        or_(
+            exists().where(
+                payments.c.state == PaymentState.PENDING.name, payments.c.debtor_account == bindparam("account")
+            ),
+            exists().where(
+                payments.c.state == PaymentState.PENDING.name,
+                payments.c.uetr == batch_legs.c.uetr,
+                batch_legs.c.account == bindparam("account"),
+                batch_legs.c.debit,
+            ),
+        )
+    )
+)
 _BEFORE = Prepared(select(payments.c.number).where(*_QUEUED, payments.c.priority <= bindparam("last")).limit(1))
 _BATCHES = Prepared(
     select(payments)
@@ -50,6 +65,14 @@ _BATCHES = Prepared(
     )
     .order_by(payments.c.number)
 )
+
+
+def idle(step: Step, account: str) -> bool:
+    """Whether nothing at all waits in an account's queue, nor a batch that it pays into."""
+    known = step.idle.get(account)
+    if known is None:
+        known = step.idle[account] = not _ANYTHING.scalar(step.connection, account=account)
+    return known
 
 
 def waiting(step: Step, account: str, *, at_most: int | None = None) -> list[StoredOrder]:
@@ -76,7 +99,7 @@ def batches_of(step: Step, account: str) -> list[StoredOrder]:
 
 def blocked(step: Step, order: Order) -> bool:
     """Whether a new order must wait behind those that are queued already."""
-    if order.kind in (Kind.BATCH, Kind.TRANSFER):
+    if order.kind in (Kind.BATCH, Kind.TRANSFER) or idle(step, order.debtor.number):
         return False
     last = int(order.priority) - (order.priority is Priority.NORMAL)  # a normal payment may pass normal ones
     return _BEFORE.first(step.connection, account=order.debtor.number, now=step.now, last=last) is not None

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Connection, bindparam, func, or_, select, text
+from sqlalchemy import ColumnElement, Connection, bindparam, exists, func, or_, select, text
 
 from lockstep.domain.identifiers import Bic, SettlementId, Uetr
 from lockstep.domain.money import Money
-from lockstep.domain.payment import CashAccount, Payment, PaymentReport, PaymentState, Timing
+from lockstep.domain.payment import CashAccount, Payment, PaymentState, Timing
 from lockstep.rtgs.database import Step
 from lockstep.rtgs.orders import Kind, Leg, Order, Priority
 from lockstep.rtgs.prepared import Prepared
@@ -52,6 +52,16 @@ _BURIED = Prepared(
 _BARRED = Prepared(
     select(barred.c.barred_at).where(barred.c.uetr == bindparam("of"), barred.c.instructing == bindparam("to"))
 )
+_HEARD_OF = Prepared(
+    select(
+        or_(
+            exists().where(payments.c.uetr == bindparam("of")),
+            exists().where(payments.c.settlement_id == bindparam("settlement"), text(f"payments.{LIVE}")),
+            exists().where(endings.c.settlement_id == bindparam("settlement")),
+            exists().where(barred.c.uetr == bindparam("of"), barred.c.instructing == bindparam("to")),
+        )
+    )
+)
 _END = Prepared(endings.insert())
 _INSERT = Prepared(payments.insert())
 _UPDATE = Prepared(
@@ -92,18 +102,6 @@ class StoredPayment:
     decided_at: datetime
     reason_code: str | None = None
     reason: str | None = None
-
-    def report(self) -> PaymentReport:
-        """As pacs.002 tells it."""
-        return PaymentReport(
-            original_message_id=self.message_id,
-            uetr=self.payment.uetr,
-            state=self.state,
-            decided_at=self.decided_at,
-            payment=self.payment,
-            reason_code=self.reason_code,
-            reason=self.reason,
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +166,11 @@ def by_uetrs(connection: Connection, uetrs: Iterable[Uetr]) -> list[StoredOrder]
 def live(connection: Connection, settlement_id: SettlementId) -> StoredOrder | None:
     """The settlement's payment that is open or booked; there is at most one."""
     return next(iter(found_by(connection, _LIVE, of=settlement_id)), None)
+
+
+def unheard_of(connection: Connection, uetr: Uetr, settlement_id: SettlementId, instructing: Bic) -> bool:
+    """Whether nothing at all is known of a payment that comes: neither it, nor of its settlement, nor a recall."""
+    return not _HEARD_OF.scalar(connection, of=uetr, settlement=settlement_id, to=instructing)
 
 
 def anything_late(connection: Connection, now: datetime) -> bool:
@@ -244,7 +247,7 @@ def returned(connection: Connection, original: Uetr) -> int:
 
 def update(step: Step, *changed: StoredOrder) -> None:
     """Stores payments' new states and moments."""
-    step.books.changes += 1
+    _note(step, changed)
     _UPDATE.run(
         step.connection,
         [
@@ -265,7 +268,7 @@ def update(step: Step, *changed: StoredOrder) -> None:
 def insert(step: Step, stored: StoredOrder, mandates: Mapping[str, int]) -> None:
     """Stores a new payment, and a batch's legs with the mandates of those who pay in."""
     order = stored.order
-    step.books.changes += 1
+    _note(step, [stored])
     _INSERT.run(
         step.connection,
         [
@@ -320,6 +323,15 @@ def insert(step: Step, stored: StoredOrder, mandates: Mapping[str, int]) -> None
                 for at, leg in enumerate(order.legs, 1)
             ],
         )
+
+
+def _note(step: Step, changed: Iterable[StoredOrder]) -> None:
+    """What the step has in mind of payments must follow what it stores."""
+    step.books.changes += 1
+    for stored in changed:
+        step.held.changed(stored)
+        if stored.state is PaymentState.PENDING:
+            step.idle.clear()
 
 
 def where(

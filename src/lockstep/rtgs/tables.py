@@ -285,7 +285,7 @@ outbox = Table(  # every receiver's mailbox, numbered from 1 without gaps
     Column("report", Boolean, nullable=False),
     Column("data", LargeBinary, nullable=False),
     Column("created_at", Instant, nullable=False),
-    Index("reports_of", "receiver", "uetr", "report"),
+    Index("reports_of", "uetr", "receiver", "report"),  # what many are told of one payment stands side by side
 )
 
 only_grows(postings, mandates, endings, barred, releases, never_requests, statements, inbox, outbox)

@@ -1,8 +1,6 @@
 """Small adapters of this machine: wallets in its keystores, participants' mail in a directory."""
 
-import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from lockstep.domain.errors import LockstepError
@@ -11,14 +9,12 @@ from lockstep.domain.market import Market
 from lockstep.domain.message import Message
 from lockstep.domain.order import Order
 from lockstep.domain.trade import TradeTerms
-from lockstep.durable import make_folder, sync_folder
+from lockstep.durable import File, make_folder, put_file, put_files, sync_folder
 from lockstep.iso20022 import write
 from lockstep.ports import PartyBody
 from lockstep.signing import Key, check_order, settlement_id
 
 __all__ = ["DirectoryMailbox", "LocalWallets"]
-
-FILES_AT_ONCE = 16
 
 
 class LocalWallets:
@@ -47,17 +43,14 @@ class DirectoryMailbox:
         """See `ports.Mailbox.deliver`. Raises OSError."""
         folder = self._root / message.receiver
         make_folder(folder)
-        _put(folder, message.message_id, write(message))
+        put_file(folder, f"{message.message_id}.xml", write(message))
         sync_folder(folder)  # it is noted as delivered next
 
     def deliver_all(self, messages: Sequence[Message[PartyBody]]) -> Sequence[LockstepError | None]:
-        """See `ports.BulkMailbox.deliver_all`. Each receiver's folder is put on disk once. Raises OSError.
-
-        A disk puts many files away in the time of one, if they are all given to it before any is waited for.
-        """
+        """See `ports.BulkMailbox.deliver_all`. Raises OSError."""
         results: list[LockstepError | None] = []
         folders: dict[str, Path] = {}
-        written: list[tuple[Path, str, bytes]] = []
+        written: list[File] = []
         for message in messages:
             if message.receiver not in folders:
                 folders[message.receiver] = self._root / message.receiver
@@ -68,26 +61,7 @@ class DirectoryMailbox:
                 results.append(error)
             else:
                 results.append(None)
-                written.append((folders[message.receiver], message.message_id, data))
+                written.append((folders[message.receiver], f"{message.message_id}.xml", data))
         if written:
-            hands = min(FILES_AT_ONCE, len(written))
-            with ThreadPoolExecutor(hands) as disk:
-                list(disk.map(_put_all, [written[first::hands] for first in range(hands)]))
-                list(disk.map(sync_folder, folders.values()))
+            put_files(written)
         return results
-
-
-def _put_all(written: Sequence[tuple[Path, str, bytes]]) -> None:
-    for one in written:
-        _put(*one)
-
-
-def _put(folder: Path, message_id: str, data: bytes) -> None:
-    """The file, whole and on disk, under its name; the folder is yet to be. Two workers may put the same there."""
-    beside = f"{folder}/.{message_id}.{os.getpid()}.part"
-    with open(beside, "wb", buffering=0) as file:
-        left = memoryview(data)
-        while left:
-            left = left[file.write(left) :]
-        os.fsync(file.fileno())
-    os.replace(beside, f"{folder}/{message_id}.xml")

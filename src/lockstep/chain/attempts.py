@@ -1,7 +1,7 @@
 """What became of the transactions for one thing, and what follows from it: values and pure functions of the sender."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
@@ -11,6 +11,7 @@ from lockstep.chain import answers
 from lockstep.chain.artifacts import event_topic
 from lockstep.chain.refusals import refusal_from_hex
 from lockstep.domain.errors import LockstepError
+from lockstep.domain.values import replace
 from lockstep.ports import SentTransaction
 from lockstep.signing.transactions import Unsigned
 

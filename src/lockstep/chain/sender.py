@@ -12,7 +12,6 @@ wrong.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from lockstep.chain.attempts import NOTHING_YET, Call, Look, State, as_seen, as_sent, judged, latest, reservation
@@ -20,6 +19,7 @@ from lockstep.chain.elsewhere import Elsewhere
 from lockstep.chain.fees import SendingRules, dearer, priced
 from lockstep.chain.node import ContractCall, Node, Standing
 from lockstep.domain.errors import LockstepError, Refused, Unavailable
+from lockstep.domain.values import replace
 from lockstep.ports import SentTransaction, TransactionLog
 from lockstep.signing.transactions import SigningKey, Unsigned, sign_transaction
 

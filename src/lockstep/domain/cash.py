@@ -6,10 +6,12 @@ from datetime import datetime
 from lockstep.domain.identifiers import SettlementId, Uetr
 from lockstep.domain.money import Money
 from lockstep.domain.payment import Payment, PaymentState
+from lockstep.domain.values import quick
 
 __all__ = ["CashView"]
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CashView:
     """All that is known of one settlement's payment. Nothing known: `state` is None, and nothing

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import NamedTuple, Protocol
 
+from lockstep.domain.values import quick
+
 __all__ = ["BEGINNING", "ChainEvents", "Checkpoint", "EventKind", "EventRow", "Reorganisation"]
 
 
@@ -44,6 +46,7 @@ class EventRow(NamedTuple):
     """The order packed (see `chain.decoding`), with Locked only."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
     """Up to which block, inclusive, every event is stored. `number` -1: nothing is read yet.
@@ -64,6 +67,7 @@ class Checkpoint:
 BEGINNING = Checkpoint(number=-1, hash="")
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reorganisation:
     """Final blocks were replaced by others: what finality promised did not hold."""

@@ -7,6 +7,7 @@ from enum import Enum
 from lockstep.domain.errors import InvalidInput
 from lockstep.domain.identifiers import Bic, Isin, Lei, Reference, SettlementId, TradeId
 from lockstep.domain.money import Money, Quantity
+from lockstep.domain.values import quick
 
 __all__ = [
     "AdviceStatus",
@@ -40,6 +41,7 @@ class QuantityType(Enum):
     UNIT = "Unit"
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Party:
     """A settlement party: who it is (LEI) and where its messages go (BIC)."""
@@ -48,6 +50,7 @@ class Party:
     bic: Bic
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instruction:
     """One party's order to deliver or receive against payment (sese.023). Not yet a trade.
@@ -88,6 +91,7 @@ class Instruction:
         return self.receiver if self.side is Side.DELIVER else self.deliverer
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancellationRequest:
     """One party wishes its instruction cancelled (sese.020). A request, never a release."""
@@ -110,6 +114,7 @@ class AdviceStatus(Enum):
     FAILING = "FAILING"  # SttlmSts/Flng: the settlement date has passed
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusAdvice:
     """How an instruction stands (sese.024).
@@ -137,6 +142,7 @@ class CancellationStatus(Enum):
     PENDING = "PDG"  # the counterparty or a ledger has yet to answer
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancellationAdvice:
     """How a cancellation request stands (sese.027)."""
@@ -150,6 +156,7 @@ class CancellationAdvice:
     reason: str | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettlementConfirmation:
     """The trade has settled on both ledgers, finally (sese.025)."""

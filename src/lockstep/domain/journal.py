@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from lockstep.domain.values import quick
+
 __all__ = ["GENESIS", "Entry", "JournalRow", "entry_hash"]
 
 GENESIS = "0" * 64
 _canonical = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One thing that happened. `facts` are texts; amounts carry their currency, hashes are hex."""
@@ -23,6 +26,7 @@ class Entry:
     facts: Mapping[str, str] = field(default_factory=dict)
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JournalRow:
     """An entry as stored: numbered from 1 without gaps, bound to the one before."""

@@ -8,6 +8,7 @@ from lockstep.domain.errors import InvalidInput
 from lockstep.domain.identifiers import Uetr
 from lockstep.domain.money import Money
 from lockstep.domain.payment import CashAccount, require_positive
+from lockstep.domain.values import quick
 
 __all__ = [
     "DeleteReservation",
@@ -23,6 +24,7 @@ __all__ = [
 ]
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiquidityTransfer:
     """Move liquidity between two accounts (camt.050). It settles at once or not at all."""
@@ -39,6 +41,7 @@ class LiquidityTransfer:
         require_positive(self.amount, "LqdtyCdtTrf/TrfdAmt/AmtWthCcy")
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
     """What became of a request that changes something (camt.025)."""
@@ -71,6 +74,7 @@ class ReservationStatus(Enum):
     BLOCKED = "BLKD"
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reservation:
     """Liquidity set aside on an account. `standing`: taken up anew each day; else for this day only."""
@@ -83,6 +87,7 @@ class Reservation:
     standing: bool = False
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReservationQuery:
     """Which reservations are there on an account? (camt.046)"""
@@ -90,6 +95,7 @@ class ReservationQuery:
     account: CashAccount
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueryError:
     """Why a query has no answer: the system's own code, and words."""
@@ -98,6 +104,7 @@ class QueryError:
     description: str | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReservationReport:
     """The answer to a query for reservations (camt.047): those there are, or why not."""
@@ -111,6 +118,7 @@ class ReservationReport:
             raise InvalidInput("RptOrErr", "", "reservations or errors, and not both")
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModifyReservation:
     """Reserve so much from now on, in place of what was reserved (camt.048). `start` None: at once."""
@@ -122,6 +130,7 @@ class ModifyReservation:
     start: datetime | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeleteReservation:
     """Reserve no longer, for this day (camt.049)."""

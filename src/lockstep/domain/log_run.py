@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lockstep.domain.order import Attestation, LogEntry
+from lockstep.domain.values import quick
 
 __all__ = ["LogRun"]
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogRun:
     """Consecutive lines of an agent's signature log under one signature. A line alone is a run of one.

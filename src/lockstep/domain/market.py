@@ -9,10 +9,12 @@ from lockstep.domain.identifiers import Bic, Isin, Lei
 from lockstep.domain.instruction import Party, QuantityType
 from lockstep.domain.money import Money
 from lockstep.domain.payment import CashAccount
+from lockstep.domain.values import quick
 
 __all__ = ["Market", "Network", "Participant", "Security", "Tolerance"]
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Participant:
     """A member: its legal entity, its message address, its wallet and its accounts by currency."""
@@ -34,6 +36,7 @@ class Participant:
         return CashAccount(owner=self.bic, number=self.accounts[currency]) if currency in self.accounts else None
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Security:
     """One security: its token, how it counts, and the currency in which it settles."""
@@ -46,6 +49,7 @@ class Security:
     currency: str
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tolerance:
     """How far the cash of two instructions may lie apart, in minor units: two bands, as in T2S."""
@@ -69,6 +73,7 @@ class Tolerance:
         return (amount - self.up_to, amount - 1), (amount, within), beyond
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
     """The chain and the contract that a signature is for, and how deep a block must lie to be final."""
@@ -78,6 +83,7 @@ class Network:
     finality_depth: int
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Market:
     """All reference data of one installation. Looked up by standard identifiers only."""

@@ -6,12 +6,14 @@ from typing import Generic, TypeVar
 
 from lockstep.domain.identifiers import Bic
 from lockstep.domain.priority import Priority
+from lockstep.domain.values import quick
 
 __all__ = ["Message"]
 
 Body = TypeVar("Body", covariant=True)
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message(Generic[Body]):
     """One business message. (`sender`, `message_id`) is unique for ever; `created` is UTC, in seconds.

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from lockstep.domain.currencies import MINOR_UNITS
 from lockstep.domain.errors import InvalidInput
+from lockstep.domain.values import quick
 
 __all__ = ["MINOR_UNITS", "Money", "Quantity", "minor_units"]
 
@@ -39,6 +40,7 @@ def _shown(amount: int, scale: int) -> str:
     return f"{sign}{digits[:-scale]}.{digits[-scale:]}"
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Money:
     """An amount of one currency, `amount` in its minor units (cents, yen). Not for prices or rates."""
@@ -63,6 +65,7 @@ class Money:
         return f"{self.text()} {self.currency}"
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quantity:
     """A quantity as an instruction states it: `value` × 10^-`scale`, without trailing zeros.

@@ -3,9 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from lockstep.domain.values import quick
+
 __all__ = ["Acknowledgement", "Rejection", "SystemEvent"]
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rejection:
     """A message is refused as such (admi.002): it was not understood, and had no effect."""
@@ -21,6 +24,7 @@ class Rejection:
     """More for programs, at most 20,000 characters on one line (AddtlData)."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SystemEvent:
     """Something happened to the system or its business day (admi.004)."""
@@ -32,6 +36,7 @@ class SystemEvent:
     at: datetime | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acknowledgement:
     """A message was received (admi.007). It says nothing of its effect."""

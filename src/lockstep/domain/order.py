@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import IntEnum
 
 from lockstep.domain.identifiers import SettlementId, TradeId
+from lockstep.domain.values import quick
 
 __all__ = [
     "ALONE",
@@ -36,6 +37,7 @@ ALONE = "0" * 64
 """The group of an order that is locked on its own."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Movement:
     """Which units go where: all that settle and give back need in clear."""
@@ -49,6 +51,7 @@ class Movement:
     nonce: int
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderTerms:
     """Why and until when: on the chain as a hash, after the lock."""
@@ -65,6 +68,7 @@ class OrderTerms:
     """64 hex digits: the hash of the movements that must be locked together with this one; zeros: alone."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """What both parties sign (EIP-712). Its digest is the settlement id."""
@@ -96,6 +100,7 @@ class AssetStatus(IntEnum):
         return self in (AssetStatus.SETTLED, AssetStatus.GIVEN_BACK, AssetStatus.CANCELLED)
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssetView:
     """One settlement as the chain has it: at the head, and at the depth that counts as final."""
@@ -108,6 +113,7 @@ class AssetView:
     """At the final block other agents serve than those whom the order names: nobody can lock it any more."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssetEvent:
     """Something that happened to a settlement on the chain, as its event tells it."""
@@ -123,6 +129,7 @@ class AssetEvent:
     """With Locked only: the order as signed."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Epoch:
     """The synchronisation agents of one epoch, ascending by address, and how many must agree."""
@@ -132,6 +139,7 @@ class Epoch:
     quorum: int
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rotation:
     """The next epoch as it is proposed and signed (IDvP.Epoch, with its number): its agents and its two roles."""
@@ -146,6 +154,7 @@ class Rotation:
     confirmer: str
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attestation:
     """One agent's signature over one outcome. Worth nothing alone."""
@@ -158,6 +167,7 @@ class Attestation:
     """65 bytes: r, s, v (27 or 28), s in the lower half."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogEntry:
     """One line of an agent's signature log: what its key signed as the `number`-th, from 1.
@@ -174,6 +184,7 @@ class LogEntry:
     """65 bytes, by the attestation's agent, over `signing.log_digest`."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
     """Settlements for which one signature of each agent is asked, over `signing.outcomes_digest`, in this order."""
@@ -189,6 +200,7 @@ class Batch:
         return hashlib.sha256(said.encode()).hexdigest()
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchSignature:
     """One agent's signature over a batch. It says nothing that its signatures over each settlement do not say."""
@@ -199,6 +211,7 @@ class BatchSignature:
     """65 bytes: r, s, v (27 or 28), s in the lower half."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
     """A quorum's signatures over one outcome, in the form the contract takes (IDvP.Proof)."""
@@ -217,6 +230,7 @@ NO_PROOF = Proof(quorum=0, signers=0, signatures=b"", absent=())
 """For what the chain has as paid already: the contract reads none."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockCall:
     """All that a lock takes: an order and both parties' signatures over it, 65 bytes each (or ERC-1271's)."""
@@ -227,6 +241,7 @@ class LockCall:
     buyer: bytes
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndCall:
     """All that a delivery or a release takes: whose proof it is, the call says."""

@@ -13,6 +13,7 @@ from lockstep.domain.errors import InvalidInput
 from lockstep.domain.identifiers import Bic, SettlementId, Uetr
 from lockstep.domain.money import Money
 from lockstep.domain.priority import Priority
+from lockstep.domain.values import quick
 
 __all__ = [
     "BookingNotice",
@@ -48,6 +49,7 @@ def parse_remittance(text: str, *, field: str = "RmtInf/Ustrd") -> tuple[Settlem
     return SettlementId(found[1]), found[2]
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CashAccount:
     """An account in the RTGS and the bank that owns it."""
@@ -57,6 +59,7 @@ class CashAccount:
     """Max34Text."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
     """When the sender would have a payment settle, in UTC; None where it leaves that open.
@@ -88,6 +91,7 @@ def require_timing(timing: Timing, day: date, until: datetime | None = None) -> 
         raise InvalidInput("SttlmTmReq/FrTm", timing.not_before, "not after SttlmTmReq/RjctTm")
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payment:
     """A payment between banks for one settlement (pacs.009), earmarked until the agents release it."""
@@ -125,6 +129,7 @@ class PaymentState(Enum):
         return self in (PaymentState.REJECTED, PaymentState.CANCELLED)
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentReport:
     """The status of a payment (pacs.002), with the payment itself for who must judge it (OrgnlTxRef).
@@ -141,6 +146,7 @@ class PaymentReport:
     reason: str | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancelPayment:
     """Please cancel a payment (camt.056). For one never seen it leaves a tombstone all the same."""
@@ -155,6 +161,7 @@ class CancelPayment:
     reason_code: str = "CUST"
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NeverRequest:
     """An agent asks that a settlement whose payment never came may never be paid (camt.056, a use of our own).
@@ -175,6 +182,7 @@ class ResolutionStatus(Enum):
     REFUSED = "RJCR"  # too late, or not the sender's to ask
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolution:
     """The answer to a camt.056 (camt.029)."""
@@ -190,6 +198,7 @@ class Resolution:
     decided_at: datetime
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BookingNotice:
     """An account was debited or credited (camt.054)."""
@@ -205,6 +214,7 @@ class BookingNotice:
     salt: str
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
     """An agent has seen the lock final and releases the earmark (camt.007, a profile of our own)."""

@@ -10,6 +10,7 @@ from lockstep.domain.liquidity import QueryError
 from lockstep.domain.money import Money
 from lockstep.domain.payment import CashAccount, PaymentState
 from lockstep.domain.priority import Priority
+from lockstep.domain.values import quick
 
 __all__ = [
     "Entry",
@@ -32,6 +33,7 @@ class EntryKind(Enum):
     LIQUIDITY = "OTHR"
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One booked movement of an account. `amount` is greater than zero; `credit` is its direction."""
@@ -57,6 +59,7 @@ class Entry:
         return self.amount.amount if self.credit else -self.amount.amount
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntryNotice:
     """An account was debited or credited by something else than a settlement (camt.054)."""
@@ -65,6 +68,7 @@ class EntryNotice:
     entry: Entry
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
     """An account over a period (camt.053), in pages; `opening` and `closing` are of this page.
@@ -99,6 +103,7 @@ class Statement:
             raise InvalidInput("Stmt/Bal[2]/Amt", self.closing, rule)
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatementRequest:
     """Please state this account for these days, both included (camt.060)."""
@@ -113,6 +118,7 @@ class StatementRequest:
             raise InvalidInput("RptgReq/RptgPrd/FrToDt/FrDt", self.first, "not after ToDt")
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransactionQuery:
     """Which payments are there? (camt.005) What is None does not narrow; something must."""
@@ -128,6 +134,7 @@ class TransactionQuery:
             raise InvalidInput("TxQryDef/TxCrit/NewCrit/SchCrit", "", "at least one criterion")
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueriedPayment:
     """A payment as its query found it."""
@@ -145,6 +152,7 @@ class QueriedPayment:
     reason_code: str | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransactionReport:
     """The answer to a query for payments (camt.006), in pages: those found, or why none can be told."""

@@ -12,7 +12,7 @@ goes back and never leaves an end.
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import Enum
 
@@ -21,6 +21,7 @@ from lockstep.domain.identifiers import Isin, Lei, Reference, SettlementId, Trad
 from lockstep.domain.instruction import Side
 from lockstep.domain.money import Money, Quantity
 from lockstep.domain.order import Order
+from lockstep.domain.values import quick, replace
 
 __all__ = ["MOVES", "Reason", "Trade", "TradeState", "TradeTerms"]
 
@@ -53,6 +54,7 @@ MOVES: Mapping[TradeState, frozenset[TradeState]] = {
 }
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reason:
     """Why something waits or did not happen: an ISO code where there is one, and plain words."""
@@ -64,6 +66,7 @@ class Reason:
         return f"{self.code}: {self.text}"
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TradeTerms:
     """What both parties agreed, in the form whose hash is the trade's id."""
@@ -101,6 +104,7 @@ class TradeTerms:
         return TradeId(hashlib.sha256(self.canonical()).hexdigest())
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trade:
     """A trade and its current settlement attempt. `terms` never change; the rest moves forward.

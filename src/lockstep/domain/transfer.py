@@ -20,6 +20,7 @@ from lockstep.domain.payment import (
     require_timing,
 )
 from lockstep.domain.priority import Priority
+from lockstep.domain.values import quick
 
 __all__ = [
     "BankTransfer",
@@ -35,6 +36,7 @@ __all__ = [
 ]
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Original:
     """The message that is spoken of: its id and its definition (`pacs.009.001.08`)."""
@@ -43,6 +45,7 @@ class Original:
     definition: str
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BankTransfer:
     """Money from bank to bank (pacs.009). `reject_after` (SttlmTmReq/RjctTm) is the last second to book it."""
@@ -63,6 +66,7 @@ class BankTransfer:
         require_timing(self.timing, self.settlement_date, self.reject_after)
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Customer:
     """A bank's customer: its name, and its account there as an IBAN or as that bank numbers it."""
@@ -72,6 +76,7 @@ class Customer:
     is_iban: bool = True
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerTransfer:
     """Money from customer to customer (pacs.008), moved between their banks' accounts in the RTGS.
@@ -99,6 +104,7 @@ class CustomerTransfer:
         require_timing(self.timing, self.settlement_date, self.reject_after)
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentReturn:
     """Money sent back after it was booked (pacs.004): a new payment, which undoes nothing.
@@ -128,6 +134,7 @@ class PaymentReturn:
             raise InvalidInput("RtrdIntrBkSttlmAmt", self.amount, f"at most the original's {self.original_amount}")
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusRequest:
     """How does this payment stand? (pacs.028). `original` where the asker knows the message that brought it."""
@@ -137,6 +144,7 @@ class StatusRequest:
     original: Original | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransferReport:
     """The status of a payment that no settlement waits for (pacs.002).
@@ -154,6 +162,7 @@ class TransferReport:
     reason: str | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recall:
     """Please cancel a payment, or ask for it back (camt.056)."""
@@ -166,6 +175,7 @@ class Recall:
     reason_code: str = "CUST"
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecallAnswer:
     """The answer to a recall (camt.029)."""
@@ -177,6 +187,7 @@ class RecallAnswer:
     reason: str | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModifyPayment:
     """Change a payment that waits (camt.007): its priority, or when it may settle. None changes nothing."""

@@ -10,7 +10,6 @@ import hmac
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import count
 from typing import Protocol
@@ -19,6 +18,7 @@ from lockstep.domain.instruction import AdviceStatus, CancellationStatus, Instru
 from lockstep.domain.journal import Entry
 from lockstep.domain.market import Market
 from lockstep.domain.trade import Reason, Trade, TradeState, TradeTerms
+from lockstep.domain.values import replace
 from lockstep.flow.receives import Receives
 from lockstep.flow.reporting import advise, answer_request
 from lockstep.ports import Change, StoredInstruction

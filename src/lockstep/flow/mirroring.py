@@ -5,13 +5,13 @@ later state already decided, and two endings that exclude each other are a contr
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from lockstep.domain.cash import CashView
 from lockstep.domain.identifiers import SettlementId
 from lockstep.domain.payment import BookingNotice, PaymentReport, PaymentState, Resolution, ResolutionStatus
 from lockstep.domain.statement import Statement
+from lockstep.domain.values import replace
 from lockstep.ports import CashBody, SettlementBody
 
 __all__ = ["fold", "missing_in", "said_by", "settlement_of"]

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,6 +18,7 @@ from lockstep.domain.journal import Entry
 from lockstep.domain.market import Market
 from lockstep.domain.message import Message
 from lockstep.domain.trade import Reason, Trade, TradeState
+from lockstep.domain.values import replace
 from lockstep.flow.reporting import Refusal, advise, answer_request, refuse
 from lockstep.ports import Book, Change, Clock, PartyBody, StoredInstruction
 

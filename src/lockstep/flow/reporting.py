@@ -5,7 +5,7 @@ thing twice is one message.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from lockstep.domain.errors import LockstepError
@@ -23,6 +23,7 @@ from lockstep.domain.instruction import (
 from lockstep.domain.market import Market
 from lockstep.domain.message import Message
 from lockstep.domain.trade import Reason, Trade
+from lockstep.domain.values import replace
 from lockstep.ports import PartyBody
 
 _ISO_CODES = {

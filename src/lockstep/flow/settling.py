@@ -4,7 +4,7 @@
 makes of a trade. `Settler` in `flow.stepping` carries a step out.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
@@ -13,6 +13,7 @@ from lockstep.domain.errors import LockstepError
 from lockstep.domain.order import AssetStatus, AssetView
 from lockstep.domain.payment import PaymentState
 from lockstep.domain.trade import Reason, Trade, TradeState
+from lockstep.domain.values import quick, replace
 
 __all__ = ["Sight", "Step", "decide", "is_doubted", "observed", "require_never_locked"]
 
@@ -37,6 +38,7 @@ class Step(Enum):
     GIVE_BACK = "give back"
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sight:
     """Both ledgers at one look, and whether a quorum's proof of either outcome is there."""

@@ -5,7 +5,7 @@ as one trade's; many are carried out side by side (`together`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from lockstep.domain.errors import UNNAMED_REVERTS, ContractRefused, LockstepError, Refused, Unavailable
 from lockstep.domain.identifiers import SettlementId
@@ -14,6 +14,7 @@ from lockstep.domain.journal import Entry
 from lockstep.domain.message import Message
 from lockstep.domain.order import NO_PROOF, AssetStatus, EndCall, LockCall, OutcomeResult, Proof
 from lockstep.domain.trade import Reason, Trade, TradeState
+from lockstep.domain.values import replace
 from lockstep.flow.answering import Answering, SettleAll, has_failed
 from lockstep.flow.asking import begun_at, due, half_told, statement_request, status_request
 from lockstep.flow.ordering import cancel_message, order_for, payment_message, payment_uetr

@@ -1,7 +1,7 @@
 """What a step remembers, each time in one commit: the trade, the journal's line, and the messages that tell of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from lockstep.domain.errors import Unavailable
@@ -10,6 +10,7 @@ from lockstep.domain.journal import Entry
 from lockstep.domain.market import Market
 from lockstep.domain.message import Message
 from lockstep.domain.trade import Reason, Trade, TradeState
+from lockstep.domain.values import replace
 from lockstep.flow.reporting import advise_both, end_both
 from lockstep.flow.settling import Sight
 from lockstep.flow.wants import CancellationsOf, Commit, History, InstructionOf, Steps

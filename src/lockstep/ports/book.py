@@ -12,12 +12,14 @@ from lockstep.domain.journal import Entry, JournalRow
 from lockstep.domain.message import Message
 from lockstep.domain.payment import CashAccount
 from lockstep.domain.trade import Reason, Trade
+from lockstep.domain.values import quick
 from lockstep.ports.mailbox import PartyBody
 from lockstep.ports.results import Results
 
 __all__ = ["Book", "BulkBook", "Change", "StoredInstruction", "Unclaimed"]
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredInstruction:
     """An instruction as received. `status` is WAITING, MATCHED, CANCELLED or AGED_OUT."""
@@ -41,6 +43,7 @@ class StoredInstruction:
         return self.instruction.owner.lei, self.instruction.reference
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unclaimed:
     """A settlement that no trade of the records has, though the RTGS told of a payment for it, or a rebuild found its
@@ -54,6 +57,7 @@ class Unclaimed:
     """When it is to be looked at, UTC, whole seconds; None: nothing is left to find out."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
     """What one step wants remembered. Stored whole or not at all."""

@@ -7,11 +7,13 @@ from typing import Protocol
 
 from lockstep.domain.identifiers import SettlementId
 from lockstep.domain.trade import Trade
+from lockstep.domain.values import quick
 from lockstep.ports.book import StoredInstruction
 
 __all__ = ["Claimed", "WaitingGroup", "WaitingRoom", "WorkQueue"]
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claimed:
     """An open trade that one worker has for itself, for a time. See `Lease` for what it may trust."""
@@ -48,6 +50,7 @@ class WorkQueue(Protocol):
         """Frees, and makes due, what a dead worker of this name has: for who begins under it."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitingGroup:
     """All instructions that wait and could match each other: `flow.matching.match_key` is the same."""

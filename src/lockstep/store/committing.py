@@ -6,7 +6,7 @@ deadlock. So a change that conflicts is left out beforehand, and no savepoint is
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
@@ -17,6 +17,7 @@ from lockstep.domain.identifiers import Lei, Reference, SettlementId, TradeId
 from lockstep.domain.instruction import CancellationAdvice, SettlementConfirmation, StatusAdvice
 from lockstep.domain.message import Message
 from lockstep.domain.trade import Trade
+from lockstep.domain.values import replace
 from lockstep.flow.matching import match_key
 from lockstep.ports import Change, PartyBody, StoredInstruction, Unclaimed
 from lockstep.store import tables

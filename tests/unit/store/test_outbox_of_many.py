@@ -1,12 +1,8 @@
 """Messages to participants, many at a time: the same files, each folder put on disk once."""
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
-
-from lockstep.app import adapters
 from lockstep.app.adapters import DirectoryMailbox
 from lockstep.domain.errors import InvalidMessage
 from lockstep.domain.identifiers import Bic
@@ -15,7 +11,7 @@ from lockstep.domain.message import Message
 from lockstep.flow.reporting import advise
 from lockstep.iso20022 import write
 from lockstep.ports import PartyBody
-from lockstep.testing.fakes import BUYER, MORNING, SELLER, example_instruction, example_market
+from lockstep.testing.fakes import MORNING, example_instruction, example_market
 
 
 def advices(count: int) -> list[Message[PartyBody]]:
@@ -40,21 +36,6 @@ def test_the_same_files_as_one_by_one(tmp_path: Path) -> None:
     assert files(tmp_path / "many") == files(tmp_path / "one")
     assert files(tmp_path / "many") == {f"{one.receiver}/{one.message_id}.xml": write(one) for one in messages}
     assert list(together.deliver_all([])) == []
-
-
-def test_each_folder_once_and_after_all_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    mailbox, done = DirectoryMailbox(tmp_path), list[str]()
-    mailbox.deliver_all(advices(2))
-    replace_ = os.replace
-    monkeypatch.setattr(adapters, "sync_folder", lambda folder: done.append(f"sync {folder.name}"))
-
-    def renamed(source: Path, target: Path) -> None:
-        replace_(source, target)
-        done.append("file")
-
-    monkeypatch.setattr(os, "replace", renamed)
-    mailbox.deliver_all(advices(10))
-    assert done == ["file"] * 10 + [f"sync {SELLER.bic}", f"sync {BUYER.bic}"]
 
 
 def test_one_without_a_place_holds_up_no_other(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from lockstep.store import tables, waiting
 from lockstep.store.behind import all_at_once
 from lockstep.store.bulk import Insert, Statement
 from lockstep.store.codec import load
-from lockstep.store.committing import BODIES, Batch
+from lockstep.store.committing import BODIES, Batch, require_new
 from lockstep.store.leases import require
 from lockstep.store.prepared import Query, transaction
 from lockstep.store.queue import Queue
@@ -169,9 +169,11 @@ class SqlBook:
             if connection.dialect.name != "sqlite":
                 _ALONE_IN_JOURNAL.run(connection, JOURNAL_LOCK)
             _require_empty(connection)
+            there = set[object]()
             with all_at_once(connection) as written:
                 for changes in batches:
-                    batch = Batch(written, {})
+                    require_new(there, changes)
+                    batch = Batch(written, {}, new=True)
                     for wrong in batch.judge(changes):
                         if wrong is not None:
                             raise wrong

@@ -6,16 +6,18 @@ tells of, the chain shows. All records are stored in one transaction: killed, it
 
 import gc
 import hashlib
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from itertools import islice
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
+from threading import Thread
 from typing import Any, Protocol, TypeVar, cast
 
 from lockstep.app.home import Home
@@ -36,11 +38,14 @@ __all__ = ["Done", "heard_from", "rebuild_home", "rebuild_records"]
 
 PAGE = 1_000
 """Messages of the RTGS, and settlements of the chain, that are read at once."""
+FILES = 500
+"""Files that one process reads before it looks which are still to be read."""
 BATCH = 2_000
 """Changes that are judged and written at once, in the one transaction."""
 
 Told = Callable[[str, int], None]
 One = TypeVar("One")
+_Given = tuple[Message[Instruction] | Message[CancellationRequest], str]
 
 
 class Records(Protocol):
@@ -80,7 +85,7 @@ class Done:
 def rebuild_home(home: Home, paths: Iterable[Path], told: Told = lambda _what, _count: None) -> Done:
     """Rebuilds an installation's records. `told` hears what is read, and how much of it, now and then.
 
-    The mail is read by a process of its own, at the same time as the files. Raises Misconfigured where a service runs
+    The mail is read by a second process, at the same time as the files, of which it then reads some too. Raises Misconfigured where a service runs
     or there are records, Unavailable where a ledger does not answer.
     """
     with alone_with_chain(home) as (book, assets):
@@ -116,17 +121,17 @@ def rebuild_records(
     files: Iterable[Path],
     told: Told = lambda _what, _count: None,
 ) -> Done:
-    """As `rebuild_home`, on what it is given; `reading` reads the mail, in another process.
+    """As `rebuild_home`, on what it is given; `reading` reads the mail, in the second process.
 
     Nothing is sent, and nothing stored before all was read.
     """
     started = time.monotonic()
     book.require_empty()
     gathered, outcomes, refused = Gathered(market, now), dict[str, int](), list[Taken]()
-    with _without_collecting(), ProcessPoolExecutor(1, mp_context=get_context("spawn")) as beside:
+    with _without_collecting(), _second_process() as beside:
         mail = beside.submit(reading)
-        for place, path in enumerate(files):
-            taken = _take(gathered, path)
+        for place, (path, given) in enumerate(_read_by_both(beside, files)):
+            taken = _take(gathered, path, given)
             outcomes[taken.outcome] = outcomes.get(taken.outcome, 0) + 1
             if taken.outcome == "refused":
                 refused.append(taken)
@@ -152,17 +157,61 @@ def rebuild_records(
     )
 
 
-def _take(gathered: Gathered, path: Path) -> Taken:
+@contextmanager
+def _second_process() -> Iterator[ProcessPoolExecutor]:
+    """What it has not begun when the block ends is not done any more. It dies with this one."""
+    beside = ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=_end_with_parent)
+    try:
+        yield beside
+    finally:
+        beside.shutdown(wait=True, cancel_futures=True)
+
+
+def _end_with_parent() -> None:
+    """Who waits for work from a process that was killed waits for ever."""
+    parent = parent_process()
+    if parent is not None:
+        Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+
+
+def _read_by_both(beside: Executor, files: Iterable[Path]) -> Iterator[tuple[Path, _Given | None]]:
+    """Each file and what it holds, in their order. This process begins at the front, and the other one, once it has
+    read the mail, at the end, until they meet.
+    """
+    parts = [*_parts(files, FILES)]
+    there = [beside.submit(_read_files, part) for part in reversed(parts)]
+    for part in parts:
+        future = there.pop()
+        yield from zip(part, _read_files(part) if future.cancel() else future.result(), strict=True)
+
+
+def _read_files(paths: Sequence[Path]) -> list[_Given | None]:
+    """What each holds, and the digest of its bytes; None for what is no participant's message."""
+    found: list[_Given | None] = []
+    for path in paths:
+        try:
+            found.append(_read(path))
+        except (LockstepError, OSError):  # said where it is refused: not every error comes over from another process
+            found.append(None)
+    return found
+
+
+def _read(path: Path) -> _Given:
+    with open(path, "rb", buffering=0) as file:
+        data = file.read()
+    message = read(data)
+    if not isinstance(message.body, Instruction | CancellationRequest):
+        kind = type(message.body).__name__
+        raise InvalidMessage("AppHdr/MsgDefIdr", kind, "sese.023 or sese.020, what participants send")
+    return cast(Message[Instruction] | Message[CancellationRequest], message), hashlib.sha256(data).hexdigest()
+
+
+def _take(gathered: Gathered, path: Path, given: _Given | None) -> Taken:
     reference = None
     try:
-        data = path.read_bytes()
-        message = read(data)
-        if not isinstance(message.body, Instruction | CancellationRequest):
-            kind = type(message.body).__name__
-            raise InvalidMessage("AppHdr/MsgDefIdr", kind, "sese.023 or sese.020, what participants send")
+        message, digest = given or _read(path)
         reference = message.body.reference
-        given = cast(Message[Instruction] | Message[CancellationRequest], message)
-        outcome = gathered.take(given, hashlib.sha256(data).hexdigest())
+        outcome = gathered.take(message, digest)
     except OSError as wrong:
         error = InvalidInput("file", path, f"readable ({wrong.strerror})")
         return Taken(file=str(path), outcome="refused", error=error)

@@ -17,7 +17,7 @@ from lockstep.domain.payment import BookingNotice, PaymentReport
 from lockstep.domain.statement import Statement
 from lockstep.flow.hearing import Mail
 from lockstep.flow.mirroring import fold, said_by, settlement_of
-from lockstep.flow.receiving import receive
+from lockstep.flow.receiving import INSTRUCTED, accepted, receive
 from lockstep.ports import Book, PartyBody, StoredInstruction, Unreadable
 
 __all__ = ["Gathered", "Heard", "SeenLock"]
@@ -94,6 +94,12 @@ class Gathered:
 
     def take(self, message: Message[Instruction] | Message[CancellationRequest], content_hash: str) -> str:
         """One message, in its order; the kind of what became of it. Raises what `receive` raises."""
+        id_, body = (message.sender, message.message_id), message.body
+        if isinstance(body, Instruction) and id_ not in self.messages_seen:  # without what nobody is to be told
+            stored = accepted(cast(Book, self), self.market, message, body, content_hash, self.now, late=True)
+            self.instructions[stored.key] = stored
+            self.messages_seen[id_] = content_hash
+            return INSTRUCTED
         change = receive(cast(Book, self), self.market, message, content_hash, self.now, late=True)
         kind = change.entries[0].kind
         self.messages_seen.update({(sender, one): digest for sender, one, digest in change.seen})

@@ -5,7 +5,6 @@ other's reference where one is given; cash within the market's tolerance. The de
 settles. Source of the field set: the CSD matching fields of Regulation (EU) 2018/1229, article 5.
 """
 
-import hashlib
 import hmac
 from bisect import bisect_left
 from collections import defaultdict
@@ -237,7 +236,7 @@ def _drawn(salt_key: bytes, about: bytes) -> str:
     The same two instructions always make the same trade: handed in anew after the records were lost,
     they meet what became of it on the ledgers.
     """
-    return hmac.new(salt_key, about, hashlib.sha256).hexdigest()[:32]
+    return hmac.digest(salt_key, about, "sha256").hex()[:32]
 
 
 def _pair(deliver: StoredInstruction, receive: StoredInstruction) -> bytes:

@@ -26,7 +26,6 @@ from lockstep.flow.gathering import Gathered, Heard, SeenLock
 from lockstep.flow.lost import Lost
 from lockstep.flow.matching import agree, match, match_key, salt_of, trade_of
 from lockstep.flow.mirroring import missing_in
-from lockstep.flow.recovering import payer_of
 from lockstep.flow.reporting import advise, advise_both, end_both
 from lockstep.flow.settling import Sight, observed
 from lockstep.ports import Change, StoredInstruction, Unclaimed
@@ -87,9 +86,10 @@ class _Rebuilding:
 
     def run(self, histories: Iterable[tuple[SettlementId, Sequence[AssetEvent]]]) -> Rebuilt:
         self._read_chain(histories)
+        payers = {one.bic: lei for lei, one in reversed([*self.market.participants.items()])}
         for view in self.heard.views.values():
-            if view.payment is not None and (payer := payer_of(view.payment, self.market)) is not None:
-                self.payments[payer].append(view.payment.salt)
+            if view.payment is not None and (payer := payers.get(view.payment.debtor.owner)) is not None:
+                self.payments[payer, Reference(view.payment.end_to_end_id)].append(view.payment.salt)
         matched = self._match_what_is_known()
         explained = {trade.settlement_id for _, trade, _, _ in self.trades}
         uninstructed = self._uninstructed(explained)

@@ -22,8 +22,10 @@ from lockstep.domain.values import replace
 from lockstep.flow.reporting import Refusal, advise, answer_request, refuse
 from lockstep.ports import Book, Change, Clock, PartyBody, StoredInstruction
 
-__all__ = ["HandedIn", "Reception", "Unusable", "receive"]
+__all__ = ["INSTRUCTED", "HandedIn", "Reception", "Unusable", "accepted", "receive"]
 
+INSTRUCTED = "instructed"
+"""What is journalled of an instruction that was taken."""
 TRIES = 10
 HORIZON = timedelta(days=366)
 """How far ahead a settlement date may lie."""
@@ -209,23 +211,64 @@ def receive(
         return Change(entries=(entry,), instructions=_marked(book, message.body, now) if late else ())
     if earlier is not None:
         raise Conflict("message", f"{message.sender}/{message.message_id}")
+    if isinstance(message.body, Instruction):
+        change = _instruct(book, market, message, message.body, content_hash, now, late=late)
+    else:
+        _require_theirs(market, message)
+        change = _cancel(book, market, message, message.body, now)
+    return replace(change, seen=((message.sender, message.message_id, content_hash),))
+
+
+def _require_theirs(market: Market, message: Message[Instruction] | Message[CancellationRequest]) -> None:
     if message.receiver != market.service:
         raise InvalidInput("AppHdr/To", message.receiver, f"{market.service}, this service")
     if message.sender != message.body.owner.bic:
         raise InvalidInput("AppHdr/Fr", message.sender, f"{message.body.owner.bic}, who owns the instruction")
     # An LEI with another's BIC would let one party speak for another.
     market.participant(message.body.owner, field="AcctOwnr")
-    if isinstance(message.body, Instruction):
-        change = _instruct(book, market, message, message.body, content_hash, now, late=late)
-    else:
-        change = _cancel(book, market, message, message.body, now)
-    return replace(change, seen=((message.sender, message.message_id, content_hash),))
 
 
 def _marked(book: Book, body: Instruction | CancellationRequest, now: datetime) -> tuple[StoredInstruction, ...]:
     """An instruction that waits and that an old backup had, handed in again: of its trade nothing is known either."""
     stored = book.instruction(body.owner.lei, body.reference) if isinstance(body, Instruction) else None
     return (replace(stored, late=now),) if stored and stored.status == "WAITING" and not stored.late else ()
+
+
+def accepted(
+    book: Book,
+    market: Market,
+    message: Message[Instruction] | Message[CancellationRequest],
+    instruction: Instruction,
+    content_hash: str,
+    now: datetime,
+    *,
+    late: bool,
+) -> StoredInstruction:
+    """A message's instruction as it is stored, if it may be: its message is new. Raises what `receive` raises."""
+    _require_theirs(market, message)
+    if book.instruction(instruction.owner.lei, instruction.reference) is not None:
+        raise Conflict("instruction", f"{instruction.owner.lei}/{instruction.reference}")
+    market.participant(instruction.deliverer, field="DlvrgSttlmPties/Pty1").account(instruction.cash.currency)
+    market.participant(instruction.receiver, field="RcvgSttlmPties/Pty1").account(instruction.cash.currency)
+    security = market.security(instruction.isin)
+    instruction.quantity.units(security.decimals, field="QtyAndAcctDtls/SttlmQty")
+    if instruction.quantity_type is not security.quantity_type:
+        found, expected = instruction.quantity_type.value, security.quantity_type.value
+        raise InvalidInput("QtyAndAcctDtls/SttlmQty/Qty", found, f"{expected} for this security")
+    if instruction.cash.currency != security.currency:
+        raise InvalidInput("SttlmAmt/Amt/@Ccy", instruction.cash.currency, f"{security.currency} for this security")
+    if instruction.settlement_date < now.date() and not late:
+        raise InvalidInput("TradDtls/SttlmDt", instruction.settlement_date, f"not before {now.date()}")
+    if instruction.settlement_date - now.date() > HORIZON:
+        raise InvalidInput("TradDtls/SttlmDt", instruction.settlement_date, f"at most {HORIZON.days} days ahead")
+    return StoredInstruction(
+        message_id=message.message_id,
+        content_hash=content_hash,
+        instruction=instruction,
+        status="WAITING",
+        received_at=now,
+        late=now if late else None,
+    )
 
 
 def _instruct(
@@ -238,30 +281,7 @@ def _instruct(
     *,
     late: bool,
 ) -> Change:
-    if book.instruction(instruction.owner.lei, instruction.reference) is not None:
-        raise Conflict("instruction", f"{instruction.owner.lei}/{instruction.reference}")
-    market.participant(instruction.deliverer, field="DlvrgSttlmPties/Pty1").account(instruction.cash.currency)
-    market.participant(instruction.receiver, field="RcvgSttlmPties/Pty1").account(instruction.cash.currency)
-    security = market.security(instruction.isin)
-    instruction.quantity.units(security.decimals, field="QtyAndAcctDtls/SttlmQty")
-    if instruction.quantity_type is not security.quantity_type:
-        found, expected = instruction.quantity_type.value, security.quantity_type.value
-        raise InvalidInput("QtyAndAcctDtls/SttlmQty/Qty", found, f"{expected} for this security")
-    if instruction.cash.currency != security.currency:
-        raise InvalidInput("SttlmAmt/Amt/@Ccy", instruction.cash.currency, f"{security.currency} for this security")
-    is_past = instruction.settlement_date < now.date()
-    if is_past and not late:
-        raise InvalidInput("TradDtls/SttlmDt", instruction.settlement_date, f"not before {now.date()}")
-    if instruction.settlement_date - now.date() > HORIZON:
-        raise InvalidInput("TradDtls/SttlmDt", instruction.settlement_date, f"at most {HORIZON.days} days ahead")
-    stored = StoredInstruction(
-        message_id=message.message_id,
-        content_hash=content_hash,
-        instruction=instruction,
-        status="WAITING",
-        received_at=now,
-        late=now if late else None,
-    )
+    stored = accepted(book, market, message, instruction, content_hash, now, late=late)
     facts = {
         "side": instruction.side.value,
         "owner": instruction.owner.bic,
@@ -270,10 +290,10 @@ def _instruct(
         "cash": str(instruction.cash),
         "message_id": message.message_id,
     }
-    if is_past:
+    if instruction.settlement_date < now.date():
         facts["late"] = f"after its settlement date, {instruction.settlement_date}"
     return Change(
-        entries=(Entry(at=now, kind="instructed", subject=instruction.reference, facts=facts),),
+        entries=(Entry(at=now, kind=INSTRUCTED, subject=instruction.reference, facts=facts),),
         instructions=(stored,),
         outgoing=(advise(market, instruction, AdviceStatus.ACCEPTED, now),),
     )

@@ -5,8 +5,10 @@ the sender of a confirmation. The counterparty's reference stands where the fiel
 processing id of the counterparty (Pty1/PrcgId).
 """
 
+from functools import lru_cache
+
 from lockstep.domain.errors import InvalidMessage
-from lockstep.domain.identifiers import Bic, SettlementId, TradeId
+from lockstep.domain.identifiers import Bic, Lei, SettlementId, TradeId
 from lockstep.domain.instruction import (
     AdviceStatus,
     CancellationAdvice,
@@ -77,7 +79,13 @@ def _cash(name: str, order: Instruction) -> str:
 
 def _read_party(fields: Fields, side: Side) -> Party:
     path = f"{_PARTIES[side]}/Pty1"
-    return Party(lei=fields.lei(f"{path}/LEI"), bic=fields.bic(f"{path}/Id/AnyBIC"))
+    return _party(fields.lei(f"{path}/LEI"), fields.bic(f"{path}/Id/AnyBIC"))
+
+
+@lru_cache(maxsize=8192)
+def _party(lei: Lei, bic: Bic) -> Party:
+    """Parties are few, and many messages name each."""
+    return Party(lei=lei, bic=bic)
 
 
 def _read_order(fields: Fields, reference: str, direction: str, quantity: str, cash: str) -> Instruction:

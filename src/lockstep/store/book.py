@@ -19,9 +19,10 @@ from lockstep.domain.payment import CashAccount
 from lockstep.domain.trade import Trade
 from lockstep.ports import Change, Claimed, Clock, Lease, PartyBody, Results, StoredInstruction, Unclaimed, WaitingGroup
 from lockstep.store import tables, waiting
+from lockstep.store.behind import all_at_once
 from lockstep.store.bulk import Insert, Statement
 from lockstep.store.codec import load
-from lockstep.store.committing import BODIES, Batch
+from lockstep.store.committing import BODIES, Batch, require_new
 from lockstep.store.leases import require
 from lockstep.store.prepared import Query, transaction
 from lockstep.store.queue import Queue
@@ -168,19 +169,22 @@ class SqlBook:
             if connection.dialect.name != "sqlite":
                 _ALONE_IN_JOURNAL.run(connection, JOURNAL_LOCK)
             _require_empty(connection)
-            for changes in batches:
-                batch = Batch(connection, {})
-                for wrong in batch.judge(changes):
-                    if wrong is not None:
-                        raise wrong
-                batch.write()
-                self._append(connection, [entry for change in batch.stored for entry in change.entries])
+            there = set[object]()
+            with all_at_once(connection) as written:
+                for changes in batches:
+                    require_new(there, changes)
+                    batch = Batch(written, {}, new=True)
+                    for wrong in batch.judge(changes):
+                        if wrong is not None:
+                            raise wrong
+                    self._append(written, [entry for change in batch.stored for entry in change.entries])
+                    batch.write()
             for lease in self._besides:  # last, so that they can be renewed until then
                 require(connection, lease)
         self._on_commit("rebuilt")
 
     def _append(self, connection: Connection, entries: Sequence[Entry]) -> None:
-        """Numbers and chains them. Last of a transaction, as others wait from here on until it has ended."""
+        """Numbers and chains them. Others wait from here on until the transaction has ended."""
         if not entries:
             return
         if connection.dialect.name != "sqlite":

@@ -124,18 +124,20 @@ def shared(tmp_path: Path) -> Iterator[Shared]:
     shared.close()
 
 
-def test_both_step_trades_and_each_duty_has_one(shared: Shared) -> None:
+def test_both_step_trades_and_each_duty_has_one(shared: Shared, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lockstep.flow.engine.BATCH", 4)
+    monkeypatch.setattr("lockstep.flow.engine.BATCHES_A_PASS", 1)
     shared.instruct_many(MANY)
     shared.go_on("first")
     assert shared.workers["first"].duties == {*DUTIES, key_subject("0xA")}
     shared.go_on("second")
     assert shared.workers["second"].duties == {key_subject("0xB")}
-    for first in range(MANY + 1, 12 * MANY, MANY):
+    for first in range(MANY + 1, 4 * MANY, MANY):
         shared.instruct_many(MANY, first)
         shared.go_on("first", "second")
         shared.go_on("second", "first")
     shared.run_all()
-    shared.settled_all(12 * MANY)
+    shared.settled_all(4 * MANY)
     assert all(shared.steppers[name]["views"] > MANY for name in shared.workers)
 
 

@@ -2,7 +2,7 @@
 
 A trade stays with who had it last while that one lives, that is: while it has the lease of a key. What it knows of the
 trade, the signatures that it asked for, the texts that it has read, is not found out anew, and of what all hear each
-wakes its own. Who has nothing to do takes of what another has too much of, beyond the next batch.
+wakes its own. Who has nothing to do takes of what another has too much of, beyond some batches.
 
 As in `leases`: a lease keeps workers apart most of the time, the fence keeps a late one from writing, always. Clocks
 may lie. A trade whose lease would last longer than any given now counts as free; and as nothing sleeps longer than
@@ -34,6 +34,8 @@ LONGEST_SECONDS = 900
 """However long a trade has nothing to wait for: it is looked at again after so long."""
 LIVING_SECONDS = 60
 """A key's lease that would last longer was given by a clock that was ahead: its holder may be gone."""
+PASS = 5
+"""Batches that a worker may take one after the other. What another has due beyond that many is too much for it."""
 OTHERS_SECONDS = 5
 """So soon is a trade due of which its own worker should have heard, and be faster."""
 
@@ -102,7 +104,7 @@ class Queue:
                 beyond = now + 2 * LONGEST_SECONDS
                 rows += _BEYOND.rows(connection, beyond, *free, *others, most - len(rows))
             if not rows:
-                rows += _TOO_MANY.rows(connection, now, *free, *others, most, most, *free)
+                rows += _TOO_MANY.rows(connection, now, *free, *others, most, PASS * most, *free)
             if rows:
                 _TAKE.run(connection, worker, until, until, [row[0] for row in rows])
         claimed = [Claimed(trade=load(Trade, body), fence=fence + 1) for _, _, fence, body in rows]

@@ -209,6 +209,24 @@ def test_what_a_key_that_nobody_holds_has_under_way_is_carried_on(shared: Shared
     assert orphans.looks["0xA"] == 1 and first.has_key, "its own too, where no trade of its own asks for it"
 
 
+def test_it_knows_of_others_that_send(shared: Shared) -> None:
+    orphans, first, second = Orphans({"0xB": 2}), shared.workers["first"], shared.workers["second"]
+    first.left_behind = orphans
+    shared.go_on("first")
+    assert not first.has_company, "it has both keys"
+    first.run_once()
+    second.run_once()
+    assert second.has_company
+    orphans.under_way["0xB"] = 1
+    shared.clock.advance(LEASE_SECONDS / 3)
+    first.run_once()
+    assert first.has_company
+    orphans.under_way["0xB"] = 0
+    shared.clock.advance(2 * LEASE_SECONDS / 3)
+    first.run_once()
+    assert not first.has_company
+
+
 def test_a_service_that_cannot_begin_lets_its_leases_go(shared: Shared) -> None:
     def engine(*_: Any) -> Engine:
         raise Unavailable("no node")

@@ -178,15 +178,17 @@ def test_who_begins_under_a_dead_ones_name_need_not_wait(shop: Shop) -> None:
 
 
 class Kept:
-    """All five trades were the first worker's, which let them go; it lives while it has the lease of `subject`."""
+    """All trades were the first worker's, which let them go; it lives while it has the lease of `subject`."""
 
-    def __init__(self, shop: Shop, again: int = 0, subject: str = "key/0xA", seconds: int = SECONDS) -> None:
+    def __init__(
+        self, shop: Shop, again: int = 0, subject: str = "key/0xA", seconds: int = SECONDS, most: int = 5
+    ) -> None:
         self.leases = SqlLeases(shop.engines[0], shop.clock)
         lease = self.leases.claim(subject, "one", seconds)
         assert lease is not None
         self.lease = lease
         at = MORNING + timedelta(seconds=again)
-        shop.one.done_with([(one, at) for one in shop.one.claim("one", 10, SECONDS)])
+        shop.one.done_with([(one, at) for one in shop.one.claim("one", most, SECONDS)])
 
 
 def test_what_a_living_worker_had_stays_its_own(shop: Shop) -> None:
@@ -219,12 +221,14 @@ def test_who_lives_has_the_lease_of_a_key_and_no_clock_that_is_ahead(
     assert len(shop.other.claim("other", 5, SECONDS)) == theirs
 
 
-def test_who_has_nothing_to_do_takes_what_is_beyond_anothers_next_batch(shop: Shop) -> None:
-    kept = Kept(shop)
-    assert shop.numbers(shop.other.claim("other", 2, SECONDS)) == [2, 3]
-    assert shop.numbers(shop.one.claim("one", 10, SECONDS)) == [0, 1, 4]
-    kept.leases.renew(kept.lease, SECONDS)
+def test_who_has_nothing_to_do_takes_what_another_has_too_much_of(shop: Shop) -> None:
+    shop.one.commit_all([Change(trades=(a_trade(number),)) for number in range(5, 13)])
+    shop.trades += [a_trade(number) for number in range(5, 13)]
+    Kept(shop, most=13)
+    assert shop.numbers(shop.other.claim("other", 2, SECONDS)) == [10, 11], "beyond five batches of two"
+    assert shop.numbers(shop.other.claim("other", 2, SECONDS)) == [12]
     assert list(shop.other.claim("other", 2, SECONDS)) == []
+    assert shop.numbers(shop.one.claim("one", 20, SECONDS)) == [*range(10)]
 
 
 def test_of_what_all_hear_each_wakes_its_own(shop: Shop) -> None:

@@ -6,6 +6,7 @@ the trades, and what one had another takes over when it ends, dies, or sleeps lo
 
 import itertools
 import socket
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -67,6 +68,9 @@ __all__ = [
     "run_service",
 ]
 
+GATHERING_SECONDS = 0.1
+"""Between two passes of a worker beside others. Each pass asks node, RTGS and agents anew, and what one worker would do
+in one pass several would do in many, each with a few trades."""
 REBUILDING = "service"
 """What a rebuild writes under, and releases in which one service worked at a time."""
 
@@ -184,6 +188,8 @@ def run_service(
             moved = worker.run_once()
             if quiet_seconds is not None and not worker.has_key:
                 raise Misconfigured(f"another service is running on {home.root}")
+            if worker.has_company:
+                time.sleep(GATHERING_SECONDS)
             return moved
 
         try:

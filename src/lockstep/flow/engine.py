@@ -194,7 +194,7 @@ class Engine:
         """Trades of which the chain shows something new are due, where the ledger reads ahead."""
         if hasattr(self.settler.assets, "news"):
             try:
-                queue.wake(cast(BulkAssetLedger, self.settler.assets).news())
+                queue.wake(cast(BulkAssetLedger, self.settler.assets).news(), self.worker)
             except Unavailable:
                 return
 
@@ -203,7 +203,7 @@ class Engine:
         if hasattr(self.settler.board, "news"):
             try:
                 quorum = self.settler.assets.epoch().quorum
-                queue.wake(cast(BulkAttestationBoard, self.settler.board).news(quorum))
+                queue.wake(cast(BulkAttestationBoard, self.settler.board).news(quorum), self.worker)
             except LockstepError:  # a node that is behind knows no such contract, or epoch: trades look by themselves
                 return
 

@@ -61,7 +61,7 @@ class OpenTrades:
     def done_with(self, looked: Sequence[tuple[Claimed, datetime | None]]) -> None:
         """Nothing is kept."""
 
-    def wake(self, settlements: Collection[SettlementId]) -> None:
+    def wake(self, settlements: Collection[SettlementId], worker: str = "") -> None:
         """All are awake."""
 
     def let_go_of(self, worker: str) -> None:

@@ -106,6 +106,12 @@ class SharingWorker:
         """Whether it believes to have a key, and so steps trades."""
         return bool(self._key)
 
+    @property
+    def has_company(self) -> bool:
+        """Whether another was seen to send with one of the keys a short while ago. None that is idle is seen."""
+        since = self.clock.now() - timedelta(seconds=self.seconds) / 3
+        return any(at > since for subject, at in self._not_before.items() if subject in map(key_subject, self.keys))
+
     def _do(self, engine: Engine, duty: str) -> bool:
         try:
             lease = self._lease(duty)

@@ -32,6 +32,7 @@ class WorkQueue(Protocol):
 
     def claim(self, worker: str, most: int, seconds: int) -> Sequence[Claimed]:
         """Open trades that are due and that no other worker has, the longest due first, leased to `worker` for so long.
+        Those that another had last, and that lives, only where there are no others and that one has too many.
 
         A trade whose lease has run out is anybody's. What a late worker then commits is refused by its fence.
         Raises Unavailable.
@@ -43,8 +44,12 @@ class WorkQueue(Protocol):
         One that was woken since its claim stays due. Those that another has claimed since are left alone.
         """
 
-    def wake(self, settlements: Collection[SettlementId]) -> None:
-        """Something was heard of these: their trades are due at once. Those of others are passed over."""
+    def wake(self, settlements: Collection[SettlementId], worker: str = "") -> None:
+        """Something was heard of these: their trades are due at once. Settlements that are no trade's are passed over.
+
+        With `worker`, who has heard what all workers hear: another's, while that one lives, are its own to wake, and
+        due a few seconds later in case it does not.
+        """
 
     def let_go_of(self, worker: str) -> None:
         """Frees, and makes due, what a dead worker of this name has: for who begins under it."""

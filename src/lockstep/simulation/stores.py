@@ -180,9 +180,9 @@ class _Book(SqlBook):
         with self._boundary.commits(self._disk):
             super().done_with(looked)
 
-    def wake(self, settlements: Collection[SettlementId]) -> None:
+    def wake(self, settlements: Collection[SettlementId], worker: str = "") -> None:
         with self._boundary.commits(self._disk) if settlements else nullcontext():
-            super().wake(settlements)
+            super().wake(settlements, worker)
 
     def reserve_nonces(self, seller: str, at_least: int, count: int) -> int:
         with self._boundary.commits(self._disk):

@@ -226,8 +226,8 @@ class SqlBook:
     def done_with(self, looked: Sequence[tuple[Claimed, datetime | None]]) -> None:
         self._queue.done_with(looked)
 
-    def wake(self, settlements: Collection[SettlementId]) -> None:
-        self._queue.wake(settlements)
+    def wake(self, settlements: Collection[SettlementId], worker: str = "") -> None:
+        self._queue.wake(settlements, worker)
 
     def wake_all(self) -> None:
         """Every open trade is due: what all of them waited for is over."""

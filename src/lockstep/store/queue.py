@@ -1,5 +1,9 @@
 """The work queue: which open trades are due, who has them, and until when. All of it stands in the trades' rows.
 
+A trade stays with who had it last while that one lives, that is: while it has the lease of a key. What it knows of the
+trade, the signatures that it asked for, the texts that it has read, is not found out anew, and of what all hear each
+wakes its own. Who has nothing to do takes of what another has too much of, beyond some batches.
+
 As in `leases`: a lease keeps workers apart most of the time, the fence keeps a late one from writing, always. Clocks
 may lie. A trade whose lease would last longer than any given now counts as free; and as nothing sleeps longer than
 `LONGEST_SECONDS`, what is due later than twice that from now was put there by a clock that was ahead, and is due.
@@ -28,29 +32,54 @@ __all__ = ["LONGEST_SECONDS", "Queue"]
 
 LONGEST_SECONDS = 900
 """However long a trade has nothing to wait for: it is looked at again after so long."""
+LIVING_SECONDS = 60
+"""A key's lease that would last longer was given by a clock that was ahead: its holder may be gone."""
+PASS = 5
+"""Batches that a worker may take one after the other. What another has due beyond that many is too much for it."""
+OTHERS_SECONDS = 5
+"""So soon is a trade due of which its own worker should have heard, and be faster."""
 
 _FREE = "open AND (until <= ? OR until > ?)"
+# Who holds a key steps trades: see `flow.sharing`.
+_OTHERS = (
+    "holder IN (SELECT holder FROM lease WHERE subject >= 'key/' AND subject < 'key0' "
+    "AND until > ? AND until <= ? AND holder <> ?)"
+)
+_ONES = "SELECT number, trade_id, fence, body FROM trade"
 _DUE = Statement(
-    f"SELECT number, trade_id, fence, body FROM trade WHERE due <= ? AND {_FREE} ORDER BY due, number LIMIT ? "
-    "[[FOR UPDATE SKIP LOCKED]]"
+    f"{_ONES} WHERE due <= ? AND {_FREE} AND NOT {_OTHERS} ORDER BY due, number LIMIT ? [[FOR UPDATE SKIP LOCKED]]"
 )
 _BEYOND = Statement(
-    f"SELECT number, trade_id, fence, body FROM trade WHERE due > ? AND {_FREE} ORDER BY due, number LIMIT ? "
-    "[[FOR UPDATE SKIP LOCKED]]"
+    f"{_ONES} WHERE due > ? AND {_FREE} AND NOT {_OTHERS} ORDER BY due, number LIMIT ? [[FOR UPDATE SKIP LOCKED]]"
+)
+# Rows that OFFSET passes over would be locked, too: they are found first.
+_TOO_MANY = Statement(
+    f"{_ONES} WHERE number IN (SELECT number FROM trade WHERE due <= ? AND {_FREE} AND {_OTHERS} "
+    f"ORDER BY due, number LIMIT ? OFFSET ?) AND {_FREE} ORDER BY due, number [[FOR UPDATE SKIP LOCKED]]"
 )
 _TAKE = Statement("UPDATE trade SET holder = ?, fence = fence + 1, until = ?, due = ? WHERE number IN NUMBERS")
 _MINE = Statement(
     "SELECT number, trade_id, fence, until, due FROM trade WHERE trade_id IN LIST AND holder = ? "
     "[[ORDER BY number FOR UPDATE]]"
 )
-_LET_GO = Update(table, "number", "due", also={"holder": "''", "until": "0"})
+_LET_GO = Update(table, "number", "due", also={"until": "0"})
 _LEFT_BEHIND = Statement(
     "UPDATE trade SET holder = '', until = 0, due = 0 WHERE number IN "
     "(SELECT number FROM trade WHERE open AND until > 0 AND holder = ? [[ORDER BY number FOR UPDATE]])"
 )
-_WAKE = Statement(
+_WAKE_ALL_OF = Statement(
     "UPDATE trade SET due = 0 WHERE number IN "
     "(SELECT number FROM trade WHERE settlement_id IN LIST AND open AND due > 0 [[ORDER BY number FOR UPDATE]])"
+)
+_WAKE = Statement(
+    "UPDATE trade SET due = 0 WHERE number IN "
+    f"(SELECT number FROM trade WHERE settlement_id IN LIST AND open AND due > 0 AND NOT {_OTHERS} "
+    "[[ORDER BY number FOR UPDATE]])"
+)
+_WAKE_OTHERS = Statement(
+    "UPDATE trade SET due = ? WHERE number IN "
+    f"(SELECT number FROM trade WHERE settlement_id IN LIST AND open AND due > ? AND until = 0 AND {_OTHERS} "
+    "[[ORDER BY number FOR UPDATE]])"
 )
 _WAKE_ALL = Statement("UPDATE trade SET due = 0 WHERE open")
 
@@ -69,9 +98,13 @@ class Queue:
         until = now + seconds
         with transaction(self._engine, at_once=False) as connection:
             free = (now, now + 2 * seconds)
-            rows = list(_DUE.rows(connection, now, *free, most))
+            others = (now, now + LIVING_SECONDS, worker)
+            rows = list(_DUE.rows(connection, now, *free, *others, most))
             if len(rows) < most:
-                rows += _BEYOND.rows(connection, now + 2 * LONGEST_SECONDS, *free, most - len(rows))
+                beyond = now + 2 * LONGEST_SECONDS
+                rows += _BEYOND.rows(connection, beyond, *free, *others, most - len(rows))
+            if not rows:
+                rows += _TOO_MANY.rows(connection, now, *free, *others, most, PASS * most, *free)
             if rows:
                 _TAKE.run(connection, worker, until, until, [row[0] for row in rows])
         claimed = [Claimed(trade=load(Trade, body), fence=fence + 1) for _, _, fence, body in rows]
@@ -101,10 +134,18 @@ class Queue:
         with transaction(self._engine, at_once=False) as connection:
             _LEFT_BEHIND.run(connection, worker)
 
-    def wake(self, settlements: Collection[SettlementId]) -> None:
-        if settlements:
-            with transaction(self._engine, at_once=False) as connection:
-                _WAKE.run(connection, sorted(settlements))
+    def wake(self, settlements: Collection[SettlementId], worker: str = "") -> None:
+        if not settlements:
+            return
+        these = sorted(settlements)
+        with transaction(self._engine, at_once=False) as connection:
+            if not worker:
+                _WAKE_ALL_OF.run(connection, these)
+                return
+            now = self._now()
+            others = (now, now + LIVING_SECONDS, worker)
+            _WAKE.run(connection, these, *others)
+            _WAKE_OTHERS.run(connection, now + OTHERS_SECONDS, these, now + OTHERS_SECONDS, *others)
 
     def wake_all(self) -> None:
         with transaction(self._engine, at_once=False) as connection:

@@ -124,18 +124,20 @@ def shared(tmp_path: Path) -> Iterator[Shared]:
     shared.close()
 
 
-def test_both_step_trades_and_each_duty_has_one(shared: Shared) -> None:
+def test_both_step_trades_and_each_duty_has_one(shared: Shared, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lockstep.flow.engine.BATCH", 4)
+    monkeypatch.setattr("lockstep.flow.engine.BATCHES_A_PASS", 1)
     shared.instruct_many(MANY)
     shared.go_on("first")
     assert shared.workers["first"].duties == {*DUTIES, key_subject("0xA")}
     shared.go_on("second")
     assert shared.workers["second"].duties == {key_subject("0xB")}
-    for first in range(MANY + 1, 12 * MANY, MANY):
+    for first in range(MANY + 1, 4 * MANY, MANY):
         shared.instruct_many(MANY, first)
         shared.go_on("first", "second")
         shared.go_on("second", "first")
     shared.run_all()
-    shared.settled_all(12 * MANY)
+    shared.settled_all(4 * MANY)
     assert all(shared.steppers[name]["views"] > MANY for name in shared.workers)
 
 
@@ -205,6 +207,24 @@ def test_what_a_key_that_nobody_holds_has_under_way_is_carried_on(shared: Shared
     for _ in range(LEASE_SECONDS):
         shared.go_on()
     assert orphans.looks["0xA"] == 1 and first.has_key, "its own too, where no trade of its own asks for it"
+
+
+def test_it_knows_of_others_that_send(shared: Shared) -> None:
+    orphans, first, second = Orphans({"0xB": 2}), shared.workers["first"], shared.workers["second"]
+    first.left_behind = orphans
+    shared.go_on("first")
+    assert not first.has_company, "it has both keys"
+    first.run_once()
+    second.run_once()
+    assert second.has_company
+    orphans.under_way["0xB"] = 1
+    shared.clock.advance(LEASE_SECONDS / 3)
+    first.run_once()
+    assert first.has_company
+    orphans.under_way["0xB"] = 0
+    shared.clock.advance(2 * LEASE_SECONDS / 3)
+    first.run_once()
+    assert not first.has_company
 
 
 def test_a_service_that_cannot_begin_lets_its_leases_go(shared: Shared) -> None:

@@ -17,7 +17,7 @@ from lockstep.domain.journal import Entry
 from lockstep.domain.trade import Trade, TradeState
 from lockstep.flow.matching import match
 from lockstep.ports import Change, Claimed
-from lockstep.store import SqlBook, open_database
+from lockstep.store import SqlBook, SqlLeases, open_database
 from lockstep.testing.fakes import MORNING, SALT_KEY, FakeClock, example_market
 from stores import Store
 
@@ -175,6 +175,75 @@ def test_who_begins_under_a_dead_ones_name_need_not_wait(shop: Shop) -> None:
     again = begun.claim("one", 2, SECONDS)
     assert shop.numbers(again) == [0, 1] and [one.fence for one in again] == [2, 2]
     assert isinstance(shop.one.commit_all([moved(dead[0])])[0], LeaseLost)
+
+
+class Kept:
+    """All trades were the first worker's, which let them go; it lives while it has the lease of `subject`."""
+
+    def __init__(
+        self, shop: Shop, again: int = 0, subject: str = "key/0xA", seconds: int = SECONDS, most: int = 5
+    ) -> None:
+        self.leases = SqlLeases(shop.engines[0], shop.clock)
+        lease = self.leases.claim(subject, "one", seconds)
+        assert lease is not None
+        self.lease = lease
+        at = MORNING + timedelta(seconds=again)
+        shop.one.done_with([(one, at) for one in shop.one.claim("one", most, SECONDS)])
+
+
+def test_what_a_living_worker_had_stays_its_own(shop: Shop) -> None:
+    kept = Kept(shop)
+    assert list(shop.other.claim("other", 5, SECONDS)) == []
+    again = shop.one.claim("one", 2, SECONDS)
+    assert shop.numbers(again) == [0, 1] and {one.fence for one in again} == {2}
+    shop.clock.advance(SECONDS - 1)
+    assert list(shop.other.claim("other", 5, SECONDS)) == []
+    kept.leases.renew(kept.lease, SECONDS)
+    shop.clock.advance(1)
+    assert list(shop.other.claim("other", 5, SECONDS)) == [], "its claim has run out, and its key's lease has not"
+    shop.clock.advance(SECONDS - 1)
+    assert shop.numbers(shop.other.claim("other", 5, SECONDS)) == [2, 3, 4, 0, 1]
+
+
+def test_what_a_worker_had_that_went_is_anybodys(shop: Shop) -> None:
+    kept = Kept(shop)
+    kept.leases.release(kept.lease)
+    assert shop.numbers(shop.other.claim("other", 5, SECONDS)) == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("subject", "seconds", "theirs"), [("mail", SECONDS, 5), ("key/0xA", 60, 0), ("key/0xA", 61, 5)]
+)
+def test_who_lives_has_the_lease_of_a_key_and_no_clock_that_is_ahead(
+    shop: Shop, subject: str, seconds: int, theirs: int
+) -> None:
+    Kept(shop, subject=subject, seconds=seconds)
+    assert len(shop.other.claim("other", 5, SECONDS)) == theirs
+
+
+def test_who_has_nothing_to_do_takes_what_another_has_too_much_of(shop: Shop) -> None:
+    shop.one.commit_all([Change(trades=(a_trade(number),)) for number in range(5, 13)])
+    shop.trades += [a_trade(number) for number in range(5, 13)]
+    Kept(shop, most=13)
+    assert shop.numbers(shop.other.claim("other", 2, SECONDS)) == [10, 11], "beyond five batches of two"
+    assert shop.numbers(shop.other.claim("other", 2, SECONDS)) == [12]
+    assert list(shop.other.claim("other", 2, SECONDS)) == []
+    assert shop.numbers(shop.one.claim("one", 20, SECONDS)) == [*range(10)]
+
+
+def test_of_what_all_hear_each_wakes_its_own(shop: Shop) -> None:
+    Kept(shop, again=60)
+    shop.other.wake([settlement(0), settlement(1), settlement(9)], "other")
+    shop.one.wake([settlement(1)], "one")
+    assert shop.numbers(shop.one.claim("one", 10, SECONDS)) == [1]
+    shop.other.wake([settlement(1)], "other")  # while it is at work on it
+    shop.clock.advance(5)
+    assert shop.numbers(shop.one.claim("one", 10, SECONDS)) == [0], "in case it did not hear"
+    shop.other.wake([settlement(2)])
+    assert shop.numbers(shop.one.claim("one", 10, SECONDS)) == [2], "what one alone has heard, it tells all"
+    shop.clock.advance(SECONDS)
+    shop.other.wake([settlement(3)], "other")
+    assert shop.numbers(shop.other.claim("other", 10, SECONDS)) == [3, 1, 0, 2], "of a dead one all it hears of"
 
 
 def test_of_many_claims_at_once_none_gets_the_same(shop: Shop) -> None:

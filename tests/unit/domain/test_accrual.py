@@ -36,24 +36,38 @@ def bond(issued: str, maturity: str, *, coupon: int = 100_000, frequency: int = 
 # ISDA, "EMU and Market Conventions: Recent Developments" (1998): its worked examples, by the ISMA (now ICMA) method.
 # From each period's first day to its last, so one day before its end is asked for and the last day added by hand.
 MEMO = [
-    pytest.param(bond("2003-11-01", "2005-05-01", frequency=2), "2003-11-01", "2004-05-01", "0.500000", id="semiannual"),
     pytest.param(
-        bond("1999-02-01", "2001-07-01", first_coupon="1999-07-01"), "1999-02-01", "1999-07-01", "0.410959",
+        bond("2003-11-01", "2005-05-01", frequency=2), "2003-11-01", "2004-05-01", "0.500000", id="semiannual"
+    ),
+    pytest.param(
+        bond("1999-02-01", "2001-07-01", first_coupon="1999-07-01"),
+        "1999-02-01",
+        "1999-07-01",
+        "0.410959",
         id="short first",
     ),
     pytest.param(
-        bond("2002-08-15", "2006-07-15", frequency=2, first_coupon="2003-07-15"), "2002-08-15", "2003-07-15", "0.915761",
+        bond("2002-08-15", "2006-07-15", frequency=2, first_coupon="2003-07-15"),
+        "2002-08-15",
+        "2003-07-15",
+        "0.915761",
         id="long first",
     ),
     pytest.param(
-        bond("1999-01-30", "2000-06-30", frequency=2, last_coupon="2000-01-30"), "2000-01-30", "2000-06-30", "0.417582",
+        bond("1999-01-30", "2000-06-30", frequency=2, last_coupon="2000-01-30"),
+        "2000-01-30",
+        "2000-06-30",
+        "0.417582",
         id="short final",
     ),
     pytest.param(
         bond("1999-05-31", "2000-04-30", frequency=4, last_coupon="1999-11-30", end_of_month=True),
-        "1999-11-30", "2000-04-30", "0.415761", id="long final",
+        "1999-11-30",
+        "2000-04-30",
+        "0.415761",
+        id="long final",
     ),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("terms", "first", "last", "fraction"), MEMO)
@@ -119,7 +133,7 @@ def test_day_counts_by_hand(basis: DayCount, first: str, last: str, days: int) -
         # University of Waterloo, MATBUS 471, practice final: full price 117.63 on 1,000,000, 5 % haircut, seven days
         # at 2.5 %: interest of 543.22.
         ("1117485", 25_000, "2026-03-02", "2026-03-09", "543.22"),
-        # An examination of GARP: 180 million from 1 June to 1 September 2015 at 0.90 %.
+        # LeetQuiz, a repo of 180 million from 1 June to 1 September 2015 at 0.90 %; by hand: × 0.009 × 92 / 360.
         ("180000000", 9_000, "2015-06-01", "2015-09-01", "414000.00"),
         # A rate below zero.
         ("180000000", -9_000, "2015-06-01", "2015-09-01", "-414000.00"),
@@ -131,7 +145,9 @@ def test_repo_interest(price: str, rate: int, first: str, last: str, interest: s
     assert paid.text() == interest
 
 
-@pytest.mark.parametrize(("amount", "interest"), [(36_000 // 2 - 1, 0), (36_000 // 2, 1), (3 * 18_000 - 1, 1), (54_000, 2)])
+@pytest.mark.parametrize(
+    ("amount", "interest"), [(36_000 // 2 - 1, 0), (36_000 // 2, 1), (3 * 18_000 - 1, 1), (54_000, 2)]
+)
 def test_repo_interest_rounds_at_the_half(amount: int, interest: int) -> None:
     """One day at 1 % is a cent on 36,000 cents: half a cent goes away from zero, either way."""
     day = date(2026, 3, 2), date(2026, 3, 3)

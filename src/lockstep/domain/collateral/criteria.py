@@ -31,6 +31,7 @@ __all__ = [
     "walk",
 ]
 
+LONGEST_MONTHS = 12 * 1_000
 _PERIOD = re.compile(r"P(?:([0-9]{1,4})Y)?(?:([0-9]{1,4})M)?(?:([0-9]{1,5})D)?")
 
 
@@ -60,6 +61,8 @@ class Period:
         if found is None or not any(found.groups()):
             raise InvalidInput(field, text, "an ISO 8601 duration of years, months and days, as P5Y, P18M or P90D")
         years, months, days = (int(part or 0) for part in found.groups())
+        if 12 * years + months > LONGEST_MONTHS:
+            raise InvalidInput(field, text, f"at most {LONGEST_MONTHS // 12} years")
         return cls(months=12 * years + months, days=days)
 
     def text(self) -> str:

@@ -167,7 +167,7 @@ def test_periods(text: str, period: Period) -> None:
     assert Period.parse(period.text(), field="over") == period
 
 
-@pytest.mark.parametrize("text", ["", "P", "5Y", "P-5Y", "P5W", "PT5M", "P5Y ", "P1D1Y"])
+@pytest.mark.parametrize("text", ["", "P", "5Y", "P-5Y", "P5W", "PT5M", "P5Y ", "P1D1Y", "P1001Y", "P1000Y1M"])
 def test_no_periods(text: str) -> None:
     with pytest.raises(InvalidInput) as refused:
         Period.parse(text, field="upTo")

@@ -139,6 +139,9 @@ def deep(levels: int) -> Any:
     return inner
 
 
+RULE = "schedule/criteria[1]/criteria"
+
+
 @pytest.mark.parametrize(
     ("changed", "field", "value", "rule"),
     [
@@ -158,40 +161,40 @@ def deep(levels: int) -> Any:
             '"Bank"',
             "one of",
         ),
-        (of({}), "schedule/criteria[1]/criteria", "{}", "at least one criterion"),
-        (of({"colour": ["red"]}), "schedule/criteria[1]/criteria/colour", "colour", "one of all, any, not"),
-        (of({"assetType": ["Bond"]}), "schedule/criteria[1]/criteria/assetType[1]", '"Bond"', "one of Cash, Debt"),
-        (of({"assetType": []}), "schedule/criteria[1]/criteria/assetType", "[]", "at least one value"),
-        (of({"any": []}), "schedule/criteria[1]/criteria/any", "[]", "at least one criterion"),
-        (of({"issuerName": ["X"]}), "schedule/criteria[1]/criteria/issuerName[1]", "X", "ISO 17442"),
+        (of({}), RULE, "{}", "at least one criterion"),
+        (of({"colour": ["red"]}), f"{RULE}/colour", "colour", "one of all, any, not"),
+        (of({"assetType": ["Bond"]}), f"{RULE}/assetType[1]", '"Bond"', "one of Cash, Debt"),
+        (of({"assetType": []}), f"{RULE}/assetType", "[]", "at least one value"),
+        (of({"any": []}), f"{RULE}/any", "[]", "at least one criterion"),
+        (of({"issuerName": ["X"]}), f"{RULE}/issuerName[1]", "X", "ISO 17442"),
         (
             of({"specificAsset": ["DE0001102615"]}),
-            "schedule/criteria[1]/criteria/specificAsset[1]",
+            f"{RULE}/specificAsset[1]",
             "DE0001102615",
             "check digit",
         ),
         (
             of({"issuerCountryOfOrigin": ["QQ"]}),
-            "schedule/criteria[1]/criteria/issuerCountryOfOrigin[1]",
+            f"{RULE}/issuerCountryOfOrigin[1]",
             "QQ",
             "a country",
         ),
-        (of({"remainingMaturity": {}}), "schedule/criteria[1]/criteria/remainingMaturity", "{}", "over, upTo, or both"),
+        (of({"remainingMaturity": {}}), f"{RULE}/remainingMaturity", "{}", "over, upTo, or both"),
         (
             of({"remainingMaturity": {"upTo": "5Y"}}),
-            "schedule/criteria[1]/criteria/remainingMaturity/upTo",
+            f"{RULE}/remainingMaturity/upTo",
             "5Y",
             "ISO 8601",
         ),
         (
             of({"assetAgencyRating": {"minimum": "A+++"}}),
-            "schedule/criteria[1]/criteria/assetAgencyRating/minimum",
+            f"{RULE}/assetAgencyRating/minimum",
             '"A+++"',
             "notation",
         ),
         (
             of({"assetAgencyRating": {"minimum": "A", "agencies": ["DBRS"]}}),
-            "schedule/criteria[1]/criteria/assetAgencyRating/agencies[1]",
+            f"{RULE}/assetAgencyRating/agencies[1]",
             '"DBRS"',
             "one of Fitch",
         ),

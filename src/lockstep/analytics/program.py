@@ -19,7 +19,7 @@ from lockstep.domain.errors import LockstepError, Misconfigured
 
 __all__ = ["Priced", "Prices", "Program", "Solution"]
 
-CHOICES = 3
+CHOICES = 2
 """Requirements that are looked at for a position that would lower the cost."""
 CLOSED = 1e-6
 """A share of a requirement that counts as covered."""

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from lockstep.domain.errors import InvalidInput
 from lockstep.domain.rounding import PARTS
 
-__all__ = ["ENDLESS", "Holdings", "Inventory", "Pledges", "inventory", "where_pledged"]
+__all__ = ["ENDLESS", "Attempts", "Holdings", "Inventory", "Pledges", "inventory", "where_pledged"]
 
 Units = npt.NDArray[np.int64]
 ENDLESS = 2**63 - 1
@@ -69,6 +69,19 @@ class Pledges:
 
 
 @dataclass(frozen=True, slots=True)
+class Attempts:
+    """Refused attempts to commit more than there was: who tried, with what, in which block."""
+
+    participant: Units
+    security: Units
+    network: Units
+    since: Units
+
+    def __post_init__(self) -> None:
+        _check(self)
+
+
+@dataclass(frozen=True, slots=True)
 class Inventory:
     """One row for each participant, security and network that has anything, in this order. Base units."""
 
@@ -88,6 +101,8 @@ class Inventory:
     reusable: Units
     """Of what was received: what may still be given on, under each pledge's cap."""
     frozen: Units
+    attempts: Units
+    """How often it tried to commit more than it had, and was refused, up to the block."""
     over_committed: Units
     """By how much more is earmarked or pledged than is owned, or given on than may be: zero, unless a ledger lies."""
 
@@ -95,9 +110,10 @@ class Inventory:
 Table = TypeVar("Table", Holdings, Pledges)
 
 
-def inventory(holdings: Holdings, pledges: Pledges, block: int) -> Inventory:
-    """The sheet as of the end of a block. Raises InvalidInput for sums that 64 bits do not hold."""
+def inventory(holdings: Holdings, pledges: Pledges, block: int, attempts: Attempts | None = None) -> Inventory:
+    """The sheet as of the end of a block; attempts as far as they are given. Raises InvalidInput for sums that 64 bits do not hold."""
     live, claims = _as_of(holdings, block), _as_of(pledges, block)
+    tried = _tried(attempts, block)
     given_on = claims.parent != ROOT
     child_sums = _children(claims, given_on)
     allowed = _share(claims.quantity, claims.cap)
@@ -107,9 +123,10 @@ def inventory(holdings: Holdings, pledges: Pledges, block: int) -> Inventory:
         (live.participant, live.security, live.network),
         (claims.giver, claims.security, claims.network),
         (claims.taker, claims.security, claims.network),
+        tried,
     )
     keys, names = _keys(parts)
-    own, giver, taker = keys
+    own, giver, taker, who = keys
     size = len(names[0])
     owned = _sum("owned", own, live.owned, size)
     frozen = _sum("frozen", own, live.frozen, size)
@@ -131,6 +148,7 @@ def inventory(holdings: Holdings, pledges: Pledges, block: int) -> Inventory:
         reused=_sum("reused", taker, child_sums, size),
         reusable=_sum("reusable", taker, room, size),
         frozen=frozen,
+        attempts=np.bincount(who, minlength=size).astype(np.int64),
         over_committed=over + excesses,
     )
 
@@ -147,6 +165,14 @@ def where_pledged(pledges: Pledges, block: int, giver: int, security: int | None
 def _as_of(table: Table, block: int) -> Table:
     live = (table.since <= block) & (table.until > block)
     return table if live.all() else _rows(table, live)
+
+
+def _tried(attempts: Attempts | None, block: int) -> tuple[Units, Units, Units]:
+    if attempts is None:
+        none = np.empty(0, dtype=np.int64)
+        return none, none, none
+    made = attempts.since <= block
+    return attempts.participant[made], attempts.security[made], attempts.network[made]
 
 
 def _rows(table: Table, chosen: npt.NDArray[np.bool_]) -> Table:
@@ -214,7 +240,7 @@ def _share(quantity: Units, parts: Units) -> Units:
     return share
 
 
-def _check(table: Holdings | Pledges) -> None:
+def _check(table: Holdings | Pledges | Attempts) -> None:
     """Columns are of one length, whole numbers of 64 bits, and not below zero, but for parents."""
     size = None
     for one in fields(table):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lockstep.analytics.inventory import ENDLESS, Holdings, Inventory, Pledges, inventory, where_pledged
+from lockstep.analytics.inventory import ENDLESS, Attempts, Holdings, Inventory, Pledges, inventory, where_pledged
 from lockstep.domain.errors import InvalidInput
 
 HOLDING = ("participant", "security", "network", "owned", "earmarked", "frozen", "since", "until")
@@ -120,6 +120,16 @@ def test_what_lies_says_so() -> None:
     found = sheet(inventory(holdings(doubled), pledges(*claims), 0))
     assert (found[1, 0, 0]["over_committed"], found[1, 0, 0]["free"]) == (20, 0)
     assert (found[2, 0, 0]["over_committed"], found[2, 0, 0]["reusable"]) == (1, 0)
+
+
+def test_attempts_are_counted_up_to_the_block() -> None:
+    tried = Attempts(*(np.array(column, dtype=np.int64) for column in ([1, 1, 2], [5, 5, 5], [0, 0, 1], [3, 4, 5])))
+    for block, found in ((2, {}), (3, {(1, 5, 0): 1}), (4, {(1, 5, 0): 2}), (9, {(1, 5, 0): 2, (2, 5, 1): 1})):
+        counted = inventory(holdings(), pledges(), block, tried)
+        keys = zip(counted.participant.tolist(), counted.security.tolist(), counted.network.tolist(), strict=True)
+        assert dict(zip(keys, counted.attempts.tolist(), strict=True)) == found
+        assert not counted.owned.any()
+    assert inventory(holdings({"participant": 1, "owned": 1}), pledges(), 9).attempts.tolist() == [0]
 
 
 def test_where_pledged() -> None:

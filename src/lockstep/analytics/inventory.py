@@ -111,7 +111,10 @@ Table = TypeVar("Table", Holdings, Pledges)
 
 
 def inventory(holdings: Holdings, pledges: Pledges, block: int, attempts: Attempts | None = None) -> Inventory:
-    """The sheet as of the end of a block; attempts as far as they are given. Raises InvalidInput for sums that 64 bits do not hold."""
+    """The sheet as of the end of a block; attempts as far as they are given.
+
+    Raises InvalidInput for sums that 64 bits do not hold, and for pledges whose parent is not there.
+    """
     live, claims = _as_of(holdings, block), _as_of(pledges, block)
     tried = _tried(attempts, block)
     given_on = claims.parent != ROOT

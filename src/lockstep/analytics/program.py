@@ -185,7 +185,8 @@ class Program:
         required = max(pairing.requirements[number].amount, 1)
         places = candidates.places
         values = candidates.values[places]
-        lots = np.minimum(pairing.lots[places], np.ceil(required / values))
+        # A little more than enough, so that a quotient that floating point cuts never cuts off the last lot.
+        lots = np.minimum(pairing.lots[places], np.ceil(required / values * (1 + 1e-9)))
         for limit, room in zip(candidates.limits, self._rooms[number], strict=True):
             inside = limit.counts[places]
             most = room[limit.codes[places]] / values
@@ -240,9 +241,11 @@ class _Rows:
         limits = {}
         for key, (codes, first, names) in groups.items():
             limits[key] = np.zeros(names)
-            limits[key][codes] = duals[first : first + len(codes)]
+            limits[key][codes] = np.minimum(duals[first : first + len(codes)], 0.0)
         open_ = values[columns:]
-        prices = Prices(duals[:requirements], supply, limits, float(sum(one.sum() for one in limits.values())))
+        # Signs that the solver misses by its tolerance would make the bound wrong by as little.
+        cover = np.maximum(duals[:requirements], 0.0)
+        prices = Prices(cover, supply, limits, float(sum(one.sum() for one in limits.values())))
         return Solution(bool((open_ < CLOSED).all()), values[:columns], prices)
 
     def _add(self, rows: Places, columns: Places, entries: Floats) -> None:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lockstep.domain.collateral.valuation import FxRate
@@ -122,6 +122,7 @@ def test_a_return_is_never_more_than_is_held() -> None:
     assert margin_due(csa, 0, 15_000).return_ == 15_000
 
 
+@settings(deadline=None)
 @given(
     exposure=st.integers(-(10**6), 10**6), held=st.integers(0, 10**6), threshold=st.integers(0, 10**5),
     minimum=st.integers(0, 10**5), multiple=st.sampled_from([1, 1_000, 25_000]),

@@ -3,8 +3,8 @@
 from datetime import date
 
 import pytest
-from collateral.securities import DAY, STATE, an_isin, an_lei, bund, rated
 
+from collateral.securities import DAY, STATE, an_isin, an_lei, bund, rated
 from lockstep.domain.collateral.assets import Agency, Asset, AssetKind, IssuerKind, Rating
 from lockstep.domain.collateral.criteria import (
     AllOf,

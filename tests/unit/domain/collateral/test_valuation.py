@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, localcontext
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collateral.securities import DAY, an_isin, an_lei, bund
@@ -67,6 +67,7 @@ def test_value_is_one_division_rounded_down(units: int, per_million: int, haircu
     assert collateral_value(units, price(per_million), haircut, "EUR") == eur(value)
 
 
+@settings(deadline=None)
 @given(
     units=st.integers(0, 10**24), per_million=st.integers(0, 10**12), haircut=st.integers(0, 10**6),
     rate=st.integers(1, 10**15), quote=st.sampled_from(["JPY", "USD", "KWD"]),
@@ -94,6 +95,7 @@ def test_rates_round_against_who_asks() -> None:
         DOLLARS.convert(eur(1))
 
 
+@settings(deadline=None)
 @given(
     amount=st.integers(1, 10**15), per_million=st.integers(1, 10**9), haircut=st.integers(0, 999_999),
     lot=st.sampled_from([1, 7, 1_000, 100_000]),
@@ -145,6 +147,7 @@ def test_prices_of_par() -> None:
     assert market_value(1_000_000_00, price(price_of_par(1_012_500, 2, "EUR")), "EUR") == eur(1_012_500_00)
 
 
+@settings(deadline=None)
 @given(st.integers(-(10**20), 10**20), st.integers(1, 10**9))
 def test_roundings(number: int, by: int) -> None:
     down, up, nearest = divide_down(number, by), divide_up(number, by), divide_nearest(number, by)

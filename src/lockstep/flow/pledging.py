@@ -153,7 +153,7 @@ def answered(
     It agrees to all that it reckons due itself, and to the whole call where the two lie no further apart than the
     tolerance, in minor units; the rest it disputes, and says what it reckons.
     """
-    mine = min(own.due.delivery, request.amount.amount)
+    mine = own.due.delivery
     whole = request.amount.amount - mine <= tolerance
     agreed = request.amount if whole else Money(currency=request.amount.currency, amount=mine)
 

@@ -182,32 +182,35 @@ def test_how_near_to_the_best() -> None:
     assert exact / coverable > 0.7
 
 
-def test_the_greedy_rule_step_by_step() -> None:
-    """By another hand: requirements by size, positions by cost over what is left of the value, fewest lots."""
-    for seed in range(300, 315):
-        drawn = task(seed, 25, 4, limits=0)
+@pytest.mark.parametrize("limits", [0, 2, 5])
+def test_the_greedy_rule_step_by_step(limits: int) -> None:
+    """By another hand: requirements by size, positions by cost over what is left of the value, lot by lot."""
+    skipped = 0
+    for seed in range(300, 312):
+        drawn = task(seed, 25, 4, limits=limits, lots=(10_000_00, 50_000_00))
         of = drawn.task
         free = {one.position_id: one.units // one.lot for one in of.available}
         picks = []
         for wanted in sorted(of.requirements, key=lambda one: -one.amount):
-            open_ = wanted.amount
+            counted: list[tuple[str, int]] = []
             taken = [one for one in of.available if haircut(drawn, wanted, one) not in (-1, 1_000_000)]
             taken.sort(key=lambda one: one.cost * 10**12 // (1_000_000 - haircut(drawn, wanted, one)))
             for given in taken:
+                open_ = wanted.amount - sum(amount for _, amount in counted)
                 lots = 0
                 while lots < free[given.position_id] and value(drawn, wanted, given, lots * given.lot) < open_:
-                    step = 1 if given.lot > 1_000 else 1_000
-                    if value(drawn, wanted, given, (lots + step) * given.lot) >= open_:
-                        step = 1
-                    lots = min(lots + step, free[given.position_id])
+                    more = (given.asset.isin, value(drawn, wanted, given, (lots + 1) * given.lot))
+                    if not within_limits(drawn, wanted, [*counted, more]):
+                        skipped += 1
+                        break
+                    lots += 1
                 if lots:
                     free[given.position_id] -= lots
-                    open_ -= value(drawn, wanted, given, lots * given.lot)
+                    counted.append((given.asset.isin, value(drawn, wanted, given, lots * given.lot)))
                     picks.append((wanted.requirement_id, given.position_id, lots * given.lot))
-                if open_ <= 0:
-                    break
         found = GREEDY.allocate(of)
         assert sorted(picks) == sorted((one.requirement_id, one.position_id, one.units) for one in found.picks)
+    assert bool(skipped) is bool(limits)
 
 
 def test_tasks_that_cannot_be() -> None:

@@ -107,37 +107,50 @@ class Program:
         return found
 
     def priced(self, prices: Prices) -> "Priced":
-        """All pairs at these prices, those outside the program too."""
-        pairing = self.pairing
-        size = len(pairing.positions)
-        places = np.arange(size)
-        best = np.zeros((CHOICES, size))
+        """All pairs at these prices, those outside the program too.
+
+        A position gains at most what all its pairs would, and at most what it would with its best pair as far as that
+        goes and all the rest with its second.
+        """
+        size = len(self.pairing.positions)
+        best, second, most, gains = np.zeros(size), np.zeros(size), np.zeros(size), np.zeros(size)
+        outside = np.zeros((CHOICES, size))
         whose = np.full((CHOICES, size), -1, dtype=np.int64)
-        for number, candidates in enumerate(pairing.candidates):
+        for number, candidates in enumerate(self.pairing.candidates):
             at, pairs = candidates.places, self._pairs[number]
-            costs = pairs.cost - prices.cover[number] * pairs.value
-            required = pairing.requirements[number].amount
-            for kind, limit in enumerate(candidates.limits):
-                duals = prices.limits.get((number, kind))
-                if duals is not None:
-                    codes, rooms = limit.codes[at], self._rooms[number][kind]
-                    costs -= np.where(limit.counts[at], duals[codes] * pairs.value * required / rooms[codes], 0.0)
-            each = np.zeros(size)
-            each[at] = costs / pairs.lots
+            costs = self._reduced(number, prices)
+            gains[at] += np.minimum(costs, 0.0)
+            each, lots = np.zeros(size), np.zeros(size)
+            each[at], lots[at] = costs / pairs.lots, pairs.lots
+            better = each < best
+            second = np.where(better, best, np.minimum(second, each))
+            best, most = np.where(better, each, best), np.where(better, lots, most)
+            each[self._joined[number]] = 0.0
             owner = np.full(size, number)
             for rank in range(CHOICES):
-                better = each < best[rank]
-                each[better], best[rank][better] = best[rank][better], each[better]
+                better = each < outside[rank]
+                each[better], outside[rank][better] = outside[rank][better], each[better]
                 owner[better], whose[rank][better] = whose[rank][better], owner[better]
-        bound = float(prices.cover[self._wanted].sum() + prices.limit_total + (best[0] * pairing.lots).sum())
-        held = prices.supply / pairing.lots.clip(min=1e-9)
-        joining = [
-            (whose[rank][paying], places[paying])
-            for rank in range(CHOICES)
-            for paying in [np.flatnonzero(best[rank] < held - 1e-7 * (1.0 + np.abs(held)))]
-        ]
-        numbers, found = (np.concatenate(one) for one in zip(*joining, strict=True))
-        return Priced(bound, numbers, found)
+        free = self.pairing.lots
+        first = np.minimum(most, free)
+        gains = np.maximum(gains, first * best + (free - first) * second)
+        bound = float(prices.cover[self._wanted].sum() + prices.limit_total + gains.sum())
+        held = prices.supply / free.clip(min=1e-9)
+        paying = outside < held - 1e-7 * (1.0 + np.abs(held))
+        return Priced(bound, whose[paying], np.nonzero(paying)[1])
+
+    def _reduced(self, number: int, prices: Prices) -> Floats:
+        """What each of a requirement's pairs costs beyond what it earns at these prices; supply is not charged."""
+        pairs, candidates = self._pairs[number], self.pairing.candidates[number]
+        costs: Floats = pairs.cost - prices.cover[number] * pairs.value
+        required = self.pairing.requirements[number].amount
+        for kind, limit in enumerate(candidates.limits):
+            duals = prices.limits.get((number, kind))
+            if duals is not None:
+                codes, rooms = limit.codes[candidates.places], self._rooms[number][kind]
+                counts = limit.counts[candidates.places]
+                costs -= np.where(counts, duals[codes] * pairs.value * required / rooms[codes], 0.0)
+        return costs
 
     def join_all(self, priced: "Priced") -> int:
         """What is worth it joins; how many pairs are new."""

@@ -182,6 +182,18 @@ def test_how_near_to_the_best() -> None:
     assert exact / coverable > 0.7
 
 
+def test_the_bound_is_worth_something() -> None:
+    """Answers lie near it, with limits and without; so neither is the bound loose nor are they dear."""
+    allocator("cheapest")
+    cost_, bound = 0, 0
+    for seed, limits in itertools.product(range(500, 506), (0, 3)):
+        drawn = task(seed, 150, 8, limits=limits, lots=(1_000, 100_000))
+        found = CheapestAllocator(rounds=8).allocate(drawn.task)
+        assert found.bound is not None and not found.shortfalls
+        cost_, bound = cost_ + found.cost, bound + found.bound
+    assert bound <= cost_ <= bound * 1.12
+
+
 @pytest.mark.parametrize("limits", [0, 2, 5])
 def test_the_greedy_rule_step_by_step(limits: int) -> None:
     """By another hand: requirements by size, positions by cost over what is left of the value, lot by lot."""

@@ -36,6 +36,9 @@ FORMAT = "lockstep-eligibility/1"
 DEEPEST = 16
 LONGEST = 1_000_000
 """Characters of a document."""
+MOST_OPEN = 4 * DEEPEST
+"""Brackets open at once, before anything is parsed: the parser recurses, and some libraries lift Python's own limit."""
+_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[\]{}]', re.DOTALL)
 _PERCENTAGE = re.compile(r"([0-9]{1,3})(?:\.([0-9]{1,4}))?")
 Choice = TypeVar("Choice", bound=Enum)
 
@@ -44,12 +47,11 @@ def parse_schedule(text: str) -> EligibilitySchedule:
     """A schedule from its document. Raises InvalidInput with the path of what is wrong in it."""
     if len(text) > LONGEST:
         raise InvalidInput("schedule", f"{len(text)} characters", f"at most {LONGEST}")
+    _require_depth(text)
     try:
         document = json.loads(text, parse_float=str, parse_constant=_no_number, object_pairs_hook=_once)
     except json.JSONDecodeError as broken:
         raise InvalidInput("schedule", broken.doc[broken.pos : broken.pos + 20], f"JSON: {broken.msg}") from None
-    except RecursionError:
-        raise InvalidInput("schedule", text[:20], f"at most {DEEPEST} levels deep") from None
     except ValueError:
         raise InvalidInput("schedule", "a whole number", "at most 4300 digits") from None
     top = _Node(document, "schedule")
@@ -257,6 +259,19 @@ def _value(term: Term, node: _Node) -> str:
     elif term is Term.ASSET_KIND:
         node.choice(AssetKind)
     return text
+
+
+def _require_depth(text: str) -> None:
+    """Brackets outside of texts are open at most so deep. Raises InvalidInput."""
+    depth = 0
+    for found in _BRACKETS.finditer(text):
+        mark = found[0]
+        if mark in "[{":
+            depth += 1
+        elif mark in "]}":
+            depth -= 1
+        if depth > MOST_OPEN:
+            raise InvalidInput("schedule", text[found.start() : found.start() + 20], f"at most {DEEPEST} levels deep")
 
 
 def _no_number(text: str) -> NoReturn:

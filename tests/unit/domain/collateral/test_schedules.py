@@ -236,12 +236,18 @@ def test_documents_that_are_refused(changed: dict[str, Any], field: str, value: 
     [
         ("{", "JSON"),
         ("[]", "an object"),
+        ("[" * 64 + "]" * 64, "an object"),
         ('{"name": 1, "name": 2}', "once in its object"),
         ('{"format": NaN}', "a number of JSON"),
         ("[" * 100_000, "levels deep"),
+        ('{"a": ' * 65, "levels deep"),
+        ('["[\\"[", ' * 65, "levels deep"),
+        ('{"name": "' + "[" * 100_000 + '"}', "there"),
+        ('{"' + '\\"' * 400_000, "JSON"),
         ('{"format": ' + "9" * 5_000 + "}", "at most 4300 digits"),
         (" " * 1_000_001, "at most 1000000"),
     ],
+    ids=range(12),
 )
 def test_texts_that_are_no_documents(text: str, rule: str) -> None:
     with pytest.raises(InvalidInput) as refused:

@@ -1,0 +1,532 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {IDvP} from "./IDvP.sol";
+import {IParticipantRegistry} from "./IParticipantRegistry.sol";
+
+/// @title Collateral: pledges in place, re-use, enforcement, title transfer
+/// @notice Under a security interest the units stay the giver's, earmarked in this contract's lane; under a title
+/// transfer they become the taker's, who owes as many back. What is owed, and what collateral is worth, a quorum of
+/// valuers says, which both parties agreed on.
+///
+/// @dev What always holds:
+/// 1. Root pledges that are open hold exactly the units that this contract has earmarked, per holder and security,
+///    and a unit moves or becomes free only as its pledge shrinks by it.
+/// 2. A pledge of re-used units is of its parent's taker, and of units that its parent holds: Σ children ≤
+///    floor(cap * quantity of the parent), before and after every act. So each unit has at most one claim per link of
+///    its chain, and Σ claims at depth k ≤ the earmark times the product of the caps above (docs: re-use-bound).
+/// 3. A pledge shrinks by its taker's act; by its giver's, where attested values still cover; by enforcement, after
+///    a default that attested values show, at attested value and never beyond what is owed; or by the long stop.
+///    What was re-used comes back first, in each of them.
+/// 4. Who loses units by the enforcement of a pledge further down has a claim for as many on his taker, and so on
+///    down the chain. The claim counts as his collateral until it is met or set off.
+/// 5. Nobody's duty grows but by his own act or signature; who may act is the wallet, or once the registry names its
+///    heir, the heir alone. What would burden anyone anew is refused on a chain that changed its id.
+/// 6. No pledge is without an end: with live valuers the giver needs no consent for what is not needed as cover;
+///    without them, officer and confirmer end it after its last day. A pledge of re-used units ends no later than
+///    its parent, and none is made after that day.
+///
+/// A pledge's last day, cap and depth are those of the agreement when it was made, at most its parent's: a later
+/// amendment does not change what others, up and down the chain, rely on.
+///
+/// Whoever may act can have the act submitted by another: {run} takes his signature over the very call, a number that
+/// is used once and a last second. Acts of several parties can be run as one, all or none: an unwinding from the last
+/// taker back to the first, a substitution by consent, a move to another agreement.
+///
+/// Valuers are given as the hash that {IDvP-epochHash} has of an epoch of number 0, with quorum and agents; they prove
+/// as {IDvP} says. A valuation counts for `maxAge` seconds from its as-of time, and only the latest one does. A
+/// security that it does not name is worth nothing.
+///
+/// Assumed for safety: no quorum of valuers lies, of an agreement's own; of DvP's present agents none on payments;
+/// officer and confirmer are not both dishonest while no valuer speaks.
+/// Assumed for liveness only: a quorum of valuers answers, or officer and confirmer do.
+/// Assumed of a token: nothing. Who pledges it or takes a pledge in it depends on it; no other pledge does.
+interface ICollateralRegister {
+    /// @notice What becomes of title.
+    /// @dev SecurityInterest: the units stay the giver's. TitleTransfer: they become the taker's, who owes equivalent.
+    enum Mode {
+        SecurityInterest,
+        TitleTransfer
+    }
+
+    /// @notice What both parties sign, once for all pledges under it.
+    /// @param giver who gives collateral.
+    /// @param mode see {Mode}.
+    /// @param currency ISO 4217 code, 3 ASCII characters; all amounts are in its minor units.
+    /// @param reuseCap how much of what he received the taker may pledge on, in parts of a million; 0: none.
+    /// @param maxDepth how many links may follow a pledge of this agreement's giver; 0: none.
+    /// @param appropriation the taker may enforce by taking units at attested value.
+    /// @param substitution the giver may replace collateral by as much of attested value without the taker.
+    /// @param taker who takes it.
+    /// @param noticePeriod seconds from a declared default until the cure period; 0: waived.
+    /// @param curePeriod seconds from then until enforcement; 0: waived (Directive 2002/47/EC, Article 4(4)).
+    /// @param maxAge seconds for which a valuation counts from its as-of time.
+    /// @param valuers hash of quorum and agents who value.
+    /// @param until last second of the term (UTC, seconds since 1970): what is owed then is due.
+    /// @param salt makes agreements of the same terms two.
+    struct Agreement {
+        address giver;
+        Mode mode;
+        bytes3 currency;
+        uint24 reuseCap;
+        uint8 maxDepth;
+        bool appropriation;
+        bool substitution;
+        address taker;
+        uint32 noticePeriod;
+        uint32 curePeriod;
+        uint32 maxAge;
+        bytes32 valuers;
+        uint40 until;
+        uint128 salt;
+    }
+
+    /// @notice What one security is worth.
+    /// @param price minor units for 1,000,000 base units, accrued interest included.
+    /// @param haircut parts of a million that cover does not count; enforcement counts all of the price.
+    struct Price {
+        address token;
+        uint64 price;
+        uint24 haircut;
+    }
+
+    /// @notice What valuers sign. Before anything that this contract credits: see {State}.
+    /// @param exposure what the giver owes, were all closed out.
+    /// @param required what is to be covered: the exposure, independent amount and threshold applied.
+    /// @param asOf the second that it is true of.
+    /// @param prices of all securities that count as collateral.
+    struct Valuation {
+        bytes32 agreementId;
+        uint64 exposure;
+        uint64 required;
+        uint40 asOf;
+        Price[] prices;
+    }
+
+    /// @notice What DvP's agents sign: a payment that the payment system booked.
+    /// @param callId what was paid, e.g. a margin call; counts once for an agreement.
+    /// @param amount from giver to taker; negative: from taker to giver.
+    /// @param epoch DvP's epoch whose agents sign.
+    struct Cash {
+        bytes32 agreementId;
+        bytes32 callId;
+        int64 amount;
+        uint32 epoch;
+    }
+
+    /// @notice One act that its party need not submit itself.
+    /// @param party whose act it is.
+    /// @param call selector and arguments of a call of this contract.
+    /// @param nonce the party's own number, used once, in any order.
+    /// @param by the last second, inclusive.
+    /// @param signature as in {IDvP-lock}; not read where `party` makes the call.
+    struct Act {
+        address party;
+        bytes call;
+        uint256 nonce;
+        uint40 by;
+        bytes signature;
+    }
+
+    /// @notice Where an agreement stands.
+    /// @param exposure, required see {Valuation}.
+    /// @param credit what the taker has had of the giver: cash held, and what enforcement took. Above the exposure: owed.
+    /// @param valuedAt as-of time of the latest valuation; 0: none yet.
+    /// @param enforceFrom after which second a declared default can be enforced; 0: none is declared.
+    struct State {
+        uint64 exposure;
+        uint64 required;
+        uint64 credit;
+        uint40 valuedAt;
+        uint40 enforceFrom;
+    }
+
+    /// @notice One pledge, or one transfer of title.
+    /// @param agreementId whose giver pledged to whose taker.
+    /// @param parent the pledge whose units are pledged on; 0: a root, of the giver's own units.
+    /// @param token the security.
+    /// @param quantity base units that are pledged now.
+    /// @param depth links between the root and this one.
+    /// @param maxDepth the greatest depth below it.
+    /// @param holder in whose account a root's units are earmarked.
+    /// @param reused base units of it that its taker has pledged on.
+    /// @param reuseCap see {Agreement}.
+    /// @param owed base units that the taker owes: of title transferred, or lost further down.
+    /// @param recalled base units that the giver wants out of re-use.
+    /// @param until last second of its term.
+    struct Pledge {
+        bytes32 agreementId;
+        bytes32 parent;
+        address token;
+        uint64 quantity;
+        uint8 depth;
+        uint8 maxDepth;
+        address holder;
+        uint64 reused;
+        uint24 reuseCap;
+        uint64 owed;
+        uint64 recalled;
+        uint40 until;
+    }
+
+    /// @notice Both parties agreed; again: on other terms.
+    event Agreed(bytes32 indexed agreementId, Agreement agreement);
+
+    /// @notice `quantity` units are pledged; `parent` is 0 for a root.
+    event Pledged(
+        bytes32 indexed pledgeId,
+        bytes32 indexed agreementId,
+        bytes32 indexed parent,
+        address token,
+        uint64 quantity,
+        uint8 depth,
+        uint40 until
+    );
+
+    /// @notice Title to `quantity` units went to the taker. `settlementId`: the DvP settlement that moved them; 0: none.
+    event TitleTransferred(
+        bytes32 indexed pledgeId, bytes32 indexed agreementId, address token, uint64 quantity, bytes32 settlementId
+    );
+
+    /// @notice `quantity` units are pledged no more, and of a root free again.
+    event Released(bytes32 indexed pledgeId, uint64 quantity);
+
+    /// @notice The giver wants `quantity` units to be out of re-use by the second `by`.
+    event Recalled(bytes32 indexed pledgeId, uint64 quantity, uint40 by);
+
+    /// @notice A quorum of valuers said what is owed and what collateral is worth.
+    event Valued(bytes32 indexed agreementId, uint64 exposure, uint64 required, uint40 asOf, Price[] prices);
+
+    /// @notice A payment between the parties counts: `credit` after it.
+    event CashRecorded(bytes32 indexed agreementId, bytes32 indexed callId, int64 amount, uint64 credit);
+
+    /// @notice The taker declared a default; it can be enforced after `from`.
+    event DefaultDeclared(bytes32 indexed agreementId, uint40 from);
+
+    /// @notice The default was cured, or the taker withdrew it.
+    event DefaultEnded(bytes32 indexed agreementId, address indexed by);
+
+    /// @notice The taker took `quantity` units for `value`.
+    event Appropriated(bytes32 indexed pledgeId, uint64 quantity, uint64 value);
+
+    /// @notice Of the units that the taker owed, `quantity` were set off at `value`.
+    event SetOff(bytes32 indexed pledgeId, uint64 quantity, uint64 value);
+
+    /// @notice `quantity` units of this pledge were taken by one further down: its taker owes as many to its giver.
+    event EquivalentOwed(bytes32 indexed pledgeId, uint64 quantity);
+
+    /// @notice The taker gave `quantity` of the units that he owed. `settlementId`: the DvP settlement; 0: none.
+    event Returned(bytes32 indexed pledgeId, uint64 quantity, bytes32 settlementId);
+
+    /// @notice The officer wants the pledge ended; the confirmer may do it after `from`.
+    event LongStopProposed(bytes32 indexed pledgeId, uint40 from);
+
+    /// @notice `party` used a number, or burnt it.
+    event NonceUsed(address indexed party, uint256 nonce);
+
+    /// @notice Re-use is at most all that was received.
+    error ReuseCapTooHigh(bytes32 agreementId, uint24 actual, uint24 limit);
+
+    /// @notice Chains have at most `limit` links after the first.
+    error DepthTooGreat(bytes32 agreementId, uint8 actual, uint8 limit);
+
+    /// @notice The term has ended before it begins, or ends too far away.
+    error BadTerm(bytes32 agreementId, uint40 until, uint40 limit);
+
+    /// @notice Both signed it before.
+    error AgreementExists(bytes32 agreementId);
+
+    /// @notice No such agreement was opened.
+    error UnknownAgreement(bytes32 agreementId);
+
+    /// @notice Parties, mode and currency are for life.
+    error NotAmendable(bytes32 agreementId);
+
+    /// @notice These parties signed this amendment, or recorded this payment or settlement, before.
+    error AlreadyUsed(bytes32 id);
+
+    /// @notice The pledge was made before.
+    error PledgeExists(bytes32 pledgeId);
+
+    /// @notice No such pledge was made.
+    error UnknownPledge(bytes32 pledgeId);
+
+    /// @notice `caller` is not the one who may do this; once a wallet has an heir, the heir.
+    error NotActing(address caller, address expected);
+
+    /// @notice At least one base unit is needed.
+    error NoQuantity(bytes32 id);
+
+    /// @notice The agreement is of the other mode.
+    error WrongMode(bytes32 agreementId, Mode actual);
+
+    /// @notice An agreement's collateral is of at most `limit` securities at a time.
+    error TooManyTokens(bytes32 agreementId, uint256 limit);
+
+    /// @notice More units than are pledged, or owed.
+    error InsufficientPledge(bytes32 pledgeId, uint64 actual, uint64 needed);
+
+    /// @notice Of the units, `reused` would be pledged on, more than `limit`: bring some back first.
+    error ReuseExceeded(bytes32 pledgeId, uint64 reused, uint64 limit);
+
+    /// @notice The chain may not be longer.
+    error DepthExceeded(bytes32 pledgeId, uint8 depth, uint8 limit);
+
+    /// @notice The pledge's term is over: it cannot be pledged on.
+    error TermEnded(bytes32 pledgeId, uint256 time, uint40 until);
+
+    /// @notice The security does not let `taker` hold it now.
+    error TakerNotEligible(bytes32 pledgeId, address taker);
+
+    /// @notice The valuation is of the future, or not newer than the latest one.
+    error BadAsOf(bytes32 agreementId, uint40 asOf, uint40 after_, uint256 time);
+
+    /// @notice The latest valuation counts no more; `valuedAt` 0: there is none.
+    error StaleValuation(bytes32 agreementId, uint40 valuedAt, uint32 maxAge);
+
+    /// @notice The latest valuation does not name the security.
+    error NotValued(bytes32 agreementId, address token);
+
+    /// @notice A haircut is at most the whole.
+    error HaircutTooHigh(bytes32 agreementId, address token, uint24 actual, uint24 limit);
+
+    /// @notice What remains would not cover what is required.
+    error NotCovered(bytes32 agreementId, uint256 required, uint256 covered);
+
+    /// @notice There is no ground: collateral and cash cover, and nothing is due.
+    error Covered(bytes32 agreementId, uint256 required, uint256 covered);
+
+    /// @notice The agreement does not allow it.
+    error NotAgreed(bytes32 agreementId);
+
+    /// @notice No default is declared.
+    error NoDefault(bytes32 agreementId);
+
+    /// @notice A default is declared, enforceable after `from`.
+    error InDefault(bytes32 agreementId, uint40 from);
+
+    /// @notice More would be taken than is owed.
+    error ExceedsExposure(bytes32 agreementId, uint256 value, uint256 owed);
+
+    /// @notice The new collateral's attested value is below that of the old.
+    error WorthLess(bytes32 agreementId, uint256 value, uint256 needed);
+
+    /// @notice More cash would be returned than the taker has.
+    error InsufficientCredit(bytes32 agreementId, uint64 actual, uint64 needed);
+
+    /// @notice Cash is proved by DvP's present epoch.
+    error NotPresentEpoch(bytes32 agreementId, uint32 actual, uint32 expected);
+
+    /// @notice The settlement is not Settled, or not between these two, or of another security.
+    error NotThisSettlement(bytes32 id, bytes32 settlementId, IDvP.Status status);
+
+    /// @notice A valuation came after the long stop was proposed: valuers are alive, and can free what is not needed.
+    error ValuersAlive(bytes32 agreementId, uint40 valuedAt);
+
+    /// @notice The party used this number before.
+    error ActUsed(address party, uint256 nonce);
+
+    /// @notice The act came too late.
+    error ActExpired(address party, uint256 nonce, uint40 by);
+
+    /// @notice The signature is not the party's over this act, for this contract on this chain.
+    error ActNotSigned(address party, uint256 nonce);
+
+    /// @notice Registers what both parties signed. Anyone may submit it.
+    /// @dev Emits {Agreed}. Requirements: parties differ; cap ≤ 1,000,000; depth ≤ {MAX_DEPTH}; `until` has
+    /// not passed and is at most {MAX_TERM} away; both signatures hold; the chain's id is that of the deployment.
+    /// @param giverSignature over the agreement (EIP-712), as in {IDvP-lock}; so is the taker's.
+    /// @return agreementId the digest that both signed.
+    function open(Agreement calldata agreement, bytes calldata giverSignature, bytes calldata takerSignature)
+        external
+        returns (bytes32 agreementId);
+
+    /// @notice Puts other terms in place of an agreement's, its id and pledges staying.
+    /// @dev Emits {Agreed}. Requirements: as for {open}; parties, mode and currency stay; both signed
+    /// Amendment(agreementId, next) as they act now, and this for the first time.
+    function amend(
+        bytes32 agreementId,
+        Agreement calldata next,
+        bytes calldata giverSignature,
+        bytes calldata takerSignature
+    ) external;
+
+    /// @notice Pledges the giver's free units, or transfers title to them; so does a top-up.
+    /// @dev Emits {Pledged} or {TitleTransferred}. Requirements: the giver acts; the chain's id is that of the
+    /// deployment; the token finds both eligible and the units free.
+    /// @param salt the giver's own: pledges of the same content are told apart by it.
+    /// @return pledgeId see {pledgeIdOf}.
+    function pledge(bytes32 agreementId, address token, uint64 quantity, bytes32 salt)
+        external
+        returns (bytes32 pledgeId);
+
+    /// @notice Pledges on what was received: the units stay where they are.
+    /// @dev Emits {Pledged}. Requirements: the parent's taker acts and is the agreement's giver; a security interest;
+    /// the parent's term has not ended; cap, recall and depth allow it; the security lets the taker hold it; the
+    /// chain's id is that of the deployment.
+    function repledge(bytes32 parent, bytes32 agreementId, uint64 quantity, bytes32 salt)
+        external
+        returns (bytes32 pledgeId);
+
+    /// @notice Gives up the claim on `quantity` units.
+    /// @dev Emits {Released}. Requirements: the taker acts; what remains still holds what he pledged on.
+    function release(bytes32 pledgeId, uint64 quantity) external;
+
+    /// @notice Takes back what is not needed as cover.
+    /// @dev Emits {Released}. Requirements: the giver acts; the valuation counts; what remains covers what is
+    /// required, or the exposure alone once a declared default can be enforced; no default is declared that cannot
+    /// be yet; what remains still holds what the taker pledged on.
+    function releaseExcess(bytes32 pledgeId, uint64 quantity) external;
+
+    /// @notice Pledges other units in place of `quantity` of `oldPledge`: new in, then old out.
+    /// @dev Emits {Pledged} and {Released}. Requirements: as for {pledge} and {release}, but the giver acts, and in
+    /// place of the taker's consent: the agreement allows it, the valuation counts and names both securities, and
+    /// after haircuts the new units are worth what the old are; no default is declared. With the taker's consent,
+    /// {run} does both acts as one.
+    function substitute(bytes32 oldPledge, uint64 quantity, address token, uint64 newQuantity, bytes32 salt)
+        external
+        returns (bytes32 pledgeId);
+
+    /// @notice Says how many units are not to be pledged on any more; 0: the recall is over.
+    /// @dev Emits {Recalled}. Requirements: the giver acts.
+    /// @param by when they are to be back, for the record.
+    function recall(bytes32 pledgeId, uint64 quantity, uint40 by) external;
+
+    /// @notice Records what a quorum of the agreement's valuers signed. Anyone may present it.
+    /// @dev Emits {Valued}. Requirements: newer than the latest, not of the future, still counting; haircuts ≤ the whole.
+    function value(Valuation calldata valuation, bytes calldata proof) external;
+
+    /// @notice Counts a payment between the parties. Anyone may present it.
+    /// @dev Emits {CashRecorded}. Requirements: proved by DvP's present epoch, once; no more comes back than is there.
+    function recordCash(Cash calldata cash, bytes calldata proof) external;
+
+    /// @notice Begins the way to enforcement.
+    /// @dev Emits {DefaultDeclared}. Requirements: the taker acts; no default is declared; the valuation counts; it
+    /// shows less cover than is required, or after the term, that anything is owed.
+    function declareDefault(bytes32 agreementId) external;
+
+    /// @notice Ends a default: its ground is gone, or the taker withdraws it.
+    /// @dev Emits {DefaultEnded}. Requirements: a default is declared; the taker acts, or the valuation counts and
+    /// shows no ground.
+    function endDefault(bytes32 agreementId) external;
+
+    /// @notice Takes pledged units at their attested price, before the haircut, rounded against the taker.
+    /// @dev Emits {Appropriated}, and {EquivalentOwed} for each pledge above. Requirements: the taker acts; the
+    /// agreement allows it; a default is declared and its periods are over; the valuation counts and names the
+    /// security; the value is within what is owed; what remains still holds what the taker pledged on.
+    function appropriate(bytes32 pledgeId, uint64 quantity) external;
+
+    /// @notice Sets units that the taker owes off against what he is owed, at their attested price.
+    /// @dev Emits {SetOff}. Requirements: as for {appropriate}, of units owed; the agreement always allows it.
+    function setOff(bytes32 pledgeId, uint64 quantity) external;
+
+    /// @notice Gives the taker's free units to the giver, for units that are owed.
+    /// @dev Emits {Returned}. Requirements: the taker acts; as many are owed; the token finds both eligible and the units
+    /// free.
+    function returnUnits(bytes32 pledgeId, uint64 quantity) external;
+
+    /// @notice Records that a settled DvP order transferred title under the agreement.
+    /// @dev Emits {TitleTransferred}. Requirements: the taker acts; title transfer; the order is Settled, from the
+    /// giver to the taker, and counts for the first time.
+    function recordTitle(bytes32 agreementId, IDvP.Order calldata order) external returns (bytes32 pledgeId);
+
+    /// @notice Records that a settled DvP order gave back units that are owed.
+    /// @dev Emits {Returned}. Requirements: the giver acts; the order is Settled, of the pledge's security, from the
+    /// taker to the giver, of no more than is owed, and counts for the first time.
+    function recordReturn(bytes32 pledgeId, IDvP.Order calldata order) external;
+
+    /// @notice Begins the end of a pledge whose taker and valuers are silent for good.
+    /// @dev Emits {LongStopProposed}. Requirements: the caller is DvP's officer; {GRACE} has passed since the term;
+    /// not proposed before in this epoch, unless a valuation has come since.
+    function proposeLongStop(bytes32 pledgeId) external;
+
+    /// @notice Ends it: all of the pledge is released.
+    /// @dev Emits {Released}. Requirements: the caller is DvP's confirmer; {CHALLENGE} has passed since the proposal,
+    /// made in this epoch; no valuation has come since; nothing of it is pledged on.
+    function confirmLongStop(bytes32 pledgeId) external;
+
+    /// @notice Makes acts of parties in their order, all or none. Ends in the error of the one that fails.
+    /// @dev Emits {NonceUsed} for each that is signed. Requirements: the caller is the party, or the party signed
+    /// Act(party, call, nonce, by), `by` has not passed and the party has not used the nonce.
+    function run(Act[] calldata acts) external;
+
+    /// @notice Burns a number of the caller's: what he signed under it can be run no more.
+    /// @dev Emits {NonceUsed}. Requirements: it is not used.
+    function burnNonce(uint256 nonce) external;
+
+    /// @notice Longest chain after a root.
+    // Named as the constant that it reads.
+    // slither-disable-next-line naming-convention
+    function MAX_DEPTH() external view returns (uint8);
+
+    /// @notice Longest term, in seconds.
+    // Named as the constant that it reads.
+    // slither-disable-next-line naming-convention
+    function MAX_TERM() external view returns (uint40);
+
+    /// @notice Seconds from the last day of a pledge to the first proposal of its long stop.
+    // Named as the constant that it reads.
+    // slither-disable-next-line naming-convention
+    function GRACE() external view returns (uint40);
+
+    /// @notice Seconds from the proposal of a long stop to its confirmation.
+    // Named as the constant that it reads.
+    // slither-disable-next-line naming-convention
+    function CHALLENGE() external view returns (uint40);
+
+    /// @notice Where cash and title meet: its officer, confirmer, present epoch and settlements count here.
+    function dvp() external view returns (IDvP);
+
+    /// @notice Who says which wallet is another's heir.
+    function registry() external view returns (IParticipantRegistry);
+
+    /// @notice The id of an agreement: the EIP-712 digest that both sign.
+    function agreementIdOf(Agreement calldata agreement) external view returns (bytes32);
+
+    /// @notice The id of a pledge. `parent`: 0 for a root. `salt` of title by a DvP settlement is the settlement's id.
+    function pledgeIdOf(bytes32 agreementId, bytes32 parent, address token, bytes32 salt)
+        external
+        pure
+        returns (bytes32);
+
+    /// @notice The terms of an agreement; zeros if there is none. Salt aside, as signed last.
+    function agreementOf(bytes32 agreementId) external view returns (Agreement memory);
+
+    /// @notice Where an agreement stands.
+    function stateOf(bytes32 agreementId) external view returns (State memory);
+
+    /// @notice A pledge; zeros if there is none.
+    function pledgeOf(bytes32 pledgeId) external view returns (Pledge memory);
+
+    /// @notice The securities that an agreement's collateral is of now.
+    function tokensOf(bytes32 agreementId) external view returns (address[] memory);
+
+    /// @notice Units of one security held or owed under an agreement; its attested price and haircut, and as of when.
+    function positionOf(bytes32 agreementId, address token)
+        external
+        view
+        returns (uint64 held, uint64 price, uint24 haircut, uint40 pricedAt);
+
+    /// @notice What all collateral of an agreement is worth by its latest valuation, after haircuts; cash aside.
+    function coverOf(bytes32 agreementId) external view returns (uint256);
+
+    /// @notice After which second the confirmer may end the pledge; 0 if nobody of this epoch proposed it.
+    function longStopFrom(bytes32 pledgeId) external view returns (uint40);
+
+    /// @notice Whether `party` used or burnt `nonce`.
+    function isNonceUsed(address party, uint256 nonce) external view returns (bool);
+
+    /// @notice ERC-5267: the EIP-712 domain.
+    function eip712Domain()
+        external
+        view
+        returns (
+            bytes1 fields,
+            string memory name,
+            string memory version,
+            uint256 chainId,
+            address verifyingContract,
+            bytes32 salt,
+            uint256[] memory extensions
+        );
+}

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {CollateralEnforcement} from "./CollateralEnforcement.sol";
+import {CollateralBooks} from "./collateral/CollateralBooks.sol";
 import {ICollateralRegister} from "./interfaces/ICollateralRegister.sol";
 import {IDvP} from "./interfaces/IDvP.sol";
 import {IParticipantRegistry} from "./interfaces/IParticipantRegistry.sol";
@@ -16,7 +18,7 @@ import {TypedData} from "./libraries/TypedData.sol";
 
 /// @title Collateral: pledges in place, re-use, enforcement, title transfer
 /// @dev Read in this order: agreements; pledges; values and cash; enforcement; title; long stop; acts by signature.
-contract CollateralRegister is ICollateralRegister {
+contract CollateralRegister is CollateralBooks, ICollateralRegister {
     using Deadline for uint40;
     using Deliveries for address;
     using Proofs for bytes;
@@ -35,29 +37,12 @@ contract CollateralRegister is ICollateralRegister {
     uint40 public constant CHALLENGE = DvPState.CHALLENGE;
 
     /// @inheritdoc ICollateralRegister
-    IDvP public immutable dvp;
-
-    /// @inheritdoc ICollateralRegister
-    IParticipantRegistry public immutable registry;
-
-    uint256 private immutable _chainId;
-
-    mapping(bytes32 agreementId => Book) private _books;
-    mapping(bytes32 pledgeId => Pledge) private _pledges;
-    mapping(bytes32 pledgeId => LongStop) private _longStops;
-
-    /// @dev Digests of amendments, payments by agreement, settlements that moved title: each counts once.
-    mapping(bytes32 id => bool) private _used;
-
-    /// @dev Bit `nonce % 256` of word `nonce / 256` of a party.
-    mapping(address party => mapping(uint256 word => uint256)) private _nonces;
+    address public immutable enforcementCode;
 
     /// @param dvp_ whose roles, agents and settlements count here.
     /// @param registry_ who says which wallet is another's heir.
-    constructor(IDvP dvp_, IParticipantRegistry registry_) {
-        dvp = dvp_;
-        registry = registry_;
-        _chainId = block.chainid;
+    constructor(IDvP dvp_, IParticipantRegistry registry_) CollateralBooks(dvp_, registry_) {
+        enforcementCode = address(new CollateralEnforcement(dvp_, registry_));
     }
 
     // Agreements
@@ -191,155 +176,72 @@ contract CollateralRegister is ICollateralRegister {
         emit Recalled(id, quantity, by);
     }
 
-    // Values and cash
+    // The rest: enforcementCode's code, on this storage
 
     /// @inheritdoc ICollateralRegister
     function value(Valuation calldata valuation, bytes calldata proof) external {
-        bytes32 id = valuation.agreementId;
-        Book storage book = _bookOf(id);
-        proof.requireQuorum(id, _digest(CollateralTypedData.hashValuation(valuation)), 0, book.terms.valuers);
-        book.accept(valuation);
+        (valuation, proof);
+        _runEnforcement();
     }
 
     /// @inheritdoc ICollateralRegister
     function recordCash(Cash calldata cash, bytes calldata proof) external {
-        bytes32 id = cash.agreementId;
-        State storage state = _bookOf(id).state;
-        uint32 epoch = dvp.currentEpoch();
-        if (cash.epoch != epoch) revert NotPresentEpoch(id, cash.epoch, epoch);
-        proof.requireQuorum(id, _digest(CollateralTypedData.hashCash(cash)), epoch, dvp.epochHash(epoch));
-        _use(keccak256(abi.encode(id, cash.callId)));
-        if (cash.amount < 0) {
-            // Also of the least number, which has no opposite in 64 bits.
-            uint64 back = uint64(uint256(-int256(cash.amount)));
-            if (back > state.credit) revert InsufficientCredit(id, state.credit, back);
-            state.credit -= back;
-        } else {
-            state.credit += uint64(cash.amount);
-        }
-        emit CashRecorded(id, cash.callId, cash.amount, state.credit);
+        (cash, proof);
+        _runEnforcement();
     }
-
-    // Enforcement
 
     /// @inheritdoc ICollateralRegister
     function declareDefault(bytes32 agreementId) external {
-        Book storage book = _bookOf(agreementId);
-        Agreement storage terms = book.terms;
-        _requireActing(terms.taker);
-        if (book.state.enforceFrom != 0) revert InDefault(agreementId, book.state.enforceFrom);
-        book.requireFresh(agreementId);
-        (uint256 needed, uint256 covered) = book.compare(true);
-        if (needed <= covered) revert Covered(agreementId, needed, covered);
-        uint40 from = (uint40(terms.noticePeriod) + terms.curePeriod).fromNow();
-        book.state.enforceFrom = from;
-        emit DefaultDeclared(agreementId, from);
+        agreementId;
+        _runEnforcement();
     }
 
     /// @inheritdoc ICollateralRegister
     function endDefault(bytes32 agreementId) external {
-        Book storage book = _bookOf(agreementId);
-        if (book.state.enforceFrom == 0) revert NoDefault(agreementId);
-        if (_actor() != _heirOf(book.terms.taker)) {
-            book.requireFresh(agreementId);
-            (uint256 needed, uint256 covered) = book.compare(true);
-            if (needed > covered) revert NotCovered(agreementId, needed, covered);
-        }
-        book.state.enforceFrom = 0;
-        emit DefaultEnded(agreementId, _actor());
+        agreementId;
+        _runEnforcement();
     }
 
     /// @inheritdoc ICollateralRegister
-    function appropriate(bytes32 id, uint64 quantity) external {
-        Pledge storage given = _pledgeOf(id);
-        Book storage book = _books[given.agreementId];
-        if (!book.terms.appropriation) revert NotAgreed(given.agreementId);
-        address taker = _requireActing(book.terms.taker);
-        uint64 price = _credit(book, given, quantity);
-        _shrink(id, given, quantity);
-        emit Appropriated(id, quantity, price);
-        Pledge storage root = _lose(given, quantity);
-        root.token.settleEarmark(root.holder, taker, quantity);
+    function appropriate(bytes32 pledgeId, uint64 quantity) external {
+        (pledgeId, quantity);
+        _runEnforcement();
     }
 
     /// @inheritdoc ICollateralRegister
-    function setOff(bytes32 id, uint64 quantity) external {
-        Pledge storage given = _pledgeOf(id);
-        Book storage book = _books[given.agreementId];
-        _requireActing(book.terms.taker);
-        uint64 price = _credit(book, given, quantity);
-        _meet(id, given, quantity);
-        emit SetOff(id, quantity, price);
-    }
-
-    // Title
-
-    /// @inheritdoc ICollateralRegister
-    function returnUnits(bytes32 id, uint64 quantity) external {
-        Pledge storage given = _pledgeOf(id);
-        Agreement storage terms = _books[given.agreementId].terms;
-        address taker = _requireActing(terms.taker);
-        address giver = _heirOf(terms.giver);
-        _meet(id, given, quantity);
-        emit Returned(id, quantity, 0);
-        address token = given.token;
-        token.makeEarmark(taker, giver, quantity);
-        token.settleEarmark(taker, giver, quantity);
+    function setOff(bytes32 pledgeId, uint64 quantity) external {
+        (pledgeId, quantity);
+        _runEnforcement();
     }
 
     /// @inheritdoc ICollateralRegister
-    function recordTitle(bytes32 agreementId, IDvP.Order calldata order) external returns (bytes32 id) {
-        Book storage book = _bookOf(agreementId);
-        Agreement storage terms = book.terms;
-        _requireActing(terms.taker);
-        if (terms.mode != Mode.TitleTransfer) revert WrongMode(agreementId, terms.mode);
-        _requireSameChain(agreementId);
-        IDvP.Movement calldata movement = order.movement;
-        bytes32 settlement = _settled(agreementId, order, terms.giver, terms.taker);
-        id = _createRoot(book, agreementId, movement.token, movement.quantity, settlement, movement.seller, settlement);
+    function returnUnits(bytes32 pledgeId, uint64 quantity) external {
+        (pledgeId, quantity);
+        _runEnforcement();
     }
 
     /// @inheritdoc ICollateralRegister
-    function recordReturn(bytes32 id, IDvP.Order calldata order) external {
-        Pledge storage given = _pledgeOf(id);
-        Agreement storage terms = _books[given.agreementId].terms;
-        _requireActing(terms.giver);
-        bytes32 settlement = _settled(id, order, terms.taker, terms.giver);
-        if (order.movement.token != given.token) revert NotThisSettlement(id, settlement, IDvP.Status.Settled);
-        _meet(id, given, order.movement.quantity);
-        emit Returned(id, order.movement.quantity, settlement);
-    }
-
-    // Long stop
-
-    /// @inheritdoc ICollateralRegister
-    function proposeLongStop(bytes32 id) external {
-        address officer = dvp.officer();
-        if (_actor() != officer) revert IDvP.NotInRole(_actor(), officer);
-        Pledge storage given = _pledgeOf(id);
-        uint40 from = given.until + GRACE;
-        if (!from.hasPassed()) revert IDvP.TooEarly(block.timestamp, from);
-        from = longStopFrom(id);
-        if (from != 0 && !_valuedSince(given.agreementId, from)) revert IDvP.AlreadyProposed(id, from);
-        from = CHALLENGE.fromNow();
-        _longStops[id] = LongStop(from, dvp.currentEpoch());
-        emit LongStopProposed(id, from);
+    function recordTitle(bytes32 agreementId, IDvP.Order calldata order) external returns (bytes32) {
+        (agreementId, order);
+        _runEnforcement();
     }
 
     /// @inheritdoc ICollateralRegister
-    function confirmLongStop(bytes32 id) external {
-        address confirmer = dvp.confirmer();
-        if (_actor() != confirmer) revert IDvP.NotInRole(_actor(), confirmer);
-        Pledge storage given = _pledgeOf(id);
-        uint40 from = longStopFrom(id);
-        if (from == 0) revert IDvP.NotProposed(id, 0);
-        if (!from.hasPassed()) revert IDvP.TooEarly(block.timestamp, from);
-        if (_valuedSince(given.agreementId, from)) {
-            revert ValuersAlive(given.agreementId, _books[given.agreementId].state.valuedAt);
-        }
-        uint64 quantity = given.quantity;
-        _shrink(id, given, quantity);
-        _free(id, given, quantity);
+    function recordReturn(bytes32 pledgeId, IDvP.Order calldata order) external {
+        (pledgeId, order);
+        _runEnforcement();
+    }
+
+    /// @inheritdoc ICollateralRegister
+    function proposeLongStop(bytes32 pledgeId) external {
+        pledgeId;
+        _runEnforcement();
+    }
+
+    /// @inheritdoc ICollateralRegister
+    function confirmLongStop(bytes32 pledgeId) external {
+        pledgeId;
+        _runEnforcement();
     }
 
     // Acts by signature
@@ -367,6 +269,16 @@ contract CollateralRegister is ICollateralRegister {
     }
 
     // Views
+
+    /// @inheritdoc ICollateralRegister
+    function dvp() external view returns (IDvP) {
+        return _dvp;
+    }
+
+    /// @inheritdoc ICollateralRegister
+    function registry() external view returns (IParticipantRegistry) {
+        return _registry;
+    }
 
     /// @inheritdoc ICollateralRegister
     function agreementOf(bytes32 id) external view returns (Agreement memory) {
@@ -446,8 +358,7 @@ contract CollateralRegister is ICollateralRegister {
 
     /// @inheritdoc ICollateralRegister
     function longStopFrom(bytes32 id) public view returns (uint40) {
-        LongStop memory stop = _longStops[id];
-        return stop.from != 0 && stop.epoch == dvp.currentEpoch() ? stop.from : 0;
+        return _longStopFrom(id);
     }
 
     /// @inheritdoc ICollateralRegister
@@ -456,7 +367,7 @@ contract CollateralRegister is ICollateralRegister {
         pure
         returns (bytes32)
     {
-        return keccak256(abi.encode(agreementId, parent, token, salt));
+        return _pledgeIdOf(agreementId, parent, token, salt);
     }
 
     // What the calls above share
@@ -481,99 +392,6 @@ contract CollateralRegister is ICollateralRegister {
         emit Agreed(id, agreement);
     }
 
-    /// @param settlement the DvP settlement that moved title already; 0: none did.
-    function _createRoot(
-        Book storage book,
-        bytes32 agreementId,
-        address token,
-        uint64 quantity,
-        bytes32 salt,
-        address holder,
-        bytes32 settlement
-    ) private returns (bytes32 id) {
-        if (token.code.length == 0) revert IDvP.NoToken(agreementId, token);
-        Pledge memory root = _new(agreementId, token, quantity, book.terms);
-        root.holder = holder;
-        bool title = book.terms.mode == Mode.TitleTransfer;
-        if (title) (root.quantity, root.owed) = (0, quantity);
-        id = _store(root, salt);
-        book.add(agreementId, token, quantity);
-        if (title) emit TitleTransferred(id, agreementId, token, quantity, settlement);
-        else emit Pledged(id, agreementId, 0, token, quantity, 0, root.until);
-    }
-
-    function _store(Pledge memory made, bytes32 salt) private returns (bytes32 id) {
-        id = pledgeIdOf(made.agreementId, made.parent, made.token, salt);
-        if (_pledges[id].agreementId != 0) revert PledgeExists(id);
-        _pledges[id] = made;
-    }
-
-    /// @dev Takes `quantity` out of what is pledged, and out of what its parent's taker pledged on.
-    function _shrink(bytes32 id, Pledge storage given, uint64 quantity) private {
-        if (quantity == 0) revert NoQuantity(id);
-        uint64 before = given.quantity;
-        if (quantity > before) revert InsufficientPledge(id, before, quantity);
-        uint64 rest = before - quantity;
-        uint64 limit = _limitOf(given, rest);
-        if (given.reused > limit) revert ReuseExceeded(id, given.reused, limit);
-        given.quantity = rest;
-        given.recalled = given.recalled > quantity ? given.recalled - quantity : 0;
-        if (given.parent != 0) _pledges[given.parent].reused -= quantity;
-        _books[given.agreementId].remove(given.token, quantity);
-    }
-
-    /// @dev Units of a root leave the lane; those of others stay their parents'.
-    function _free(bytes32 id, Pledge storage given, uint64 quantity) private {
-        emit Released(id, quantity);
-        if (given.parent == 0) ISecurityToken(given.token).releaseEarmark(given.holder, quantity);
-    }
-
-    /// @dev `quantity` units that `given` held are gone: each pledge above loses them, and its taker owes as many.
-    function _lose(Pledge storage given, uint64 quantity) private returns (Pledge storage root) {
-        root = given;
-        // At most MAX_DEPTH times.
-        while (root.parent != 0) {
-            bytes32 id = root.parent;
-            root = _pledges[id];
-            // What was pledged on was held; the child's share of `reused` was taken off with the child, the others'
-            // are one link up.
-            root.quantity -= quantity;
-            root.owed += quantity;
-            if (root.parent != 0) _pledges[root.parent].reused -= quantity;
-            emit EquivalentOwed(id, quantity);
-        }
-    }
-
-    /// @dev Units that the taker owed are met: given, or set off.
-    function _meet(bytes32 id, Pledge storage given, uint64 quantity) private {
-        if (quantity == 0) revert NoQuantity(id);
-        uint64 owed = given.owed;
-        if (quantity > owed) revert InsufficientPledge(id, owed, quantity);
-        given.owed = owed - quantity;
-        _books[given.agreementId].remove(given.token, quantity);
-    }
-
-    /// @dev Credits the giver with the price of units that enforcement takes, if it may.
-    function _credit(Book storage book, Pledge storage given, uint64 quantity) private returns (uint64 price) {
-        bytes32 agreementId = given.agreementId;
-        State storage state = book.state;
-        uint40 from = state.enforceFrom;
-        if (from == 0) revert NoDefault(agreementId);
-        if (!from.hasPassed()) revert IDvP.TooEarly(block.timestamp, from);
-        book.requireFresh(agreementId);
-        uint256 due = state.exposure > state.credit ? state.exposure - state.credit : 0;
-        uint256 full = book.priceOfUp(agreementId, given.token, quantity);
-        if (full > due) revert ExceedsExposure(agreementId, full, due);
-        // Within what is owed, which is 64 bits.
-        price = uint64(full);
-        state.credit += price;
-    }
-
-    function _use(bytes32 id) private {
-        if (_used[id]) revert AlreadyUsed(id);
-        _used[id] = true;
-    }
-
     function _useNonce(address party, uint256 nonce) private {
         uint256 bit = 1 << (nonce & 0xff);
         uint256 word = _nonces[party][nonce >> 8];
@@ -582,83 +400,8 @@ contract CollateralRegister is ICollateralRegister {
         emit NonceUsed(party, nonce);
     }
 
-    /// @dev The settlement that `order` is, used up; it is to be Settled, and between these two or their heirs.
-    function _settled(bytes32 id, IDvP.Order calldata order, address seller, address buyer)
-        private
-        returns (bytes32 settlement)
-    {
-        IDvP.Movement calldata movement = order.movement;
-        settlement = dvp.settlementId(order);
-        IDvP.Status status = dvp.statusOfSettlement(settlement, movement.seller, movement.nonce);
-        if (
-            status != IDvP.Status.Settled || _heirOf(movement.seller) != _heirOf(seller)
-                || _heirOf(movement.buyer) != _heirOf(buyer)
-        ) revert NotThisSettlement(id, settlement, status);
-        _use(settlement);
-    }
-
     function _requireSigned(bytes32 digest, address party, bytes calldata signature) private view {
         if (!party.isFrom(digest, signature)) revert IDvP.InvalidSignature(digest, party);
-    }
-
-    function _requireSameChain(bytes32 id) private view {
-        if (block.chainid != _chainId) revert IDvP.ChainChanged(id, block.chainid, _chainId);
-    }
-
-    /// @dev `party`, or its heir, acts: nobody else.
-    function _requireActing(address party) private view returns (address acting) {
-        acting = _heirOf(party);
-        if (_actor() != acting) revert NotActing(_actor(), acting);
-    }
-
-    /// @dev Whose act this call is. This contract calls itself only in {run}, which ends the calldata with the party;
-    /// of no token does it call a function that it has itself.
-    function _actor() private view returns (address) {
-        return msg.sender == address(this) ? address(bytes20(msg.data[msg.data.length - 20:])) : msg.sender;
-    }
-
-    function _heirOf(address wallet) private view returns (address) {
-        return registry.heirOf(wallet);
-    }
-
-    function _valuedSince(bytes32 agreementId, uint40 longStop) private view returns (bool) {
-        return _books[agreementId].state.valuedAt >= longStop - CHALLENGE;
-    }
-
-    function _bookOf(bytes32 id) private view returns (Book storage book) {
-        book = _books[id];
-        if (book.terms.giver == address(0)) revert UnknownAgreement(id);
-    }
-
-    function _pledgeOf(bytes32 id) private view returns (Pledge storage given) {
-        given = _pledges[id];
-        if (given.agreementId == 0) revert UnknownPledge(id);
-    }
-
-    /// @dev Whatever chain this is called now: what is signed for one does not count on the other.
-    function _digest(bytes32 structHash) private view returns (bytes32) {
-        return TypedData.digest(CollateralTypedData.domain(address(this)), structHash);
-    }
-
-    /// @dev A pledge as its agreement has it: no link above, title not yet thought of.
-    function _new(bytes32 agreementId, address token, uint64 quantity, Agreement storage terms)
-        private
-        view
-        returns (Pledge memory made)
-    {
-        if (quantity == 0) revert NoQuantity(agreementId);
-        made.agreementId = agreementId;
-        made.token = token;
-        made.quantity = quantity;
-        made.maxDepth = terms.maxDepth;
-        made.reuseCap = terms.reuseCap;
-        made.until = terms.until;
-    }
-
-    /// @dev How much of `quantity` units may be pledged on, rounded down.
-    function _limitOf(Pledge storage given, uint64 quantity) private view returns (uint64) {
-        // The cap is at most the whole.
-        return uint64(uint256(quantity) * given.reuseCap / Cover.MILLION);
     }
 
     function _revertWith(bytes memory reason) private pure {
@@ -666,6 +409,22 @@ contract CollateralRegister is ICollateralRegister {
         // slither-disable-next-line assembly
         assembly ("memory-safe") {
             revert(add(reason, 0x20), mload(reason))
+        }
+    }
+
+    /// @dev Runs the call that was made to this contract with enforcementCode's code, and ends as it does.
+    function _runEnforcement() private {
+        address code = enforcementCode;
+        // Solidity's delegatecall does not hand on what it answered. The code is this contract's own, from its
+        // constructor, and never another.
+        // slither-disable-next-line assembly
+        assembly {
+            // The call does not come back here: memory is all its own.
+            calldatacopy(0, 0, calldatasize())
+            let done := delegatecall(gas(), code, 0, calldatasize(), 0, 0)
+            returndatacopy(0, 0, returndatasize())
+            if iszero(done) { revert(0, returndatasize()) }
+            return(0, returndatasize())
         }
     }
 }

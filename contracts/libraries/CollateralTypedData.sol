@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {ICollateralRegister} from "../interfaces/ICollateralRegister.sol";
+import {ICollateral} from "../interfaces/ICollateral.sol";
 import {TypedData} from "./TypedData.sol";
 
 /// @title What is signed for the collateral register (EIP-712): type hashes and struct hashes
@@ -30,11 +30,11 @@ library CollateralTypedData {
     string internal constant NAME = "Lockstep Collateral";
     string internal constant VERSION = "1";
 
-    function hashAgreement(ICollateralRegister.Agreement calldata agreement) internal pure returns (bytes32) {
+    function hashAgreement(ICollateral.Agreement calldata agreement) internal pure returns (bytes32) {
         return keccak256(abi.encode(AGREEMENT_TYPEHASH, agreement));
     }
 
-    function hashAmendment(bytes32 agreementId, ICollateralRegister.Agreement calldata next)
+    function hashAmendment(bytes32 agreementId, ICollateral.Agreement calldata next)
         internal
         pure
         returns (bytes32)
@@ -42,7 +42,7 @@ library CollateralTypedData {
         return keccak256(abi.encode(AMENDMENT_TYPEHASH, agreementId, hashAgreement(next)));
     }
 
-    function hashValuation(ICollateralRegister.Valuation calldata valuation) internal pure returns (bytes32) {
+    function hashValuation(ICollateral.Valuation calldata valuation) internal pure returns (bytes32) {
         bytes32[] memory hashes = new bytes32[](valuation.prices.length);
         for (uint256 i = 0; i < hashes.length; ++i) {
             hashes[i] = keccak256(abi.encode(PRICE_TYPEHASH, valuation.prices[i]));
@@ -59,11 +59,11 @@ library CollateralTypedData {
         );
     }
 
-    function hashCash(ICollateralRegister.Cash calldata cash) internal pure returns (bytes32) {
+    function hashCash(ICollateral.Cash calldata cash) internal pure returns (bytes32) {
         return keccak256(abi.encode(CASH_TYPEHASH, cash));
     }
 
-    function hashAct(ICollateralRegister.Act calldata act) internal pure returns (bytes32) {
+    function hashAct(ICollateral.Act calldata act) internal pure returns (bytes32) {
         return keccak256(abi.encode(ACT_TYPEHASH, act.party, keccak256(act.call), act.nonce, act.by));
     }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {ICollateralRegister} from "../interfaces/ICollateralRegister.sol";
+import {ICollateral} from "../interfaces/ICollateral.sol";
 import {Deadline} from "./Deadline.sol";
 
 /// @notice One security under one agreement; one storage slot.
@@ -21,8 +21,8 @@ struct Holding {
 /// @notice All that is kept of an agreement.
 /// @param tokens the securities of which units are held.
 struct Book {
-    ICollateralRegister.Agreement terms;
-    ICollateralRegister.State state;
+    ICollateral.Agreement terms;
+    ICollateral.State state;
     address[] tokens;
     mapping(address token => Holding) holdings;
 }
@@ -43,7 +43,7 @@ library Cover {
         Holding storage holding = book.holdings[token];
         if (holding.held == 0) {
             uint256 count = book.tokens.length;
-            if (count == MAX_TOKENS) revert ICollateralRegister.TooManyTokens(id, MAX_TOKENS);
+            if (count == MAX_TOKENS) revert ICollateral.TooManyTokens(id, MAX_TOKENS);
             holding.place = uint8(count);
             book.tokens.push(token);
         }
@@ -63,34 +63,34 @@ library Cover {
     }
 
     /// @dev The caller has shown that the valuers signed it.
-    function accept(Book storage book, ICollateralRegister.Valuation calldata valuation) internal {
+    function accept(Book storage book, ICollateral.Valuation calldata valuation) internal {
         bytes32 id = valuation.agreementId;
         uint40 asOf = valuation.asOf;
         uint40 previous = book.state.valuedAt;
         // A second more or less changes no value.
         // slither-disable-next-line timestamp
         if (asOf <= previous || asOf > block.timestamp) {
-            revert ICollateralRegister.BadAsOf(id, asOf, previous, block.timestamp);
+            revert ICollateral.BadAsOf(id, asOf, previous, block.timestamp);
         }
         (book.state.exposure, book.state.required, book.state.valuedAt) =
         (valuation.exposure, valuation.required, asOf);
         requireFresh(book, id);
         for (uint256 i = 0; i < valuation.prices.length; ++i) {
-            ICollateralRegister.Price calldata price = valuation.prices[i];
+            ICollateral.Price calldata price = valuation.prices[i];
             if (price.haircut > MILLION) {
-                revert ICollateralRegister.HaircutTooHigh(id, price.token, price.haircut, uint24(MILLION));
+                revert ICollateral.HaircutTooHigh(id, price.token, price.haircut, uint24(MILLION));
             }
             Holding storage holding = book.holdings[price.token];
             (holding.price, holding.haircut, holding.pricedAt) = (price.price, price.haircut, asOf);
         }
-        emit ICollateralRegister.Valued(id, valuation.exposure, valuation.required, asOf, valuation.prices);
+        emit ICollateral.Valued(id, valuation.exposure, valuation.required, asOf, valuation.prices);
     }
 
     function requireFresh(Book storage book, bytes32 id) internal view {
         uint40 valuedAt = book.state.valuedAt;
         uint32 maxAge = book.terms.maxAge;
         if (valuedAt == 0 || (valuedAt + maxAge).hasPassed()) {
-            revert ICollateralRegister.StaleValuation(id, valuedAt, maxAge);
+            revert ICollateral.StaleValuation(id, valuedAt, maxAge);
         }
     }
 
@@ -128,7 +128,7 @@ library Cover {
 
     function _valued(Book storage book, bytes32 id, address token) private view returns (Holding memory holding) {
         holding = book.holdings[token];
-        if (holding.pricedAt != book.state.valuedAt) revert ICollateralRegister.NotValued(id, token);
+        if (holding.pricedAt != book.state.valuedAt) revert ICollateral.NotValued(id, token);
     }
 
     function _afterHaircut(Holding memory holding, uint64 quantity) private pure returns (uint256) {

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {IDvP} from "./interfaces/IDvP.sol";
+import {IParticipantRegistry} from "./interfaces/IParticipantRegistry.sol";
+import {CollateralBooks} from "./collateral/CollateralBooks.sol";
+import {CollateralTypedData} from "./libraries/CollateralTypedData.sol";
+import {Book} from "./libraries/Cover.sol";
+import {Deadline} from "./libraries/Deadline.sol";
+import {Deliveries} from "./libraries/Deliveries.sol";
+import {DvPState, LongStop} from "./libraries/DvPState.sol";
+import {Proofs} from "./libraries/Proofs.sol";
+
+/// @title The code that the collateral register runs for values, enforcement, title and the long stop
+/// @notice Holds nothing and can do nothing by itself: the register's constructor makes it, and the register calls it
+/// by delegatecall, on the register's storage and as the register. Apart only because both together are larger than a
+/// contract of ours may be.
+/// @dev Called directly it works on its own empty storage: there is no agreement and no pledge there.
+contract CollateralEnforcement is CollateralBooks {
+    using Deadline for uint40;
+    using Deliveries for address;
+    using Proofs for bytes;
+
+    constructor(IDvP dvp_, IParticipantRegistry registry_) CollateralBooks(dvp_, registry_) {}
+
+    // Values and cash
+
+    /// @notice See {ICollateralRegister-value}.
+    function value(Valuation calldata valuation, bytes calldata proof) external {
+        bytes32 id = valuation.agreementId;
+        Book storage book = _bookOf(id);
+        proof.requireQuorum(id, _digest(CollateralTypedData.hashValuation(valuation)), 0, book.terms.valuers);
+        book.accept(valuation);
+    }
+
+    /// @notice See {ICollateralRegister-recordCash}.
+    function recordCash(Cash calldata cash, bytes calldata proof) external {
+        bytes32 id = cash.agreementId;
+        State storage state = _bookOf(id).state;
+        uint32 epoch = _dvp.currentEpoch();
+        if (cash.epoch != epoch) revert NotPresentEpoch(id, cash.epoch, epoch);
+        proof.requireQuorum(id, _digest(CollateralTypedData.hashCash(cash)), epoch, _dvp.epochHash(epoch));
+        _use(keccak256(abi.encode(id, cash.callId)));
+        if (cash.amount < 0) {
+            // Also of the least number, which has no opposite in 64 bits.
+            uint64 back = uint64(uint256(-int256(cash.amount)));
+            if (back > state.credit) revert InsufficientCredit(id, state.credit, back);
+            state.credit -= back;
+        } else {
+            state.credit += uint64(cash.amount);
+        }
+        emit CashRecorded(id, cash.callId, cash.amount, state.credit);
+    }
+
+    // Enforcement
+
+    /// @notice See {ICollateralRegister-declareDefault}.
+    function declareDefault(bytes32 agreementId) external {
+        Book storage book = _bookOf(agreementId);
+        Agreement storage terms = book.terms;
+        _requireActing(terms.taker);
+        if (book.state.enforceFrom != 0) revert InDefault(agreementId, book.state.enforceFrom);
+        book.requireFresh(agreementId);
+        (uint256 needed, uint256 covered) = book.compare(true);
+        if (needed <= covered) revert Covered(agreementId, needed, covered);
+        uint40 from = (uint40(terms.noticePeriod) + terms.curePeriod).fromNow();
+        book.state.enforceFrom = from;
+        emit DefaultDeclared(agreementId, from);
+    }
+
+    /// @notice See {ICollateralRegister-endDefault}.
+    function endDefault(bytes32 agreementId) external {
+        Book storage book = _bookOf(agreementId);
+        if (book.state.enforceFrom == 0) revert NoDefault(agreementId);
+        if (_actor() != _heirOf(book.terms.taker)) {
+            book.requireFresh(agreementId);
+            (uint256 needed, uint256 covered) = book.compare(true);
+            if (needed > covered) revert NotCovered(agreementId, needed, covered);
+        }
+        book.state.enforceFrom = 0;
+        emit DefaultEnded(agreementId, _actor());
+    }
+
+    /// @notice See {ICollateralRegister-appropriate}.
+    function appropriate(bytes32 id, uint64 quantity) external {
+        Pledge storage given = _pledgeOf(id);
+        Book storage book = _books[given.agreementId];
+        if (!book.terms.appropriation) revert NotAgreed(given.agreementId);
+        address taker = _requireActing(book.terms.taker);
+        uint64 price = _credit(book, given, quantity);
+        _shrink(id, given, quantity);
+        emit Appropriated(id, quantity, price);
+        Pledge storage root = _lose(given, quantity);
+        root.token.settleEarmark(root.holder, taker, quantity);
+    }
+
+    /// @notice See {ICollateralRegister-setOff}.
+    function setOff(bytes32 id, uint64 quantity) external {
+        Pledge storage given = _pledgeOf(id);
+        Book storage book = _books[given.agreementId];
+        _requireActing(book.terms.taker);
+        uint64 price = _credit(book, given, quantity);
+        _meet(id, given, quantity);
+        emit SetOff(id, quantity, price);
+    }
+
+    // Title
+
+    /// @notice See {ICollateralRegister-returnUnits}.
+    function returnUnits(bytes32 id, uint64 quantity) external {
+        Pledge storage given = _pledgeOf(id);
+        Agreement storage terms = _books[given.agreementId].terms;
+        address taker = _requireActing(terms.taker);
+        address giver = _heirOf(terms.giver);
+        _meet(id, given, quantity);
+        emit Returned(id, quantity, 0);
+        address token = given.token;
+        token.makeEarmark(taker, giver, quantity);
+        token.settleEarmark(taker, giver, quantity);
+    }
+
+    /// @notice See {ICollateralRegister-recordTitle}.
+    function recordTitle(bytes32 agreementId, IDvP.Order calldata order) external returns (bytes32 id) {
+        Book storage book = _bookOf(agreementId);
+        Agreement storage terms = book.terms;
+        _requireActing(terms.taker);
+        if (terms.mode != Mode.TitleTransfer) revert WrongMode(agreementId, terms.mode);
+        _requireSameChain(agreementId);
+        IDvP.Movement calldata movement = order.movement;
+        bytes32 settlement = _settled(agreementId, order, terms.giver, terms.taker);
+        id = _createRoot(book, agreementId, movement.token, movement.quantity, settlement, movement.seller, settlement);
+    }
+
+    /// @notice See {ICollateralRegister-recordReturn}.
+    function recordReturn(bytes32 id, IDvP.Order calldata order) external {
+        Pledge storage given = _pledgeOf(id);
+        Agreement storage terms = _books[given.agreementId].terms;
+        _requireActing(terms.giver);
+        bytes32 settlement = _settled(id, order, terms.taker, terms.giver);
+        if (order.movement.token != given.token) revert NotThisSettlement(id, settlement, IDvP.Status.Settled);
+        _meet(id, given, order.movement.quantity);
+        emit Returned(id, order.movement.quantity, settlement);
+    }
+
+    // Long stop
+
+    /// @notice See {ICollateralRegister-proposeLongStop}.
+    function proposeLongStop(bytes32 id) external {
+        address officer = _dvp.officer();
+        if (_actor() != officer) revert IDvP.NotInRole(_actor(), officer);
+        Pledge storage given = _pledgeOf(id);
+        uint40 from = given.until + DvPState.GRACE;
+        if (!from.hasPassed()) revert IDvP.TooEarly(block.timestamp, from);
+        from = _longStopFrom(id);
+        if (from != 0 && !_valuedSince(given.agreementId, from)) revert IDvP.AlreadyProposed(id, from);
+        from = DvPState.CHALLENGE.fromNow();
+        _longStops[id] = LongStop(from, _dvp.currentEpoch());
+        emit LongStopProposed(id, from);
+    }
+
+    /// @notice See {ICollateralRegister-confirmLongStop}.
+    function confirmLongStop(bytes32 id) external {
+        address confirmer = _dvp.confirmer();
+        if (_actor() != confirmer) revert IDvP.NotInRole(_actor(), confirmer);
+        Pledge storage given = _pledgeOf(id);
+        uint40 from = _longStopFrom(id);
+        if (from == 0) revert IDvP.NotProposed(id, 0);
+        if (!from.hasPassed()) revert IDvP.TooEarly(block.timestamp, from);
+        if (_valuedSince(given.agreementId, from)) {
+            revert ValuersAlive(given.agreementId, _books[given.agreementId].state.valuedAt);
+        }
+        uint64 quantity = given.quantity;
+        _shrink(id, given, quantity);
+        _free(id, given, quantity);
+    }
+
+    // What the calls above share
+
+    /// @dev `quantity` units that `given` held are gone: each pledge above loses them, and its taker owes as many.
+    function _lose(Pledge storage given, uint64 quantity) private returns (Pledge storage root) {
+        root = given;
+        // At most MAX_DEPTH times.
+        while (root.parent != 0) {
+            bytes32 id = root.parent;
+            root = _pledges[id];
+            // What was pledged on was held; the child's share of `reused` was taken off with the child, the others'
+            // are one link up.
+            root.quantity -= quantity;
+            root.owed += quantity;
+            if (root.parent != 0) _pledges[root.parent].reused -= quantity;
+            emit EquivalentOwed(id, quantity);
+        }
+    }
+
+    /// @dev Units that the taker owed are met: given, or set off.
+    function _meet(bytes32 id, Pledge storage given, uint64 quantity) private {
+        if (quantity == 0) revert NoQuantity(id);
+        uint64 owed = given.owed;
+        if (quantity > owed) revert InsufficientPledge(id, owed, quantity);
+        given.owed = owed - quantity;
+        _books[given.agreementId].remove(given.token, quantity);
+    }
+
+    /// @dev Credits the giver with the price of units that enforcement takes, if it may.
+    function _credit(Book storage book, Pledge storage given, uint64 quantity) private returns (uint64 price) {
+        bytes32 agreementId = given.agreementId;
+        State storage state = book.state;
+        uint40 from = state.enforceFrom;
+        if (from == 0) revert NoDefault(agreementId);
+        if (!from.hasPassed()) revert IDvP.TooEarly(block.timestamp, from);
+        book.requireFresh(agreementId);
+        uint256 due = state.exposure > state.credit ? state.exposure - state.credit : 0;
+        uint256 full = book.priceOfUp(agreementId, given.token, quantity);
+        if (full > due) revert ExceedsExposure(agreementId, full, due);
+        // Within what is owed, which is 64 bits.
+        price = uint64(full);
+        state.credit += price;
+    }
+
+    /// @dev The settlement that `order` is, used up; it is to be Settled, and between these two or their heirs.
+    function _settled(bytes32 id, IDvP.Order calldata order, address seller, address buyer)
+        private
+        returns (bytes32 settlement)
+    {
+        IDvP.Movement calldata movement = order.movement;
+        settlement = _dvp.settlementId(order);
+        IDvP.Status status = _dvp.statusOfSettlement(settlement, movement.seller, movement.nonce);
+        if (
+            status != IDvP.Status.Settled || _heirOf(movement.seller) != _heirOf(seller)
+                || _heirOf(movement.buyer) != _heirOf(buyer)
+        ) revert NotThisSettlement(id, settlement, status);
+        _use(settlement);
+    }
+
+    function _valuedSince(bytes32 agreementId, uint40 longStop) private view returns (bool) {
+        return _books[agreementId].state.valuedAt >= longStop - DvPState.CHALLENGE;
+    }
+}

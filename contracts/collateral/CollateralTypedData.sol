@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {ICollateral} from "../interfaces/ICollateral.sol";
-import {TypedData} from "./TypedData.sol";
+import {TypedData} from "../libraries/TypedData.sol";
 
 /// @title What is signed for the collateral register (EIP-712): type hashes and struct hashes
 library CollateralTypedData {

@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {ICollateral} from "../interfaces/ICollateral.sol";
-import {Deadline} from "./Deadline.sol";
+import {Deadline} from "../libraries/Deadline.sol";
 
 /// @notice One security under one agreement; one storage slot.
 /// @param held base units pledged or owed under the agreement.

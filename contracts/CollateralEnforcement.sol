@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {IDvP} from "./interfaces/IDvP.sol";
 import {IParticipantRegistry} from "./interfaces/IParticipantRegistry.sol";
+import {ISecurityToken} from "./interfaces/ISecurityToken.sol";
 import {CollateralBooks} from "./collateral/CollateralBooks.sol";
 import {CollateralTypedData} from "./collateral/CollateralTypedData.sol";
 import {Book} from "./collateral/Cover.sol";
@@ -41,6 +42,17 @@ contract CollateralEnforcement is CollateralBooks {
         if (cash.epoch != epoch) revert NotPresentEpoch(id, cash.epoch, epoch);
         proof.requireQuorum(id, _digest(CollateralTypedData.hashCash(cash)), epoch, _dvp.epochHash(epoch));
         _use(keccak256(abi.encode(id, cash.callId)));
+        if (cash.pledgeId != 0) {
+            if (_pledges[cash.pledgeId].agreementId != id) revert UnknownPledge(cash.pledgeId);
+            // A payment to the taker pays no income: more than 64 bits can hold.
+            _payIncome(cash.pledgeId, cash.amount < 0 ? uint64(uint256(-int256(cash.amount))) : type(uint64).max);
+            return;
+        }
+        Sale storage sale = _sales[cash.callId];
+        if (sale.counted && !sale.open && _pledges[sale.pledgeId].agreementId == id) {
+            sale.counted = false;
+            state.selling -= sale.price;
+        }
         if (cash.amount < 0) {
             // Also of the least number, which has no opposite in 64 bits.
             uint64 back = uint64(uint256(-int256(cash.amount)));
@@ -102,6 +114,98 @@ contract CollateralEnforcement is CollateralBooks {
         uint64 price = _credit(book, given, quantity);
         _meet(id, given, quantity);
         emit SetOff(id, quantity, price);
+    }
+
+    /// @notice See {ICollateralRegister-sell}.
+    function sell(bytes32 id, IDvP.Order calldata order, bytes calldata buyerSignature, bytes32 previous) external {
+        Pledge storage given = _pledgeOf(id);
+        Book storage book = _books[given.agreementId];
+        if (!book.terms.sale) revert NotAgreed(given.agreementId);
+        _requireActing(book.terms.taker);
+        IDvP.Movement calldata movement = order.movement;
+        uint64 quantity = movement.quantity;
+        address token = given.token;
+        bytes32 settlement = _dvp.settlementId(order);
+        if (
+            movement.seller != address(this) || movement.token != token || quantity == 0
+                || order.terms.minimumLot != 0 || _sales[settlement].pledgeId != 0
+        ) revert NotForSale(id, settlement);
+        address from = address(0);
+        if (previous == 0) {
+            given.selling += quantity;
+            if (given.selling > given.quantity) {
+                revert InsufficientPledge(id, given.quantity, given.selling);
+            }
+            _requireKept(id, given);
+            from = _rootOf(given).holder;
+        } else {
+            Sale storage earlier = _endedSale(previous, IDvP.Status.GivenBack);
+            if (earlier.pledgeId != id || earlier.quantity != quantity) revert NotForSale(id, previous);
+            (earlier.open, earlier.counted) = (false, false);
+            book.state.selling -= earlier.price;
+            emit SaleEnded(id, previous, false);
+        }
+        uint64 price = _priceWithinDue(book, given, quantity);
+        book.state.selling += price;
+        _sales[settlement] = Sale(id, quantity, price, movement.nonce, true, true);
+        emit SaleStarted(id, settlement, quantity, price);
+        if (from != address(0)) token.settleEarmark(from, address(this), quantity);
+        // It answers the id, which is known.
+        // slither-disable-next-line unused-return
+        _dvp.lock(order, "", buyerSignature);
+    }
+
+    /// @notice See {ICollateralRegister-endSale}.
+    function endSale(bytes32 settlement) external {
+        Sale storage sale = _sales[settlement];
+        IDvP.Status status = _statusOf(settlement, sale);
+        bool settled = status == IDvP.Status.Settled;
+        // What is not Settled has to be GivenBack.
+        // slither-disable-next-line unused-return
+        if (!settled) _endedSale(settlement, IDvP.Status.GivenBack);
+        (bytes32 id, uint64 quantity) = (sale.pledgeId, sale.quantity);
+        Pledge storage given = _pledges[id];
+        Book storage book = _books[given.agreementId];
+        sale.open = false;
+        given.selling -= quantity;
+        emit SaleEnded(id, settlement, settled);
+        if (settled) {
+            if (_used[keccak256(abi.encode(given.agreementId, settlement))]) {
+                // The proceeds were recorded before.
+                sale.counted = false;
+                book.state.selling -= sale.price;
+            }
+            _shrink(id, given, quantity);
+            // Who held them has lost them.
+            // slither-disable-next-line unused-return
+            _lose(given, quantity);
+            return;
+        }
+        sale.counted = false;
+        book.state.selling -= sale.price;
+        address token = given.token;
+        address holder = _rootOf(given).holder;
+        if (!ISecurityToken(token).transfer(holder, quantity)) revert NotRestored(settlement);
+        token.makeEarmark(holder, _heirOf(book.terms.taker), quantity);
+    }
+
+    // Income
+
+    /// @notice See {ICollateralRegister-recordIncome}.
+    function recordIncome(Income calldata income, bytes calldata proof) external {
+        bytes32 id = income.pledgeId;
+        bytes32 agreementId = _pledgeOf(id).agreementId;
+        bytes32 digest = _digest(CollateralTypedData.hashIncome(income));
+        proof.requireQuorum(agreementId, digest, 0, _books[agreementId].terms.valuers);
+        _use(keccak256(abi.encode(id, income.incomeId)));
+        _incomeOwed[id] += income.owed;
+        emit IncomeRecorded(id, income.incomeId, income.recordDate, income.entitled, income.owed);
+    }
+
+    /// @notice See {ICollateralRegister-acknowledgeIncome}.
+    function acknowledgeIncome(bytes32 id, uint64 amount) external {
+        _requireActing(_books[_pledgeOf(id).agreementId].terms.giver);
+        _payIncome(id, amount);
     }
 
     // Title
@@ -192,6 +296,13 @@ contract CollateralEnforcement is CollateralBooks {
         }
     }
 
+    function _payIncome(bytes32 id, uint64 amount) private {
+        uint64 owed = _incomeOwed[id];
+        if (amount > owed) revert InsufficientClaim(id, owed, amount);
+        _incomeOwed[id] = owed - amount;
+        emit IncomePaid(id, amount, owed - amount);
+    }
+
     /// @dev Units that the taker owed are met: given, or set off.
     function _meet(bytes32 id, Pledge storage given, uint64 quantity) private {
         if (quantity == 0) revert NoQuantity(id);
@@ -203,18 +314,46 @@ contract CollateralEnforcement is CollateralBooks {
 
     /// @dev Credits the giver with the price of units that enforcement takes, if it may.
     function _credit(Book storage book, Pledge storage given, uint64 quantity) private returns (uint64 price) {
+        price = _priceWithinDue(book, given, quantity);
+        book.state.credit += price;
+    }
+
+    /// @dev The price of units, which is within what is owed and not about to be paid by a sale; enforcement may begin.
+    function _priceWithinDue(Book storage book, Pledge storage given, uint64 quantity)
+        private
+        view
+        returns (uint64 price)
+    {
         bytes32 agreementId = given.agreementId;
         State storage state = book.state;
         uint40 from = state.enforceFrom;
         if (from == 0) revert NoDefault(agreementId);
         if (!from.hasPassed()) revert IDvP.TooEarly(block.timestamp, from);
         book.requireFresh(agreementId);
-        uint256 due = state.exposure > state.credit ? state.exposure - state.credit : 0;
+        uint256 met = uint256(state.credit) + state.selling;
+        uint256 due = state.exposure > met ? state.exposure - met : 0;
         uint256 full = book.priceOfUp(agreementId, given.token, quantity);
         if (full > due) revert ExceedsExposure(agreementId, full, due);
         // Within what is owed, which is 64 bits.
         price = uint64(full);
-        state.credit += price;
+    }
+
+    /// @dev An open sale whose settlement ended so.
+    function _endedSale(bytes32 settlement, IDvP.Status expected) private view returns (Sale storage sale) {
+        sale = _sales[settlement];
+        IDvP.Status status = _statusOf(settlement, sale);
+        if (status != expected) revert SaleNotEnded(settlement, status);
+    }
+
+    function _statusOf(bytes32 settlement, Sale storage sale) private view returns (IDvP.Status) {
+        if (!sale.open) revert UnknownSale(settlement);
+        return _dvp.statusOfSettlement(settlement, address(this), sale.nonce);
+    }
+
+    function _rootOf(Pledge storage given) private view returns (Pledge storage root) {
+        root = given;
+        // At most MAX_DEPTH times.
+        while (root.parent != 0) root = _pledges[root.parent];
     }
 
     /// @dev The settlement that `order` is, used up; it is to be Settled, and between these two or their heirs.

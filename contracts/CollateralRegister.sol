@@ -5,6 +5,7 @@ import {CollateralEnforcement} from "./CollateralEnforcement.sol";
 import {CollateralBooks} from "./collateral/CollateralBooks.sol";
 import {ICollateralRegister} from "./interfaces/ICollateralRegister.sol";
 import {IDvP} from "./interfaces/IDvP.sol";
+import {IERC1271} from "./interfaces/IERC1271.sol";
 import {IParticipantRegistry} from "./interfaces/IParticipantRegistry.sol";
 import {ISecurityToken} from "./interfaces/ISecurityToken.sol";
 import {CollateralTypedData} from "./collateral/CollateralTypedData.sol";
@@ -112,9 +113,8 @@ contract CollateralRegister is CollateralBooks, ICollateralRegister {
         id = _store(child, salt);
         book.add(agreementId, token, quantity);
         parent.reused += quantity;
-        uint64 limit = _limitOf(parent, parent.quantity);
-        uint64 kept = parent.recalled < parent.quantity ? parent.quantity - parent.recalled : 0;
-        if (kept < limit) limit = kept;
+        _requireKept(parentId, parent);
+        uint64 limit = parent.recalled < parent.quantity ? parent.quantity - parent.recalled : 0;
         if (parent.reused > limit) revert ReuseExceeded(parentId, parent.reused, limit);
         emit Pledged(id, agreementId, parentId, token, quantity, child.depth, child.until);
 
@@ -211,6 +211,32 @@ contract CollateralRegister is CollateralBooks, ICollateralRegister {
     /// @inheritdoc ICollateralRegister
     function setOff(bytes32 pledgeId, uint64 quantity) external {
         (pledgeId, quantity);
+        _runEnforcement();
+    }
+
+    /// @inheritdoc ICollateralRegister
+    function sell(bytes32 pledgeId, IDvP.Order calldata order, bytes calldata buyerSignature, bytes32 previous)
+        external
+    {
+        (pledgeId, order, buyerSignature, previous);
+        _runEnforcement();
+    }
+
+    /// @inheritdoc ICollateralRegister
+    function endSale(bytes32 settlementId) external {
+        settlementId;
+        _runEnforcement();
+    }
+
+    /// @inheritdoc ICollateralRegister
+    function recordIncome(Income calldata income, bytes calldata proof) external {
+        (income, proof);
+        _runEnforcement();
+    }
+
+    /// @inheritdoc ICollateralRegister
+    function acknowledgeIncome(bytes32 pledgeId, uint64 amount) external {
+        (pledgeId, amount);
         _runEnforcement();
     }
 
@@ -318,6 +344,22 @@ contract CollateralRegister is CollateralBooks, ICollateralRegister {
     /// @inheritdoc ICollateralRegister
     function coverOf(bytes32 id) external view returns (uint256) {
         return _books[id].total();
+    }
+
+    /// @inheritdoc ICollateralRegister
+    function isValidSignature(bytes32 hash, bytes calldata) external view returns (bytes4) {
+        // For ever: DvP locks an order once, and asks of none that it has locked.
+        return _sales[hash].pledgeId == 0 ? bytes4(0xffffffff) : IERC1271.isValidSignature.selector;
+    }
+
+    /// @inheritdoc ICollateralRegister
+    function saleOf(bytes32 id) external view returns (Sale memory) {
+        return _sales[id];
+    }
+
+    /// @inheritdoc ICollateralRegister
+    function incomeOwedOf(bytes32 id) external view returns (uint64) {
+        return _incomeOwed[id];
     }
 
     /// @inheritdoc ICollateralRegister

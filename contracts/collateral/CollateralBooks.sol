@@ -30,6 +30,11 @@ abstract contract CollateralBooks is ICollateral {
     /// @dev Digests of amendments, payments by agreement, settlements that moved title: each counts once.
     mapping(bytes32 id => bool) internal _used;
 
+    mapping(bytes32 settlementId => Sale) internal _sales;
+
+    /// @dev Minor units of income that each pledge's taker owes.
+    mapping(bytes32 pledgeId => uint64) internal _incomeOwed;
+
     /// @dev Bit `nonce % 256` of word `nonce / 256` of a party.
     mapping(address party => mapping(uint256 word => uint256)) internal _nonces;
 
@@ -72,14 +77,19 @@ abstract contract CollateralBooks is ICollateral {
     function _shrink(bytes32 id, Pledge storage given, uint64 quantity) internal {
         if (quantity == 0) revert NoQuantity(id);
         uint64 before = given.quantity;
-        if (quantity > before) revert InsufficientPledge(id, before, quantity);
-        uint64 rest = before - quantity;
-        uint64 limit = _limitOf(given, rest);
-        if (given.reused > limit) revert ReuseExceeded(id, given.reused, limit);
-        given.quantity = rest;
+        uint64 selling = given.selling;
+        if (quantity > before - selling) revert InsufficientPledge(id, before - selling, quantity);
+        given.quantity = before - quantity;
+        _requireKept(id, given);
         given.recalled = given.recalled > quantity ? given.recalled - quantity : 0;
         if (given.parent != 0) _pledges[given.parent].reused -= quantity;
         _books[given.agreementId].remove(given.token, quantity);
+    }
+
+    /// @dev What is at hand of the pledge still holds what its taker pledged on.
+    function _requireKept(bytes32 id, Pledge storage given) internal view {
+        uint64 limit = _limitOf(given, given.quantity - given.selling);
+        if (given.reused > limit) revert ReuseExceeded(id, given.reused, limit);
     }
 
     /// @dev Units of a root leave the lane; those of others stay their parents'.

@@ -8,14 +8,14 @@ import {TypedData} from "../libraries/TypedData.sol";
 library CollateralTypedData {
     bytes32 internal constant AGREEMENT_TYPEHASH = keccak256(
         "Agreement(address giver,uint8 mode,bytes3 currency,uint24 reuseCap,uint8 maxDepth,bool appropriation,"
-        "bool substitution,address taker,uint32 noticePeriod,uint32 curePeriod,uint32 maxAge,bytes32 valuers,"
+        "bool sale,bool substitution,address taker,uint32 noticePeriod,uint32 curePeriod,uint32 maxAge,bytes32 valuers,"
         "uint40 until,uint128 salt)"
     );
     // EIP-712: the struct's own type, then those it refers to, by name.
     bytes32 internal constant AMENDMENT_TYPEHASH = keccak256(
         "Amendment(bytes32 agreementId,Agreement next)"
         "Agreement(address giver,uint8 mode,bytes3 currency,uint24 reuseCap,uint8 maxDepth,bool appropriation,"
-        "bool substitution,address taker,uint32 noticePeriod,uint32 curePeriod,uint32 maxAge,bytes32 valuers,"
+        "bool sale,bool substitution,address taker,uint32 noticePeriod,uint32 curePeriod,uint32 maxAge,bytes32 valuers,"
         "uint40 until,uint128 salt)"
     );
     bytes32 internal constant PRICE_TYPEHASH = keccak256("Price(address token,uint64 price,uint24 haircut)");
@@ -24,7 +24,9 @@ library CollateralTypedData {
         "Price(address token,uint64 price,uint24 haircut)"
     );
     bytes32 internal constant CASH_TYPEHASH =
-        keccak256("Cash(bytes32 agreementId,bytes32 callId,int64 amount,uint32 epoch)");
+        keccak256("Cash(bytes32 agreementId,bytes32 callId,bytes32 pledgeId,int64 amount,uint32 epoch)");
+    bytes32 internal constant INCOME_TYPEHASH =
+        keccak256("Income(bytes32 pledgeId,bytes32 incomeId,uint40 recordDate,uint64 entitled,uint64 owed)");
     bytes32 internal constant ACT_TYPEHASH = keccak256("Act(address party,bytes call,uint256 nonce,uint40 by)");
 
     string internal constant NAME = "Lockstep Collateral";
@@ -61,6 +63,10 @@ library CollateralTypedData {
 
     function hashCash(ICollateral.Cash calldata cash) internal pure returns (bytes32) {
         return keccak256(abi.encode(CASH_TYPEHASH, cash));
+    }
+
+    function hashIncome(ICollateral.Income calldata income) internal pure returns (bytes32) {
+        return keccak256(abi.encode(INCOME_TYPEHASH, income));
     }
 
     function hashAct(ICollateral.Act calldata act) internal pure returns (bytes32) {

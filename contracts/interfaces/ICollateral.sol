@@ -20,6 +20,7 @@ interface ICollateral {
     /// @param reuseCap how much of what he received the taker may pledge on, in parts of a million; 0: none.
     /// @param maxDepth how many links may follow a pledge of this agreement's giver; 0: none.
     /// @param appropriation the taker may enforce by taking units at attested value.
+    /// @param sale the taker may enforce by selling units through DvP.
     /// @param substitution the giver may replace collateral by as much of attested value without the taker.
     /// @param taker who takes it.
     /// @param noticePeriod seconds from a declared default until the cure period; 0: waived.
@@ -35,6 +36,7 @@ interface ICollateral {
         uint24 reuseCap;
         uint8 maxDepth;
         bool appropriation;
+        bool sale;
         bool substitution;
         address taker;
         uint32 noticePeriod;
@@ -68,14 +70,42 @@ interface ICollateral {
     }
 
     /// @notice What DvP's agents sign: a payment that the payment system booked.
-    /// @param callId what was paid, e.g. a margin call; counts once for an agreement.
-    /// @param amount from giver to taker; negative: from taker to giver.
+    /// @param callId what was paid, a margin call or the settlement of a sale; counts once for an agreement.
+    /// @param pledgeId 0; or the pledge whose income claim the taker paid.
+    /// @param amount to the taker, from the giver or for him; negative: from taker to giver.
     /// @param epoch DvP's epoch whose agents sign.
     struct Cash {
         bytes32 agreementId;
         bytes32 callId;
+        bytes32 pledgeId;
         int64 amount;
         uint32 epoch;
+    }
+
+    /// @notice What valuers sign of a coupon or dividend.
+    /// @param incomeId the payment; counts once for a pledge.
+    /// @param recordDate the second by whose holdings it is paid.
+    /// @param entitled minor units on what was pledged then: the issuer pays them to the holder.
+    /// @param owed minor units on what the taker owed then, or had out for sale: he owes them to the giver.
+    struct Income {
+        bytes32 pledgeId;
+        bytes32 incomeId;
+        uint40 recordDate;
+        uint64 entitled;
+        uint64 owed;
+    }
+
+    /// @notice Units out for sale through DvP.
+    /// @param price what they were attested to be worth.
+    /// @param open whether the units are on their way: with DvP, or given back to this contract.
+    /// @param counted whether `price` counts still as about to be paid: until the proceeds are recorded.
+    struct Sale {
+        bytes32 pledgeId;
+        uint64 quantity;
+        uint64 price;
+        uint64 nonce;
+        bool open;
+        bool counted;
     }
 
     /// @notice One act that its party need not submit itself.
@@ -97,12 +127,14 @@ interface ICollateral {
     /// @param credit what the taker has had of the giver: cash held, and what enforcement took. Above the exposure: owed.
     /// @param valuedAt as-of time of the latest valuation; 0: none yet.
     /// @param enforceFrom after which second a declared default can be enforced; 0: none is declared.
+    /// @param selling attested price of units that are being sold, or were and whose proceeds are not recorded.
     struct State {
         uint64 exposure;
         uint64 required;
         uint64 credit;
         uint40 valuedAt;
         uint40 enforceFrom;
+        uint64 selling;
     }
 
     /// @notice One pledge, or one transfer of title.
@@ -118,6 +150,7 @@ interface ICollateral {
     /// @param owed base units that the taker owes: of title transferred, or lost further down.
     /// @param recalled base units that the giver wants out of re-use.
     /// @param until last second of its term.
+    /// @param selling base units of it that are out for sale, with this contract or DvP.
     struct Pledge {
         bytes32 agreementId;
         bytes32 parent;
@@ -131,6 +164,7 @@ interface ICollateral {
         uint64 owed;
         uint64 recalled;
         uint40 until;
+        uint64 selling;
     }
 
     /// @notice Both parties agreed; again: on other terms.
@@ -172,6 +206,20 @@ interface ICollateral {
 
     /// @notice The taker took `quantity` units for `value`.
     event Appropriated(bytes32 indexed pledgeId, uint64 quantity, uint64 value);
+
+    /// @notice The taker put units out for sale as `settlementId`.
+    event SaleStarted(bytes32 indexed pledgeId, bytes32 indexed settlementId, uint64 quantity, uint64 price);
+
+    /// @notice The sale settled, or was given back and the units are pledged as before.
+    event SaleEnded(bytes32 indexed pledgeId, bytes32 indexed settlementId, bool settled);
+
+    /// @notice Income on pledged units, or owed by the taker.
+    event IncomeRecorded(
+        bytes32 indexed pledgeId, bytes32 indexed incomeId, uint40 recordDate, uint64 entitled, uint64 owed
+    );
+
+    /// @notice The taker met `amount` of what he owed of income; `left` of it.
+    event IncomePaid(bytes32 indexed pledgeId, uint64 amount, uint64 left);
 
     /// @notice Of the units that the taker owed, `quantity` were set off at `value`.
     event SetOff(bytes32 indexed pledgeId, uint64 quantity, uint64 value);
@@ -271,6 +319,21 @@ interface ICollateral {
 
     /// @notice More would be taken than is owed.
     error ExceedsExposure(bytes32 agreementId, uint256 value, uint256 owed);
+
+    /// @notice The order is not of this contract's units of the pledge, as a whole and by itself.
+    error NotForSale(bytes32 pledgeId, bytes32 settlementId);
+
+    /// @notice No such sale is open.
+    error UnknownSale(bytes32 settlementId);
+
+    /// @notice The sale is not where this call needs it.
+    error SaleNotEnded(bytes32 settlementId, IDvP.Status actual);
+
+    /// @notice The token did not give the units back to their holder.
+    error NotRestored(bytes32 settlementId);
+
+    /// @notice The taker owes less income than that.
+    error InsufficientClaim(bytes32 pledgeId, uint64 actual, uint64 needed);
 
     /// @notice The new collateral's attested value is below that of the old.
     error WorthLess(bytes32 agreementId, uint256 value, uint256 needed);

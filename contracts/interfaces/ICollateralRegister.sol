@@ -11,8 +11,8 @@ import {IParticipantRegistry} from "./IParticipantRegistry.sol";
 /// valuers says, which both parties agreed on.
 ///
 /// @dev What always holds:
-/// 1. Root pledges that are open hold exactly the units that this contract has earmarked, per holder and security,
-///    and a unit moves or becomes free only as its pledge shrinks by it.
+/// 1. The units of open root pledges are, per holder and security, exactly those that this contract has earmarked
+///    and those that it has out for sale; and a unit becomes free or another's only as its pledge shrinks by it.
 /// 2. A pledge of re-used units is of its parent's taker, and of units that its parent holds: Σ children ≤
 ///    floor(cap * quantity of the parent), before and after every act. So each unit has at most one claim per link of
 ///    its chain, and Σ claims at depth k ≤ the earmark times the product of the caps above (docs: re-use-bound).
@@ -26,6 +26,8 @@ import {IParticipantRegistry} from "./IParticipantRegistry.sol";
 /// 6. No pledge is without an end: with live valuers the giver needs no consent for what is not needed as cover;
 ///    without them, officer and confirmer end it after its last day. A pledge of re-used units ends no later than
 ///    its parent, and none is made after that day.
+///
+/// Units out for sale are in this contract's or DvP's hands, and pledged all the while.
 ///
 /// A pledge's last day, cap and depth are those of the agreement when it was made, at most its parent's: a later
 /// amendment does not change what others, up and down the chain, rely on.
@@ -108,7 +110,8 @@ interface ICollateralRegister is ICollateral {
     function value(Valuation calldata valuation, bytes calldata proof) external;
 
     /// @notice Counts a payment between the parties. Anyone may present it.
-    /// @dev Emits {CashRecorded}. Requirements: proved by DvP's present epoch, once; no more comes back than is there.
+    /// @dev Emits {CashRecorded}, or {IncomePaid}. Requirements: proved by DvP's present epoch, once; no more comes back
+    /// than is there; for income, it is a payment to the giver, on a pledge of the agreement, of no more than is owed.
     function recordCash(Cash calldata cash, bytes calldata proof) external;
 
     /// @notice Begins the way to enforcement.
@@ -124,12 +127,38 @@ interface ICollateralRegister is ICollateral {
     /// @notice Takes pledged units at their attested price, before the haircut, rounded against the taker.
     /// @dev Emits {Appropriated}, and {EquivalentOwed} for each pledge above. Requirements: the taker acts; the
     /// agreement allows it; a default is declared and its periods are over; the valuation counts and names the
-    /// security; the value is within what is owed; what remains still holds what the taker pledged on.
+    /// security; the value is within what is owed and not out for sale; what remains still holds what the taker
+    /// pledged on.
     function appropriate(bytes32 pledgeId, uint64 quantity) external;
 
     /// @notice Sets units that the taker owes off against what he is owed, at their attested price.
     /// @dev Emits {SetOff}. Requirements: as for {appropriate}, of units owed; the agreement always allows it.
     function setOff(bytes32 pledgeId, uint64 quantity) external;
+
+    /// @notice Sells pledged units through DvP: they come to this contract, which locks the order at once as its seller.
+    /// @dev Emits {SaleStarted}, in DvP {IDvP-Locked}. Requirements: as for {appropriate}, but the agreement allows
+    /// sale; what is for sale at attested prices stays within what is owed; the order's seller is this contract,
+    /// which the security lets hold; it moves the pledge's security, as a whole and in no group; the buyer signed it.
+    /// @param previous 0; or a sale of the pledge that was given back and whose units, all of them, are sold anew.
+    function sell(
+        bytes32 pledgeId,
+        IDvP.Order calldata order,
+        bytes calldata buyerSignature,
+        bytes32 previous
+    ) external;
+
+    /// @notice Writes down how a sale ended: sold, or the units go back to their holder and under the pledge. Anyone may.
+    /// @dev Emits {SaleEnded}; if sold, {EquivalentOwed} for each pledge above. Requirements: it is Settled or
+    /// GivenBack; if the latter, the token lets the units go back.
+    function endSale(bytes32 settlementId) external;
+
+    /// @notice Records income as the valuers say. Anyone may present it.
+    /// @dev Emits {IncomeRecorded}. Requirements: proved by the agreement's valuers, once for a pledge.
+    function recordIncome(Income calldata income, bytes calldata proof) external;
+
+    /// @notice Says that the taker met `amount` of what he owed of income.
+    /// @dev Emits {IncomePaid}. Requirements: the giver acts; as much is owed.
+    function acknowledgeIncome(bytes32 pledgeId, uint64 amount) external;
 
     /// @notice Gives the taker's free units to the giver, for units that are owed.
     /// @dev Emits {Returned}. Requirements: the taker acts; as many are owed; the token finds both eligible and the units
@@ -164,6 +193,15 @@ interface ICollateralRegister is ICollateral {
     /// @notice Burns a number of the caller's: what he signed under it can be run no more.
     /// @dev Emits {NonceUsed}. Requirements: it is not used.
     function burnNonce(uint256 nonce) external;
+
+    /// @notice ERC-1271: this contract signs, as a seller, just the orders of its sales.
+    function isValidSignature(bytes32 hash, bytes calldata signature) external view returns (bytes4);
+
+    /// @notice A sale by its settlement's id; zeros if there is none.
+    function saleOf(bytes32 settlementId) external view returns (Sale memory);
+
+    /// @notice Income that the pledge's taker owes, minor units.
+    function incomeOwedOf(bytes32 pledgeId) external view returns (uint64);
 
     /// @notice Longest chain after a root.
     // Named as the constant that it reads.

@@ -25,6 +25,7 @@ WORDS: dict[str, list[tuple[str, str]]] = {
         ("uint24", "reuseCap"),
         ("uint8", "maxDepth"),
         ("bool", "appropriation"),
+        ("bool", "sale"),
         ("bool", "substitution"),
         ("address", "taker"),
         ("uint32", "noticePeriod"),
@@ -43,7 +44,20 @@ WORDS: dict[str, list[tuple[str, str]]] = {
         ("uint40", "asOf"),
         ("Price[]", "prices"),
     ],
-    "Cash": [("bytes32", "agreementId"), ("bytes32", "callId"), ("int64", "amount"), ("uint32", "epoch")],
+    "Cash": [
+        ("bytes32", "agreementId"),
+        ("bytes32", "callId"),
+        ("bytes32", "pledgeId"),
+        ("int64", "amount"),
+        ("uint32", "epoch"),
+    ],
+    "Income": [
+        ("bytes32", "pledgeId"),
+        ("bytes32", "incomeId"),
+        ("uint40", "recordDate"),
+        ("uint64", "entitled"),
+        ("uint64", "owed"),
+    ],
     "Act": [("address", "party"), ("bytes", "call"), ("uint256", "nonce"), ("uint40", "by")],
 }
 USES = {"Amendment": ("Agreement",), "Valuation": ("Price",)}
@@ -85,6 +99,7 @@ class Desk(World):
         self.second = self.deploy_token([self.dvp.address, self.desk.address, self.gateway.address])
         self.last = self.collateral
         self.register(self.last.address)
+        self.register(self.desk.address)
         self.send(self.token.functions.issue(self.seller.address, 10_000), self.issuer)
         self.send(self.second.functions.issue(self.seller.address, 10_000), self.issuer)
         self.valuers = sorted((Key.named(f"valuer {i}") for i in range(3)), key=lambda key: key.address.lower())
@@ -101,6 +116,7 @@ class Desk(World):
             "reuseCap": 800_000,
             "maxDepth": 3,
             "appropriation": True,
+            "sale": True,
             "substitution": True,
             "taker": self.buyer.address,
             "noticePeriod": 0,
@@ -172,7 +188,7 @@ class Desk(World):
         """The struct Pledge."""
         names = [
             *("agreementId", "parent", "token", "quantity", "depth", "maxDepth"),
-            *("holder", "reused", "reuseCap", "owed", "recalled", "until"),
+            *("holder", "reused", "reuseCap", "owed", "recalled", "until", "selling"),
         ]
         return dict(zip(names, self.f.pledgeOf(pledge).call(), strict=True))
 
@@ -209,18 +225,46 @@ class Desk(World):
     def value(self, agreement: bytes, exposure: int, prices: Any = None, **changes: Any) -> Any:
         return self.send(self.value_call(self.valuation(agreement, exposure, prices, **changes)), self.outsider)
 
-    def cash_call(self, agreement: bytes, amount: int, call: int = 1, epoch: int = 1) -> Any:
-        message = {"agreementId": agreement, "callId": call.to_bytes(32), "amount": amount, "epoch": epoch}
+    def cash_call(
+        self, agreement: bytes, amount: int, call: int = 1, epoch: int = 1, pledge: bytes = ZERO_ID
+    ) -> Any:
+        message = {
+            "agreementId": agreement,
+            "callId": call.to_bytes(32),
+            "pledgeId": pledge,
+            "amount": amount,
+            "epoch": epoch,
+        }
         return self.f.recordCash(words("Cash", message), packed(self.proof(self.typed("Cash", message))))
 
+    def income_call(self, pledge: bytes, entitled: int, owed: int, number: int = 1) -> Any:
+        message = {
+            "pledgeId": pledge,
+            "incomeId": number.to_bytes(32),
+            "recordDate": 5,
+            "entitled": entitled,
+            "owed": owed,
+        }
+        proof = self.proof(self.typed("Income", message), (0, 2), 2, self.valuers)
+        return self.f.recordIncome(words("Income", message), packed(proof))
+
     def state(self, agreement: bytes) -> dict[str, int]:
-        names = ("exposure", "required", "credit", "valuedAt", "enforceFrom")
+        names = ("exposure", "required", "credit", "valuedAt", "enforceFrom", "selling")
         return dict(zip(names, self.f.stateOf(agreement).call(), strict=True))
+
+    def sale_call(self, pledge: bytes, order: Order, buyer: Key | None = None, previous: bytes = ZERO_ID) -> Any:
+        signature = compact(sign(buyer or self.last, self.id_of(order)))
+        return self.f.sell(pledge, order.words, signature, previous)
+
+    def sale_order(self, quantity: int, nonce: int = 0, **changes: Any) -> Order:
+        return self.order(
+            seller=self.desk.address, buyer=self.last.address, quantity=quantity, nonce=nonce, **changes
+        )
 
     def default(self, agreement: bytes, exposure: int = 2_000, prices: Any = None, **changes: Any) -> None:
         """Valued, declared, and past notice and cure."""
         self.value(agreement, exposure, prices, **changes)
-        self.send(self.f.declareDefault(agreement), self.key_of(self.f.agreementOf(agreement).call()[7]))
+        self.send(self.f.declareDefault(agreement), self.key_of(self.f.agreementOf(agreement).call()[8]))
         self.pass_time(1)
 
     # Acts

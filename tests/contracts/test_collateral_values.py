@@ -21,7 +21,10 @@ def test_a_quorum_of_the_valuers_values(desk: Desk) -> None:
         "Valued",
         {"agreementId": id_, "exposure": 700, "required": 800, "asOf": asof, "prices": prices},
     )
-    assert desk.state(id_) == {"exposure": 700, "required": 800, "credit": 0, "valuedAt": asof, "enforceFrom": 0}
+    assert desk.state(id_) == {"exposure": 700, "required": 800, "credit": 0, "valuedAt": asof} | {
+        "enforceFrom": 0,
+        "selling": 0,
+    }
     assert desk.f.positionOf(id_, desk.token.address).call() == [1_000, 1_500_000, 100_000, asof]
     assert desk.f.coverOf(id_).call() == 1_350
 
@@ -101,6 +104,7 @@ def test_a_valuation_counts_through_its_last_second(desk: Desk) -> None:
     desk.tester.time_travel(valued + 3_600)
     desk.send(desk.f.releaseExcess(pledge, 1), desk.seller)
     assert desk.now() == valued + 3_600
+    desk.pass_time(1)
     assert desk.refusal(desk.f.releaseExcess(pledge, 1), desk.seller) == ("StaleValuation", id_, valued, 3_600)
 
 
@@ -173,7 +177,7 @@ def test_cash_is_proved_by_the_agents_once(desk: Desk) -> None:
     assert desk.state(id_)["credit"] == 300
     assert desk.refusal(desk.cash_call(id_, 1, 3, epoch=2)) == ("NotPresentEpoch", id_, 2, 1)
     assert desk.refusal(desk.cash_call(b"\x01" * 32, 1)) == ("UnknownAgreement", b"\x01" * 32)
-    forged = desk.f.recordCash((id_, (9).to_bytes(32), 7, 1), packed(desk.proof(b"\x05" * 32)))
+    forged = desk.f.recordCash((id_, (9).to_bytes(32), ZERO_ID, 7, 1), packed(desk.proof(b"\x05" * 32)))
     assert desk.refusal(forged)[0] == "ProofNotFromEpoch"
 
 

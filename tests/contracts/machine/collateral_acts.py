@@ -86,14 +86,17 @@ class Hands:
 
     def open(self) -> Try | None:
         dice, books = self.dice, self.books
-        if len(books.deals) > 10:
+        if len(books.deals) > 12:
             return None
         giver, taker = dice.choice(self.people), dice.choice(self.people)
-        title, cap = dice.random() < 0.15, dice.choice([0, 333_333, 500_000, MILLION, MILLION, MILLION + 1])
-        flags = [dice.random() < 0.8 for _ in range(3)]
+        if books.deals and dice.random() < 0.7:
+            # A link more for what was received.
+            giver = books.deals[dice.choice(list(books.deals))].taker
+        title, cap = dice.random() < 0.15, dice.choice([0, 333_333, 500_000, 700_001, *[MILLION] * 4, MILLION + 1])
+        flags = [dice.random() < 0.9 for _ in range(3)]
         notice, cure = dice.choice([0, 0, 100]), dice.choice([0, 0, 50])
-        depth = dice.choice([0, 1, 2, 8, 8, 9])
-        until = books.now + dice.choice([-1, 2_000, 3 * DAY, 30 * DAY, 3_660 * DAY, 3_661 * DAY])
+        depth = dice.choice([0, 1, 2, *[8] * 6, 9])
+        until = books.now + dice.choice([-1, 2_000, 3 * DAY, *[30 * DAY] * 4, 3_660 * DAY, 3_661 * DAY])
         terms = (
             *(giver, int(title), b"EUR", cap, depth, *flags, taker, notice, cure, 2 * DAY),
             *(self.world.valuers_hash, until, int.from_bytes(self.number())),
@@ -154,6 +157,15 @@ class Hands:
         parent, books = self.claim(), self.books
         if parent is None:
             return None
+        roomy = [
+            one
+            for one, of in books.claims.items()
+            if (of.quantity - of.out) * of.cap // MILLION > books.reused(one)
+            and of.depth < of.reach
+            and any(deal.giver == books.deals[of.deal].taker for deal in books.deals.values())
+        ]
+        if roomy and self.dice.random() < 0.8:
+            parent = self.dice.choice(roomy)
         above = books.claims[parent]
         taker = books.heir(books.deals[above.deal].taker)
         fitting = [one for one, deal in books.deals.items() if books.heir(deal.giver) == taker]
@@ -161,7 +173,7 @@ class Hands:
         assert id_ is not None
         deal = books.deals[id_]
         room = (above.quantity - above.out) * above.cap // MILLION - books.reused(parent)
-        quantity, salt = self.some(max(room, 0)), self.number()
+        quantity, salt = self.some(max(room if self.dice.random() < 0.5 else room * 3 // 4, 0)), self.number()
         claim, sender = self.claim_id(id_, parent, above.token, salt), self.likely(taker)
         after = books.reused(parent) + quantity
         limit = min((above.quantity - above.out) * above.cap // MILLION, max(above.quantity - above.recalled, 0))
@@ -283,18 +295,12 @@ class Hands:
         if id_ is None:
             return None
         deal = books.deals[id_]
-        exposure = dice.choice([0, 0, 100, 500, dice.randint(0, 3_000)])
+        exposure = dice.choice([0, 100, 500, dice.randint(0, 3_000), dice.randint(0, 3_000)])
         required = exposure + dice.choice([0, 0, 50])
-        as_of = books.now - dice.choice([0, 0, 0, 5, DAY, 2 * DAY, 2 * DAY + 1, -1])
+        as_of = books.now - dice.choice([0] * 12 + [5, 2 * DAY, 2 * DAY + 1, -1])
         listed = [one for one in (*self.world.tokens, self.world.hostile) if dice.random() < 0.85]
-        prices = [
-            (one, dice.choice([0, 1, 500_000, MILLION, 3_700_000]), dice.choice([0, 0, 20_000, MILLION, MILLION + 1]))
-            if dice.random() < 0.9
-            else (one, MILLION, 0)
-            for one in listed
-        ]
-        if dice.random() < 0.8:
-            prices = [(one, price, min(cut, MILLION)) for one, price, cut in prices]
+        haircuts = [0, 0, 20_000, 333_333, MILLION] + [MILLION + 1] * (dice.random() < 0.1)
+        prices = [(one, dice.choice([0, 1, 500_000, MILLION, 3_700_000]), dice.choice(haircuts)) for one in listed]
         head = (id_, exposure, required, as_of)
         signing = dice.random() >= 0.05
         digest = self.world.valuation_digest(head if signing else (id_, 0, 0, as_of), prices)
@@ -344,6 +350,9 @@ class Hands:
         id_, books = self.deal(), self.books
         if id_ is None:
             return None
+        grounds = [one for one, deal in books.deals.items() if books.ground(one) and not deal.enforce]
+        if grounds and self.dice.random() < 0.8:
+            id_ = self.dice.choice(grounds)
         deal = books.deals[id_]
         sender = self.likely(deal.taker)
         names = (
@@ -641,7 +650,7 @@ class Hands:
 
     def pause(self) -> Try | None:
         token = self.dice.choice(self.world.tokens)
-        if token in self.books.paused or self.dice.random() < 0.7:
+        if token in self.books.paused or self.dice.random() < 0.85:
             return None
         officer = self.world.address("officer")
         effect = lambda: self.books.paused.add(token)  # noqa: E731
@@ -649,7 +658,7 @@ class Hands:
 
     def freeze(self) -> Try | None:
         token, wallet = self.dice.choice(self.world.tokens), self.dice.choice([*self.people, self.world.desk])
-        if self.dice.random() < 0.7:
+        if self.dice.random() < 0.85:
             return None
         officer = self.world.address("officer")
         effect = lambda: self.books.frozen.add((token, wallet))  # noqa: E731

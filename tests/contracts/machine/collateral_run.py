@@ -15,7 +15,8 @@ from .collateral_world import DAY, GAS, PEOPLE, CollateralWorld
 __all__ = ["STEPS", "Violation", "play"]
 
 STEPS = 150
-WAITS = (0, 1, 1, 10, 60, 3_600, DAY, 3 * DAY)
+OPENING = 10
+WAITS = (1,) * 20 + (10, 60, 60, 200, 3_600, DAY, 3 * DAY)
 
 
 class Violation(AssertionError):
@@ -36,7 +37,7 @@ class Play:
 
     def go(self, steps: int) -> None:
         for number in range(steps):
-            name = self.dice.choices(list(ACTS), list(ACTS.values()))[0]
+            name = "open" if number < OPENING else self.dice.choices(list(ACTS), list(ACTS.values()))[0]
             self.at = f"seed {self.seed}, step {number}: {name}"
             self.wait(self.dice.choice(WAITS) if self.dice.random() < 0.4 else 0)
             drawn = getattr(self.hands, name)()
@@ -44,6 +45,7 @@ class Play:
                 continue
             self.make(name, drawn)
             self.compare()
+            self.tally[f"depth {max((one.depth for one in self.books.claims.values()), default=0)}"] += 1
         self.at = f"seed {self.seed}, the end"
         self.all_ends()
 
@@ -146,6 +148,9 @@ class Play:
                     continue
                 giver = world.names[books.heir(books.deals[claim.deal].giver)]
                 actor = {"proposeLongStop": "dvp officer", "confirmLongStop": "dvp confirmer"}.get(stage, giver)
+                stop = claim.stop
+                if stage == "proposeLongStop" and stop and books.deals[claim.deal].valued < stop[0]:
+                    continue
                 arguments = (id_, left) if stage == "releaseExcess" else (id_,)
                 world.must(actor, "CollateralRegister", world.desk, stage, *arguments)
             self.wait(2 * DAY + 1 if not by_word else 0)
@@ -192,7 +197,8 @@ def main() -> int:
         seed += 1
     for name, count in sorted(total.items()):
         sys.stdout.write(f"{count:8} {name}\n")
-    sys.stdout.write(f"{seed - given.first} seeds, {sum(total.values())} calls, parties {len(PEOPLE)}: no violation\n")
+    calls = sum(count for name, count in total.items() if not name.startswith("depth"))
+    sys.stdout.write(f"{seed - given.first} seeds, {calls} calls, parties {len(PEOPLE)}: no violation\n")
     return 0
 
 

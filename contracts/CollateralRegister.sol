@@ -12,10 +12,9 @@ import {CollateralTypedData} from "./collateral/CollateralTypedData.sol";
 import {Book, Cover} from "./collateral/Cover.sol";
 import {Deadline} from "./libraries/Deadline.sol";
 import {Deliveries} from "./libraries/Deliveries.sol";
-import {DvPState, LongStop} from "./libraries/DvPState.sol";
+import {DvPState} from "./libraries/DvPState.sol";
 import {Proofs} from "./libraries/Proofs.sol";
 import {Signatures} from "./libraries/Signatures.sol";
-import {TypedData} from "./libraries/TypedData.sol";
 
 /// @title Collateral: pledges in place, re-use, enforcement, title transfer
 /// @dev Read in this order: agreements; pledges; values and cash; enforcement; title; long stop; acts by signature.
@@ -39,6 +38,9 @@ contract CollateralRegister is CollateralBooks, ICollateralRegister {
 
     /// @inheritdoc ICollateralRegister
     address public immutable enforcementCode;
+
+    /// @dev Bit `nonce % 256` of word `nonce / 256` of a party. Behind all that the two halves share.
+    mapping(address party => mapping(uint256 word => uint256)) private _nonces;
 
     /// @param dvp_ whose roles, agents and settlements count here.
     /// @param registry_ who says which wallet is another's heir.
@@ -191,14 +193,12 @@ contract CollateralRegister is CollateralBooks, ICollateralRegister {
     }
 
     /// @inheritdoc ICollateralRegister
-    function declareDefault(bytes32 agreementId) external {
-        agreementId;
+    function declareDefault(bytes32) external {
         _runEnforcement();
     }
 
     /// @inheritdoc ICollateralRegister
-    function endDefault(bytes32 agreementId) external {
-        agreementId;
+    function endDefault(bytes32) external {
         _runEnforcement();
     }
 
@@ -223,8 +223,7 @@ contract CollateralRegister is CollateralBooks, ICollateralRegister {
     }
 
     /// @inheritdoc ICollateralRegister
-    function endSale(bytes32 settlementId) external {
-        settlementId;
+    function endSale(bytes32) external {
         _runEnforcement();
     }
 
@@ -259,14 +258,12 @@ contract CollateralRegister is CollateralBooks, ICollateralRegister {
     }
 
     /// @inheritdoc ICollateralRegister
-    function proposeLongStop(bytes32 pledgeId) external {
-        pledgeId;
+    function proposeLongStop(bytes32) external {
         _runEnforcement();
     }
 
     /// @inheritdoc ICollateralRegister
-    function confirmLongStop(bytes32 pledgeId) external {
-        pledgeId;
+    function confirmLongStop(bytes32) external {
         _runEnforcement();
     }
 
@@ -282,9 +279,10 @@ contract CollateralRegister is CollateralBooks, ICollateralRegister {
                 bytes32 digest = _digest(CollateralTypedData.hashAct(act));
                 if (!act.party.isFrom(digest, act.signature)) revert ActNotSigned(act.party, act.nonce);
             }
-            // All or none: one refusal is meant to undo the rest.
-            // slither-disable-next-line low-level-calls,calls-loop
-            (bool done, bytes memory answer) = address(this).call(abi.encodePacked(act.call, act.party));
+            bytes memory data = abi.encodePacked(act.call, act.party);
+            // All or none: one refusal is meant to undo the rest. What comes back in the meantime finds its acts used.
+            // slither-disable-next-line low-level-calls,calls-loop,reentrancy-no-eth,reentrancy-events
+            (bool done, bytes memory answer) = address(this).call(data); // solhint-disable-line avoid-low-level-calls
             if (!done) _revertWith(answer);
         }
     }

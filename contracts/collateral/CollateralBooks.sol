@@ -8,7 +8,7 @@ import {ISecurityToken} from "../interfaces/ISecurityToken.sol";
 import {CollateralTypedData} from "./CollateralTypedData.sol";
 import {Book, Cover} from "./Cover.sol";
 import {Deadline} from "../libraries/Deadline.sol";
-import {DvPState, LongStop} from "../libraries/DvPState.sol";
+import {LongStop} from "../libraries/DvPState.sol";
 import {TypedData} from "../libraries/TypedData.sol";
 
 /// @title All storage of the collateral register, and what its two halves do alike
@@ -25,18 +25,20 @@ abstract contract CollateralBooks is ICollateral {
 
     mapping(bytes32 agreementId => Book) internal _books;
     mapping(bytes32 pledgeId => Pledge) internal _pledges;
+    /// @dev Written by {CollateralEnforcement}'s code alone, as the next two.
+    // slither-disable-next-line uninitialized-state
     mapping(bytes32 pledgeId => LongStop) internal _longStops;
+
 
     /// @dev Digests of amendments, payments by agreement, settlements that moved title: each counts once.
     mapping(bytes32 id => bool) internal _used;
 
+    // slither-disable-next-line uninitialized-state
     mapping(bytes32 settlementId => Sale) internal _sales;
 
     /// @dev Minor units of income that each pledge's taker owes.
+    // slither-disable-next-line uninitialized-state
     mapping(bytes32 pledgeId => uint64) internal _incomeOwed;
-
-    /// @dev Bit `nonce % 256` of word `nonce / 256` of a party.
-    mapping(address party => mapping(uint256 word => uint256)) internal _nonces;
 
     /// @param dvp_ whose roles, agents and settlements count here.
     /// @param registry_ who says which wallet is another's heir.

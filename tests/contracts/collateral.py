@@ -5,6 +5,7 @@ Hashes and signatures come from eth_account's own EIP-712 code, as in the harnes
 """
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any
 
 from eth_abi import encode
@@ -176,8 +177,7 @@ class Desk(World):
         """A root pledge and those made of it, each of what its share says; the agreements' ids are `self.links`."""
         people = [self.seller, self.buyer, self.other, self.last]
         self.links = [
-            self.open(giver=giver.address, taker=taker.address, **changes)
-            for giver, taker in zip(people, people[1:], strict=False)
+            self.open(giver=giver.address, taker=taker.address, **changes) for giver, taker in pairwise(people)
         ][: len(shares) + 1]
         made = [self.pledge(self.links[0], quantity)]
         for link, share in zip(self.links[1:], shares, strict=True):
@@ -202,17 +202,18 @@ class Desk(World):
 
     # Values
 
-    def valuation(self, agreement: bytes, exposure: int, prices: Iterable[tuple[Any, int, int]] | None = None, **k: Any) -> Any:
-        """Prices: (token, minor units for a million, haircut in parts of a million); the token at 1 a unit by default."""
+    def valuation(
+        self, agreement: bytes, exposure: int, prices: Iterable[tuple[Any, int, int]] | None = None, **k: Any
+    ) -> Any:
+        """Prices: (token, minor units for a million units, haircut in parts of a million); by default the token at 1."""
         given = [(self.token, 1_000_000, 0)] if prices is None else prices
-        message = {
+        return {
             "agreementId": agreement,
             "exposure": exposure,
             "required": k.get("required", exposure),
             "asOf": k.get("as_of", self.now()),
             "prices": [{"token": one.address, "price": price, "haircut": cut} for one, price, cut in given],
         }
-        return message
 
     def value_call(self, message: Any, signers: Iterable[int] = (0, 1), digest: bytes | None = None) -> Any:
         struct = (
@@ -225,9 +226,7 @@ class Desk(World):
     def value(self, agreement: bytes, exposure: int, prices: Any = None, **changes: Any) -> Any:
         return self.send(self.value_call(self.valuation(agreement, exposure, prices, **changes)), self.outsider)
 
-    def cash_call(
-        self, agreement: bytes, amount: int, call: int = 1, epoch: int = 1, pledge: bytes = ZERO_ID
-    ) -> Any:
+    def cash_call(self, agreement: bytes, amount: int, call: int = 1, epoch: int = 1, pledge: bytes = ZERO_ID) -> Any:
         message = {
             "agreementId": agreement,
             "callId": call.to_bytes(32),
@@ -257,9 +256,7 @@ class Desk(World):
         return self.f.sell(pledge, order.words, signature, previous)
 
     def sale_order(self, quantity: int, nonce: int = 0, **changes: Any) -> Order:
-        return self.order(
-            seller=self.desk.address, buyer=self.last.address, quantity=quantity, nonce=nonce, **changes
-        )
+        return self.order(seller=self.desk.address, buyer=self.last.address, quantity=quantity, nonce=nonce, **changes)
 
     def default(self, agreement: bytes, exposure: int = 2_000, prices: Any = None, **changes: Any) -> None:
         """Valued, declared, and past notice and cure."""

@@ -4,8 +4,8 @@ import pytest
 from eth_tester.exceptions import TransactionFailed
 
 from .collateral import TITLE, ZERO_ID, Desk, words
-from .harness import DAY, ZERO, Key, Standing, compact, sign
 from .hands import low
+from .harness import DAY, ZERO, Key, Standing, compact, sign
 
 # Agreements
 
@@ -56,7 +56,12 @@ def test_amended_by_both_once(desk: Desk) -> None:
     used = desk.typed("Amendment", {"agreementId": id_, "next": next_})
     assert desk.refusal(call) == ("AlreadyUsed", used)
 
-    for changes in ({"giver": desk.other.address}, {"taker": desk.other.address}, {"mode": TITLE}, {"currency": b"USD"}):
+    for changes in (
+        {"giver": desk.other.address},
+        {"taker": desk.other.address},
+        {"mode": TITLE},
+        {"currency": b"USD"},
+    ):
         other = desk.terms(**changes)
         assert desk.refusal(desk.amend_call(id_, other, desk.seller, desk.buyer)) == ("NotAmendable", id_)
     alone = desk.terms(salt=8)

@@ -3,8 +3,8 @@
 from typing import Any
 
 from .collateral import TITLE, ZERO_ID, Desk
-from .harness import NEVER, PAID, Standing
 from .hands import low
+from .harness import NEVER, PAID, Standing
 
 
 def on_sale(desk: Desk, quantity: int = 400, exposure: int = 500) -> tuple[bytes, bytes, Any]:
@@ -115,7 +115,12 @@ def test_sales_that_are_refused(desk: Desk) -> None:
     assert desk.refusal(call, desk.seller) == ("NotActing", low(desk.seller), low(desk.buyer))
     assert refused(quantity=501) == ("ExceedsExposure", id_, 501, 500)
     assert refused(quantity=1_001) == ("InsufficientPledge", pledge, 1_000, 1_001)
-    for changes in ({"seller": desk.seller.address}, {"token": desk.second.address}, {"minimum_lot": 1}, {"quantity": 0}):
+    for changes in (
+        {"seller": desk.seller.address},
+        {"token": desk.second.address},
+        {"minimum_lot": 1},
+        {"quantity": 0},
+    ):
         order = desk.sale_order(400).but(**changes)
         assert refused(**changes) == ("NotForSale", pledge, desk.id_of(order))
     assert refused(group=b"\x01" * 32)[0] == "GroupMismatch"

@@ -3,8 +3,8 @@
 from typing import Any
 
 from .collateral import TITLE, ZERO_ID, Desk
-from .harness import DAY, Status, packed
 from .hands import low
+from .harness import DAY, Status, packed
 
 # Values
 
@@ -329,7 +329,7 @@ def test_the_last_taker_takes_the_roots_units_and_all_above_have_claims(desk: De
 
 
 def test_a_claim_is_met_in_units_or_set_off(desk: Desk) -> None:
-    root, child, leaf = desk.chain()
+    root, _, leaf = desk.chain()
     desk.default(desk.links[2])
     desk.send(desk.f.appropriate(leaf, 150), desk.last)
     call = desk.f.returnUnits(root, 50)

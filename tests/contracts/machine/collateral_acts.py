@@ -79,8 +79,17 @@ class Hands:
             return None
         return made[max(self.dice.randrange(len(made)), self.dice.randrange(len(made)))]
 
-    def on_desk(self, sender: str, function: str, arguments: tuple[Any, ...], *rest: Any, loose: bool = False) -> Try:
-        return Try(sender, "CollateralRegister", self.world.desk, function, arguments, *rest, loose)
+    def on_desk(
+        self,
+        sender: str,
+        function: str,
+        arguments: tuple[Any, ...],
+        names: frozenset[str],
+        effect: Callable[[], None],
+        *,
+        loose: bool = False,
+    ) -> Try:
+        return Try(sender, "CollateralRegister", self.world.desk, function, arguments, names, effect, loose)
 
     # Agreements
 
@@ -115,7 +124,9 @@ class Hands:
         )
 
         def effect() -> None:
-            books.deals[id_] = Deal(giver, taker, title, cap, depth, *flags, notice + cure, 2 * DAY, until)
+            books.deals[id_] = Deal(
+                giver, taker, title, cap, depth, flags[0], flags[1], flags[2], notice + cure, 2 * DAY, until
+            )
 
         return self.on_desk(self.world.address("stranger"), "open", (terms, *signatures), names, effect)
 
@@ -561,9 +572,7 @@ class Hands:
         )
         signatures = tuple(self.world.sign(one, id_) for one in (seller, buyer))
         sender = self.world.address("stranger")
-        return Try(
-            sender, "DvP", self.world.dvp, "lock", (order, *signatures), names, lambda: self._lock(id_, lot)
-        )
+        return Try(sender, "DvP", self.world.dvp, "lock", (order, *signatures), names, lambda: self._lock(id_, lot))
 
     def settle(self) -> Try | None:
         return self._ending("settle", 1)
@@ -675,9 +684,7 @@ class Hands:
         effect = lambda: (books.barred.discard if back else books.barred.add)(wallet)  # noqa: E731
         arguments = (wallet, 1 if back else 2)
         registrar = self.world.address("registrar")
-        return Try(
-            registrar, "ParticipantRegistry", self.world.registry, "setStatus", arguments, frozenset(), effect
-        )
+        return Try(registrar, "ParticipantRegistry", self.world.registry, "setStatus", arguments, frozenset(), effect)
 
     def hostility(self) -> Try | None:
         """The hostile token changes its ways, or learns a call that it makes in the midst of others'."""

@@ -1,7 +1,7 @@
 """What the collateral register should do, in plain Python: rules by name, books as dictionaries, no code of its own.
 
-A pledge is `Claim`; what a call breaks is a set of names, of which the contract may report any. Pledged units of a chain
-are counted anew from the claims wherever the contract keeps a sum.
+A pledge is `Claim`; what a call breaks is a set of names, of which the contract may report any. Units of a chain are
+counted anew from the claims wherever the contract keeps a sum.
 """
 
 from dataclasses import dataclass, field

@@ -139,7 +139,7 @@ class Play:
             world.must("stranger", "CollateralRegister", world.desk, "value", (*head, []), proof)
             if books.deals[id_].enforce > books.now:
                 self.wait(200)
-        for stage in (("proposeLongStop", "confirmLongStop") if not by_word else ("releaseExcess",)):
+        for stage in ("proposeLongStop", "confirmLongStop") if not by_word else ("releaseExcess",):
             for id_, claim in sorted(open_.items(), key=lambda item: -item[1].depth):
                 ((*_, left, _, _, _, _, _, _, _, _, _),) = (
                     world.read("CollateralRegister", world.desk, "pledgeOf", id_)[0][:13],

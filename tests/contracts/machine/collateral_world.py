@@ -17,7 +17,17 @@ GAS = 6_000_000
 HELD = 1_000
 PEOPLE = tuple(f"party {i}" for i in range(5))
 HEIRS = ("heir 0", "heir 1")
-ROLES = ("registrar", "second", "issuer", "officer", "confirmer", "dvp officer", "dvp confirmer", "deployer", "stranger")
+ROLES = (
+    "registrar",
+    "second",
+    "issuer",
+    "officer",
+    "confirmer",
+    "dvp officer",
+    "dvp confirmer",
+    "deployer",
+    "stranger",
+)
 AGREEMENT = (
     "Agreement(address giver,uint8 mode,bytes3 currency,uint24 reuseCap,uint8 maxDepth,bool appropriation,bool sale,"
     "bool substitution,address taker,uint32 noticePeriod,uint32 curePeriod,uint32 maxAge,bytes32 valuers,"

@@ -6,7 +6,7 @@ import {IParticipantRegistry} from "./interfaces/IParticipantRegistry.sol";
 import {ISecurityToken} from "./interfaces/ISecurityToken.sol";
 import {CollateralBooks} from "./collateral/CollateralBooks.sol";
 import {CollateralTypedData} from "./collateral/CollateralTypedData.sol";
-import {Book} from "./collateral/Cover.sol";
+import {Book, Cover} from "./collateral/Cover.sol";
 import {Deadline} from "./libraries/Deadline.sol";
 import {Deliveries} from "./libraries/Deliveries.sol";
 import {DvPState, LongStop} from "./libraries/DvPState.sol";
@@ -48,18 +48,23 @@ contract CollateralEnforcement is CollateralBooks {
             _payIncome(cash.pledgeId, cash.amount < 0 ? uint64(uint256(-int256(cash.amount))) : type(uint64).max);
             return;
         }
+        // Wider, as the least number has no opposite in 64 bits.
+        int256 amount = cash.amount;
         Sale storage sale = _sales[cash.callId];
-        if (sale.counted && !sale.open && _pledges[sale.pledgeId].agreementId == id) {
+        if (sale.counted && _pledges[sale.pledgeId].agreementId == id) {
+            if (sale.open) revert SaleNotEnded(cash.callId, _statusOf(cash.callId, sale));
             sale.counted = false;
-            state.selling -= sale.price;
+            state.selling -= sale.price - sale.floor;
+            int256 credited = int256(uint256(sale.floor));
+            amount = amount > credited ? amount - credited : int256(0);
         }
-        if (cash.amount < 0) {
-            // Also of the least number, which has no opposite in 64 bits.
-            uint64 back = uint64(uint256(-int256(cash.amount)));
+        if (amount < 0) {
+            uint64 back = uint64(uint256(-amount));
             if (back > state.credit) revert InsufficientCredit(id, state.credit, back);
             state.credit -= back;
         } else {
-            state.credit += uint64(cash.amount);
+            // Within 63 bits.
+            state.credit += uint64(uint256(amount));
         }
         emit CashRecorded(id, cash.callId, cash.amount, state.credit);
     }
@@ -120,7 +125,8 @@ contract CollateralEnforcement is CollateralBooks {
     function sell(bytes32 id, IDvP.Order calldata order, bytes calldata buyerSignature, bytes32 previous) external {
         Pledge storage given = _pledgeOf(id);
         Book storage book = _books[given.agreementId];
-        if (!book.terms.sale) revert NotAgreed(given.agreementId);
+        uint256 share = book.terms.saleFloor;
+        if (share == 0) revert NotAgreed(given.agreementId);
         _requireActing(book.terms.taker);
         IDvP.Movement calldata movement = order.movement;
         uint64 quantity = movement.quantity;
@@ -147,7 +153,8 @@ contract CollateralEnforcement is CollateralBooks {
         }
         uint64 price = _priceWithinDue(book, given, quantity);
         book.state.selling += price;
-        _sales[settlement] = Sale(id, quantity, price, movement.nonce, true, true);
+        uint64 floor = uint64(price * share / Cover.MILLION);
+        _sales[settlement] = Sale(id, quantity, price, floor, movement.nonce, true, true);
         emit SaleStarted(id, settlement, quantity, price);
         if (from != address(0)) token.settleEarmark(from, address(this), quantity);
         // It answers the id, which is known.
@@ -170,11 +177,9 @@ contract CollateralEnforcement is CollateralBooks {
         given.selling -= quantity;
         emit SaleEnded(id, settlement, settled);
         if (settled) {
-            if (_used[keccak256(abi.encode(given.agreementId, settlement))]) {
-                // The proceeds were recorded before.
-                sale.counted = false;
-                book.state.selling -= sale.price;
-            }
+            uint64 floor = sale.floor;
+            book.state.credit += floor;
+            book.state.selling -= floor;
             _shrink(id, given, quantity);
             // Who held them has lost them.
             // slither-disable-next-line unused-return
@@ -273,7 +278,7 @@ contract CollateralEnforcement is CollateralBooks {
         if (_valuedSince(given.agreementId, from)) {
             revert ValuersAlive(given.agreementId, _books[given.agreementId].state.valuedAt);
         }
-        uint64 quantity = given.quantity;
+        uint64 quantity = given.quantity - given.selling;
         _shrink(id, given, quantity);
         _free(id, given, quantity);
     }

@@ -422,7 +422,8 @@ contract CollateralRegister is CollateralBooks, ICollateralRegister {
     ) private {
         _requireSameChain(id);
         if (agreement.giver == agreement.taker) revert IDvP.SameParty(id, agreement.giver);
-        if (agreement.reuseCap > Cover.MILLION) revert ReuseCapTooHigh(id, agreement.reuseCap, uint24(Cover.MILLION));
+        uint24 share = agreement.reuseCap > agreement.saleFloor ? agreement.reuseCap : agreement.saleFloor;
+        if (share > Cover.MILLION) revert ShareTooHigh(id, share, uint24(Cover.MILLION));
         if (agreement.maxDepth > MAX_DEPTH) revert DepthTooGreat(id, agreement.maxDepth, MAX_DEPTH);
         uint40 limit = MAX_TERM.fromNow();
         if (agreement.until.hasPassed() || agreement.until > limit) revert BadTerm(id, agreement.until, limit);

@@ -8,15 +8,15 @@ import {TypedData} from "../libraries/TypedData.sol";
 library CollateralTypedData {
     bytes32 internal constant AGREEMENT_TYPEHASH = keccak256(
         "Agreement(address giver,uint8 mode,bytes3 currency,uint24 reuseCap,uint8 maxDepth,bool appropriation,"
-        "bool sale,bool substitution,address taker,uint32 noticePeriod,uint32 curePeriod,uint32 maxAge,bytes32 valuers,"
-        "uint40 until,uint128 salt)"
+        "bool substitution,address taker,uint32 noticePeriod,uint32 curePeriod,uint32 maxAge,bytes32 valuers,"
+        "uint40 until,uint24 saleFloor,uint128 salt)"
     );
     // EIP-712: the struct's own type, then those it refers to, by name.
     bytes32 internal constant AMENDMENT_TYPEHASH = keccak256(
         "Amendment(bytes32 agreementId,Agreement next)"
         "Agreement(address giver,uint8 mode,bytes3 currency,uint24 reuseCap,uint8 maxDepth,bool appropriation,"
-        "bool sale,bool substitution,address taker,uint32 noticePeriod,uint32 curePeriod,uint32 maxAge,bytes32 valuers,"
-        "uint40 until,uint128 salt)"
+        "bool substitution,address taker,uint32 noticePeriod,uint32 curePeriod,uint32 maxAge,bytes32 valuers,"
+        "uint40 until,uint24 saleFloor,uint128 salt)"
     );
     bytes32 internal constant PRICE_TYPEHASH = keccak256("Price(address token,uint64 price,uint24 haircut)");
     bytes32 internal constant VALUATION_TYPEHASH = keccak256(

@@ -20,7 +20,6 @@ interface ICollateral {
     /// @param reuseCap how much of what he received the taker may pledge on, in parts of a million; 0: none.
     /// @param maxDepth how many links may follow a pledge of this agreement's giver; 0: none.
     /// @param appropriation the taker may enforce by taking units at attested value.
-    /// @param sale the taker may enforce by selling units through DvP.
     /// @param substitution the giver may replace collateral by as much of attested value without the taker.
     /// @param taker who takes it.
     /// @param noticePeriod seconds from a declared default until the cure period; 0: waived.
@@ -28,6 +27,8 @@ interface ICollateral {
     /// @param maxAge seconds for which a valuation counts from its as-of time.
     /// @param valuers hash of quorum and agents who value.
     /// @param until last second of the term (UTC, seconds since 1970): what is owed then is due.
+    /// @param saleFloor the taker may enforce by selling units through DvP, and the giver is credited with this much of
+    /// their attested price at least, in parts of a million; 0: no sale.
     /// @param salt makes agreements of the same terms two.
     struct Agreement {
         address giver;
@@ -36,7 +37,6 @@ interface ICollateral {
         uint24 reuseCap;
         uint8 maxDepth;
         bool appropriation;
-        bool sale;
         bool substitution;
         address taker;
         uint32 noticePeriod;
@@ -44,6 +44,7 @@ interface ICollateral {
         uint32 maxAge;
         bytes32 valuers;
         uint40 until;
+        uint24 saleFloor;
         uint128 salt;
     }
 
@@ -97,12 +98,15 @@ interface ICollateral {
 
     /// @notice Units out for sale through DvP.
     /// @param price what they were attested to be worth.
+    /// @param floor what the giver is credited with once it is settled, whatever it fetched.
     /// @param open whether the units are on their way: with DvP, or given back to this contract.
-    /// @param counted whether `price` counts still as about to be paid: until the proceeds are recorded.
+    /// @param counted whether what `price` is above the credited counts still as about to be paid: until the proceeds are
+    /// recorded.
     struct Sale {
         bytes32 pledgeId;
         uint64 quantity;
         uint64 price;
+        uint64 floor;
         uint64 nonce;
         bool open;
         bool counted;
@@ -236,8 +240,8 @@ interface ICollateral {
     /// @notice `party` used a number, or burnt it.
     event NonceUsed(address indexed party, uint256 nonce);
 
-    /// @notice Re-use is at most all that was received.
-    error ReuseCapTooHigh(bytes32 agreementId, uint24 actual, uint24 limit);
+    /// @notice Cap of re-use and floor of sale are at most the whole.
+    error ShareTooHigh(bytes32 agreementId, uint24 actual, uint24 limit);
 
     /// @notice Chains have at most `limit` links after the first.
     error DepthTooGreat(bytes32 agreementId, uint8 actual, uint8 limit);

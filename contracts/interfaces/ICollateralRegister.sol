@@ -46,7 +46,7 @@ import {IParticipantRegistry} from "./IParticipantRegistry.sol";
 /// Assumed of a token: nothing. Who pledges it or takes a pledge in it depends on it; no other pledge does.
 interface ICollateralRegister is ICollateral {
     /// @notice Registers what both parties signed. Anyone may submit it.
-    /// @dev Emits {Agreed}. Requirements: parties differ; cap ≤ 1,000,000; depth ≤ {MAX_DEPTH}; `until` has
+    /// @dev Emits {Agreed}. Requirements: parties differ; cap and floor ≤ 1,000,000; depth ≤ {MAX_DEPTH}; `until` has
     /// not passed and is at most {MAX_TERM} away; both signatures hold; the chain's id is that of the deployment.
     /// @param giverSignature over the agreement (EIP-712), as in {IDvP-lock}; so is the taker's.
     /// @return agreementId the digest that both signed.
@@ -111,7 +111,7 @@ interface ICollateralRegister is ICollateral {
 
     /// @notice Counts a payment between the parties. Anyone may present it.
     /// @dev Emits {CashRecorded}, or {IncomePaid}. Requirements: proved by DvP's present epoch, once; no more comes back
-    /// than is there; for income, it is a payment to the giver, on a pledge of the agreement, of no more than is owed.
+    /// than is there; of a sale, it has ended, and counts beyond what was credited; for income, it is a payment to the giver, on a pledge of the agreement, of no more than is owed.
     function recordCash(Cash calldata cash, bytes calldata proof) external;
 
     /// @notice Begins the way to enforcement.
@@ -148,7 +148,7 @@ interface ICollateralRegister is ICollateral {
     ) external;
 
     /// @notice Writes down how a sale ended: sold, or the units go back to their holder and under the pledge. Anyone may.
-    /// @dev Emits {SaleEnded}; if sold, {EquivalentOwed} for each pledge above. Requirements: it is Settled or
+    /// @dev Emits {SaleEnded}; if sold, the floor is credited, and {EquivalentOwed} for each pledge above. Requirements: it is Settled or
     /// GivenBack; if the latter, the token lets the units go back.
     function endSale(bytes32 settlementId) external;
 

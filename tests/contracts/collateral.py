@@ -26,7 +26,6 @@ WORDS: dict[str, list[tuple[str, str]]] = {
         ("uint24", "reuseCap"),
         ("uint8", "maxDepth"),
         ("bool", "appropriation"),
-        ("bool", "sale"),
         ("bool", "substitution"),
         ("address", "taker"),
         ("uint32", "noticePeriod"),
@@ -34,6 +33,7 @@ WORDS: dict[str, list[tuple[str, str]]] = {
         ("uint32", "maxAge"),
         ("bytes32", "valuers"),
         ("uint40", "until"),
+        ("uint24", "saleFloor"),
         ("uint128", "salt"),
     ],
     "Amendment": [("bytes32", "agreementId"), ("Agreement", "next")],
@@ -117,7 +117,6 @@ class Desk(World):
             "reuseCap": 800_000,
             "maxDepth": 3,
             "appropriation": True,
-            "sale": True,
             "substitution": True,
             "taker": self.buyer.address,
             "noticePeriod": 0,
@@ -125,6 +124,7 @@ class Desk(World):
             "maxAge": 3_600,
             "valuers": self.valuers_hash(),
             "until": self.deadline,
+            "saleFloor": 500_000,
             "salt": 0,
         }
         assert changes.keys() <= usual.keys()
@@ -205,7 +205,7 @@ class Desk(World):
     def valuation(
         self, agreement: bytes, exposure: int, prices: Iterable[tuple[Any, int, int]] | None = None, **k: Any
     ) -> Any:
-        """Prices: (token, minor units for a million units, haircut in parts of a million); by default the token at 1."""
+        """Prices: (token, minor units for a million units, haircut in parts of a million); else the token at 1."""
         given = [(self.token, 1_000_000, 0)] if prices is None else prices
         return {
             "agreementId": agreement,
@@ -261,7 +261,7 @@ class Desk(World):
     def default(self, agreement: bytes, exposure: int = 2_000, prices: Any = None, **changes: Any) -> None:
         """Valued, declared, and past notice and cure."""
         self.value(agreement, exposure, prices, **changes)
-        self.send(self.f.declareDefault(agreement), self.key_of(self.f.agreementOf(agreement).call()[8]))
+        self.send(self.f.declareDefault(agreement), self.key_of(self.f.agreementOf(agreement).call()[7]))
         self.pass_time(1)
 
     # Acts

@@ -73,6 +73,10 @@ def test_every_seed_keeps_the_books_and_lets_everyone_out(world: CollateralWorld
 def test_a_planted_bug_is_found(name: str) -> None:
     file, text, replacement = PLANTED[name]
     planted = CollateralWorld(mutant("CollateralRegister", {file: (text, replacement)}))
-    with pytest.raises(Violation):
+
+    def play_on() -> None:
         for seed in range(MOST_SEEDS):
             play(planted, seed)
+
+    with pytest.raises(Violation):
+        play_on()

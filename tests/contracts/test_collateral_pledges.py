@@ -38,7 +38,8 @@ def test_terms_that_cannot_be(desk: Desk) -> None:
         return (found[0], *found[2:])
 
     assert refused(taker=desk.seller.address) == ("SameParty", low(desk.seller))
-    assert refused(reuseCap=1_000_001) == ("ReuseCapTooHigh", 1_000_001, 1_000_000)
+    assert refused(reuseCap=1_000_001) == ("ShareTooHigh", 1_000_001, 1_000_000)
+    assert refused(saleFloor=1_000_002) == ("ShareTooHigh", 1_000_002, 1_000_000)
     assert refused(maxDepth=9) == ("DepthTooGreat", 9, 8)
     past, limit = desk.now() - 10, desk.now() + 3_660 * DAY
     name, until, found = refused(until=past)

@@ -31,7 +31,7 @@ def test_sold_units_go_from_the_giver_through_the_register_into_a_lock(desk: Des
     assert (desk.amounts(pledge), desk.at(pledge)["selling"]) == ((1_000, 0, 0), 400)
     assert desk.holding(desk.desk.address) == (400, 0)
     assert desk.lane(desk.seller.address) == 600
-    assert desk.f.saleOf(settlement).call() == (pledge, 400, 400, 0, True, True)
+    assert desk.f.saleOf(settlement).call() == (pledge, 400, 400, 200, 0, True, True)
     # What is out for sale counts as about to be paid.
     assert desk.refusal(desk.f.appropriate(pledge, 101), desk.buyer) == ("ExceedsExposure", id_, 101, 100)
     assert desk.refusal(desk.f.release(pledge, 601), desk.buyer) == ("InsufficientPledge", pledge, 600, 601)
@@ -47,7 +47,7 @@ def test_settled_and_paid_the_proceeds_are_the_givers_credit(desk: Desk) -> None
     assert desk.events(receipt) == [("SaleEnded", {"pledgeId": pledge, "settlementId": settlement, "settled": True})]
     assert (desk.amounts(pledge), desk.at(pledge)["selling"]) == ((600, 0, 0), 0)
     assert desk.holding(desk.last.address) == (400, 400)
-    assert (desk.state(id_)["credit"], desk.state(id_)["selling"]) == (0, 400)
+    assert (desk.state(id_)["credit"], desk.state(id_)["selling"]) == (200, 200)
     assert desk.refusal(end) == ("UnknownSale", settlement)
     # It fetched more than is owed: the surplus is the taker's debt, and all the rest is excess.
     desk.send(desk.cash_call(id_, 510, int.from_bytes(settlement)), desk.outsider)
@@ -56,15 +56,17 @@ def test_settled_and_paid_the_proceeds_are_the_givers_credit(desk: Desk) -> None
     desk.send(desk.cash_call(id_, -10, 7), desk.outsider)
 
 
-def test_the_proceeds_may_be_proved_before_the_end_is_written_down(desk: Desk) -> None:
+def test_however_little_it_fetched_the_floor_is_credited(desk: Desk) -> None:
     id_, pledge, order = on_sale(desk)
     settlement = desk.id_of(order)
     desk.send(desk.prove("settle", order, PAID), desk.outsider)
-    desk.send(desk.cash_call(id_, 390, int.from_bytes(settlement)), desk.outsider)
-    assert (desk.state(id_)["credit"], desk.state(id_)["selling"]) == (390, 400)
+    cash = desk.cash_call(id_, 150, int.from_bytes(settlement))
+    assert desk.refusal(cash) == ("SaleNotEnded", settlement, 3)
     desk.send(desk.f.endSale(settlement), desk.outsider)
-    assert (desk.state(id_)["credit"], desk.state(id_)["selling"]) == (390, 0)
-    assert desk.refusal(desk.f.appropriate(pledge, 111), desk.buyer) == ("ExceedsExposure", id_, 111, 110)
+    assert desk.refusal(desk.f.appropriate(pledge, 101), desk.buyer) == ("ExceedsExposure", id_, 101, 100)
+    desk.send(cash, desk.outsider)
+    assert (desk.state(id_)["credit"], desk.state(id_)["selling"]) == (200, 0)
+    assert desk.refusal(desk.f.appropriate(pledge, 301), desk.buyer) == ("ExceedsExposure", id_, 301, 300)
 
 
 def test_given_back_the_units_are_pledged_as_before(desk: Desk) -> None:
@@ -129,7 +131,7 @@ def test_sales_that_are_refused(desk: Desk) -> None:
     unknown = desk.sale_call(pledge, desk.sale_order(400), previous=b"\x01" * 32)
     assert desk.refusal(unknown, desk.buyer) == ("UnknownSale", b"\x01" * 32)
 
-    unsold = desk.open(sale=False, salt=1)
+    unsold = desk.open(saleFloor=0, salt=1)
     other = desk.pledge(unsold, 10, salt=1)
     desk.default(unsold)
     assert desk.refusal(desk.sale_call(other, desk.sale_order(1)), desk.buyer) == ("NotAgreed", unsold)

@@ -112,13 +112,13 @@ __all__ = [
     "ProofNotFromEpoch",
     "ProposalExpired",
     "QuorumNotReached",
-    "ReuseCapTooHigh",
     "ReuseExceeded",
     "RolesNotApart",
     "SaleNotEnded",
     "SameHands",
     "SameParty",
     "SecurityPaused",
+    "ShareTooHigh",
     "StaleValuation",
     "StarvedOfGas",
     "StatusNotReachable",
@@ -1471,21 +1471,6 @@ class QuorumNotReached(ContractRefusal):
     quorum: int
 
 
-class ReuseCapTooHigh(ContractRefusal):
-    """Re-use is at most all that was received."""
-
-    forms: ClassVar = {
-        bytes.fromhex("db070023"): (
-            Field("agreementId", "bytes32"),
-            Field("actual", "uint24"),
-            Field("limit", "uint24"),
-        ),
-    }
-    agreementId: str
-    actual: int
-    limit: int
-
-
 class ReuseExceeded(ContractRefusal):
     """Of the units, `reused` would be pledged on, more than `limit`: bring some back first."""
 
@@ -1552,6 +1537,21 @@ class SecurityPaused(ContractRefusal):
         bytes.fromhex("2d291308"): (Field("isin", "bytes12"),),
     }
     isin: str
+
+
+class ShareTooHigh(ContractRefusal):
+    """Cap of re-use and floor of sale are at most the whole."""
+
+    forms: ClassVar = {
+        bytes.fromhex("56aae6ee"): (
+            Field("agreementId", "bytes32"),
+            Field("actual", "uint24"),
+            Field("limit", "uint24"),
+        ),
+    }
+    agreementId: str
+    actual: int
+    limit: int
 
 
 class StaleValuation(ContractRefusal):
@@ -1958,13 +1958,13 @@ REFUSALS: tuple[type[ContractRefusal], ...] = (
     ProofNotFromEpoch,
     ProposalExpired,
     QuorumNotReached,
-    ReuseCapTooHigh,
     ReuseExceeded,
     RolesNotApart,
     SaleNotEnded,
     SameHands,
     SameParty,
     SecurityPaused,
+    ShareTooHigh,
     StaleValuation,
     StarvedOfGas,
     StatusNotReachable,

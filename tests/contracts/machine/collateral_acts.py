@@ -102,13 +102,14 @@ class Hands:
             # A link more for what was received.
             giver = books.deals[dice.choice(list(books.deals))].taker
         title, cap = dice.random() < 0.15, dice.choice([0, 333_333, 500_000, 700_001, *[MILLION] * 4, MILLION + 1])
-        flags = [dice.random() < 0.9 for _ in range(3)]
+        flags = [dice.random() < 0.9 for _ in range(2)]
+        floor = dice.choice([0, 1, 333_333, 800_000, MILLION, MILLION])
         notice, cure = dice.choice([0, 0, 100]), dice.choice([0, 0, 50])
         depth = dice.choice([0, 1, 2, *[8] * 6, 9])
         until = books.now + dice.choice([-1, 2_000, 3 * DAY, *[30 * DAY] * 4, 3_660 * DAY, 3_661 * DAY])
         terms = (
             *(giver, int(title), b"EUR", cap, depth, *flags, taker, notice, cure, 2 * DAY),
-            *(self.world.valuers_hash, until, int.from_bytes(self.number())),
+            *(self.world.valuers_hash, until, floor, int.from_bytes(self.number())),
         )
         id_ = self.world.agreement_id(terms)
         signers = [books.heir(one) for one in (giver, taker)]
@@ -117,16 +118,14 @@ class Hands:
         signatures = tuple(self.world.sign(one, id_) for one in signers)
         names = broken(
             SameParty=giver == taker,
-            ReuseCapTooHigh=cap > MILLION,
+            ShareTooHigh=cap > MILLION,
             DepthTooGreat=depth > DEPTH,
             BadTerm=until < books.now or until > books.now + 3_660 * DAY,
             InvalidSignature=signers != [books.heir(giver), books.heir(taker)],
         )
 
         def effect() -> None:
-            books.deals[id_] = Deal(
-                giver, taker, title, cap, depth, flags[0], flags[1], flags[2], notice + cure, 2 * DAY, until
-            )
+            books.deals[id_] = Deal(giver, taker, title, cap, depth, *flags, notice + cure, 2 * DAY, until, floor)
 
         return self.on_desk(self.world.address("stranger"), "open", (terms, *signatures), names, effect)
 
@@ -346,14 +345,21 @@ class Hands:
         amount = dice.choice([0, 1, 200, dice.randint(0, 900), -1, -deal.credit, -deal.credit - 1])
         values = (id_, call, ROOT, amount, 1)
         proof = self.world.proof(self.world.cash_digest(values), self.world.agents, 3)
-        names = broken(AlreadyUsed=(id_, call) in books.cash, InsufficientCredit=-amount > deal.credit)
+        lot = books.lots.get(call)
+        sale = lot if lot and lot.counted and books.claims[lot.claim].deal == id_ else None
+        names = broken(
+            AlreadyUsed=(id_, call) in books.cash,
+            InsufficientCredit=sale is None and -amount > deal.credit,
+            SaleNotEnded=sale is not None and sale.open,
+        )
 
         def effect() -> None:
-            deal.credit += amount
             books.cash.add((id_, call))
-            lot = books.lots.get(call)
-            if lot and lot.claim and not lot.open and books.claims[lot.claim].deal == id_:
-                lot.counted = False
+            if sale:
+                sale.counted = False
+                deal.credit += max(amount - sale.floor, 0)
+            else:
+                deal.credit += amount
 
         return self.on_desk(self.world.address("stranger"), "recordCash", (values, proof), names, effect)
 
@@ -491,7 +497,7 @@ class Hands:
         names = books.acts(sender, deal.taker) | books.enforceable(of.deal, of.token, quantity)
         if earlier and earlier.status == "back":
             earlier.counted = True
-        names |= broken(NotAgreed=not deal.sale, NotForSale=quantity == 0 or seller != self.world.desk)
+        names |= broken(NotAgreed=not deal.floor, NotForSale=quantity == 0 or seller != self.world.desk)
         if earlier is None:
             left = of.quantity - of.out - quantity
             names |= broken(
@@ -516,6 +522,7 @@ class Hands:
                 earlier.open = earlier.counted = False
             lot.claim, lot.open, lot.counted = claim, True, True
             lot.price = books.price_up(deal, of.token, quantity)
+            lot.floor = lot.price * deal.floor // MILLION
             self._lock(id_, lot)
 
         arguments = (claim, order, self.world.sign(buyer, id_), previous)
@@ -548,8 +555,7 @@ class Hands:
                 books.move(of.token, self.world.desk, holder, lot.quantity)
                 books.add_lane(of.token, holder, lot.quantity)
             else:
-                if (of.deal, settlement) in books.cash:
-                    lot.counted = False
+                deal.credit += lot.floor
                 books.lose(lot.claim, lot.quantity)
 
         sender = self.world.address("stranger")
@@ -644,7 +650,7 @@ class Hands:
         if claim is None:
             return None
         of = books.claims[claim]
-        quantity = of.quantity
+        quantity = of.quantity - of.out
         sender = self.dice.choice([self.world.address("dvp confirmer")] * 4 + [self.people[0]])
         names = books.shrinks(claim, quantity) | broken(
             NotInRole=sender != self.world.address("dvp confirmer"),

@@ -24,11 +24,11 @@ class Deal:
     cap: int
     depth: int
     appropriation: bool
-    sale: bool
     substitution: bool
     wait: int
     max_age: int
     until: int
+    floor: int
     exposure: int = 0
     required: int = 0
     credit: int = 0
@@ -71,6 +71,7 @@ class Lot:
     status: str = "locked"
     claim: bytes = b""
     price: int = 0
+    floor: int = 0
     open: bool = False
     counted: bool = False
 
@@ -125,7 +126,8 @@ class Books:
         return total
 
     def selling(self, deal: bytes) -> int:
-        return sum(one.price for one in self.lots.values() if one.counted and self.claims[one.claim].deal == deal)
+        mine = [one for one in self.lots.values() if one.counted and self.claims[one.claim].deal == deal]
+        return sum(one.price if one.open else one.price - one.floor for one in mine)
 
     # Rules that several acts share
 

@@ -29,9 +29,9 @@ ROLES = (
     "stranger",
 )
 AGREEMENT = (
-    "Agreement(address giver,uint8 mode,bytes3 currency,uint24 reuseCap,uint8 maxDepth,bool appropriation,bool sale,"
+    "Agreement(address giver,uint8 mode,bytes3 currency,uint24 reuseCap,uint8 maxDepth,bool appropriation,"
     "bool substitution,address taker,uint32 noticePeriod,uint32 curePeriod,uint32 maxAge,bytes32 valuers,"
-    "uint40 until,uint128 salt)"
+    "uint40 until,uint24 saleFloor,uint128 salt)"
 )
 PRICE = "Price(address token,uint64 price,uint24 haircut)"
 VALUATION = "Valuation(bytes32 agreementId,uint64 exposure,uint64 required,uint40 asOf,Price[] prices)" + PRICE

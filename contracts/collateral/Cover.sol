@@ -109,9 +109,12 @@ library Cover {
         return _afterHaircut(_valued(book, id, token), quantity);
     }
 
-    /// @notice The price of `quantity` units, rounded up: against him who takes them; minor units.
+    /// @notice The price of `quantity` units, rounded up: against him who takes them; minor units. Nobody takes units for
+    /// nothing: what has no price is not valued.
     function priceOfUp(Book storage book, bytes32 id, address token, uint64 quantity) internal view returns (uint256) {
-        return (uint256(quantity) * _valued(book, id, token).price + MILLION - 1) / MILLION;
+        uint256 price = _valued(book, id, token).price;
+        if (price == 0) revert ICollateral.NotValued(id, token);
+        return (quantity * price + MILLION - 1) / MILLION;
     }
 
     /// @notice What is needed, and what there is; minor units.

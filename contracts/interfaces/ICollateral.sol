@@ -300,7 +300,7 @@ interface ICollateral {
     /// @notice The latest valuation counts no more; `valuedAt` 0: there is none.
     error StaleValuation(bytes32 agreementId, uint40 valuedAt, uint32 maxAge);
 
-    /// @notice The latest valuation does not name the security.
+    /// @notice The latest valuation does not name the security, or, for enforcement, names no price above 0.
     error NotValued(bytes32 agreementId, address token);
 
     /// @notice A haircut is at most the whole.

@@ -45,7 +45,11 @@ PLANTED = {
     "no claim above": (ENFORCEMENT, "            root.owed += quantity;\n", ""),
     "units for sale released too": (BOOKS, "uint64 selling = given.selling;", "uint64 selling = 0;"),
     "an old price": (COVER, "if (holding.pricedAt == valuedAt) sum +=", "if (holding.pricedAt <= valuedAt) sum +="),
-    "taken at the price rounded down": (COVER, ".price + MILLION - 1) / MILLION;", ".price) / MILLION;"),
+    "taken at the price rounded down": (
+        COVER,
+        "return (quantity * price + MILLION - 1) / MILLION;",
+        "return quantity * price / MILLION;",
+    ),
     "enforced before the notice is over": (
         ENFORCEMENT,
         "if (!from.hasPassed()) revert IDvP.TooEarly(block.timestamp, from);\n        book.requireFresh(agreementId);",

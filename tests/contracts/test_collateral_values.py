@@ -288,6 +288,15 @@ def test_stale_or_missing_prices_enforce_nothing(desk: Desk) -> None:
     assert desk.refusal(desk.f.appropriate(pledge, 1), desk.buyer) == ("StaleValuation", id_, valued, 3_600)
 
 
+def test_no_unit_is_taken_for_nothing(desk: Desk) -> None:
+    id_ = desk.open()
+    pledge = desk.pledge(id_)
+    desk.default(id_, 500, [(desk.token, 0, 0)])
+    assert desk.refusal(desk.f.appropriate(pledge, 1), desk.buyer) == ("NotValued", id_, low_token(desk))
+    order = desk.sale_order(1)
+    assert desk.refusal(desk.sale_call(pledge, order), desk.buyer) == ("NotValued", id_, low_token(desk))
+
+
 def test_appropriation_where_it_is_not_agreed(desk: Desk) -> None:
     id_ = desk.open(appropriation=False)
     pledge = desk.pledge(id_)

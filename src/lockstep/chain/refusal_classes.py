@@ -1350,7 +1350,7 @@ class NotThisSettlement(ContractRefusal):
 
 
 class NotValued(ContractRefusal):
-    """The latest valuation does not name the security."""
+    """The latest valuation does not name the security, or, for enforcement, names no price above 0."""
 
     forms: ClassVar = {
         bytes.fromhex("1ca8877a"): (

@@ -165,7 +165,7 @@ class Books:
         return self.fresh(deal) | broken(
             NoDefault=deal.enforce == 0,
             TooEarly=deal.enforce != 0 and self.now <= deal.enforce,
-            NotValued=not self.named(deal, token),
+            NotValued=not self.named(deal, token) or deal.prices.get(token, (0, 0, 0))[0] == 0,
             ExceedsExposure=self.named(deal, token) and self.price_up(deal, token, quantity) > due,
         )
 

@@ -118,12 +118,11 @@ class Play:
         world, books, hands = self.world, self.books, self.hands
         self._calm()
         for id_, lot in books.lots.items():
-            if lot.status == "locked":
+            if lot.status == "locked" and lot.token != world.hostile:
                 digest = world.orders.outcome(id_, 2, 1)
                 proof = world.proof(digest, world.agents, 3)
                 world.must("stranger", "DvP", world.dvp, "giveBack", (lot.movement, lot.terms), proof)
-                if lot.token != world.hostile:
-                    books.dvp_lane[lot.token, lot.seller] -= lot.quantity
+                books.dvp_lane[lot.token, lot.seller] -= lot.quantity
                 lot.status = "back"
         for id_, lot in books.lots.items():
             if lot.open and lot.token != world.hostile:

@@ -64,15 +64,17 @@ contract CollateralRegister is CollateralBooks, ICollateralRegister {
     function amend(
         bytes32 id,
         Agreement calldata next,
+        uint40 by,
         bytes calldata giverSignature,
         bytes calldata takerSignature
     ) external {
         Agreement storage terms = _bookOf(id).terms;
+        if (by.hasPassed()) revert AmendmentExpired(id, by);
         if (
             next.giver != terms.giver || next.taker != terms.taker || next.mode != terms.mode
                 || next.currency != terms.currency
         ) revert NotAmendable(id);
-        bytes32 digest = _digest(CollateralTypedData.hashAmendment(id, next));
+        bytes32 digest = _digest(CollateralTypedData.hashAmendment(id, next, by));
         _use(digest);
         _agree(id, digest, next, giverSignature, takerSignature);
     }
@@ -271,10 +273,14 @@ contract CollateralRegister is CollateralBooks, ICollateralRegister {
 
     /// @inheritdoc ICollateralRegister
     function run(Act[] calldata acts) external {
+        bytes32 together = togetherOf(acts);
         for (uint256 i = 0; i < acts.length; ++i) {
             Act calldata act = acts[i];
             if (act.party != _actor()) {
                 if (act.by.hasPassed()) revert ActExpired(act.party, act.nonce, act.by);
+                if (act.together != 0 && act.together != together) {
+                    revert ActNotTogether(act.party, act.nonce, act.together, together);
+                }
                 _useNonce(act.party, act.nonce);
                 bytes32 digest = _digest(CollateralTypedData.hashAct(act));
                 if (!act.party.isFrom(digest, act.signature)) revert ActNotSigned(act.party, act.nonce);
@@ -399,6 +405,11 @@ contract CollateralRegister is CollateralBooks, ICollateralRegister {
     /// @inheritdoc ICollateralRegister
     function longStopFrom(bytes32 id) public view returns (uint40) {
         return _longStopFrom(id);
+    }
+
+    /// @inheritdoc ICollateralRegister
+    function togetherOf(Act[] calldata acts) public pure returns (bytes32) {
+        return CollateralTypedData.hashTogether(acts);
     }
 
     /// @inheritdoc ICollateralRegister

@@ -13,7 +13,7 @@ library CollateralTypedData {
     );
     // EIP-712: the struct's own type, then those it refers to, by name.
     bytes32 internal constant AMENDMENT_TYPEHASH = keccak256(
-        "Amendment(bytes32 agreementId,Agreement next)"
+        "Amendment(bytes32 agreementId,Agreement next,uint40 by)"
         "Agreement(address giver,uint8 mode,bytes3 currency,uint24 reuseCap,uint8 maxDepth,bool appropriation,"
         "bool substitution,address taker,uint32 noticePeriod,uint32 curePeriod,uint32 maxAge,bytes32 valuers,"
         "uint40 until,uint24 saleFloor,uint128 salt)"
@@ -27,7 +27,8 @@ library CollateralTypedData {
         keccak256("Cash(bytes32 agreementId,bytes32 callId,bytes32 pledgeId,int64 amount,uint32 epoch)");
     bytes32 internal constant INCOME_TYPEHASH =
         keccak256("Income(bytes32 pledgeId,bytes32 incomeId,uint40 recordDate,uint64 entitled,uint64 owed)");
-    bytes32 internal constant ACT_TYPEHASH = keccak256("Act(address party,bytes call,uint256 nonce,uint40 by)");
+    bytes32 internal constant ACT_TYPEHASH =
+        keccak256("Act(address party,bytes call,uint256 nonce,uint40 by,bytes32 together)");
 
     string internal constant NAME = "Lockstep Collateral";
     string internal constant VERSION = "1";
@@ -36,12 +37,12 @@ library CollateralTypedData {
         return keccak256(abi.encode(AGREEMENT_TYPEHASH, agreement));
     }
 
-    function hashAmendment(bytes32 agreementId, ICollateral.Agreement calldata next)
+    function hashAmendment(bytes32 agreementId, ICollateral.Agreement calldata next, uint40 by)
         internal
         pure
         returns (bytes32)
     {
-        return keccak256(abi.encode(AMENDMENT_TYPEHASH, agreementId, hashAgreement(next)));
+        return keccak256(abi.encode(AMENDMENT_TYPEHASH, agreementId, hashAgreement(next), by));
     }
 
     function hashValuation(ICollateral.Valuation calldata valuation) internal pure returns (bytes32) {
@@ -70,7 +71,16 @@ library CollateralTypedData {
     }
 
     function hashAct(ICollateral.Act calldata act) internal pure returns (bytes32) {
-        return keccak256(abi.encode(ACT_TYPEHASH, act.party, keccak256(act.call), act.nonce, act.by));
+        return keccak256(abi.encode(ACT_TYPEHASH, act.party, keccak256(act.call), act.nonce, act.by, act.together));
+    }
+
+    /// @notice What each act is, without who signed it.
+    function hashTogether(ICollateral.Act[] calldata acts) internal pure returns (bytes32) {
+        bytes32[] memory hashes = new bytes32[](acts.length);
+        for (uint256 i = 0; i < hashes.length; ++i) {
+            hashes[i] = keccak256(abi.encode(acts[i].party, keccak256(acts[i].call)));
+        }
+        return TypedData.hashList(hashes);
     }
 
     /// @notice EIP-712 domain of `verifier` on this chain, as it calls itself now.

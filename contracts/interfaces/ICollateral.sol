@@ -117,12 +117,15 @@ interface ICollateral {
     /// @param call selector and arguments of a call of this contract.
     /// @param nonce the party's own number, used once, in any order.
     /// @param by the last second, inclusive.
+    /// @param together 0: it may be run by itself and with any others; else what {ICollateralRegister-togetherOf} answers
+    /// of all the acts that it is to be run with, and with no others. Whoever gives something for something signs this.
     /// @param signature as in {IDvP-lock}; not read where `party` makes the call.
     struct Act {
         address party;
         bytes call;
         uint256 nonce;
         uint40 by;
+        bytes32 together;
         bytes signature;
     }
 
@@ -258,6 +261,9 @@ interface ICollateral {
     /// @notice Parties, mode and currency are for life.
     error NotAmendable(bytes32 agreementId);
 
+    /// @notice The amendment came too late.
+    error AmendmentExpired(bytes32 agreementId, uint40 by);
+
     /// @notice These parties signed this amendment, or recorded this payment or settlement, before.
     error AlreadyUsed(bytes32 id);
 
@@ -359,6 +365,9 @@ interface ICollateral {
 
     /// @notice The act came too late.
     error ActExpired(address party, uint256 nonce, uint40 by);
+
+    /// @notice The act is to be run with others than these, whose {ICollateralRegister-togetherOf} is `expected`.
+    error ActNotTogether(address party, uint256 nonce, bytes32 actual, bytes32 expected);
 
     /// @notice The signature is not the party's over this act, for this contract on this chain.
     error ActNotSigned(address party, uint256 nonce);

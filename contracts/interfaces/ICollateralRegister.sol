@@ -21,7 +21,8 @@ import {IParticipantRegistry} from "./IParticipantRegistry.sol";
 ///    What was re-used comes back first, in each of them.
 /// 4. Who loses units by the enforcement of a pledge further down has a claim for as many on his taker, and so on
 ///    down the chain. The claim counts as his collateral until it is met or set off.
-/// 5. Nobody's duty grows but by his own act or signature; who may act is the wallet, or once the registry names its
+/// 5. Nobody's duty grows but by his own act or signature, the agreement's included: under it the giver delivers, and of
+///    title that he gets the taker owes as much. Who may act is the wallet, or once the registry names its
 ///    heir, the heir alone. What would burden anyone anew is refused on a chain that changed its id.
 /// 6. No pledge is without an end: with live valuers the giver needs no consent for what is not needed as cover;
 ///    without them, officer and confirmer end it after its last day. A pledge of re-used units ends no later than
@@ -34,7 +35,8 @@ import {IParticipantRegistry} from "./IParticipantRegistry.sol";
 ///
 /// Whoever may act can have the act submitted by another: {run} takes his signature over the very call, a number that
 /// is used once and a last second. Acts of several parties can be run as one, all or none: an unwinding from the last
-/// taker back to the first, a substitution by consent, a move to another agreement.
+/// taker back to the first, a substitution by consent, a move to another agreement. Whether an act counts only as one of
+/// these is in what its party signs, never the caller's choice.
 ///
 /// Valuers are given as the hash that {IDvP-epochHash} has of an epoch of number 0, with quorum and agents; they prove
 /// as {IDvP} says. A valuation counts for `maxAge` seconds from its as-of time, and only the latest one does. A
@@ -56,10 +58,12 @@ interface ICollateralRegister is ICollateral {
 
     /// @notice Puts other terms in place of an agreement's, its id and pledges staying.
     /// @dev Emits {Agreed}. Requirements: as for {open}; parties, mode and currency stay; both signed
-    /// Amendment(agreementId, next) as they act now, and this for the first time.
+    /// Amendment(agreementId, next, by) as they act now, and this for the first time; `by` has not passed.
+    /// @param by the last second, inclusive: who signs first does not leave the other a choice for ever.
     function amend(
         bytes32 agreementId,
         Agreement calldata next,
+        uint40 by,
         bytes calldata giverSignature,
         bytes calldata takerSignature
     ) external;
@@ -187,8 +191,13 @@ interface ICollateralRegister is ICollateral {
 
     /// @notice Makes acts of parties in their order, all or none. Ends in the error of the one that fails.
     /// @dev Emits {NonceUsed} for each that is signed. Requirements: the caller is the party, or the party signed
-    /// Act(party, call, nonce, by), `by` has not passed and the party has not used the nonce.
+    /// Act(party, call, nonce, by, together), `by` has not passed, the party has not used the nonce, and `together` is 0 or
+    /// {togetherOf} these acts.
     function run(Act[] calldata acts) external;
+
+    /// @notice What a party signs so that its act counts only as one of these, in this order: keccak256 over
+    /// keccak256(party, keccak256(call)) of each, a word each.
+    function togetherOf(Act[] calldata acts) external pure returns (bytes32);
 
     /// @notice Burns a number of the caller's: what he signed under it can be run no more.
     /// @dev Emits {NonceUsed}. Requirements: it is not used.

@@ -36,7 +36,7 @@ WORDS: dict[str, list[tuple[str, str]]] = {
         ("uint24", "saleFloor"),
         ("uint128", "salt"),
     ],
-    "Amendment": [("bytes32", "agreementId"), ("Agreement", "next")],
+    "Amendment": [("bytes32", "agreementId"), ("Agreement", "next"), ("uint40", "by")],
     "Price": [("address", "token"), ("uint64", "price"), ("uint24", "haircut")],
     "Valuation": [
         ("bytes32", "agreementId"),
@@ -59,7 +59,7 @@ WORDS: dict[str, list[tuple[str, str]]] = {
         ("uint64", "entitled"),
         ("uint64", "owed"),
     ],
-    "Act": [("address", "party"), ("bytes", "call"), ("uint256", "nonce"), ("uint40", "by")],
+    "Act": [("address", "party"), ("bytes", "call"), ("uint256", "nonce"), ("uint40", "by"), ("bytes32", "together")],
 }
 USES = {"Amendment": ("Agreement",), "Valuation": ("Price",)}
 
@@ -151,10 +151,11 @@ class Desk(World):
         self.send(self.open_call(terms), self.outsider)
         return self.typed("Agreement", terms)
 
-    def amend_call(self, id_: bytes, terms: Terms, giver: Key, taker: Key) -> Any:
-        digest = self.typed("Amendment", {"agreementId": id_, "next": terms})
+    def amend_call(self, id_: bytes, terms: Terms, giver: Key, taker: Key, by: int | None = None) -> Any:
+        last = self.deadline if by is None else by
+        digest = self.typed("Amendment", {"agreementId": id_, "next": terms, "by": last})
         signatures = (compact(sign(one, digest)) for one in (giver, taker))
-        return self.f.amend(id_, words("Agreement", terms), *signatures)
+        return self.f.amend(id_, words("Agreement", terms), last, *signatures)
 
     # Pledges
 
@@ -266,9 +267,31 @@ class Desk(World):
 
     # Acts
 
-    def act(self, party: Key, call: Any, nonce: int = 0, by: int | None = None, signed: bool = True) -> Any:
-        data = bytes.fromhex(self.desk.encode_abi(call.abi_element_identifier, args=call.args)[2:])
-        message = {"party": party.address, "call": data, "nonce": nonce, "by": self.deadline if by is None else by}
+    def calldata(self, call: Any) -> bytes:
+        return bytes.fromhex(self.desk.encode_abi(call.abi_element_identifier, args=call.args)[2:])
+
+    def together(self, *acts: tuple[Key, Any]) -> bytes:
+        """What each of these, a party and its call, is to sign so that it counts with the others alone."""
+        each = (keccak(encode(["address", "bytes32"], [k.address, keccak(self.calldata(call))])) for k, call in acts)
+        return keccak(b"".join(each))
+
+    def act(
+        self,
+        party: Key,
+        call: Any,
+        nonce: int = 0,
+        by: int | None = None,
+        signed: bool = True,
+        together: bytes = ZERO_ID,
+    ) -> Any:
+        """The struct Act, signed by its party."""
+        message = {
+            "party": party.address,
+            "call": self.calldata(call),
+            "nonce": nonce,
+            "by": self.deadline if by is None else by,
+            "together": together,
+        }
         signature = compact(sign(party, self.typed("Act", message))) if signed else b""
         return (*words("Act", message), signature)
 

@@ -54,7 +54,7 @@ def test_amended_by_both_once(desk: Desk) -> None:
     call = desk.amend_call(id_, next_, desk.seller, desk.buyer)
     desk.send(call, desk.outsider)
     assert desk.f.agreementOf(id_).call() == words("Agreement", next_)
-    used = desk.typed("Amendment", {"agreementId": id_, "next": next_})
+    used = desk.typed("Amendment", {"agreementId": id_, "next": next_, "by": desk.deadline})
     assert desk.refusal(call) == ("AlreadyUsed", used)
 
     for changes in (
@@ -66,11 +66,17 @@ def test_amended_by_both_once(desk: Desk) -> None:
         other = desk.terms(**changes)
         assert desk.refusal(desk.amend_call(id_, other, desk.seller, desk.buyer)) == ("NotAmendable", id_)
     alone = desk.terms(salt=8)
-    digest = desk.typed("Amendment", {"agreementId": id_, "next": alone})
+    digest = desk.typed("Amendment", {"agreementId": id_, "next": alone, "by": desk.deadline})
     call = desk.amend_call(id_, alone, desk.seller, desk.seller)
     assert desk.refusal(call) == ("InvalidSignature", digest, low(desk.buyer))
     unknown = b"\x01" * 32
     assert desk.refusal(desk.amend_call(unknown, alone, desk.seller, desk.buyer)) == ("UnknownAgreement", unknown)
+
+
+def test_an_amendment_has_a_last_second(desk: Desk) -> None:
+    id_, past = desk.open(), desk.now() - 1
+    call = desk.amend_call(id_, desk.terms(salt=1), desk.seller, desk.buyer, by=past)
+    assert desk.refusal(call) == ("AmendmentExpired", id_, past)
 
 
 def test_an_amendment_changes_no_pledge_that_was_made(desk: Desk) -> None:
@@ -337,7 +343,7 @@ def test_unwound_from_the_leaf_in_one_run(desk: Desk) -> None:
 def test_an_act_counts_once_until_its_last_second_and_for_its_party(desk: Desk) -> None:
     pledge = desk.pledge(desk.open())
     act = desk.act(desk.buyer, desk.f.release(pledge, 1), nonce=300)
-    forged = (*act[:4], desk.act(desk.outsider, desk.f.release(pledge, 1), nonce=300)[4])
+    forged = (*act[:5], desk.act(desk.outsider, desk.f.release(pledge, 1), nonce=300)[5])
     assert desk.refusal(desk.f.run([forged])) == ("ActNotSigned", low(desk.buyer), 300)
     other = (act[0], desk.act(desk.buyer, desk.f.release(pledge, 2))[1], *act[2:])
     assert desk.refusal(desk.f.run([other])) == ("ActNotSigned", low(desk.buyer), 300)
@@ -370,11 +376,28 @@ def test_the_callers_own_acts_need_no_signature_and_nobody_elses_go_without(desk
 
 
 def test_consent_makes_a_substitution_of_two_acts(desk: Desk) -> None:
+    """Neither signature counts without the other's act: nobody can take one and leave the other."""
     id_ = desk.open(substitution=False)
     pledge = desk.pledge(id_)
-    new_in = desk.act(desk.seller, desk.f.pledge(id_, desk.second.address, 900, ZERO_ID), signed=False)
-    out = desk.act(desk.buyer, desk.f.release(pledge, 1_000))
-    desk.send(desk.f.run([new_in, out]), desk.seller)
+    pledging = desk.f.pledge(id_, desk.second.address, 900, ZERO_ID)
+    releasing = desk.f.release(pledge, 1_000)
+    together = desk.together((desk.seller, pledging), (desk.buyer, releasing))
+    new_in = desk.act(desk.seller, pledging, together=together)
+    out = desk.act(desk.buyer, releasing, together=together)
+    assert desk.f.togetherOf([new_in, out]).call() == together
+
+    alone = desk.together((desk.buyer, releasing))
+    assert desk.refusal(desk.f.run([out])) == ("ActNotTogether", low(desk.buyer), 0, together, alone)
+    alone = desk.together((desk.seller, pledging))
+    assert desk.refusal(desk.f.run([new_in])) == ("ActNotTogether", low(desk.seller), 0, together, alone)
+    less = desk.act(desk.seller, desk.f.pledge(id_, desk.second.address, 1, ZERO_ID), signed=False)
+    assert desk.refusal(desk.f.run([less, out]), desk.seller)[0] == "ActNotTogether"
+    turned = desk.f.run([out, new_in])
+    assert desk.refusal(turned)[0] == "ActNotTogether"
+    stripped = (*out[:4], ZERO_ID, out[5])
+    assert desk.refusal(desk.f.run([stripped])) == ("ActNotSigned", low(desk.buyer), 0)
+
+    desk.send(desk.f.run([new_in, out]), desk.outsider)
     assert (desk.lane(desk.seller.address), desk.lane(desk.seller.address, desk.second)) == (0, 900)
 
 
@@ -382,7 +405,13 @@ def test_a_signature_of_another_chain_counts_nowhere(desk: Desk) -> None:
     pledge = desk.pledge(desk.open())
     call = desk.f.release(pledge, 1)
     data = bytes.fromhex(desk.desk.encode_abi("release", args=call.args)[2:])
-    message = {"party": desk.buyer.address, "call": data, "nonce": 0, "by": desk.deadline}
+    message = {
+        "party": desk.buyer.address,
+        "call": data,
+        "nonce": 0,
+        "by": desk.deadline,
+        "together": ZERO_ID,
+    }
     wrong = compact(sign(desk.buyer, desk.typed("Act", message, desk.chain_id + 1)))
     assert desk.refusal(desk.f.run([(*words("Act", message), wrong)])) == ("ActNotSigned", low(desk.buyer), 0)
 
@@ -395,8 +424,8 @@ def test_wallet_contracts_sign_too(desk: Desk) -> None:
     desk.send(desk.open_call(terms, taker=sign(desk.buyer, digest)), desk.outsider)
     pledge = desk.pledge(digest)
     act = desk.act(Key(desk.buyer.secret, wallet.address), desk.f.release(pledge, 3), signed=False)
-    message = {"party": wallet.address, "call": act[1], "nonce": 0, "by": act[3]}
-    signed = (*act[:4], sign(desk.buyer, desk.typed("Act", message)))
+    message = {"party": wallet.address, "call": act[1], "nonce": 0, "by": act[3], "together": ZERO_ID}
+    signed = (*act[:5], sign(desk.buyer, desk.typed("Act", message)))
     desk.send(desk.f.run([signed]), desk.outsider)
     assert desk.amounts(pledge)[0] == 997
 

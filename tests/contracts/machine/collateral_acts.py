@@ -729,18 +729,20 @@ class Hands:
             return self.on_desk(self.world.hostile, function, arguments, names | {"NotActing"}, act, loose=bad)
         call = self.world.codec.encode("CollateralRegister", function, arguments)
         nonce, by = self.dice.randrange(600), books.now + self.dice.choice([-1, 0, 100, 100])
-        digest = self.world.act_digest(party, call, nonce, by)
+        together = self.dice.choice([ROOT, self.world.together((party, call)), self.world.together()])
+        digest = self.world.act_digest(party, call, nonce, by, together)
         signer = party if self.dice.random() < 0.9 else self.world.address("stranger")
         signature = self.world.sign(signer, digest)
         names = names | broken(
-            ActExpired=books.now > by, ActUsed=(party, nonce) in books.nonces, ActNotSigned=signer != party
+            ActExpired=books.now > by, ActUsed=(party, nonce) in books.nonces, ActNotSigned=signer != party,
+            ActNotTogether=together == self.world.together(),
         )
 
         def effect() -> None:
             books.nonces.add((party, nonce))
             act()
 
-        acts = [(party, call, nonce, by, signature)]
+        acts = [(party, call, nonce, by, together, signature)]
         # Nobody's own act, as the token that submits it is no party.
         return self.on_desk(self.world.hostile, "run", (acts,), names, effect, loose=bad)
 

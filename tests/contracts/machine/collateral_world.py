@@ -36,7 +36,7 @@ AGREEMENT = (
 PRICE = "Price(address token,uint64 price,uint24 haircut)"
 VALUATION = "Valuation(bytes32 agreementId,uint64 exposure,uint64 required,uint40 asOf,Price[] prices)" + PRICE
 CASH = "Cash(bytes32 agreementId,bytes32 callId,bytes32 pledgeId,int64 amount,uint32 epoch)"
-ACT = "Act(address party,bytes call,uint256 nonce,uint40 by)"
+ACT = "Act(address party,bytes call,uint256 nonce,uint40 by,bytes32 together)"
 
 
 def struct(kind: str, values: Iterable[Any]) -> bytes:
@@ -117,8 +117,13 @@ class CollateralWorld:
     def cash_digest(self, values: Sequence[Any]) -> bytes:
         return self.words.of(struct(CASH, values))
 
-    def act_digest(self, party: str, call: bytes, nonce: int, by: int) -> bytes:
-        return self.words.of(struct(ACT, (party, keccak(call), nonce, by)))
+    def act_digest(self, party: str, call: bytes, nonce: int, by: int, together: bytes) -> bytes:
+        return self.words.of(struct(ACT, (party, keccak(call), nonce, by, together)))
+
+    @staticmethod
+    def together(*acts: tuple[str, bytes]) -> bytes:
+        """Of the parties and their calls."""
+        return keccak(b"".join(keccak(word(party) + keccak(call)) for party, call in acts))
 
     def _by(self, key: Key, digest: bytes) -> bytes:
         raw = key.private.sign_recoverable(digest, hasher=None)

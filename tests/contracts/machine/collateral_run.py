@@ -9,7 +9,8 @@ import time
 from collections import Counter
 from random import Random
 
-from .collateral_acts import ACTS, Hands, Try
+from .collateral_acts import ACTS, Actors
+from .collateral_hands import Try
 from .collateral_world import DAY, GAS, PEOPLE, CollateralWorld
 
 __all__ = ["STEPS", "Violation", "play"]
@@ -30,7 +31,7 @@ class Play:
         self.world, self.seed = world, seed
         world.begin()
         self.dice = Random(seed)
-        self.hands = Hands(world, self.dice)
+        self.hands = Actors(world, self.dice)
         self.books = self.hands.books
         self.tally: Counter[str] = Counter()
         self.at = "start"

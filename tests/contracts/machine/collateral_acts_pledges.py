@@ -45,7 +45,9 @@ class Pledging(Hands):
         )
 
         def effect() -> None:
-            books.deals[id_] = Deal(giver, taker, title, cap, depth, *flags, notice + cure, 2 * DAY, until, floor)
+            books.deals[id_] = Deal(
+                giver, taker, title, cap, depth, flags[0], flags[1], notice + cure, 2 * DAY, until, floor
+            )
 
         return self.on_desk(self.world.address("stranger"), "open", (terms, *signatures), names, effect)
 

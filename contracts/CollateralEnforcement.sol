@@ -261,7 +261,7 @@ contract CollateralEnforcement is CollateralBooks {
         uint40 from = given.until + DvPState.GRACE;
         if (!from.hasPassed()) revert IDvP.TooEarly(block.timestamp, from);
         from = _longStopFrom(id);
-        if (from != 0 && !_valuedSince(given.agreementId, from)) revert IDvP.AlreadyProposed(id, from);
+        if (from != 0 && !_isDefeated(given.agreementId, from)) revert IDvP.AlreadyProposed(id, from);
         from = DvPState.CHALLENGE.fromNow();
         _longStops[id] = LongStop(from, _dvp.currentEpoch());
         emit LongStopProposed(id, from);
@@ -275,8 +275,9 @@ contract CollateralEnforcement is CollateralBooks {
         uint40 from = _longStopFrom(id);
         if (from == 0) revert IDvP.NotProposed(id, 0);
         if (!from.hasPassed()) revert IDvP.TooEarly(block.timestamp, from);
-        if (_valuedSince(given.agreementId, from)) {
-            revert ValuersAlive(given.agreementId, _books[given.agreementId].state.valuedAt);
+        if (_isDefeated(given.agreementId, from)) {
+            State storage state = _books[given.agreementId].state;
+            revert StillOwed(given.agreementId, state.exposure, state.credit);
         }
         uint64 quantity = given.quantity - given.selling;
         _shrink(id, given, quantity);
@@ -376,7 +377,9 @@ contract CollateralEnforcement is CollateralBooks {
         _use(settlement);
     }
 
-    function _valuedSince(bytes32 agreementId, uint40 longStop) private view returns (bool) {
-        return _books[agreementId].state.valuedAt >= longStop - DvPState.CHALLENGE;
+    /// @dev Whether a valuation as of the proposal of a long stop, or later, shows a debt.
+    function _isDefeated(bytes32 agreementId, uint40 longStop) private view returns (bool) {
+        State storage state = _books[agreementId].state;
+        return state.valuedAt >= longStop - DvPState.CHALLENGE && state.exposure > state.credit;
     }
 }

@@ -357,8 +357,8 @@ interface ICollateral {
     /// @notice The settlement is not Settled, or not between these two, or of another security.
     error NotThisSettlement(bytes32 id, bytes32 settlementId, IDvP.Status status);
 
-    /// @notice A valuation came after the long stop was proposed: valuers are alive, and can free what is not needed.
-    error ValuersAlive(bytes32 agreementId, uint40 valuedAt);
+    /// @notice A valuation came after the long stop was proposed, and shows a debt: the pledge secures it still.
+    error StillOwed(bytes32 agreementId, uint64 exposure, uint64 credit);
 
     /// @notice The party used this number before.
     error ActUsed(address party, uint256 nonce);

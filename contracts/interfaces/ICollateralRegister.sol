@@ -25,7 +25,7 @@ import {IParticipantRegistry} from "./IParticipantRegistry.sol";
 ///    title that he gets the taker owes as much. Who may act is the wallet, or once the registry names its
 ///    heir, the heir alone. What would burden anyone anew is refused on a chain that changed its id.
 /// 6. No pledge is without an end: with live valuers the giver needs no consent for what is not needed as cover;
-///    without them, officer and confirmer end it after its last day. A pledge of re-used units ends no later than
+///    without them, or once nothing is owed, officer and confirmer end it after its last day. A pledge of re-used units ends no later than
 ///    its parent, and none is made after that day.
 ///
 /// Units out for sale are in this contract's or DvP's hands, and pledged all the while.
@@ -43,7 +43,7 @@ import {IParticipantRegistry} from "./IParticipantRegistry.sol";
 /// security that it does not name is worth nothing.
 ///
 /// Assumed for safety: no quorum of valuers lies, of an agreement's own; of DvP's present agents none on payments;
-/// officer and confirmer are not both dishonest while no valuer speaks.
+/// officer and confirmer are not both dishonest while a debt is there that no valuer attests.
 /// Assumed for liveness only: a quorum of valuers answers, or officer and confirmer do.
 /// Assumed of a token: nothing. Who pledges it or takes a pledge in it depends on it; no other pledge does.
 interface ICollateralRegister is ICollateral {
@@ -179,14 +179,15 @@ interface ICollateralRegister is ICollateral {
     /// taker to the giver, of no more than is owed, and counts for the first time.
     function recordReturn(bytes32 pledgeId, IDvP.Order calldata order) external;
 
-    /// @notice Begins the end of a pledge whose taker and valuers are silent for good.
+    /// @notice Begins the end of a pledge whose taker and valuers are silent for good, or by which nothing is owed and
+    /// which those who could release it do not.
     /// @dev Emits {LongStopProposed}. Requirements: the caller is DvP's officer; {GRACE} has passed since the term;
-    /// not proposed before in this epoch, unless a valuation has come since.
+    /// not proposed before in this epoch, unless a valuation has come since that shows a debt.
     function proposeLongStop(bytes32 pledgeId) external;
 
     /// @notice Ends it: all of the pledge is released.
     /// @dev Emits {Released}. Requirements: the caller is DvP's confirmer; {CHALLENGE} has passed since the proposal,
-    /// made in this epoch; no valuation has come since; nothing of it is pledged on.
+    /// made in this epoch; no valuation has come since that shows a debt; nothing of it is pledged on.
     function confirmLongStop(bytes32 pledgeId) external;
 
     /// @notice Makes acts of parties in their order, all or none. Ends in the error of the one that fails.

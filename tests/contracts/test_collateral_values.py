@@ -455,19 +455,35 @@ def test_the_long_stop_frees_when_all_are_silent(desk: Desk) -> None:
     assert desk.holding(desk.seller.address) == (10_000, 10_000)
 
 
-def test_a_valuation_defeats_the_long_stop(desk: Desk) -> None:
+def test_an_attested_debt_defeats_the_long_stop(desk: Desk) -> None:
     id_ = desk.open(until=desk.now() + 500)
     pledge = desk.pledge(id_)
     desk.pass_time(6 * DAY)
     desk.send(desk.f.proposeLongStop(pledge), desk.officer)
     desk.pass_time(60)
     desk.value(id_, 500)
-    valued = desk.state(id_)["valuedAt"]
     desk.pass_time(2 * DAY + 1)
-    assert desk.refusal(desk.f.confirmLongStop(pledge), desk.confirmer) == ("ValuersAlive", id_, valued)
+    confirm = desk.f.confirmLongStop(pledge)
+    assert desk.refusal(confirm, desk.confirmer) == ("StillOwed", id_, 500, 0)
+    # It was defeated: proposed again, it takes its time again.
     desk.send(desk.f.proposeLongStop(pledge), desk.officer)
+    assert desk.refusal(confirm, desk.confirmer)[0] == "TooEarly"
+    desk.pass_time(2 * DAY + 1)
+    desk.send(confirm, desk.confirmer)
+
+
+def test_a_valuation_without_a_debt_defeats_nothing(desk: Desk) -> None:
+    """Else a taker who is owed nothing, and does not release, would have it for ever."""
+    id_ = desk.open(until=desk.now() + 500)
+    pledge = desk.pledge(id_)
+    desk.pass_time(6 * DAY)
+    desk.send(desk.cash_call(id_, 500), desk.outsider)
+    desk.send(desk.f.proposeLongStop(pledge), desk.officer)
+    desk.pass_time(60)
+    desk.value(id_, 500)
     desk.pass_time(2 * DAY + 1)
     desk.send(desk.f.confirmLongStop(pledge), desk.confirmer)
+    assert desk.holding(desk.seller.address) == (10_000, 10_000)
 
 
 def test_the_long_stop_goes_from_the_leaf_to_the_root(desk: Desk) -> None:

@@ -63,7 +63,7 @@ class Around(Hands):
             return None
         of = books.claims[claim]
         sender = self.dice.choice([self.world.address("dvp officer")] * 4 + [self.people[0]])
-        open_ = of.stop is not None and books.deals[of.deal].valued < of.stop[0]
+        open_ = of.stop is not None and not books.stop_defeated(claim)
         names = broken(
             NotInRole=sender != self.world.address("dvp officer"),
             TooEarly=books.now <= of.until + GRACE,
@@ -88,7 +88,7 @@ class Around(Hands):
             NotInRole=sender != self.world.address("dvp confirmer"),
             NotProposed=of.stop is None,
             TooEarly=of.stop is not None and books.now <= of.stop[1],
-            ValuersAlive=of.stop is not None and books.deals[of.deal].valued >= of.stop[0],
+            StillOwed=books.stop_defeated(claim),
         )
         effect = lambda: books.shrink(claim, quantity)  # noqa: E731
         return self.on_desk(sender, "confirmLongStop", (claim,), names, effect, loose=self.bad(of.token))

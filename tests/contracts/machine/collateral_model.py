@@ -179,6 +179,12 @@ class Books:
             return deal.exposure > deal.credit
         return deal.required > self.cover(deal_id) + deal.credit
 
+    def stop_defeated(self, claim: bytes) -> bool:
+        """Whether a valuation since the long stop's proposal shows a debt."""
+        of = self.claims[claim]
+        deal = self.deals[of.deal]
+        return of.stop is not None and deal.valued >= of.stop[0] and deal.exposure > deal.credit
+
     # Moves
 
     def add_lane(self, token: str, holder: str, quantity: int) -> None:

@@ -148,8 +148,7 @@ class Play:
                     continue
                 giver = world.names[books.heir(books.deals[claim.deal].giver)]
                 actor = {"proposeLongStop": "dvp officer", "confirmLongStop": "dvp confirmer"}.get(stage, giver)
-                stop = claim.stop
-                if stage == "proposeLongStop" and stop and books.deals[claim.deal].valued < stop[0]:
+                if stage == "proposeLongStop" and claim.stop and not books.stop_defeated(id_):
                     continue
                 arguments = (id_, left) if stage == "releaseExcess" else (id_,)
                 world.must(actor, "CollateralRegister", world.desk, stage, *arguments)

@@ -15,6 +15,7 @@ __all__ = [
     "REFUSALS",
     "ActExpired",
     "ActNotSigned",
+    "ActNotTogether",
     "ActUsed",
     "AgentsNotAscending",
     "AgreementExists",
@@ -23,6 +24,7 @@ __all__ = [
     "AlreadyRegistered",
     "AlreadySucceeded",
     "AlreadyUsed",
+    "AmendmentExpired",
     "BadAgentCount",
     "BadAsOf",
     "BadPart",
@@ -122,6 +124,7 @@ __all__ = [
     "StaleValuation",
     "StarvedOfGas",
     "StatusNotReachable",
+    "StillOwed",
     "SuccessorAlreadyNamed",
     "TakerNotEligible",
     "TermEnded",
@@ -136,7 +139,6 @@ __all__ = [
     "UnknownPledge",
     "UnknownSale",
     "UnsafeQuorum",
-    "ValuersAlive",
     "WithoutLegs",
     "WorthLess",
     "WrongMode",
@@ -173,6 +175,23 @@ class ActNotSigned(ContractRefusal):
     }
     party: str
     nonce: int
+
+
+class ActNotTogether(ContractRefusal):
+    """The act is to be run with others than these, whose ICollateralRegister-togetherOf is `expected`."""
+
+    forms: ClassVar = {
+        bytes.fromhex("dbd8181f"): (
+            Field("party", "address"),
+            Field("nonce", "uint256"),
+            Field("actual", "bytes32"),
+            Field("expected", "bytes32"),
+        ),
+    }
+    party: str
+    nonce: int
+    actual: str
+    expected: str
 
 
 class ActUsed(ContractRefusal):
@@ -282,6 +301,19 @@ class AlreadyUsed(ContractRefusal):
         bytes.fromhex("220f19f5"): (Field("id", "bytes32"),),
     }
     id: str
+
+
+class AmendmentExpired(ContractRefusal):
+    """The amendment came too late."""
+
+    forms: ClassVar = {
+        bytes.fromhex("b41a061a"): (
+            Field("agreementId", "bytes32"),
+            Field("by", "uint40"),
+        ),
+    }
+    agreementId: str
+    by: int
 
 
 class BadAgentCount(ContractRefusal):
@@ -1599,6 +1631,21 @@ class StatusNotReachable(ContractRefusal):
     requested: int
 
 
+class StillOwed(ContractRefusal):
+    """A valuation came after the long stop was proposed, and shows a debt: the pledge secures it still."""
+
+    forms: ClassVar = {
+        bytes.fromhex("af3b0e6f"): (
+            Field("agreementId", "bytes32"),
+            Field("exposure", "uint64"),
+            Field("credit", "uint64"),
+        ),
+    }
+    agreementId: str
+    exposure: int
+    credit: int
+
+
 class SuccessorAlreadyNamed(ContractRefusal):
     """The security has its successor: nothing is issued here, and no other can be named."""
 
@@ -1757,19 +1804,6 @@ class UnsafeQuorum(ContractRefusal):
     faulty: int
 
 
-class ValuersAlive(ContractRefusal):
-    """A valuation came after the long stop was proposed: valuers are alive, and can free what is not needed."""
-
-    forms: ClassVar = {
-        bytes.fromhex("fb2e52af"): (
-            Field("agreementId", "bytes32"),
-            Field("valuedAt", "uint40"),
-        ),
-    }
-    agreementId: str
-    valuedAt: int
-
-
 class WithoutLegs(ContractRefusal):
     """A party or token of the cycle has no trade in it."""
 
@@ -1861,6 +1895,7 @@ class ZeroQuantity(ContractRefusal):
 REFUSALS: tuple[type[ContractRefusal], ...] = (
     ActExpired,
     ActNotSigned,
+    ActNotTogether,
     ActUsed,
     AgentsNotAscending,
     AgreementExists,
@@ -1869,6 +1904,7 @@ REFUSALS: tuple[type[ContractRefusal], ...] = (
     AlreadyRegistered,
     AlreadySucceeded,
     AlreadyUsed,
+    AmendmentExpired,
     BadAgentCount,
     BadAsOf,
     BadPart,
@@ -1968,6 +2004,7 @@ REFUSALS: tuple[type[ContractRefusal], ...] = (
     StaleValuation,
     StarvedOfGas,
     StatusNotReachable,
+    StillOwed,
     SuccessorAlreadyNamed,
     TakerNotEligible,
     TermEnded,
@@ -1982,7 +2019,6 @@ REFUSALS: tuple[type[ContractRefusal], ...] = (
     UnknownPledge,
     UnknownSale,
     UnsafeQuorum,
-    ValuersAlive,
     WithoutLegs,
     WorthLess,
     WrongMode,

@@ -13,8 +13,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))  # the harness is the tests' own, so that both measure the same calls
 
-from contracts.collateral import TITLE, Desk  # noqa: E402
-from contracts.harness import PAID  # noqa: E402
+from contracts.collateral import TITLE, Desk
+from contracts.harness import PAID
 
 
 def used(receipt: Any) -> int:

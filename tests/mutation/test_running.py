@@ -95,8 +95,8 @@ class _Traced(Bench):
 def test_a_trace_is_told_in_lines_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     contracts = Contracts()
     with Compilers(1) as compilers:
-        answer = compilers.answer(contracts.request(contracts=["ParticipantRegistry"]))
-    monkeypatch.setattr(contracts, "compile", lambda: answer)
+        answers = compilers.answers(contracts.requests(contracts=["ParticipantRegistry"]))
+    monkeypatch.setattr(contracts, "compile", lambda: answers)
     mutant = contracts.mutants()[0]
     ordering = ordering_of(contracts, _Traced(lambda _: None), tmp_path)
     assert ordering.tests_for(mutant, (1, 2)) == ["t"]

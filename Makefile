@@ -3,11 +3,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
-CONTRACTS := ParticipantRegistry SecurityToken DvP
+CONTRACTS := ParticipantRegistry SecurityToken DvP CollateralRegister
 export SOLCX_BINARY_PATH := $(CURDIR)/.build/solcx
 
 .DELETE_ON_ERROR:
-.PHONY: demo test check simulate bench bench-engine bench-gas bench-rebuild bench-rtgs bench-simulate deep mutants contracts slither clean
+.PHONY: demo test check simulate bench bench-collateral bench-engine bench-gas bench-rebuild bench-rtgs bench-simulate deep mutants contracts slither clean
 
 demo: .venv/.base
 	$(BIN)/lockstep demo
@@ -85,6 +85,10 @@ bench-gas: .venv/.dev
 bench-rtgs: .venv/.dev
 	$(BIN)/python bench/messages.py
 	$(BIN)/python bench/rtgs.py
+
+# Collateral: eligibility, allocation and inventory of many positions, gas of the register, into bench/collateral.json.
+bench-collateral: .venv/.dev
+	$(BIN)/python bench/collateral.py
 
 # 100,000 trades rebuilt from both ledgers and their instructions, into bench/rebuild.json.
 bench-rebuild: .venv/.dev

@@ -9,6 +9,7 @@ import pytest
 
 from lockstep.chain import compiler
 
+from .collateral import Desk
 from .harness import ZERO, Key, World
 
 
@@ -55,3 +56,17 @@ def lane(world: World) -> Key:
     world.token = world.deploy_token([world.collateral.address, ZERO, ZERO])
     world.send(world.token.functions.issue(world.seller.address, 1_000), world.issuer)
     return world.collateral
+
+
+@pytest.fixture(scope="session")
+def deployed_desk(request: pytest.FixtureRequest) -> Desk:
+    return Desk(mock_artifacts(request.config))
+
+
+@pytest.fixture
+def desk(deployed_desk: Desk) -> Iterator[Desk]:
+    """The world with a collateral register."""
+    snapshot, kept = deployed_desk.tester.take_snapshot(), dict(vars(deployed_desk))
+    yield deployed_desk
+    deployed_desk.tester.revert_to_snapshot(snapshot)
+    vars(deployed_desk).update(kept)

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 
 from golden.expected_cash import EXPECTED_CASH
+from golden.expected_collateral import EXPECTED_COLLATERAL
 from lockstep.domain.identifiers import Bic, Isin, Lei, Reference, SettlementId, TradeId, Uetr
 from lockstep.domain.instruction import (
     AdviceStatus,
@@ -95,6 +96,7 @@ URGENT = replace(PAYMENT, instruction_id="LSTP-PAY-2", priority=Priority.URGENT,
 
 EXPECTED = {
     **EXPECTED_CASH,
+    **EXPECTED_COLLATERAL,
     "sese.023.001.11": Message(
         sender=ALDER.bic, receiver=SERVICE, message_id="ALDR20260302000017", created=at(2, 9, 15, 30), body=SELL
     ),

@@ -11,10 +11,10 @@ from eth_utils.crypto import keccak
 
 __all__ = ["CONTRACTS", "MADE_BY", "SHIPPED", "Artifact", "artifact", "event_topic"]
 
-CONTRACTS = ("ParticipantRegistry", "SecurityToken", "DvP")
+CONTRACTS = ("ParticipantRegistry", "SecurityToken", "DvP", "CollateralRegister")
 """What is deployed. Their ABIs have every error and every event."""
 
-MADE_BY = {"DvP": ("DvPNet",)}
+MADE_BY = {"DvP": ("DvPNet",), "CollateralRegister": ("CollateralEnforcement",)}
 """Contracts that another one's constructor creates, in the order in which it does."""
 
 SHIPPED = (*CONTRACTS, *(made for all_made in MADE_BY.values() for made in all_made))

@@ -11,16 +11,28 @@ from lockstep.chain.refusals import ContractRefusal, Field
 
 __all__ = [
     "REFUSALS",
+    "ActExpired",
+    "ActNotSigned",
+    "ActNotTogether",
+    "ActUsed",
     "AgentsNotAscending",
+    "AgreementExists",
     "AlreadyEnded",
     "AlreadyProposed",
     "AlreadyRegistered",
     "AlreadySucceeded",
+    "AlreadyUsed",
+    "AmendmentExpired",
     "BadAgentCount",
+    "BadAsOf",
     "BadPart",
+    "BadTerm",
     "BelowNetLimit",
     "ChainChanged",
+    "Covered",
     "CycleTooLarge",
+    "DepthExceeded",
+    "DepthTooGreat",
     "DifferentEntity",
     "DuplicateEarmarker",
     "DuplicateRole",
@@ -38,9 +50,15 @@ __all__ = [
     "ERC7943InsufficientUnfrozenBalance",
     "EmptyDocument",
     "EmptyLei",
+    "ExceedsExposure",
     "GroupMismatch",
+    "HaircutTooHigh",
+    "InDefault",
+    "InsufficientClaim",
+    "InsufficientCredit",
     "InsufficientEarmark",
     "InsufficientFreeUnits",
+    "InsufficientPledge",
     "InvalidSignature",
     "InvalidTerms",
     "InvestorClassNotAllowed",
@@ -56,52 +74,135 @@ __all__ = [
     "MixedEpochs",
     "NetLengthMismatch",
     "NetMismatch",
+    "NoDefault",
+    "NoQuantity",
     "NoRole",
     "NoSuccessor",
     "NoToken",
     "NonceReserved",
     "NonceUsed",
+    "NotActing",
+    "NotAgreed",
+    "NotAmendable",
     "NotAscending",
     "NotConfirmer",
+    "NotCovered",
     "NotCurrentEpoch",
     "NotDivisible",
     "NotEarmarker",
     "NotEligible",
+    "NotForSale",
     "NotInRole",
     "NotMatured",
     "NotParty",
     "NotPredecessor",
+    "NotPresentEpoch",
     "NotProposed",
     "NotRegistered",
     "NotRegistrar",
+    "NotRestored",
     "NotSucceeded",
+    "NotThisSettlement",
+    "NotValued",
     "NothingToRecover",
     "OrderMismatch",
     "PayByBeforeLockBy",
     "PayByTooFar",
+    "PledgeExists",
     "ProofNotFromEpoch",
     "ProposalExpired",
     "QuorumNotReached",
+    "ReuseExceeded",
     "RolesNotApart",
+    "SaleNotEnded",
     "SameHands",
     "SameParty",
     "SecurityPaused",
+    "ShareTooHigh",
+    "StaleValuation",
     "StarvedOfGas",
     "StatusNotReachable",
+    "StillOwed",
     "SuccessorAlreadyNamed",
+    "TakerNotEligible",
+    "TermEnded",
     "TooEarly",
     "TooManyDocuments",
     "TooManyJurisdictions",
+    "TooManyTokens",
     "UnbalancedNet",
     "UnfitSuccessor",
+    "UnknownAgreement",
     "UnknownJurisdiction",
+    "UnknownPledge",
+    "UnknownSale",
     "UnsafeQuorum",
     "WithoutLegs",
+    "WorthLess",
+    "WrongMode",
     "WrongRole",
     "WrongStatus",
     "ZeroAddress",
     "ZeroQuantity",
 ]
+
+
+class ActExpired(ContractRefusal):
+    """The act came too late."""
+
+    forms: ClassVar = {
+        bytes.fromhex("74f06c3f"): (
+            Field("party", "address"),
+            Field("nonce", "uint256"),
+            Field("by", "uint40"),
+        ),
+    }
+    party: str
+    nonce: int
+    by: int
+
+
+class ActNotSigned(ContractRefusal):
+    """The signature is not the party's over this act, for this contract on this chain."""
+
+    forms: ClassVar = {
+        bytes.fromhex("f2ffcaf9"): (
+            Field("party", "address"),
+            Field("nonce", "uint256"),
+        ),
+    }
+    party: str
+    nonce: int
+
+
+class ActNotTogether(ContractRefusal):
+    """The act is to be run with others than these, whose ICollateralRegister-togetherOf is `expected`."""
+
+    forms: ClassVar = {
+        bytes.fromhex("dbd8181f"): (
+            Field("party", "address"),
+            Field("nonce", "uint256"),
+            Field("actual", "bytes32"),
+            Field("expected", "bytes32"),
+        ),
+    }
+    party: str
+    nonce: int
+    actual: str
+    expected: str
+
+
+class ActUsed(ContractRefusal):
+    """The party used this number before."""
+
+    forms: ClassVar = {
+        bytes.fromhex("a4f093da"): (
+            Field("party", "address"),
+            Field("nonce", "uint256"),
+        ),
+    }
+    party: str
+    nonce: int
 
 
 class AgentsNotAscending(ContractRefusal):
@@ -117,6 +218,15 @@ class AgentsNotAscending(ContractRefusal):
     index: int
     previous: str
     agent: str
+
+
+class AgreementExists(ContractRefusal):
+    """Both signed it before."""
+
+    forms: ClassVar = {
+        bytes.fromhex("03b3b048"): (Field("agreementId", "bytes32"),),
+    }
+    agreementId: str
 
 
 class AlreadyEnded(ContractRefusal):
@@ -182,6 +292,28 @@ class AlreadySucceeded(ContractRefusal):
     successor: str
 
 
+class AlreadyUsed(ContractRefusal):
+    """These parties signed this amendment, or recorded this payment or settlement, before."""
+
+    forms: ClassVar = {
+        bytes.fromhex("220f19f5"): (Field("id", "bytes32"),),
+    }
+    id: str
+
+
+class AmendmentExpired(ContractRefusal):
+    """The amendment came too late."""
+
+    forms: ClassVar = {
+        bytes.fromhex("b41a061a"): (
+            Field("agreementId", "bytes32"),
+            Field("by", "uint40"),
+        ),
+    }
+    agreementId: str
+    by: int
+
+
 class BadAgentCount(ContractRefusal):
     """More than `limit` agents, or none."""
 
@@ -193,6 +325,23 @@ class BadAgentCount(ContractRefusal):
     }
     actual: int
     limit: int
+
+
+class BadAsOf(ContractRefusal):
+    """The valuation is of the future, or not newer than the latest one."""
+
+    forms: ClassVar = {
+        bytes.fromhex("b0054c83"): (
+            Field("agreementId", "bytes32"),
+            Field("asOf", "uint40"),
+            Field("after_", "uint40"),
+            Field("time", "uint256"),
+        ),
+    }
+    agreementId: str
+    asOf: int
+    after_: int
+    time: int
 
 
 class BadPart(ContractRefusal):
@@ -210,6 +359,21 @@ class BadPart(ContractRefusal):
     actual: int
     minimumLot: int
     remaining: int
+
+
+class BadTerm(ContractRefusal):
+    """The term has ended before it begins, or ends too far away."""
+
+    forms: ClassVar = {
+        bytes.fromhex("fdaab6a0"): (
+            Field("agreementId", "bytes32"),
+            Field("until", "uint40"),
+            Field("limit", "uint40"),
+        ),
+    }
+    agreementId: str
+    until: int
+    limit: int
 
 
 class BelowNetLimit(ContractRefusal):
@@ -246,6 +410,21 @@ class ChainChanged(ContractRefusal):
     expected: int
 
 
+class Covered(ContractRefusal):
+    """There is no ground: collateral and cash cover, and nothing is due."""
+
+    forms: ClassVar = {
+        bytes.fromhex("ce0b0bf8"): (
+            Field("agreementId", "bytes32"),
+            Field("required", "uint256"),
+            Field("covered", "uint256"),
+        ),
+    }
+    agreementId: str
+    required: int
+    covered: int
+
+
 class CycleTooLarge(ContractRefusal):
     """More trades, or more places for positions (parties times securities), than `limit`."""
 
@@ -257,6 +436,36 @@ class CycleTooLarge(ContractRefusal):
         ),
     }
     settlementId: str
+    actual: int
+    limit: int
+
+
+class DepthExceeded(ContractRefusal):
+    """The chain may not be longer."""
+
+    forms: ClassVar = {
+        bytes.fromhex("94302d3f"): (
+            Field("pledgeId", "bytes32"),
+            Field("depth", "uint8"),
+            Field("limit", "uint8"),
+        ),
+    }
+    pledgeId: str
+    depth: int
+    limit: int
+
+
+class DepthTooGreat(ContractRefusal):
+    """Chains have at most `limit` links after the first."""
+
+    forms: ClassVar = {
+        bytes.fromhex("ed2c9852"): (
+            Field("agreementId", "bytes32"),
+            Field("actual", "uint8"),
+            Field("limit", "uint8"),
+        ),
+    }
+    agreementId: str
     actual: int
     limit: int
 
@@ -448,6 +657,21 @@ class EmptyLei(ContractRefusal):
     wallet: str
 
 
+class ExceedsExposure(ContractRefusal):
+    """More would be taken than is owed."""
+
+    forms: ClassVar = {
+        bytes.fromhex("07eef487"): (
+            Field("agreementId", "bytes32"),
+            Field("value", "uint256"),
+            Field("owed", "uint256"),
+        ),
+    }
+    agreementId: str
+    value: int
+    owed: int
+
+
 class GroupMismatch(ContractRefusal):
     """The order is to be locked with its group and nothing else."""
 
@@ -461,6 +685,66 @@ class GroupMismatch(ContractRefusal):
     settlementId: str
     actual: str
     expected: str
+
+
+class HaircutTooHigh(ContractRefusal):
+    """A haircut is at most the whole."""
+
+    forms: ClassVar = {
+        bytes.fromhex("df60333d"): (
+            Field("agreementId", "bytes32"),
+            Field("token", "address"),
+            Field("actual", "uint24"),
+            Field("limit", "uint24"),
+        ),
+    }
+    agreementId: str
+    token: str
+    actual: int
+    limit: int
+
+
+class InDefault(ContractRefusal):
+    """A default is declared, enforceable after `from`."""
+
+    forms: ClassVar = {
+        bytes.fromhex("5d35b62e"): (
+            Field("agreementId", "bytes32"),
+            Field("from", "uint40"),
+        ),
+    }
+    agreementId: str
+    from_: int
+
+
+class InsufficientClaim(ContractRefusal):
+    """The taker owes less income than that."""
+
+    forms: ClassVar = {
+        bytes.fromhex("e94026c3"): (
+            Field("pledgeId", "bytes32"),
+            Field("actual", "uint64"),
+            Field("needed", "uint64"),
+        ),
+    }
+    pledgeId: str
+    actual: int
+    needed: int
+
+
+class InsufficientCredit(ContractRefusal):
+    """More cash would be returned than the taker has."""
+
+    forms: ClassVar = {
+        bytes.fromhex("f76b0f04"): (
+            Field("agreementId", "bytes32"),
+            Field("actual", "uint64"),
+            Field("needed", "uint64"),
+        ),
+    }
+    agreementId: str
+    actual: int
+    needed: int
 
 
 class InsufficientEarmark(ContractRefusal):
@@ -492,6 +776,21 @@ class InsufficientFreeUnits(ContractRefusal):
     }
     holder: str
     free: int
+    needed: int
+
+
+class InsufficientPledge(ContractRefusal):
+    """More units than are pledged, or owed."""
+
+    forms: ClassVar = {
+        bytes.fromhex("a8935c95"): (
+            Field("pledgeId", "bytes32"),
+            Field("actual", "uint64"),
+            Field("needed", "uint64"),
+        ),
+    }
+    pledgeId: str
+    actual: int
     needed: int
 
 
@@ -713,6 +1012,24 @@ class NetMismatch(ContractRefusal):
     expected: str
 
 
+class NoDefault(ContractRefusal):
+    """No default is declared."""
+
+    forms: ClassVar = {
+        bytes.fromhex("7360caab"): (Field("agreementId", "bytes32"),),
+    }
+    agreementId: str
+
+
+class NoQuantity(ContractRefusal):
+    """At least one base unit is needed."""
+
+    forms: ClassVar = {
+        bytes.fromhex("5523e79c"): (Field("id", "bytes32"),),
+    }
+    id: str
+
+
 class NoRole(ContractRefusal):
     """`caller` holds no role here."""
 
@@ -777,6 +1094,37 @@ class NonceUsed(ContractRefusal):
     prefix: str
 
 
+class NotActing(ContractRefusal):
+    """`caller` is not the one who may do this; once a wallet has an heir, the heir."""
+
+    forms: ClassVar = {
+        bytes.fromhex("a9fc5a11"): (
+            Field("caller", "address"),
+            Field("expected", "address"),
+        ),
+    }
+    caller: str
+    expected: str
+
+
+class NotAgreed(ContractRefusal):
+    """The agreement does not allow it."""
+
+    forms: ClassVar = {
+        bytes.fromhex("21e65f17"): (Field("agreementId", "bytes32"),),
+    }
+    agreementId: str
+
+
+class NotAmendable(ContractRefusal):
+    """Parties, mode and currency are for life."""
+
+    forms: ClassVar = {
+        bytes.fromhex("fd2b92d8"): (Field("agreementId", "bytes32"),),
+    }
+    agreementId: str
+
+
 class NotAscending(ContractRefusal):
     """Parties and tokens are strictly ascending, which excludes zero and doubles."""
 
@@ -803,6 +1151,21 @@ class NotConfirmer(ContractRefusal):
     }
     caller: str
     expected: str
+
+
+class NotCovered(ContractRefusal):
+    """What remains would not cover what is required."""
+
+    forms: ClassVar = {
+        bytes.fromhex("d137c37e"): (
+            Field("agreementId", "bytes32"),
+            Field("required", "uint256"),
+            Field("covered", "uint256"),
+        ),
+    }
+    agreementId: str
+    required: int
+    covered: int
 
 
 class NotCurrentEpoch(ContractRefusal):
@@ -860,6 +1223,19 @@ class NotEligible(ContractRefusal):
     expires: int
 
 
+class NotForSale(ContractRefusal):
+    """The order is not of this contract's units of the pledge, as a whole and by itself."""
+
+    forms: ClassVar = {
+        bytes.fromhex("1ec18e60"): (
+            Field("pledgeId", "bytes32"),
+            Field("settlementId", "bytes32"),
+        ),
+    }
+    pledgeId: str
+    settlementId: str
+
+
 class NotInRole(ContractRefusal):
     """`caller` is not the one who may do this."""
 
@@ -912,6 +1288,21 @@ class NotPredecessor(ContractRefusal):
     expected: str
 
 
+class NotPresentEpoch(ContractRefusal):
+    """Cash is proved by DvP's present epoch."""
+
+    forms: ClassVar = {
+        bytes.fromhex("3037ab3e"): (
+            Field("agreementId", "bytes32"),
+            Field("actual", "uint32"),
+            Field("expected", "uint32"),
+        ),
+    }
+    agreementId: str
+    actual: int
+    expected: int
+
+
 class NotProposed(ContractRefusal):
     """ParticipantRegistry, SecurityToken: `proposer` did not propose this very call, or withdrew it, or it was made
     already. Zero: nobody did whose word would count. DvP: What is confirmed is not what was proposed; zero: nothing
@@ -955,6 +1346,15 @@ class NotRegistrar(ContractRefusal):
     expected: str
 
 
+class NotRestored(ContractRefusal):
+    """The token did not give the units back to their holder."""
+
+    forms: ClassVar = {
+        bytes.fromhex("c209d997"): (Field("settlementId", "bytes32"),),
+    }
+    settlementId: str
+
+
 class NotSucceeded(ContractRefusal):
     """`wallet` has no successor in the registry."""
 
@@ -962,6 +1362,34 @@ class NotSucceeded(ContractRefusal):
         bytes.fromhex("27796311"): (Field("wallet", "address"),),
     }
     wallet: str
+
+
+class NotThisSettlement(ContractRefusal):
+    """The settlement is not Settled, or not between these two, or of another security."""
+
+    forms: ClassVar = {
+        bytes.fromhex("6abd5c59"): (
+            Field("id", "bytes32"),
+            Field("settlementId", "bytes32"),
+            Field("status", "uint8"),
+        ),
+    }
+    id: str
+    settlementId: str
+    status: int
+
+
+class NotValued(ContractRefusal):
+    """The latest valuation does not name the security, or, for enforcement, names no price above 0."""
+
+    forms: ClassVar = {
+        bytes.fromhex("1ca8877a"): (
+            Field("agreementId", "bytes32"),
+            Field("token", "address"),
+        ),
+    }
+    agreementId: str
+    token: str
 
 
 class NothingToRecover(ContractRefusal):
@@ -1018,6 +1446,15 @@ class PayByTooFar(ContractRefusal):
     limit: int
 
 
+class PledgeExists(ContractRefusal):
+    """The pledge was made before."""
+
+    forms: ClassVar = {
+        bytes.fromhex("86804dea"): (Field("pledgeId", "bytes32"),),
+    }
+    pledgeId: str
+
+
 class ProofNotFromEpoch(ContractRefusal):
     """Signers, absent and quorum are not the order's epoch: a signature is forged, or made for another outcome,
     settlement, contract, chain or epoch."""
@@ -1064,6 +1501,21 @@ class QuorumNotReached(ContractRefusal):
     quorum: int
 
 
+class ReuseExceeded(ContractRefusal):
+    """Of the units, `reused` would be pledged on, more than `limit`: bring some back first."""
+
+    forms: ClassVar = {
+        bytes.fromhex("c1d33651"): (
+            Field("pledgeId", "bytes32"),
+            Field("reused", "uint64"),
+            Field("limit", "uint64"),
+        ),
+    }
+    pledgeId: str
+    reused: int
+    limit: int
+
+
 class RolesNotApart(ContractRefusal):
     """Officer and confirmer must be given, be two, and be no agents."""
 
@@ -1071,6 +1523,19 @@ class RolesNotApart(ContractRefusal):
         bytes.fromhex("5e8ddc28"): (Field("role", "address"),),
     }
     role: str
+
+
+class SaleNotEnded(ContractRefusal):
+    """The sale is not where this call needs it."""
+
+    forms: ClassVar = {
+        bytes.fromhex("1cfaf5f2"): (
+            Field("settlementId", "bytes32"),
+            Field("actual", "uint8"),
+        ),
+    }
+    settlementId: str
+    actual: int
 
 
 class SameHands(ContractRefusal):
@@ -1104,6 +1569,36 @@ class SecurityPaused(ContractRefusal):
     isin: str
 
 
+class ShareTooHigh(ContractRefusal):
+    """Cap of re-use and floor of sale are at most the whole."""
+
+    forms: ClassVar = {
+        bytes.fromhex("56aae6ee"): (
+            Field("agreementId", "bytes32"),
+            Field("actual", "uint24"),
+            Field("limit", "uint24"),
+        ),
+    }
+    agreementId: str
+    actual: int
+    limit: int
+
+
+class StaleValuation(ContractRefusal):
+    """The latest valuation counts no more; `valuedAt` 0: there is none."""
+
+    forms: ClassVar = {
+        bytes.fromhex("17f98ee8"): (
+            Field("agreementId", "bytes32"),
+            Field("valuedAt", "uint40"),
+            Field("maxAge", "uint32"),
+        ),
+    }
+    agreementId: str
+    valuedAt: int
+    maxAge: int
+
+
 class StarvedOfGas(ContractRefusal):
     """Leg `index` might lack gas through the caller's fault: nothing of the batch was done."""
 
@@ -1134,6 +1629,21 @@ class StatusNotReachable(ContractRefusal):
     requested: int
 
 
+class StillOwed(ContractRefusal):
+    """A valuation came after the long stop was proposed, and shows a debt: the pledge secures it still."""
+
+    forms: ClassVar = {
+        bytes.fromhex("af3b0e6f"): (
+            Field("agreementId", "bytes32"),
+            Field("exposure", "uint64"),
+            Field("credit", "uint64"),
+        ),
+    }
+    agreementId: str
+    exposure: int
+    credit: int
+
+
 class SuccessorAlreadyNamed(ContractRefusal):
     """The security has its successor: nothing is issued here, and no other can be named."""
 
@@ -1141,6 +1651,34 @@ class SuccessorAlreadyNamed(ContractRefusal):
         bytes.fromhex("9ce23668"): (Field("successor", "address"),),
     }
     successor: str
+
+
+class TakerNotEligible(ContractRefusal):
+    """The security does not let `taker` hold it now."""
+
+    forms: ClassVar = {
+        bytes.fromhex("e3ddbb20"): (
+            Field("pledgeId", "bytes32"),
+            Field("taker", "address"),
+        ),
+    }
+    pledgeId: str
+    taker: str
+
+
+class TermEnded(ContractRefusal):
+    """The pledge's term is over: it cannot be pledged on."""
+
+    forms: ClassVar = {
+        bytes.fromhex("82ea35cd"): (
+            Field("pledgeId", "bytes32"),
+            Field("time", "uint256"),
+            Field("until", "uint40"),
+        ),
+    }
+    pledgeId: str
+    time: int
+    until: int
 
 
 class TooEarly(ContractRefusal):
@@ -1182,6 +1720,19 @@ class TooManyJurisdictions(ContractRefusal):
     limit: int
 
 
+class TooManyTokens(ContractRefusal):
+    """An agreement's collateral is of at most `limit` securities at a time."""
+
+    forms: ClassVar = {
+        bytes.fromhex("6ecb1676"): (
+            Field("agreementId", "bytes32"),
+            Field("limit", "uint256"),
+        ),
+    }
+    agreementId: str
+    limit: int
+
+
 class UnbalancedNet(ContractRefusal):
     """Net positions must add up to zero: these would create or destroy units."""
 
@@ -1200,6 +1751,15 @@ class UnfitSuccessor(ContractRefusal):
     successor: str
 
 
+class UnknownAgreement(ContractRefusal):
+    """No such agreement was opened."""
+
+    forms: ClassVar = {
+        bytes.fromhex("5a938336"): (Field("agreementId", "bytes32"),),
+    }
+    agreementId: str
+
+
 class UnknownJurisdiction(ContractRefusal):
     """No participant ever had this jurisdiction, nor was it numbered."""
 
@@ -1207,6 +1767,24 @@ class UnknownJurisdiction(ContractRefusal):
         bytes.fromhex("8c75cc02"): (Field("jurisdiction", "bytes2"),),
     }
     jurisdiction: str
+
+
+class UnknownPledge(ContractRefusal):
+    """No such pledge was made."""
+
+    forms: ClassVar = {
+        bytes.fromhex("81fcd779"): (Field("pledgeId", "bytes32"),),
+    }
+    pledgeId: str
+
+
+class UnknownSale(ContractRefusal):
+    """No such sale is open."""
+
+    forms: ClassVar = {
+        bytes.fromhex("938379d5"): (Field("settlementId", "bytes32"),),
+    }
+    settlementId: str
 
 
 class UnsafeQuorum(ContractRefusal):
@@ -1235,6 +1813,34 @@ class WithoutLegs(ContractRefusal):
     }
     settlementId: str
     actual: str
+
+
+class WorthLess(ContractRefusal):
+    """The new collateral's attested value is below that of the old."""
+
+    forms: ClassVar = {
+        bytes.fromhex("8b06870c"): (
+            Field("agreementId", "bytes32"),
+            Field("value", "uint256"),
+            Field("needed", "uint256"),
+        ),
+    }
+    agreementId: str
+    value: int
+    needed: int
+
+
+class WrongMode(ContractRefusal):
+    """The agreement is of the other mode."""
+
+    forms: ClassVar = {
+        bytes.fromhex("7e02d087"): (
+            Field("agreementId", "bytes32"),
+            Field("actual", "uint8"),
+        ),
+    }
+    agreementId: str
+    actual: int
 
 
 class WrongRole(ContractRefusal):
@@ -1285,16 +1891,28 @@ class ZeroQuantity(ContractRefusal):
 
 
 REFUSALS: tuple[type[ContractRefusal], ...] = (
+    ActExpired,
+    ActNotSigned,
+    ActNotTogether,
+    ActUsed,
     AgentsNotAscending,
+    AgreementExists,
     AlreadyEnded,
     AlreadyProposed,
     AlreadyRegistered,
     AlreadySucceeded,
+    AlreadyUsed,
+    AmendmentExpired,
     BadAgentCount,
+    BadAsOf,
     BadPart,
+    BadTerm,
     BelowNetLimit,
     ChainChanged,
+    Covered,
     CycleTooLarge,
+    DepthExceeded,
+    DepthTooGreat,
     DifferentEntity,
     DuplicateEarmarker,
     DuplicateRole,
@@ -1312,9 +1930,15 @@ REFUSALS: tuple[type[ContractRefusal], ...] = (
     ERC7943InsufficientUnfrozenBalance,
     EmptyDocument,
     EmptyLei,
+    ExceedsExposure,
     GroupMismatch,
+    HaircutTooHigh,
+    InDefault,
+    InsufficientClaim,
+    InsufficientCredit,
     InsufficientEarmark,
     InsufficientFreeUnits,
+    InsufficientPledge,
     InvalidSignature,
     InvalidTerms,
     InvestorClassNotAllowed,
@@ -1330,47 +1954,72 @@ REFUSALS: tuple[type[ContractRefusal], ...] = (
     MixedEpochs,
     NetLengthMismatch,
     NetMismatch,
+    NoDefault,
+    NoQuantity,
     NoRole,
     NoSuccessor,
     NoToken,
     NonceReserved,
     NonceUsed,
+    NotActing,
+    NotAgreed,
+    NotAmendable,
     NotAscending,
     NotConfirmer,
+    NotCovered,
     NotCurrentEpoch,
     NotDivisible,
     NotEarmarker,
     NotEligible,
+    NotForSale,
     NotInRole,
     NotMatured,
     NotParty,
     NotPredecessor,
+    NotPresentEpoch,
     NotProposed,
     NotRegistered,
     NotRegistrar,
+    NotRestored,
     NotSucceeded,
+    NotThisSettlement,
+    NotValued,
     NothingToRecover,
     OrderMismatch,
     PayByBeforeLockBy,
     PayByTooFar,
+    PledgeExists,
     ProofNotFromEpoch,
     ProposalExpired,
     QuorumNotReached,
+    ReuseExceeded,
     RolesNotApart,
+    SaleNotEnded,
     SameHands,
     SameParty,
     SecurityPaused,
+    ShareTooHigh,
+    StaleValuation,
     StarvedOfGas,
     StatusNotReachable,
+    StillOwed,
     SuccessorAlreadyNamed,
+    TakerNotEligible,
+    TermEnded,
     TooEarly,
     TooManyDocuments,
     TooManyJurisdictions,
+    TooManyTokens,
     UnbalancedNet,
     UnfitSuccessor,
+    UnknownAgreement,
     UnknownJurisdiction,
+    UnknownPledge,
+    UnknownSale,
     UnsafeQuorum,
     WithoutLegs,
+    WorthLess,
+    WrongMode,
     WrongRole,
     WrongStatus,
     ZeroAddress,

@@ -32,6 +32,7 @@ from lockstep.domain.liquidity import (
     ReservationQuery,
     ReservationReport,
 )
+from lockstep.domain.margin_message import MarginBody
 from lockstep.domain.message import Message
 from lockstep.domain.notice import Acknowledgement, Rejection, SystemEvent
 from lockstep.domain.payment import (
@@ -55,7 +56,17 @@ from lockstep.domain.transfer import (
     StatusRequest,
     TransferReport,
 )
-from lockstep.iso20022 import entries, investigations, liquidity, notices, payments, queries, securities, transfers
+from lockstep.iso20022 import (
+    collateral,
+    entries,
+    investigations,
+    liquidity,
+    notices,
+    payments,
+    queries,
+    securities,
+    transfers,
+)
 from lockstep.iso20022.fields import Fields, Header, checked_bic, checked_lei, parse_instant
 from lockstep.iso20022.flattening import flatten
 from lockstep.iso20022.forms import CODES, learn, recall, recall_codes
@@ -100,6 +111,7 @@ Body: TypeAlias = (
     | Rejection
     | SystemEvent
     | Acknowledgement
+    | MarginBody
 )
 
 Value = TypeVar("Value")
@@ -116,6 +128,7 @@ _KINDS: tuple[Kind[Any], ...] = (
     *queries.KINDS,
     *liquidity.KINDS,
     *notices.KINDS,
+    *collateral.KINDS,
 )
 _BY_BODY = {kind.body: kind for kind in _KINDS}
 _BY_TAG: dict[str, tuple[Kind[Any], ...]] = {

@@ -5,6 +5,7 @@ from datetime import timedelta
 from hypothesis import strategies as st
 
 from iso20022.cash import CASH_BODIES, timings
+from iso20022.margin import MARGIN_BODIES
 from iso20022.pieces import (
     accounts,
     bics,
@@ -211,6 +212,7 @@ BODIES: dict[type, st.SearchStrategy[object]] = {
     ),
     Release: st.builds(Release, uetr=uetrs, settlement_id=hashes.map(SettlementId)),
     **CASH_BODIES,
+    **MARGIN_BODIES,
 }
 
 

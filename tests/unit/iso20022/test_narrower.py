@@ -108,6 +108,7 @@ def test_each_message_has_a_schema_of_its_own() -> None:
         "head.002.001.01",
         "common",
         "entries",
+        "margin",
         "trade",
         "bizmsg",
     }

@@ -97,7 +97,7 @@ def test_two_hundred_are_signed_in_one_commit_one_log_and_one_sheet(desk: Desk) 
     desk.agent.assets = ledger = BulkLedger(desk.chain)
     assert desk.agent.step()
     assert commits == ["signed", "published"]
-    assert [name for name, _ in ledger.asked] == ["histories", "settlements_of_all"]
+    assert [name for name, _ in ledger.asked] == ["histories"]
     assert {one.settlement_id for one in desk.register.all()} == set(settlements)
     reader = DirectoryBoard(desk.root / "board")
     found = reader.attestations_of(settlements)

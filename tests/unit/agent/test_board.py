@@ -236,7 +236,7 @@ def test_what_was_just_published_is_put_back(board: DirectoryBoard, root: Path, 
     for _ in range(2):
         board.publish_all(ours)
     found = DirectoryBoard(root).attestations_of([one.settlement_id for one in ours])
-    assert [ones for ones in found.values()] == [[one] for one in ours]
+    assert list(found.values()) == [[one] for one in ours]
 
 
 def test_what_takes_the_sheets_place_while_it_is_written_is_seen(
@@ -254,4 +254,4 @@ def test_what_takes_the_sheets_place_while_it_is_written_is_seen(
     monkeypatch.undo()
     board.publish_all(ours)
     found = DirectoryBoard(root).attestations_of([one.settlement_id for one in ours])
-    assert [ones for ones in found.values()] == [[one] for one in ours]
+    assert list(found.values()) == [[one] for one in ours]

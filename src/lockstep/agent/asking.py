@@ -67,7 +67,7 @@ class Asked:
     def due(self, locked: Collection[SettlementId], now: datetime, *, look: bool) -> list[SettlementId]:
         """Those of the open ones for which it is time to ask, in order. The first look at one begins its waiting."""
         self._look_at(locked, look=look)
-        for one in self._fresh & self._open - self._times.keys():
+        for one in (self._fresh & self._open) - self._times.keys():
             self._times[one] = now, None
             self._wait(one)
         self._fresh.clear()

@@ -21,6 +21,7 @@ from lockstep.agent import DirectoryBoard, Register, SignatureLog
 from lockstep.agent.asking import ALL_AT_ONCE, Asked
 from lockstep.agent.board_log import LONGEST_RUN
 from lockstep.agent.looking import Look
+from lockstep.agent.watching import WHOLE_PAGE
 from lockstep.domain.errors import Contradiction, LockstepError, Misconfigured, Refused, Unavailable
 from lockstep.domain.identifiers import SettlementId, TradeId
 from lockstep.domain.message import Message
@@ -236,6 +237,22 @@ def test_what_waits_is_not_asked_about_at_each_step(desk: Desk) -> None:
     desk.agent.step()
     assert ledger.asked == [("histories", 1)]
     assert [one.settlement_id for one in desk.register.all()] == settlements[:1]
+
+
+@pytest.mark.parametrize(("messages", "asked"), [(0, 1), (6, 1), (199, 1), (200, 2), (450, 3)])
+def test_mail_is_asked_for_until_a_page_is_not_whole(desk: Desk, messages: int, asked: int) -> None:
+    """Of a mailbox that gives 200 at a time, whatever it is asked for: the half of a story is none."""
+    (settlement,) = locks(desk, 1)
+    desk.tell(*[report(PaymentState.HELD, settlement)] * messages)
+    receive, asks = desk.cash.receive, list[int]()
+
+    def page(after: int, limit: int) -> Sequence[Any]:
+        asks.append(after)
+        return receive(after, min(limit, WHOLE_PAGE))
+
+    desk.cash.receive = page
+    desk.agent.step()
+    assert len(asks) == asked and desk.agent._cursor == messages
 
 
 class EndedLedger(BulkLedger):

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 
 from lockstep.domain.cash import CashView
 from lockstep.domain.errors import Refused
@@ -116,7 +115,7 @@ def _final_order(evidence: Evidence) -> Order:
         raise _refused(evidence, "LockMissing", actual="no lock", expected="a lock on this chain and contract")
     if not lock.final:
         raise _refused(evidence, "LockNotFinal", actual=lock.block, expected=evidence.market.network.finality_depth)
-    computed = _computed(lock.order, evidence.market.network)
+    computed = settlement_id(lock.order, evidence.market.network)
     if computed != evidence.cash.settlement_id:
         raise _refused(evidence, "SettlementDiffers", actual=computed, expected=evidence.cash.settlement_id)
     if lock.order.movement.epoch != evidence.epoch.number:
@@ -126,10 +125,6 @@ def _final_order(evidence: Evidence) -> Order:
         expected = f"an agent of epoch {evidence.epoch.number}"
         raise _refused(evidence, "NotInEpoch", actual=", ".join(evidence.agents), expected=expected)
     return lock.order
-
-
-_computed = lru_cache(maxsize=4096)(settlement_id)
-"""The same order is judged twice: before its payment is released, and before its outcome is signed."""
 
 
 def _same_terms(evidence: Evidence, order: Order, payment: Payment) -> None:

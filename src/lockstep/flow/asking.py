@@ -30,9 +30,7 @@ def due(begun: datetime, last: datetime | None, now: datetime) -> bool:
 
 def due_at(begun: datetime, last: datetime | None) -> datetime:
     """From when on it is time to ask."""
-    if last is None:
-        return begun + AT_FIRST
-    return last + min(max(last - begun, AT_FIRST), AT_LONGEST)
+    return begun + AT_FIRST if last is None else last + min(max(last - begun, AT_FIRST), AT_LONGEST)
 
 
 def begun_at(trade: Trade, view: CashView | None, *, doubted: bool) -> datetime | None:

@@ -31,8 +31,8 @@ SHORTEST_PAUSE_SECONDS = 0.01
 """Between two looks right after a move; it doubles while nothing moves."""
 AGENT_PAUSE_SECONDS = 0.2
 """The same for an agent, and after each of its steps: what came meanwhile is done, and signed, together."""
-BUSY, LONGEST_PAUSE_SECONDS = 4, 0.8
-"""An agent whose step took long pauses so many times as long, and at most so long."""
+AGENT_REST, AGENT_LONGEST_PAUSE_SECONDS = 4, 0.8
+"""An agent that took long over a step pauses so many times as long, and at most so long."""
 
 YOUNG_OBJECTS = 20_000
 """So many more containers than before, and the collector of cycles looks at the young ones; by default 700."""
@@ -118,7 +118,7 @@ def until_stopped(
         if step():
             last_move, pause = time.monotonic(), shortest
             if always:
-                time.sleep(min(max(shortest, BUSY * (last_move - begun)), LONGEST_PAUSE_SECONDS))
+                time.sleep(min(max(shortest, AGENT_REST * (last_move - begun)), AGENT_LONGEST_PAUSE_SECONDS))
             continue
         if quiet_seconds is not None and time.monotonic() - last_move >= quiet_seconds:
             return

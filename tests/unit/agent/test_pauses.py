@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from lockstep.app import loops
-from lockstep.app.loops import AGENT_PAUSE_SECONDS, BUSY, LONGEST_PAUSE_SECONDS, until_stopped
+from lockstep.app.loops import AGENT_LONGEST_PAUSE_SECONDS, AGENT_PAUSE_SECONDS, AGENT_REST, until_stopped
 
 
 class Enough(Exception):
@@ -16,9 +16,9 @@ class Enough(Exception):
     ("step_seconds", "pause"),
     [
         (0.001, AGENT_PAUSE_SECONDS),
-        (AGENT_PAUSE_SECONDS / BUSY, AGENT_PAUSE_SECONDS),
-        (0.1, 0.1 * BUSY),
-        (5.0, LONGEST_PAUSE_SECONDS),
+        (AGENT_PAUSE_SECONDS / AGENT_REST, AGENT_PAUSE_SECONDS),
+        (0.1, 0.1 * AGENT_REST),
+        (5.0, AGENT_LONGEST_PAUSE_SECONDS),
     ],
 )
 def test_a_step_that_took_long_is_followed_by_a_longer_pause(

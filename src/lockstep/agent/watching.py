@@ -80,9 +80,9 @@ class Agent(Speaker):
         """Judges each by itself; then sends all releases, and signs all outcomes."""
         self._look = Look(self.assets)
         self._look.ask_histories(settlements)
-        to_release = self._to_release(settlements)
-        self._look.ask_earlier(to_release)
-        self._look.ask_views(to_release)
+        held = [one for one in settlements if self._views[one].state is PaymentState.HELD]
+        self._look.ask_earlier(held)
+        self._look.ask_views(self._to_release(held))
         releases: list[Message[CashBody]] = []
         signed: list[Signed] = []
         for settlement in settlements:
@@ -101,11 +101,11 @@ class Agent(Speaker):
         """What is released waits for the RTGS to say more."""
         return settlement not in self._released or self._views[settlement].state is not PaymentState.HELD
 
-    def _to_release(self, settlements: Sequence[SettlementId]) -> dict[SettlementId, Order]:
-        """Those whose state at the final block will be asked for, and what else was locked for their trades."""
+    def _to_release(self, held: Sequence[SettlementId]) -> dict[SettlementId, Order]:
+        """Those whose state at the final block will be asked for."""
         orders = {}
-        for one in settlements:
-            known = self._look.known_order(one) if self._views[one].state is PaymentState.HELD else None
+        for one in held:
+            known = self._look.known_order(one)
             if known is not None and known[1]:
                 orders[one] = known[0]
         return orders
@@ -243,9 +243,6 @@ class Agent(Speaker):
     def _release(self, view: CashView) -> Message[CashBody] | None:
         if view.settlement_id in self._released or view.payment is None:
             return None
-        known = self._look.known_order(view.settlement_id)
-        if known is not None and not known[1] and view.contradiction is None:
-            return None  # LockNotFinal: time may mend it, and till then nothing else is asked of it
         evidence = self._evidence(view, to_release=True)
         judge_release(evidence)
         order = next(event.order for event in evidence.history if event.order is not None)

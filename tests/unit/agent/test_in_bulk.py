@@ -217,7 +217,7 @@ def test_a_second_outcome_in_a_step_is_that_settlements_alone(desk: Desk) -> Non
 
 
 def test_what_waits_is_not_asked_about_at_each_step(desk: Desk) -> None:
-    """Released, it waits for the RTGS; locked and not finally, for the chain. News of either is seen at once."""
+    """Released, it waits for the RTGS, of which news is seen at once."""
     settlements = [desk.lock_another(number, blocks=0) for number in range(1, 3)]
     for one in settlements:
         desk.tell(report(PaymentState.HELD, one))
@@ -225,7 +225,7 @@ def test_what_waits_is_not_asked_about_at_each_step(desk: Desk) -> None:
     desk.cash.send_all = lambda messages: sent.extend(messages) or [None] * len(messages)
     desk.agent.assets = ledger = BulkLedger(desk.chain)
     desk.agent.step()
-    assert [name for name, _ in ledger.asked] == ["histories"] and sent == [], "not final: nothing else is asked"
+    assert [name for name, _ in ledger.asked] == ["histories", "settlements_of_all"] and sent == [], "no state yet"
     desk.chain.mine(2)
     desk.agent.step()
     assert len(sent) == 2

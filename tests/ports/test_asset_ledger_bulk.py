@@ -121,6 +121,7 @@ def test_many_locks_are_one_transaction(venue: ChainVenue) -> None:
         venue.id(one): ["Locked"] for one in given
     }
     assert looked[venue.id(given[3])] == venue.ledger.history(venue.id(given[3]))
+    assert list(venue.ledger.ended([venue.id(one) for one in given])) == []
     trades = [one.terms.trade_id for one in given]
     assert venue.ledger.settlements_of_all([*trades, TradeId("ee" * 32)]) == {
         **{one.terms.trade_id: (venue.id(one),) for one in given},

@@ -4,17 +4,18 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from heapq import heappop, heappush
 from itertools import islice
 
 from lockstep.domain.identifiers import Bic, SettlementId, derive_message_id, derive_uetr
 from lockstep.domain.message import Message
 from lockstep.domain.payment import NeverRequest
-from lockstep.flow.asking import due
+from lockstep.flow.asking import due_at
 from lockstep.ports import CashBody
 
 __all__ = ["Asked", "never_request"]
 
-ALL_AT_ONCE = 1_000
+ALL_AT_ONCE = 400
 """Locks for which a look goes through all of them; of twice as many every second one does."""
 CLOSED_AT_MOST = 100_000
 """Ended settlements that are remembered. One that is forgotten is looked at anew, and closed again."""
@@ -34,6 +35,10 @@ class Asked:
     ended: Ended = _none
     _times: dict[SettlementId, tuple[datetime, datetime | None]] = field(default_factory=dict)
     """Since when a locked settlement's payment has no end here, and when it was last asked for."""
+    _fresh: set[SettlementId] = field(default_factory=set)
+    """Open ones that perhaps have no times yet."""
+    _waiting: list[tuple[datetime, SettlementId]] = field(default_factory=list)
+    """A heap: when each of the others is to be asked for. What was closed, or asked for since, is in it still."""
     _closed: OrderedDict[SettlementId, None] = field(default_factory=OrderedDict)
     """Locked settlements that nothing more is to be asked of, and that have not `ended`."""
     _open: set[SettlementId] = field(default_factory=set)
@@ -49,16 +54,41 @@ class Asked:
         Of a ledger that has its locks in the order in which they came only the new ones are gone through. All are if
         the others changed, and now and then if `look`: of many locks more rarely, so that each costs the same.
         """
+        self._look_at(locked, look=look)
+        return sorted(self._open)
+
+    def _look_at(self, locked: Collection[SettlementId], *, look: bool) -> None:
         self._looks += look
         if look and self._looks >= len(locked) // ALL_AT_ONCE:
             self._go_through(locked)
         elif len(locked) != self._locked:
             self._go_on(locked)
-        return sorted(self._open)
+
+    def due(self, locked: Collection[SettlementId], now: datetime, *, look: bool) -> list[SettlementId]:
+        """Those of the open ones for which it is time to ask, in order. The first look at one begins its waiting."""
+        self._look_at(locked, look=look)
+        for one in (self._fresh & self._open) - self._times.keys():
+            self._times[one] = now, None
+            self._wait(one)
+        self._fresh.clear()
+        found = set()
+        while self._waiting and self._waiting[0][0] <= now:
+            when, one = heappop(self._waiting)
+            if one in self._open and one in self._times and due_at(*self._times[one]) == when:
+                found.add(one)
+        for one in found:  # until it is asked for, or closed
+            self._wait(one)
+        if len(self._waiting) > 2 * len(self._open) + ALL_AT_ONCE:
+            self._waiting = sorted((due_at(*self._times[one]), one) for one in self._open & self._times.keys())
+        return sorted(found)
+
+    def _wait(self, settlement: SettlementId) -> None:
+        heappush(self._waiting, (due_at(*self._times[settlement]), settlement))
 
     def _go_through(self, locked: Collection[SettlementId]) -> None:
         still = set(locked) - self._closed.keys()
         self._looks, self._open = 0, still.difference(self.ended(still))
+        self._fresh |= self._open
         self._note(locked)
 
     def _go_on(self, locked: Collection[SettlementId]) -> None:
@@ -68,6 +98,7 @@ class Asked:
             self._go_through(locked)
             return
         self._open.update(fresh)
+        self._fresh.update(fresh)
         self._note(locked, fresh[-1])
 
     def _since_newest(self, locked: Collection[SettlementId]) -> Sequence[SettlementId]:
@@ -83,15 +114,11 @@ class Asked:
         self._locked = len(locked)
         self._newest = newest if newest is not None else next(islice(locked, max(0, len(locked) - 1), None), None)
 
-    def is_due(self, settlement: SettlementId, now: datetime) -> bool:
-        """Whether it is time to ask; the first look at a settlement begins its waiting."""
-        begun, last = self._times.setdefault(settlement, (now, None))
-        return due(begun, last, now)
-
     def note(self, settlement: SettlementId, now: datetime) -> None:
         """It is asked for now."""
         begun, _ = self._times[settlement]
         self._times[settlement] = begun, now
+        self._wait(settlement)
 
     def close(self, settlement: SettlementId) -> None:
         """Nothing more is to be asked."""

@@ -126,6 +126,11 @@ class Register:
         rows = self._select("WHERE settlement_id = ?", settlement_id)
         return rows[0] if rows else None
 
+    def has(self, settlement_id: SettlementId) -> bool:
+        """Whether anything was signed for a settlement."""
+        found = self._database.execute("SELECT 1 FROM outcome WHERE settlement_id = ?", (settlement_id,))
+        return found.fetchone() is not None
+
     def signed_of(self, ids: Collection[SettlementId]) -> set[SettlementId]:
         """Those of these settlements for which something was signed."""
         signed: set[SettlementId] = set()

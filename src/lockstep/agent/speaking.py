@@ -231,7 +231,7 @@ class Speaker:
         return self.register.signed_of(settlements).difference(self._unended) if settlements else ()
 
     def _is_past(self, settlement: SettlementId) -> bool:
-        return settlement not in self._unended and self.register.find(settlement) is not None
+        return settlement not in self._unended and self.register.has(settlement)
 
     def _forget(self, settlement: SettlementId) -> None:
         """Signed and over: the register keeps what there is to know. Nothing here may grow with what has ended."""

@@ -31,6 +31,8 @@ UNTIL_LATER = ("LockMissing", "LockNotFinal", "PayByNotPassed", "PaymentKnown", 
 """Why it does not ask for a tombstone, where time may mend it."""
 PAGE, PAGES_AT_ONCE = 1_000, 10
 """Of mail, in one step; a mailbox of more is read on in the next one, before anything is done."""
+WHOLE_PAGE = 200
+"""Fewer messages are all that there are: see `ports.CashSystem.receive`."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,20 +53,23 @@ class Agent(Speaker):
             return True
         except Unavailable:
             return False
-        self._publish_again()
         try:
             done, is_all = self._read_mail()
-            if not is_all:
-                return True  # the half of a contradiction is no story: what is there is read before anything is done
-            if done or not self._is_heard:
-                self._hear_chain()  # what the mail tells of may be newer than the last look
+        except LockstepError:
+            done, is_all = False, None
+        self._publish_again()  # the chain is looked at after the mail was read, which tells of what may be newer
+        if is_all is False:
+            return True  # the half of a contradiction is no story: what is there is read before anything is done
+        if is_all is None or not self._is_heard:  # whatever it is, nothing can be concluded from it
+            return False
+        try:
             locked = self.assets.locked()
-        except LockstepError:  # whatever it is, nothing can be concluded from it
+        except LockstepError:
             return False
         done |= self._attend_all(sorted(one for one in self._watched if self._has_work(one) and one in locked))
         if not self._reconciled:
             return True
-        for settlement in self._asked.open(locked, look=self._is_to_look):
+        for settlement in self._asked.due(locked, self.clock.now(), look=self._is_to_look):
             try:
                 done |= self._ask(settlement)
             except LockstepError:  # nothing is known, of this one; the others go on
@@ -73,11 +78,11 @@ class Agent(Speaker):
 
     def _attend_all(self, settlements: Sequence[SettlementId]) -> bool:
         """Judges each by itself; then sends all releases, and signs all outcomes."""
-        self._look = Look(self.assets)  # the chain is looked at after the mail was read
+        self._look = Look(self.assets)
         self._look.ask_histories(settlements)
-        to_release = self._to_release(settlements)
-        self._look.ask_earlier(to_release)
-        self._look.ask_views(to_release)
+        held = [one for one in settlements if self._views[one].state is PaymentState.HELD]
+        self._look.ask_earlier(held)
+        self._look.ask_views(self._to_release(held))
         releases: list[Message[CashBody]] = []
         signed: list[Signed] = []
         for settlement in settlements:
@@ -96,11 +101,11 @@ class Agent(Speaker):
         """What is released waits for the RTGS to say more."""
         return settlement not in self._released or self._views[settlement].state is not PaymentState.HELD
 
-    def _to_release(self, settlements: Sequence[SettlementId]) -> dict[SettlementId, Order]:
-        """Those whose state at the final block will be asked for, and what else was locked for their trades."""
+    def _to_release(self, held: Sequence[SettlementId]) -> dict[SettlementId, Order]:
+        """Those whose state at the final block will be asked for."""
         orders = {}
-        for one in settlements:
-            known = self._look.known_order(one) if self._views[one].state is PaymentState.HELD else None
+        for one in held:
+            known = self._look.known_order(one)
             if known is not None and known[1]:
                 orders[one] = known[0]
         return orders
@@ -113,8 +118,6 @@ class Agent(Speaker):
         view, now = self._views.get(settlement), self.clock.now()
         if not is_open(view):
             self._asked.close(settlement)
-            return False
-        if not self._asked.is_due(settlement, now):
             return False
         if self._is_over(settlement):
             self._asked.close(settlement)
@@ -156,10 +159,10 @@ class Agent(Speaker):
 
     def _read_mail(self) -> tuple[bool, bool]:
         """Whether there was any, and whether that was all of it. Others' messages say nothing."""
-        for page in range(PAGES_AT_ONCE):
+        done = False
+        for _ in range(PAGES_AT_ONCE):
             mail = self.cash.receive(self._cursor, PAGE)
-            if not mail:
-                return page > 0, True
+            done |= bool(mail)
             for sequence, item in mail:
                 if isinstance(item, Unreadable):  # what it would have told, `_ask` asks for
                     self.register.note(self.clock.now(), "unreadable", NO_SETTLEMENT, f"mail {sequence}: {item.error}")
@@ -167,6 +170,8 @@ class Agent(Speaker):
                     for said in said_by(item.body):
                         self._hear(said)
                 self._cursor = sequence
+            if len(mail) < WHOLE_PAGE:
+                return done, True
         return True, False
 
     def _hear(self, said: SettlementBody) -> None:
@@ -175,16 +180,17 @@ class Agent(Speaker):
         view = fold(before, said)
         if not is_open(before) and is_open(view):
             self._asked.reopen(settlement)
-        if settlement in self._watched or not self._is_past(settlement):
+        if settlement in self._watched:
             self._views[settlement] = view
-        self._watch(view)
+            return
+        stored = self._unended.get(settlement) or self.register.find(settlement)
+        if stored is None or settlement in self._unended:  # else it is past
+            self._views[settlement] = view
+        self._watch(view, stored)
 
-    def _watch(self, view: CashView) -> None:
+    def _watch(self, view: CashView, stored: Attestation | None) -> None:
         """Puts a settlement on the list of those to attend to, unless it is signed, or left to the others."""
         settlement = view.settlement_id
-        if settlement in self._watched:
-            return
-        stored = self.register.find(settlement)
         if view.contradiction or (stored is None and not self.register.is_forgone(settlement)):
             self._watched.add(settlement)
         if stored is not None and _tells_the_opposite(view, stored):
@@ -237,9 +243,6 @@ class Agent(Speaker):
     def _release(self, view: CashView) -> Message[CashBody] | None:
         if view.settlement_id in self._released or view.payment is None:
             return None
-        known = self._look.known_order(view.settlement_id)
-        if known is not None and not known[1] and view.contradiction is None:
-            return None  # LockNotFinal: time may mend it, and till then nothing else is asked of it
         evidence = self._evidence(view, to_release=True)
         judge_release(evidence)
         order = next(event.order for event in evidence.history if event.order is not None)

@@ -31,6 +31,8 @@ SHORTEST_PAUSE_SECONDS = 0.01
 """Between two looks right after a move; it doubles while nothing moves."""
 AGENT_PAUSE_SECONDS = 0.2
 """The same for an agent, and after each of its steps: what came meanwhile is done, and signed, together."""
+AGENT_REST, AGENT_LONGEST_PAUSE_SECONDS = 4, 0.8
+"""An agent that took long over a step pauses so many times as long, and at most so long."""
 
 YOUNG_OBJECTS = 20_000
 """So many more containers than before, and the collector of cycles looks at the young ones; by default 700."""
@@ -98,7 +100,8 @@ def until_stopped(
 ) -> None:
     """Steps until SIGTERM or SIGINT, or until nothing moved for `quiet_seconds`.
 
-    `shortest` is the pause in seconds right after a move that brought no other; `always`: after each step that moved.
+    `shortest` is the pause in seconds right after a move that brought no other; `always`: after each step that moved,
+    and longer after one that took long itself, so that a busy machine has fewer and larger steps to do.
     """
     stopping = False
 
@@ -111,10 +114,11 @@ def until_stopped(
     spare_collector()
     last_move, pause = time.monotonic(), PAUSE_SECONDS
     while not stopping:
+        begun = time.monotonic()
         if step():
             last_move, pause = time.monotonic(), shortest
             if always:
-                time.sleep(shortest)
+                time.sleep(min(max(shortest, AGENT_REST * (last_move - begun)), AGENT_LONGEST_PAUSE_SECONDS))
             continue
         if quiet_seconds is not None and time.monotonic() - last_move >= quiet_seconds:
             return

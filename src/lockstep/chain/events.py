@@ -95,8 +95,11 @@ class EventReader:
     def ended(self, ids: Collection[SettlementId]) -> Collection[SettlementId]:
         """Those that have ended, finally, and are not in doubt, in one look. Raises Unavailable."""
         self._look()
-        keys = {one: key for one in ids if (key := key_of(one)) is not None and key not in self._doubts}
-        return [one for one, key in keys.items() if has_ended(self._rows_of(key), self._read_to - self._depth)]
+        keys, last = {one: key for one in ids if (key := key_of(one)) is not None}, self._read_to - self._depth
+        for key in self._doubts.keys() & {*keys.values()}:
+            with suppress(Unavailable):
+                self._require_certain(key)
+        return [one for one, key in keys.items() if key not in self._doubts and has_ended(self._rows_of(key), last)]
 
     def settlements_of_all(self, ids: Collection[TradeId]) -> Mapping[TradeId, Sequence[SettlementId]]:
         """The trades' settlements in the order of their locks, up to the head. Raises Unavailable."""
@@ -190,10 +193,8 @@ class EventReader:
         stored = self._store.above(self._read_to - OVERLAP) if self._read_to >= 0 else ()
         self._recent = [(row.block, row.place) for row in stored]
         """Block and place of all logs that were read of the last blocks, cycles' too once they were read here."""
-        self._window: list[EventRow] = []
-        """Of blocks above the checkpoint, in the chain's order."""
-        self._by: dict[bytes, list[EventRow]] = {}
-        """All events of each settlement that has not ended, or has events above the checkpoint."""
+        self._window: list[EventRow] = []  # of blocks above the checkpoint, in the chain's order
+        self._by: dict[bytes, list[EventRow]] = {}  # all of what has not ended, or has some above the checkpoint
         self._seen: dict[bytes, tuple[SeenEvent, ...]] = {}
         self._ended: dict[bytes, list[EventRow]] = {}  # those of which an end was stored last: they are asked for next
         for row in self._store.unended() if self._checkpoint != BEGINNING else ():
@@ -247,12 +248,11 @@ class EventReader:
         if last <= before.number or not (stored or at_once or seldom):
             return
         done = self._window[:stored]
-        oldest = last - OVERLAP
         after = Checkpoint(
             number=last,
             hash=self._hashes[last],
             final=self._final,
-            hashes={number: hash_ for number, hash_ in self._hashes.items() if number >= oldest},
+            hashes={number: hash_ for number, hash_ in self._hashes.items() if number >= last - OVERLAP},
             locked=before.locked + sum(row.trade is not None for row in done),
         )
         self._store.advance(before, done, after)
@@ -263,7 +263,7 @@ class EventReader:
             if row.kind >= EventKind.Settled and row.settlement in self._by:
                 self._ended[row.settlement] = self._by.pop(row.settlement)
                 self._seen.pop(row.settlement, None)
-        oldest = min(oldest, self._read_to - HASHES)
+        oldest = min(last - OVERLAP, self._read_to - HASHES)
         self._hashes = {number: hash_ for number, hash_ in self._hashes.items() if number >= oldest}
 
     # --- where the chain changed

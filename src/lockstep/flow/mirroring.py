@@ -134,6 +134,8 @@ def _noticed(view: CashView, notice: BookingNotice) -> CashView:
     if expected[0] is not None and expected != (notice.amount, notice.uetr):
         return _contradicted(view, _two_amounts(notice.amount, notice.uetr, *expected))
     latest = max(view.noticed_at or notice.booked_at, notice.booked_at)
+    if (latest, notice.amount, notice.uetr) == (view.noticed_at, view.noticed, view.noticed_uetr):
+        return view  # told for the one account, and now for the other
     return replace(view, noticed_at=latest, noticed=notice.amount, noticed_uetr=notice.uetr)
 
 

@@ -45,7 +45,10 @@ class CashSystem(Protocol):
         """
 
     def receive(self, after: int, limit: int = 200) -> Sequence[tuple[int, Message[CashBody] | Unreadable]]:
-        """This party's mail after a sequence number, in order; re-readable for ever. Raises Unavailable."""
+        """This party's mail after a sequence number, in order; re-readable for ever. Raises Unavailable.
+
+        Fewer messages than `limit`, and than 200: there was no more mail at that moment.
+        """
 
 
 class BulkCashSystem(CashSystem, Protocol):

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from agent_cases import SETTLEMENT, attestation
 
-from lockstep.agent import DirectoryBoard
+from lockstep.agent import DirectoryBoard, board_sheets
 from lockstep.domain.errors import Unavailable
 from lockstep.domain.identifiers import SettlementId
-from lockstep.domain.order import OutcomeResult
+from lockstep.domain.order import Attestation, OutcomeResult
 
 PAID = attestation(OutcomeResult.PAID)
 GOOD = {
@@ -195,3 +195,63 @@ def patience() -> Iterator[None]:
     yield
     signal.setitimer(signal.ITIMER_REAL, 0)
     signal.signal(signal.SIGALRM, before)
+
+
+# --- what an agent reads of it
+
+
+def words(agent: str, first: int, count: int = 3) -> list[Attestation]:
+    return [attestation(OutcomeResult.PAID, agent, SettlementId(f"{one:064x}")) for one in range(first, first + count)]
+
+
+def test_who_publishes_reads_no_sheet_of_others(
+    board: DirectoryBoard, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    DirectoryBoard(root).publish_all(words("a1", 1))
+    read: list[Path] = []
+    whole = board_sheets.content_of
+    monkeypatch.setattr(board_sheets, "content_of", lambda path, most: read.append(path) or whole(path, most))
+    for first in (1, 11):
+        board.publish_all(words("a0", first))
+    us = PAID.agent
+    assert {path.parent.name for path in read} == {us}
+    assert len(list((root / "sheets" / us).iterdir())) == 2
+    left = DirectoryBoard(root).attestations_of([one.settlement_id for one in words("a0", 1)])
+    assert all(len(ones) == 2 for ones in left.values())
+
+
+@pytest.mark.parametrize("spoilt", ["gone", "another's", "junk", "a line less"])
+def test_what_was_just_published_is_put_back(board: DirectoryBoard, root: Path, spoilt: str) -> None:
+    ours = words("a0", 1)
+    board.publish_all(ours)
+    (sheet,) = (root / "sheets" / PAID.agent).iterdir()
+    if spoilt == "gone":
+        sheet.unlink()
+    elif spoilt == "another's":
+        sheet.write_text(sheet.read_text().replace(PAID.agent, attestation(OutcomeResult.PAID, "a1").agent))
+    elif spoilt == "junk":
+        sheet.write_text("{}")
+    else:
+        sheet.write_text("".join(sheet.read_text().splitlines(keepends=True)[:-1]))
+    for _ in range(2):
+        board.publish_all(ours)
+    found = DirectoryBoard(root).attestations_of([one.settlement_id for one in ours])
+    assert list(found.values()) == [[one] for one in ours]
+
+
+def test_what_takes_the_sheets_place_while_it_is_written_is_seen(
+    board: DirectoryBoard, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, put = words("a0", 1), board_sheets.put
+
+    def beaten(part: Path, spots: list[Path]) -> Path:
+        path = put(part, spots)
+        path.write_text("{}")
+        return path
+
+    monkeypatch.setattr(board_sheets, "put", beaten)
+    board.publish_all(ours)
+    monkeypatch.undo()
+    board.publish_all(ours)
+    found = DirectoryBoard(root).attestations_of([one.settlement_id for one in ours])
+    assert list(found.values()) == [[one] for one in ours]

@@ -3,15 +3,17 @@
 import itertools
 import json
 import os
+import random
 import shutil
 import signal
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from agent_cases import DEBTOR, NETWORK, notice, payment, report
+from agent_cases import AT, DEBTOR, NETWORK, notice, payment, report
 from agent_desk import KEYS, NEVER, ORDER, PAID, Desk
 from test_never_both import Killed, in_a_process
 
@@ -19,11 +21,13 @@ from lockstep.agent import DirectoryBoard, Register, SignatureLog
 from lockstep.agent.asking import ALL_AT_ONCE, Asked
 from lockstep.agent.board_log import LONGEST_RUN
 from lockstep.agent.looking import Look
+from lockstep.agent.watching import WHOLE_PAGE
 from lockstep.domain.errors import Contradiction, LockstepError, Misconfigured, Refused, Unavailable
 from lockstep.domain.identifiers import SettlementId, TradeId
 from lockstep.domain.message import Message
 from lockstep.domain.order import AssetEvent, AssetView, Order
 from lockstep.domain.payment import PaymentState, Release
+from lockstep.flow.asking import due
 from lockstep.signing import verify
 from lockstep.testing.fakes import FakeAssetLedger, FakeChain
 
@@ -97,7 +101,7 @@ def test_two_hundred_are_signed_in_one_commit_one_log_and_one_sheet(desk: Desk) 
     desk.agent.assets = ledger = BulkLedger(desk.chain)
     assert desk.agent.step()
     assert commits == ["signed", "published"]
-    assert [name for name, _ in ledger.asked] == ["histories", "settlements_of_all"]
+    assert [name for name, _ in ledger.asked] == ["histories"]
     assert {one.settlement_id for one in desk.register.all()} == set(settlements)
     reader = DirectoryBoard(desk.root / "board")
     found = reader.attestations_of(settlements)
@@ -210,6 +214,81 @@ def test_a_second_outcome_in_a_step_is_that_settlements_alone(desk: Desk) -> Non
         f"settlement {odd}: NEVER is signed, PAID never can be"
     ]
     assert sum(kind == "published" for kind, _ in desk.steps()) == 19
+
+
+def test_what_waits_is_not_asked_about_at_each_step(desk: Desk) -> None:
+    """Released, it waits for the RTGS, of which news is seen at once."""
+    settlements = [desk.lock_another(number, blocks=0) for number in range(1, 3)]
+    for one in settlements:
+        desk.tell(report(PaymentState.HELD, one))
+    sent: list[Any] = []
+    desk.cash.send_all = lambda messages: sent.extend(messages) or [None] * len(messages)
+    desk.agent.assets = ledger = BulkLedger(desk.chain)
+    desk.agent.step()
+    assert [name for name, _ in ledger.asked] == ["histories", "settlements_of_all"] and sent == [], "no state yet"
+    desk.chain.mine(2)
+    desk.agent.step()
+    assert len(sent) == 2
+    ledger.asked.clear()
+    for _ in range(5):
+        desk.agent.step()
+    assert ledger.asked == [] and len(sent) == 2
+    tell_paid(desk, settlements[:1])
+    desk.agent.step()
+    assert ledger.asked == [("histories", 1)]
+    assert [one.settlement_id for one in desk.register.all()] == settlements[:1]
+
+
+@pytest.mark.parametrize(("messages", "asked"), [(0, 1), (6, 1), (199, 1), (200, 2), (450, 3)])
+def test_mail_is_asked_for_until_a_page_is_not_whole(desk: Desk, messages: int, asked: int) -> None:
+    """Of a mailbox that gives 200 at a time, whatever it is asked for: the half of a story is none."""
+    (settlement,) = locks(desk, 1)
+    desk.tell(*[report(PaymentState.HELD, settlement)] * messages)
+    receive, asks = desk.cash.receive, list[int]()
+
+    def page(after: int, limit: int) -> Sequence[Any]:
+        asks.append(after)
+        return receive(after, min(limit, WHOLE_PAGE))
+
+    desk.cash.receive = page
+    desk.agent.step()
+    assert len(asks) == asked and desk.agent._cursor == messages
+
+
+class EndedLedger(BulkLedger):
+    """Tells what moved, and what has ended, if it answers."""
+
+    silent = False
+
+    def news(self) -> Collection[SettlementId]:
+        return {one.settlement_id for one in self.chain.mined}
+
+    def ended(self, ids: Collection[SettlementId]) -> Collection[SettlementId]:
+        self._judge("ended", ids)
+        if self.silent:
+            raise Unavailable("no answer")
+        return [
+            one
+            for one in ids
+            if any(event.name != "Locked" and event.final for event in super(BulkLedger, self).history(one))
+        ]
+
+
+def test_what_ended_while_nobody_answered_is_asked_about_again(desk: Desk) -> None:
+    settlements = locks(desk, 4)
+    tell_never(desk, settlements)
+    desk.agent.assets = ledger = EndedLedger(desk.chain)
+    desk.agent.step()
+    orders = {one.settlement_id: one.order for one in desk.chain.mined}
+    for one in settlements[:2]:
+        desk.chain.append("GivenBack", one, orders[one])
+    desk.chain.mine(2)
+    ledger.silent = True
+    desk.agent.step()
+    assert set(desk.agent._unended) == set(settlements)
+    ledger.silent, ledger.news = False, lambda: ()  # type: ignore[method-assign,assignment]
+    desk.agent.step()
+    assert set(desk.agent._unended) == set(settlements[2:])
 
 
 # --- killed for real
@@ -463,6 +542,32 @@ def test_open_locks_are_found_by_what_is_new() -> None:
     closed = min(set(swapped) - set(found))
     asked.reopen(closed)
     assert closed in asked.open(dict.fromkeys(swapped).keys(), look=False)
+
+
+def test_it_is_asked_for_when_it_is_due_and_until_it_is_noted() -> None:
+    """Against each one's own times, over a day; locks come, are closed, and are asked for late."""
+    rng, asked, now = random.Random(7), Asked(), AT
+    locked: dict[SettlementId, None] = {}
+    times: dict[SettlementId, tuple[datetime, datetime | None]] = {}
+    found: set[SettlementId] = set()
+    for look in range(600):
+        now += timedelta(seconds=rng.choice([0.2, 1, 60, 200, -30]))
+        for _ in range(rng.choice([0, 0, 1, 3])):
+            one = SettlementId(f"{rng.randrange(2**64):064x}")
+            locked[one] = None
+            times[one] = now, None
+        expected = sorted(one for one, (begun, last) in times.items() if due(begun, last, now))
+        assert asked.due(locked.keys(), now, look=look % 10 == 1) == expected
+        for one in expected:
+            if rng.random() < 0.5:
+                asked.note(one, now)
+                times[one] = times[one][0], now
+            elif rng.random() < 0.4:
+                asked.close(one)
+                del times[one]
+        found |= {*expected}
+        assert len(asked._waiting) <= 2 * len(times) + ALL_AT_ONCE
+    assert len(found) > 300 and len(times) > 10
 
 
 def test_locks_before_are_not_gone_through_where_the_ledger_tells_the_later_ones() -> None:

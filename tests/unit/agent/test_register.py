@@ -4,13 +4,16 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import permutations, product
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from agent_cases import AT, SETTLEMENT, attestation
 
 from lockstep.agent import Register
+from lockstep.agent import register as register_module
 from lockstep.domain.errors import Contradiction
 from lockstep.domain.identifiers import SettlementId
+from lockstep.domain.log_run import LogRun
 from lockstep.domain.order import Attestation, OutcomeResult
 
 PAID, NEVER = attestation(OutcomeResult.PAID), attestation(OutcomeResult.NEVER)
@@ -137,3 +140,27 @@ def test_told_after_each_commit(path: Path) -> None:
     register.note(AT, "published", SETTLEMENT)
     assert told == ["signed", "published"]
     register.close()
+
+
+def test_of_a_kept_log_so_many_lines_and_no_more(register: Register, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whole runs from a line on, as few as have so many lines; of the others not even the text is read."""
+    lengths = [1, 40, 1, 2, 30, 1, 1, 25, 40, 3] * 4
+    runs, first = [], 1
+    for length in lengths:
+        said = [
+            attestation(OutcomeResult.PAID, settlement=SettlementId(f"{number:064x}"))
+            for number in range(first, first + length)
+        ]
+        runs.append(LogRun(first=first, previous="0" * 64, attestations=tuple(said), signature=b"s" * 65))
+        first += length
+    register.keep(runs)
+    assert register.last_kept(PAID.agent) == sum(lengths) and register.kept_runs(PAID.agent) == runs
+    read: list[int] = []
+    loads = register_module.orjson.loads
+    monkeypatch.setattr(register_module, "orjson", SimpleNamespace(loads=lambda text: read.append(1) or loads(text)))
+    for after, lines in product(range(0, first + 2, 7), (0, 1, 50, 500)):
+        later = [run for run in runs if run.last > after]
+        count = next((n for n in range(len(later)) if sum(len(one.attestations) for one in later[:n]) >= lines), None)
+        read.clear()
+        assert register.kept_runs(PAID.agent, after, lines) == later[:count]
+        assert len(read) <= len(later[:count]) + 1

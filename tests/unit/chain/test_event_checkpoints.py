@@ -159,6 +159,43 @@ def test_changed_tells_of_new_newly_final_and_gone(chain: Chain, node: ScriptedN
     assert settlement(2) in reader.changed(), "gone"
 
 
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_ended_is_what_the_events_say(chain: Chain, node: ScriptedNode, stored: Make, in_memory: bool) -> None:
+    """Finally, whatever is stored by then; asked at each block, now of all and now of none of them."""
+    reader = reader_of(node, None if in_memory else stored())
+    ids = [SettlementId(settlement(number)) for number in range(1, 5)]
+    told = []
+    for number, block in enumerate([[locked(1), locked(2)], [settled(2)], [locked(3)], [], [settled(1)], *([[]] * 40)]):
+        chain.mine(*block)
+        final = chain.blocks[-1].number - DEPTH
+        seen = {one: reader.events(one) for one in ids}
+        expected = [
+            one for one, events in seen.items() if any(two.name == "Settled" and two.block <= final for two in events)
+        ]
+        asked = ids if number % 2 else ids[number % 4 :]
+        told.append(expected)
+        assert list(reader.ended([*asked, SettlementId("no id")])) == [one for one in asked if one in expected]
+    assert [] in told and told[-1] == ids[:2]
+    assert list(reader_of(node, stored()).ended(ids)) == ids[:2], "nor does a restart change it"
+
+
+def test_what_has_just_ended_is_not_looked_up(chain: Chain, node: ScriptedNode, stored: Make) -> None:
+    """It was stored a moment ago, and let go of."""
+    store = stored()
+    reader = reader_of(node, store, live=False)
+    ids = [SettlementId(settlement(number)) for number in range(1, 21)]
+    chain.mine(*(locked(number) for number in range(1, 21)))
+    reader.refresh()
+    chain.mine(*(settled(number) for number in range(1, 21)))
+    asked: list[bytes] = []
+    store.of = lambda one: asked.append(one) or ()  # type: ignore[method-assign,assignment,func-returns-value]
+    for _ in range(DEPTH):
+        chain.mine()
+        reader.refresh()
+    assert not reader._by and sorted(reader.changed(final=True)) == sorted(ids)
+    assert list(reader.ended(ids)) == ids and asked == []
+
+
 # --- ranges
 
 
@@ -451,7 +488,9 @@ def test_who_doubts_is_silent_until_all_is_there_again_finally(chain: Chain, nod
     with pytest.raises(Unavailable, match="was final"):
         names(reader, 2)
     chain.mine()
-    assert names(reader, 2) == ["Locked"] and list(reader.settlements_of_all([TradeId(trade(2))])[TradeId(trade(2))]) == [settlement(2)]
+    assert names(reader, 2) == ["Locked"] and list(
+        reader.settlements_of_all([TradeId(trade(2))])[TradeId(trade(2))]
+    ) == [settlement(2)]
     assert not stored().doubts()
 
 
@@ -467,6 +506,24 @@ def test_an_ending_that_was_taken_is_open_again(chain: Chain, node: ScriptedNode
     chain.mine(settled(1))
     mine(chain, 60)
     assert names(reader, 1) == names(reader_of(node, stored()), 1) == ["Locked", "Settled"]
+
+
+def test_an_ending_in_doubt_is_none(chain: Chain, node: ScriptedNode, stored: Make) -> None:
+    """Not before it is there again, finally, and then without being asked for by its events."""
+    ids = [SettlementId(settlement(1)), SettlementId(settlement(2))]
+    chain.mine(locked(1), locked(2))
+    chain.mine(settled(1))
+    chain.mine(settled(2))
+    mine(chain, 40)
+    reader = reader_of(node, stored(), deep=Deep.DOUBT)
+    assert list(reader.ended(ids)) == ids
+    chain.reorganise(41, [], *([[]] * 41))
+    assert list(reader.ended(ids)) == ids[:1]
+    chain.mine(settled(2))
+    mine(chain, DEPTH - 1)
+    assert list(reader.ended(ids)) == ids[:1]
+    chain.mine()
+    assert list(reader.ended(ids)) == ids and not stored().doubts()
 
 
 # --- at random, against the chain itself

@@ -5,8 +5,10 @@ database are counted since this process opened the books, whichever door they ca
 """
 
 import re
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from functools import cache
+from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
 from prometheus_client import Counter as PrometheusCounter
@@ -37,6 +39,13 @@ _BUCKETS = tuple(scale * step / 100_000 for scale in (10, 100, 1_000, 10_000, 10
 """Seconds, from a tenth of a millisecond to five seconds."""
 
 
+class Arrival(NamedTuple):
+    """A message that is at a door: its type, and since when by `time.perf_counter`."""
+
+    kind: str
+    since: float
+
+
 class Meter:
     """Takes messages in the RTGS's place, and counts them. `exposition` is what Prometheus reads."""
 
@@ -58,6 +67,7 @@ class Meter:
             registry=self._registry,
         )
         self._registry.register(_Books(rtgs))
+        self._of_kind = cache(lambda kind: (self._seconds.labels(kind), self._taken.labels(kind)))
 
     def handle(self, data: bytes, sender: Bic) -> list[bytes]:
         """As `Rtgs.handle`."""
@@ -66,24 +76,23 @@ class Meter:
             raise outcome
         return outcome
 
-    def arrived(self, data: bytes) -> ExitStack:
-        """Notes that a message is at the door; its time ends when what is returned is closed."""
-        running = ExitStack()
-        running.enter_context(self._seconds.labels(_type_of(data)).time())
-        return running
+    def arrived(self, data: bytes) -> Arrival:
+        """Notes that a message is at the door; its time ends when `handle_all` has taken it."""
+        return Arrival(_type_of(data), time.perf_counter())
 
-    def handle_all(self, mail: Sequence[tuple[bytes, Bic]], since: Sequence[ExitStack]) -> list[Outcome]:
-        """As `Rtgs.handle_all`; `since` is what `arrived` gave for each."""
-        kinds = [_type_of(data) for data, _ in mail]
+    def handle_all(self, mail: Sequence[tuple[bytes, Bic]], arrivals: Sequence[Arrival]) -> list[Outcome]:
+        """As `Rtgs.handle_all`; `arrivals` is what `arrived` gave for each."""
         found = self._rtgs.handle_all(mail)
-        for kind, running, outcome in zip(kinds, since, found, strict=True):
-            running.close()
+        now = time.perf_counter()
+        for (kind, since), outcome in zip(arrivals, found, strict=True):
+            seconds, taken = self._of_kind(kind)
+            seconds.observe(now - since)
             if isinstance(outcome, Refused):
                 self._count_refusal(kind, outcome.name)
             elif isinstance(outcome, InvalidInput | Conflict):
                 self._count_refusal(kind, INVALID)
             elif isinstance(outcome, list):
-                self._taken.labels(kind).inc()
+                taken.inc()
         return found
 
     def exposition(self) -> bytes:

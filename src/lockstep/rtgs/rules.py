@@ -99,7 +99,7 @@ def _accounts(step: Step, order: Order) -> Reason | None:
             ("AC03", "CdtrAcct", order.creditor.number, order.creditor.owner),
         ]
     for code, field, number, owner in sides:
-        account = step.books.account(number)
+        account = step.books.terms(number)
         if account is None or account.technical:
             return Reason.of(code, field, number, "a participant's account")
         if owner is not None and account.owner != owner:
@@ -113,7 +113,7 @@ def _accounts(step: Step, order: Order) -> Reason | None:
 
 def _owner(step: Step, account: str) -> Bic | None:
     """Whose account it is; None for one that does not exist."""
-    found = step.books.account(account)
+    found = step.books.terms(account)
     return None if found is None else found.owner
 
 

@@ -5,10 +5,10 @@ database are counted since this process opened the books, whichever door they ca
 """
 
 import re
-import time
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
 from prometheus_client import Counter as PrometheusCounter
@@ -40,10 +40,11 @@ _BUCKETS = tuple(scale * step / 100_000 for scale in (10, 100, 1_000, 10_000, 10
 
 
 class Arrival(NamedTuple):
-    """A message that is at a door: its type, and since when by `time.perf_counter`."""
+    """A message that is at a door."""
 
     kind: str
-    since: float
+    running: AbstractContextManager[Any]
+    """Its time at the door, begun; without a stack of contexts, which takes as long as all else of an arrival."""
 
 
 class Meter:
@@ -78,21 +79,22 @@ class Meter:
 
     def arrived(self, data: bytes) -> Arrival:
         """Notes that a message is at the door; its time ends when `handle_all` has taken it."""
-        return Arrival(_type_of(data), time.perf_counter())
+        kind = _type_of(data)
+        running: AbstractContextManager[Any] = self._of_kind(kind)[0].time()
+        running.__enter__()
+        return Arrival(kind, running)
 
     def handle_all(self, mail: Sequence[tuple[bytes, Bic]], arrivals: Sequence[Arrival]) -> list[Outcome]:
         """As `Rtgs.handle_all`; `arrivals` is what `arrived` gave for each."""
         found = self._rtgs.handle_all(mail)
-        now = time.perf_counter()
-        for (kind, since), outcome in zip(arrivals, found, strict=True):
-            seconds, taken = self._of_kind(kind)
-            seconds.observe(now - since)
+        for (kind, running), outcome in zip(arrivals, found, strict=True):
+            running.__exit__(None, None, None)
             if isinstance(outcome, Refused):
                 self._count_refusal(kind, outcome.name)
             elif isinstance(outcome, InvalidInput | Conflict):
                 self._count_refusal(kind, INVALID)
             elif isinstance(outcome, list):
-                taken.inc()
+                self._of_kind(kind)[1].inc()
         return found
 
     def exposition(self) -> bytes:

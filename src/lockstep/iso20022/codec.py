@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
+from functools import lru_cache
 from itertools import islice
 from typing import Any, TypeAlias, TypeVar, cast
 
@@ -204,14 +205,11 @@ def _written(message: Message[Body]) -> tuple[Kind[Any], str, bytes]:
     if message.created.microsecond:
         raise InvalidMessage("AppHdr/CreDt", message.created, "whole seconds")
     header = (
-        node("Fr", node("FIId", institution(message.sender))),
-        node("To", node("FIId", institution(message.receiver))),
-        leaf("BizMsgIdr", message.message_id),
-        leaf("MsgDefIdr", kind.definition),
-        leaf("BizSvc", message.business_service),
-        leaf("CreDt", utc(message.created)),
-        leaf("PssblDplct", truth(True) if message.possible_duplicate else None),
-        leaf("Prty", None if message.priority is None else message.priority.value),
+        f"<Fr><FIId>{institution(message.sender)}</FIId></Fr><To><FIId>{institution(message.receiver)}</FIId></To>"
+        f"{leaf('BizMsgIdr', message.message_id)}<MsgDefIdr>{kind.definition}</MsgDefIdr>"
+        f"{leaf('BizSvc', message.business_service)}<CreDt>{utc(message.created)}</CreDt>"
+        f"{leaf('PssblDplct', truth(True) if message.possible_duplicate else None)}"
+        f"{leaf('Prty', None if message.priority is None else message.priority.value)}"
     )
     try:
         document = node(kind.root, *kind.write(message))
@@ -219,7 +217,7 @@ def _written(message: Message[Body]) -> tuple[Kind[Any], str, bytes]:
         raise _whole(kind, broken) from None
     text = (
         f'<?xml version="1.0" encoding="UTF-8"?>\n<BizMsg xmlns="{_ENVELOPE}">'
-        f'<AppHdr xmlns="{_ISO}{_HEAD}">{"".join(header)}</AppHdr>'
+        f'<AppHdr xmlns="{_ISO}{_HEAD}">{header}</AppHdr>'
         f'<Document xmlns="{_ISO}{kind.definition}">{document}</Document></BizMsg>\n'
     )
     try:
@@ -228,6 +226,7 @@ def _written(message: Message[Body]) -> tuple[Kind[Any], str, bytes]:
         raise InvalidMessage("XML", ascii(text[broken.start]), "characters that UTF-8 can carry") from None
 
 
+@lru_cache(1024)
 def _is_bic(text: str) -> bool:
     try:
         checked_bic(text, _RECEIVER)

@@ -21,6 +21,7 @@ from lockstep.domain.identifiers import (
     Isin,
     Lei,
     Reference,
+    SettlementId,
     Uetr,
     iban,
     isin,
@@ -31,7 +32,7 @@ from lockstep.domain.identifiers import (
 )
 from lockstep.domain.instruction import Side
 from lockstep.domain.money import Money, Quantity
-from lockstep.domain.payment import CashAccount
+from lockstep.domain.payment import CashAccount, parse_remittance
 
 __all__ = ["Fields", "Header", "checked_bic", "checked_iban", "checked_lei", "parse_instant"]
 
@@ -73,6 +74,7 @@ def _remembering(check: Callable[..., Value]) -> Callable[[str, str], Value]:
 checked_bic: Callable[[str, str], Bic] = _remembering(registered_bic)
 checked_lei: Callable[[str, str], Lei] = _remembering(lei)
 checked_iban: Callable[[str, str], Iban] = _remembering(iban)
+_remittance: Callable[[str, str], tuple[SettlementId, str]] = _remembering(parse_remittance)
 _checked_isin: Callable[[str, str], Isin] = _remembering(isin)
 
 
@@ -146,6 +148,10 @@ class Fields(dict[str, str]):
             return _account(named, self[number])
         except InvalidInput:
             return CashAccount(owner=self.bic(owner), number=self[number])
+
+    def remittance(self, path: str) -> tuple[SettlementId, str]:
+        """Settlement id and salt of a settlement's payment, which four messages to each party name."""
+        return _remittance(self[path], path)
 
     def day(self, path: str) -> date:
         """ISODate, without a zone."""

@@ -11,7 +11,6 @@ from lockstep.domain.payment import (
     PaymentState,
     Release,
     Timing,
-    parse_remittance,
 )
 from lockstep.domain.priority import Priority
 from lockstep.domain.statement import Entry
@@ -73,7 +72,7 @@ def _read_payment(fields: Fields) -> Payment:
     day = fields.day("CdtTrfTxInf/IntrBkSttlmDt")
     money = fields.money("CdtTrfTxInf/IntrBkSttlmAmt")
     require_totals(fields, money, "TtlIntrBkSttlmAmt")
-    settlement_id, salt = parse_remittance(fields["CdtTrfTxInf/RmtInf/Ustrd"], field="CdtTrfTxInf/RmtInf/Ustrd")
+    settlement_id, salt = fields.remittance("CdtTrfTxInf/RmtInf/Ustrd")
     return Payment(
         uetr=fields.uetr("CdtTrfTxInf/PmtId/UETR"),
         instruction_id=fields["CdtTrfTxInf/PmtId/InstrId"],
@@ -140,9 +139,7 @@ def _write_report(message: Message[PaymentReport]) -> tuple[str, ...]:
 
 def _read_report(fields: Fields) -> PaymentReport:
     fields.require("TxInfAndSts/OrgnlGrpInf/OrgnlMsgNmId", SETTLED_BY, "what pays for a settlement")
-    settlement_id, salt = parse_remittance(
-        fields["TxInfAndSts/OrgnlTxRef/RmtInf/Ustrd"], field="TxInfAndSts/OrgnlTxRef/RmtInf/Ustrd"
-    )
+    settlement_id, salt = fields.remittance("TxInfAndSts/OrgnlTxRef/RmtInf/Ustrd")
     uetr = fields.uetr("TxInfAndSts/OrgnlUETR")
     priority = fields.get("TxInfAndSts/SplmtryData/Envlp/Payment/SttlmPrty")
     return PaymentReport(
@@ -204,8 +201,7 @@ def _write_notice(message: Message[BookingNotice]) -> tuple[str, ...]:
 def _read_notice(fields: Fields) -> BookingNotice:
     fields.refuse("Ntfctn/Ntry/NtryDtls/TxDtls/Refs/EndToEndId", "not for a settlement, which RmtInf names")
     fields.require("Ntfctn/Ntry/BkTxCd/Domn/Fmly/SubFmlyCd", "FICT", "a settlement is paid between banks")
-    remittance = "Ntfctn/Ntry/NtryDtls/TxDtls/RmtInf/Ustrd"
-    settlement_id, salt = parse_remittance(fields[remittance], field=remittance)
+    settlement_id, salt = fields.remittance("Ntfctn/Ntry/NtryDtls/TxDtls/RmtInf/Ustrd")
     _, credit = read_kind(fields, "Ntfctn/Ntry")
     return BookingNotice(
         account=fields.account("Ntfctn/Acct/Ownr/Id/OrgId/AnyBIC", "Ntfctn/Acct/Id/Othr/Id"),

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from lockstep.domain.message import Message
 from lockstep.domain.money import Money
@@ -26,16 +27,22 @@ __all__ = [
     "words",
 ]
 
+_REMEMBERED = 4096
+"""Parts that messages repeat are made once: parties, accounts, instants."""
 _LINE_ENDS = re.compile("\r\n|[\r\n\x0b\x0c\x1c-\x1e]")
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})
 
 
 def utc(moment: datetime) -> str:
     """As a message writes it. A time without a zone stays without, for the schema to refuse."""
-    if moment.tzinfo not in (UTC, None):
-        moment = moment.astimezone(UTC)
-    text = moment.isoformat()
-    return f"{text[:-6]}Z" if text.endswith("+00:00") else text
+    if moment.tzinfo is UTC:
+        return _utc(moment)
+    return moment.isoformat() if moment.tzinfo is None else _utc(moment.astimezone(UTC))
+
+
+@lru_cache(_REMEMBERED)
+def _utc(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")
 
 
 def truth(value: bool) -> str:
@@ -72,16 +79,19 @@ def amount(name: str, money: Money) -> str:
     return f'<{name} Ccy="{money.currency}">{money.text()}</{name}>'
 
 
+@lru_cache(_REMEMBERED)
 def institution(code: str) -> str:
     """FinInstnId with a BIC."""
     return node("FinInstnId", leaf("BICFI", code))
 
 
+@lru_cache(_REMEMBERED)
 def agent(name: str, code: str) -> str:
     """A party that is a bank (Party40Choice/Agt)."""
     return node(name, node("Agt", institution(code)))
 
 
+@lru_cache(_REMEMBERED)
 def account_id(name: str, number: str) -> str:
     """An account as the RTGS numbers it (AccountIdentification4Choice/Othr)."""
     return node(name, node("Othr", leaf("Id", number)))
@@ -89,7 +99,7 @@ def account_id(name: str, number: str) -> str:
 
 def account(name: str, of: CashAccount) -> str:
     """CashAccount38, by its number."""
-    return node(name, account_id("Id", of.number))
+    return f"<{name}>{account_id('Id', of.number)}</{name}>"
 
 
 def group(message: Message[object], *more: str, name: str = "GrpHdr") -> str:

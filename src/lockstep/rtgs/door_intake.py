@@ -6,13 +6,12 @@ together. Nothing waits for a time: who comes alone is taken at once, as soon as
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import ExitStack
 from typing import NamedTuple
 
 from sqlalchemy.exc import OperationalError
 
 from lockstep.domain.identifiers import Bic
-from lockstep.rtgs.metrics import Meter
+from lockstep.rtgs.metrics import Arrival, Meter
 
 MOST_TOGETHER = 100
 """Messages in one transaction, unless one file brings more."""
@@ -26,8 +25,7 @@ class _Waiting(NamedTuple):
     """One message, or a file's, which stay together."""
 
     mail: Sequence[tuple[bytes, Bic]]
-    since: Sequence[ExitStack]
-    """Each one's time at the door, while it runs."""
+    arrivals: Sequence[Arrival]
     answer: "asyncio.Future[Sequence[list[bytes] | Exception]]"
 
 
@@ -51,8 +49,8 @@ class Intake:
         One that breaks is found by halves, so that the rest is taken with a few transactions more.
         """
         loop = asyncio.get_running_loop()
-        since = [self._meter.arrived(data) for data in messages]
-        waiting = _Waiting([(data, sender) for data in messages], since, loop.create_future())
+        arrivals = [self._meter.arrived(data) for data in messages]
+        waiting = _Waiting([(data, sender) for data in messages], arrivals, loop.create_future())
         self._waiting.append(waiting)
         if self._work is None:
             self._work = loop.create_task(self._take_waiting())
@@ -86,22 +84,22 @@ class Intake:
 
     def _take(self, together: list[_Waiting]) -> None:
         mail = [letter for one in together for letter in one.mail]
-        since = [running for one in together for running in one.since]
-        found = iter(self._outcomes(mail, since))
+        arrivals = [arrival for one in together for arrival in one.arrivals]
+        found = iter(self._outcomes(mail, arrivals))
         for one in together:
             outcomes = [next(found) for _ in one.mail]
             if not one.answer.done():  # else nobody waits for it any more
                 one.answer.set_result(outcomes)
 
     def _outcomes(
-        self, mail: Sequence[tuple[bytes, Bic]], since: Sequence[ExitStack]
+        self, mail: Sequence[tuple[bytes, Bic]], arrivals: Sequence[Arrival]
     ) -> Sequence[list[bytes] | Exception]:
         try:
-            return self._meter.handle_all(mail, since)
+            return self._meter.handle_all(mail, arrivals)
         except OperationalError as error:  # the database itself: nothing is known of any of them
             return [error] * len(mail)
         except Exception as error:  # of one of them: it shows in which when it is taken alone
             half = len(mail) // 2
             if not half:
                 return [error]
-            return [*self._outcomes(mail[:half], since[:half]), *self._outcomes(mail[half:], since[half:])]
+            return [*self._outcomes(mail[:half], arrivals[:half]), *self._outcomes(mail[half:], arrivals[half:])]

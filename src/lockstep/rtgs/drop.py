@@ -90,8 +90,8 @@ class DirectoryDoor:
 
     def _take_file(self, party: Bic, path: Path, file: MessageFile) -> bool:
         """Each message by itself. Raises Unavailable while there is no answer to one of them."""
-        since = [self._meter.arrived(data) for data in file.messages]
-        found = self._meter.handle_all([(data, party) for data in file.messages], since)
+        arrivals = [self._meter.arrived(data) for data in file.messages]
+        found = self._meter.handle_all([(data, party) for data in file.messages], arrivals)
         silent = next((one for one in found if isinstance(one, Unavailable)), None)
         if silent is not None:
             raise silent

@@ -34,7 +34,7 @@ def enter(step: Step, order: Order, *, instructing: Bic, message_id: str) -> Sto
             raise refusal("SettlementConflict", "RmtInf/Ustrd", order.settlement_id, rule)
     if order.kind is Kind.BATCH and step.books.account(order.debtor.number) is None:
         step.books.open_account(order.debtor.number, step.bic, order.amount.currency, technical=True)
-    verdict = (None if new else rules.ended(step, order, instructing)) or rules.judge(step, order, instructing)
+    verdict = (rules.judge_unheard_of if new else rules.judge)(step, order, instructing)
     taken = payments.take(step, order, instructing=instructing, message_id=message_id, verdict=verdict)
     if taken.state is PaymentState.PENDING and offsetting.bilateral(step, taken):
         return register.by_uetr(step.connection, order.uetr)

@@ -1,4 +1,4 @@
-"""Held payments in mind: what each agent's release asks of them, kept from one step to the next.
+"""Payments in mind, held or just booked: what each agent's release asks of them, kept from one step to the next.
 
 Like what is remembered of the ledger (`database`), it is trusted only while nobody else wrote. Whatever changes a
 payment's row notes it here (`register`), whatever changes its earmarks or releases does so too.
@@ -13,8 +13,8 @@ from lockstep.domain.payment import PaymentState
 if TYPE_CHECKING:
     from lockstep.rtgs.register import StoredOrder
 
-MOST = 10_000
-"""Payments kept, about 3 kB each; the one that was held first leaves first."""
+MOST = 5_000
+"""Payments kept, about 3 kB each; the one that changed longest ago leaves first."""
 
 Earmarked = tuple[str, int, int]
 """An account, how much of it is set aside, and how much of that came out of a reservation; in minor units."""
@@ -22,7 +22,7 @@ Earmarked = tuple[str, int, int]
 
 @dataclass(slots=True)
 class Held:
-    """A held payment; what is None was not read yet."""
+    """A payment that is held, or was; what is None was not read yet."""
 
     stored: "StoredOrder"
     earmarks: list[Earmarked] | None = None
@@ -31,7 +31,7 @@ class Held:
 
 
 class HeldPayments:
-    """By UETR, those that were held or released lately."""
+    """By UETR, those that were held lately, also such as are booked since then: the last agents' releases come late."""
 
     def __init__(self) -> None:
         self._found: dict[Uetr, Held] = {}
@@ -48,7 +48,7 @@ class HeldPayments:
     def changed(self, stored: "StoredOrder") -> None:
         """A payment was stored, new or anew."""
         self._found.pop(stored.order.uetr, None)
-        if stored.state is PaymentState.HELD:
+        if stored.order.held and stored.state in (PaymentState.HELD, PaymentState.BOOKED):
             self._keep(stored)
 
     def clear(self) -> None:

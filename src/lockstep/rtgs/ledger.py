@@ -12,6 +12,7 @@ from collections.abc import Iterable, KeysView, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from operator import attrgetter, itemgetter
+from typing import NamedTuple
 
 from sqlalchemy import Connection, select
 
@@ -53,6 +54,14 @@ class Account:
         if priority is Priority.HIGH:
             return self.available - self.reserved_urgent
         return self.available - self.reserved_urgent - self.reserved_high
+
+
+class Terms(NamedTuple):
+    """What of an account never changes."""
+
+    owner: Bic
+    currency: str
+    technical: bool
 
 
 _ACCOUNTS = Prepared(
@@ -123,6 +132,11 @@ class Books:
         """An account as this step has left it so far."""
         found = self._find(number)
         return None if found is None else _shown(found)
+
+    def terms(self, number: str) -> Terms | None:
+        """What of an account never changes."""
+        found = self._find(number)
+        return None if found is None else Terms(Bic(found.owner), found.currency, bool(found.technical))
 
     def room(self, number: str, priority: Priority) -> int:
         """What a payment of this priority may use, as `Account.room`."""

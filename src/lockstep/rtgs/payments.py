@@ -8,7 +8,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 
 from sqlalchemy import bindparam, select
 
@@ -231,7 +230,7 @@ def _booked(step: Step, stored: StoredOrder, posting: int) -> StoredOrder:
     order = stored.order
     if order.settlement_id:
         register.end(step, order.settlement_id, "BOOKED", order.uetr)
-    booked = _with(step, stored, PaymentState.BOOKED, None, irrevocable_at=step.now, booked_at=step.now)
+    booked = _with(step, stored, PaymentState.BOOKED, None)
     register.update(step, booked)
     announcing.booked(step, booked, posting)
     return booked
@@ -272,8 +271,15 @@ def _class(order: Order) -> Priority:
     return Priority.URGENT if order.kind is Kind.BATCH else order.priority
 
 
-def _with(
-    step: Step, stored: StoredOrder, state: PaymentState, reason: Reason | None, **moments: datetime
-) -> StoredOrder:
+def _with(step: Step, stored: StoredOrder, state: PaymentState, reason: Reason | None) -> StoredOrder:
     code, text = (reason.code, reason.text) if reason else (None, None)
-    return replace(stored, state=state, decided_at=step.now, reason_code=code, reason=text, **moments)
+    final = step.now if state is PaymentState.BOOKED else None
+    return replace(
+        stored,
+        state=state,
+        decided_at=step.now,
+        reason_code=code,
+        reason=text,
+        irrevocable_at=final,
+        booked_at=final,
+    )

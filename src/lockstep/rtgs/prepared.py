@@ -68,7 +68,7 @@ def _wrapped(connection: Connection, statement: str, parameters: Any, error: Exc
 class _Compiled:
     """A statement as one dialect runs it."""
 
-    __slots__ = ("_bound", "_found", "_positional", "sql")
+    __slots__ = ("_converts", "_fixed", "_found", "_names", "_positional", "sql")
 
     def __init__(
         self, statement: Select[Any] | Insert | Update | Delete, columns: Sequence[str] | None, dialect: Dialect
@@ -76,25 +76,29 @@ class _Compiled:
         compiled: Any = statement.compile(dialect=dialect, column_keys=columns)
         self.sql = str(compiled)
         self._positional = bool(compiled.positional)
-        self._bound: list[tuple[str, Any, bool, Convert | None]] = []
-        """Of each parameter: name, value, whether the caller gives it, conversion."""
-        for name in compiled.positiontup if self._positional else compiled.params:
+        self._names: list[str] = list(compiled.positiontup if self._positional else compiled.params)
+        self._fixed: dict[str, Any] = {}
+        """Values that the statement itself has."""
+        self._converts: list[tuple[int, Convert]] = []
+        """Places of the given values that are converted, each with how."""
+        for place, name in enumerate(self._names):
             bind = compiled.binds[name]
             convert = _impl(bind.type, dialect).bind_processor(dialect)
-            value = bind.value if bind.required or convert is None else convert(bind.value)
-            self._bound.append((name, value, bind.required, convert))
+            if not bind.required:
+                self._fixed[name] = bind.value if convert is None else convert(bind.value)
+            elif convert is not None:
+                self._converts.append((place, convert))
         selected = statement.selected_columns if isinstance(statement, Select) else ()
         converts = [_impl(column.type, dialect).result_processor(dialect, None) for column in selected]
         self._found = [(place, convert) for place, convert in enumerate(converts) if convert is not None]
 
     def parameters(self, given: Mapping[str, Any]) -> Any:
-        values = [
-            (value if not required else given[name] if convert is None else convert(given[name]))
-            for name, value, required, convert in self._bound
-        ]
-        if self._positional:
-            return values
-        return {name: value for (name, *_), value in zip(self._bound, values, strict=True)}
+        if self._fixed:
+            given = {**given, **self._fixed}
+        values = [given[name] for name in self._names]
+        for place, convert in self._converts:
+            values[place] = convert(values[place])
+        return values if self._positional else dict(zip(self._names, values, strict=True))
 
     def converted(self, row: Sequence[Any]) -> tuple[Any, ...]:
         if not self._found:

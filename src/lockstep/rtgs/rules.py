@@ -37,20 +37,20 @@ ANY = "*"
 """A mandate for any payee, or for any instructing party."""
 
 
-def ended(step: Step, order: Order, instructing: Bic) -> Reason | None:
-    """Whether a payment ended before it came: it is refused, whatever else would be judged."""
+def judge(step: Step, order: Order, instructing: Bic) -> Mapping[str, int] | Reason:
+    """The mandate of each account debited, by number, or why the payment is refused.
+
+    Who instructs a debit of its own account needs no mandate.
+    """
     if order.settlement_id and register.tombstone(step.connection, order.settlement_id) is not None:
         return Reason.of("ED05", "RmtInf", f"settlement {order.settlement_id[:16]}…", "has not ended before")
     if register.barred_since(step.connection, order.uetr, instructing) is not None:
         return Reason.of("ED05", "PmtId/UETR", order.uetr, "not recalled before it came")
-    return None
+    return judge_unheard_of(step, order, instructing)
 
 
-def judge(step: Step, order: Order, instructing: Bic) -> Mapping[str, int] | Reason:
-    """The mandate of each account debited, by number, or why the payment is refused. Before it comes `ended`.
-
-    Who instructs a debit of its own account needs no mandate.
-    """
+def judge_unheard_of(step: Step, order: Order, instructing: Bic) -> Mapping[str, int] | Reason:
+    """As `judge`, of a payment of which nothing is known: see `register.unheard_of`."""
     found = _accounts(step, order) or _returned(step.connection, order)
     if found:
         return found
@@ -99,7 +99,7 @@ def _accounts(step: Step, order: Order) -> Reason | None:
             ("AC03", "CdtrAcct", order.creditor.number, order.creditor.owner),
         ]
     for code, field, number, owner in sides:
-        account = step.books.account(number)
+        account = step.books.terms(number)
         if account is None or account.technical:
             return Reason.of(code, field, number, "a participant's account")
         if owner is not None and account.owner != owner:
@@ -113,7 +113,7 @@ def _accounts(step: Step, order: Order) -> Reason | None:
 
 def _owner(step: Step, account: str) -> Bic | None:
     """Whose account it is; None for one that does not exist."""
-    found = step.books.account(account)
+    found = step.books.terms(account)
     return None if found is None else found.owner
 
 

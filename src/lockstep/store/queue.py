@@ -74,7 +74,7 @@ class Queue:
                 rows += _BEYOND.rows(connection, now + 2 * LONGEST_SECONDS, *free, most - len(rows))
             if rows:
                 _TAKE.run(connection, worker, until, until, [row[0] for row in rows])
-        claimed = [Claimed(trade=load(Trade, body), fence=fence + 1) for _, _, fence, body in rows]
+        claimed = [Claimed(trade=load(Trade, body, trade_id), fence=fence + 1) for _, trade_id, fence, body in rows]
         self.held.update({one.trade.trade_id: Hold(worker, one.fence) for one in claimed})
         return claimed
 

@@ -48,8 +48,6 @@ def test_every_letter_is_hashed_as_python_writes_json() -> None:
     letters = "".join(chr(one) for one in range(0x110000) if not 0xD800 <= one < 0xE000)
     said = ["p", 3, AT.isoformat(), "k", letters, [["f", letters]]]
     body = json.dumps(said, separators=(",", ":"), ensure_ascii=False)
-        ["p", 3, AT.isoformat(), "k", letters, [["f", letters]]], separators=(",", ":"), ensure_ascii=False
-    )
     assert entry_hash("p", 3, Entry(at=AT, kind="k", subject=letters, facts={"f": letters})) == (
         hashlib.sha256(body.encode()).hexdigest()
     )

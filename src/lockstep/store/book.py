@@ -14,7 +14,7 @@ from lockstep.domain.cash import CashView
 from lockstep.domain.errors import InvalidInput, Misconfigured, Unavailable
 from lockstep.domain.identifiers import Lei, Reference, SettlementId, TradeId
 from lockstep.domain.instruction import CancellationRequest
-from lockstep.domain.journal import GENESIS, Entry, JournalRow, entry_hash
+from lockstep.domain.journal import GENESIS, Entry, JournalRow, canonical, entry_hash
 from lockstep.domain.message import Message
 from lockstep.domain.payment import CashAccount
 from lockstep.domain.trade import Trade
@@ -195,9 +195,9 @@ class SqlBook:
         subjects = self._subjects(connection, dict.fromkeys(entry.subject for entry in entries))
         rows = []
         for entry in entries:
-            number, previous = number + 1, entry_hash(previous, number + 1, entry)
-            about = subjects[entry.subject]
-            rows.append((number, entry.at.isoformat(), entry.kind, entry.subject, _facts(entry.facts), previous, about))
+            number, previous = number + 1, entry_hash(previous, number + 1, entry, _written)
+            facts, about = _written(dict(entry.facts)).decode(), subjects[entry.subject]
+            rows.append((number, entry.at.isoformat(), entry.kind, entry.subject, facts, previous, about))
         _NEW_ENTRIES.run(connection, rows)
         return subjects
 
@@ -375,11 +375,12 @@ def _require_empty(connection: Connection) -> None:
         raise Misconfigured(f"the service's database: {', '.join(found)} break the rule: {rule}")
 
 
-def _facts(facts: Mapping[str, str]) -> str:
+def _written(said: object) -> bytes:
+    """As `canonical`, sooner."""
     try:
-        return orjson.dumps(dict(facts)).decode()
-    except TypeError:  # a text that is no UTF-8, which the driver refuses
-        return json.dumps(dict(facts), ensure_ascii=False)
+        return orjson.dumps(said)
+    except TypeError:  # a text that is no UTF-8: the other says so
+        return canonical(said)
 
 
 def _journal_row(row: Sequence[Any]) -> JournalRow:

@@ -355,6 +355,21 @@ def test_a_subject_has_no_number_of_what_was_not_stored(engine: Engine, monkeypa
     assert told(one) == told(two) == {"first": ["of first"] * 4, "lost": ["of lost"] * 3, "other": ["of other"]}
 
 
+def test_every_letter_is_hashed_as_python_writes_json(book: SqlBook) -> None:
+    letters = "".join(chr(one) for one in range(1, 0x110000) if not 0xD800 <= one < 0xE000)
+    book.commit(Change(entries=(Entry(at=MORNING, kind="k", subject="s", facts={"f": letters, "a": letters}),)))
+    (row,) = book.journal()
+    said = ["0" * 64, 1, MORNING.isoformat(), "k", "s", [["a", letters], ["f", letters]]]
+    body = json.dumps(said, separators=(",", ":"), ensure_ascii=False).encode()
+    assert row.hash == hashlib.sha256(body).hexdigest() and row.entry.facts == {"a": letters, "f": letters}
+
+
+def test_what_is_no_text_is_not_stored(book: SqlBook) -> None:
+    with pytest.raises(UnicodeEncodeError):
+        book.commit(Change(entries=(Entry(at=MORNING, kind="k", subject="s", facts={"f": "\ud800"}),)))
+    assert list(book.journal()) == []
+
+
 def test_texts_come_back_as_they_were(book: SqlBook) -> None:
     entries = [Entry(at=MORNING, kind=text_, subject=text_, facts={text_: text_}) for text_ in HARD]
     book.commit(Change(entries=tuple(entries), seen=tuple((one, one, one) for one in HARD)))

@@ -27,7 +27,7 @@ from engine_system import System, anvil, cpu_seconds, rpc
 
 from lockstep.app import world as world_module
 from lockstep.app.founding import AGENTS, agent_bic, found_rtgs
-from lockstep.app.intake import expand, submit_file
+from lockstep.app.intake import expand, submit_files
 from lockstep.app.market_file import read_market
 from lockstep.chain.ledger import EvmAssetLedger
 from lockstep.chain.node import Node
@@ -192,8 +192,7 @@ def _store(count: int) -> float:
         finally:
             for patch in patches:
                 patch.stop()
-        for path in expand([place / "trades"]):
-            submit_file(world.reception, path)
+        submit_files(world.reception, expand([place / "trades"]))
         world.run_until_quiet()
         states = {trade.state.value for trade in world.book.trades()}
         assert states == {"SETTLED"}, states

@@ -1,6 +1,7 @@
 """Where business time and randomness come from."""
 
 import secrets
+import time
 from datetime import UTC, datetime, timedelta
 
 __all__ = ["ManualClock", "OffsetClock", "SystemRandomness"]
@@ -11,13 +12,22 @@ class OffsetClock:
 
     def __init__(self, offset: timedelta = timedelta()) -> None:
         self._offset = offset
+        self._second = 0, datetime.fromtimestamp(0, UTC)
+        """When the present second begins by the system's time, in nanoseconds, and what it is called."""
 
     @classmethod
     def of_seconds(cls, seconds: int) -> "OffsetClock":
         return cls(timedelta(seconds=seconds))
 
     def now(self) -> datetime:
-        return (datetime.now(UTC) + self._offset).replace(microsecond=0)
+        begins, called = self._second
+        system = time.time_ns()
+        if begins <= system < begins + 10**9:
+            return called
+        moment = datetime.fromtimestamp(system // 10**9, UTC) + timedelta(microseconds=system // 1000 % 10**6)
+        moment += self._offset
+        self._second = system - system % 1000 - 1000 * moment.microsecond, moment.replace(microsecond=0)
+        return self._second[1]
 
 
 class ManualClock:

@@ -1,6 +1,6 @@
 """What the RTGS's mail makes of the mirror: a page of it is one change, with its cursor and its journal entries."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import cast
@@ -60,6 +60,8 @@ class _Page:
     changed: dict[SettlementId, None] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
     unclaimed: list[Unclaimed] = field(default_factory=list)
+    _asked: Collection[SettlementId] = ()
+    """What is not among `views`, though it was asked for, has no view."""
     _instructions: Mapping[tuple[Lei, Reference], StoredInstruction] = field(default_factory=dict)
     _trades: Mapping[TradeId, Trade] = field(default_factory=dict)
 
@@ -69,7 +71,8 @@ class _Page:
             return
         book = cast(BulkBook, self.book)
         said = [one for message in messages for one in said_by(message.body)]
-        self.views.update(book.cash_views(dict.fromkeys(map(settlement_of, said))))
+        self._asked = dict.fromkeys(map(settlement_of, said))
+        self.views.update(book.cash_views(self._asked))
         new = [one.payment for one in said if isinstance(one, PaymentReport) and settlement_of(one) not in self.views]
         named = {key for payment in new if (key := payer_of(payment, self.market)) is not None}
         self._instructions = book.instructions_of(sorted(named))
@@ -123,7 +126,8 @@ class _Page:
             self._note("break", view.settlement_id, facts)
 
     def _view(self, settlement: SettlementId) -> CashView | None:
-        return self.views.get(settlement) or self.book.cash_view(settlement)
+        known = self.views.get(settlement)
+        return known if known is not None or settlement in self._asked else self.book.cash_view(settlement)
 
     def _note(self, kind: str, subject: str, facts: Mapping[str, str]) -> None:
         self.entries.append(Entry(at=self.now, kind=kind, subject=subject, facts=facts))

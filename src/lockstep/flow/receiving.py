@@ -19,6 +19,7 @@ from lockstep.domain.market import Market
 from lockstep.domain.message import Message
 from lockstep.domain.trade import Reason, Trade, TradeState
 from lockstep.domain.values import replace
+from lockstep.flow.reading_ahead import Records, read_ahead
 from lockstep.flow.reporting import Refusal, advise, answer_request, refuse
 from lockstep.ports import Book, Change, Clock, PartyBody, StoredInstruction
 
@@ -111,20 +112,21 @@ class Reception:
         """Judged by what is stored, then stored in one commit, if the book can."""
         if len(given) < 2:
             return [self._alone(one, late=late) for one in given]
-        judged = [self._judge(one, late=late) for one in given]
+        records = read_ahead(self.book, [one.message for one in given if isinstance(one, HandedIn)])
+        judged = [self._judge(one, records, late=late) for one in given]
         conflicts = self._commit([change for change, _ in judged])
         return [
             result if conflict is None else self._alone(one, late=late)
             for one, (_, result), conflict in zip(given, judged, conflicts, strict=True)
         ]
 
-    def _judge(self, one: HandedIn | Unusable, *, late: bool) -> tuple[Change, str | LockstepError]:
+    def _judge(self, one: HandedIn | Unusable, records: Records, *, late: bool) -> tuple[Change, str | LockstepError]:
         """What one makes of the book, and what it is told."""
         if isinstance(one, Unusable):
             return self._refused(one.subject, one.error, one.refusal), one.error
         message, content_hash = one.message, hashlib.sha256(one.data).hexdigest()
         try:
-            change = receive(self.book, self.market, message, content_hash, self.clock.now(), late=late)
+            change = receive(records, self.market, message, content_hash, self.clock.now(), late=late)
         except LockstepError as error:
             return self._refused(message.body.reference, error, _refusal(message)), error
         return change, change.entries[0].kind
@@ -188,7 +190,7 @@ def _refusal(message: Message[Instruction] | Message[CancellationRequest]) -> Re
 
 
 def receive(
-    book: Book,
+    book: Records,
     market: Market,
     message: Message[Instruction] | Message[CancellationRequest],
     content_hash: str,
@@ -228,7 +230,7 @@ def _require_theirs(market: Market, message: Message[Instruction] | Message[Canc
     market.participant(message.body.owner, field="AcctOwnr")
 
 
-def _marked(book: Book, body: Instruction | CancellationRequest, now: datetime) -> tuple[StoredInstruction, ...]:
+def _marked(book: Records, body: Instruction | CancellationRequest, now: datetime) -> tuple[StoredInstruction, ...]:
     """An instruction that waits and that an old backup had, handed in again: of its trade nothing is known either."""
     stored = book.instruction(body.owner.lei, body.reference) if isinstance(body, Instruction) else None
     return (replace(stored, late=now),) if stored and stored.status == "WAITING" and not stored.late else ()
@@ -272,7 +274,7 @@ def accepted(
 
 
 def _instruct(
-    book: Book,
+    book: Records,
     market: Market,
     message: Message[Instruction] | Message[CancellationRequest],
     instruction: Instruction,
@@ -300,7 +302,7 @@ def _instruct(
 
 
 def _cancel(
-    book: Book,
+    book: Records,
     market: Market,
     message: Message[Instruction] | Message[CancellationRequest],
     body: CancellationRequest,

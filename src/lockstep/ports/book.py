@@ -159,6 +159,9 @@ class BulkBook(Book, Protocol):
     def trades_of(self, ids: Collection[TradeId]) -> Mapping[TradeId, Trade]:
         """As `trade`; those not known are missing."""
 
+    def seen_of(self, messages: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], str]:
+        """As `seen`, by sender and message id; those not seen before are missing."""
+
     def instructions_of(
         self, keys: Collection[tuple[Lei, Reference]]
     ) -> Mapping[tuple[Lei, Reference], StoredInstruction]:

@@ -85,8 +85,12 @@ def terms_hash(terms: OrderTerms) -> bytes:
     )
 
 
+@lru_cache(maxsize=2048)
 def settlement_id(order: Order, network: Network) -> SettlementId:
-    """The digest that both wallets sign; it covers chain id, DvP address and the whole order."""
+    """The digest that both wallets sign; it covers chain id, DvP address and the whole order.
+
+    Kept for a while, as is `cash_hash`: who makes an order, both wallets and every check of it ask for the same.
+    """
     return leg_id(order.movement, terms_hash(order.terms), network)
 
 
@@ -183,6 +187,7 @@ def rotation_digest(rotation: Rotation, network: Network) -> bytes:
     )
 
 
+@lru_cache(maxsize=2048)
 def cash_hash(salt: str, cash: Money, debtor: CashAccount, creditor: CashAccount) -> str:
     """The cash terms as the order names them: salted, so that the chain never shows a price. Hex."""
     salted = bytes.fromhex(salt)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
+import orjson
 from sqlalchemy import Connection, Engine, bindparam, select
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 
@@ -13,7 +14,7 @@ from lockstep.domain.cash import CashView
 from lockstep.domain.errors import InvalidInput, Misconfigured, Unavailable
 from lockstep.domain.identifiers import Lei, Reference, SettlementId, TradeId
 from lockstep.domain.instruction import CancellationRequest
-from lockstep.domain.journal import GENESIS, Entry, JournalRow, entry_hash
+from lockstep.domain.journal import GENESIS, Entry, JournalRow, canonical, entry_hash
 from lockstep.domain.message import Message
 from lockstep.domain.payment import CashAccount
 from lockstep.domain.trade import Trade
@@ -35,7 +36,7 @@ JOURNAL_LOCK = 0x4C4A524E
 
 _MAILBOX = "rtgs"
 _ALL = 2**62
-_text = json.JSONEncoder(ensure_ascii=False).encode
+_SUBJECTS_REMEMBERED = 65_536
 
 _instruction, _trade = tables.instruction.c, tables.trade.c
 _INSTRUCTION = Query(
@@ -44,11 +45,7 @@ _INSTRUCTION = Query(
     )
 )
 _INSTRUCTIONS_OF = Statement("SELECT owner, reference, body FROM instruction WHERE (owner, reference) IN PAIRS")
-_SEEN = Query(
-    select(tables.seen.c.content_hash).where(
-        tables.seen.c.sender == bindparam("sender"), tables.seen.c.message_id == bindparam("message_id")
-    )
-)
+_SEEN = Statement("SELECT sender, message_id, content_hash FROM seen_message WHERE (sender, message_id) IN PAIRS")
 # The plus keeps SQLite from reading all rows in the order of their numbers, the finished ones too.
 _WAITING = Statement("SELECT body FROM instruction WHERE status = 'WAITING' ORDER BY +number")
 _INSTRUCTIONS = Query(select(_instruction.body).order_by(_instruction.number))
@@ -119,6 +116,8 @@ class SqlBook:
         """`lease` judges every commit; `besides` are judged with it where empty records are begun."""
         self._engine, self._on_commit, self._lease, self._besides = engine, on_commit, lease, besides
         self._queue = Queue(engine, clock)
+        self._numbers: dict[str, int] = {}
+        """Of subjects of the journal: they never change."""
 
     # --- writing
 
@@ -139,12 +138,15 @@ class SqlBook:
                     batch = Batch(connection, self._queue.held)
                     results = batch.judge(changes)
                     batch.write()
-                    self._append(connection, [entry for change in batch.stored for entry in change.entries])
+                    subjects = self._append(connection, [one for change in batch.stored for one in change.entries])
                 break
             except IntegrityError:  # on SQLite it cannot be: nobody else writes since this was judged
                 continue
         else:
             raise Unavailable("the service's database is contended: others store the same")
+        if len(self._numbers) > _SUBJECTS_REMEMBERED:
+            self._numbers.clear()
+        self._numbers.update(subjects)
         for change in batch.stored:
             self._on_commit(change.entries[-1].kind if change.entries else "delivered")
         return results
@@ -183,28 +185,32 @@ class SqlBook:
                 require(connection, lease)
         self._on_commit("rebuilt")
 
-    def _append(self, connection: Connection, entries: Sequence[Entry]) -> None:
-        """Numbers and chains them. Others wait from here on until the transaction has ended."""
+    def _append(self, connection: Connection, entries: Sequence[Entry]) -> Mapping[str, int]:
+        """Numbers and chains them; gives their subjects' numbers, which hold once this is committed.
+
+        Last of a transaction, as others wait from here on until it has ended.
+        """
         if not entries:
-            return
+            return {}
         if connection.dialect.name != "sqlite":
             _ALONE_IN_JOURNAL.run(connection, JOURNAL_LOCK)
         last = _LAST_ENTRY.rows(connection)
         number, previous = (last[0].number, last[0].hash) if last else (0, GENESIS)
-        subjects = self._subjects(connection, list(dict.fromkeys(entry.subject for entry in entries)))
+        subjects = self._subjects(connection, dict.fromkeys(entry.subject for entry in entries))
         rows = []
         for entry in entries:
-            number, previous = number + 1, entry_hash(previous, number + 1, entry)
-            facts = _text(dict(entry.facts))
-            about = subjects[entry.subject]
+            number, previous = number + 1, entry_hash(previous, number + 1, entry, _written)
+            facts, about = _written(dict(entry.facts)).decode(), subjects[entry.subject]
             rows.append((number, entry.at.isoformat(), entry.kind, entry.subject, facts, previous, about))
         _NEW_ENTRIES.run(connection, rows)
+        return subjects
 
-    def _subjects(self, connection: Connection, names: list[str]) -> Mapping[str, int]:
+    def _subjects(self, connection: Connection, names: Iterable[str]) -> Mapping[str, int]:
         """Their numbers; those that are new get one."""
-        found = dict(_SUBJECTS.rows(connection, names))
-        new = [(name,) for name in names if name not in found]
-        if new:
+        found = {name: known for name in names if (known := self._numbers.get(name)) is not None}
+        if left := [name for name in names if name not in found]:
+            found |= dict(_SUBJECTS.rows(connection, left))
+        if new := [(name,) for name in left if name not in found]:
             _NEW_SUBJECTS.run(connection, new)
             found |= dict(_SUBJECTS.rows(connection, [name for (name,) in new]))
         return found
@@ -252,28 +258,31 @@ class SqlBook:
 
     def instruction(self, owner: Lei, reference: Reference) -> StoredInstruction | None:
         rows = self._rows(_INSTRUCTION, owner=owner, reference=reference)
-        return load(StoredInstruction, rows[0].body) if rows else None
+        return load(StoredInstruction, rows[0].body, (owner, reference)) if rows else None
 
     def instructions_of(
         self, keys: Collection[tuple[Lei, Reference]]
     ) -> Mapping[tuple[Lei, Reference], StoredInstruction]:
         rows = _INSTRUCTIONS_OF.alone(self._engine, [*keys]) if keys else ()
-        return {(owner, reference): load(StoredInstruction, body) for owner, reference, body in rows}
+        return {(owner, own): load(StoredInstruction, body, (owner, own)) for owner, own, body in rows}
 
     def seen(self, sender: str, message_id: str) -> str | None:
-        rows = self._rows(_SEEN, sender=sender, message_id=message_id)
-        return str(rows[0].content_hash) if rows else None
+        return self.seen_of([(sender, message_id)]).get((sender, message_id))
+
+    def seen_of(self, messages: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], str]:
+        rows = _SEEN.alone(self._engine, [*messages]) if messages else ()
+        return {(sender, message_id): content_hash for sender, message_id, content_hash in rows}
 
     def waiting(self) -> Sequence[StoredInstruction]:
         return [load(StoredInstruction, body) for (body,) in _WAITING.alone(self._engine)]
 
     def trade(self, trade_id: TradeId) -> Trade | None:
         rows = self._rows(_TRADE, trade_id=trade_id)
-        return load(Trade, rows[0].body) if rows else None
+        return load(Trade, rows[0].body, trade_id) if rows else None
 
     def trades_of(self, ids: Collection[TradeId]) -> Mapping[TradeId, Trade]:
         rows = _TRADES_OF.alone(self._engine, [*ids]) if ids else ()
-        return {trade_id: load(Trade, body) for trade_id, body in rows}
+        return {trade_id: load(Trade, body, trade_id) for trade_id, body in rows}
 
     def open_trades(self) -> Sequence[Trade]:
         return [load(Trade, body) for (body,) in _OPEN_TRADES.alone(self._engine)]
@@ -286,11 +295,11 @@ class SqlBook:
 
     def cash_view(self, settlement_id: SettlementId) -> CashView | None:
         rows = self._rows(_CASH_VIEW, settlement_id=settlement_id)
-        return load(CashView, rows[0].body) if rows else None
+        return load(CashView, rows[0].body, settlement_id) if rows else None
 
     def cash_views(self, ids: Collection[SettlementId]) -> Mapping[SettlementId, CashView]:
         rows = _CASH_VIEWS.alone(self._engine, [*ids]) if ids else ()
-        return {settlement: load(CashView, body) for settlement, body in rows}
+        return {settlement: load(CashView, body, settlement) for settlement, body in rows}
 
     def booked(self, account: CashAccount, since: datetime, until: datetime) -> Sequence[SettlementId]:
         """The trades' settlements whose payment from or to an account was booked in a time, both ends included."""
@@ -368,6 +377,14 @@ def _require_empty(connection: Connection) -> None:
     if found:
         rule = "no records, as a rebuild overwrites nothing"
         raise Misconfigured(f"the service's database: {', '.join(found)} break the rule: {rule}")
+
+
+def _written(said: object) -> bytes:
+    """As `canonical`, sooner."""
+    try:
+        return orjson.dumps(said)
+    except TypeError:  # a text that is no UTF-8: the other says so
+        return canonical(said)
 
 
 def _journal_row(row: Sequence[Any]) -> JournalRow:

@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+import orjson
 from sqlalchemy import BigInteger, Boolean, Connection, Engine, LargeBinary, Table
 
 from lockstep.store.prepared import apart, driven
@@ -40,7 +41,10 @@ def _element(value: Any) -> str:
 
 
 def _listed(values: Iterable[Any]) -> str:
-    return json.dumps([*values])
+    try:
+        return orjson.dumps([*values]).decode()
+    except TypeError:  # a text that is no UTF-8, or a number of more than 64 bits
+        return json.dumps([*values])
 
 
 class Statement:

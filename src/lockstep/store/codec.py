@@ -6,14 +6,14 @@ sorted lists. A value that does not fit its hint is an error, not a surprise lat
 For each type one function that writes and one that reads is made from its hints, once: looking the hints up for each
 value costs several times what the conversion does.
 
-Who has written a text reads it again soon, so values are kept by their texts for a while: the same text is the same
-value, whoever stored it, and a text that another has changed is another text.
+Who has written a text reads it again soon, so values are kept with their texts for a while, the last one under each
+key: the same text is the same value, whoever stored it, and a text that another has changed is another text.
 """
 
 import json
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from enum import Enum
@@ -30,13 +30,16 @@ Convert = Callable[[Any], Any]
 _text = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 _parsed = json.JSONDecoder().decode
 _REMEMBERED = 2048
+_REMEMBERED_BY_KEY = 16_384
+"""Of what is under way each has one text, however often it changes: some 3 KB a trade."""
 _SCALARS = (str, int, bool, type(None))
 
 
-def dump(value: Any, kind: Any = None) -> str:
+def dump(value: Any, kind: Any = None, key: Hashable = None) -> str:
     """A value as canonical JSON text: keys in the order of the alphabet, no spaces.
 
-    With the `kind` that it is loaded as, loading the text soon gives this very value.
+    With the `kind` that it is loaded as, loading the text soon gives this very value: until another is written or
+    loaded under its `key`, if it has one, or a few thousand others are.
     """
     plain = _plain(value)
     try:
@@ -44,43 +47,52 @@ def dump(value: Any, kind: Any = None) -> str:
     except TypeError:  # a whole number of more than 64 bits, or a text that is no UTF-8
         text = _text(plain)
     if kind is not None:
-        _kept(kind).put(text, value)
+        _kept(kind, key is not None).put(text if key is None else key, text, value)
     return text
 
 
-def load(kind: type[Value], text: str) -> Value:
+def load(kind: type[Value], text: str, key: Hashable = None) -> Value:
     """The value of a type from its JSON text. Values are never changed, so the same text may give the same one."""
-    kept = _kept(typing.cast(Any, kind))
-    value = kept.get(text)
+    kept, under = _kept(typing.cast(Any, kind), key is not None), text if key is None else key
+    value = kept.get(under, text)
     if value is None:
-        value = _reader(typing.cast(Any, kind))(_parsed(text))
-        kept.put(text, value)
+        value = _understood(kind, text)
+        kept.put(under, text, value)
     return typing.cast(Value, value)
 
 
+def _understood(kind: Any, text: str) -> Any:
+    read = _reader(kind)
+    try:
+        return read(orjson.loads(text))
+    except (TypeError, orjson.JSONDecodeError):  # it reads what `dump` leaves to the other as a float, or not at all
+        return read(_parsed(text))
+
+
 class _Kept:
-    """The values of a kind by their texts: at least the last `_REMEMBERED` that were put, and at most twice as many."""
+    """The last texts under their keys, with their values: at least `most` of them, and at most twice as many."""
 
-    __slots__ = ("_before", "_now")
+    __slots__ = ("_before", "_most", "_now")
 
-    def __init__(self) -> None:
-        self._now: dict[str, Any] = {}
-        self._before: dict[str, Any] = {}
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._now: dict[Hashable, tuple[str, Any]] = {}
+        self._before: dict[Hashable, tuple[str, Any]] = {}
 
-    def get(self, text: str) -> Any:
+    def get(self, key: Hashable, text: str) -> Any:
         """None where it is not kept."""
-        found = self._now.get(text)
-        return self._before.get(text) if found is None else found
+        found = self._now.get(key) or self._before.get(key)
+        return found[1] if found is not None and found[0] == text else None
 
-    def put(self, text: str, value: Any) -> None:
-        if len(self._now) >= _REMEMBERED:
+    def put(self, key: Hashable, text: str, value: Any) -> None:
+        if len(self._now) >= self._most:
             self._before, self._now = self._now, {}
-        self._now[text] = value
+        self._now[key] = text, value
 
 
 @cache
-def _kept(_kind: Any) -> _Kept:
-    return _Kept()
+def _kept(_kind: Any, by_key: bool) -> _Kept:
+    return _Kept(_REMEMBERED_BY_KEY if by_key else _REMEMBERED)
 
 
 # --- writing

@@ -240,7 +240,7 @@ class Batch:
             values = (
                 stored.status,
                 stored.trade_id,
-                dump(stored, StoredInstruction),
+                dump(stored, StoredInstruction, (owner, reference)),
                 stored.late is not None,
                 len(stored.cancellations),
             )
@@ -264,7 +264,8 @@ class Batch:
             trade: Trade | None = known.value
             if trade is None:
                 continue
-            values = (known.version, trade.state.value, not trade.state.is_end, dump(trade, Trade), trade.settlement_id)
+            body = dump(trade, Trade, trade_id)
+            values = (known.version, trade.state.value, not trade.state.is_end, body, trade.settlement_id)
             if known.number is None:
                 new.append((trade_id, *values, int(trade.matched_at.timestamp())))
             else:
@@ -309,7 +310,7 @@ def _cash_row(view: CashView) -> tuple[Any, ...]:
     if view.is_booked and view.payment is not None and view.booked_at is not None:
         booked = int(view.booked_at.timestamp())
         debtor, creditor = (f"{one.owner}/{one.number}" for one in (view.payment.debtor, view.payment.creditor))
-    return view.settlement_id, dump(view, CashView), booked, debtor, creditor
+    return view.settlement_id, dump(view, CashView, view.settlement_id), booked, debtor, creditor
 
 
 def require_new(there: set[object], changes: Sequence[Change]) -> None:

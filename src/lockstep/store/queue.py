@@ -107,7 +107,7 @@ class Queue:
                 rows += _TOO_MANY.rows(connection, now, *free, *others, most, PASS * most, *free)
             if rows:
                 _TAKE.run(connection, worker, until, until, [row[0] for row in rows])
-        claimed = [Claimed(trade=load(Trade, body), fence=fence + 1) for _, _, fence, body in rows]
+        claimed = [Claimed(trade=load(Trade, body, trade_id), fence=fence + 1) for _, trade_id, fence, body in rows]
         self.held.update({one.trade.trade_id: Hold(worker, one.fence) for one in claimed})
         return claimed
 

@@ -20,8 +20,8 @@ _OLD = Statement(
     "SELECT match_key FROM instruction WHERE status = 'WAITING' AND match_key < ? ORDER BY match_key LIMIT ?"
 )
 _GROUPS = Statement(
-    "SELECT number, match_key, touched, body FROM instruction WHERE status = 'WAITING' AND match_key IN LIST "
-    "ORDER BY number"
+    "SELECT number, match_key, touched, owner, reference, body FROM instruction "
+    "WHERE status = 'WAITING' AND match_key IN LIST ORDER BY number"
 )
 _LOCKED = Statement("SELECT number FROM instruction WHERE number IN NUMBERS [[ORDER BY number FOR UPDATE]]")
 _MATCHED = Update(tables.instruction, "number", "matched")
@@ -35,8 +35,8 @@ def unmatched_groups(engine: Engine, aged_before: date, limit: int) -> Sequence[
     if not keys:
         return []
     found: dict[str, list[tuple[int, int, StoredInstruction]]] = {key: [] for key in keys}
-    for number, key, times, body in _GROUPS.alone(engine, keys):
-        found[key].append((number, times, load(StoredInstruction, body)))
+    for number, key, times, owner, reference, body in _GROUPS.alone(engine, keys):
+        found[key].append((number, times, load(StoredInstruction, body, (owner, reference))))
     return [
         WaitingGroup(
             instructions=tuple(stored for _, _, stored in group),

@@ -134,6 +134,22 @@ def test_what_was_written_is_read_as_the_same_value_for_a_while(value: Any) -> N
     assert read is not value and read == value
 
 
+def test_under_a_key_the_last_text_only() -> None:
+    first, second = replace(TRADE, version=1), replace(TRADE, version=2)
+    texts = [dump(one, Trade, "under a key") for one in (first, second)]
+    again = load(Trade, texts[0], "under a key")
+    assert again == first and again is not first
+    assert load(Trade, texts[0], "under a key") is again
+    assert load(Trade, texts[1], "under a key") == second
+    dump(first, Trade, "under a key")
+    for number in range(_REMEMBERED):  # more than without keys: each is one of those under way
+        dump(second, Trade, number)
+    assert load(Trade, texts[0], "under a key") is first
+    assert load(Trade, texts[0], "under another key") is not first
+    assert load(Trade, texts[0], "under another key") == load(Trade, texts[0]) == first
+    assert load(StoredInstruction, dump(STORED), "under a key") == STORED, "a trade's key is not an instruction's"
+
+
 def test_another_text_is_another_value() -> None:
     first = dump(TRADE, Trade)
     second = dump(replace(TRADE, version=1), Trade)
@@ -192,6 +208,13 @@ TRADE = Trade(
     seller_signature=b"\x00\xff",
     cancel_asked=frozenset(Side),
     intents={"lock": MORNING},
+)
+STORED = StoredInstruction(
+    message_id="M",
+    content_hash="00" * 32,
+    instruction=example_instruction(Side.DELIVER, "D-1"),
+    status="WAITING",
+    received_at=MORNING,
 )
 
 

@@ -322,6 +322,54 @@ def test_arrays_carry_whatever_is_in_them(postgresql_server: Store) -> None:
     engine.dispose()
 
 
+def test_seen_of_many(book: SqlBook) -> None:
+    book.commit(Change(seen=(("A", "1", "x"), ("B", "1", "y"), ("B", "2", "z"))))
+    assert book.seen_of([("A", "1"), ("A", "2"), ("B", "2")]) == {("A", "1"): "x", ("B", "2"): "z"}
+    assert book.seen_of([]) == {}
+
+
+def test_a_subject_has_no_number_of_what_was_not_stored(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numbers are remembered; one that was given in a transaction that failed may be another's by then."""
+
+    def about(subject: str) -> Change:
+        return Change(entries=(Entry(at=MORNING, kind=f"of {subject}", subject=subject),))
+
+    def told(book: SqlBook) -> dict[str, list[str]]:
+        return {one: [row.entry.kind for row in book.journal(one)] for one in ("first", "lost", "other")}
+
+    one, two = SqlBook(engine), SqlBook(engine)
+    one.commit(about("first"))
+    real = SqlBook._append
+
+    def broken(self: SqlBook, *given: Any) -> Any:
+        real(self, *given)
+        raise InvalidInput("disk", "full", "room for what is to be stored")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(SqlBook, "_append", broken)
+        with pytest.raises(InvalidInput):
+            one.commit(about("lost"))
+    two.commit(about("other"))
+    for book in (one, two, one):
+        book.commit_all([about("lost"), about("first")])
+    assert told(one) == told(two) == {"first": ["of first"] * 4, "lost": ["of lost"] * 3, "other": ["of other"]}
+
+
+def test_every_letter_is_hashed_as_python_writes_json(book: SqlBook) -> None:
+    letters = "".join(chr(one) for one in range(1, 0x110000) if not 0xD800 <= one < 0xE000)
+    book.commit(Change(entries=(Entry(at=MORNING, kind="k", subject="s", facts={"f": letters, "a": letters}),)))
+    (row,) = book.journal()
+    said = ["0" * 64, 1, MORNING.isoformat(), "k", "s", [["a", letters], ["f", letters]]]
+    body = json.dumps(said, separators=(",", ":"), ensure_ascii=False).encode()
+    assert row.hash == hashlib.sha256(body).hexdigest() and row.entry.facts == {"a": letters, "f": letters}
+
+
+def test_what_is_no_text_is_not_stored(book: SqlBook) -> None:
+    with pytest.raises(UnicodeEncodeError):
+        book.commit(Change(entries=(Entry(at=MORNING, kind="k", subject="s", facts={"f": "\ud800"}),)))
+    assert list(book.journal()) == []
+
+
 def test_texts_come_back_as_they_were(book: SqlBook) -> None:
     entries = [Entry(at=MORNING, kind=text_, subject=text_, facts={text_: text_}) for text_ in HARD]
     book.commit(Change(entries=tuple(entries), seen=tuple((one, one, one) for one in HARD)))

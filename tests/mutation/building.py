@@ -73,10 +73,13 @@ class Contracts:
         return [name for name in compiler.SHIPPED if file in self._needs[_unit(name)]]
 
     def request(self, mutant: Mutant | None = None, contracts: Iterable[str] = compiler.SHIPPED) -> dict[str, Any]:
-        """Standard JSON input for `contracts`, with the mutant's edit made; no more sources than they need."""
+        """Standard JSON input for `contracts`, with the mutant's edit made.
+
+        It has all sources, as the package's own run has: the compiler numbers what it reads, and via-IR the bytes depend
+        on the numbers. With those alone that DvP needs, DvP's are others.
+        """
         chosen = list(contracts) if mutant is None else self.users(mutant.file)
-        needed = {file for name in chosen for file in self._needs[_unit(name)]}
-        sources = {file: self.sources[file] for file in sorted(needed)}
+        sources = dict(self.sources)
         if mutant is not None:
             sources[mutant.file] = mutant.applied(sources[mutant.file])
         return _request(sources, {_unit(name): {name: OUTPUTS} for name in chosen})

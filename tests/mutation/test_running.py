@@ -84,6 +84,18 @@ def test_verdicts(tmp_path: Path) -> None:
     ]
 
 
+def test_what_changes_nothing_compiles_to_the_bytes_that_ship() -> None:
+    """Else no mutant would be found equivalent, and other bytes than the shipped ones would be tested."""
+    contracts = Contracts()
+    file = next(one for one in contracts.sources if contracts.users(one) == ["DvP"])
+    text = contracts.sources[file].encode()
+    mutant = Mutant.of(file, text, "", Edit(start=len(text), end=len(text), text=" ", kind="constant"))
+    with Compilers(1) as compilers:
+        ((_, built),) = compilers.each(contracts, [mutant])
+    shipped = json.loads((compiler.COMPILED / "DvP.json").read_text())["bytecode"]
+    assert built.bytecode == {"DvP": shipped}
+
+
 class _Traced(Bench):
     """Says where tests went without running them."""
 

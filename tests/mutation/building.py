@@ -75,8 +75,8 @@ class Contracts:
     def request(self, mutant: Mutant | None = None, contracts: Iterable[str] = compiler.SHIPPED) -> dict[str, Any]:
         """Standard JSON input for `contracts`, with the mutant's edit made.
 
-        It has all sources, as the package's own run has: the compiler numbers what it reads, and via-IR the bytes depend
-        on the numbers. With those alone that DvP needs, DvP's are others.
+        It has all sources, as the package's own run has: the compiler numbers what it reads, and via-IR the bytes
+        depend on the numbers. With those alone that DvP needs, DvP's are others.
         """
         chosen = list(contracts) if mutant is None else self.users(mutant.file)
         sources = dict(self.sources)

@@ -85,8 +85,8 @@ class Done:
 def rebuild_home(home: Home, paths: Iterable[Path], told: Told = lambda _what, _count: None) -> Done:
     """Rebuilds an installation's records. `told` hears what is read, and how much of it, now and then.
 
-    The mail is read by a second process, at the same time as the files, of which it then reads some too. Raises Misconfigured where a service runs
-    or there are records, Unavailable where a ledger does not answer.
+    The mail is read by a second process, at the same time as the files, of which it then reads some too. Raises
+    Misconfigured where a service runs or there are records, Unavailable where a ledger does not answer.
     """
     with alone_with_chain(home) as (book, assets):
         now = home.clock().now()
@@ -170,8 +170,13 @@ def _second_process() -> Iterator[ProcessPoolExecutor]:
 def _end_with_parent() -> None:
     """Who waits for work from a process that was killed waits for ever."""
     parent = parent_process()
-    if parent is not None:
-        Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+
+    def wait() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    Thread(target=wait, daemon=True).start()
 
 
 def _read_by_both(beside: Executor, files: Iterable[Path]) -> Iterator[tuple[Path, _Given | None]]:

@@ -23,7 +23,7 @@ from lockstep.store import tables, waiting
 from lockstep.store.behind import all_at_once
 from lockstep.store.bulk import Insert, Statement
 from lockstep.store.codec import load
-from lockstep.store.committing import BODIES, Batch, require_new
+from lockstep.store.committing import BODIES, Batch
 from lockstep.store.leases import require
 from lockstep.store.prepared import Query, transaction
 from lockstep.store.queue import Queue
@@ -174,11 +174,11 @@ class SqlBook:
             there = set[object]()
             with all_at_once(connection) as written:
                 for changes in batches:
-                    require_new(there, changes)
-                    batch = Batch(written, {}, new=True)
+                    batch = Batch(written, {}, there=there)
                     for wrong in batch.judge(changes):
                         if wrong is not None:
                             raise wrong
+                    # Before its rows: it reads, and would wait for them. Nobody else writes here.
                     self._append(written, [entry for change in batch.stored for entry in change.entries])
                     batch.write()
             for lease in self._besides:  # last, so that they can be renewed until then

@@ -24,7 +24,7 @@ from lockstep.store import tables
 from lockstep.store.bulk import Insert, Statement, Update
 from lockstep.store.codec import dump
 
-__all__ = ["BODIES", "Batch", "Hold", "require_new"]
+__all__ = ["BODIES", "Batch", "Hold"]
 
 Key = tuple[Lei, Reference]
 BODIES: dict[str, type[Message[PartyBody]]] = {
@@ -135,8 +135,8 @@ class Batch:
 
     connection: Connection
     held: Mapping[TradeId, Hold]
-    new: bool = False
-    """None of the instructions and trades are there yet."""
+    there: set[object] | None = None
+    """Of records that were empty: the instructions and trades that batches before this one have stored."""
     stored: list[Change] = field(default_factory=list)
     """Those that are written."""
     _instructions: dict[Key, _Known] = field(default_factory=dict)
@@ -144,9 +144,20 @@ class Batch:
 
     def judge(self, changes: Sequence[Change]) -> list[LockstepError | None]:
         """What keeps each from being stored; None: it will be."""
-        if not self.new:
+        if self.there is None:
             self._read(changes)
+        else:
+            self._require_new(changes, self.there)
         return [self._judged(change) for change in changes]
+
+    def _require_new(self, changes: Sequence[Change], there: set[object]) -> None:
+        """Raises Conflict for what an earlier batch has stored."""
+        keys = [stored.key for change in changes for stored in change.instructions]
+        ids = [trade.trade_id for change in changes for trade in change.trades]
+        for kind, one in (*(("instruction", key) for key in keys), *(("trade", id_) for id_ in ids)):
+            if one in there:
+                raise Conflict(kind, one if isinstance(one, str) else "/".join(one))
+        there.update(keys, ids)
 
     def _read(self, changes: Sequence[Change]) -> None:
         keys = {stored.key for change in changes for stored in change.instructions}
@@ -311,13 +322,3 @@ def _cash_row(view: CashView) -> tuple[Any, ...]:
         booked = int(view.booked_at.timestamp())
         debtor, creditor = (f"{one.owner}/{one.number}" for one in (view.payment.debtor, view.payment.creditor))
     return view.settlement_id, dump(view, CashView, view.settlement_id), booked, debtor, creditor
-
-
-def require_new(there: set[object], changes: Sequence[Change]) -> None:
-    """Raises Conflict for an instruction or a trade of an earlier batch; they are remembered as there."""
-    keys = [stored.key for change in changes for stored in change.instructions]
-    ids = [trade.trade_id for change in changes for trade in change.trades]
-    for kind, one in (*(("instruction", key) for key in keys), *(("trade", id_) for id_ in ids)):
-        if one in there:
-            raise Conflict(kind, one if isinstance(one, str) else "/".join(one))
-    there.update(keys, ids)

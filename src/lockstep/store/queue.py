@@ -24,7 +24,7 @@ from lockstep.domain.trade import Trade
 from lockstep.ports import Claimed, Clock
 from lockstep.store.bulk import Statement, Update
 from lockstep.store.codec import load
-from lockstep.store.committing import Hold
+from lockstep.store.committing import WAKE, WOKEN, Hold
 from lockstep.store.prepared import transaction
 from lockstep.store.tables import trade as table
 
@@ -57,9 +57,13 @@ _TOO_MANY = Statement(
     f"{_ONES} WHERE number IN (SELECT number FROM trade WHERE due <= ? AND {_FREE} AND {_OTHERS} "
     f"ORDER BY due, number LIMIT ? OFFSET ?) AND {_FREE} ORDER BY due, number [[FOR UPDATE SKIP LOCKED]]"
 )
-_TAKE = Statement("UPDATE trade SET holder = ?, fence = fence + 1, until = ?, due = ? WHERE number IN NUMBERS")
+# What has an index stays as it is: for PostgreSQL that is the greater part of an update.
+_TAKE = Statement(
+    "UPDATE trade SET holder = ?, fence = fence + 1, until = ?, due = CASE WHEN due < 0 THEN 0 ELSE due END "
+    "WHERE number IN NUMBERS"
+)
 _MINE = Statement(
-    "SELECT number, trade_id, fence, until, due FROM trade WHERE trade_id IN LIST AND holder = ? "
+    "SELECT number, trade_id, fence, due FROM trade WHERE trade_id IN LIST AND holder = ? "
     "[[ORDER BY number FOR UPDATE]]"
 )
 _LET_GO = Update(table, "number", "due", also={"until": "0"})
@@ -67,13 +71,9 @@ _LEFT_BEHIND = Statement(
     "UPDATE trade SET holder = '', until = 0, due = 0 WHERE number IN "
     "(SELECT number FROM trade WHERE open AND until > 0 AND holder = ? [[ORDER BY number FOR UPDATE]])"
 )
-_WAKE_ALL_OF = Statement(
-    "UPDATE trade SET due = 0 WHERE number IN "
-    "(SELECT number FROM trade WHERE settlement_id IN LIST AND open AND due > 0 [[ORDER BY number FOR UPDATE]])"
-)
-_WAKE = Statement(
-    "UPDATE trade SET due = 0 WHERE number IN "
-    f"(SELECT number FROM trade WHERE settlement_id IN LIST AND open AND due > 0 AND NOT {_OTHERS} "
+_WAKE_OWN = Statement(
+    f"UPDATE trade SET due = {WOKEN} WHERE number IN "
+    f"(SELECT number FROM trade WHERE settlement_id IN LIST AND open AND due > {WOKEN} AND NOT {_OTHERS} "
     "[[ORDER BY number FOR UPDATE]])"
 )
 _WAKE_OTHERS = Statement(
@@ -81,7 +81,7 @@ _WAKE_OTHERS = Statement(
     f"(SELECT number FROM trade WHERE settlement_id IN LIST AND open AND due > ? AND until = 0 AND {_OTHERS} "
     "[[ORDER BY number FOR UPDATE]])"
 )
-_WAKE_ALL = Statement("UPDATE trade SET due = 0 WHERE open")
+_WAKE_ALL = Statement(f"UPDATE trade SET due = {WOKEN} WHERE open")
 
 
 class Queue:
@@ -106,7 +106,7 @@ class Queue:
             if not rows:
                 rows += _TOO_MANY.rows(connection, now, *free, *others, most, PASS * most, *free)
             if rows:
-                _TAKE.run(connection, worker, until, until, [row[0] for row in rows])
+                _TAKE.run(connection, worker, until, [row[0] for row in rows])
         claimed = [Claimed(trade=load(Trade, body), fence=fence + 1) for _, _, fence, body in rows]
         self.held.update({one.trade.trade_id: Hold(worker, one.fence) for one in claimed})
         return claimed
@@ -123,10 +123,10 @@ class Queue:
 
     def _let_go(self, connection: Connection, holder: str, at: dict[TradeId, tuple[int, int]]) -> None:
         rows = []
-        for number, trade_id, fence, until, due in _MINE.rows(connection, sorted(at), holder):
+        for number, trade_id, fence, due in _MINE.rows(connection, sorted(at), holder):
             held_as, again = at[trade_id]
             if fence == held_as:
-                rows.append((again if due == until else due, number))  # woken since: it stays due
+                rows.append((0 if due < 0 else again, number))  # woken since: it stays due
         _LET_GO.run(connection, rows)
 
     def let_go_of(self, worker: str) -> None:
@@ -140,11 +140,11 @@ class Queue:
         these = sorted(settlements)
         with transaction(self._engine, at_once=False) as connection:
             if not worker:
-                _WAKE_ALL_OF.run(connection, these)
+                WAKE.run(connection, these)
                 return
             now = self._now()
             others = (now, now + LIVING_SECONDS, worker)
-            _WAKE.run(connection, these, *others)
+            _WAKE_OWN.run(connection, these, *others)
             _WAKE_OTHERS.run(connection, now + OTHERS_SECONDS, these, now + OTHERS_SECONDS, *others)
 
     def wake_all(self) -> None:

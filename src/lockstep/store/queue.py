@@ -2,7 +2,8 @@
 
 A trade stays with who had it last while that one lives, that is: while it has the lease of a key. What it knows of the
 trade, the signatures that it asked for, the texts that it has read, is not found out anew, and of what all hear each
-wakes its own. Who has nothing to do takes of what another has too much of, beyond some batches.
+wakes its own. What it was unable to look at is anybody's: another may have a node that answers. Who has nothing to do
+takes of what another has too much of, beyond some batches.
 
 As in `leases`: a lease keeps workers apart most of the time, the fence keeps a late one from writing, always. Clocks
 may lie. A trade whose lease would last longer than any given now counts as free; and as nothing sleeps longer than
@@ -66,7 +67,7 @@ _MINE = Statement(
     "SELECT number, trade_id, fence, due FROM trade WHERE trade_id IN LIST AND holder = ? "
     "[[ORDER BY number FOR UPDATE]]"
 )
-_LET_GO = Update(table, "number", "due", also={"until": "0"})
+_LET_GO = Update(table, "number", "due", "holder", also={"until": "0"})
 _LEFT_BEHIND = Statement(
     "UPDATE trade SET holder = '', until = 0, due = 0 WHERE number IN "
     "(SELECT number FROM trade WHERE open AND until > 0 AND holder = ? [[ORDER BY number FOR UPDATE]])"
@@ -111,22 +112,26 @@ class Queue:
         self.held.update({one.trade.trade_id: Hold(worker, one.fence) for one in claimed})
         return claimed
 
-    def done_with(self, looked: Sequence[tuple[Claimed, datetime | None]]) -> None:
+    def done_with(self, looked: Sequence[tuple[Claimed, datetime | None]], unable: Collection[TradeId] = ()) -> None:
         now = self._now()
         at = {one.trade.trade_id: (one.fence, _due(again, now)) for one, again in looked}
         holders = {self.held[one].holder for one in at if one in self.held}
         with transaction(self._engine, at_once=False) as connection:
             for holder in sorted(holders):
-                self._let_go(connection, holder, at)
+                self._let_go(connection, holder, at, unable)
         for one in at:
             self.held.pop(one, None)
 
-    def _let_go(self, connection: Connection, holder: str, at: dict[TradeId, tuple[int, int]]) -> None:
+    def _let_go(
+        self, connection: Connection, holder: str, at: dict[TradeId, tuple[int, int]], unable: Collection[TradeId]
+    ) -> None:
         rows = []
         for number, trade_id, fence, due in _MINE.rows(connection, sorted(at), holder):
             held_as, again = at[trade_id]
             if fence == held_as:
-                rows.append((0 if due < 0 else again, number))  # woken since: it stays due
+                rows.append(
+                    (0 if due < 0 else again, "" if trade_id in unable else holder, number)
+                )  # woken since: it stays due
         _LET_GO.run(connection, rows)
 
     def let_go_of(self, worker: str) -> None:

@@ -206,6 +206,14 @@ def test_what_a_living_worker_had_stays_its_own(shop: Shop) -> None:
     assert shop.numbers(shop.other.claim("other", 5, SECONDS)) == [0, 1, 2, 3, 4]
 
 
+def test_what_a_living_worker_was_unable_to_look_at_is_anybodys(shop: Shop) -> None:
+    Kept(shop)
+    again = shop.one.claim("one", 2, SECONDS)
+    shop.one.done_with([(one, None) for one in again], {again[1].trade.trade_id})
+    assert shop.numbers(shop.other.claim("other", 5, SECONDS)) == [1]
+    assert shop.numbers(shop.one.claim("one", 5, SECONDS)) == [0, 2, 3, 4]
+
+
 def test_what_a_worker_had_that_went_is_anybodys(shop: Shop) -> None:
     kept = Kept(shop)
     kept.leases.release(kept.lease)

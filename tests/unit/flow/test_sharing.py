@@ -187,7 +187,9 @@ def test_who_has_no_node_leaves_its_trades_to_the_others(shared: Shared) -> None
     shared.go_on("second")
     assert not shared.steppers["second"], "they are the first one's"
     shared.at["first"] = silent
-    shared.run_all()
+    shared.go_on("first")
+    for _ in range(60):
+        shared.go_on("second", "first")
     shared.settled_all(MANY)
     assert shared.workers["first"].has_key and shared.steppers["second"]["views"]
 

@@ -13,8 +13,9 @@ run, which so goes on where the last one ended; a figure that could not be had i
   `lockstep submit FOLDER` is called, and ends with the last of the two sese.025 of every trade under its name in the
   outbox; every signature is made inside. RTGS and agents keep SQLite files. Anvil makes a block every 0.5 seconds,
   and a lock or a settlement counts when it lies two blocks deep.
-* `cpu_ms_per_trade`: what one trade needs of each part, that part run alone (see engine_parts.py), of what a load of
-  a few hundred trades left behind, in the same run. `ceiling_per_second`: two cores divided by their sum.
+* `cpu_ms_per_trade`: what one trade needs of each part, that part run alone (see engine_parts.py), of what `sqlite_1`
+  left behind, right after it; where that gave none, of what a load of a few hundred trades leaves (`parts`).
+  `ceiling_per_second`: two cores divided by their sum.
   `share_of_ceiling` and `times_sequence` are of the best of `trades_per_second`.
 * `sequence_per_second`: for comparison, five transactions per trade, each awaited (see engine_sequence.py).
 * `latency_ms`: the service's own time, at half of the rate of `sqlite_1` (see engine_service.py).
@@ -22,10 +23,11 @@ run, which so goes on where the last one ended; a figure that could not be had i
   half waiting for money, divided by that with 1,000.
 * `bytes_per_trade`, `rss_mib`: of the service's SQLite database and of its process, at the end of `sqlite_1`.
 * `events_per_second`: the service's own chain reader, anew over all that `sqlite_1` left on the chain.
-* `rebuild_seconds_100k`: `lockstep rebuild` after `sqlite_1`, its database deleted; a figure where that had 100,000
-  trades at least, and in `details` whatever it had.
+* `rebuild_seconds_100k`: `lockstep rebuild` after `sqlite_1`, its database deleted, where that had 100,000 trades at
+  least; else of bench/rebuild.json, where that had. In `details` is whatever it had.
 
-`details` has each figure as it was measured: the CPU of every process in the whole load, too.
+`details` has each figure as it was measured: the CPU of every process in the whole load, too, and how many of the
+workers had sent transactions. A load that some of the workers had no part in is told of in `missing`.
 """
 
 import argparse
@@ -50,9 +52,11 @@ from engine_system import BLOCK_SECONDS, COMMAND, ROOT, WARM_UP, System
 
 from lockstep.chain.ledger import EvmAssetLedger
 from lockstep.chain.node import Node
+from lockstep.domain.errors import LockstepError
 
 KEPT = ROOT / ".build" / "bench" / "engine"
 RESULT = ROOT / "bench" / "engine.json"
+REBUILD = ROOT / "bench" / "rebuild.json"
 TRADES, SEQUENCE, PARTS = 20_000, 500, 400
 MEMORY = (1_000, 100_000)
 LOADS = {
@@ -81,6 +85,20 @@ def events(system: System) -> dict[str, Any]:
     seconds = time.perf_counter() - started
     count = sum(len(ledger.history(one)) for one in locked)
     return {"events": count, "events_seconds": round(seconds, 3), "events_per_second": round(count / seconds)}
+
+
+def parts_alone(system: System, trades: int) -> dict[str, Any]:
+    """Of the load that has just been measured. Ends the service and the agents."""
+    try:
+        return cpu_of_parts(system, trades)
+    except (AssertionError, OSError, ValueError, LockstepError) as error:
+        return {"parts_missing": f"{type(error).__name__}: {error}"}
+
+
+def rebuilt_elsewhere() -> float | None:
+    """What bench/rebuild.py measured of as many trades."""
+    known = json.loads(REBUILD.read_text()) if REBUILD.exists() else {}
+    return known.get("seconds") if known.get("trades", 0) >= MEMORY[1] else None
 
 
 def rebuilt(system: System, count: int) -> dict[str, Any]:
@@ -126,7 +144,7 @@ def figures(given: argparse.Namespace, records: "Records") -> dict[str, Figure]:
     count, block_seconds = given.trades, given.block_seconds
 
     def afterwards(system: System) -> dict[str, Any]:
-        return events(system) | rebuilt(system, count)
+        return events(system) | parts_alone(system, count + WARM_UP) | rebuilt(system, count)
 
     made: dict[str, Figure] = {}
     for name, (workers, on_postgresql) in LOADS.items():
@@ -213,14 +231,23 @@ def result(trades: int, records: Records) -> dict[str, Any]:
     parts, in_sequence, own, flat = (kept(name) for name in ("parts", "sequence", "latency", "flatness"))
     rates = {name: kept(name).get("trades_per_second") for name in LOADS}
     best = max((one for one in rates.values() if one is not None), default=None)
-    alone = parts.get("cpu_ms_alone") or dict.fromkeys(("messages", "rtgs", "store", "signing", "chain"))
+    on_sqlite = kept("sqlite_1")
+    alone = (
+        on_sqlite.get("cpu_ms_alone")
+        or parts.get("cpu_ms_alone")
+        or dict.fromkeys(("messages", "rtgs", "store", "signing", "chain"))
+    )
     known = [one for one in alone.values() if one is not None]
     ceiling = round(2000 / sum(known), 1) if len(known) == len(alone) else None
     per_sequence = in_sequence.get("sequence_per_second")
-    on_sqlite = kept("sqlite_1")
     missing = {name: kept(name).get("missing", "not measured yet") for name in (*LOADS, "parts", "sequence", "latency",
                "flatness") if not kept(name) or "missing" in kept(name)}  # fmt: skip
     rebuild = on_sqlite.get("rebuild_seconds") if on_sqlite.get("rebuild_trades", 0) >= MEMORY[1] else None
+    for name, (workers, _) in LOADS.items():
+        took_part = kept(name).get("workers_that_sent", workers)
+        if took_part < workers:
+            missing[name] = f"only {took_part} of {workers} workers had a part in it"
+    rebuild = rebuild or rebuilt_elsewhere()
     if rebuild is None:
         there = f"only with {on_sqlite['rebuild_trades']} trades" if "rebuild_trades" in on_sqlite else None
         missing["rebuild_seconds_100k"] = there or on_sqlite.get("rebuild_missing", "`lockstep rebuild` is not there")

@@ -68,6 +68,7 @@ def load(
             "block_seconds": block_seconds,
             "blocks": int(rpc(system.rpc, "eth_blockNumber"), 16),
         }
+        found["workers_that_sent"] = _senders(system)
         if not on_postgresql:
             found["bytes_per_trade"] = round((_records(system) - already) / count)
         return found | after(system)
@@ -77,6 +78,17 @@ def _ended() -> float:
     """CPU seconds of this process's children that have ended: the client."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
+
+
+def _senders(system: System) -> int:
+    """How many workers' keys have sent transactions: whose had none only waited to take over."""
+    database = system.home.open_database()
+    try:
+        with database.connect() as connection:
+            ((count,),) = connection.exec_driver_sql("SELECT count(DISTINCT sender) FROM sent_transaction").fetchall()
+    finally:
+        database.dispose()
+    return int(count)
 
 
 def _records(system: System) -> int:

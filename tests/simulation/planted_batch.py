@@ -77,7 +77,12 @@ def _conflict_stops_the_batch(patch: pytest.MonkeyPatch) -> None:
 
 
 def _claims_ignored(patch: pytest.MonkeyPatch) -> None:
-    rewrite(patch, Queue.claim, ("free = (now, now + 2 * seconds)", "free = (2**60, 2**60)"))
+    rewrite(
+        patch,
+        Queue.claim,
+        ("free = (now, now + 2 * seconds)", "free = (2**60, 2**60)"),
+        ("others = (now, now + LIVING_SECONDS, worker)", "others = (0, 0, worker)"),
+    )
 
 
 def _claims_and_fences_ignored(patch: pytest.MonkeyPatch) -> None:

@@ -231,7 +231,10 @@ class Engine:
             looked.append((one, again))
         if broken:
             any_moved |= self._set_apart(broken)
-        queue.done_with(looked)
+        unable = {
+            one.trade.trade_id for one, result in zip(claimed, results, strict=True) if isinstance(result, Unavailable)
+        }
+        queue.done_with(looked, unable)
         return any_moved
 
     def _set_apart(self, broken: Sequence[tuple[Trade, LockstepError]]) -> bool:

@@ -103,7 +103,7 @@ class OpenTrades:
         """All of them, however many."""
         return [Claimed(trade=trade, fence=0) for trade in self.book.open_trades()]
 
-    def done_with(self, looked: Sequence[tuple[Claimed, datetime | None]]) -> None:
+    def done_with(self, looked: Sequence[tuple[Claimed, datetime | None]], unable: Collection[TradeId] = ()) -> None:
         """Nothing is kept."""
 
     def wake(self, settlements: Collection[SettlementId], worker: str = "") -> None:

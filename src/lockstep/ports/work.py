@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
 
-from lockstep.domain.identifiers import SettlementId
+from lockstep.domain.identifiers import SettlementId, TradeId
 from lockstep.domain.trade import Trade
 from lockstep.domain.values import quick
 from lockstep.ports.book import StoredInstruction
@@ -38,8 +38,9 @@ class WorkQueue(Protocol):
         Raises Unavailable.
         """
 
-    def done_with(self, looked: Sequence[tuple[Claimed, datetime | None]]) -> None:
+    def done_with(self, looked: Sequence[tuple[Claimed, datetime | None]], unable: Collection[TradeId] = ()) -> None:
         """Lets them go, each with the time at which it is to be looked at again at the latest; None: at once.
+        Those that this worker was `unable` to look at are anybody's.
 
         One that was woken since its claim stays due. Those that another has claimed since are left alone.
         """

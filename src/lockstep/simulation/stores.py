@@ -176,9 +176,9 @@ class _Book(SqlBook):
         with self._boundary.commits(self._disk):
             return super().claim(worker, most, seconds)
 
-    def done_with(self, looked: Sequence[tuple[Claimed, datetime | None]]) -> None:
+    def done_with(self, looked: Sequence[tuple[Claimed, datetime | None]], unable: Collection[TradeId] = ()) -> None:
         with self._boundary.commits(self._disk):
-            super().done_with(looked)
+            super().done_with(looked, unable)
 
     def wake(self, settlements: Collection[SettlementId], worker: str = "") -> None:
         with self._boundary.commits(self._disk) if settlements else nullcontext():

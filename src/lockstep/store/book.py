@@ -229,8 +229,8 @@ class SqlBook:
     def claim(self, worker: str, most: int, seconds: int) -> Sequence[Claimed]:
         return self._queue.claim(worker, most, seconds)
 
-    def done_with(self, looked: Sequence[tuple[Claimed, datetime | None]]) -> None:
-        self._queue.done_with(looked)
+    def done_with(self, looked: Sequence[tuple[Claimed, datetime | None]], unable: Collection[TradeId] = ()) -> None:
+        self._queue.done_with(looked, unable)
 
     def wake(self, settlements: Collection[SettlementId], worker: str = "") -> None:
         self._queue.wake(settlements, worker)

@@ -24,7 +24,7 @@ from lockstep.store import tables
 from lockstep.store.bulk import Insert, Statement, Update
 from lockstep.store.codec import dump
 
-__all__ = ["BODIES", "Batch", "Hold"]
+__all__ = ["BODIES", "WAKE", "WOKEN", "Batch", "Hold"]
 
 Key = tuple[Lei, Reference]
 BODIES: dict[str, type[Message[PartyBody]]] = {
@@ -69,11 +69,14 @@ _CHANGED_INSTRUCTION = Update(tables.instruction, "number", "status", "trade_id"
 _TOUCHED = Statement("UPDATE instruction SET touched = touched + 1 WHERE status = 'WAITING' AND match_key IN LIST")
 _TOUCHED_AGAIN = Statement("UPDATE instruction SET touched = touched + 1 WHERE status = 'WAITING' AND late")
 _NEW_TRADE = Insert(tables.trade, "trade_id", "version", "state", "open", "body", "settlement_id", "due")
+WOKEN = "CASE WHEN until > 0 THEN -1 ELSE 0 END"
+"""When a trade is due of which something was heard; less than 0: while a worker had it."""
 _OWN_TRADE = Update(tables.trade, "number", "version", "state", "open", "body", "settlement_id")
-_OTHERS_TRADE = Update(tables.trade, "number", "version", "state", "open", "body", "settlement_id", also={"due": "0"})
-_WOKEN = Statement(
-    "UPDATE trade SET due = 0 WHERE number IN "
-    "(SELECT number FROM trade WHERE settlement_id IN LIST AND open AND due > 0 [[ORDER BY number FOR UPDATE]])"
+_OTHERS_TRADE = Update(tables.trade, "number", "version", "state", "open", "body", "settlement_id", also={"due": WOKEN})
+WAKE = Statement(
+    f"UPDATE trade SET due = {WOKEN} WHERE number IN "
+    f"(SELECT number FROM trade WHERE settlement_id IN LIST AND open AND due > {WOKEN} "
+    "[[ORDER BY number FOR UPDATE]])"
 )
 _NONCES = Insert(
     tables.order_nonce,
@@ -297,7 +300,7 @@ class Batch:
         _CASH.run(self.connection, [_cash_row(views[one]) for one in sorted(views)])
         _CURSOR.run(self.connection, [(_MAILBOX, one) for one in cursors[-1:]])
         if views:  # in the same transaction: nobody dies between the news and the waking
-            _WOKEN.run(self.connection, sorted(views))
+            WAKE.run(self.connection, sorted(views))
 
     def _write_unclaimed(self) -> None:
         """In the order of the changes: of one settlement the last word counts."""

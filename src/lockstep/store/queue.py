@@ -2,7 +2,8 @@
 
 A trade stays with who had it last while that one lives, that is: while it has the lease of a key. What it knows of the
 trade, the signatures that it asked for, the texts that it has read, is not found out anew, and of what all hear each
-wakes its own. Who has nothing to do takes of what another has too much of, beyond some batches.
+wakes its own. What it was unable to look at is anybody's: another may have a node that answers. Who has nothing to do
+takes of what another has too much of, beyond some batches.
 
 As in `leases`: a lease keeps workers apart most of the time, the fence keeps a late one from writing, always. Clocks
 may lie. A trade whose lease would last longer than any given now counts as free; and as nothing sleeps longer than
@@ -24,7 +25,7 @@ from lockstep.domain.trade import Trade
 from lockstep.ports import Claimed, Clock
 from lockstep.store.bulk import Statement, Update
 from lockstep.store.codec import load
-from lockstep.store.committing import Hold
+from lockstep.store.committing import WAKE, WOKEN, Hold
 from lockstep.store.prepared import transaction
 from lockstep.store.tables import trade as table
 
@@ -57,23 +58,23 @@ _TOO_MANY = Statement(
     f"{_ONES} WHERE number IN (SELECT number FROM trade WHERE due <= ? AND {_FREE} AND {_OTHERS} "
     f"ORDER BY due, number LIMIT ? OFFSET ?) AND {_FREE} ORDER BY due, number [[FOR UPDATE SKIP LOCKED]]"
 )
-_TAKE = Statement("UPDATE trade SET holder = ?, fence = fence + 1, until = ?, due = ? WHERE number IN NUMBERS")
+# What has an index stays as it is: for PostgreSQL that is the greater part of an update.
+_TAKE = Statement(
+    "UPDATE trade SET holder = ?, fence = fence + 1, until = ?, due = CASE WHEN due < 0 THEN 0 ELSE due END "
+    "WHERE number IN NUMBERS"
+)
 _MINE = Statement(
-    "SELECT number, trade_id, fence, until, due FROM trade WHERE trade_id IN LIST AND holder = ? "
+    "SELECT number, trade_id, fence, due FROM trade WHERE trade_id IN LIST AND holder = ? "
     "[[ORDER BY number FOR UPDATE]]"
 )
-_LET_GO = Update(table, "number", "due", also={"until": "0"})
+_LET_GO = Update(table, "number", "due", "holder", also={"until": "0"})
 _LEFT_BEHIND = Statement(
     "UPDATE trade SET holder = '', until = 0, due = 0 WHERE number IN "
     "(SELECT number FROM trade WHERE open AND until > 0 AND holder = ? [[ORDER BY number FOR UPDATE]])"
 )
-_WAKE_ALL_OF = Statement(
-    "UPDATE trade SET due = 0 WHERE number IN "
-    "(SELECT number FROM trade WHERE settlement_id IN LIST AND open AND due > 0 [[ORDER BY number FOR UPDATE]])"
-)
-_WAKE = Statement(
-    "UPDATE trade SET due = 0 WHERE number IN "
-    f"(SELECT number FROM trade WHERE settlement_id IN LIST AND open AND due > 0 AND NOT {_OTHERS} "
+_WAKE_OWN = Statement(
+    f"UPDATE trade SET due = {WOKEN} WHERE number IN "
+    f"(SELECT number FROM trade WHERE settlement_id IN LIST AND open AND due > {WOKEN} AND NOT {_OTHERS} "
     "[[ORDER BY number FOR UPDATE]])"
 )
 _WAKE_OTHERS = Statement(
@@ -81,7 +82,7 @@ _WAKE_OTHERS = Statement(
     f"(SELECT number FROM trade WHERE settlement_id IN LIST AND open AND due > ? AND until = 0 AND {_OTHERS} "
     "[[ORDER BY number FOR UPDATE]])"
 )
-_WAKE_ALL = Statement("UPDATE trade SET due = 0 WHERE open")
+_WAKE_ALL = Statement(f"UPDATE trade SET due = {WOKEN} WHERE open")
 
 
 class Queue:
@@ -106,27 +107,31 @@ class Queue:
             if not rows:
                 rows += _TOO_MANY.rows(connection, now, *free, *others, most, PASS * most, *free)
             if rows:
-                _TAKE.run(connection, worker, until, until, [row[0] for row in rows])
+                _TAKE.run(connection, worker, until, [row[0] for row in rows])
         claimed = [Claimed(trade=load(Trade, body, trade_id), fence=fence + 1) for _, trade_id, fence, body in rows]
         self.held.update({one.trade.trade_id: Hold(worker, one.fence) for one in claimed})
         return claimed
 
-    def done_with(self, looked: Sequence[tuple[Claimed, datetime | None]]) -> None:
+    def done_with(self, looked: Sequence[tuple[Claimed, datetime | None]], unable: Collection[TradeId] = ()) -> None:
         now = self._now()
         at = {one.trade.trade_id: (one.fence, _due(again, now)) for one, again in looked}
         holders = {self.held[one].holder for one in at if one in self.held}
         with transaction(self._engine, at_once=False) as connection:
             for holder in sorted(holders):
-                self._let_go(connection, holder, at)
+                self._let_go(connection, holder, at, unable)
         for one in at:
             self.held.pop(one, None)
 
-    def _let_go(self, connection: Connection, holder: str, at: dict[TradeId, tuple[int, int]]) -> None:
+    def _let_go(
+        self, connection: Connection, holder: str, at: dict[TradeId, tuple[int, int]], unable: Collection[TradeId]
+    ) -> None:
         rows = []
-        for number, trade_id, fence, until, due in _MINE.rows(connection, sorted(at), holder):
+        for number, trade_id, fence, due in _MINE.rows(connection, sorted(at), holder):
             held_as, again = at[trade_id]
             if fence == held_as:
-                rows.append((again if due == until else due, number))  # woken since: it stays due
+                rows.append(
+                    (0 if due < 0 else again, "" if trade_id in unable else holder, number)
+                )  # woken since: it stays due
         _LET_GO.run(connection, rows)
 
     def let_go_of(self, worker: str) -> None:
@@ -140,11 +145,11 @@ class Queue:
         these = sorted(settlements)
         with transaction(self._engine, at_once=False) as connection:
             if not worker:
-                _WAKE_ALL_OF.run(connection, these)
+                WAKE.run(connection, these)
                 return
             now = self._now()
             others = (now, now + LIVING_SECONDS, worker)
-            _WAKE.run(connection, these, *others)
+            _WAKE_OWN.run(connection, these, *others)
             _WAKE_OTHERS.run(connection, now + OTHERS_SECONDS, these, now + OTHERS_SECONDS, *others)
 
     def wake_all(self) -> None:

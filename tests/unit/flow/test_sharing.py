@@ -173,6 +173,27 @@ def test_a_worker_without_a_key_does_what_needs_none(tmp_path: Path) -> None:
     shared.close()
 
 
+def test_who_has_no_node_leaves_its_trades_to_the_others(shared: Shared) -> None:
+    """It lives, and what it had would stay its own."""
+
+    def silent(point: str) -> None:
+        if point == "before view":
+            raise Unavailable("no node")
+
+    shared.instruct_many(MANY)
+    for _ in range(3):
+        shared.go_on("first")
+    assert shared.steppers["first"]["views"] and not shared.book.trades()[0].state.is_end
+    shared.go_on("second")
+    assert not shared.steppers["second"], "they are the first one's"
+    shared.at["first"] = silent
+    shared.go_on("first")
+    for _ in range(60):
+        shared.go_on("second", "first")
+    shared.settled_all(MANY)
+    assert shared.workers["first"].has_key and shared.steppers["second"]["views"]
+
+
 class Orphans:
     """What keys have under way, and who looked after it."""
 

@@ -130,7 +130,7 @@ def _cursor_first(patch: pytest.MonkeyPatch) -> None:
 
 def _cursor_first_unasked(patch: pytest.MonkeyPatch) -> None:
     _cursor_first(patch)
-    rewrite(patch, Settler._ask, ("if not due(min(begun), last, sight.now):", "if True:"))
+    rewrite(patch, Settler._ask, ("if not due(begun, last, sight.now):", "if True:"))
 
 
 def _reorganisation_unseen(patch: pytest.MonkeyPatch) -> None:
@@ -165,7 +165,7 @@ def _refused_is_cancelled(patch: pytest.MonkeyPatch) -> None:
 
 
 def _never_asks(patch: pytest.MonkeyPatch) -> None:
-    rewrite(patch, asking.due, ("return now >= begun + AT_FIRST", "return False"))
+    rewrite(patch, asking.due, ("return now >= due_at(begun, last)", "return False"))
 
 
 PLANTED = (

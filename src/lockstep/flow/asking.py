@@ -17,7 +17,7 @@ from lockstep.domain.transfer import StatusRequest
 from lockstep.flow.ordering import payment_for
 from lockstep.ports import CashBody
 
-__all__ = ["begun_at", "due", "half_told", "is_open", "statement_request", "status_request"]
+__all__ = ["begun_at", "due", "due_at", "half_told", "is_open", "statement_request", "status_request"]
 
 AT_FIRST = timedelta(minutes=5)
 AT_LONGEST = timedelta(minutes=15)
@@ -25,9 +25,12 @@ AT_LONGEST = timedelta(minutes=15)
 
 def due(begun: datetime, last: datetime | None, now: datetime) -> bool:
     """Whether it is time to ask, after so long a silence; `last` is when it was asked before."""
-    if last is None:
-        return now >= begun + AT_FIRST
-    return now >= last + min(max(last - begun, AT_FIRST), AT_LONGEST)
+    return now >= due_at(begun, last)
+
+
+def due_at(begun: datetime, last: datetime | None) -> datetime:
+    """From when on it is time to ask."""
+    return begun + AT_FIRST if last is None else last + min(max(last - begun, AT_FIRST), AT_LONGEST)
 
 
 def begun_at(trade: Trade, view: CashView | None, *, doubted: bool) -> datetime | None:

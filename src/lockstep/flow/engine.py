@@ -224,8 +224,9 @@ class Engine:
                 continue
             if isinstance(result, LockstepError) and not isinstance(result, Conflict | Unavailable):
                 broken.append((one.trade, result))  # this trade is for people; the others go on
-            again = self.pacing.next_look(one.trade, moved, now)
-            if not isinstance(result, LockstepError) and self.batching.waits_for(one.trade.settlement_id):
+            failed = isinstance(result, LockstepError)
+            again = self.pacing.next_look(one.trade, moved, now, failed=failed)
+            if not failed and self.batching.waits_for(one.trade.settlement_id):
                 again = now + PATIENCE
             looked.append((one, again))
         if broken:

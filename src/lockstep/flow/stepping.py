@@ -332,7 +332,7 @@ class Settler(Storing):
         yield from self._commit(replace(trade, cash_attempt=trade.cash_attempt + 1), "cash id taken", reason=str(error))
         return True
 
-    def _ask(self, trade: Trade, sight: Sight) -> Steps[bool]:
+    def _ask(self, trade: Trade, sight: Sight) -> Steps[bool | Moved]:
         """Asks the RTGS about a payment that it told no end of, or another than the chain's. See `asking`."""
         begun = begun_at(trade, sight.cash, doubted=is_doubted(sight))
         if trade.state.is_end or begun is None:
@@ -352,7 +352,7 @@ class Settler(Storing):
             yield from self._question(asked, cancel_message(asked, self.market, now, sight.cash, again=True))
         if last is not None and half_told(sight.cash):
             yield from self._question(asked, statement_request(asked, self.market, now))
-        return True
+        return Moved.ASKED
 
     def _question(self, trade: Trade, message: Message[CashBody]) -> Steps[str | None]:
         """Sends it; the name of its refusal, which concludes nothing and is journalled."""

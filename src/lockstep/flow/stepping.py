@@ -16,6 +16,7 @@ from lockstep.domain.order import NO_PROOF, AssetStatus, EndCall, LockCall, Outc
 from lockstep.domain.trade import Reason, Trade, TradeState
 from lockstep.flow.answering import Answering, SettleAll, has_failed
 from lockstep.flow.asking import begun_at, due, half_told, statement_request, status_request
+from lockstep.flow.beside import Beside
 from lockstep.flow.ordering import cancel_message, order_for, payment_message, payment_uetr
 from lockstep.flow.pacing import Moved
 from lockstep.flow.recovering import lock_of, require_no_payment
@@ -67,6 +68,7 @@ class Settler(Storing):
     cash: CashSystem
     wallet: OrderWallet
     board: AttestationBoard
+    beside: Beside | None = None  # everything is done in its place
 
     def advance(self, trade: Trade) -> bool:
         """One trade's next step. True if anything moved.
@@ -92,7 +94,8 @@ class Settler(Storing):
         `halted` what is paid is delivered, and nothing else. Raises LeaseLost where all of it is another worker's now.
         """
         step = self.deliver_paid if halted else self.step
-        return together([step(trade) for trade in trades], self._world(keep, settle), has_failed(self.book))
+        ask = self._world(keep, settle)
+        return together([step(trade) for trade in trades], ask, has_failed(self.book), ask.begin)
 
     def set_apart(
         self, broken: Sequence[tuple[Trade, LockstepError]], keep: Callable[[], None] = lambda: None
@@ -114,6 +117,7 @@ class Settler(Storing):
             board=self.board,
             keep=keep,
             settle=settle,
+            beside=self.beside,
         )
 
     # --- one trade

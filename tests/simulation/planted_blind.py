@@ -20,14 +20,12 @@ from lockstep.domain.errors import LockstepError, Unavailable
 from lockstep.domain.identifiers import Bic, SettlementId
 from lockstep.domain.journal import entry_hash
 from lockstep.domain.market import Market
-from lockstep.domain.message import Message
 from lockstep.domain.money import Money, minor_units
 from lockstep.domain.order import AssetStatus, AssetView, Attestation, Epoch, Order, OutcomeResult
 from lockstep.domain.payment import Payment, PaymentState
 from lockstep.domain.trade import Reason as TradeReason
 from lockstep.domain.trade import Trade, TradeState
 from lockstep.flow import engine, hearing, matching, mirroring, receives, receiving, reporting, settling, stepping
-from lockstep.flow.answering import deliver_all
 from lockstep.flow.asking import AT_FIRST
 from lockstep.flow.wants import Steps
 from lockstep.iso20022.fields import Fields
@@ -174,16 +172,18 @@ def one_confirmation_for_both(patch: Patch) -> None:
 
 
 def delivered_before_it_is(patch: Patch) -> None:
-    def deliver(self: engine.Engine, messages: Sequence[Message[PartyBody]]) -> bool:
-        book_ = self.settler.book
-        book_.commit(Change(delivered=tuple(one.message_id for one in messages)))
-        for message, error in zip(messages, deliver_all(self.mailbox, messages), strict=True):
+    def note(self: engine.Engine) -> bool:
+        if self.under_way.outbox is None:
+            return False
+        (messages, ended), self.under_way.outbox = self.under_way.outbox, None
+        self.settler.book.commit(Change(delivered=tuple(one.message_id for one in messages)))
+        for message, error in zip(messages, ended(), strict=True):
             if error is not None:
                 facts = {"receiver": message.receiver, "rule": str(error)}
                 self._note_once(message.message_id, "undeliverable", facts)
         return True
 
-    patch.setattr(engine.Engine, "_deliver", deliver)
+    patch.setattr(engine.Engine, "_note_delivered", note)
 
 
 def cents_by_float(patch: Patch) -> None:

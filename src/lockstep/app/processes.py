@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from lockstep.agent import Agent, DirectoryBoard, Register, SignatureLog, forgo, reconcile
 from lockstep.app.adapters import DirectoryMailbox, LocalWallets
 from lockstep.app.founding import AGENTS, agent_bic, found_rtgs
+from lockstep.app.hands import Hands
 from lockstep.app.home import EMBEDDED, Home, RtgsCertificates
 from lockstep.app.keeping import kept
 from lockstep.app.loops import (
@@ -39,6 +40,7 @@ from lockstep.chain.sender import Sender
 from lockstep.domain.chain_events import Reorganisation
 from lockstep.domain.errors import Misconfigured, Unavailable
 from lockstep.domain.identifiers import Bic, SettlementId
+from lockstep.flow.beside import Beside
 from lockstep.flow.deciding import decide_never
 from lockstep.flow.engine import DUTIES, Engine
 from lockstep.flow.halting import accept
@@ -112,8 +114,9 @@ def open_engine(
     database: Database | None = None,
     book: Book | None = None,
     sender: Sender | None = None,
+    beside: Beside | None = None,
 ) -> Engine:
-    """The whole service, wired; without a `sender` it sends no transactions.
+    """The whole service, wired; without a `sender` it sends no transactions, without `beside` it has no threads.
 
     Raises Unavailable while the node does not answer.
     """
@@ -138,6 +141,7 @@ def open_engine(
             wallet=LocalWallets(wallets, market),
             board=DirectoryBoard(home.attestations),
             clock=home.clock(),
+            beside=beside,
         ),
         mailbox=DirectoryMailbox(home.outbox),
         salt_key=home.salt_key(),
@@ -181,10 +185,13 @@ def run_service(
         if quiet_seconds is not None and number > 1:
             raise Misconfigured(f"another service is running on {home.root}")
         worker: SharingWorker | None = None
+        hands = Hands()
 
         def step() -> bool:
             nonlocal worker
-            worker = worker or _worker(home, number, name, told)  # which may take a while, and is stopped as cleanly
+            worker = worker or _worker(
+                home, number, name, told, hands
+            )  # which may take a while, and is stopped as cleanly
             moved = worker.run_once()
             if quiet_seconds is not None and not worker.has_key:
                 raise Misconfigured(f"another service is running on {home.root}")
@@ -197,12 +204,13 @@ def run_service(
         finally:
             if worker is not None:
                 worker.stop()
+            hands.close()
 
 
-def _worker(home: Home, number: int, name: str, told: Callable[[str], None]) -> SharingWorker:
+def _worker(home: Home, number: int, name: str, told: Callable[[str], None], hands: Hands) -> SharingWorker:
     database, on_commit, clock = home.open_database(), crash_hook(), home.clock()
     keys = OperatorKeys(home, Node(home.settings().rpcs), database, on_commit)
-    opened = partial(open_engine, home, on_commit, database=database)
+    opened = partial(open_engine, home, on_commit, database=database, beside=hands)
     return SharingWorker(
         leases=SqlLeases(database, clock),
         clock=clock,

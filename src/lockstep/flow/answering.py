@@ -8,11 +8,13 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar, cast
 
 from lockstep.domain.errors import LeaseLost, LockstepError, Unavailable
 from lockstep.domain.message import Message
 from lockstep.domain.order import EndCall
+from lockstep.flow.beside import RTGS, Beside
 from lockstep.flow.wants import (
     AttestationsOf,
     CancellationsOf,
@@ -117,6 +119,8 @@ class Answering:
     """Called before anything is asked: where a worker keeps its lease."""
     settle: SettleAll | None = None
     """Delivers many, where that is not the ledger's alone."""
+    beside: Beside | None = None
+    """Who talks to the RTGS meanwhile."""
     _given: dict[str, int] = field(default_factory=dict)
     """Seller and the next nonce, of a book that does not reserve: until the orders are stored."""
     _free_ones: dict[tuple[str, int, int], Sequence[int]] = field(default_factory=dict)
@@ -135,6 +139,13 @@ class Answering:
                 raise
         half = len(wants) // 2
         return [*self._part(kind, wants[:half]), *self._part(kind, wants[half:])]
+
+    def begin(self, kind: type[Want[Any]], wants: Sequence[Want[Any]]) -> Callable[[], Sequence[Any]] | None:
+        """What is asked while other things go on: what the RTGS is sent, if there is somebody to do it."""
+        if self.beside is None or kind is not Send:
+            return None
+        self.keep()
+        return self.beside(RTGS, partial(self._sends, cast(Sequence[Send], wants)))
 
     def _part(self, kind: type[Want[Any]], wants: Sequence[Want[Any]]) -> Sequence[Any]:
         try:

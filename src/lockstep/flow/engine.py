@@ -2,20 +2,22 @@
 
 import logging
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import cast
 
 from lockstep.domain.errors import Conflict, LeaseLost, LockstepError, StepFailed, Unavailable
 from lockstep.domain.identifiers import Lei, Reference
 from lockstep.domain.journal import Entry
-from lockstep.domain.message import Message
 from lockstep.domain.order import EndCall
 from lockstep.domain.trade import Trade
 from lockstep.flow.answering import commit_all, deliver_all
 from lockstep.flow.batching import PATIENCE, Batching
+from lockstep.flow.beside import OUTBOX, RTGS, UnderWay
 from lockstep.flow.halting import tell
-from lockstep.flow.hearing import heard, pages
+from lockstep.flow.hearing import Mail, heard, pages
 from lockstep.flow.lost import lost_to
 from lockstep.flow.matching import AGE_OUT, match
 from lockstep.flow.pacing import Moved, OpenTrades, Pacing
@@ -28,7 +30,6 @@ from lockstep.ports import (
     Change,
     Claimed,
     Mailbox,
-    PartyBody,
     Results,
     StoredInstruction,
     WaitingRoom,
@@ -41,9 +42,12 @@ __all__ = ["BATCH", "CLAIM_SECONDS", "DUTIES", "Engine"]
 
 PAGE = 1_000
 """Messages of the RTGS that are heard at once."""
+MUCH = 100
+"""So many messages, and there are more: these are written, or those asked for, while something else is done."""
 BATCH = 400
 """Trades that are stepped side by side, and messages that are delivered at once."""
-BATCHES_A_PASS = 5
+BATCHES_A_PASS = 2
+"""Then the mail is heard again, and what has moved meanwhile goes before what only waits."""
 CLAIM_SECONDS = 30
 """Longer than a batch may take; who dies in it holds its trades up for so long."""
 DUTIES = ("mail", "matching", "recovery", "outbox")
@@ -64,6 +68,7 @@ class Engine:
     """Under what name it claims trades: no other that works at the same time has it."""
     pacing: Pacing = field(default_factory=Pacing)
     batching: Batching = field(default_factory=Batching)
+    under_way: UnderWay = field(default_factory=UnderWay)
 
     def run_once(self) -> bool:
         """One pass. True if anything moved. What fails holds up only its own trade.
@@ -109,7 +114,7 @@ class Engine:
         """Folds new mail of the RTGS into the mirror; cursor, mirror and journal are one commit."""
         book = self.settler.book
         try:
-            mail = self.settler.cash.receive(book.cash_cursor(), PAGE)
+            mail = self._mail(book.cash_cursor())
         except Unavailable:
             return False
         except LockstepError as error:  # a key or an answer that is wrong: shown once, tried again
@@ -118,7 +123,21 @@ class Engine:
             self.keep()
             change = heard(book, self.settler.market, page, self.settler.clock.now())
             book.commit(change)  # this wakes the trades that it speaks of
+        beside = self.settler.beside
+        if beside is not None and len(mail) >= MUCH:
+            after = mail[-1][0]
+            self.under_way.mail = after, beside(RTGS, partial(self.settler.cash.receive, after, PAGE))
         return bool(mail)
+
+    def _mail(self, after: int) -> Mail:
+        """A page of it: one that was asked for ahead, unless nothing had come by then. Raises LockstepError."""
+        ahead, self.under_way.mail = self.under_way.mail, None
+        if ahead is not None:
+            with suppress(LockstepError):  # it is asked again
+                mail = ahead[1]()
+                if mail and ahead[0] == after:
+                    return mail
+        return self.settler.cash.receive(after, PAGE)
 
     def _match(self) -> bool:
         """Instructions that say the same become trades. Of two that were cancelled meanwhile the next pass knows."""
@@ -250,18 +269,28 @@ class Engine:
         return True in told
 
     def _deliver_all(self) -> bool:
-        """What is to be delivered, by the page; those that cannot be written are passed over."""
-        book, moved = self.settler.book, False
+        """What is to be delivered, by the page; those that cannot be written are passed over. Many are written beside,
+        and the last of these pages is noted as delivered next time."""
+        book, beside = self.settler.book, self.settler.beside
+        moved = self._note_delivered()
         messages = book.undelivered(BATCH)
         while messages:
             self.keep()
-            moved |= self._deliver(messages)
-            messages = book.undelivered(BATCH, messages[-1].message_id) if len(messages) == BATCH else ()
+            deliver = partial(deliver_all, self.mailbox, messages)
+            apart = beside is not None and len(messages) >= MUCH
+            self.under_way.outbox = messages, beside(OUTBOX, deliver) if beside is not None and apart else deliver
+            more = book.undelivered(BATCH, messages[-1].message_id) if len(messages) == BATCH else ()
+            if more or not apart:
+                moved |= self._note_delivered()
+            messages = more
         return moved
 
-    def _deliver(self, messages: Sequence[Message[PartyBody]]) -> bool:
-        """Messages to their receivers. One that cannot be written is noted once; the others go out."""
-        book, results = self.settler.book, deliver_all(self.mailbox, messages)
+    def _note_delivered(self) -> bool:
+        """Messages that their receivers have. One that could not be written is noted once; the others went out."""
+        if self.under_way.outbox is None:
+            return False
+        (messages, ended), self.under_way.outbox = self.under_way.outbox, None
+        book, results = self.settler.book, ended()
         delivered = tuple(one.message_id for one, error in zip(messages, results, strict=True) if error is None)
         if delivered:
             book.commit(Change(delivered=delivered))

@@ -1,6 +1,6 @@
 """Many steps side by side: who is asked what, when, and whose the answers and the errors are."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -269,3 +269,57 @@ def test_each_gets_what_it_would_get_alone(plans: list[list[Any]], bad: set[str]
         end = next((place + 1 for place, want in enumerate(plan) if want.what in bad), len(plan))
         expected.extend((type(want).__name__, want.what) for want in plan[:end])
     assert sorted(asked) == sorted(expected)
+
+
+class Apart:
+    """Begins some kinds, which are asked when they are waited for."""
+
+    def __init__(self, world: World, *kinds: Any) -> None:
+        self.world, self.kinds, self.left = world, kinds, 0
+
+    def __call__(self, kind: type[Want[Any]], wants: Sequence[Any]) -> Callable[[], Sequence[Any]] | None:
+        if kind not in self.kinds:
+            return None
+        self.left += 1
+        self.world.asked.append(("begun", *(want.what for want in wants)))
+
+        def end() -> Sequence[Any]:
+            self.left -= 1
+            return self.world(kind, wants)
+
+        return end
+
+
+def test_what_is_begun_is_under_way_while_the_others_of_its_moment_are_asked() -> None:
+    world = World()
+    apart = Apart(world, See)
+    results = together([taking(See("a"), Do("b")), taking(Read("c")), taking(See("d"))], world, begin=apart)
+    assert results == [["a!", "b!"], ["c!"], ["d!"]] and apart.left == 0
+    assert world.asked == [("begun", "a", "d"), ("Read", "c"), ("See", "a", "d"), ("Do", "b")]
+
+
+def test_who_ends_everything_waits_for_what_is_begun() -> None:
+    world = World(Read=LeaseLost("service", 3))
+    apart = Apart(world, See)
+    with pytest.raises(LeaseLost):
+        together([taking(See("a")), taking(Read("b"))], world, begin=apart)
+    assert apart.left == 0 and ("See", "a") in world.asked
+
+
+def test_what_nobody_foresaw_of_what_was_begun_is_found_by_halves() -> None:
+    world = Unforeseen("d")
+    apart = Apart(world, Do)
+    results = together([taking(Do(name)) for name in "abcd"], world, begin=apart)
+    assert [type(one) for one in results] == [list, list, list, StepFailed]
+    assert world.asked[:2] == [("begun", *"abcd"), ("Do", *"abcd")] and apart.left == 0
+
+
+@given(st.lists(st.lists(wants, max_size=5), max_size=6), st.sets(st.sampled_from("abcdefgh"), max_size=3), st.data())
+def test_beside_each_gets_what_it_gets_in_its_place(plans: list[list[Any]], bad: set[str], data: st.DataObject) -> None:
+    errors: dict[str, LockstepError] = {name: Conflict("want", name) for name in bad}
+    kinds = data.draw(st.sets(st.sampled_from(KINDS)))
+    world, beside = World(**errors), World(**errors)
+    expected = together([taking(*plan) for plan in plans], world)
+    assert together([taking(*plan) for plan in plans], beside, begin=Apart(beside, *kinds)) == expected
+    asked = [one for one in beside.asked if one[0] != "begun"]
+    assert sorted(asked) == sorted(world.asked), "the same together"

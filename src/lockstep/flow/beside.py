@@ -1,0 +1,40 @@
+"""What is begun now and needed later: the world's neighbours answer, and files go to disk, while the service goes on.
+
+The flow has no threads of its own. Whoever wires it may give it hands; without any, all is done in its place, one thing
+after the other, as the simulated world wants it. What is begun beside touches one neighbour and none of the records.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from lockstep.domain.message import Message
+from lockstep.flow.hearing import Mail
+from lockstep.ports import PartyBody, Results
+
+__all__ = ["OUTBOX", "RTGS", "Beside", "UnderWay"]
+
+RTGS, OUTBOX = "rtgs", "outbox"
+"""The neighbours, by name."""
+
+Result = TypeVar("Result")
+
+
+class Beside(Protocol):
+    """Hands that do something while the caller goes on."""
+
+    def __call__(self, neighbour: str, act: Callable[[], Result]) -> Callable[[], Result]:
+        """Begins `act`, once all that was begun before with the same neighbour has ended.
+
+        What it returns waits for the end, and returns what `act` did, or raises its error.
+        """
+
+
+@dataclass(slots=True)
+class UnderWay:
+    """What a worker has begun and not looked at yet. In memory: what is lost of it is begun again."""
+
+    mail: tuple[int, Callable[[], Mail]] | None = None
+    """After which message it was asked for."""
+    outbox: tuple[Sequence[Message[PartyBody]], Callable[[], Results]] | None = None
+    """Messages that are being written."""

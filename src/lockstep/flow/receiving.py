@@ -237,7 +237,7 @@ def _marked(book: Records, body: Instruction | CancellationRequest, now: datetim
 
 
 def accepted(
-    book: Book,
+    book: Records,
     market: Market,
     message: Message[Instruction] | Message[CancellationRequest],
     instruction: Instruction,

@@ -18,6 +18,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -127,15 +128,20 @@ def _messages(left: Leavings, market: Market) -> tuple[float, float]:
     return in_all + of_rtgs, of_rtgs
 
 
+def _each(act: Callable[[Any], object], given: Sequence[Any]) -> None:
+    for one in given:
+        act(one)
+
+
 def _reading(files: Sequence[bytes]) -> float:
-    return sum(spent(lambda some=some: [read(data) for data in some]) for some in batched(files))
+    return sum(spent(partial(_each, read, some)) for some in batched(files))
 
 
 def _writing(files: Sequence[bytes]) -> float:
     seconds = 0.0
     for some in batched(files):
         messages = [read(data) for data in some]
-        seconds += spent(lambda messages=messages: [write(one) for one in messages])
+        seconds += spent(partial(_each, write, messages))
     return seconds
 
 

@@ -165,7 +165,7 @@ def _refused_is_cancelled(patch: pytest.MonkeyPatch) -> None:
 
 
 def _never_asks(patch: pytest.MonkeyPatch) -> None:
-    rewrite(patch, asking.due, ("return now >= begun + AT_FIRST", "return False"))
+    rewrite(patch, asking.due, ("return now >= due_at(begun, last)", "return False"))
 
 
 PLANTED = (

@@ -10,7 +10,7 @@ from itertools import islice
 from lockstep.domain.identifiers import Bic, SettlementId, derive_message_id, derive_uetr
 from lockstep.domain.message import Message
 from lockstep.domain.payment import NeverRequest
-from lockstep.flow.asking import due_at
+from lockstep.flow.asking import due, due_at
 from lockstep.ports import CashBody
 
 __all__ = ["Asked", "never_request"]
@@ -73,8 +73,8 @@ class Asked:
         self._fresh.clear()
         found = set()
         while self._waiting and self._waiting[0][0] <= now:
-            when, one = heappop(self._waiting)
-            if one in self._open and one in self._times and due_at(*self._times[one]) == when:
+            _, one = heappop(self._waiting)
+            if one in self._open and one in self._times and due(*self._times[one], now):
                 found.add(one)
         for one in found:  # until it is asked for, or closed
             self._wait(one)

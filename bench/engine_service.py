@@ -46,6 +46,8 @@ from lockstep.store import SqlBook
 from lockstep.testing.trade_files import POOR, FileMarket, file_name
 
 QUORUM = 3
+BEFORE = 30
+"""Trades that settle before the first whose time is taken: a service that has just begun still reads its schemas."""
 SETTLING_IN_SECONDS, REMEMBERED_PER_SECOND = 3, 500
 """For a service that starts on what it remembers: it looks at what waits after 1, 2, 4 … 60 seconds. What it still does
 after that, a look a minute, counts."""
@@ -294,16 +296,18 @@ def paced(home: Home, folder: Path, numbers: Iterable[int], per_second: float, m
 
 def latency(count: int, per_second: float, folder: Path) -> dict[str, Any]:
     """Milliseconds from handing in the second instruction to the later confirmation on disk, at so many a second."""
-    market = FileMarket(trades=count)
+    market = FileMarket(trades=count + BEFORE)
     home = installation(folder, market)
-    market.write(folder / "trades", range(1, count + 1))
+    market.write(folder / "trades", range(1, count + BEFORE + 1))
     service = forked(lambda: serve(home, ()))
     try:
         wait_until((home.root / "service.db").exists, 30, "the service has opened its records")
-        client = forked(lambda: paced(home, folder / "trades", range(1, count + 1), per_second, folder / "marks"))
-        watch = Watch(home.outbox)
-        settled(home, watch, 2 * count, service)
-        os.waitpid(client, 0)
+        watch, handed_in = Watch(home.outbox), 0
+        for numbers, marks in ((range(count + 1, count + BEFORE + 1), "before"), (range(1, count + 1), "marks")):
+            client = forked(partial(paced, home, folder / "trades", numbers, per_second, folder / marks))
+            handed_in += len(numbers)
+            settled(home, watch, 2 * handed_in, service)
+            os.waitpid(client, 0)
     finally:
         ended(service)
     began = {int(number): float(at) for number, at in map(str.split, (folder / "marks").read_text().splitlines())}

@@ -38,6 +38,12 @@ def _intents_in_memory(patch: pytest.MonkeyPatch) -> None:
             "return replace(trade, intents=intents)\n        yield",
         ),
     )
+    rewrite(
+        patch,
+        Storing._store_observation,
+        ("        if begun:\n", "        if False:\n"),
+        ("trades=(after,)", "trades=(replace(after, intents=before.intents),)"),
+    )
 
 
 def _sends_before_it_stores(patch: pytest.MonkeyPatch) -> None:

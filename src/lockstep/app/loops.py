@@ -29,6 +29,8 @@ PAUSE_SECONDS = 0.25
 """Between two looks at ledgers that have not moved for a while."""
 SHORTEST_PAUSE_SECONDS = 0.01
 """Between two looks right after a move; it doubles while nothing moves."""
+BUSY_PAUSE_SECONDS, BUSY_SECONDS = 0.04, 2.0
+"""No pause is longer for so long after a move: what is under way is mostly answered by then."""
 AGENT_PAUSE_SECONDS = 0.2
 """The same for an agent, and after each of its steps: what came meanwhile is done, and signed, together."""
 
@@ -119,7 +121,8 @@ def until_stopped(
         if quiet_seconds is not None and time.monotonic() - last_move >= quiet_seconds:
             return
         time.sleep(pause)
-        pause = min(2 * pause, PAUSE_SECONDS)
+        busy = time.monotonic() - last_move < BUSY_SECONDS
+        pause = min(2 * pause, max(BUSY_PAUSE_SECONDS, shortest) if busy else PAUSE_SECONDS)
 
 
 def patiently(opened: Callable[[], Opened]) -> Opened:

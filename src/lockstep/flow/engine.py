@@ -46,7 +46,8 @@ MUCH = 100
 """So many messages, and there are more: these are written, or those asked for, while something else is done."""
 BATCH = 400
 """Trades that are stepped side by side, and messages that are delivered at once."""
-BATCHES_A_PASS = 5
+BATCHES_A_PASS = 2
+"""Then the mail is heard again, and what has moved meanwhile goes before what only waits."""
 CLAIM_SECONDS = 30
 """Longer than a batch may take; who dies in it holds its trades up for so long."""
 DUTIES = ("mail", "matching", "recovery", "outbox")

@@ -14,7 +14,7 @@ from lockstep.domain.order import AssetStatus, AssetView
 from lockstep.domain.payment import PaymentState
 from lockstep.domain.trade import Reason, Trade, TradeState
 
-__all__ = ["Sight", "Step", "decide", "is_doubted", "observed", "require_never_locked"]
+__all__ = ["INTENTS", "Sight", "Step", "decide", "is_doubted", "observed", "require_never_locked"]
 
 
 _REORGANISED = "the chain reorganised below its finality depth"
@@ -202,3 +202,12 @@ def require_never_locked(trade: Trade) -> None:
     """
     if trade.state is not TradeState.MATCHED:
         raise LockstepError(f"settlement {trade.settlement_id} was locked and the lock is gone: {_REORGANISED}")
+
+
+INTENTS = {
+    Step.REQUEST_CASH: "cash",
+    Step.CANCEL_CASH: "cancel cash",
+    Step.SETTLE: "settle",
+    Step.GIVE_BACK: "give back",
+}
+"""What follows at once from a look, by the name of its intent."""

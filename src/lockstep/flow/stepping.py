@@ -20,7 +20,7 @@ from lockstep.flow.beside import Beside
 from lockstep.flow.ordering import cancel_message, order_for, payment_message, payment_uetr
 from lockstep.flow.pacing import Moved
 from lockstep.flow.recovering import lock_of, require_no_payment
-from lockstep.flow.settling import Sight, Step, decide, is_doubted, observed, require_never_locked
+from lockstep.flow.settling import INTENTS, Sight, Step, decide, is_doubted, observed, require_never_locked
 from lockstep.flow.storing import Storing
 from lockstep.flow.together import together
 from lockstep.flow.wants import (
@@ -68,7 +68,7 @@ class Settler(Storing):
     cash: CashSystem
     wallet: OrderWallet
     board: AttestationBoard
-    beside: Beside | None = None  # everything is done in its place
+    beside: Beside | None = None
 
     def advance(self, trade: Trade) -> bool:
         """One trade's next step. True if anything moved.
@@ -126,16 +126,15 @@ class Settler(Storing):
         """Looks at both ledgers, stores what changed, takes the next step. True if anything moved."""
         sight, proof = yield from self._look(trade)
         seen = observed(trade, sight)
+        step = decide(seen, sight)
         moved: bool | Moved = seen != trade
         if moved:
-            seen = yield from self._store_observation(trade, seen, sight)
-        step = decide(seen, sight)
+            seen = yield from self._store_observation(trade, seen, sight, INTENTS.get(step))
+            moved = Moved.SENT  # until a ledger tells more
         if step in (Step.SETTLE, Step.GIVE_BACK):
             moved = (yield from self._end(seen, step, proof)) or moved
         elif step in _ACTIONS:
             moved = (yield from _ACTIONS[step](self, seen)) or moved
-        elif moved:
-            return Moved.SENT  # there is nothing to do until a ledger tells more
         return moved or (yield from self._ask(seen, sight))
 
     def deliver_paid(self, trade: Trade) -> Steps[bool | Moved]:

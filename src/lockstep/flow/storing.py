@@ -70,9 +70,12 @@ class Storing:
         )
         return True
 
-    def _store_observation(self, before: Trade, after: Trade, sight: Sight) -> Steps[Trade]:
-        """State, journal entry and the messages that tell of it: one commit."""
+    def _store_observation(self, before: Trade, after: Trade, sight: Sight, intent: str | None) -> Steps[Trade]:
+        """State, journal entry, the messages that tell of it, and what is decided on at once: one commit."""
         now = sight.now
+        begun = intent is not None and intent not in after.intents
+        if intent is not None and begun:
+            after = replace(after, intents={**after.intents, intent: now.replace(microsecond=0)})
         outgoing: tuple[Message[PartyBody], ...] = ()
         if after.state.is_end:
             outgoing = yield from self._ending_messages(after, now)
@@ -84,13 +87,11 @@ class Storing:
             facts["reason"] = str(after.reason)
         changed = after.state is not before.state
         kind = after.state.value.lower() if changed else "waiting" if after.reason else "going on"
-        yield from Commit(
-            Change(
-                entries=(Entry(at=now, kind=kind, subject=after.trade_id, facts=facts),),
-                trades=(after,),
-                outgoing=outgoing,
-            )
-        )
+        entries = [Entry(at=now, kind=kind, subject=after.trade_id, facts=facts)]
+        if begun:
+            facts = {"settlement_id": str(after.settlement_id)}
+            entries.append(Entry(at=now, kind=f"{intent} intended", subject=after.trade_id, facts=facts))
+        yield from Commit(Change(entries=tuple(entries), trades=(after,), outgoing=outgoing))
         return replace(after, version=after.version + 1)
 
     def _ending_messages(self, trade: Trade, now: datetime) -> Steps[tuple[Message[PartyBody], ...]]:

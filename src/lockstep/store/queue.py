@@ -117,4 +117,5 @@ class Queue:
 
 
 def _due(again: datetime | None, now: int) -> int:
-    return now if again is None else min(int(again.timestamp()), now + LONGEST_SECONDS)
+    """At once is before all that only waited for its time."""
+    return 0 if again is None else min(int(again.timestamp()), now + LONGEST_SECONDS)

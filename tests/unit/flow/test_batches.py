@@ -48,6 +48,29 @@ def test_many_settle_in_as_many_calls_as_one(bench: BulkBench) -> None:
     assert bench.book.commits < 2 * MANY + 40, "one for each instruction, and a few for all"
 
 
+def test_what_is_seen_is_stored_with_what_is_decided_on_at_once(bench: BulkBench, monkeypatch: Any) -> None:
+    """And before it is done: who dies in between begins where the intent says."""
+    kinds, real = list[tuple[str, ...]](), type(bench.book).commit_all
+
+    def commit_all(book: Any, changes: Any) -> Any:
+        kinds.extend(tuple(entry.kind for entry in change.entries) for change in changes)
+        return real(book, changes)
+
+    monkeypatch.setattr(type(bench.book), "commit_all", commit_all)
+    bench.assets.counted.before_all = bench.cash.counted.before_all = lambda name: kinds.append((name,))
+    bench.instruct_many(1)
+    bench.run_to_locked()
+    for _ in range(6):  # the agents release, the RTGS books, and they sign, while the service sleeps
+        for agent in bench.agents:
+            agent.step()
+        bench.chain.mine()
+    bench.run()
+    assert states(bench) == {TradeState.SETTLED: 1}
+    for seen, then in ((("locked", "cash intended"), "send_all"), (("paid", "settle intended"), "settle_all")):
+        assert kinds.count(seen) == 1 and kinds.index(seen) < kinds.index((then,))
+    assert bench.book.trades()[0].intents.keys() == {"lock", "cash", "settle"}
+
+
 def test_trades_of_one_seller_have_nonces_of_their_own(bench: BulkBench) -> None:
     bench.instruct_many(MANY)
     bench.engine.run_once()
@@ -167,11 +190,13 @@ def test_a_cancellation_meanwhile_is_one_trades_conflict(bench: BulkBench) -> No
     assert states(bench) == {TradeState.SETTLED: 3}, "one party alone cancels nothing"
 
 
-def test_more_than_a_batch_is_stepped_in_a_pass(bench: BulkBench) -> None:
+def test_more_than_a_batch_is_stepped_in_a_pass_and_first_what_moves(bench: BulkBench) -> None:
     bench.instruct_many(BATCH + 3)
     bench.engine.run_once()
-    assert bench.assets.counted.items["obstacles"] == BATCH + 3
-    assert bench.assets.counted.calls["obstacles"] > 1
+    items = bench.assets.counted.items
+    assert (items["obstacles"], items["lock_all"]) == (BATCH, BATCH), "who has signed goes on"
+    bench.engine.run_once()
+    assert items["obstacles"] == BATCH + 3
 
 
 # --- several workers

@@ -85,6 +85,14 @@ def test_let_go_they_are_due_when_it_was_said(shop: Shop) -> None:
     assert shop.numbers(shop.one.claim("one", 10, SECONDS)) == [2], "nothing sleeps for days"
 
 
+def test_what_moves_goes_before_what_only_waited_for_its_time(shop: Shop) -> None:
+    first = shop.one.claim("one", 5, SECONDS)
+    waits = [MORNING + timedelta(seconds=place) for place in range(1, 4)]
+    shop.one.done_with([(one, again) for one, again in zip(first, [*waits, None, waits[0]], strict=True)])
+    shop.clock.advance(SECONDS)
+    assert shop.numbers(shop.one.claim("one", 2, SECONDS)) == [3, 0], "the others have been due for as long"
+
+
 def test_what_ended_is_not_due(shop: Shop) -> None:
     first = shop.one.claim("one", 1, SECONDS)
     shop.one.commit(Change(trades=(replace(first[0].trade, state=TradeState.CANCELLED),)))

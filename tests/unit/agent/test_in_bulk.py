@@ -286,7 +286,7 @@ def test_what_ended_while_nobody_answered_is_asked_about_again(desk: Desk) -> No
     ledger.silent = True
     desk.agent.step()
     assert set(desk.agent._unended) == set(settlements)
-    ledger.silent, ledger.news = False, lambda: ()  # type: ignore[method-assign,assignment]
+    ledger.silent, ledger.news = False, lambda: ()
     desk.agent.step()
     assert set(desk.agent._unended) == set(settlements[2:])
 

@@ -188,7 +188,7 @@ def test_what_has_just_ended_is_not_looked_up(chain: Chain, node: ScriptedNode, 
     reader.refresh()
     chain.mine(*(settled(number) for number in range(1, 21)))
     asked: list[bytes] = []
-    store.of = lambda one: asked.append(one) or ()  # type: ignore[method-assign,assignment,func-returns-value]
+    store.of = lambda one: asked.append(one) or ()
     for _ in range(DEPTH):
         chain.mine()
         reader.refresh()

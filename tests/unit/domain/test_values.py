@@ -99,7 +99,7 @@ def test_as_a_frozen_dataclass_makes_it(given: dict[str, Any]) -> None:
 
 def test_nothing_by_place_where_names_are_wanted() -> None:
     with pytest.raises(TypeError, match="positional"):
-        Quick("n")  # type: ignore[call-arg]
+        Quick("n")
     assert str(signature(Quick.__init__)).startswith("(self, *, name")
     assert Quick.__init__.__qualname__ == "Quick.__init__" and Quick.__init__.__module__ == __name__
 
@@ -112,11 +112,11 @@ def test_each_default_is_its_own() -> None:
 def test_it_never_changes() -> None:
     value = Quick(name="n")
     with pytest.raises(FrozenInstanceError):
-        value.name = "m"  # type: ignore[misc]
+        value.name = "m"
     with pytest.raises(FrozenInstanceError):
         del value.name
     with pytest.raises((FrozenInstanceError, AttributeError, TypeError)):
-        value.other = 1  # type: ignore[attr-defined]
+        value.other = 1
     for one in (value, replace(value, count=5)):
         assert type(one) is Quick and isinstance(one, Quick) and one.doubled == 2 * one.count
     assert not hasattr(value, "__dict__")
@@ -151,7 +151,7 @@ def test_a_changed_copy_is_judged_again() -> None:
 @pytest.mark.parametrize("name", ["other", "doubled", "kind"])
 def test_no_copy_with_what_is_no_field(name: str) -> None:
     with pytest.raises((AttributeError, TypeError), match=name):
-        replace(Quick(name="n"), **{name: 1})  # type: ignore[arg-type]
+        replace(Quick(name="n"), **{name: 1})
 
 
 def test_what_is_not_quick_is_replaced_too() -> None:

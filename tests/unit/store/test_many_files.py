@@ -157,7 +157,7 @@ def test_only_a_kernel_that_tells_what_failed(
     class Release:
         pass
 
-    Release.release = release  # type: ignore[attr-defined]
+    Release.release = release
     monkeypatch.setattr("sys.platform", system)
     monkeypatch.setattr(os, "uname", lambda: Release)
     monkeypatch.setattr("ctypes.CDLL", lambda *_, **__: Libc)

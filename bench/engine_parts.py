@@ -43,6 +43,8 @@ from lockstep.store import SqlBook, open_database
 from lockstep.testing.trade_files import FileMarket
 
 AT_ONCE = 100
+TRANSACTIONS_AT_ONCE = 10
+"""In one request: a node takes 2 MB, and a batch's transaction has up to 100 legs."""
 BATCH = 400
 """Trades that the service steps side by side."""
 
@@ -294,8 +296,9 @@ def _chain(system: System, left: Leavings) -> float:
         rpc(url, "anvil_loadState", system.opening_state)
         before, client = cpu_seconds(process.pid), time.process_time()
         session, hashes = requests.Session(), []
-        for start in range(0, len(raw), AT_ONCE):
-            hashes += _batch(session, url, "eth_sendRawTransaction", raw[start : start + AT_ONCE])
+        for start in range(0, len(raw), TRANSACTIONS_AT_ONCE):
+            some = raw[start : start + TRANSACTIONS_AT_ONCE]
+            hashes += _batch(session, url, "eth_sendRawTransaction", some)
             rpc(url, "evm_mine")
         receipts = []
         for start in range(0, len(raw), AT_ONCE):

@@ -204,12 +204,12 @@ class Records:
 
 
 def measured(figure: Figure, folder: Path, limit: int) -> dict[str, Any]:
-    """A figure, or why there is none. `folder` is for what it needs meanwhile."""
+    """A figure, or why there is none. `folder` is for what it needs meanwhile, and stays: for a minute or two after many
+    files were deleted, ext4 takes several times as long to make one."""
 
     def up(_number: int, _frame: object) -> None:
         raise TimeUp
 
-    shutil.rmtree(folder, ignore_errors=True)
     signal.signal(signal.SIGALRM, up)
     signal.alarm(limit)
     load_before = round(os.getloadavg()[0], 1)
@@ -221,7 +221,6 @@ def measured(figure: Figure, folder: Path, limit: int) -> dict[str, Any]:
         return {"missing": f"{type(error).__name__}: {error}"}
     finally:
         signal.alarm(0)
-        shutil.rmtree(folder, ignore_errors=True)
     return found | {"load_before": load_before}
 
 
@@ -288,18 +287,21 @@ def main() -> None:
     unknown = set(wanted) - set(known)
     if unknown:
         sys.exit(f"--only: {', '.join(sorted(unknown))}: not one of {', '.join(known)}")
+    scrap = given.keep / "scrap"
     for name in wanted:
         there = records.kept(name)
         if there.get("asked") == given.trades and "missing" not in there and not given.again:
             told(name, "kept from before")
             continue
         told(name, "begins")
-        found = measured(known[name], given.keep / name, given.limit) | {"asked": given.trades}
+        folder = scrap / f"{name}-{time.time_ns()}"
+        found = measured(known[name], folder, given.limit) | {"asked": given.trades}
         records.keep(name, found)
         told(name, found.get("missing") or "measured")
         given.out.write_text(json.dumps(result(given.trades, records), indent=2) + "\n")
     given.out.write_text(json.dumps(result(given.trades, records), indent=2) + "\n")
     print(json.dumps(result(given.trades, records), indent=2))
+    shutil.rmtree(scrap, ignore_errors=True)
 
 
 if __name__ == "__main__":

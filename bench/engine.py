@@ -204,8 +204,8 @@ class Records:
 
 
 def measured(figure: Figure, folder: Path, limit: int) -> dict[str, Any]:
-    """A figure, or why there is none. `folder` is for what it needs meanwhile, and stays: for a minute or two after many
-    files were deleted, ext4 takes several times as long to make one."""
+    """A figure, or why there is none. `folder` is for what it needs meanwhile, and stays: for a minute or two after
+    many files were deleted, ext4 takes several times as long to make one."""
 
     def up(_number: int, _frame: object) -> None:
         raise TimeUp

@@ -4,12 +4,24 @@ Python lets another thread run while one waits; what has to be worked out takes 
 """
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 __all__ = ["Hands"]
 
 Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun(Generic[Result]):
+    future: Future[Result]
+
+    def __call__(self) -> Result:
+        return self.future.result()
+
+    def has_ended(self) -> bool:
+        return self.future.done()
 
 
 class Hands:
@@ -18,10 +30,10 @@ class Hands:
     def __init__(self) -> None:
         self._threads: dict[str, ThreadPoolExecutor] = {}
 
-    def __call__(self, neighbour: str, act: Callable[[], Result]) -> Callable[[], Result]:
+    def __call__(self, neighbour: str, act: Callable[[], Result]) -> _Begun[Result]:
         if neighbour not in self._threads:
             self._threads[neighbour] = ThreadPoolExecutor(1, thread_name_prefix=neighbour)
-        return self._threads[neighbour].submit(act).result
+        return _Begun(self._threads[neighbour].submit(act))
 
     def close(self) -> None:
         """Waits for what has begun; what has not is left undone."""

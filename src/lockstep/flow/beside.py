@@ -12,29 +12,39 @@ from lockstep.domain.message import Message
 from lockstep.flow.hearing import Mail
 from lockstep.ports import PartyBody, Results
 
-__all__ = ["OUTBOX", "RTGS", "Beside", "UnderWay"]
+__all__ = ["OUTBOX", "RTGS", "Begun", "Beside", "UnderWay"]
 
 RTGS, OUTBOX = "rtgs", "outbox"
 """The neighbours, by name."""
 
 Result = TypeVar("Result")
+Outcome = TypeVar("Outcome", covariant=True)
+
+
+class Begun(Protocol[Outcome]):
+    """What is under way, or has ended and was not looked at yet."""
+
+    def __call__(self) -> Outcome:
+        """Waits for the end; then what was done returns, or the error that it raised is raised."""
+
+    def has_ended(self) -> bool:
+        """Whether there is nothing to wait for."""
 
 
 class Beside(Protocol):
     """Hands that do something while the caller goes on."""
 
-    def __call__(self, neighbour: str, act: Callable[[], Result]) -> Callable[[], Result]:
-        """Begins `act`, once all that was begun before with the same neighbour has ended.
-
-        What it returns waits for the end, and returns what `act` did, or raises its error.
-        """
+    def __call__(self, neighbour: str, act: Callable[[], Result]) -> Begun[Result]:
+        """Begins `act`, once all that was begun before with the same neighbour has ended."""
 
 
 @dataclass(slots=True)
 class UnderWay:
     """What a worker has begun and not looked at yet. In memory: what is lost of it is begun again."""
 
-    mail: tuple[int, Callable[[], Mail]] | None = None
+    mail: tuple[int, Begun[Mail]] | None = None
     """After which message it was asked for."""
-    outbox: tuple[Sequence[Message[PartyBody]], Callable[[], Results]] | None = None
+    outbox: tuple[Sequence[Message[PartyBody]], Begun[Results]] | None = None
     """Messages that are being written."""
+    written_through: str | None = None
+    """The last message of the page before, where there may be more of them."""

@@ -11,6 +11,7 @@ from typing import cast
 from lockstep.domain.errors import Conflict, LeaseLost, LockstepError, StepFailed, Unavailable
 from lockstep.domain.identifiers import Lei, Reference
 from lockstep.domain.journal import Entry
+from lockstep.domain.message import Message
 from lockstep.domain.order import EndCall
 from lockstep.domain.trade import Trade
 from lockstep.flow.answering import commit_all, deliver_all
@@ -30,6 +31,7 @@ from lockstep.ports import (
     Change,
     Claimed,
     Mailbox,
+    PartyBody,
     Results,
     StoredInstruction,
     WaitingRoom,
@@ -41,11 +43,11 @@ _log = logging.getLogger(__name__)
 __all__ = ["BATCH", "CLAIM_SECONDS", "DUTIES", "Engine"]
 
 PAGE = 1_000
-"""Messages of the RTGS that are heard at once."""
+"""Messages of the RTGS that are heard, and to parties that are delivered, at once."""
 MUCH = 100
 """So many messages, and there are more: these are written, or those asked for, while something else is done."""
 BATCH = 400
-"""Trades that are stepped side by side, and messages that are delivered at once."""
+"""Trades that are stepped side by side."""
 BATCHES_A_PASS = 2
 """Then the mail is heard again, and what has moved meanwhile goes before what only waits."""
 CLAIM_SECONDS = 30
@@ -270,27 +272,31 @@ class Engine:
 
     def _deliver_all(self) -> bool:
         """What is to be delivered, by the page; those that cannot be written are passed over. Many are written beside,
-        and the last of these pages is noted as delivered next time."""
-        book, beside = self.settler.book, self.settler.beside
-        moved = self._note_delivered()
-        messages = book.undelivered(BATCH)
+        a page at a time, and noted as delivered once they are; nobody waits for that."""
+        book, beside, under_way = self.settler.book, self.settler.beside, self.under_way
+        moved = False
+        if under_way.outbox is not None:
+            messages, written = under_way.outbox
+            if not written.has_ended():
+                return False
+            under_way.outbox = None
+            moved = self._note_delivered(messages, written())
+        after, under_way.written_through = under_way.written_through, None
+        messages = book.undelivered(PAGE, after)
         while messages:
             self.keep()
             deliver = partial(deliver_all, self.mailbox, messages)
-            apart = beside is not None and len(messages) >= MUCH
-            self.under_way.outbox = messages, beside(OUTBOX, deliver) if beside is not None and apart else deliver
-            more = book.undelivered(BATCH, messages[-1].message_id) if len(messages) == BATCH else ()
-            if more or not apart:
-                moved |= self._note_delivered()
-            messages = more
+            through = messages[-1].message_id if len(messages) == PAGE else None
+            if beside is not None and len(messages) >= MUCH:
+                under_way.outbox, under_way.written_through = (messages, beside(OUTBOX, deliver)), through
+                return moved
+            moved |= self._note_delivered(messages, deliver())
+            messages = book.undelivered(PAGE, through) if through is not None else ()
         return moved
 
-    def _note_delivered(self) -> bool:
+    def _note_delivered(self, messages: Sequence[Message[PartyBody]], results: Results) -> bool:
         """Messages that their receivers have. One that could not be written is noted once; the others went out."""
-        if self.under_way.outbox is None:
-            return False
-        (messages, ended), self.under_way.outbox = self.under_way.outbox, None
-        book, results = self.settler.book, ended()
+        book = self.settler.book
         delivered = tuple(one.message_id for one, error in zip(messages, results, strict=True) if error is None)
         if delivered:
             book.commit(Change(delivered=delivered))

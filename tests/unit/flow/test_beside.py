@@ -1,10 +1,13 @@
 """What is begun beside: the same comes of it as in its place, whenever it is done, and nothing counts before it is."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+import itertools
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from threading import Event
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 from bulk_world import BulkBench
@@ -17,7 +20,22 @@ from lockstep.flow.beside import OUTBOX, RTGS
 from lockstep.flow.engine import Engine
 
 MANY = 5
-Result = TypeVar("Result")
+
+
+@dataclass
+class Waiting:
+    """How it ends, once it is waited for."""
+
+    begun: "Early"
+    end: Callable[[], Any]
+    ended: Callable[[], bool] = lambda: True
+
+    def __call__(self) -> Any:
+        self.begun.left -= 1
+        return self.end()
+
+    def has_ended(self) -> bool:
+        return self.ended()
 
 
 class Early:
@@ -27,23 +45,21 @@ class Early:
         self.begun: list[str] = []
         self.left = 0
 
-    def __call__(self, neighbour: str, act: Callable[[], Result]) -> Callable[[], Result]:
+    def __call__(self, neighbour: str, act: Callable[[], Any]) -> Waiting:
         self.begun.append(neighbour)
         self.left += 1
+        return self.of(neighbour, act)
+
+    def of(self, _: str, act: Callable[[], Any]) -> Waiting:
         try:
             result = act()
         except Exception as error:
-            return self._ended(error)
-        return self._ended(result)
+            return Waiting(self, partial(self.fail, error))
+        return Waiting(self, lambda: result)
 
-    def _ended(self, ending: Any) -> Callable[[], Any]:
-        def end() -> Any:
-            self.left -= 1
-            if isinstance(ending, Exception):
-                raise ending
-            return ending
-
-        return end
+    @staticmethod
+    def fail(error: Exception) -> Any:
+        raise error
 
     def close(self) -> None: ...
 
@@ -51,33 +67,21 @@ class Early:
 class Late(Early):
     """Does it when it is waited for, after all else."""
 
-    def __call__(self, neighbour: str, act: Callable[[], Result]) -> Callable[[], Result]:
-        self.begun.append(neighbour)
-        self.left += 1
-
-        def end() -> Result:
-            self.left -= 1
-            return act()
-
-        return end
+    def of(self, _: str, act: Callable[[], Any]) -> Waiting:
+        return Waiting(self, act)
 
 
-class Threads(Hands):
+class Threads(Early):
     def __init__(self) -> None:
         super().__init__()
-        self.begun: list[str] = []
-        self.left = 0
+        self.hands = Hands()
 
-    def __call__(self, neighbour: str, act: Callable[[], Result]) -> Callable[[], Result]:
-        self.begun.append(neighbour)
-        self.left += 1
-        ended = super().__call__(neighbour, act)
+    def of(self, neighbour: str, act: Callable[[], Any]) -> Waiting:
+        begun = self.hands(neighbour, act)
+        return Waiting(self, begun, begun.has_ended)
 
-        def end() -> Result:
-            self.left -= 1
-            return ended()
-
-        return end
+    def close(self) -> None:
+        self.hands.close()
 
 
 class BesideBench(BulkBench):
@@ -123,6 +127,17 @@ def test_all_settle_as_they_do_in_their_place(bench: BesideBench, tmp_path: Path
     alone.close()
 
 
+def deliver(bench: BesideBench) -> int:
+    """All there is; how often the engine was asked to."""
+    deadline = time.monotonic() + 10
+    for asked in itertools.count(1):
+        bench.engine.do("outbox")
+        if bench.engine.under_way.outbox is None and not bench.book.undelivered():
+            return asked
+        assert time.monotonic() < deadline, "it is delivered at last"
+    raise AssertionError
+
+
 def test_nothing_counts_as_delivered_before_it_is(bench: BesideBench) -> None:
     """A service that dies between delivers the same again."""
     bench.instruct_many(MANY)
@@ -133,18 +148,59 @@ def test_nothing_counts_as_delivered_before_it_is(bench: BesideBench) -> None:
     bench.engine.under_way.outbox = None  # it dies
     bench.beside.left = 0
     bench.restarted()
-    assert not bench.engine.do("outbox") and bench.engine.do("outbox")
-    assert not bench.book.undelivered()
+    deliver(bench)
     assert {message_id for _, message_id in bench.mailbox.messages} == {one.message_id for one in waiting}
 
 
 def test_pages_are_delivered_one_after_the_other(bench: BesideBench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engines, "BATCH", 8)
+    monkeypatch.setattr(engines, "PAGE", 8)
     bench.instruct_many(MANY)
     bench.engine.do("matching")
-    assert bench.engine.do("outbox") and len(bench.book.undelivered()) == 4
-    assert bench.engine.do("outbox") and not bench.book.undelivered()
+    assert deliver(bench) >= 4, "two whole pages, and the rest of them, are each written while others go on"
     assert bench.mailbox.counted.items["deliver_all"] == 4 * MANY
+
+
+def test_what_cannot_be_written_does_not_hold_up_later_pages(
+    bench: BesideBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even a page of nothing else: it is passed over, and tried again after the last page."""
+    monkeypatch.setattr(engines, "PAGE", 8)
+    bench.instruct_many(MANY)
+    bench.engine.do("matching")
+    stuck = {one.message_id for one in bench.book.undelivered()[:9]}
+    whole = bench.mailbox.deliver_all
+
+    def some(messages: Sequence[Any]) -> Sequence[Any]:
+        good = [one for one in messages if one.message_id not in stuck]
+        results = iter(whole(good) if good else ())
+        return [UNAVAILABLE if one.message_id in stuck else next(results) for one in messages]
+
+    monkeypatch.setattr(bench.mailbox, "deliver_all", some)
+    for _ in range(200):
+        bench.engine.do("outbox")
+        time.sleep(0.001)
+        if {one.message_id for one in bench.book.undelivered()} == stuck:
+            break
+    assert {one.message_id for one in bench.book.undelivered()} == stuck
+    monkeypatch.undo()
+    monkeypatch.setattr(engines, "MUCH", 2)
+    deliver(bench)
+
+
+def test_nobody_waits_for_what_is_being_written(bench: BesideBench) -> None:
+    """The records are looked at again when it is; who only asks whether it is has nothing done."""
+    written = Event()
+    bench.instruct_many(MANY)
+    bench.engine.do("matching")
+    waiting = bench.book.undelivered()
+    slow = Waiting(bench.beside, lambda: [None] * len(waiting), written.is_set)
+    bench.beside.left += 1
+    bench.engine.under_way.outbox = waiting, slow
+    assert not bench.engine.do("outbox") and bench.book.undelivered() == waiting
+    written.set()
+    assert bench.engine.do("outbox") and not bench.book.undelivered()
+    for one in waiting:
+        bench.mailbox.deliver(one)
 
 
 def test_a_few_are_delivered_at_once(bench: BesideBench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,7 +236,9 @@ def test_what_was_asked_for_ahead_in_vain_is_asked_again(bench: BesideBench, how
         raise UNAVAILABLE
 
     bench.engine.under_way.mail = (
-        (0, lambda: stale) if how == "another was faster" else (bench.book.cash_cursor(), fails)
+        (0, Waiting(bench.beside, lambda: stale))
+        if how == "another was faster"
+        else (bench.book.cash_cursor(), Waiting(bench.beside, fails))
     )
     bench.run()
     assert states(bench) == {TradeState.SETTLED}

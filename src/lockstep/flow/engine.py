@@ -254,8 +254,10 @@ class Engine:
             looked.append((one, again))
         if broken:
             any_moved |= self._set_apart(broken)
-        unable = {
-            one.trade.trade_id for one, result in zip(claimed, results, strict=True) if isinstance(result, Unavailable)
+        unable = {  # perhaps another can, with its node and its key's money
+            one.trade.trade_id
+            for one, result in zip(claimed, results, strict=True)
+            if isinstance(result, LockstepError) and not isinstance(result, Conflict)
         }
         queue.done_with(looked, unable)
         return any_moved

@@ -16,8 +16,10 @@ from flow_world import UNAVAILABLE, check
 from lockstep.app.hands import Hands
 from lockstep.domain.trade import TradeState
 from lockstep.flow import engine as engines
+from lockstep.flow.answering import Answering
 from lockstep.flow.beside import OUTBOX, RTGS
 from lockstep.flow.engine import Engine
+from lockstep.flow.wants import Send
 
 MANY = 5
 
@@ -285,3 +287,17 @@ def test_hands_do_one_neighbours_things_in_order_and_anothers_meanwhile() -> Non
     hands.close()
     assert hands(RTGS, lambda: 1)() == 1, "they begin again when they are needed"
     hands.close()
+
+
+def test_where_the_lease_cannot_be_kept_nothing_is_begun() -> None:
+    """Asked in its place it is each one's answer, and the batch goes on."""
+
+    def unavailable() -> None:
+        raise UNAVAILABLE
+
+    begun = Early()
+    nothing: Any = None
+    answering = Answering(
+        book=nothing, assets=nothing, cash=nothing, wallet=nothing, board=nothing, keep=unavailable, beside=begun
+    )
+    assert answering.begin(Send, [Send(nothing)]) is None and not begun.begun

@@ -18,6 +18,7 @@ from web3.providers.base import BaseProvider
 from lockstep.chain import answers
 from lockstep.chain.failover import FailoverProvider
 from lockstep.chain.jsonrpc import HttpEndpoint, batch_of
+from lockstep.chain.packing import AT_ONCE, LONGEST, program, unpacked
 from lockstep.chain.refusals import EmptyRevert, UnknownRevert, decode_refusal
 from lockstep.domain.errors import ContractRefused, LockstepError, Unavailable
 
@@ -32,6 +33,8 @@ BATCH = 250
 """Questions in one request: nodes take 1,000 as a rule, and their answers grow large."""
 BATCH_CHARACTERS = 1_000_000
 """In one request, unless one question alone is larger: anvil takes 2 MB, geth 5."""
+FEW, TRIES = 4, 3
+"""So many views are asked for by a program; after so many answers in a row that are not a program's, by none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +82,8 @@ class Node:
         elif not isinstance(endpoint, BaseProvider):
             endpoint = FailoverProvider([HttpEndpoint(one, timeout_seconds=timeout_seconds) for one in endpoint])
         self.web3 = Web3(endpoint)
+        self._unpacked = 0
+        """Answers in a row that were not those of `packing`'s program."""
         # It asks for the chain id anew with every call; the adapters check it once, when they are made.
         self.web3.middleware_onion.remove("validation")
 
@@ -194,6 +199,29 @@ class Node:
         """eth_call for each: what it returns, the custom error decoded, or why nothing is known of it."""
         at = _named(block)
         return self._all_alike([("eth_call", (_request(one), at)) for one in calls], answers.data)
+
+    def words(
+        self, calls: Sequence[ContractCall], block: int | None = None
+    ) -> list[bytes | ContractRefused | Unavailable]:
+        """As `calls`, of views of which 32 bytes are wanted, 200 to a question where the node runs `packing`'s program.
+        What that brought no word of is asked by itself."""
+        short = all(len(one.data) <= LONGEST for one in calls)
+        if len(calls) < FEW or not short or self._unpacked >= TRIES or batch_of(self.web3.provider) is None:
+            return self.calls(calls, block)
+        parts = [calls[start : start + AT_ONCE] for start in range(0, len(calls), AT_ONCE)]
+        programs = [program([(one.to, one.data) for one in part]) for part in parts]
+        told = self._all_alike([("eth_call", (one, _named(block))) for one in programs], answers.data)
+        found: list[bytes | ContractRefused | Unavailable | None] = []
+        for part, answer in zip(parts, told, strict=True):
+            if isinstance(answer, Unavailable) and isinstance(answer.__cause__, _SILENT):
+                found += [answer] * len(part)  # whoever asks again waits again
+                continue
+            words = unpacked(answer, len(part)) if isinstance(answer, bytes) else None
+            self._unpacked = 0 if words else self._unpacked + 1
+            found += words or [None] * len(part)
+        rest = [one for one, word in zip(calls, found, strict=True) if word is None]
+        alone = iter(self.calls(rest, block) if rest else ())
+        return [next(alone) if word is None else word for word in found]
 
     def codes(self, addresses: Sequence[str]) -> list[bytes]:
         """The code at each address; empty where there is none."""

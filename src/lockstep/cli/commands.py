@@ -180,12 +180,15 @@ def submit(
     as_json: JsonOption = False,
 ) -> None:
     """Hand in participants' messages. Each bad one is refused with its reason; the rest goes on."""
-    from lockstep.app.intake import Taken, expand, submit_files
+    from lockstep.app.intake import TOGETHER, Taken, expand, submit_files
+    from lockstep.app.loops import spare_collector
     from lockstep.app.records import open_reception
 
     reception = open_reception(Home(home))
     console = Console(quiet=as_json)
     paths = list(expand(files))
+    if len(paths) > TOGETHER:  # for few it takes longer than it spares
+        spare_collector()
     counts: dict[str, int] = {}
     with console.status(f"0 of {len(paths)} files") as status:
 

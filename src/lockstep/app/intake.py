@@ -16,7 +16,7 @@ from lockstep.flow.receiving import HandedIn, Reception, Unusable
 from lockstep.flow.reporting import Refusal
 from lockstep.iso20022 import LARGEST_FILE, Body, Header, peek, read
 
-__all__ = ["TOGETHER", "Taken", "expand", "submit_file", "submit_files"]
+__all__ = ["Taken", "expand", "submit_file", "submit_files"]
 
 TOGETHER = 100
 """Files whose messages are stored in one commit, as far as they touch nothing of one another."""

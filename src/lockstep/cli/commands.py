@@ -16,6 +16,9 @@ from lockstep.cli.simulate import simulate
 
 __all__ = ["app"]
 
+MANY_FILES = 10_000
+"""From so many on Python's collector of cycles takes longer over them than it takes to spare it."""
+
 app = typer.Typer(
     help="Tokenised securities on a chain, cash in the banks' RTGS, moving together or not at all.",
     no_args_is_help=True,
@@ -180,14 +183,14 @@ def submit(
     as_json: JsonOption = False,
 ) -> None:
     """Hand in participants' messages. Each bad one is refused with its reason; the rest goes on."""
-    from lockstep.app.intake import TOGETHER, Taken, expand, submit_files
+    from lockstep.app.intake import Taken, expand, submit_files
     from lockstep.app.loops import spare_collector
     from lockstep.app.records import open_reception
 
     reception = open_reception(Home(home))
     console = Console(quiet=as_json)
     paths = list(expand(files))
-    if len(paths) > TOGETHER:  # for few it takes longer than it spares
+    if len(paths) > MANY_FILES:
         spare_collector()
     counts: dict[str, int] = {}
     with console.status(f"0 of {len(paths)} files") as status:

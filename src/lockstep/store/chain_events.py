@@ -6,7 +6,6 @@ two who read the same blocks one stores them, and the other takes them from here
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -113,10 +112,8 @@ _e, _h, _d = event_table.c, halt_table.c, doubt_table.c
 _ROW = (_e.block, _e.place, _e.kind, _e.settlement, _e.transaction_hash, _e.at, _e.trade, _e.packed_order)
 _LOCKED = int(EventKind.Locked)
 _ENDS = tuple(int(one) for one in EventKind if one.is_end)
-ASKED_AT_ONCE = 500
-"""Trades in one statement."""
-PAGE = 10_000
-"""Settlements in memory at once, of all that there are."""
+ASKED_AT_ONCE = 500  # trades in one statement
+PAGE = 10_000  # settlements in memory at once, of all that there are
 
 _mine: Any = _e.reader == bindparam("reader")
 _one: Any = bindparam("one")
@@ -129,7 +126,11 @@ def _events(*which: Any) -> Query:
 
 _CHECKPOINT = Query(select(checkpoint_table).where(checkpoint_table.c.source == bindparam("source")))
 _UNENDED = _events(_e.settlement.in_(select(_e.settlement).where(_mine, _e.unended)))
-_OF, _ABOVE = _events(_e.settlement == _one), _events(_e.block > _one)
+# No index by the reader: before it has counted them PostgreSQL believes that a reader has few events, and reads all.
+_OF = Query(
+    select(*_ROW).where(_e.reader + 0 == bindparam("reader"), _e.settlement == _one).order_by(_e.block, _e.place)
+)
+_ABOVE = _events(_e.block > _one)
 _LATER = Query(
     select(_e.block, _e.place, _e.settlement)
     .where(_mine, _e.kind == _LOCKED)
@@ -208,7 +209,7 @@ class SqlChainEvents:
 
     def advance(self, before: Checkpoint, rows: Sequence[EventRow], after: Checkpoint) -> None:
         ended = {row.settlement for row in rows if row.kind in _ENDS}
-        with self._transaction() as connection:
+        with self._engine.begin() as connection:
             reader = self._move(connection, before, after)
             self._texts.insert(
                 connection, [(reader, *row, row.kind == _LOCKED and row.settlement not in ended) for row in rows]
@@ -224,7 +225,7 @@ class SqlChainEvents:
         halt: Reorganisation | None = None,
         doubts: Mapping[bytes, tuple[bytes | None, frozenset[EventKind]]] | None = None,
     ) -> None:
-        with self._transaction() as connection:
+        with self._engine.begin() as connection:
             reader = self._move(connection, before, after)
             gone = (_e.reader == reader, _e.block > after.number)
             again = select(_e.settlement).where(*gone, _e.kind.in_(_ENDS)).scalar_subquery()
@@ -277,7 +278,7 @@ class SqlChainEvents:
         ]
 
     def accept(self, by: str, why: str, halts: Sequence[Reorganisation]) -> Sequence[Reorganisation]:
-        with self._transaction() as connection:
+        with self._engine.begin() as connection:
             connection.execute(
                 update(halt_table)
                 .where(_h.number.in_([one.number for one in halts]), _h.accepted_by.is_(None))
@@ -290,7 +291,7 @@ class SqlChainEvents:
         return {bytes(row.settlement): (_bytes(row.trade), _kinds(row.kinds)) for row in found}
 
     def certain(self, settlements: Collection[bytes]) -> None:
-        with self._transaction() as connection:
+        with self._engine.begin() as connection:
             connection.execute(
                 delete(doubt_table).where(_d.reader == self._number(), _d.settlement.in_(list(settlements)))
             )
@@ -349,11 +350,6 @@ class SqlChainEvents:
             return query.alone(self._engine, **given)
         except OperationalError as error:
             raise Unavailable(f"the database does not answer: {error.orig}") from error
-
-    @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
-        with self._engine.begin() as connection:
-            yield connection
 
 
 class _Texts:

@@ -37,6 +37,8 @@ def open_database(url: str) -> Database:
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare)
         event.listen(engine, "begin", _begin)
+    else:
+        event.listen(engine, "connect", _plan_anew)
     try:
         _judge_durability(engine)
         schema.bring_up_to_date(engine)
@@ -75,6 +77,13 @@ def _url(url: str) -> URL:
 def _options(url: URL) -> dict[str, Any]:
     """On PostgreSQL whoever waited for a row must see what was committed meanwhile, whatever the server's default."""
     return {} if url.drivername == "sqlite" else {"isolation_level": "READ COMMITTED"}
+
+
+def _plan_anew(connection: Any, _: object) -> None:
+    """A server keeps the plan of a statement that is run again and again; one that was made while a table was small
+    goes through all of it for ever after."""
+    connection.execute("SET plan_cache_mode = force_custom_plan")
+    connection.commit()
 
 
 def _prepare(connection: Any, _: object) -> None:

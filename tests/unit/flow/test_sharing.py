@@ -112,7 +112,7 @@ class Shared(BulkBench):
     def settled_all(self, count: int) -> None:
         assert Counter(one.state for one in self.book.trades()) == {TradeState.SETTLED: count}
         assert Counter(self.events()) == {"Locked": count, "Settled": count} and len(self.rtgs.booked) == count
-        assert len(self.mailbox.messages) == 6 * count, "accepted, matched and settled, to both"
+        assert len(self.mailbox.messages) == 4 * count, "matched and settled, to both"
         assert all(one.reason is None and one.attempt == 1 for one in self.book.trades())
         check(self)
 

@@ -165,7 +165,7 @@ def test_a_worker_without_a_key_does_what_needs_none(tmp_path: Path) -> None:
         shared.go_on("first")
     assert shared.workers["first"].duties == {*DUTIES} - {"recovery"}
     assert Counter(one.state for one in shared.book.trades()) == {TradeState.MATCHED: 3}
-    assert len(shared.mailbox.messages) == 4 * 3 and not shared.steppers["first"]
+    assert len(shared.mailbox.messages) == 2 * 3 and not shared.steppers["first"]
     assert lease is not None
     shared.workers["second"].leases.release(lease)
     shared.run_all()

@@ -89,6 +89,15 @@ def test_who_cancels_before_the_first_look_is_told_of_the_acceptance_too(instruc
     assert {one.receiver for one in change.outgoing} == {SELLER.bic}
 
 
+def test_who_cancels_while_it_is_looked_at_is_told_of_the_acceptance_too(instructed: FakeBook) -> None:
+    (look,) = match(instructed.waiting(), MARKET, SALT_KEY, MORNING)
+    change = take(instructed, ASK_DELIVER, "C-1")
+    with pytest.raises(Conflict):
+        instructed.commit(look)
+    assert [message.message_id for message in instructed.undelivered()] == [one.message_id for one in change.outgoing]
+    assert told(change)[0] == ("StatusAdvice", "ACCEPTED") and told(change)[-1] == ("StatusAdvice", "CANCELLED")
+
+
 def test_the_same_again(instructed: FakeBook) -> None:
     change = take(instructed, DELIVER, "M-1")
     assert [entry.kind for entry in change.entries] == ["duplicate"]

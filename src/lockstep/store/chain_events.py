@@ -6,6 +6,7 @@ two who read the same blocks one stores them, and the other takes them from here
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -209,7 +210,7 @@ class SqlChainEvents:
 
     def advance(self, before: Checkpoint, rows: Sequence[EventRow], after: Checkpoint) -> None:
         ended = {row.settlement for row in rows if row.kind in _ENDS}
-        with self._engine.begin() as connection:
+        with self._transaction() as connection:
             reader = self._move(connection, before, after)
             self._texts.insert(
                 connection, [(reader, *row, row.kind == _LOCKED and row.settlement not in ended) for row in rows]
@@ -225,7 +226,7 @@ class SqlChainEvents:
         halt: Reorganisation | None = None,
         doubts: Mapping[bytes, tuple[bytes | None, frozenset[EventKind]]] | None = None,
     ) -> None:
-        with self._engine.begin() as connection:
+        with self._transaction() as connection:
             reader = self._move(connection, before, after)
             gone = (_e.reader == reader, _e.block > after.number)
             again = select(_e.settlement).where(*gone, _e.kind.in_(_ENDS)).scalar_subquery()
@@ -278,7 +279,7 @@ class SqlChainEvents:
         ]
 
     def accept(self, by: str, why: str, halts: Sequence[Reorganisation]) -> Sequence[Reorganisation]:
-        with self._engine.begin() as connection:
+        with self._transaction() as connection:
             connection.execute(
                 update(halt_table)
                 .where(_h.number.in_([one.number for one in halts]), _h.accepted_by.is_(None))
@@ -291,7 +292,7 @@ class SqlChainEvents:
         return {bytes(row.settlement): (_bytes(row.trade), _kinds(row.kinds)) for row in found}
 
     def certain(self, settlements: Collection[bytes]) -> None:
-        with self._engine.begin() as connection:
+        with self._transaction() as connection:
             connection.execute(
                 delete(doubt_table).where(_d.reader == self._number(), _d.settlement.in_(list(settlements)))
             )
@@ -350,6 +351,11 @@ class SqlChainEvents:
             return query.alone(self._engine, **given)
         except OperationalError as error:
             raise Unavailable(f"the database does not answer: {error.orig}") from error
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        with self._engine.begin() as connection:
+            yield connection
 
 
 class _Texts:

@@ -121,16 +121,14 @@ _one: Any = bindparam("one")
 _of_source = select(checkpoint_table.c.reader).where(checkpoint_table.c.source == bindparam("source"))
 
 
-def _events(*which: Any) -> Query:
-    return Query(select(*_ROW).where(_mine, *which).order_by(_e.block, _e.place))
+def _events(*which: Any, mine: Any = _mine) -> Query:
+    return Query(select(*_ROW).where(mine, *which).order_by(_e.block, _e.place))
 
 
 _CHECKPOINT = Query(select(checkpoint_table).where(checkpoint_table.c.source == bindparam("source")))
 _UNENDED = _events(_e.settlement.in_(select(_e.settlement).where(_mine, _e.unended)))
 # No index by the reader: before it has counted them PostgreSQL believes that a reader has few events, and reads all.
-_OF = Query(
-    select(*_ROW).where(_e.reader + 0 == bindparam("reader"), _e.settlement == _one).order_by(_e.block, _e.place)
-)
+_OF = _events(_e.settlement == _one, mine=_e.reader + 0 == bindparam("reader"))
 _ABOVE = _events(_e.block > _one)
 _LATER = Query(
     select(_e.block, _e.place, _e.settlement)

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import NewType
 
-from lockstep.domain.errors import InvalidInput
+from lockstep.domain.errors import InvalidInput, Misconfigured
 from lockstep.domain.identifiers import SettlementId, hex32
+from lockstep.domain.market import Network
 from lockstep.domain.rounding import PARTS, divide_down, divide_up
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "State",
     "Valuation",
     "check_agreement",
+    "register_of",
 ]
 
 AgreementId = NewType("AgreementId", str)
@@ -66,6 +68,13 @@ class Register:
     chain_id: int
     address: str
     finality_depth: int
+
+
+def register_of(network: Network) -> Register:
+    """A network's collateral register. Raises Misconfigured where the market was founded without one."""
+    if network.collateral is None:
+        raise Misconfigured("this market has no collateral register: `collateral = true` in its file founds one")
+    return Register(chain_id=network.chain_id, address=network.collateral, finality_depth=network.finality_depth)
 
 
 class AgreementMode(IntEnum):

@@ -245,14 +245,16 @@ class RegisterEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverCommitment:
-    """A refused attempt to commit units that were not there to commit: free, pledged or received."""
+    """A refused attempt to commit units that were not there to commit: not free, or not left for re-use."""
 
+    attempt: str
+    """What was tried, by its content: tried again, it has the same name."""
     party: str
     """Who tried: the wallet whose units, or claim, it was."""
     token: str
     """The security's, or empty where the call names a pledge that is not known."""
     name: str
-    """The refusal's: InsufficientFreeUnits, ReuseExceeded, InsufficientPledge."""
+    """The refusal's: InsufficientFreeUnits or ReuseExceeded."""
     actual: int
     """What there was, or in re-use the limit."""
     needed: int

@@ -86,7 +86,7 @@ bench-rtgs: .venv/.dev
 	$(BIN)/python bench/messages.py
 	$(BIN)/python bench/rtgs.py
 
-# Collateral: eligibility, allocation and inventory of many positions, into bench/collateral.json.
+# Collateral: eligibility, allocation and inventory of many positions, gas of the register, into bench/collateral.json.
 bench-collateral: .venv/.dev
 	$(BIN)/python bench/collateral.py
 

@@ -1,6 +1,6 @@
-"""Collateral, measured: many positions judged, allocated and counted.
+"""Collateral, measured: many positions judged, allocated and counted, and what the register's acts cost.
 
-    python bench/collateral.py             writes its part of bench/collateral.json, and leaves what others wrote there
+    python bench/collateral.py             writes bench/collateral.json
 
 * `eligibility`: 100,000 positions, each in a security of its own, under 50 schedules of five rules with up to thirteen
   haircut bands each: the rule and the haircut of every pair. `seconds` from columns, at most 1 the goal; `read_seconds`
@@ -10,6 +10,7 @@
   `saved` of the greedy rule's cost; `above_bound`: how much dearer than a bound below which no allocation is.
 * `inventory`: 1,000,000 rows, 800,000 accounts and 200,000 pledges, a third of them re-used, as of a block: at most 1
   second the goal.
+* `gas`: what each act of the register takes, and `beside_an_erc20_transfer` of the same token.
 * `cpu_seconds` is the processor's time, which other work on the machine does not flatter; `load` the machine's load
   average over a minute, before and after. The best of `RUNS` runs, of allocation one.
 """
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from collateral_gas import beside_a_transfer, measure
 from collateral_market import DAY, PARTIES, schedules, securities, task
 
 from lockstep.analytics.cheapest import CheapestAllocator
@@ -117,10 +119,11 @@ def count() -> dict[str, Any]:
 
 
 def main() -> None:
-    found: dict[str, Any] = json.loads(OUT.read_text()) if OUT.exists() else {}
+    gas = measure()
+    found: dict[str, Any] = {"gas": gas, "beside_an_erc20_transfer": beside_a_transfer(gas)}
     before = os.getloadavg()[0]
-    for name, measure in (("eligibility", eligibility), ("allocation", allocation), ("inventory", count)):
-        found[name] = measure()
+    for name, work in (("eligibility", eligibility), ("allocation", allocation), ("inventory", count)):
+        found[name] = work()
         print(name, json.dumps(found[name]))
     found["load"] = [round(before, 1), round(os.getloadavg()[0], 1)]
     OUT.write_text(json.dumps(found, indent=2) + "\n")

@@ -1,11 +1,9 @@
 """What the collateral register's acts cost: gas, on py-evm, beside an ERC-20 transfer of the same token.
 
-    python bench/collateral_gas.py       writes bench/collateral_gas.json
-
 Two valuers of three, three agents of four; second occurrence of each act, balances that are not zero, every rule in.
+`bench/collateral.py` writes it down.
 """
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,16 +11,19 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))  # the harness is the tests' own, so that both measure the same calls
 
-from contracts.collateral import TITLE, Desk  # noqa: E402
-from contracts.harness import PAID  # noqa: E402
+from contracts.collateral import TITLE, Desk
+from contracts.harness import PAID
+
+__all__ = ["beside_a_transfer", "measure"]
 
 
 def used(receipt: Any) -> int:
     return int(receipt["gasUsed"])
 
 
-def measure(desk: Desk) -> dict[str, int]:
+def measure() -> dict[str, int]:
     """Gas of each act, one transaction each."""
+    desk = Desk({})
     gas: dict[str, int] = {}
     seller, buyer = desk.seller, desk.buyer
     desk.send(desk.token.functions.transfer(buyer.address, 50), seller)
@@ -81,12 +82,6 @@ def measure(desk: Desk) -> dict[str, int]:
     return gas
 
 
-def main() -> None:
-    gas = measure(Desk({}))
-    found = {"gas": gas, "beside_an_erc20_transfer": {n: round(g / gas["erc20_transfer"], 2) for n, g in gas.items()}}
-    (ROOT / "bench" / "collateral_gas.json").write_text(json.dumps(found, indent=1) + "\n")
-    sys.stdout.write(json.dumps(found["gas"], indent=1) + "\n")
-
-
-if __name__ == "__main__":
-    main()
+def beside_a_transfer(gas: dict[str, int]) -> dict[str, float]:
+    """Each act in ERC-20 transfers."""
+    return {name: round(used_ / gas["erc20_transfer"], 2) for name, used_ in gas.items()}

@@ -25,18 +25,19 @@ abstract contract CollateralBooks is ICollateral {
 
     mapping(bytes32 agreementId => Book) internal _books;
     mapping(bytes32 pledgeId => Pledge) internal _pledges;
-    /// @dev Written by {CollateralEnforcement}'s code alone, as the next two.
+    // Written by CollateralEnforcement's code alone, which runs on this storage.
     // slither-disable-next-line uninitialized-state
     mapping(bytes32 pledgeId => LongStop) internal _longStops;
-
 
     /// @dev Digests of amendments, payments by agreement, settlements that moved title: each counts once.
     mapping(bytes32 id => bool) internal _used;
 
+    // Written by CollateralEnforcement's code alone.
     // slither-disable-next-line uninitialized-state
     mapping(bytes32 settlementId => Sale) internal _sales;
 
     /// @dev Minor units of income that each pledge's taker owes.
+    // Written by CollateralEnforcement's code alone.
     // slither-disable-next-line uninitialized-state
     mapping(bytes32 pledgeId => uint64) internal _incomeOwed;
 

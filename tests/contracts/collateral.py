@@ -12,7 +12,8 @@ from eth_abi import encode
 from eth_account.messages import encode_typed_data
 from eth_utils import keccak
 
-from .harness import PAID, TYPES, Key, Order, World, artifact, compact, packed, sign
+from . import harness
+from .harness import PAID, TYPES, Key, Order, World, compact, packed, sign
 
 ZERO_ID = bytes(32)
 YEAR = 365 * 86_400
@@ -94,7 +95,7 @@ class Desk(World):
     """Agreements, pledges and values, and who says them."""
 
     def __init__(self, mocks: dict[str, dict[str, Any]]) -> None:
-        super().__init__(mocks | {"CollateralRegister": artifact("CollateralRegister")})
+        super().__init__(mocks | {"CollateralRegister": harness.artifact("CollateralRegister")})
         self.desk = self.deploy("CollateralRegister", self.dvp.address, self.registry.address)
         self.token = self.second = self.deploy_token([self.dvp.address, self.desk.address, self.gateway.address])
         self.second = self.deploy_token([self.dvp.address, self.desk.address, self.gateway.address])

@@ -9,7 +9,7 @@ import os
 import subprocess
 import tempfile
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
@@ -22,10 +22,13 @@ from .operators import Node, mutants_of, walk
 
 __all__ = ["Built", "Compilers", "Contracts"]
 
-TESTED = ("contracts", "contracts/libraries", "contracts/token")
+TESTED = ("contracts", "contracts/collateral", "contracts/libraries", "contracts/token")
 """Folders whose source units are mutated: interfaces make no code, mocks are not shipped."""
 
 OUTPUTS = ["evm.bytecode.object", "evm.deployedBytecode.object", "evm.deployedBytecode.sourceMap"]
+
+
+Request = Mapping[str, Any]
 
 
 class CompilerFailedError(Exception):
@@ -72,18 +75,22 @@ class Contracts:
         """The shipped contracts whose code may come from `file`."""
         return [name for name in compiler.SHIPPED if file in self._needs[_unit(name)]]
 
-    def request(self, mutant: Mutant | None = None, contracts: Iterable[str] = compiler.SHIPPED) -> dict[str, Any]:
-        """Standard JSON input for `contracts`, with the mutant's edit made; no more sources than they need."""
-        chosen = list(contracts) if mutant is None else self.users(mutant.file)
-        needed = {file for name in chosen for file in self._needs[_unit(name)]}
-        sources = {file: self.sources[file] for file in sorted(needed)}
-        if mutant is not None:
-            sources[mutant.file] = mutant.applied(sources[mutant.file])
-        return _request(sources, {_unit(name): {name: OUTPUTS} for name in chosen})
+    def requests(self, mutant: Mutant | None = None, contracts: Iterable[str] = compiler.SHIPPED) -> list[Request]:
+        """Standard JSON inputs for `contracts`, with the mutant's edit made: one for each run of the compiler that
+        makes any of them, with that run's sources, as they number its trees and so change bytes."""
+        chosen = set(contracts) if mutant is None else set(self.users(mutant.file))
+        found = []
+        for sources, names in compiler.runs(self.sources):
+            made = [name for name in names if name in chosen]
+            if made:
+                if mutant is not None:
+                    sources[mutant.file] = mutant.applied(sources[mutant.file])
+                found.append(_request(sources, {_unit(name): {name: OUTPUTS} for name in made}))
+        return found
 
-    def compile(self) -> dict[str, Any]:
-        """The compiler's answer on the sources as they are."""
-        return _run(self.request())
+    def compile(self) -> list[dict[str, Any]]:
+        """The compiler's answers on the sources as they are: one for each of its runs."""
+        return [_run(request) for request in self.requests()]
 
     def lines(self, file: str) -> Iterator[int]:
         """The line of each byte of a unit."""
@@ -129,14 +136,14 @@ class Compilers:
             process.stop()
         self._folder.cleanup()
 
-    def answer(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """The compiler's standard JSON output, with the errors that may be in it."""
-        self._processes[0].give(request)
+    def answers(self, requests: Sequence[Request]) -> list[dict[str, Any]]:
+        """The compiler's standard JSON outputs, with the errors that may be in them."""
+        self._processes[0].give(requests)
         return self._processes[0].take()
 
     def unchanged(self, contracts: Contracts) -> Built:
         """What the sources compile to as they are."""
-        return _built(self.answer(contracts.request()))
+        return _built(self.answers(contracts.requests()))
 
     def each(self, contracts: Contracts, mutants: Iterable[Mutant]) -> Iterator[tuple[Mutant, Built]]:
         """Each mutant with what it compiled to, in the order given."""
@@ -145,7 +152,7 @@ class Compilers:
             if len(waiting) == self._ahead * len(self._processes):
                 done, oldest = waiting.popleft()
                 yield done, _built(oldest.take())
-            process.give(contracts.request(mutant))
+            process.give(contracts.requests(mutant))
             waiting.append((mutant, process))
         while waiting:
             done, oldest = waiting.popleft()
@@ -161,14 +168,17 @@ class _Process:
         self._executable = compiler.install()
         self._serves = self._executable.read_bytes()[:2] == b"#!"
         self._running: subprocess.Popen[str] | None = None
-        self._queue: deque[Path] = deque()
+        self._queue: deque[list[Path]] = deque()
         self._given = 0
 
-    def give(self, request: Mapping[str, Any]) -> None:
-        self._given += 1
-        file = self._folder / f"{self._given}.json"
-        file.write_text(json.dumps(request))
-        self._queue.append(file)
+    def give(self, requests: Sequence[Request]) -> None:
+        """What is given together is answered together."""
+        files = []
+        for request in requests:
+            self._given += 1
+            files.append(self._folder / f"{self._given}.json")
+            files[-1].write_text(json.dumps(request))
+        self._queue.append(files)
         if self._serves:
             if self._running is None:
                 command = [str(self._executable), "--serve", "--base-path", str(compiler.REPOSITORY)]
@@ -176,12 +186,14 @@ class _Process:
                     command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=compiler.REPOSITORY
                 )
             assert self._running.stdin is not None
-            self._running.stdin.write(f"{file}\n")
+            self._running.stdin.writelines(f"{file}\n" for file in files)
             self._running.stdin.flush()
 
-    def take(self) -> dict[str, Any]:
-        """The answer to the oldest request."""
-        file = self._queue.popleft()
+    def take(self) -> list[dict[str, Any]]:
+        """The answers to the oldest requests."""
+        return [self._taken(file) for file in self._queue.popleft()]
+
+    def _taken(self, file: Path) -> dict[str, Any]:
         answer = file.with_name(f"{file.name}.answer")
         if self._serves:
             assert self._running is not None and self._running.stdout is not None
@@ -234,8 +246,10 @@ def _complaint(answer: Mapping[str, Any]) -> str:
     return str(errors[0]["formattedMessage"]) if errors else ""
 
 
-def _built(answer: Mapping[str, Any]) -> Built:
-    if complaint := _complaint(answer):
-        return Built(bytecode={}, complaint=complaint)
-    made = {name: one for contracts in answer["contracts"].values() for name, one in contracts.items()}
+def _built(answers: Iterable[Mapping[str, Any]]) -> Built:
+    made: dict[str, Any] = {}
+    for answer in answers:
+        if complaint := _complaint(answer):
+            return Built(bytecode={}, complaint=complaint)
+        made |= {name: one for contracts in answer["contracts"].values() for name, one in contracts.items()}
     return Built(bytecode={name: "0x" + one["evm"]["bytecode"]["object"] for name, one in made.items()})

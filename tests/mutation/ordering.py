@@ -72,14 +72,12 @@ def ordering_of(contracts: Contracts, bench: Bench, folder: Path) -> Ordering:
 
 
 def _lines(contracts: Contracts, traced: Traced) -> dict[str, dict[str, list[int]]]:
-    answer = contracts.compile()
-    units = {unit["id"]: list(contracts.lines(file)) for file, unit in answer["sources"].items()}
-    names = {unit["id"]: file for file, unit in answer["sources"].items()}
-    places = {
-        name: _places(one["evm"]["deployedBytecode"], names, units)
-        for found in answer["contracts"].values()
-        for name, one in found.items()
-    }
+    places = {}
+    for answer in contracts.compile():
+        units = {unit["id"]: list(contracts.lines(file)) for file, unit in answer["sources"].items()}
+        names = {unit["id"]: file for file, unit in answer["sources"].items()}
+        for found in answer["contracts"].values():
+            places |= {name: _places(one["evm"]["deployedBytecode"], names, units) for name, one in found.items()}
     lines: dict[str, dict[str, list[int]]] = {}
     for test, visited in traced.visited.items():
         by: dict[str, set[int]] = defaultdict(set)

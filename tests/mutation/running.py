@@ -23,7 +23,14 @@ from lockstep.chain import compiler
 __all__ = ["Bench", "Traced", "Verdict", "at_the_bench"]
 
 TESTS = compiler.REPOSITORY / "tests" / "contracts"
-LEFT_OUT = ("test_compiled.py", "test_gas.py", "test_machine.py", "test_machine_evm.py", "test_state_table.py")
+LEFT_OUT = (
+    "test_compiled.py",
+    "test_gas.py",
+    "test_machine.py",
+    "test_machine_evm.py",
+    "test_state_table.py",
+    "test_collateral_machine.py",
+)
 """The first two compare bytes and gas with committed ones, which every mutant changes: that kills nothing. The others
 deploy the committed artefacts into an EVM of their own: they would never meet the mutant."""
 

@@ -45,7 +45,7 @@ def trees_of(content: str) -> dict[str, Any]:
         "sources": {FILE: {"content": content}},
         "settings": {"outputSelection": {"*": {"": ["ast"]}}},
     }
-    answer = COMPILERS[0].answer(request)
+    answer = COMPILERS[0].answers([request])[0]
     assert not [one for one in answer.get("errors", ()) if one["severity"] == "error"], answer["errors"]
     return {name: unit["ast"] for name, unit in answer["sources"].items()}
 

@@ -108,14 +108,29 @@ def test_the_interval_is_wilsons() -> None:
     assert wilson_interval(10, 10)[1] == 10_000
 
 
-def test_code_that_a_constructor_creates_is_tested_in_its_creator() -> None:
-    contracts = Contracts()
+def test_code_that_a_constructor_creates_is_tested_in_its_creator(contracts: Contracts) -> None:
     for file in ("contracts/DvPNet.sol", "contracts/libraries/Words.sol"):
         assert "DvP" in contracts.users(file)
         assert "SecurityToken" not in contracts.users(file)
     assert contracts.users("contracts/token/Holdings.sol") == ["SecurityToken"]
+    assert contracts.users("contracts/CollateralEnforcement.sol") == ["CollateralRegister", "CollateralEnforcement"]
     tried = {mutant.file for mutant in contracts.mutants()}
     assert tried >= {"contracts/DvPNet.sol", "contracts/libraries/Words.sol", "contracts/token/Holdings.sol"}
+    assert tried >= {"contracts/CollateralEnforcement.sol", "contracts/collateral/Cover.sol"}
+
+
+def test_a_mutant_is_compiled_with_what_the_shipped_code_is_compiled_with(contracts: Contracts) -> None:
+    """One request for each run of the compiler that makes what the mutant is in."""
+    of = {mutant.file: mutant for mutant in contracts.mutants()}
+    shared, later = of["contracts/libraries/Signatures.sol"], of["contracts/collateral/Cover.sol"]
+    first, second = contracts.requests(shared)
+    assert not any("ollateral" in name for name in first["sources"])
+    assert first["sources"].keys() < second["sources"].keys() == contracts.sources.keys()
+    assert all(one["sources"][shared.file]["content"] != contracts.sources[shared.file] for one in (first, second))
+    (only,) = contracts.requests(later)
+    made = {"contracts/CollateralRegister.sol", "contracts/CollateralEnforcement.sol"}
+    assert only["settings"]["outputSelection"].keys() == made
+    assert only["sources"][later.file]["content"] == later.applied(contracts.sources[later.file])
 
 
 @pytest.mark.parametrize(
@@ -131,9 +146,9 @@ def test_a_bad_explanation_is_refused(tmp_path: Path, text: str, said: str) -> N
         explained(tmp_path, text)
 
 
-def test_every_explanation_is_of_a_mutant_that_there_is() -> None:
+def test_every_explanation_is_of_a_mutant_that_there_is(contracts: Contracts) -> None:
     explanations = Explanations(HERE / "survivors.toml")
-    assert explanations.stale(Contracts().mutants()) == []
+    assert explanations.stale(contracts.mutants()) == []
 
 
 def test_tests_that_went_over_the_line_go_first_and_those_that_killed_before_them() -> None:

@@ -49,8 +49,7 @@ def the(contracts: Contracts, file: str, kind: str, before: str) -> Mutant:
     return found
 
 
-def test_verdicts(tmp_path: Path) -> None:
-    contracts = Contracts()
+def test_verdicts(contracts: Contracts, tmp_path: Path) -> None:
     check = "if (msg.sender != registrar) revert NotRegistrar(msg.sender, registrar);"
     harmful = the(contracts, "contracts/ParticipantRegistry.sol", "check-removed", check)
     broken = Edit(start=harmful.edit.start, end=harmful.edit.end, text="_; nonsense();", kind="check-removed")
@@ -92,11 +91,12 @@ class _Traced(Bench):
         return Traced(seconds={"t": 1.0}, visited={"t": {"ParticipantRegistry": [0, 1 << 20]}}, cpu_seconds=2.0)
 
 
-def test_a_trace_is_told_in_lines_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    contracts = Contracts()
+def test_a_trace_is_told_in_lines_and_kept(
+    contracts: Contracts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with Compilers(1) as compilers:
-        answer = compilers.answer(contracts.request(contracts=["ParticipantRegistry"]))
-    monkeypatch.setattr(contracts, "compile", lambda: answer)
+        answers = compilers.answers(contracts.requests(contracts=["ParticipantRegistry"]))
+    monkeypatch.setattr(contracts, "compile", lambda: answers)
     mutant = contracts.mutants()[0]
     ordering = ordering_of(contracts, _Traced(lambda _: None), tmp_path)
     assert ordering.tests_for(mutant, (1, 2)) == ["t"]

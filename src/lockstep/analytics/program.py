@@ -307,7 +307,7 @@ class _Rows:
         model.a_matrix_.start_ = np.searchsorted(columns[order], np.arange(len(cost) + 1)).astype(np.int32)
         model.a_matrix_.index_ = rows[order].astype(np.int32)
         model.a_matrix_.value_ = entries[order]
-        solver = highspy.Highs()  # type: ignore[no-untyped-call,unused-ignore]
+        solver = highspy.Highs()  # type: ignore[no-untyped-call,unused-ignore]  # untyped, and not installed everywhere
         solver.setOptionValue("output_flag", False)
         solver.setOptionValue("threads", 1)
         solver.passModel(model)

@@ -30,6 +30,7 @@ __all__ = [
     "compile_sources",
     "install",
     "render",
+    "runs",
     "sources_in",
 ]
 
@@ -96,10 +97,9 @@ def sources_in(paths: Iterable[Path]) -> dict[str, str]:
 
 
 def compile_sources(
-    sources: Mapping[str, str], settings: Mapping[str, Any] | None = None, only: str = ""
+    sources: Mapping[str, str], settings: Mapping[str, Any] | None = None, only: Iterable[str] | None = None
 ) -> dict[str, Artifact]:
-    """Compile source units and return the artifact of each contract by its name; of those whose unit's name starts with
-    `only`.
+    """Compile source units and return the artifact of each contract by its name; of the units `only`, if given.
 
     Raises solcx.exceptions.SolcError on an error; a warning is an error too.
     """
@@ -109,7 +109,7 @@ def compile_sources(
     request = {
         "language": "Solidity",
         "sources": {name: {"content": content} for name, content in sources.items()},
-        "settings": used | {"outputSelection": {unit: {"*": OUTPUTS} for unit in sources if unit.startswith(only)}},
+        "settings": used | {"outputSelection": {unit: {"*": OUTPUTS} for unit in only or ("*",)}},
     }
     executable = install()
     output = solcx.compile_standard(request, solc_binary=executable, base_path=REPOSITORY)
@@ -132,16 +132,24 @@ def compile_sources(
     }
 
 
-def compile_all() -> dict[str, Artifact]:
-    """The artifacts that the package ships, compiled now; mocks stay out, so they cannot change a byte.
+def runs(sources: Mapping[str, str]) -> list[tuple[dict[str, str], list[str]]]:
+    """How what ships is compiled: for each run of the compiler its sources, and the shipped contracts made from them.
 
     What sources are compiled with others numbers the compiler's trees, and so changes bytes. So that a contract that
     was deployed and measured keeps its own, those that came later are compiled in a second run, with all there is.
     """
+    first = {name: text for name, text in sources.items() if "ollateral" not in name}
+    later = [name for name in SHIPPED if name.startswith("Collateral")]
+    return [(first, [name for name in SHIPPED if name not in later]), (dict(sources), later)]
+
+
+def compile_all() -> dict[str, Artifact]:
+    """The artifacts that the package ships, compiled now; mocks stay out, so they cannot change a byte."""
     mocks = CONTRACTS / "mocks"
-    sources = sources_in(p for p in CONTRACTS.rglob("*.sol") if mocks not in p.parents)
-    artifacts = compile_sources(sources, only="contracts/Collateral")
-    artifacts |= compile_sources({name: text for name, text in sources.items() if "ollateral" not in name})
+    artifacts: dict[str, Artifact] = {}
+    for sources, names in runs(sources_in(p for p in CONTRACTS.rglob("*.sol") if mocks not in p.parents)):
+        made = compile_sources(sources, only=[f"contracts/{name}.sol" for name in names])
+        artifacts |= {name: made[name] for name in names}
     return {name: artifacts[name] for name in SHIPPED}
 
 

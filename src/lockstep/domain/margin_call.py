@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum
+from typing import Any
 
 from lockstep.domain.errors import InvalidInput, LockstepError
 from lockstep.domain.identifiers import Bic
@@ -182,10 +183,10 @@ def _delivered(call: MarginCall, now: datetime) -> MarginCall:
     return call
 
 
-def _moved(call: MarginCall, state: CallState, now: datetime, **changed: object) -> MarginCall:
+def _moved(call: MarginCall, state: CallState, now: datetime, **changed: Any) -> MarginCall:
     if state not in CALL_MOVES[call.state]:
         raise LockstepError(f"margin call {call.call_id} cannot go from {call.state.value} to {state.value}")
-    return replace(call, state=state, decided_at=now, **changed)  # type: ignore[arg-type]
+    return replace(call, state=state, decided_at=now, **changed)
 
 
 def _require_time(call: MarginCall, now: datetime) -> None:

@@ -234,7 +234,7 @@ def test_tasks_that_cannot_be() -> None:
         ({"currency": "XXX"}, "currency"),
     ):
         with pytest.raises(InvalidInput) as refused:
-            replace(of, **wrong)  # type: ignore[arg-type]
+            replace(of, **wrong)
         assert refused.value.field == field
     with pytest.raises(InvalidInput, match=r"rates: '(USD|JPY)/EUR' breaks the rule: given"):
         GREEDY.allocate(replace(of, rates={}))
@@ -246,7 +246,7 @@ def test_tasks_that_cannot_be() -> None:
         ({"cost": 10**6 + 1}, "cost"),
     ):
         with pytest.raises(InvalidInput) as refused:
-            replace(one, **changed)  # type: ignore[arg-type]
+            replace(one, **changed)
         assert refused.value.field == field
     other = next(position for position in of.available if position.asset.isin != one.asset.isin)
     with pytest.raises(InvalidInput) as refused:

@@ -28,8 +28,8 @@ def bond(issued: str, maturity: str, *, coupon: int = 100_000, frequency: int = 
         maturity=date.fromisoformat(maturity),
         coupon=coupon,
         frequency=frequency,
-        basis=more.pop("basis", ICMA),  # type: ignore[arg-type]
-        **{name: date.fromisoformat(value) if isinstance(value, str) else value for name, value in more.items()},  # type: ignore[arg-type]
+        basis=more.pop("basis", ICMA),
+        **{name: date.fromisoformat(value) if isinstance(value, str) else value for name, value in more.items()},
     )
 
 
@@ -185,7 +185,7 @@ def test_negative_yields_nothing_wrong() -> None:
 def test_terms_that_cannot_be(changed: dict[str, object], field: str) -> None:
     terms = {"issued": date(2025, 1, 1), "maturity": date(2030, 1, 1), "coupon": 1, "frequency": 1, "basis": ICMA}
     with pytest.raises(InvalidInput) as refused:
-        Bond(**{**terms, **changed})  # type: ignore[arg-type]
+        Bond(**{**terms, **changed})
     assert refused.value.field == field
 
 

@@ -37,7 +37,7 @@ def issued(**changed: object) -> MarginCall:
         "call_id": "MC-1", "caller": Bic("ABNKDEFFXXX"), "called": Bic("BBNKDEFFXXX"), "amount": eur(1_000),
         "issued_at": NOON, "deliver_by": DEADLINE, "cure_seconds": 3_600,
     }  # fmt: skip
-    return MarginCall(**{**terms, **changed})  # type: ignore[arg-type]
+    return MarginCall(**{**terms, **changed})
 
 
 def in_state(state: CallState) -> MarginCall:

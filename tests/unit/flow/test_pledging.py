@@ -52,7 +52,7 @@ def lying(units: int, isin: str = "DE0001102614", **changed: object) -> Lying:
         "issuer_kind": IssuerKind.SOVEREIGN, "issuer_country": "DE", "country": "DE", "currency": "EUR",
         "maturity": date(2032, 8, 15), "ratings": (Rating(agency=Agency.FITCH, notation="AAA"),),
     }  # fmt: skip
-    asset = Asset(**{**terms, **changed})  # type: ignore[arg-type]
+    asset = Asset(**{**terms, **changed})
     return Lying(
         asset=asset, units=units, price=Price(isin=asset.isin, currency=asset.currency, price=10**6, as_of=NOW)
     )

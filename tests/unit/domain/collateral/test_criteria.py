@@ -87,7 +87,7 @@ def test_ratings(ratings: tuple[Rating, ...], minimum: int, more: dict[str, obje
         (RatingOf.SOVEREIGN, "sovereign_ratings"),
     ):
         asset = bund(**{"ratings": (), name: ratings})
-        refusal = explain(Rated(of=of, step=minimum, **more), asset, DAY)  # type: ignore[arg-type]
+        refusal = explain(Rated(of=of, step=minimum, **more), asset, DAY)
         assert (refusal and refusal.figure) == figure
         assert refusal is None or (refusal.rule == of.value and refusal.limit.endswith(" or better"))
 

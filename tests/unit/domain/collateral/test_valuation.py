@@ -200,7 +200,7 @@ def schedule(*limits: ConcentrationLimit) -> EligibilitySchedule:
     ],
 )  # fmt: skip
 def test_limits(limit: dict[str, object], portfolio: list[Held], broken: int) -> None:
-    found = breaches(schedule(ConcentrationLimit(**limit)), portfolio, DAY)  # type: ignore[arg-type]
+    found = breaches(schedule(ConcentrationLimit(**limit)), portfolio, DAY)
     assert len(found) == broken, found
 
 

@@ -30,8 +30,8 @@ class Codes:
 
 
 def pledge_columns(claims: Claims, wallets: Codes, tokens: Codes, *, network: int = 0) -> tuple[Pledges, Codes]:
-    """Each pledge's versions as rows, and the pledges' ids by code. What may not be given on at all, as the chain may not
-    grow longer, has a cap of 0. Transfers of title are no claims on units: they have no row."""
+    """Each pledge's versions as rows, and the pledges' ids by code. What may not be given on at all, as the chain may
+    not grow longer, has a cap of 0. Transfers of title are no claims on units: they have no row."""
     pledges, rows = Codes(), list[tuple[int, ...]]()
     for pledge_id, versions in claims.versions():
         ends = [*(one.since for one in versions[1:]), ENDLESS]

@@ -9,16 +9,12 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from lockstep.app.attempts import AttemptFile
+from lockstep.app.collateral import attempts_of, open_collateral
 from lockstep.app.home import EMBEDDED, Home
 from lockstep.app.records import open_book
-from lockstep.chain.collateral import EvmCollateralLedger
 from lockstep.chain.holdings import holdings_at
-from lockstep.chain.manifest import read_manifest
 from lockstep.chain.node import Node
-from lockstep.chain.planning import DVP
 from lockstep.domain.collateral.claims import Claim, Claims
-from lockstep.domain.collateral.register import register_of
 from lockstep.domain.collateral.sheet import Line, sheet
 from lockstep.domain.errors import InvalidInput, Misconfigured
 from lockstep.domain.identifiers import Isin
@@ -26,10 +22,7 @@ from lockstep.domain.market import Market, Participant, Security
 from lockstep.domain.money import Quantity
 from lockstep.ports import Book, CollateralLedger
 
-__all__ = ["ATTEMPTS", "Inventory", "Position", "Tie", "inventory_of", "open_collateral", "read_inventory"]
-
-ATTEMPTS = "over-commitments.jsonl"
-"""Below the installation's folder."""
+__all__ = ["Inventory", "Position", "Tie", "inventory_of", "read_inventory"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,14 +210,6 @@ def _tie(claim: Claim, names: _Names, now: int) -> Tie:
     )
 
 
-def open_collateral(home: Home, node: Node | None = None) -> EvmCollateralLedger:
-    """The installation's collateral register, to look at. Raises Misconfigured where it has none."""
-    register = register_of(home.market().network)
-    # It was created after DvP, whose address it has: no event of its own is older.
-    first = read_manifest(home.manifest()).contract(DVP).block or 0
-    return EvmCollateralLedger(node or Node(home.settings().rpcs), register, first_block=first)
-
-
 def read_inventory(
     home: Home, participant: str | None = None, security: str | None = None, block: int | None = None
 ) -> Inventory:
@@ -239,7 +224,7 @@ def read_inventory(
     if market.network.collateral is not None:
         ledger: CollateralLedger = open_collateral(home, node)
         claims = Claims(ledger.events(last=number))
-    tried = [(one.party, one.token) for one in AttemptFile(home.root / ATTEMPTS).attempts(block)]
+    tried = [(one.party, one.token) for one in attempts_of(home).attempts(block)]
     if block is None:
         tried += _short(open_book(home), market)
     return inventory_of(market, node, claims, block=block, participant=participant, security=security, attempts=tried)

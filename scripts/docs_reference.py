@@ -68,8 +68,9 @@ or give-back), `gas` (of all its transactions) and `times`. Amounts are decimal 
 A *position* has `participant` (its BIC), `name`, `isin`, `network` (the chain's id), `owned`, `free`, `earmarked`,
 `in_settlement`, `pledged`, `selling` (of these, out for sale), `received`, `reused`, `reusable`, `due_in`, `due_out`
 (units owed), `frozen`, `account_frozen`, `attempts` and `over_committed`; a *pledge* `pledge`, `agreement`, `kind`
-(`pledge`, `re-pledge` or `title`), `isin`, `network`, `giver`, `taker`, `quantity`, `reused`, `reusable`, `recalled`,
-`selling`, `due`, `depth`, `parent` (null for a root) and `until`. Units are decimal text.
+(`pledge`, `re-pledge` or `title`), `isin`, `network`, `giver`, `taker`, `held_by` (in whose account the units are; null
+where they are only owed), `quantity`, `reused`, `reusable`, `recalled`, `selling`, `due`, `depth`, `parent` (null for a
+root) and `until`. Units are decimal text.
 
 A *left* settlement has `settlement_id`, `units` (its status on the chain), `cash` (its payment's state) and what is
 known of it: `trade_id`, `seller`, `buyer`, `isin`, `quantity` (in units), `pay_by`, `amount`, `debtor`, `creditor`,

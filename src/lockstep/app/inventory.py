@@ -4,7 +4,7 @@ where, to whom, until when, and re-usable how far. As of now and as of any past 
 Holdings come from the tokens' state at that block, pledges from the register's events up to it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -12,9 +12,10 @@ from typing import Any
 from lockstep.app.collateral import attempts_of, open_collateral
 from lockstep.app.home import EMBEDDED, Home
 from lockstep.app.records import open_book
-from lockstep.chain.holdings import holdings_at
+from lockstep.chain.holdings import heirs_at, holdings_at, registry_of
 from lockstep.chain.node import Node
 from lockstep.domain.collateral.claims import Claim, Claims
+from lockstep.domain.collateral.register import PledgeId
 from lockstep.domain.collateral.sheet import Line, sheet
 from lockstep.domain.errors import InvalidInput, Misconfigured
 from lockstep.domain.identifiers import Isin
@@ -63,6 +64,8 @@ class Tie:
     network: str
     giver: str
     taker: str
+    held_by: str | None
+    """In whose account the units are; None where the taker only owes as many."""
     quantity: str
     reused: str
     reusable: str
@@ -101,7 +104,7 @@ class _Names:
 
     def __init__(self, market: Market) -> None:
         self._market = market
-        self.wallets: Mapping[str, Participant] = {one.wallet: one for one in market.participants.values()}
+        self.wallets: dict[str, Participant] = {one.wallet: one for one in market.participants.values()}
         self.tokens: Mapping[str, Security] = {one.token: one for one in market.securities.values()}
         self.network = str(market.network.chain_id)
 
@@ -137,16 +140,22 @@ def inventory_of(
         raise InvalidInput("block", number, f"0 to {head.number}, the head")
     time = node.block(number).timestamp
     wallets, tokens = _chosen(market, participant, security)
-    live = [] if claims is None else claims.live(number)
-    mine = [one for one in live if one.pledge.token in tokens and _is_party(one, wallets)]
-    held = holdings_at(node, market.network, tokens, wallets, number)
-    lines = sheet(held, [one for one in live if one.pledge.token in tokens], time, attempts)
+    live = [one for one in ([] if claims is None else claims.live(number)) if one.pledge.token in tokens]
+    everyone = sorted({*names.wallets, *(wallet for one in live for wallet in _parties(one))})
+    heirs = heirs_at(node, registry_of(node, tokens[0]), everyone, number) if tokens else {}
+    names.wallets |= {heir: names.wallets[old] for old, heir in heirs.items() if old in names.wallets}
+    wallets = [heirs.get(one, one) for one in wallets]
+    mine = [one for one in live if any(heirs.get(party, party) in wallets for party in _parties(one))]
+    holders = _holders(live)
+    asked = [*wallets, *(old for old, heir in heirs.items() if heir in wallets)]
+    held = holdings_at(node, market.network, tokens, asked, number)
+    lines = sheet(held, live, time, attempts, heirs)
     return Inventory(
         block=number,
         at=datetime.fromtimestamp(time, UTC),
         final=number <= head.number - market.network.finality_depth,
         positions=tuple(_position(one, names) for one in lines if one.wallet in wallets and one.token in tokens),
-        ties=tuple(_tie(one, names, time) for one in mine),
+        ties=tuple(_tie(one, names, time, holders) for one in mine),
     )
 
 
@@ -160,8 +169,16 @@ def _chosen(market: Market, participant: str | None, security: str | None) -> tu
     return [one.wallet for one in members], [market.securities[one].token for one in chosen]
 
 
-def _is_party(claim: Claim, wallets: Sequence[str]) -> bool:
-    return claim.agreement.giver in wallets or claim.agreement.taker in wallets
+def _parties(claim: Claim) -> tuple[str, str]:
+    return claim.agreement.giver, claim.agreement.taker
+
+
+def _holders(claims: Iterable[Claim]) -> dict[PledgeId, str]:
+    """In whose account each pledge's units are: its root's giver. A parent was made before its children."""
+    found: dict[PledgeId, str] = {}
+    for one in (claim for claim in claims if claim.pledge.quantity):
+        found[one.pledge_id] = one.agreement.giver if one.pledge.is_root else found[one.pledge.parent]
+    return found
 
 
 def _position(line: Line, names: _Names) -> Position:
@@ -184,7 +201,7 @@ def _position(line: Line, names: _Names) -> Position:
     )
 
 
-def _tie(claim: Claim, names: _Names, now: int) -> Tie:
+def _tie(claim: Claim, names: _Names, now: int, holders: Mapping[PledgeId, str]) -> Tie:
     pledge, terms = claim.pledge, claim.agreement
     title = pledge.is_root and not pledge.quantity and bool(terms.mode)
     amounts = {
@@ -203,6 +220,7 @@ def _tie(claim: Claim, names: _Names, now: int) -> Tie:
         network=names.network,
         giver=names.who(terms.giver),
         taker=names.who(terms.taker),
+        held_by=names.who(holders[claim.pledge_id]) if pledge.quantity else None,
         depth=pledge.depth,
         parent=None if pledge.is_root else pledge.parent,
         until=datetime.fromtimestamp(pledge.until, UTC),

@@ -9,7 +9,7 @@ from lockstep.domain.collateral.sheet import Holding
 from lockstep.domain.errors import ContractRefused, LockstepError, Misconfigured
 from lockstep.domain.market import Network
 
-__all__ = ["holdings_at"]
+__all__ = ["heirs_at", "holdings_at", "registry_of"]
 
 _TOKEN = "SecurityToken"
 _QUESTIONS = ("balanceOf", "freeOf", "earmarkedTotalOf", "getFrozenTokens", "isAccountFrozen")
@@ -52,6 +52,19 @@ def holdings_at(
             )
         )
     return found
+
+
+def heirs_at(node: Node, registry: str, wallets: Sequence[str], block: int) -> dict[str, str]:
+    """Of these wallets those that have an heir by that block, with the last in the line. Raises Unavailable."""
+    calls = [ContractCall(to=registry, data=call_data("ParticipantRegistry", "heirOf", one)) for one in wallets]
+    heirs = [checksummed("0x" + number.to_bytes(20).hex()) for number in _numbers(node, calls, block)]
+    return {wallet: heir for wallet, heir in zip(wallets, heirs, strict=True) if heir != wallet}
+
+
+def registry_of(node: Node, token: str) -> str:
+    """The participants' registry that a security asks."""
+    (address,) = read(node, _TOKEN, token, "registry")
+    return checksummed(address)
 
 
 def _is_there(node: Node, token: str, block: int) -> bool:

@@ -16,7 +16,10 @@ from lockstep.app.collateral import ATTEMPTS, LocalCollateralWallets, attempts_o
 from lockstep.app.home import Home
 from lockstep.app.inventory import read_inventory
 from lockstep.chain.collateral import EvmCollateralLedger
+from lockstep.chain.deployment import Deployer
 from lockstep.chain.embedded import EmbeddedChain
+from lockstep.chain.ledger import call_data
+from lockstep.chain.manifest import read_manifest
 from lockstep.chain.sender import Sender
 from lockstep.cli.commands import app
 from lockstep.domain.collateral.calls import Call, PledgeCall, RepledgeCall
@@ -125,7 +128,7 @@ def test_inventory_now_and_then(desk: Desk) -> None:
     assert ties.keys() == {root, child}
     assert (ties[root].giver, ties[root].taker, ties[root].kind) == (giver.bic, taker.bic, "pledge")
     assert (ties[child].giver, ties[child].taker, ties[child].kind) == (taker.bic, third.bic, "re-pledge")
-    assert (ties[child].depth, ties[child].parent) == (1, root)
+    assert (ties[child].depth, ties[child].parent, ties[child].held_by) == (1, root, giver.bic)
     assert int(ties[root].until.timestamp()) == LAST_DAY
 
     then = read_inventory(desk.home, giver.bic, holding.isin, before)
@@ -135,6 +138,33 @@ def test_inventory_now_and_then(desk: Desk) -> None:
     by_lei = read_inventory(desk.home, giver.lei, holding.isin)
     assert [one.participant for one in by_lei.positions] == [giver.bic]
     assert {one.pledge for one in by_lei.ties} == {root}
+
+
+def test_an_heir_has_what_the_wallet_before_it_pledged(desk: Desk) -> None:
+    holding = desk.home.market_file().holdings[0]
+    giver = desk.member(holding.participant)
+    taker = next(one for one in desk.market.participants.values() if one != giver)
+    token = desk.market.securities[holding.isin].token
+    agreement = desk.agree(giver, taker)
+    desk.run(giver, PledgeCall(agreement_id=agreement, token=token, quantity=100, salt="01" * 32))
+    (before,) = read_inventory(desk.home, giver.bic, holding.isin).positions
+    at, heir = desk.ledger.head_block(), key("heir").address
+    registry = read_manifest(desk.home.manifest()).contract("registry").address
+    registrar, confirmer = (
+        Deployer(desk.chain.node, desk.home.key(name), poll=desk.chain.mine)
+        for name in ("registrar", "registrar-confirmer")
+    )
+    succession = call_data("ParticipantRegistry", "succeed", giver.wallet, heir)
+    lei, country = giver.lei.encode(), giver.bic[4:6].encode()
+    registrar.call("ParticipantRegistry", registry, "register", heir, lei, country, 0, 2**40 - 1)
+    registrar.call("ParticipantRegistry", registry, "propose", succession)
+    registrar.flush()
+    confirmer.call("ParticipantRegistry", registry, "succeed", giver.wallet, heir)
+    confirmer.flush()
+    found = read_inventory(desk.home, giver.bic, holding.isin)
+    assert found.positions == (before,)
+    assert [(one.giver, one.held_by) for one in found.ties] == [(giver.bic, giver.bic)]
+    assert read_inventory(desk.home, giver.bic, holding.isin, at).positions == (before,)
 
 
 def test_the_command_shows_and_prints(desk: Desk) -> None:

@@ -5,8 +5,8 @@ columns.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from lockstep.domain.collateral.claims import Claim
 from lockstep.domain.collateral.register import AgreementMode
@@ -76,19 +76,28 @@ _AMOUNTS = ("pledged", "lane", "selling", "received", "reused", "reusable", "due
 
 
 def sheet(
-    holdings: Iterable[Holding], claims: Sequence[Claim], now: int, attempts: Iterable[tuple[str, str]] = ()
+    holdings: Iterable[Holding],
+    claims: Sequence[Claim],
+    now: int,
+    attempts: Iterable[tuple[str, str]] = (),
+    heirs: Mapping[str, str] | None = None,
 ) -> list[Line]:
     """A line for each wallet and security that has anything, by wallet, then by security; both as they are written.
 
-    `now` is the block's time, seconds. `attempts`: the wallet and the security of each.
+    `now` is the block's time, seconds. `attempts`: the wallet and the security of each. `heirs`: who has taken a
+    wallet's place; what is the old one's is the new one's.
     """
-    accounts = {(one.wallet, one.token): one for one in holdings}
+    heirs = heirs or {}
+    accounts: dict[tuple[str, str], Holding] = {}
+    for one in holdings:
+        place = heirs.get(one.wallet, one.wallet), one.token
+        accounts[place] = _joined(accounts.get(place), replace(one, wallet=place[0]))
     sums: dict[tuple[str, str], dict[str, int]] = defaultdict(lambda: dict.fromkeys(_AMOUNTS, 0))
     tried: dict[tuple[str, str], int] = defaultdict(int)
-    for place in attempts:
-        tried[place] += 1
+    for wallet, token in attempts:
+        tried[heirs.get(wallet, wallet), token] += 1
     for claim in claims:
-        _count(sums, claim, now)
+        _count(sums, claim, now, heirs)
     return [
         line
         for place in sorted({*accounts, *sums, *tried})
@@ -96,9 +105,20 @@ def sheet(
     ]
 
 
-def _count(sums: dict[tuple[str, str], dict[str, int]], claim: Claim, now: int) -> None:
+def _joined(before: Holding | None, one: Holding) -> Holding:
+    """Two wallets' accounts as one."""
+    if before is None:
+        return one
+    amounts = ("owned", "free", "in_settlement", "in_register", "elsewhere", "frozen")
+    sums = {name: getattr(before, name) + getattr(one, name) for name in amounts}
+    frozen = before.account_frozen or one.account_frozen
+    return Holding(wallet=one.wallet, token=one.token, account_frozen=frozen, **sums)
+
+
+def _count(sums: dict[tuple[str, str], dict[str, int]], claim: Claim, now: int, heirs: Mapping[str, str]) -> None:
     pledge, terms = claim.pledge, claim.agreement
-    giver, taker = sums[terms.giver, pledge.token], sums[terms.taker, pledge.token]
+    giver = sums[heirs.get(terms.giver, terms.giver), pledge.token]
+    taker = sums[heirs.get(terms.taker, terms.taker), pledge.token]
     if pledge.is_root and terms.mode is AgreementMode.SECURITY_INTEREST:
         giver["pledged"] += pledge.quantity
         giver["selling"] += pledge.selling

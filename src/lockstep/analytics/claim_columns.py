@@ -69,7 +69,7 @@ def holding_columns(
     for (before, _), (block, _) in pairwise(looks):
         if block <= before:
             raise InvalidInput("block", block, f"above {before}, the one before")
-    ends = [*(block for block, _ in looks[1:]), ENDLESS]
+    ends = [*(block for block, _ in looks), ENDLESS][1:]
     rows = [
         (
             wallets.of(one.wallet),

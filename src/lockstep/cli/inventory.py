@@ -9,6 +9,7 @@ from rich.table import Table
 
 from lockstep.app.home import Home
 from lockstep.cli.options import DEFAULT_HOME, HomeOption, JsonOption, print_json
+from lockstep.cli.showing import grouped
 
 if TYPE_CHECKING:  # loading the chain takes longer than showing help
     from lockstep.app.inventory import Inventory, Position
@@ -55,9 +56,8 @@ def show(console: Console, found: "Inventory") -> None:
     for name in ("owned", "free", "pledged", "received", "re-used", "re-usable"):
         table.add_column(name, justify="right", no_wrap=True)
     for one in found.positions:
-        table.add_row(
-            one.participant, one.isin, one.owned, one.free, one.pledged, one.received, one.reused, one.reusable
-        )
+        amounts = (one.owned, one.free, one.pledged, one.received, one.reused, one.reusable)
+        table.add_row(one.participant, one.isin, *map(grouped, amounts))
     console.print(table)
     for one in found.positions:
         _besides(console, one)
@@ -75,7 +75,7 @@ def _besides(console: Console, one: "Position") -> None:
         "frozen": one.frozen,
         "refused attempts to commit more": str(one.attempts),
     }
-    parts = [f"{name} {amount}" for name, amount in told.items() if amount != "0"]
+    parts = [f"{name} {grouped(amount)}" for name, amount in told.items() if amount != "0"]
     parts += ["account frozen"] if one.account_frozen else []
     if parts:
         console.print(f"{one.participant} {one.isin}: {', '.join(parts)}", soft_wrap=True)
@@ -99,8 +99,8 @@ def _ties(console: Console, found: "Inventory") -> None:
             one.kind if not one.depth else f"{one.kind} {one.depth}",
             one.isin,
             f"{one.giver} → {one.taker}",
-            one.quantity if one.kind != "title" else f"{one.due} due",
-            one.reusable,
+            grouped(one.quantity) if one.kind != "title" else f"{grouped(one.due)} due",
+            grouped(one.reusable),
             f"{one.until:%Y-%m-%d}",
         )
     console.print(table)

@@ -39,7 +39,7 @@ TAIL = """\
 | `run` | `{"states": {"SETTLED": n, …}}`, once it stops |
 | `trades` | `{"halted": true or false, "reorganisations": [reorganisation…], "trades": [row…]}` |
 | `trade` | `{"halted", "reorganisations", "trade": row, "timeline": [{"at", "leg", "what", "detail"}…]}` |
-| `inventory` | `{"block", "at", "final", "positions": [position…], "pledges": [pledge…]}` |
+| `inventory` | `{"block", "at", "final", "positions": [position…], "pledges": [pledge…], "attempts": [attempt…]}` |
 | `verify-deployment` | `{"sound": true, "findings": [{"verdict", "field", "expected", "found", "event"}…]}` |
 | `rtgs serve` | `{"url"}`, once it listens |
 | `why-not` | `{"passes": true, "refusal": refusal or null}` |
@@ -70,7 +70,8 @@ A *position* has `participant` (its BIC), `name`, `isin`, `network` (the chain's
 (units owed), `frozen`, `account_frozen`, `attempts` and `over_committed`; a *pledge* `pledge`, `agreement`, `kind`
 (`pledge`, `re-pledge` or `title`), `isin`, `network`, `giver`, `taker`, `held_by` (in whose account the units are; null
 where they are only owed), `quantity`, `reused`, `reusable`, `recalled`, `selling`, `due`, `depth`, `parent` (null for a
-root) and `until`. Units are decimal text.
+root) and `until`; an *attempt* `participant`, `isin`, `network`, `refusal`, `actual`, `needed` and `block`. Units are
+decimal text.
 
 A *left* settlement has `settlement_id`, `units` (its status on the chain), `cash` (its payment's state) and what is
 known of it: `trade_id`, `seller`, `buyer`, `isin`, `quantity` (in units), `pay_by`, `amount`, `debtor`, `creditor`,

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+
 from collateral_venue import (
     DEPTH,
     GIVER,
@@ -15,7 +16,6 @@ from collateral_venue import (
     CollateralVenue,
     salt,
 )
-
 from lockstep.chain.collateral import EvmCollateralLedger
 from lockstep.chain.ledger import read
 from lockstep.domain.collateral import register_events as said
@@ -267,6 +267,9 @@ def test_a_stale_valuation_is_told_from_one_that_is_there(venue: CollateralVenue
     with pytest.raises(ContractRefused) as caught:
         venue.ledger.value(other, venue.proof_of(other))
     assert (caught.value.name, caught.value.details["asOf"]) == ("BadAsOf", now.as_of)
+    dearer = replace(now, prices=(replace(now.prices[0], price=1_000_001),))
+    with pytest.raises(ContractRefused, match="BadAsOf"):
+        venue.ledger.value(dearer, venue.proof_of(dearer))
     short = replace(now, as_of=now.as_of + 1)
     stolen = venue.proof_of(other)
     with pytest.raises(ContractRefused) as caught:

@@ -4,7 +4,7 @@ where, to whom, until when, and re-usable how far. As of now and as of any past 
 Holdings come from the tokens' state at that block, pledges from the register's events up to it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +16,7 @@ from lockstep.chain.holdings import heirs_at, holdings_at, registry_of
 from lockstep.chain.node import Node
 from lockstep.domain.collateral.claims import Claim, Claims
 from lockstep.domain.collateral.register import PledgeId
+from lockstep.domain.collateral.register_events import OverCommitment
 from lockstep.domain.collateral.sheet import Line, sheet
 from lockstep.domain.errors import InvalidInput, Misconfigured
 from lockstep.domain.identifiers import Isin
@@ -23,7 +24,7 @@ from lockstep.domain.market import Market, Participant, Security
 from lockstep.domain.money import Quantity
 from lockstep.ports import Book, CollateralLedger
 
-__all__ = ["Inventory", "Position", "Tie", "inventory_of", "read_inventory"]
+__all__ = ["Attempt", "Inventory", "Position", "Tie", "inventory_of", "read_inventory"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +80,19 @@ class Tie:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """A refused try to commit more than there was."""
+
+    participant: str
+    isin: str
+    network: str
+    refusal: str
+    actual: str
+    needed: str
+    block: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Inventory:
     """The sheet of one block."""
 
@@ -88,6 +102,7 @@ class Inventory:
     """Whether the block lies at the depth that counts as final."""
     positions: tuple[Position, ...]
     ties: tuple[Tie, ...]
+    attempts: tuple[Attempt, ...]
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -96,6 +111,7 @@ class Inventory:
             "final": self.final,
             "positions": [asdict(one) for one in self.positions],
             "pledges": [{**asdict(one), "until": one.until.isoformat()} for one in self.ties],
+            "attempts": [asdict(one) for one in self.attempts],
         }
 
 
@@ -126,12 +142,14 @@ def inventory_of(
     block: int | None = None,
     participant: str | None = None,
     security: str | None = None,
-    attempts: Iterable[tuple[str, str]] = (),
+    attempts: Sequence[OverCommitment] = (),
+    waiting: Sequence[tuple[str, str]] = (),
 ) -> Inventory:
     """The sheet of a block, of the head if None; of one participant (BIC or LEI) and one security (ISIN), if named.
 
-    `claims` hold the register's events up to that block at least; None: the market has no register. `attempts`: wallet
-    and token of each. Raises InvalidInput for a block that is not there or a name that the market does not know,
+    `claims` hold the register's events up to that block at least; None: the market has no register. `attempts`
+    are those up to that block; `waiting` have seller's wallet and token of each trade that waits for units, and count
+    as attempts too. Raises InvalidInput for a block that is not there or a name that the market does not know,
     Unavailable where the node does not answer, or keeps no state of that block.
     """
     names, head = _Names(market), node.head()
@@ -149,13 +167,19 @@ def inventory_of(
     holders = _holders(live)
     asked = [*wallets, *(old for old, heir in heirs.items() if heir in wallets)]
     held = holdings_at(node, market.network, tokens, asked, number)
-    lines = sheet(held, live, time, attempts, heirs)
+    tried = [*((one.party, one.token) for one in attempts), *waiting]
+    lines = sheet(held, live, time, tried, heirs)
     return Inventory(
         block=number,
         at=datetime.fromtimestamp(time, UTC),
         final=number <= head.number - market.network.finality_depth,
         positions=tuple(_position(one, names) for one in lines if one.wallet in wallets and one.token in tokens),
         ties=tuple(_tie(one, names, time, holders) for one in mine),
+        attempts=tuple(
+            _attempt(one, names)
+            for one in attempts
+            if heirs.get(one.party, one.party) in wallets and one.token in tokens
+        ),
     )
 
 
@@ -201,6 +225,18 @@ def _position(line: Line, names: _Names) -> Position:
     )
 
 
+def _attempt(one: OverCommitment, names: _Names) -> Attempt:
+    return Attempt(
+        participant=names.who(one.party),
+        isin=names.isin(one.token),
+        network=names.network,
+        refusal=one.name,
+        actual=names.quantity(one.token, one.actual),
+        needed=names.quantity(one.token, one.needed),
+        block=one.block,
+    )
+
+
 def _tie(claim: Claim, names: _Names, now: int, holders: Mapping[PledgeId, str]) -> Tie:
     pledge, terms = claim.pledge, claim.agreement
     title = pledge.is_root and not pledge.quantity and bool(terms.mode)
@@ -242,10 +278,16 @@ def read_inventory(
     if market.network.collateral is not None:
         ledger: CollateralLedger = open_collateral(home, node)
         claims = Claims(ledger.events(last=number))
-    tried = [(one.party, one.token) for one in attempts_of(home).attempts(block)]
-    if block is None:
-        tried += _short(open_book(home), market)
-    return inventory_of(market, node, claims, block=block, participant=participant, security=security, attempts=tried)
+    return inventory_of(
+        market,
+        node,
+        claims,
+        block=number,
+        participant=participant,
+        security=security,
+        attempts=attempts_of(home).attempts(block),
+        waiting=_short(open_book(home), market) if block is None else (),
+    )
 
 
 def _short(book: Book, market: Market) -> list[tuple[str, str]]:

@@ -219,11 +219,21 @@ class EvmCollateralLedger:
         try:
             self._send(_named("value", data), data, PROOF_GAS + PRICE_GAS * len(prices))
         except ContractRefused as error:
-            if error.name != "BadAsOf":
+            if error.name != "BadAsOf" or not self._is_latest(one):
                 raise
-            state = self.state(one.agreement_id)
-            if (state.valued_at, state.exposure, state.required) != (one.as_of, one.exposure, one.required):
-                raise
+
+    def _is_latest(self, one: Valuation) -> bool:
+        """Whether the register has this valuation, by all its figures, and none after it."""
+        at, agreement = self.head_block(), bytes.fromhex(one.agreement_id)
+        state = self.state(one.agreement_id, at)
+        if (state.valued_at, state.exposure, state.required) != (one.as_of, one.exposure, one.required):
+            return False
+        last = {each.token: each for each in one.prices}  # of a security that is named twice the last price counts
+        found = self._read_all("positionOf", [(agreement, token) for token in last], at)
+        return all(
+            (price, haircut, priced_at) == (each.price, each.haircut, one.as_of)
+            for each, (_, price, haircut, priced_at) in zip(last.values(), found, strict=True)
+        )
 
     def record_cash(self, cash: CashPayment, proof: Proof) -> None:
         ids = (cash.agreement_id, cash.call_id, cash.pledge_id)

@@ -63,6 +63,12 @@ def show(console: Console, found: "Inventory") -> None:
         _besides(console, one)
     if found.ties:
         _ties(console, found)
+    for tried in found.attempts:
+        console.print(
+            f"refused in block {tried.block}: {tried.participant} {tried.isin}, {grouped(tried.needed)} where "
+            f"{grouped(tried.actual)} was there ({tried.refusal})",
+            soft_wrap=True,
+        )
 
 
 def _besides(console: Console, one: "Position") -> None:

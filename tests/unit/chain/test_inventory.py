@@ -131,10 +131,16 @@ def test_inventory_now_and_then(desk: Desk) -> None:
     assert (ties[child].depth, ties[child].parent, ties[child].held_by) == (1, root, giver.bic)
     assert int(ties[root].until.timestamp()) == LAST_DAY
 
+    (tried,) = found.attempts
+    assert (tried.participant, tried.isin, tried.refusal) == (giver.bic, holding.isin, "InsufficientFreeUnits")
+    assert (as_units(tried.actual), as_units(tried.needed)) == (whole - units, whole)
+
     then = read_inventory(desk.home, giver.bic, holding.isin, before)
     (alone,) = then.positions
     assert (alone.owned, alone.free, alone.pledged, alone.attempts) == (mine.owned, mine.owned, "0", 0)
-    assert (then.block, then.ties) == (before, ())
+    assert (then.block, then.ties, then.attempts) == (before, (), ())
+    nothing = read_inventory(desk.home, block=1)  # before the first contract
+    assert (nothing.positions, nothing.ties) == ((), ())
     by_lei = read_inventory(desk.home, giver.lei, holding.isin)
     assert [one.participant for one in by_lei.positions] == [giver.bic]
     assert {one.pledge for one in by_lei.ties} == {root}
@@ -183,6 +189,13 @@ def test_the_command_shows_and_prints(desk: Desk) -> None:
     assert {one["participant"] for one in content["positions"]} == {giver.bic}
     shown = run.invoke(app, ["inventory", "--home", str(desk.home.root)], env={"COLUMNS": "120"})
     assert shown.exit_code == 0
+    assert "refused in block" not in shown.stdout
+    whole = PledgeCall(agreement_id=agreement, token=token, quantity=holding.units, salt="02" * 32)
+    with pytest.raises(ContractRefused):
+        desk.run(giver, whole)
+    again = run.invoke(app, ["inventory", "--home", str(desk.home.root)], env={"COLUMNS": "120"})
+    assert "(InsufficientFreeUnits)" in again.stdout
+    assert "refused attempts to commit more 1" in again.stdout
     assert "not final yet" in shown.stdout and "Pledges" in shown.stdout and giver.bic in shown.stdout
     wrong = run.invoke(app, ["inventory", "NOBODYXX", "--home", str(desk.home.root)])
     assert isinstance(wrong.exception, InvalidInput)

@@ -18,6 +18,7 @@ from lockstep.app.inventory import read_inventory
 from lockstep.chain.collateral import EvmCollateralLedger
 from lockstep.chain.deployment import Deployer
 from lockstep.chain.embedded import EmbeddedChain
+from lockstep.chain.holdings import heirs_at, holdings_at
 from lockstep.chain.ledger import call_data
 from lockstep.chain.manifest import read_manifest
 from lockstep.chain.sender import Sender
@@ -139,11 +140,20 @@ def test_inventory_now_and_then(desk: Desk) -> None:
     (alone,) = then.positions
     assert (alone.owned, alone.free, alone.pledged, alone.attempts) == (mine.owned, mine.owned, "0", 0)
     assert (then.block, then.ties, then.attempts) == (before, (), ())
-    nothing = read_inventory(desk.home, block=1)  # before the first contract
-    assert (nothing.positions, nothing.ties) == ((), ())
     by_lei = read_inventory(desk.home, giver.lei, holding.isin)
     assert [one.participant for one in by_lei.positions] == [giver.bic]
     assert {one.pledge for one in by_lei.ties} == {root}
+
+
+def test_before_a_contract_is_there_nobody_has_units_or_heirs(desk: Desk) -> None:
+    node, network, head = desk.chain.node, desk.market.network, desk.ledger.head_block()
+    wallets, nowhere = [one.wallet for one in desk.market.participants.values()], key("nowhere").address
+    assert holdings_at(node, network, [nowhere], wallets, head) == []
+    assert heirs_at(node, nowhere, wallets, head) == {}
+    tokens = [one.token for one in desk.market.securities.values()]
+    assert len(holdings_at(node, network, [nowhere, *tokens], wallets, head)) == len(
+        {(one.participant, one.isin) for one in desk.home.market_file().holdings if one.units}
+    )
 
 
 def test_an_heir_has_what_the_wallet_before_it_pledged(desk: Desk) -> None:

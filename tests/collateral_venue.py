@@ -5,7 +5,7 @@ A giver with 10,000 units of each bond, three takers, valuers of whom two must a
 
 from dataclasses import dataclass, field, replace
 from itertools import count
-from typing import Any
+from typing import Any, cast
 
 from lockstep.chain.collateral import EvmCollateralLedger
 from lockstep.chain.deployment import Deployer
@@ -69,7 +69,8 @@ class CollateralVenue:
     """Chain, contracts, a ledger under test, and everyone's hands."""
 
     clock: FakeClock
-    chain: EmbeddedChain
+    chain: Any
+    """An EmbeddedChain or an AnvilChain."""
     network: Network
     register: Register
     token: str
@@ -79,11 +80,14 @@ class CollateralVenue:
     ledger: EvmCollateralLedger = None  # type: ignore[assignment]  # set by `renew`
     attempts: list[OverCommitment] = field(default_factory=list)
     numbers: Any = field(default_factory=count)
+    mining: bool = True
+    """On anvil, which answers before it mines: whether a block follows each act."""
 
     @classmethod
-    def open(cls) -> "CollateralVenue":
+    def open(cls, chain: Any = None) -> "CollateralVenue":
+        """On an embedded chain, or on an anvil as tests/ports/anvil.py has it."""
         clock = FakeClock(MORNING)
-        chain = EmbeddedChain(clock)
+        chain = chain or EmbeddedChain(clock)
         registrar, issuer = (Deployer(chain.node, one, poll=chain.mine) for one in (REGISTRAR, ISSUER))
         for one in (REGISTRAR, ISSUER, OPERATOR, *PARTIES):
             registrar.fund(chain.faucet, one.address)
@@ -117,17 +121,47 @@ class CollateralVenue:
             log=FakeTransactionLog(),
         )
         made.renew()
+        if not made._is_embedded:
+            chain.mines(at_once=False)
         return made
 
     def renew(self) -> None:
         """A ledger and a sender that remember nothing but the log, as after a restart."""
         sender = Sender(self.chain.node, OPERATOR, self.log, lambda _: None)
-        self.ledger = EvmCollateralLedger(
-            self.chain.node, self.register, sender, on_over_commitment=self.attempts.append
-        )
+        ledger = EvmCollateralLedger(self.chain.node, self.register, sender, on_over_commitment=self.attempts.append)
+        self.ledger = cast(EvmCollateralLedger, _Mining(ledger, self))
 
     def now(self) -> int:
-        return self.chain.time
+        return int(self.chain.node.head().timestamp)
+
+    @property
+    def _is_embedded(self) -> bool:
+        return isinstance(self.chain, EmbeddedChain)
+
+    def snapshot(self) -> Any:
+        return self.chain.tester.take_snapshot() if self._is_embedded else self.chain.ask("evm_snapshot")
+
+    def revert(self, snapshot: Any) -> None:
+        if self._is_embedded:
+            self.chain.tester.revert_to_snapshot(snapshot)
+        else:
+            assert self.chain.ask("evm_revert", snapshot)
+
+    def mine_at_once(self, wanted: bool) -> None:
+        """Else a transaction waits until `chain.mine`."""
+        if not self._is_embedded:
+            self.mining = wanted
+        elif wanted:
+            self.chain.tester.enable_auto_mine_transactions()
+        else:
+            self.chain.tester.disable_auto_mine_transactions()
+
+    def pass_time(self, seconds: int) -> None:
+        if self._is_embedded:
+            self.clock.advance(seconds=seconds)
+        else:
+            self.chain.ask("evm_setNextBlockTimestamp", self.now() + seconds)
+        self.chain.mine()
 
     # Agreements
 
@@ -275,7 +309,7 @@ class CollateralVenue:
 
     def dvp(self) -> EvmAssetLedger:
         sender = Sender(self.chain.node, OPERATOR, self.log, lambda _: None)
-        return EvmAssetLedger(self.chain.node, self.network, sender)
+        return cast(EvmAssetLedger, _Mining(EvmAssetLedger(self.chain.node, self.network, sender), self))
 
     def units(self, wallet: Key | str, token: str = "") -> tuple[int, int]:
         """(owned, free)."""
@@ -285,6 +319,27 @@ class CollateralVenue:
             for name in ("balanceOf", "freeOf")
         )
         return owned, free
+
+
+class _Mining:
+    """A ledger after each of whose acts a block follows, where the chain would not mine by itself."""
+
+    ACTS = ("open", "amend", "run", "value", "record_cash", "record_income", "end_sale", "lock", "settle", "give_back")
+
+    def __init__(self, ledger: Any, venue: CollateralVenue) -> None:
+        self._ledger, self._venue = ledger, venue
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._ledger, name)
+        if name not in self.ACTS or isinstance(self._venue.chain, EmbeddedChain):
+            return found
+
+        def acted(*arguments: Any) -> None:
+            found(*arguments)
+            if self._venue.mining:
+                self._venue.chain.mine()
+
+        return acted
 
 
 def key_of(address: str) -> Key:

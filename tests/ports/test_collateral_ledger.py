@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+from anvil import running
 
 from collateral_venue import (
     DEPTH,
@@ -54,19 +55,23 @@ from lockstep.signing import agreement_id, amendment_digest, pledge_id, settleme
 NONE = State(exposure=0, required=0, credit=0, valued_at=0, enforce_from=0, selling=0)
 
 
-@pytest.fixture(scope="module")
-def opened() -> CollateralVenue:
-    return CollateralVenue.open()
+@pytest.fixture(scope="module", params=["embedded", "anvil"])
+def opened(request: pytest.FixtureRequest) -> Iterator[CollateralVenue]:
+    if request.param == "embedded":
+        yield CollateralVenue.open()
+    else:
+        with running() as chain:
+            yield CollateralVenue.open(chain)
 
 
 @pytest.fixture
 def venue(opened: CollateralVenue) -> Iterator[CollateralVenue]:
-    snapshot = opened.chain.tester.take_snapshot()
+    snapshot = opened.snapshot()
     opened.log.stored.clear()
     opened.attempts.clear()
     opened.renew()
     yield opened
-    opened.chain.tester.revert_to_snapshot(snapshot)
+    opened.revert(snapshot)
 
 
 def refusal(venue: CollateralVenue, *acts: object) -> ContractRefused:
@@ -181,15 +186,14 @@ def test_the_same_acts_are_sent_once_and_refused_to_who_comes_later(venue: Colla
 def test_a_transaction_under_way_is_watched_over_by_who_comes_back(venue: CollateralVenue) -> None:
     agreement = venue.agree()
     act = venue.act(GIVER, PledgeCall(agreement_id=agreement, token=venue.token, quantity=10, salt=salt(1)))
-    mining = venue.chain.tester
-    mining.disable_auto_mine_transactions()
+    venue.mine_at_once(False)
     try:
         venue.ledger.run([act])
         venue.renew()
         venue.ledger.run([act])
         assert len(venue.log.stored) == 2
     finally:
-        mining.enable_auto_mine_transactions()
+        venue.mine_at_once(True)
     venue.chain.mine()
     assert venue.ledger.is_nonce_used(GIVER.address, act.nonce)
 
@@ -366,7 +370,7 @@ def test_a_default_is_enforced_at_a_leaf_and_felt_at_the_root(venue: CollateralV
     venue.run(SECOND, DeclareDefaultCall(agreement_id=second))
     state = venue.ledger.state(second)
     assert state.in_default and not state.enforceable(state.enforce_from)
-    venue.chain.mine(2)
+    venue.pass_time(2)
     venue.run(SECOND, AppropriateCall(pledge_id=child, quantity=300))
     above, below = (venue.ledger.pledges([root, child])[one] for one in (root, child))
     assert (above.quantity, above.reused, above.owed) == (700, 200, 300)
@@ -387,7 +391,7 @@ def test_a_sale_ends_settled_or_given_back(venue: CollateralVenue, paid: bool) -
     made = venue.pledge(agreement, 1_000)
     venue.value(agreement, 2_000, (venue.token, 1_000_000, 0))
     venue.run(TAKER, DeclareDefaultCall(agreement_id=agreement))
-    venue.chain.mine(2)
+    venue.pass_time(2)
     order = venue.order(venue.register.address, SECOND.address, 400)
     identifier = settlement_id(order, venue.network)
     (signature,) = venue.signed(identifier, SECOND)
@@ -402,8 +406,7 @@ def test_a_sale_ends_settled_or_given_back(venue: CollateralVenue, paid: bool) -
         venue.ledger.end_sale(identifier)
     assert caught.value.name == "SaleNotEnded"
     if not paid:
-        venue.clock.advance(seconds=8_000)
-        venue.chain.mine()
+        venue.pass_time(8_000)
     venue.end(order, OutcomeResult.PAID if paid else OutcomeResult.NEVER)
     venue.ledger.end_sale(identifier)
     venue.log.stored.clear()
@@ -436,7 +439,7 @@ def test_title_goes_and_comes_back_by_settled_orders_and_through_the_lane(venue:
     venue.run(TAKER, ReturnUnitsCall(pledge_id=repo, quantity=100))
     venue.value(agreement, 1_000)
     venue.run(TAKER, DeclareDefaultCall(agreement_id=agreement))
-    venue.chain.mine(2)
+    venue.pass_time(2)
     venue.run(TAKER, SetOffCall(pledge_id=repo, quantity=50))
     found = venue.ledger.pledge(repo)
     assert found is not None
@@ -462,7 +465,7 @@ def test_events_are_kept_where_they_are_settled_and_read_anew_where_the_chain_ch
     venue.pledge(agreement, 1)
     venue.chain.mine(40)
     venue.pledge(agreement, 2, 1)
-    begun = venue.chain.tester.take_snapshot()
+    begun = venue.snapshot()
     venue.pledge(agreement, 3, 2)
     at = venue.ledger.head_block()
     venue.chain.mine(40)
@@ -472,8 +475,8 @@ def test_events_are_kept_where_they_are_settled_and_read_anew_where_the_chain_ch
     assert [(one.block, one.place) for one in whole] == sorted((one.block, one.place) for one in whole)
     assert [one for one in whole if one.block >= at] == venue.ledger.events(at)
     assert [one for one in whole if one.block < at] == venue.ledger.events(0, at - 1)
-    venue.chain.tester.revert_to_snapshot(begun)
-    venue.clock.advance(seconds=5)
+    venue.revert(begun)
+    venue.pass_time(5)
     venue.chain.mine(45)
     assert [one.quantity for one in told(venue) if isinstance(one, said.Pledged)] == [1, 2]
     assert venue.ledger.events_of_pledge(PledgeId("00" * 31 + "01")) == []

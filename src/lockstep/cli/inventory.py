@@ -1,5 +1,6 @@
 """`lockstep inventory`: who has what, and what of it can be used."""
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,7 +13,7 @@ from lockstep.cli.options import DEFAULT_HOME, HomeOption, JsonOption, print_jso
 from lockstep.cli.showing import grouped
 
 if TYPE_CHECKING:  # loading the chain takes longer than showing help
-    from lockstep.app.inventory import Inventory, Position
+    from lockstep.app.inventory import Inventory, Position, Tie
 
 __all__ = ["inventory", "show"]
 
@@ -44,31 +45,45 @@ def inventory(
 
 
 def show(console: Console, found: "Inventory") -> None:
-    """A line for each participant and security, then one for each pledge."""
+    """What everybody has, what it received, each pledge; fit for eighty columns."""
     finality = "final" if found.final else "not final yet"
     console.print(f"block {found.block}, {found.at:%Y-%m-%d %H:%M:%S} UTC, {finality}")
     if not found.positions:
         console.print("nobody has anything")
         return
-    table = Table(title="Inventory", title_justify="left", box=box.SIMPLE_HEAD)
-    for name in ("participant", "ISIN"):
-        table.add_column(name, no_wrap=True)
-    for name in ("owned", "free", "pledged", "received", "re-used", "re-usable"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for one in found.positions:
-        amounts = (one.owned, one.free, one.pledged, one.received, one.reused, one.reusable)
-        table.add_row(one.participant, one.isin, *map(grouped, amounts))
-    console.print(table)
+    own = [one for one in found.positions if any(each != "0" for each in (one.owned, one.pledged))]
+    if own:
+        console.print(_amounts("Own units", own, {"owned": "owned", "free": "free", "pledged": "pledged"}))
+    received = [one for one in found.positions if one.received != "0"]
+    if received:
+        names = {"received": "received", "re-used": "reused", "re-usable": "reusable"}
+        console.print(_amounts("Received as collateral", received, names))
     for one in found.positions:
         _besides(console, one)
-    if found.ties:
-        _ties(console, found)
+    for isin in dict.fromkeys(one.isin for one in found.ties):
+        console.print(_ties(isin, [one for one in found.ties if one.isin == isin]))
     for tried in found.attempts:
         console.print(
             f"refused in block {tried.block}: {tried.participant} {tried.isin}, {grouped(tried.needed)} where "
             f"{grouped(tried.actual)} was there ({tried.refusal})",
             soft_wrap=True,
         )
+
+
+def _amounts(title: str, rows: Sequence["Position"], names: Mapping[str, str]) -> Table:
+    """A line for each participant and security. `names`: a column's heading and the field that it shows."""
+    table = _table(title)
+    for name in ("participant", "ISIN"):
+        table.add_column(name, no_wrap=True)
+    for name in names:
+        table.add_column(name, justify="right", no_wrap=True)
+    for one in rows:
+        table.add_row(one.participant, one.isin, *(grouped(getattr(one, field)) for field in names.values()))
+    return table
+
+
+def _table(title: str) -> Table:
+    return Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
 
 
 def _besides(console: Console, one: "Position") -> None:
@@ -92,21 +107,23 @@ def _besides(console: Console, one: "Position") -> None:
         )
 
 
-def _ties(console: Console, found: "Inventory") -> None:
-    table = Table(title="Pledges", title_justify="left", box=box.SIMPLE_HEAD)
-    for name in ("pledge", "what", "ISIN", "giver → taker"):
-        table.add_column(name, no_wrap=True)
+def _ties(isin: str, ties: Sequence["Tie"]) -> Table:
+    """A line for each pledge of a security; `link` counts from the root, 0."""
+    table = _table(f"Pledges of {isin}")
+    table.add_column("pledge", no_wrap=True)
+    table.add_column("link", no_wrap=True)
+    table.add_column("giver → taker")
     for name in ("quantity", "re-usable"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("until", no_wrap=True)
-    for one in found.ties:
+    for one in ties:
+        is_title = one.kind == "title"
         table.add_row(
             one.pledge[:8],
-            one.kind if not one.depth else f"{one.kind} {one.depth}",
-            one.isin,
+            "title" if is_title else str(one.depth),
             f"{one.giver} → {one.taker}",
-            grouped(one.quantity) if one.kind != "title" else f"{grouped(one.due)} due",
+            grouped(one.due if is_title else one.quantity),
             grouped(one.reusable),
             f"{one.until:%Y-%m-%d}",
         )
-    console.print(table)
+    return table

@@ -197,16 +197,16 @@ def test_the_command_shows_and_prints(desk: Desk) -> None:
     assert content["block"] == desk.ledger.head_block()
     assert [one["isin"] for one in content["pledges"]] == [holding.isin]
     assert {one["participant"] for one in content["positions"]} == {giver.bic}
-    shown = run.invoke(app, ["inventory", "--home", str(desk.home.root)], env={"COLUMNS": "120"})
+    shown = run.invoke(app, ["inventory", "--home", str(desk.home.root)])
     assert shown.exit_code == 0
     assert "refused in block" not in shown.stdout
     whole = PledgeCall(agreement_id=agreement, token=token, quantity=holding.units, salt="02" * 32)
     with pytest.raises(ContractRefused):
         desk.run(giver, whole)
-    again = run.invoke(app, ["inventory", "--home", str(desk.home.root)], env={"COLUMNS": "120"})
+    again = run.invoke(app, ["inventory", "--home", str(desk.home.root)])
     assert "(InsufficientFreeUnits)" in again.stdout
     assert "refused attempts to commit more 1" in again.stdout
-    assert "not final yet" in shown.stdout and "Pledges" in shown.stdout and giver.bic in shown.stdout
+    assert "not final yet" in shown.stdout and "Pledges of" in shown.stdout and giver.bic in shown.stdout
     wrong = run.invoke(app, ["inventory", "NOBODYXX", "--home", str(desk.home.root)])
     assert isinstance(wrong.exception, InvalidInput)
 

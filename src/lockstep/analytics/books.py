@@ -14,6 +14,8 @@ class Books:
         self.free = [one.units // one.lot for one in pairing.positions]
         self.lots: dict[tuple[int, int], int] = {}
         """By requirement and position, above zero."""
+        self.given: list[dict[int, None]] = [{} for _ in pairing.requirements]
+        """By requirement: the positions of which it has lots, in the order in which they came."""
         self.covered = [0] * len(pairing.requirements)
         self._bounds = [pairing.bounds(number) for number in range(len(pairing.requirements))]
         self._groups = [pairing.held(number) for number in range(len(pairing.requirements))]
@@ -70,8 +72,10 @@ class Books:
                 self._groups[number][kind][code] = self._groups[number][kind].get(code, 0) + gained
         if have + lots:
             self.lots[key] = have + lots
+            self.given[number].setdefault(place)
         else:
             del self.lots[key]
+            del self.given[number][place]
 
     def answer(self, method: str, bound: int | None = None) -> Allocation:
         """All picks, valued and costed exactly, and what is short."""

@@ -61,8 +61,7 @@ def _solve(pairing: Pairing, greedy: Books, rounds: int) -> _Solved:
     program = Program(pairing)
     for number in range(len(pairing.requirements)):
         program.join(number, program.cheapest(number, FIRST))
-        taken = [place for (of, place) in greedy.lots if of == number]
-        program.join(number, np.array(taken, dtype=np.int64))
+        program.join(number, np.array(list(greedy.given[number]), dtype=np.int64))
     program.join_all(program.priced(program.first_prices(list(greedy.lots))))
     bound = 0.0
     for turn in range(max(rounds, 1)):
@@ -101,8 +100,7 @@ def _whole_lots(pairing: Pairing, program: Program, solution: Solution) -> Books
 
 def _trim(books: Books, number: int) -> None:
     """Takes back what is given for nothing, of the least picks first: a whole pick saves its settlement."""
-    mine = [place for (of, place) in books.lots if of == number]
-    for place in sorted(mine, key=lambda place: books.value(number, place, books.lots[number, place])):
+    for place in sorted(books.given[number], key=lambda place: books.value(number, place, books.lots[number, place])):
         lots, spare = books.lots[number, place], -books.open(number)
         top, below = books.pairing.value_ratio(number, place)
         now = books.value(number, place, lots)

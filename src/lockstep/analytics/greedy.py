@@ -40,16 +40,19 @@ def cover(books: Books, number: int) -> None:
     candidates = books.pairing.candidates[number]
     limits = [(kind, limit.counts, limit.codes) for kind, limit in enumerate(candidates.limits)]
     full: set[tuple[int, int]] = set()
-    for place in candidates.places.tolist():
-        if books.open(number) <= 0:
-            return
-        if not books.free[place]:
+    free = books.free
+    if books.open(number) <= 0:
+        return
+    for place in candidates.order:
+        if not free[place]:
             continue
         if full and any(counts[place] and (kind, int(codes[place])) in full for kind, counts, codes in limits):
             continue
         lots = min(books.needed(number, place), books.room(number, place))
         if lots:
             books.change(number, place, lots)
+            if books.open(number) <= 0:
+                return
         full.update(books.full(number, place))
 
 

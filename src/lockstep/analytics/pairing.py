@@ -32,11 +32,13 @@ class Limited:
 class Candidates:
     """What one schedule between certain parties takes, cheapest for its collateral value first, then as given.
 
-    All arrays but `places` are in the order of positions.
+    All but `places` are in the order of positions.
     """
 
     places: Places
     """The eligible positions that count for something, by cost over collateral value, settlement apart."""
+    order: list[int]
+    """The same, for a loop."""
     ranks: Places
     """Where a position stands in `places`; -1 where it does not."""
     haircuts: npt.NDArray[np.int32]
@@ -110,7 +112,7 @@ class Pairing:
             every = np.ones(self.table.size, dtype=np.bool_)
             counts = every if limit.applies_to is None else self._judge.met(limit.applies_to)
             limits.append(Limited(counts, column.codes, column.names))
-        return Candidates(places, ranks, haircuts, values, tuple(limits))
+        return Candidates(places, places.tolist(), ranks, haircuts, values, tuple(limits))
 
     def _exact(self, currency: str) -> list[tuple[int, int]]:
         """Market value of a lot, by position: minor units of a currency as numerator and denominator."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lockstep.analytics.basis import Basis, Standing
 from lockstep.analytics.pairing import Floats, Pairing, Places
 from lockstep.domain.errors import LockstepError, Misconfigured
 
@@ -78,6 +79,7 @@ class Program:
         self._rooms = [self._room(number) for number in range(count)]
         self._pairs = [self._all(number) for number in range(count)]
         """By requirement, in the order of its candidates."""
+        self.basis = Basis([len(pairs.cost) for pairs in self._pairs], len(pairing.positions))
         self._wanted = np.flatnonzero([one.amount for one in pairing.requirements])
         self.penalty = 10.0 * max((_worst(pairs) for pairs in self._pairs), default=0.0) + 1.0
         """For a requirement that stays open, whole."""
@@ -248,7 +250,9 @@ class _Rows:
         self.count += len(short)
         groups = self._limits(starts, inside)
         least = np.array([1.0 if one.amount else 0.0 for one in pairing.requirements])
-        values, duals = self._run(np.concatenate((cost, np.full(requirements, program.penalty))), least)
+        at = (inside, short, [(key, codes) for key, (codes, _, _) in groups.items()])
+        costs = np.concatenate((cost, np.full(requirements, program.penalty)))
+        values, duals = self._run(costs, least, at)
         supply = np.zeros(len(pairing.positions))
         supply[short] = duals[row_of[short]]
         limits = {}
@@ -288,7 +292,7 @@ class _Rows:
                 self.count += len(binding)
         return found
 
-    def _run(self, cost: Floats, least: Floats) -> tuple[Floats, Floats]:
+    def _run(self, cost: Floats, least: Floats, at: Standing) -> tuple[Floats, Floats]:
         try:
             import highspy
         except ModuleNotFoundError as error:
@@ -311,8 +315,16 @@ class _Rows:
         solver.setOptionValue("output_flag", False)
         solver.setOptionValue("threads", 1)
         solver.passModel(model)
+        if self.program.basis.known:
+            begin = highspy.HighsBasis()
+            begin.col_status, begin.row_status = (
+                [highspy.HighsBasisStatus(one) for one in part.tolist()] for part in self.program.basis.of(at)
+            )
+            solver.setBasis(begin)
         solver.run()
         if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
             raise LockstepError(f"HiGHS found no optimum: {solver.modelStatusToString(solver.getModelStatus())}")
+        ended = solver.getBasis()
+        self.program.basis.keep(at, *([int(one) for one in part] for part in (ended.col_status, ended.row_status)))
         solution = solver.getSolution()
         return np.array(solution.col_value), np.array(solution.row_dual)

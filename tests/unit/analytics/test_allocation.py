@@ -13,8 +13,11 @@ import pytest
 
 from analytics.drawn import Drawn, task
 from analytics.test_eligibility import verdict
+from lockstep.analytics import cheapest
 from lockstep.analytics.cheapest import CheapestAllocator
 from lockstep.analytics.greedy import GreedyAllocator
+from lockstep.analytics.pairing import Pairing
+from lockstep.analytics.program import Program
 from lockstep.analytics.substitution import Pledged, propose
 from lockstep.domain.collateral.allocation import Allocation, Allocator, Available, Requirement, Task
 from lockstep.domain.collateral.concentration import Held, breaches
@@ -316,3 +319,35 @@ def test_a_pledge_that_does_not_lie_there() -> None:
     with pytest.raises(InvalidInput) as refused:
         propose(GREEDY, of, of.requirements[0], (), frozenset({"x"}), available=of.available)
     assert (refused.value.field, refused.value.value) == ("out", "x")
+
+
+@pytest.mark.parametrize("seed", range(1, 12))
+def test_a_program_that_grows_ends_where_one_that_was_whole_begins(seed: int) -> None:
+    """Columns and rows join in rounds, each begun where the last one ended: the least cost is the whole program's."""
+    allocator("cheapest")
+    pairing = Pairing(task(500 + seed, 60, 6, limits=seed % 3).task)
+    growing, whole = Program(pairing), Program(pairing)
+    for number, candidates in enumerate(pairing.candidates):
+        growing.join(number, growing.cheapest(number, 1))
+        whole.join(number, candidates.places)
+    rounds, solution = 1, growing.solve()
+    while growing.join_all(priced := growing.priced(solution.prices)):
+        rounds, solution = rounds + 1, growing.solve()
+        assert rounds < 50
+    at_once = whole.solve()
+    assert rounds > 1
+    assert solution.is_covering == at_once.is_covering
+    if at_once.is_covering:
+        assert priced.bound == pytest.approx(whole.priced(at_once.prices).bound, rel=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(15))
+def test_with_few_pairs_at_first_it_is_as_true(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+    monkeypatch.setattr(cheapest, "FIRST", 1)
+    drawn = task(300 + seed, 40, 5, limits=seed % 3)
+    found = allocator("cheapest").allocate(drawn.task)
+    check(drawn, found)
+    greedy = GREEDY.allocate(drawn.task)
+    missing = (sum(found.shortfalls.values()), sum(greedy.shortfalls.values()))
+    assert missing[0] < missing[1] or (missing[0] == missing[1] and found.cost <= greedy.cost)
+    assert found.shortfalls or found.bound is None or found.bound <= found.cost

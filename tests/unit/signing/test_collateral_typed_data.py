@@ -145,11 +145,13 @@ acts = st.builds(Act, party=addresses, call=st.binary(max_size=100), nonce=uint(
 all_orders = orders(addresses, uint)
 
 
+@settings(max_examples=50, deadline=None)
 @given(agreements, registers)
 def test_an_agreements_id_is_its_digest(agreement: Agreement, register: Register) -> None:
     assert agreement_id(agreement, register) == oracle("Agreement", said(agreement), register)
 
 
+@settings(max_examples=50, deadline=None)
 @given(agreements, HEX_32, uint(40), registers)
 def test_an_amendment(agreement: Agreement, identifier: str, by: int, register: Register) -> None:
     message = {"agreementId": bytes.fromhex(identifier), "next": said(agreement), "by": by}
@@ -157,6 +159,7 @@ def test_an_amendment(agreement: Agreement, identifier: str, by: int, register: 
     assert found.hex() == oracle("Amendment", message, register)
 
 
+@settings(max_examples=50, deadline=None)
 @given(valuations, registers)
 def test_a_valuation(valuation: Valuation, register: Register) -> None:
     message = {
@@ -169,6 +172,7 @@ def test_a_valuation(valuation: Valuation, register: Register) -> None:
     assert valuation_digest(valuation, register).hex() == oracle("Valuation", message, register)
 
 
+@settings(max_examples=50, deadline=None)
 @given(payments, registers)
 def test_a_payment(cash: CashPayment, register: Register) -> None:
     message = {
@@ -181,6 +185,7 @@ def test_a_payment(cash: CashPayment, register: Register) -> None:
     assert cash_digest(cash, register).hex() == oracle("Cash", message, register)
 
 
+@settings(max_examples=50, deadline=None)
 @given(incomes, registers)
 def test_income(income: Income, register: Register) -> None:
     message = {
@@ -193,6 +198,7 @@ def test_income(income: Income, register: Register) -> None:
     assert income_digest(income, register).hex() == oracle("Income", message, register)
 
 
+@settings(max_examples=50, deadline=None)
 @given(acts, registers)
 def test_an_act(act: Act, register: Register) -> None:
     message = {
@@ -205,6 +211,7 @@ def test_an_act(act: Act, register: Register) -> None:
     assert act_digest(act, register).hex() == oracle("Act", message, register)
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.lists(acts, max_size=4))
 def test_acts_together_are_known_by_party_and_call_alone(given_acts: list[Act]) -> None:
     words = [keccak(encode(["address", "bytes32"], [one.party, keccak(one.call)])) for one in given_acts]
@@ -212,6 +219,7 @@ def test_acts_together_are_known_by_party_and_call_alone(given_acts: list[Act]) 
     assert together_of([replace(one, nonce=0, signature=b"x") for one in given_acts]) == together_of(given_acts)
 
 
+@settings(max_examples=50, deadline=None)
 @given(HEX_32, HEX_32, addresses, HEX_32)
 def test_a_pledges_id(agreement: str, parent: str, token: str, salt: str) -> None:
     content = [bytes.fromhex(agreement), bytes.fromhex(parent), token, bytes.fromhex(salt)]
@@ -228,7 +236,7 @@ def order_words(order: Order) -> tuple[Any, ...]:
     )
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(all_orders, HEX_32, HEX_32, HEX_32, addresses, uint(64), uint(64), st.binary(max_size=70))
 def test_every_call_is_written_as_the_contract_reads_it(
     order: Order, first: str, second: str, salt: str, token: str, units: int, more: int, signature: bytes
@@ -277,6 +285,7 @@ def test_every_call_is_written_as_the_contract_reads_it(
         assert call_bytes(call) == call_data("CollateralRegister", name, *arguments)
 
 
+@settings(max_examples=50, deadline=None)
 @given(agreements)
 def test_what_does_not_fit_its_type_is_refused_and_not_cut_off(agreement: Agreement) -> None:
     register = Register(chain_id=1, address=key("a").address, finality_depth=1)

@@ -5,6 +5,7 @@ import os
 import re
 import sqlite3
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -91,7 +92,7 @@ def _put_together(files: Sequence[File], folder: Path) -> None:
 
 
 def _part(folder: Path, name: str) -> str:
-    return f"{folder}/.{name}.{os.getpid()}.part"
+    return f"{folder}/.{name}.{os.getpid()}-{threading.get_native_id()}.part"
 
 
 def _written(path: str, data: bytes, *, to_disk: bool) -> None:

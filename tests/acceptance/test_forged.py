@@ -21,7 +21,7 @@ from lockstep.domain.market import Network
 from lockstep.domain.message import Message
 from lockstep.domain.money import Money
 from lockstep.domain.order import AssetStatus, Attestation, OutcomeResult, Proof
-from lockstep.domain.payment import Payment, PaymentState
+from lockstep.domain.payment import Payment, PaymentReport, PaymentState
 from lockstep.domain.trade import Trade, TradeState
 from lockstep.flow import stepping
 from lockstep.ports import CashSystem
@@ -362,7 +362,15 @@ class Lying:
 
 def lie(world: World, state: PaymentState) -> Message[Any]:
     (payment,) = world.rtgs.operator.payments()
-    body = replace(payment.report(), state=state, decided_at=world.clock.now().replace(microsecond=0))
+    body = PaymentReport(
+        original_message_id=payment.message_id,
+        uetr=payment.payment.uetr,
+        state=state,
+        decided_at=world.clock.now().replace(microsecond=0),
+        payment=payment.payment,
+        reason_code=payment.reason_code,
+        reason=payment.reason,
+    )
     return Message(
         sender=world.file.rtgs, receiver=world.file.service, message_id="LIE-1", created=body.decided_at, body=body
     )

@@ -221,7 +221,11 @@ def late_worker_writes(patch: Patch) -> None:
 def hash_of_the_headings(patch: Patch) -> None:
     """The journal's chain binds time, kind and subject; what the entry says is left out."""
     real = entry_hash
-    patch.setattr(book, "entry_hash", lambda previous, number, entry: real(previous, number, replace(entry, facts={})))
+    patch.setattr(
+        book,
+        "entry_hash",
+        lambda previous, number, entry, *more: real(previous, number, replace(entry, facts={}), *more),
+    )
 
 
 def lost_update(patch: Patch) -> None:

@@ -21,7 +21,7 @@ KNOWN = {
     "end without an ending": (3, "I9"),
     "release before finality": (2, "I6"),
     "forget a tombstone": (6, "I9"),
-    "answers by place": (3, "I6"),
+    "answers by place": (4, "I6"),
     "lock while halted": (15, "a lock while halted"),
     "hash-of-the-headings": (1, "I7"),
     "final-one-block-early": (2, "I6"),

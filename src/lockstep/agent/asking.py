@@ -74,12 +74,14 @@ class Asked:
         found = set()
         while self._waiting and self._waiting[0][0] <= now:
             _, one = heappop(self._waiting)
-            if one in self._open and one in self._times and due(*self._times[one], now):
+            if one not in self._open:
+                self._times.pop(one, None)  # should its lock come back, its waiting begins anew
+            elif one in self._times and due(*self._times[one], now):
                 found.add(one)
         for one in found:  # until it is asked for, or closed
             self._wait(one)
-        if len(self._waiting) > 2 * len(self._open) + ALL_AT_ONCE:
-            self._waiting = sorted((due_at(*self._times[one]), one) for one in self._open & self._times.keys())
+        if len(self._waiting) > 2 * len(self._times) + ALL_AT_ONCE:
+            self._waiting = sorted((due_at(*times), one) for one, times in self._times.items())
         return sorted(found)
 
     def _wait(self, settlement: SettlementId) -> None:

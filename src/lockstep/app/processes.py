@@ -185,13 +185,12 @@ def run_service(
         if quiet_seconds is not None and number > 1:
             raise Misconfigured(f"another service is running on {home.root}")
         worker: SharingWorker | None = None
-        hands = Hands()
+        hands = Hands() if quiet_seconds is None else None  # who ends once it is quiet has delivered all by then
 
         def step() -> bool:
             nonlocal worker
-            worker = worker or _worker(
-                home, number, name, told, hands
-            )  # which may take a while, and is stopped as cleanly
+            # which may take a while, and is stopped as cleanly
+            worker = worker or _worker(home, number, name, told, hands)
             moved = worker.run_once()
             if quiet_seconds is not None and not worker.has_key:
                 raise Misconfigured(f"another service is running on {home.root}")
@@ -204,10 +203,11 @@ def run_service(
         finally:
             if worker is not None:
                 worker.stop()
-            hands.close()
+            if hands is not None:
+                hands.close()
 
 
-def _worker(home: Home, number: int, name: str, told: Callable[[str], None], hands: Hands) -> SharingWorker:
+def _worker(home: Home, number: int, name: str, told: Callable[[str], None], hands: Hands | None) -> SharingWorker:
     database, on_commit, clock = home.open_database(), crash_hook(), home.clock()
     keys = OperatorKeys(home, Node(home.settings().rpcs), database, on_commit)
     opened = partial(open_engine, home, on_commit, database=database, beside=hands)

@@ -144,7 +144,10 @@ class Answering:
         """What is asked while other things go on: what the RTGS is sent, if there is somebody to do it."""
         if self.beside is None or kind is not Send:
             return None
-        self.keep()
+        try:
+            self.keep()
+        except Unavailable:  # asked in its place it is each one's answer
+            return None
         return self.beside(RTGS, partial(self._sends, cast(Sequence[Send], wants)))
 
     def _part(self, kind: type[Want[Any]], wants: Sequence[Want[Any]]) -> Sequence[Any]:

@@ -37,12 +37,13 @@ def begun_at(trade: Trade, view: CashView | None, *, doubted: bool) -> datetime 
     """Since when the RTGS has an ending to tell; None: it has none.
 
     `doubted`: the chain ended otherwise than the RTGS said. Told the chain's end then, that makes two stories, of which
-    people have decided on one. It was asked for the payment, by records that may be lost.
+    people have decided on one. It was asked for the payment, by records that may be lost; so it was where it has told
+    anything of one.
     """
     if not (doubted or is_open(view)):
         return None
     begun = [trade.intents[name] for name in ("cash", "cancel cash") if name in trade.intents]
-    return min(begun, default=trade.matched_at if doubted else None)
+    return min(begun, default=trade.matched_at if doubted or view is not None else None)
 
 
 def is_open(view: CashView | None) -> bool:

@@ -47,4 +47,4 @@ class UnderWay:
     outbox: tuple[Sequence[Message[PartyBody]], Begun[Results]] | None = None
     """Messages that are being written."""
     written_through: str | None = None
-    """The last message of the page before, where there may be more of them."""
+    """The last message of the sheaf before, where there may be more of them."""

@@ -43,7 +43,9 @@ _log = logging.getLogger(__name__)
 __all__ = ["BATCH", "CLAIM_SECONDS", "DUTIES", "Engine"]
 
 PAGE = 1_000
-"""Messages of the RTGS that are heard, and to parties that are delivered, at once."""
+"""Messages of the RTGS that are heard at once."""
+SHEAF = 4_000
+"""Messages to parties that are written at once: one sheaf a pass, so it must be more than a pass brings about."""
 MUCH = 100
 """So many messages, and there are more: these are written, or those asked for, while something else is done."""
 BATCH = 400
@@ -252,8 +254,10 @@ class Engine:
             looked.append((one, again))
         if broken:
             any_moved |= self._set_apart(broken)
-        unable = {
-            one.trade.trade_id for one, result in zip(claimed, results, strict=True) if isinstance(result, Unavailable)
+        unable = {  # perhaps another can, with its node and its key's money
+            one.trade.trade_id
+            for one, result in zip(claimed, results, strict=True)
+            if isinstance(result, LockstepError) and not isinstance(result, Conflict)
         }
         queue.done_with(looked, unable)
         return any_moved
@@ -271,8 +275,8 @@ class Engine:
         return True in told
 
     def _deliver_all(self) -> bool:
-        """What is to be delivered, by the page; those that cannot be written are passed over. Many are written beside,
-        a page at a time, and noted as delivered once they are; nobody waits for that."""
+        """What is to be delivered, by the sheaf; those that cannot be written are passed over. Many are written beside,
+        a sheaf at a time, and noted as delivered once they are; nobody waits for that."""
         book, beside, under_way = self.settler.book, self.settler.beside, self.under_way
         moved = False
         if under_way.outbox is not None:
@@ -282,16 +286,16 @@ class Engine:
             under_way.outbox = None
             moved = self._note_delivered(messages, written())
         after, under_way.written_through = under_way.written_through, None
-        messages = book.undelivered(PAGE, after)
+        messages = book.undelivered(SHEAF, after)
         while messages:
             self.keep()
             deliver = partial(deliver_all, self.mailbox, messages)
-            through = messages[-1].message_id if len(messages) == PAGE else None
+            through = messages[-1].message_id if len(messages) == SHEAF else None
             if beside is not None and len(messages) >= MUCH:
                 under_way.outbox, under_way.written_through = (messages, beside(OUTBOX, deliver)), through
                 return moved
             moved |= self._note_delivered(messages, deliver())
-            messages = book.undelivered(PAGE, through) if through is not None else ()
+            messages = book.undelivered(SHEAF, through) if through is not None else ()
         return moved
 
     def _note_delivered(self, messages: Sequence[Message[PartyBody]], results: Results) -> bool:

@@ -63,7 +63,10 @@ class Pacing:
         begun = begun_at(trade, None, doubted=False)
         if begun is not None:  # the RTGS is asked
             last = now if moved else trade.intents.get("status asked")
-            turns.append(max(due_at(begun, last), now) + _share(trade, LONGEST_SECONDS))
+            asked = due_at(begun, last)
+            if asked <= now:  # and it was not asked: two stories are people's, and it would be due for ever
+                asked = now + timedelta(seconds=LONGEST_SECONDS)
+            turns.append(asked + _share(trade, LONGEST_SECONDS))
         if trade.order is not None and trade.order.terms.pay_by >= now.timestamp():  # the time to pay is over
             turns.append(datetime.fromtimestamp(trade.order.terms.pay_by + 1, UTC))
         return min(turns)

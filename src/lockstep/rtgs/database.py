@@ -167,6 +167,10 @@ class Step:
         self.books.changes += 1
         self._released.append((settlement_id, agent, uetr, self.seconds))
 
+    def released_now(self, settlement_id: SettlementId | None) -> dict[Bic, Uetr]:
+        """Releases that were kept in this step, and that no table has yet."""
+        return {agent: uetr for of, agent, uetr, _ in self._released if of == settlement_id}
+
     def once(
         self, read: Callable[Concatenate[Connection, Asked], Found], *asked: Asked.args, **also: Asked.kwargs
     ) -> Found:

@@ -105,7 +105,7 @@ def released(step: Step, stored: StoredOrder) -> dict[Bic, Uetr]:
     if held.released is None:
         held.released = {
             Bic(agent): Uetr(uetr) for agent, uetr in _RELEASED.all(step.connection, of=stored.order.settlement_id)
-        }
+        } | step.released_now(stored.order.settlement_id)
     return held.released
 
 

@@ -570,6 +570,21 @@ def test_it_is_asked_for_when_it_is_due_and_until_it_is_noted() -> None:
     assert len(found) > 300 and len(times) > 10
 
 
+def test_a_lock_that_was_away_when_its_time_came_is_asked_for_once_it_is_back() -> None:
+    """A reorganisation took it, or a node was behind; the same order is locked again, or seen again."""
+    asked, one, other = Asked(), SettlementId("a" * 64), SettlementId("b" * 64)
+    both, now = {one: None, other: None}, AT
+    assert asked.due(both.keys(), now, look=True) == []
+    for _ in range(3):
+        now += timedelta(hours=1)
+        assert one not in asked.due({other: None}.keys(), now, look=True)
+        now += timedelta(hours=1)
+        asked.due(both.keys(), now, look=True)
+        now += timedelta(minutes=6)
+        assert one in asked.due(both.keys(), now, look=True)
+        asked.note(one, now)
+
+
 def test_locks_before_are_not_gone_through_where_the_ledger_tells_the_later_ones() -> None:
     class Ledger(dict[str, None]):
         gone_through = 0

@@ -4,14 +4,14 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from flow_cases import LATER, PAYMENT, SETTLEMENT, notice, report
+from flow_cases import LATER, ORDERED, PAYMENT, SETTLEMENT, notice, report
 
 from lockstep.domain.cash import CashView
 from lockstep.domain.money import Money
 from lockstep.domain.payment import BookingNotice, PaymentState
 from lockstep.domain.statement import Entry, Statement
 from lockstep.domain.transfer import StatusRequest
-from lockstep.flow.asking import due, half_told, is_open
+from lockstep.flow.asking import begun_at, due, half_told, is_open
 from lockstep.flow.mirroring import fold, missing_in, said_by
 
 BOOKED = fold(fold(None, report(PaymentState.BOOKED)), notice())
@@ -91,3 +91,14 @@ def test_a_booking_that_a_statement_lacks() -> None:
     earlier = replace(statement(), until=LATER - timedelta(minutes=1))
     assert missing_in(earlier, [BOOKED]) == []
     assert missing_in(statement(), [CashView(settlement_id=SETTLEMENT)]) == []
+
+
+def test_what_the_rtgs_told_half_of_is_asked_for_also_by_records_that_lost_the_request() -> None:
+    """Else one false word, heard after a restored backup, is waited on for ever."""
+    half = fold(None, report(PaymentState.BOOKED))
+    assert half_told(half) and "cash" not in ORDERED.intents
+    assert begun_at(ORDERED, half, doubted=False) == ORDERED.matched_at
+    assert begun_at(ORDERED, None, doubted=False) is None, "nobody asked for a payment"
+    assert begun_at(ORDERED, BOOKED, doubted=False) is None, "its end is told"
+    asked = replace(ORDERED, intents={"cash": LATER})
+    assert begun_at(asked, half, doubted=False) == LATER

@@ -16,8 +16,10 @@ from flow_world import UNAVAILABLE, check
 from lockstep.app.hands import Hands
 from lockstep.domain.trade import TradeState
 from lockstep.flow import engine as engines
+from lockstep.flow.answering import Answering
 from lockstep.flow.beside import OUTBOX, RTGS
 from lockstep.flow.engine import Engine
+from lockstep.flow.wants import Send
 
 MANY = 5
 
@@ -152,19 +154,19 @@ def test_nothing_counts_as_delivered_before_it_is(bench: BesideBench) -> None:
     assert {message_id for _, message_id in bench.mailbox.messages} == {one.message_id for one in waiting}
 
 
-def test_pages_are_delivered_one_after_the_other(bench: BesideBench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engines, "PAGE", 8)
+def test_sheaves_are_delivered_one_after_the_other(bench: BesideBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines, "SHEAF", 8)
     bench.instruct_many(MANY)
     bench.engine.do("matching")
-    assert deliver(bench) >= 4, "two whole pages, and the rest of them, are each written while others go on"
+    assert deliver(bench) >= 4, "two whole sheaves, and the rest of them, are each written while others go on"
     assert bench.mailbox.counted.items["deliver_all"] == 4 * MANY
 
 
-def test_what_cannot_be_written_does_not_hold_up_later_pages(
+def test_what_cannot_be_written_does_not_hold_up_later_ones(
     bench: BesideBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not even a page of nothing else: it is passed over, and tried again after the last page."""
-    monkeypatch.setattr(engines, "PAGE", 8)
+    """Not even a sheaf of nothing else: it is passed over, and tried again after the last one."""
+    monkeypatch.setattr(engines, "SHEAF", 8)
     bench.instruct_many(MANY)
     bench.engine.do("matching")
     stuck = {one.message_id for one in bench.book.undelivered()[:9]}
@@ -285,3 +287,17 @@ def test_hands_do_one_neighbours_things_in_order_and_anothers_meanwhile() -> Non
     hands.close()
     assert hands(RTGS, lambda: 1)() == 1, "they begin again when they are needed"
     hands.close()
+
+
+def test_where_the_lease_cannot_be_kept_nothing_is_begun() -> None:
+    """Asked in its place it is each one's answer, and the batch goes on."""
+
+    def unavailable() -> None:
+        raise UNAVAILABLE
+
+    begun = Early()
+    nothing: Any = None
+    answering = Answering(
+        book=nothing, assets=nothing, cash=nothing, wallet=nothing, board=nothing, keep=unavailable, beside=begun
+    )
+    assert answering.begin(Send, [Send(nothing)]) is None and not begun.begun

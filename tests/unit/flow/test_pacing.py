@@ -125,6 +125,14 @@ def test_what_began_together_is_not_due_together() -> None:
     assert len(set(found)) > 10 and found[0] >= 101 - 101 // 8 and found[-1] <= 101
 
 
+@pytest.mark.parametrize("first", ["0000", "0444", "8000", "ffff"])
+def test_a_question_that_is_due_and_not_asked_is_not_due_at_once_for_ever(first: str) -> None:
+    """Of two stories people decide: the step asks nothing."""
+    trade = replace(TOLD, state=TradeState.EARMARKED, reason=None, trade_id=first + TOLD.trade_id[4:])
+    later = MORNING + timedelta(hours=1)
+    assert seconds_to(Pacing().next_look(trade, False, later), later) >= LONGEST_SECONDS
+
+
 def test_no_look_is_farther_off_than_the_queue_allows() -> None:
     assert TOLD_SECONDS <= queue.LONGEST_SECONDS
 

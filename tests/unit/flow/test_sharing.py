@@ -11,7 +11,7 @@ import pytest
 from bulk_world import BulkAssets, BulkBench, BulkCash
 from flow_world import Crash, check
 
-from lockstep.domain.errors import Unavailable
+from lockstep.domain.errors import LockstepError, Refused, Unavailable
 from lockstep.domain.trade import TradeState
 from lockstep.flow.engine import CLAIM_SECONDS, DUTIES, Engine
 from lockstep.flow.sharing import LEASE_SECONDS, SharingWorker, key_subject
@@ -173,12 +173,13 @@ def test_a_worker_without_a_key_does_what_needs_none(tmp_path: Path) -> None:
     shared.close()
 
 
-def test_who_has_no_node_leaves_its_trades_to_the_others(shared: Shared) -> None:
-    """It lives, and what it had would stay its own."""
+@pytest.mark.parametrize("error", [Unavailable("no node"), Refused("FeeCapReached", {"rule": "a cap"})])
+def test_who_cannot_go_on_leaves_its_trades_to_the_others(shared: Shared, error: LockstepError) -> None:
+    """It lives, and what it had would stay its own: without a node, or with a key that has no money."""
 
     def silent(point: str) -> None:
         if point == "before view":
-            raise Unavailable("no node")
+            raise error
 
     shared.instruct_many(MANY)
     for _ in range(3):
@@ -190,7 +191,9 @@ def test_who_has_no_node_leaves_its_trades_to_the_others(shared: Shared) -> None
     shared.go_on("first")
     for _ in range(60):
         shared.go_on("second", "first")
-    shared.settled_all(MANY)
+    if isinstance(error, Unavailable):
+        shared.settled_all(MANY)
+    assert {one.state for one in shared.book.trades()} == {TradeState.SETTLED}, "people were told of the refusal, too"
     assert shared.workers["first"].has_key and shared.steppers["second"]["views"]
 
 

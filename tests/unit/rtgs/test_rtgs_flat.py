@@ -23,7 +23,7 @@ KEYS = {
         "(uetr=?", "(settlement_id=?", "(number=?", "(rowid=?", "(state=? AND pay_by<?", "(debtor_account=? AND state=?"
     ],
     "outbox": [
-        "(receiver=? AND uetr=?", "(receiver=? AND sequence", "COVERING INDEX sqlite_autoindex_outbox_1 (receiver=?)"
+        "(uetr=? AND receiver=?", "(receiver=? AND sequence", "COVERING INDEX sqlite_autoindex_outbox_1 (receiver=?)"
     ],
     "inbox": ["(sender=? AND message_id=?"],
     "endings": ["(settlement_id=?", "(uetr=?"],

@@ -9,6 +9,7 @@ from rtgs_world import AGENTS, BUYER_ACCOUNT, NOON, RTGS, SELLER_ACCOUNT, SERVIC
 from sqlalchemy import text
 
 from lockstep.domain.errors import Refused
+from lockstep.domain.liquidity import ModifyReservation, ReservationKind
 from lockstep.domain.message import Message
 from lockstep.domain.payment import PaymentState, Release
 from lockstep.domain.priority import Priority as StatedPriority
@@ -195,6 +196,34 @@ def test_what_begins_to_wait_within_a_file_is_served_within_it(world: World) -> 
         PaymentState.HELD,
         PaymentState.BOOKED,
     ]
+
+
+def test_a_release_counts_that_no_table_has_yet(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of one file: what is in mind of the payment leaves it between two releases."""
+    monkeypatch.setattr(held, "MOST", 2)
+    others = [payment(number, 100) for number in (2, 3)]
+    for one in (PAID, *others):
+        world.say(one)
+    besides = [
+        mail(number, Release(uetr=one.uetr, settlement_id=one.settlement_id), AGENTS[0])
+        for number, one in enumerate(others, start=2)
+    ]
+    file = [mail(1, LET_GO, AGENTS[0]), *besides, mail(1, LET_GO, AGENTS[1]), mail(1, LET_GO, AGENTS[2])]
+    assert all(isinstance(one, list) for one in world.rtgs.handle_all(file))
+    assert world.state(PAID) is PaymentState.BOOKED
+
+
+def test_a_release_counts_also_after_a_reservation_in_the_same_file(world: World) -> None:
+    world.say(PAID)
+    anew = ModifyReservation(kind=ReservationKind.HIGH, account=BUYER_ACCOUNT, amount=euro(10))
+    file = [
+        mail(1, LET_GO, AGENTS[0]),
+        mail(1, anew, BUYER_ACCOUNT.owner),
+        mail(1, LET_GO, AGENTS[1]),
+        mail(1, LET_GO, AGENTS[2]),
+    ]
+    assert all(isinstance(one, list) for one in world.rtgs.handle_all(file))
+    assert world.state(PAID) is PaymentState.BOOKED
 
 
 def test_few_are_kept(world: World, monkeypatch: pytest.MonkeyPatch, read: list[object]) -> None:

@@ -97,12 +97,12 @@ def test_of_a_deadlock_one_is_told_and_the_other_stores(engine: Engine) -> None:
     thread = threading.Thread(target=other)
     real = book._append
 
-    def append(connection: object, entries: object) -> None:
+    def append(connection: object, entries: object) -> object:
         connection.execute(text("UPDATE order_nonce SET next = 3 WHERE seller = 'a'"))
         thread.start()
         assert holds_b.wait(10)
         connection.execute(text("UPDATE order_nonce SET next = 3 WHERE seller = 'b'"))
-        real(connection, entries)
+        return real(connection, entries)
 
     book._append = append
     said = _said(lambda: book.commit(change("one")))

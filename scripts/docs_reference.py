@@ -39,6 +39,7 @@ TAIL = """\
 | `run` | `{"states": {"SETTLED": n, …}}`, once it stops |
 | `trades` | `{"halted": true or false, "reorganisations": [reorganisation…], "trades": [row…]}` |
 | `trade` | `{"halted", "reorganisations", "trade": row, "timeline": [{"at", "leg", "what", "detail"}…]}` |
+| `inventory` | `{"block", "at", "final", "positions": [position…], "pledges": [pledge…], "attempts": [attempt…]}` |
 | `verify-deployment` | `{"sound": true, "findings": [{"verdict", "field", "expected", "found", "event"}…]}` |
 | `rtgs serve` | `{"url"}`, once it listens |
 | `why-not` | `{"passes": true, "refusal": refusal or null}` |
@@ -63,6 +64,14 @@ a *failed* seed is `{"seed", "violations": [text…]}`.
 A *row* has `id`, `state`, `reason` (null where there is none), `deliverer`, `receiver`, `reference` (the deliverer's),
 `isin`, `quantity`, `cash`, `currency`, `settlement_id`, `uetr`, `lock_tx`, `settle_tx` (what ended the lock: delivery
 or give-back), `gas` (of all its transactions) and `times`. Amounts are decimal text, times ISO 8601 in UTC.
+
+A *position* has `participant` (its BIC), `name`, `isin`, `network` (the chain's id), `owned`, `free`, `earmarked`,
+`in_settlement`, `pledged`, `selling` (of these, out for sale), `received`, `reused`, `reusable`, `due_in`, `due_out`
+(units owed), `frozen`, `account_frozen`, `attempts` and `over_committed`; a *pledge* `pledge`, `agreement`, `kind`
+(`pledge`, `re-pledge` or `title`), `isin`, `network`, `giver`, `taker`, `held_by` (in whose account the units are; null
+where they are only owed), `quantity`, `reused`, `reusable`, `recalled`, `selling`, `due`, `depth`, `parent` (null for a
+root) and `until`; an *attempt* `participant`, `isin`, `network`, `refusal`, `actual`, `needed` and `block`. Units are
+decimal text.
 
 A *left* settlement has `settlement_id`, `units` (its status on the chain), `cash` (its payment's state) and what is
 known of it: `trade_id`, `seller`, `buyer`, `isin`, `quantity` (in units), `pay_by`, `amount`, `debtor`, `creditor`,

@@ -11,14 +11,18 @@ from typing import Protocol
 
 from lockstep.agent import Agent, DirectoryBoard, Register
 from lockstep.app.adapters import DirectoryMailbox, LocalWallets
+from lockstep.app.attempts import AttemptFile
 from lockstep.app.clocks import ManualClock, OffsetClock, SystemRandomness
+from lockstep.app.collateral import ATTEMPTS
 from lockstep.app.founding import AGENTS, Roles, agent_bic, found_chain, found_rtgs
 from lockstep.app.market_file import MarketFile
 from lockstep.cash import DirectCashSystem, DirectoryCashSystem
+from lockstep.chain.collateral import EvmCollateralLedger
 from lockstep.chain.embedded import EmbeddedChain
 from lockstep.chain.ledger import EvmAssetLedger
 from lockstep.chain.node import Node
 from lockstep.chain.sender import Sender
+from lockstep.domain.collateral.register import register_of
 from lockstep.domain.identifiers import Bic
 from lockstep.flow.engine import Engine
 from lockstep.flow.receiving import Reception
@@ -116,6 +120,13 @@ class World:
         self.book = SqlBook(self._database, clock=self.clock)
         sender = Sender(self.chain.node, self.roles.operator, SqlTransactionLog(self._database), lambda _: None)
         self.ledger = EvmAssetLedger(self.chain.node, self.market.network, sender)
+        network = self.market.network
+        self.collateral: EvmCollateralLedger | None = None
+        if network.collateral is not None:
+            attempts = AttemptFile(root / ATTEMPTS)
+            self.collateral = EvmCollateralLedger(
+                self.chain.node, register_of(network), sender, on_over_commitment=attempts.note
+            )
         self.reception = Reception(book=self.book, market=self.market, clock=self.clock)
         self.engine = Engine(
             settler=Settler(

@@ -10,7 +10,7 @@ from rich.status import Status
 
 from lockstep.app.home import Home
 from lockstep.app.keyholders import AGENTS
-from lockstep.cli import halted, records, roles, rtgs, showing
+from lockstep.cli import halted, inventory, records, roles, rtgs, showing
 from lockstep.cli.options import DEFAULT_HOME, HomeOption, JsonOption, print_json
 from lockstep.cli.simulate import simulate
 
@@ -372,6 +372,7 @@ def agent_reconcile(
         typer.echo("\n".join(f"{name.replace('_', ' ')}: {value}" for name, value in found.items()))
 
 
+app.command()(inventory.inventory)
 app.command()(records.rebuild)
 app.command()(records.resume)
 app.command()(records.decide_never)

@@ -19,7 +19,17 @@ if TYPE_CHECKING:  # none of what is shown is needed to show something else
     from lockstep.app.rebuilding import Done
     from lockstep.app.views import Moment, Row
 
-__all__ = ["MOST_LISTED", "counted", "file_line", "findings", "rebuilt", "report", "timeline_table", "trade_table"]
+__all__ = [
+    "MOST_LISTED",
+    "counted",
+    "file_line",
+    "findings",
+    "grouped",
+    "rebuilt",
+    "report",
+    "timeline_table",
+    "trade_table",
+]
 
 _STATE_STYLES = {
     "SETTLED": "green",
@@ -60,8 +70,8 @@ def trade_table(rows: Sequence["Row"]) -> Group:
             _short(row),
             row.reference,
             row.isin,
-            _grouped(row.quantity),
-            f"{_grouped(row.cash)} {row.currency}",
+            grouped(row.quantity),
+            f"{grouped(row.cash)} {row.currency}",
             Text(row.state, style=_STATE_STYLES.get(row.state, "")),
         )
     why = [row for row in rows if row.reason]
@@ -209,7 +219,7 @@ def _balances(title: str, rows: Sequence[tuple[str, Mapping[str, str]]]) -> Tabl
     for kind in kinds:
         table.add_column(kind, justify="right")
     for name, amounts in rows:
-        table.add_row(name, *(_grouped(amounts[kind]) for kind in kinds))
+        table.add_row(name, *(grouped(amounts[kind]) for kind in kinds))
     return table
 
 
@@ -225,7 +235,7 @@ def _invariants(found: Mapping[str, Sequence[str]]) -> Table:
     return table
 
 
-def _grouped(amount: str) -> str:
+def grouped(amount: str) -> str:
     whole, point, fraction = amount.partition(".")
     return f"{int(whole):,}{point}{fraction}"
 

@@ -13,6 +13,7 @@ from lockstep.ports.board import AttestationBoard, BulkAttestationBoard, SignOnc
 from lockstep.ports.book import Book, BulkBook, Change, StoredInstruction, Unclaimed
 from lockstep.ports.cash import BulkCashSystem, CashBody, CashSystem, SettlementBody, Unreadable
 from lockstep.ports.clock import Clock, Randomness
+from lockstep.ports.collateral import CollateralLedger, CollateralWallet
 from lockstep.ports.leases import Lease, Leases
 from lockstep.ports.mailbox import BulkMailbox, Mailbox, PartyBody
 from lockstep.ports.results import Results
@@ -34,6 +35,8 @@ __all__ = [
     "Change",
     "Claimed",
     "Clock",
+    "CollateralLedger",
+    "CollateralWallet",
     "Lease",
     "Leases",
     "Mailbox",

@@ -1,8 +1,30 @@
 """EIP-712 types, hashes, signatures and proofs: the one place that knows them besides the chain."""
 
+from lockstep.signing.collateral_calls import call_bytes
+from lockstep.signing.collateral_data import (
+    act_digest,
+    agreement_id,
+    amendment_digest,
+    cash_digest,
+    income_digest,
+    pledge_id,
+    together_of,
+    valuation_digest,
+    valuers_epoch,
+    valuers_hash,
+)
 from lockstep.signing.consent import check_order
 from lockstep.signing.keys import Key, keystore_address, read_keystore, recover, write_keystore
-from lockstep.signing.proof import build_batch_proof, build_proof, build_rotation_proof, is_by, is_of, is_run_of, verify
+from lockstep.signing.proof import (
+    build_batch_proof,
+    build_proof,
+    build_quorum_proof,
+    build_rotation_proof,
+    is_by,
+    is_of,
+    is_run_of,
+    verify,
+)
 from lockstep.signing.typed_data import (
     cash_hash,
     leg_id,
@@ -18,11 +40,18 @@ from lockstep.signing.typed_data import (
 
 __all__ = [
     "Key",
+    "act_digest",
+    "agreement_id",
+    "amendment_digest",
     "build_batch_proof",
     "build_proof",
+    "build_quorum_proof",
     "build_rotation_proof",
+    "call_bytes",
+    "cash_digest",
     "cash_hash",
     "check_order",
+    "income_digest",
     "is_by",
     "is_of",
     "is_run_of",
@@ -32,12 +61,17 @@ __all__ = [
     "log_digest",
     "outcome_digest",
     "outcomes_digest",
+    "pledge_id",
     "read_keystore",
     "recover",
     "rotation_digest",
     "run_digest",
     "settlement_id",
     "terms_hash",
+    "together_of",
+    "valuation_digest",
+    "valuers_epoch",
+    "valuers_hash",
     "verify",
     "write_keystore",
 ]

@@ -14,8 +14,19 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from lockstep.agent import Agent, DirectoryBoard, Register, SignatureLog, forgo, reconcile
+from lockstep.agent import (
+    Agent,
+    DirectoryBoard,
+    MarginBoard,
+    MarginDesk,
+    MarginRegister,
+    Register,
+    SignatureLog,
+    forgo,
+    reconcile,
+)
 from lockstep.app.adapters import DirectoryMailbox, LocalWallets
+from lockstep.app.collateral import open_collateral
 from lockstep.app.founding import AGENTS, agent_bic, found_rtgs
 from lockstep.app.hands import Hands
 from lockstep.app.home import EMBEDDED, Home, RtgsCertificates
@@ -240,25 +251,43 @@ def run_agent(home: Home, number: int, *, rpc: str | None = None) -> None:
     party = agent_bic(market.service, number)
     with alone(home, f"agent-{number}"):
         key, *others = home.agent_keys(number)
+        register, cash = Register(home.register(number), crash_hook()), _cash(home, party)
+        assets = patiently(
+            lambda: EvmAssetLedger(
+                Node(endpoint),
+                market.network,
+                events=open_chain_events(home.agent_chain(number), market.network),
+                deep=Deep.DOUBT,
+                live=False,
+            )
+        )
+        margin = None
+        if market.network.collateral is not None:
+            margin = MarginDesk(
+                bic=party,
+                rtgs=market.rtgs,
+                keys=(key, *others),
+                market=market,
+                assets=assets,
+                ledger=patiently(lambda: open_collateral(home, Node(endpoint))),
+                cash=cash,
+                board=MarginBoard(home.attestations),
+                register=MarginRegister(home.register(number), crash_hook()),
+                journal=register,
+                clock=home.clock(),
+            )
         agent = Agent(
             bic=party,
             rtgs=market.rtgs,
             key=key,
             other_keys=tuple(others),
             market=market,
-            assets=patiently(
-                lambda: EvmAssetLedger(
-                    Node(endpoint),
-                    market.network,
-                    events=open_chain_events(home.agent_chain(number), market.network),
-                    deep=Deep.DOUBT,
-                    live=False,
-                )
-            ),
-            cash=_cash(home, party),
+            assets=assets,
+            cash=cash,
             board=DirectoryBoard(home.attestations),
-            register=Register(home.register(number), crash_hook()),
+            register=register,
             clock=home.clock(),
+            margin=margin,
         )
         until_stopped(agent.step, shortest=AGENT_PAUSE_SECONDS, always=True)
 

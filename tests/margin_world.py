@@ -17,7 +17,16 @@ from lockstep.domain.money import Money
 from lockstep.domain.order import Epoch
 from lockstep.domain.payment import Payment
 from lockstep.ports import CashBody
-from lockstep.signing import build_quorum_proof, margin_call_id, margin_id, valuation_digest, valuers_epoch, valuers_hash
+from lockstep.signing import (
+    build_quorum_proof,
+    cash_digest,
+    margin_call_id,
+    margin_cash,
+    margin_id,
+    valuation_digest,
+    valuers_epoch,
+    valuers_hash,
+)
 from lockstep.testing.fakes import (
     AGENTS,
     BUYER,
@@ -212,8 +221,6 @@ class MarginWorld:
 
     def count(self, payment: MarginPayment, *, final: bool = True) -> None:
         """The service presents the agents' signatures to the register."""
-        from lockstep.signing import cash_digest, margin_cash
-
         epoch = self.chain.current_epoch
         cash = margin_cash(payment, epoch.number)
         digest = cash_digest(cash, self.ledger.register)

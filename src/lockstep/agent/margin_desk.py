@@ -162,12 +162,11 @@ class MarginDesk:
             return False
         if _call(payment) in self._counted:
             return False
+        asked = self._ask(view)  # first, as it may be refused for ever
         evidence = self._evidence(view, payment, others)
         if view.state is PaymentState.HELD and view.contradiction is None:
-            done = self._release(evidence)
-        else:
-            done = judge_margin_booking(evidence) and self._sign(evidence)
-        return self._ask(view) or done
+            return self._release(evidence) or asked
+        return (judge_margin_booking(evidence) and self._sign(evidence)) or asked
 
     def _is_over(self, view: CashView, payment: MarginPayment) -> bool:
         return view.is_never or _call(payment) in self._counted

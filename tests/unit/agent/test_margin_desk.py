@@ -4,12 +4,13 @@ I1 and I11 as margin has them: no money counts that is not booked, none is moved
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from margin_world import GIVER_ACCOUNT, KEYS, NEXT_KEYS, PAY_BY, TAKER_ACCOUNT, MarginWorld
+from margin_world import GIVER_ACCOUNT, KEYS, NEXT_KEYS, PAY_BY, TAKER_ACCOUNT, TERMS, MarginWorld
 
 from lockstep.domain.collateral.register import CashPayment
 from lockstep.domain.errors import Contradiction, Unavailable
@@ -80,16 +81,11 @@ def test_a_payment_that_is_not_what_its_id_says_is_released_by_nobody(
 
 
 def test_an_agreement_that_is_not_final_waits(world: MarginWorld) -> None:
-    from margin_world import TERMS
-
-    agreement = world.ledger.agreed(replace(TERMS, salt=1))
-    world.agreement = agreement
-    world.value(100_000, final=False)
-    payment = world.payment(60_000)
-    identifier = world.pay(payment)
+    world.agreement = world.ledger.agreed(replace(TERMS, salt=1))
+    identifier = world.pay(world.payment(60_000))
     world.settle()
-    assert world.is_booked(identifier) == 0
-    world.chain.mine(2)
+    assert (world.is_booked(identifier), world.refusals()) == (0, set())
+    world.value(100_000)
     world.settle()
     assert world.is_booked(identifier) == 1
 
@@ -214,8 +210,9 @@ def test_what_was_booked_is_signed_anew_for_the_next_epoch(world: MarginWorld) -
     assert world.ledger.state(world.agreement).credit == 30_000
 
 
-@pytest.mark.parametrize("method", ["before", "after"])
-@pytest.mark.parametrize("fails_at", ["send", "events", "state"])
+@pytest.mark.parametrize(
+    ("method", "fails_at"), [("before", "send"), ("after", "send"), ("before", "events"), ("before", "state")]
+)
 def test_killed_between_any_two_steps(world: MarginWorld, method: str, fails_at: str) -> None:
     payment = world.payment(30_000)
     identifier = world.pay(payment)
@@ -230,10 +227,8 @@ def test_killed_between_any_two_steps(world: MarginWorld, method: str, fails_at:
     for place in range(4):
         target: Any = world.lines[place] if fails_at == "send" else world.ledger
         setattr(target, method, kill)
-        try:
+        with suppress(Killed):
             world.step(place)
-        except Killed:
-            pass
         setattr(target, method, lambda _: None)
         world.start(place)
     world.settle()

@@ -109,10 +109,10 @@ class FakeCollateralLedger:
 
     def reorganise(self, depth: int) -> None:
         """The last blocks are gone, with all that was in them."""
+        left = self.chain.head - depth
         self.chain.reorganise(depth)
-        head = self.chain.head
-        self._events = [one for one in self._events if one.block <= head]
-        self._states = [one for one in self._states if one[0] <= head]
+        self._events = [one for one in self._events if one.block <= left]
+        self._states = [one for one in self._states if one[0] <= left]
 
     def _add(self, said: Said) -> None:
         self.chain.mine()

@@ -14,19 +14,8 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from lockstep.agent import (
-    Agent,
-    DirectoryBoard,
-    MarginBoard,
-    MarginDesk,
-    MarginRegister,
-    Register,
-    SignatureLog,
-    forgo,
-    reconcile,
-)
+from lockstep.agent import Agent, DirectoryBoard, Register, SignatureLog, forgo, reconcile
 from lockstep.app.adapters import DirectoryMailbox, LocalWallets
-from lockstep.app.collateral import open_collateral
 from lockstep.app.founding import AGENTS, agent_bic, found_rtgs
 from lockstep.app.hands import Hands
 from lockstep.app.home import EMBEDDED, Home, RtgsCertificates
@@ -41,6 +30,7 @@ from lockstep.app.loops import (
     taken,
     until_stopped,
 )
+from lockstep.app.margin import open_margin_desk, open_margining
 from lockstep.app.operators import OperatorKeys
 from lockstep.app.records import open_book, open_reception
 from lockstep.cash import Certificates, DirectoryCashSystem, HttpCashSystem
@@ -136,19 +126,16 @@ def open_engine(
         database = home.open_database()
     node = Node(settings.rpcs)
     wallets = {key.address: key for key in home.wallets(file).values()}
+    records = book or SqlBook(database, on_commit, None, home.clock())
+    events = SqlChainEvents(database, market.network)
+    assets = EvmAssetLedger(node, market.network, sender, events=events, deep=Deep.HALT, live=False)
+    cash = _cash(home, market.service)
     return Engine(
         settler=Settler(
             market=market,
-            book=book or SqlBook(database, on_commit, None, home.clock()),
-            assets=EvmAssetLedger(
-                node,
-                market.network,
-                sender,
-                events=SqlChainEvents(database, market.network),
-                deep=Deep.HALT,
-                live=False,
-            ),
-            cash=_cash(home, market.service),
+            book=records,
+            assets=assets,
+            cash=cash,
             wallet=LocalWallets(wallets, market),
             board=DirectoryBoard(home.attestations),
             clock=home.clock(),
@@ -156,6 +143,7 @@ def open_engine(
         ),
         mailbox=DirectoryMailbox(home.outbox),
         salt_key=home.salt_key(),
+        margining=open_margining(home, node, sender, records, assets, cash),
     )
 
 
@@ -261,21 +249,8 @@ def run_agent(home: Home, number: int, *, rpc: str | None = None) -> None:
                 live=False,
             )
         )
-        margin = None
-        if market.network.collateral is not None:
-            margin = MarginDesk(
-                bic=party,
-                rtgs=market.rtgs,
-                keys=(key, *others),
-                market=market,
-                assets=assets,
-                ledger=patiently(lambda: open_collateral(home, Node(endpoint))),
-                cash=cash,
-                board=MarginBoard(home.attestations),
-                register=MarginRegister(home.register(number), crash_hook()),
-                journal=register,
-                clock=home.clock(),
-            )
+        path = home.register(number)
+        margin = open_margin_desk(home, endpoint, party, path, (key, *others), assets, cash, register)
         agent = Agent(
             bic=party,
             rtgs=market.rtgs,

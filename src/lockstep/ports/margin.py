@@ -1,12 +1,26 @@
-"""Margin in cash: what agents leave for others of payments that were booked."""
+"""Margin in cash: the calls that the service has under way, and what agents leave of payments that were booked."""
 
 from collections.abc import Sequence
 from typing import Protocol
 
 from lockstep.domain.collateral.register import AgreementId
+from lockstep.domain.identifiers import Reference
+from lockstep.domain.margin_case import MarginCase
 from lockstep.domain.margin_payment import CashAttestation
+from lockstep.ports.book import Book
 
-__all__ = ["CashBoard"]
+__all__ = ["CashBoard", "MarginBook"]
+
+
+class MarginBook(Book, Protocol):
+    """The service's records with its margin calls. They are stored by `Change.margin`."""
+
+    def margin_case(self, agreement_id: AgreementId, reference: Reference) -> MarginCase | None: ...
+
+    def open_margin_cases(self) -> Sequence[MarginCase]:
+        """Those that there is anything to look at, oldest first."""
+
+    def margin_cases(self) -> Sequence[MarginCase]: ...
 
 
 class CashBoard(Protocol):

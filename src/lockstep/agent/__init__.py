@@ -11,6 +11,7 @@ from lockstep.agent.margin_register import MarginRegister
 from lockstep.agent.reconciling import Forgone, forgo, reconcile
 from lockstep.agent.register import Register
 from lockstep.agent.signature_log import SignatureLog
+from lockstep.agent.valuation_board import ValuationDirectory
 from lockstep.agent.watching import Agent
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "MarginRegister",
     "Register",
     "SignatureLog",
+    "ValuationDirectory",
     "forgo",
     "judge_outcome",
     "judge_release",

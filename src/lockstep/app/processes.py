@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from lockstep.agent import Agent, DirectoryBoard, Register, SignatureLog, forgo, reconcile
+from lockstep.agent import Agent, DirectoryBoard, Register, SignatureLog, ValuationDirectory, forgo, reconcile
 from lockstep.app.adapters import DirectoryMailbox, LocalWallets
 from lockstep.app.founding import AGENTS, agent_bic, found_rtgs
 from lockstep.app.hands import Hands
@@ -144,6 +144,7 @@ def open_engine(
         mailbox=DirectoryMailbox(home.outbox),
         salt_key=home.salt_key(),
         margining=open_margining(home, node, sender, records, assets, cash),
+        valuations=ValuationDirectory(home.attestations),
     )
 
 

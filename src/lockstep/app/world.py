@@ -9,7 +9,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
-from lockstep.agent import Agent, DirectoryBoard, MarginBoard, MarginDesk, MarginRegister, Register
+from lockstep.agent import (
+    Agent,
+    DirectoryBoard,
+    MarginBoard,
+    MarginDesk,
+    MarginRegister,
+    Register,
+    ValuationDirectory,
+)
 from lockstep.app.adapters import DirectoryMailbox, LocalWallets
 from lockstep.app.attempts import AttemptFile
 from lockstep.app.clocks import ManualClock, OffsetClock, SystemRandomness
@@ -143,6 +151,7 @@ class World:
             mailbox=DirectoryMailbox(root / "outbox"),
             salt_key=randomness.token(32),
             margining=self.margining,
+            valuations=ValuationDirectory(root / "attestations"),
         )
 
     def _margining(self, cash: CashSystem) -> Margining | None:

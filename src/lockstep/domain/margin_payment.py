@@ -7,13 +7,14 @@ all of it, so whoever knows the agreement, the call and the payment can tell whi
 import hashlib
 from dataclasses import dataclass
 
-from lockstep.domain.collateral.register import AgreementId, CashPayment
+from lockstep.domain.collateral.register import AgreementId, CashPayment, Valuation
 from lockstep.domain.errors import InvalidInput
 from lockstep.domain.identifiers import Reference
 from lockstep.domain.money import Money
+from lockstep.domain.order import Epoch
 from lockstep.domain.payment import CashAccount, require_positive
 
-__all__ = ["CALL_DIGITS", "CashAttestation", "MarginPayment", "margin_salt"]
+__all__ = ["CALL_DIGITS", "CashAttestation", "MarginPayment", "ValuationAttestation", "margin_salt"]
 
 CALL_DIGITS = 24
 """Hex digits of a payment's salt that say which call it pays. The other eight are the attempt."""
@@ -68,3 +69,15 @@ class CashAttestation:
     agent: str
     signature: bytes
     """65 bytes: r, s, v (27 or 28), s in the lower half, over `signing.cash_digest`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValuationAttestation:
+    """One valuer's signature over a valuation, with those of whom it counts one. Worth nothing alone."""
+
+    valuation: Valuation
+    valuers: Epoch
+    """As the agreement names them by their hash: number 0, ascending, and how many must agree."""
+    valuer: str
+    signature: bytes
+    """65 bytes: r, s, v (27 or 28), s in the lower half, over `signing.valuation_digest`."""

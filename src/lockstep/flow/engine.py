@@ -25,6 +25,7 @@ from lockstep.flow.matching import AGE_OUT, match
 from lockstep.flow.pacing import Moved, OpenTrades, Pacing
 from lockstep.flow.recovering import decide_cancellations, look_at_unclaimed
 from lockstep.flow.stepping import Settler
+from lockstep.flow.valuing import present_valuations
 from lockstep.ports import (
     BulkAssetLedger,
     BulkAttestationBoard,
@@ -36,6 +37,7 @@ from lockstep.ports import (
     PartyBody,
     Results,
     StoredInstruction,
+    ValuationBoard,
     WaitingRoom,
     WorkQueue,
 )
@@ -75,6 +77,7 @@ class Engine:
     under_way: UnderWay = field(default_factory=UnderWay)
     margining: Margining | None = None
     """Where the market has a collateral register."""
+    valuations: ValuationBoard | None = None
 
     def run_once(self) -> bool:
         """One pass. True if anything moved. What fails holds up only its own trade.
@@ -183,7 +186,8 @@ class Engine:
         if self.margining is None:
             return False
         try:
-            return replace(self.margining, book=cast(MarginBook, self.settler.book)).run()  # under this worker's lease
+            sent = self.valuations is not None and present_valuations(self.margining.ledger, self.valuations)
+            return sent | replace(self.margining, book=cast(MarginBook, self.settler.book)).run()  # under this worker's lease
         except Unavailable:
             return False
 

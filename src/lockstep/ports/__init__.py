@@ -16,7 +16,7 @@ from lockstep.ports.clock import Clock, Randomness
 from lockstep.ports.collateral import CollateralLedger, CollateralWallet
 from lockstep.ports.leases import Lease, Leases
 from lockstep.ports.mailbox import BulkMailbox, Mailbox, PartyBody
-from lockstep.ports.margin import CashBoard, MarginBook
+from lockstep.ports.margin import CashBoard, MarginBook, ValuationBoard
 from lockstep.ports.results import Results
 from lockstep.ports.sending import SentTransaction, TransactionLog
 from lockstep.ports.wallet import OrderWallet
@@ -54,6 +54,7 @@ __all__ = [
     "TransactionLog",
     "Unclaimed",
     "Unreadable",
+    "ValuationBoard",
     "WaitingGroup",
     "WaitingRoom",
     "WorkQueue",

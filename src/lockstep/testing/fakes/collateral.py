@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from lockstep.domain.collateral.register import Agreement, AgreementId, CashPayment, Register, State, Valuation
+from lockstep.domain.collateral.register import Agreement, AgreementId, CashPayment, Position, Register, State, Valuation
 from lockstep.domain.collateral.register_events import Agreed, CashRecorded, RegisterEvent, Said, Valued
 from lockstep.domain.errors import ContractRefused
 from lockstep.domain.order import Epoch, Proof
@@ -24,6 +24,8 @@ class FakeCollateralLedger:
         network = chain.network
         self.register = Register(chain_id=network.chain_id, address=address, finality_depth=network.finality_depth)
         self.worth: dict[AgreementId, int] = {}
+        self.lying: dict[AgreementId, Sequence[Position]] = {}
+        """What `positions` answers, of whatever block."""
         self._events: list[RegisterEvent] = []
         self._states: list[tuple[int, AgreementId, State]] = []
         self.before = self.after = no_fault
@@ -52,6 +54,9 @@ class FakeCollateralLedger:
 
     def cover(self, agreement_id: AgreementId, at: int | None = None) -> int:
         return self.worth.get(agreement_id, 0)
+
+    def positions(self, agreement_id: AgreementId, at: int | None = None) -> Sequence[Position]:
+        return self.lying.get(agreement_id, ())
 
     def events(self, first: int = 0, last: int | None = None) -> Sequence[RegisterEvent]:
         self.before("events")

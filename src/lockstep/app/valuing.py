@@ -36,7 +36,7 @@ from lockstep.flow.valuing import Exposure, sign_valuation, valued
 from lockstep.ports import CollateralLedger, ValuationBoard
 from lockstep.signing import Key, valuers_epoch
 
-__all__ = ["Valuer", "make_valuer_key", "open_valuer", "read_exposures", "read_prices"]
+__all__ = ["Valuer", "open_valuer", "read_exposures", "read_prices"]
 
 LARGEST_FILE = 10_000_000
 _TERMS = ("threshold", "minimum_transfer", "multiple", "independent_giver", "independent_taker")
@@ -81,11 +81,6 @@ class Valuer:
         with suppress(LockstepError):
             self.look()
         return False
-
-
-def make_valuer_key(home: Home, number: int) -> str:
-    """A new key for a valuer; its address, which agreements name. Raises InvalidInput for one that exists."""
-    return home.new_key(f"valuer-{number}").address
 
 
 def open_valuer(home: Home, number: int, prices: Path, exposures: Path) -> Valuer:

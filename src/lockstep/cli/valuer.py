@@ -11,15 +11,7 @@ from lockstep.cli.options import DEFAULT_HOME, HomeOption, JsonOption, print_jso
 __all__ = ["valuer_app"]
 
 valuer_app = typer.Typer(help="A valuer of collateral agreements.", no_args_is_help=True)
-NumberArgument = Annotated[int, typer.Argument(min=1, max=8, help="Which valuer: its key is valuer-N.")]
-
-
-@valuer_app.command("key")
-def valuer_key(number: NumberArgument, home: HomeOption = DEFAULT_HOME) -> None:
-    """Make a valuer's key and show its address, which agreements name."""
-    from lockstep.app.valuing import make_valuer_key
-
-    typer.echo(make_valuer_key(Home(home), number))
+NumberArgument = Annotated[int, typer.Argument(min=1, max=8, help="Which valuer: its key is valuer-N, as `key new` makes it.")]
 
 
 @valuer_app.command("run")

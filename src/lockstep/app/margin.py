@@ -1,4 +1,4 @@
-"""Cash margin of an installation, wired: the service's part in it, and an agent's. None without a collateral register."""
+"""Cash margin of an installation, wired: the service's part and an agent's. None without a collateral register."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -11,7 +11,9 @@ from lockstep.cli.options import DEFAULT_HOME, HomeOption, JsonOption, print_jso
 __all__ = ["valuer_app"]
 
 valuer_app = typer.Typer(help="A valuer of collateral agreements.", no_args_is_help=True)
-NumberArgument = Annotated[int, typer.Argument(min=1, max=8, help="Which valuer: its key is valuer-N, as `key new` makes it.")]
+NumberArgument = Annotated[
+    int, typer.Argument(min=1, max=8, help="Which valuer: its key is valuer-N, as `key new` makes it.")
+]
 
 
 @valuer_app.command("run")

@@ -187,7 +187,8 @@ class Engine:
             return False
         try:
             sent = self.valuations is not None and present_valuations(self.margining.ledger, self.valuations)
-            return sent | replace(self.margining, book=cast(MarginBook, self.settler.book)).run()  # under this worker's lease
+            own = replace(self.margining, book=cast(MarginBook, self.settler.book))  # under this worker's lease
+            return own.run() | sent
         except Unavailable:
             return False
 

@@ -1,4 +1,4 @@
-"""Margin calls, one step at a time: called, answered, paid in cash through the RTGS, counted by the collateral register.
+"""Margin calls, one step at a time: called, answered, paid in the RTGS, counted by the collateral register.
 
 Level-triggered, as trades' steps are: what is to be sent is stored first, and nothing is concluded from having sent it;
 only from what the RTGS told (the mirror) and the register shows, finally. Killed anywhere, the next look goes on.
@@ -16,7 +16,15 @@ from datetime import datetime, timedelta
 from lockstep.domain.cash import CashView
 from lockstep.domain.collateral.register import AgreementId, State
 from lockstep.domain.collateral.register_events import CashRecorded
-from lockstep.domain.errors import Conflict, ContractRefused, InvalidInput, LeaseLost, LockstepError, Refused, Unavailable
+from lockstep.domain.errors import (
+    Conflict,
+    ContractRefused,
+    InvalidInput,
+    LeaseLost,
+    LockstepError,
+    Refused,
+    Unavailable,
+)
 from lockstep.domain.identifiers import Bic, Reference, SettlementId, derive_message_id, derive_uetr
 from lockstep.domain.journal import Entry
 from lockstep.domain.margin import MarginDue
@@ -117,7 +125,7 @@ class Margining:
         return self._begin(replace(case, paying=wanted.amount), now)
 
     def withdraw(self, agreement_id: AgreementId, reference: Reference, reason: str) -> MarginCase:
-        """The caller takes it back. Raises Refused PaymentUnderWay once it is being paid: that is for the RTGS to end."""
+        """The caller takes it back. Raises Refused PaymentUnderWay once it is being paid."""
         case = self._case(agreement_id, reference)
         if case.attempt and not case.is_counted:
             raise Refused("PaymentUnderWay", {"call": reference, "attempt": case.attempt})
@@ -236,7 +244,8 @@ class Margining:
         if case.call.state.is_end:
             return False
         if case.attempt >= ATTEMPTS_AT_MOST:
-            return self._wait(case, f"{case.attempt} payments were refused, the last: {view.reason or view.reason_code}")
+            why = view.reason or view.reason_code
+            return self._wait(case, f"{case.attempt} payments were refused, the last: {why}")
         if (view.decided_at is not None and now < view.decided_at + AGAIN) or now > self.market.pay_by_on(now.date()):
             return self._wait(case, f"the RTGS did not book it: {view.reason or view.reason_code}")
         self._begin(case, now.replace(microsecond=0))

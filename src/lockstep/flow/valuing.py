@@ -1,7 +1,7 @@
 """What valuers sign, and how their signatures reach the register.
 
-Each valuer works the figures out by itself, from its own prices and exposures and from the chain as it was at the second
-that they are true of: two who have the same figures sign the same 32 bytes, whenever they do it.
+Each valuer works the figures out by itself, from its own prices and exposures and from the chain as it was at the
+second that they are true of: two who have the same figures sign the same 32 bytes, whenever they do it.
 """
 
 from collections.abc import Mapping, Sequence

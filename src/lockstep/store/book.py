@@ -99,8 +99,8 @@ _SUBJECTS = Statement("SELECT name, number FROM journal_subject WHERE name IN LI
 
 
 class SqlBook(MarginCalls):
-    """MarginBook, WorkQueue and WaitingRoom on a database. `on_commit` is called after each commit, for each change stored,
-    with its last entry's kind.
+    """MarginBook, WorkQueue and WaitingRoom on a database. `on_commit` is called after each commit, for each change
+    stored, with its last entry's kind.
 
     A worker's writes under its `lease`; one without is for those who only hand in and look. The queue needs a `clock`.
     What a book has claimed it writes under those claims' fences.

@@ -3,7 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from lockstep.domain.collateral.register import Agreement, AgreementId, CashPayment, Position, Register, State, Valuation
+from lockstep.domain.collateral.register import (
+    Agreement,
+    AgreementId,
+    CashPayment,
+    Position,
+    Register,
+    State,
+    Valuation,
+)
 from lockstep.domain.collateral.register_events import Agreed, CashRecorded, RegisterEvent, Said, Valued
 from lockstep.domain.errors import ContractRefused
 from lockstep.domain.order import Epoch, Proof
@@ -84,8 +92,8 @@ class FakeCollateralLedger:
         self._require(valuation_digest(one, self.register), proof, self._valuers)
         now = self.chain.time(self.chain.head)
         if not state.valued_at < one.as_of <= now:
-            details = {"agreementId": f"0x{one.agreement_id}", "asOf": one.as_of, "after_": state.valued_at, "time": now}
-            raise ContractRefused("BadAsOf", details)
+            details = {"agreementId": f"0x{one.agreement_id}", "asOf": one.as_of, "after_": state.valued_at}
+            raise ContractRefused("BadAsOf", {**details, "time": now})
         figures = {"exposure": one.exposure, "required": one.required, "as_of": one.as_of, "prices": one.prices}
         self._add(Valued(agreement_id=one.agreement_id, **figures))  # type: ignore[arg-type]  # by their names
         changed = replace(state, exposure=one.exposure, required=one.required, valued_at=one.as_of)

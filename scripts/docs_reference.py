@@ -57,6 +57,7 @@ TAIL = """\
 | `rotation …` | a rotation |
 | `security …`, `forced-transfer …`, `recovery …` | what was done to what, `done` (false: proposed), `transaction` |
 | `key new` | `{"keystore", "address"}` |
+| `valuer run --once` | `{agreement: what came of it}` |
 
 `faults` counts by kind, `hashes` has the journal hash of each seed;
 a *failed* seed is `{"seed", "violations": [text…]}`.

@@ -5,7 +5,7 @@ step may be repeated: a second release and a second publication change nothing. 
 and while anything speaks against its register, it is silent.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +13,7 @@ from datetime import datetime
 from lockstep.agent.asking import never_request
 from lockstep.agent.judging import Evidence, judge_never_request, judge_outcome, judge_release
 from lockstep.agent.looking import Look, order_in
+from lockstep.agent.margin_desk import MarginDesk
 from lockstep.agent.speaking import NO_SETTLEMENT, Signed, Speaker
 from lockstep.domain.cash import CashView
 from lockstep.domain.errors import Contradiction, LockstepError, Refused, Unavailable
@@ -39,6 +40,8 @@ WHOLE_PAGE = 200
 class Agent(Speaker):
     """One synchronisation agent over its own ports. Call `step` again and again."""
 
+    margin: MarginDesk | None = None
+    """Where the market has a collateral register."""
     _cursor: int = 0
 
     def step(self) -> bool:
@@ -69,6 +72,7 @@ class Agent(Speaker):
         done |= self._attend_all(sorted(one for one in self._watched if self._has_work(one) and one in locked))
         if not self._reconciled:
             return True
+        done |= self._attend_margin(locked)
         for settlement in self._asked.due(locked, self.clock.now(), look=self._is_to_look):
             try:
                 done |= self._ask(settlement)
@@ -96,6 +100,17 @@ class Agent(Speaker):
                 signed.append(wish)
         done = self._send(releases)
         return self._leave(signed) or done
+
+    def _attend_margin(self, locked: Collection[SettlementId]) -> bool:
+        """What no lock has may be margin."""
+        if self.margin is None:
+            return False
+        unlocked = sorted(one for one in self._watched if one in self._views and one not in locked)
+        done, over = self.margin.attend([self._views[one] for one in unlocked])
+        for settlement in over:
+            self._watched.discard(settlement)
+            self._views.pop(settlement, None)
+        return done
 
     def _has_work(self, settlement: SettlementId) -> bool:
         """What is released waits for the RTGS to say more."""

@@ -10,7 +10,7 @@ from lockstep.chain.manifest import read_manifest
 from lockstep.chain.node import Node
 from lockstep.chain.planning import DVP
 from lockstep.domain.collateral.register import Act, Agreement, AgreementId, Register, check_agreement, register_of
-from lockstep.domain.errors import Refused
+from lockstep.domain.errors import Misconfigured, Refused
 from lockstep.signing import Key, act_digest, agreement_id, amendment_digest
 
 __all__ = ["ATTEMPTS", "LocalCollateralWallets", "attempts_of", "open_collateral"]
@@ -27,8 +27,10 @@ def attempts_of(home: Home) -> AttemptFile:
 def open_collateral(home: Home, node: Node | None = None, sender: Sending | None = None) -> EvmCollateralLedger:
     """The installation's register; without a sender to look at. Raises Misconfigured where the market has none."""
     register = register_of(home.market().network)
-    # It was created after DvP, whose address it has: no event of its own is older.
-    first = read_manifest(home.manifest()).contract(DVP).block or 0
+    try:  # It was created after DvP, whose address it has: no event of its own is older.
+        first = read_manifest(home.manifest()).contract(DVP).block or 0
+    except Misconfigured:  # a folder of one process alone has no manifest: all blocks are read
+        first = 0
     return EvmCollateralLedger(
         node or Node(home.settings().rpcs),
         register,

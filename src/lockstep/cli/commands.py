@@ -10,7 +10,7 @@ from rich.status import Status
 
 from lockstep.app.home import Home
 from lockstep.app.keyholders import AGENTS
-from lockstep.cli import halted, inventory, records, roles, rtgs, showing
+from lockstep.cli import halted, inventory, records, roles, rtgs, showing, valuer
 from lockstep.cli.options import DEFAULT_HOME, HomeOption, JsonOption, print_json
 from lockstep.cli.simulate import simulate
 
@@ -31,6 +31,7 @@ app.add_typer(roles.security_app, name="security")
 app.add_typer(roles.forced_transfer_app, name="forced-transfer")
 app.add_typer(roles.recovery_app, name="recovery")
 app.add_typer(roles.key_app, name="key")
+app.add_typer(valuer.valuer_app, name="valuer")
 
 
 @app.command()

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import cast
@@ -20,10 +20,12 @@ from lockstep.flow.beside import OUTBOX, RTGS, UnderWay
 from lockstep.flow.halting import tell
 from lockstep.flow.hearing import Mail, heard, pages
 from lockstep.flow.lost import lost_to
+from lockstep.flow.margining import Margining
 from lockstep.flow.matching import AGE_OUT, match
 from lockstep.flow.pacing import Moved, OpenTrades, Pacing
 from lockstep.flow.recovering import decide_cancellations, look_at_unclaimed
 from lockstep.flow.stepping import Settler
+from lockstep.flow.valuing import present_valuations
 from lockstep.ports import (
     BulkAssetLedger,
     BulkAttestationBoard,
@@ -31,9 +33,11 @@ from lockstep.ports import (
     Change,
     Claimed,
     Mailbox,
+    MarginBook,
     PartyBody,
     Results,
     StoredInstruction,
+    ValuationBoard,
     WaitingRoom,
     WorkQueue,
 )
@@ -73,6 +77,9 @@ class Engine:
     pacing: Pacing = field(default_factory=Pacing)
     batching: Batching = field(default_factory=Batching)
     under_way: UnderWay = field(default_factory=UnderWay)
+    margining: Margining | None = None
+    """Where the market has a collateral register."""
+    valuations: ValuationBoard | None = None
 
     def run_once(self) -> bool:
         """One pass. True if anything moved. What fails holds up only its own trade.
@@ -93,7 +100,7 @@ class Engine:
         if duty == "matching":
             return self._match()
         if duty == "recovery":
-            return not self._is_halted() and self._recover()
+            return not self._is_halted() and self._step_margin() | self._recover()
         return self._deliver_all()
 
     def _is_halted(self) -> bool:
@@ -175,6 +182,17 @@ class Engine:
                 if error is not None:
                     left.update(one.key for one in change.instructions)
         return bool(changes), left
+
+    def _step_margin(self) -> bool:
+        """Before what was lost is looked for: a margin payment is no lost trade's."""
+        if self.margining is None:
+            return False
+        try:
+            sent = self.valuations is not None and present_valuations(self.margining.ledger, self.valuations)
+            own = replace(self.margining, book=cast(MarginBook, self.settler.book))  # under this worker's lease
+            return own.run() | sent
+        except Unavailable:
+            return False
 
     def _recover(self) -> bool:
         """What the ledgers show of trades that the records lost. Nothing to do unless they were."""

@@ -16,6 +16,7 @@ from lockstep.ports.clock import Clock, Randomness
 from lockstep.ports.collateral import CollateralLedger, CollateralWallet
 from lockstep.ports.leases import Lease, Leases
 from lockstep.ports.mailbox import BulkMailbox, Mailbox, PartyBody
+from lockstep.ports.margin import CashBoard, MarginBook, ValuationBoard
 from lockstep.ports.results import Results
 from lockstep.ports.sending import SentTransaction, TransactionLog
 from lockstep.ports.wallet import OrderWallet
@@ -30,6 +31,7 @@ __all__ = [
     "BulkBook",
     "BulkCashSystem",
     "BulkMailbox",
+    "CashBoard",
     "CashBody",
     "CashSystem",
     "Change",
@@ -40,6 +42,7 @@ __all__ = [
     "Lease",
     "Leases",
     "Mailbox",
+    "MarginBook",
     "OrderWallet",
     "PartyBody",
     "Randomness",
@@ -51,6 +54,7 @@ __all__ = [
     "TransactionLog",
     "Unclaimed",
     "Unreadable",
+    "ValuationBoard",
     "WaitingGroup",
     "WaitingRoom",
     "WorkQueue",

@@ -9,6 +9,7 @@ from lockstep.domain.cash import CashView
 from lockstep.domain.identifiers import Lei, Reference, SettlementId, TradeId
 from lockstep.domain.instruction import CancellationRequest, Instruction
 from lockstep.domain.journal import Entry, JournalRow
+from lockstep.domain.margin_case import MarginCase
 from lockstep.domain.message import Message
 from lockstep.domain.payment import CashAccount
 from lockstep.domain.trade import Reason, Trade
@@ -76,6 +77,7 @@ class Change:
     unclaimed: tuple[Unclaimed, ...] = ()
     claimed: tuple[SettlementId, ...] = ()
     """No longer unclaimed, if they were."""
+    margin: tuple[MarginCase, ...] = ()
 
     def __bool__(self) -> bool:
         return any(getattr(self, name) not in ((), None) for name in self.__dataclass_fields__)
@@ -87,7 +89,7 @@ class Book(Protocol):
     def commit(self, change: Change) -> None:
         """Stores a change and numbers its entries, durably and in one transaction.
 
-        Raises Conflict, and stores nothing, if a trade was stored by another since it was read, or if
+        Raises Conflict, and stores nothing, if a trade or a margin call was stored by another since it was read, or if
         an instruction no longer waits, or is late or has cancellations and the change leaves that out; LeaseLost, and
         stores nothing, if it writes under a lease that another has taken over.
         """

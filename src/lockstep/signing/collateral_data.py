@@ -19,7 +19,10 @@ from lockstep.domain.collateral.register import (
     Valuation,
 )
 from lockstep.domain.errors import InvalidInput
+from lockstep.domain.identifiers import SettlementId
+from lockstep.domain.margin_payment import CALL_DIGITS, MarginPayment
 from lockstep.domain.order import Epoch
+from lockstep.signing.typed_data import cash_hash
 from lockstep.signing.words import address_word, hash_word, keccak, number_word, text_hash
 
 __all__ = [
@@ -28,6 +31,9 @@ __all__ = [
     "amendment_digest",
     "cash_digest",
     "income_digest",
+    "margin_call_id",
+    "margin_cash",
+    "margin_id",
     "pledge_id",
     "together_of",
     "valuation_digest",
@@ -49,6 +55,11 @@ _VALUATION_TYPE = text_hash(
     f"Valuation(bytes32 agreementId,uint64 exposure,uint64 required,uint40 asOf,Price[] prices){_PRICE}"
 )
 _CASH_TYPE = text_hash("Cash(bytes32 agreementId,bytes32 callId,bytes32 pledgeId,int64 amount,uint32 epoch)")
+_MARGIN_CALL_TYPE = text_hash("MarginCall(bytes32 agreementId,bytes12 call)")
+_MARGIN_TYPE = text_hash(
+    "MarginPayment(bytes32 agreementId,bytes32 callId,bytes32 pledgeId,int64 amount,"
+    "bytes32 cashHash,bytes16 salt,uint40 payBy)"
+)
 _INCOME_TYPE = text_hash("Income(bytes32 pledgeId,bytes32 incomeId,uint40 recordDate,uint64 entitled,uint64 owed)")
 _ACT_TYPE = text_hash("Act(address party,bytes call,uint256 nonce,uint40 by,bytes32 together)")
 _NAME, _VERSION = text_hash("Lockstep Collateral"), text_hash("1")
@@ -169,6 +180,40 @@ def cash_words(cash: CashPayment) -> bytes:
 def cash_digest(cash: CashPayment, register: Register) -> bytes:
     """What each of DvP's agents signs of a booked payment."""
     return _digest(register, keccak(_CASH_TYPE + cash_words(cash)))
+
+
+def margin_call_id(agreement: AgreementId, salt: str) -> str:
+    """Under which id the register counts a payment of this salt, hex: one for all attempts at one call."""
+    call = bytes.fromhex(salt[:CALL_DIGITS])
+    return keccak(_MARGIN_CALL_TYPE + hash_word(agreement) + call.ljust(32, b"\0")).hex()
+
+
+def margin_id(payment: MarginPayment, register: Register) -> SettlementId:
+    """What a margin payment carries as its settlement id: all of its terms, for this register on this chain."""
+    one = payment
+    salt = bytes.fromhex(one.salt)
+    if len(salt) != 16:
+        raise ValueError(f"{one.salt} is not 32 hex digits")
+    words = (
+        hash_word(one.agreement_id),
+        hash_word(margin_call_id(one.agreement_id, one.salt)),
+        hash_word(NO_PLEDGE),
+        _signed_word(one.signed_amount, 64),
+        hash_word(cash_hash(one.salt, one.amount, one.debtor, one.creditor)),
+        salt.ljust(32, b"\0"),
+        number_word(one.pay_by, 40),
+    )
+    return SettlementId(_digest(register, keccak(_MARGIN_TYPE + b"".join(words))).hex())
+
+
+def margin_cash(payment: MarginPayment, epoch: int) -> CashPayment:
+    """What agents sign of it once it is booked."""
+    return CashPayment(
+        agreement_id=payment.agreement_id,
+        call_id=margin_call_id(payment.agreement_id, payment.salt),
+        amount=payment.signed_amount,
+        epoch=epoch,
+    )
 
 
 def income_words(income: Income) -> bytes:

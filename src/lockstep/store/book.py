@@ -25,6 +25,7 @@ from lockstep.store.bulk import Insert, Statement
 from lockstep.store.codec import load
 from lockstep.store.committing import BODIES, Batch
 from lockstep.store.leases import require
+from lockstep.store.margin_calls import MarginCalls
 from lockstep.store.prepared import Query, transaction
 from lockstep.store.queue import Queue
 
@@ -97,9 +98,9 @@ _NEW_SUBJECTS = Insert(tables.journal_subject, "name", conflict="(name) DO NOTHI
 _SUBJECTS = Statement("SELECT name, number FROM journal_subject WHERE name IN LIST")
 
 
-class SqlBook:
-    """Book, WorkQueue and WaitingRoom on a database. `on_commit` is called after each commit, for each change stored,
-    with its last entry's kind.
+class SqlBook(MarginCalls):
+    """MarginBook, WorkQueue and WaitingRoom on a database. `on_commit` is called after each commit, for each change
+    stored, with its last entry's kind.
 
     A worker's writes under its `lease`; one without is for those who only hand in and look. The queue needs a `clock`.
     What a book has claimed it writes under those claims' fences.

@@ -12,9 +12,11 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection
 
 from lockstep.domain.cash import CashView
+from lockstep.domain.collateral.register import AgreementId
 from lockstep.domain.errors import Conflict, LeaseLost, LockstepError
 from lockstep.domain.identifiers import Lei, Reference, SettlementId, TradeId
 from lockstep.domain.instruction import CancellationAdvice, SettlementConfirmation, StatusAdvice
+from lockstep.domain.margin_case import MarginCase
 from lockstep.domain.message import Message
 from lockstep.domain.trade import Trade
 from lockstep.domain.values import replace
@@ -27,6 +29,7 @@ from lockstep.store.codec import dump
 __all__ = ["BODIES", "WAKE", "WOKEN", "Batch", "Hold"]
 
 Key = tuple[Lei, Reference]
+CallKey = tuple[AgreementId, Reference]
 BODIES: dict[str, type[Message[PartyBody]]] = {
     "StatusAdvice": Message[StatusAdvice],
     "CancellationAdvice": Message[CancellationAdvice],
@@ -78,6 +81,12 @@ WAKE = Statement(
     f"(SELECT number FROM trade WHERE settlement_id IN LIST AND open AND due > {WOKEN} "
     "[[ORDER BY number FOR UPDATE]])"
 )
+_MARGIN_CALLS = Statement(
+    "SELECT number, agreement_id, reference, version FROM margin_call WHERE (agreement_id, reference) IN PAIRS "
+    "[[ORDER BY number FOR UPDATE OF margin_call]]"
+)
+_NEW_MARGIN_CALL = Insert(tables.margin_call, "agreement_id", "reference", "version", "state", "open", "body")
+_MARGIN_CALL = Update(tables.margin_call, "number", "version", "state", "open", "body")
 _NONCES = Insert(
     tables.order_nonce,
     "seller",
@@ -144,6 +153,7 @@ class Batch:
     """Those that are written."""
     _instructions: dict[Key, _Known] = field(default_factory=dict)
     _trades: dict[TradeId, _Known] = field(default_factory=dict)
+    _margin_calls: dict[CallKey, _Known] = field(default_factory=dict)
 
     def judge(self, changes: Sequence[Change]) -> list[LockstepError | None]:
         """What keeps each from being stored; None: it will be."""
@@ -175,11 +185,16 @@ class Batch:
         if ids:
             for number, trade_id, version, holder, fence in _TRADES.rows(self.connection, sorted(ids)):
                 self._trades[trade_id] = _Known(number, version=version, hold=Hold(holder, fence))
+        calls = {case.key for change in changes for case in change.margin}
+        if calls:
+            for number, agreement, reference, version in _MARGIN_CALLS.rows(self.connection, sorted(calls)):
+                self._margin_calls[agreement, reference] = _Known(number, version=version)
 
     def _judged(self, change: Change) -> LockstepError | None:
         wrong = next(filter(None, map(self._instruction_conflict, change.instructions)), None) or next(
             filter(None, map(self._trade_conflict, change.trades)), None
         )
+        wrong = wrong or next(filter(None, map(self._margin_conflict, change.margin)), None)
         if wrong is not None:
             return wrong
         for stored in change.instructions:
@@ -190,6 +205,10 @@ class Batch:
             row = self._trades.setdefault(trade.trade_id, _Known(None))
             row.version = trade.version + 1
             row.value = replace(trade, version=row.version)
+        for case in change.margin:
+            row = self._margin_calls.setdefault(case.key, _Known(None))
+            row.version = case.version + 1
+            row.value = replace(case, version=row.version)
         self.stored.append(change)
         return None
 
@@ -215,10 +234,18 @@ class Batch:
             return Conflict("trade version", f"{trade.trade_id}/{trade.version}")
         return None
 
+    def _margin_conflict(self, case: MarginCase) -> LockstepError | None:
+        """It was stored by another since it was read."""
+        known = self._margin_calls.get(case.key)
+        if case.version != (known.version if known else 0):
+            return Conflict("margin call version", f"{'/'.join(case.key)}/{case.version}")
+        return None
+
     def write(self) -> None:
         """Everything but the journal. Of a row that several changes set, the last one counts."""
         self._write_instructions()
         self._write_trades()
+        self._write_margin_calls()
         self._write_cash()
         self._write_unclaimed()
         messages = {one.message_id: one for change in self.stored for one in change.outgoing}
@@ -293,6 +320,20 @@ class Batch:
         _OWN_TRADE.run(self.connection, own)
         _OTHERS_TRADE.run(self.connection, others)
         _NONCES.run(self.connection, sorted(nonces.items()))
+
+    def _write_margin_calls(self) -> None:
+        new, changed = [], []
+        for key, known in self._margin_calls.items():
+            case: MarginCase | None = known.value
+            if case is None:
+                continue
+            values = (known.version, case.call.state.value, case.is_open, dump(case, MarginCase, key))
+            if known.number is None:
+                new.append((*key, *values))
+            else:
+                changed.append((*values, known.number))
+        _NEW_MARGIN_CALL.run(self.connection, new)
+        _MARGIN_CALL.run(self.connection, changed)
 
     def _write_cash(self) -> None:
         views = {view.settlement_id: view for change in self.stored for view in change.cash}

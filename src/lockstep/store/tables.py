@@ -31,6 +31,7 @@ __all__ = [
     "journal_subject",
     "lease",
     "mail_cursor",
+    "margin_call",
     "metadata",
     "order_nonce",
     "outgoing",
@@ -43,7 +44,7 @@ __all__ = [
     "version",
 ]
 
-LATEST_VERSION = "0006"
+LATEST_VERSION = "0007"
 """The newest of `migrations/versions`: what these tables are."""
 
 metadata = MetaData()
@@ -195,6 +196,20 @@ journal = Table(
     # over these numbers what is at work now lies together.
     Column("about", WHOLE),
     Index("journal_about", "about", "number"),
+)
+
+margin_call = Table(
+    "margin_call",
+    metadata,
+    Column("number", WHOLE, primary_key=True),
+    Column("agreement_id", Text, nullable=False),
+    Column("reference", Text, nullable=False),
+    Column("version", WHOLE, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("open", Boolean, nullable=False),
+    Column("body", Text, nullable=False),
+    Index("margin_call_key", "agreement_id", "reference", unique=True),
+    _unfinished("margin_call_open", "number", where="open"),
 )
 
 lease = Table(

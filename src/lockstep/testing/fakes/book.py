@@ -5,10 +5,12 @@ from dataclasses import replace
 from datetime import datetime
 
 from lockstep.domain.cash import CashView
+from lockstep.domain.collateral.register import AgreementId
 from lockstep.domain.errors import Conflict
 from lockstep.domain.identifiers import Lei, Reference, SettlementId, TradeId
 from lockstep.domain.instruction import CancellationRequest
 from lockstep.domain.journal import GENESIS, JournalRow, entry_hash
+from lockstep.domain.margin_case import MarginCase
 from lockstep.domain.message import Message
 from lockstep.domain.trade import Trade
 from lockstep.ports import Change, PartyBody, StoredInstruction, Unclaimed
@@ -32,6 +34,7 @@ class FakeBook:
         self._outgoing: dict[str, Message[PartyBody]] = {}
         self._delivered: set[str] = set()
         self._journal: list[JournalRow] = []
+        self._margin: dict[tuple[AgreementId, Reference], MarginCase] = {}
 
     def commit(self, change: Change) -> None:
         self._check(change)
@@ -42,6 +45,7 @@ class FakeBook:
             if trade.order is not None:
                 seller, nonce = trade.order.movement.seller, trade.order.movement.nonce
                 self._nonces[seller] = max(self._nonces.get(seller, 0), nonce + 1)
+        self._margin.update({case.key: replace(case, version=case.version + 1) for case in change.margin})
         self._cash.update({view.settlement_id: view for view in change.cash})
         self._cursor = self._cursor if change.cash_cursor is None else change.cash_cursor
         self._unclaimed.update({one.settlement_id: one for one in change.unclaimed})
@@ -72,6 +76,10 @@ class FakeBook:
             known = self._trades.get(trade.trade_id)
             if trade.version != (known.version if known else 0):
                 raise Conflict("trade version", f"{trade.trade_id}/{trade.version}")
+        for case in change.margin:
+            stored_case = self._margin.get(case.key)
+            if case.version != (stored_case.version if stored_case else 0):
+                raise Conflict("margin call version", f"{'/'.join(case.key)}/{case.version}")
 
     def instruction(self, owner: Lei, reference: Reference) -> StoredInstruction | None:
         return self._instructions.get((owner, reference))
@@ -96,6 +104,15 @@ class FakeBook:
 
     def cash_view(self, settlement_id: SettlementId) -> CashView | None:
         return self._cash.get(settlement_id)
+
+    def margin_case(self, agreement_id: AgreementId, reference: Reference) -> MarginCase | None:
+        return self._margin.get((agreement_id, reference))
+
+    def open_margin_cases(self) -> Sequence[MarginCase]:
+        return [one for one in self._margin.values() if one.is_open]
+
+    def margin_cases(self) -> Sequence[MarginCase]:
+        return list(self._margin.values())
 
     def cash_cursor(self) -> int:
         return self._cursor

@@ -1,0 +1,61 @@
+"""A margin call as the service keeps it: the call, how it is paid in cash, and what was decided when."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from lockstep.domain.collateral.register import AgreementId
+from lockstep.domain.errors import InvalidInput
+from lockstep.domain.identifiers import Reference
+from lockstep.domain.margin_call import MarginCall
+from lockstep.domain.values import quick
+
+__all__ = ["MarginCase"]
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarginCase:
+    """One call, or one demand for a return: whoever is called pays who calls.
+
+    `intents` holds when each step was first decided on, so that what is sent again is sent with the same content.
+    `version` counts its stored versions: who stores over another's later version is refused.
+    """
+
+    agreement_id: AgreementId
+    call: MarginCall
+    is_return: bool = False
+    """The giver calls, for what the taker holds too much."""
+    paying: int = 0
+    """Minor units that are to be paid in cash; 0: nobody said so yet. Fixed once it is said."""
+    attempt: int = 0
+    """Which payment of it is under way, from 1; another only after the RTGS said that the last is never booked."""
+    pay_by: datetime | None = None
+    """Until when the present attempt can be booked, UTC, inclusive."""
+    is_counted: bool = False
+    """The collateral register counts the payment, finally."""
+    reason: str = ""
+    """Why it waits, where people should know."""
+    intents: Mapping[str, datetime] = field(default_factory=dict)
+    version: int = 0
+
+    def __post_init__(self) -> None:
+        if self.paying < 0:
+            raise InvalidInput("paying", self.paying, "not below zero")
+        if (self.attempt > 0) != (self.pay_by is not None) or (self.attempt > 0 and not self.paying):
+            raise InvalidInput("attempt", self.attempt, "an amount and a last second with every attempt, and only so")
+
+    @property
+    def reference(self) -> Reference:
+        """The call's id: unique under its agreement."""
+        return Reference(self.call.call_id)
+
+    @property
+    def key(self) -> tuple[AgreementId, Reference]:
+        return self.agreement_id, self.reference
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is anything to look at: a call that has ended with its payment counted, or without one, is
+        not."""
+        return not self.call.state.is_end or (self.attempt > 0 and not self.is_counted)

@@ -16,6 +16,7 @@ from lockstep.ports.clock import Clock, Randomness
 from lockstep.ports.collateral import CollateralLedger, CollateralWallet
 from lockstep.ports.leases import Lease, Leases
 from lockstep.ports.mailbox import BulkMailbox, Mailbox, PartyBody
+from lockstep.ports.repos import RepoBook
 from lockstep.ports.results import Results
 from lockstep.ports.sending import SentTransaction, TransactionLog
 from lockstep.ports.wallet import OrderWallet
@@ -43,6 +44,7 @@ __all__ = [
     "OrderWallet",
     "PartyBody",
     "Randomness",
+    "RepoBook",
     "Results",
     "SentTransaction",
     "SettlementBody",

@@ -1,10 +1,10 @@
 """What a repo costs: purchase price, price differential, repurchase price. Whole minor units, rounding stated.
 
-Haircut and margin ratio as in ICMA's Guide to Best Practice in the European Repo Market, chapter 3: a haircut is what
-is taken off the market value, a margin ratio the market value over the purchase price. Both lead to a purchase price
-that is rounded down: against the seller, who asks for the cash. Interest is simple, on actual days, a year of 360 or 365
-(GMRA 2011, paragraph 2(ii), Price Differential). It is rounded once, to the nearest minor unit, however often the rate
-or the principal changed on the way.
+Haircut and margin ratio as in ICMA's Guide to Best Practice in the European Repo Market, chapter 3: a haircut is taken
+off the market value, a margin ratio is the market value over the purchase price. Both lead to a purchase price that is
+rounded down: against the seller, who asks for the cash. Interest is simple, on actual days, a year of 360 or 365 (GMRA
+2011, paragraph 2(ii), Price Differential). It is rounded once, to the nearest minor unit, however often the rate or the
+principal changed on the way.
 """
 
 from collections.abc import Iterable, Sequence

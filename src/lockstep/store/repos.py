@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Engine, bindparam, insert, select, true, update
+from sqlalchemy import Engine, bindparam, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from lockstep.domain.errors import Conflict
@@ -20,7 +20,7 @@ __all__ = ["SqlRepoBook"]
 
 _ONE = Query(select(table.c.body).where(table.c.repo_id == bindparam("one")))
 _ALL = Query(select(table.c.body).order_by(table.c.number))
-_OPEN = Query(select(table.c.body).where(table.c.open == true()).order_by(table.c.number))
+_OPEN = Query(select(table.c.body).where(text("open")).order_by(table.c.number))
 _NEW = Write(insert(table), "repo_id", "version", "state", "open", "body")
 _NEXT = Write(
     update(table).where(table.c.repo_id == bindparam("one"), table.c.version == bindparam("known")),

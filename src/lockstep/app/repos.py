@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import date
@@ -27,6 +27,7 @@ from lockstep.domain.message import Message
 from lockstep.domain.money import Money, Quantity
 from lockstep.domain.repo.fails import late_interest
 from lockstep.domain.repo.life import Repo, RepoState
+from lockstep.domain.repo.terms import repo_id
 from lockstep.flow.repoing import Repoing
 from lockstep.flow.selecting import Basket, select
 from lockstep.flow.sharing import LEASE_SECONDS, key_subject
@@ -34,7 +35,7 @@ from lockstep.iso20022 import write
 from lockstep.ports import Lease
 from lockstep.store import SqlLeases, SqlRepoBook
 
-__all__ = ["acting_repoing", "open_repoing", "selected", "shown"]
+__all__ = ["acting_repoing", "open_repoing", "recorded", "selected", "shown"]
 
 
 def open_repoing(home: Home, sender: Sending | None = None) -> Repoing:
@@ -82,6 +83,17 @@ def acting_repoing(home: Home) -> Iterator[Repoing]:
             yield open_repoing(home, keys.sender(lease))
     finally:
         leases.release(lease)
+
+
+def recorded(home: Home, identity: str | None = None) -> Sequence[Repo]:
+    """All repos, or the one of an id; the ledgers need not be up. Raises InvalidInput for an id of none."""
+    book = SqlRepoBook(home.open_database())
+    if identity is None:
+        return book.repos()
+    found = book.repo(repo_id(identity))
+    if found is None:
+        raise InvalidInput("repo_id", identity, "the id of a repo")
+    return [found]
 
 
 def selected(

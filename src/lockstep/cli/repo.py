@@ -47,19 +47,11 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Show repos: state, price, interest so far, securities, legs, and what a failed close has come to."""
-    from lockstep.app.repos import shown
-    from lockstep.domain.errors import InvalidInput
-    from lockstep.domain.repo.terms import repo_id
-    from lockstep.store import SqlRepoBook
+    from lockstep.app.repos import recorded, shown
 
     place = Home(home)
-    book, market, today = SqlRepoBook(place.open_database()), place.market(), place.clock().now().date()
-    found = list(book.repos())
-    if repo is not None:
-        found = [one for one in found if one.terms.repo_id == repo_id(repo)]
-        if not found:
-            raise InvalidInput("repo_id", repo, "the id of a repo")
-    told = [shown(one, market, today) for one in found]
+    market, today = place.market(), place.clock().now().date()
+    told = [shown(one, market, today) for one in recorded(place, repo)]
     if as_json:
         print_json({"repos": told})
         return

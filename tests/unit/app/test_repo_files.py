@@ -87,7 +87,7 @@ def test_positions_are_read(tmp_path: Path) -> None:
     assert (one.units, one.lot, one.cost) == (50_000, 100, 500)
     assert one.price.price == 1_012_500  # cents for 1,000,000 base units of a cent's face each
     assert one.asset.ratings[0].notation == "AAA"
-    for wrong in ({"dirtyPrice": "1e2"}, {"quantity": 1.5}, {"more": 1}, {"assetType": "Bond"}):
+    for wrong in ({"dirtyPrice": "1e2"}, {"quantity": "-1"}, {"more": 1}, {"assetType": "Bond"}):
         with pytest.raises(InvalidInput):
             read_positions(file(tmp_path, {"positions": [POSITION | wrong]}), example_market(), MORNING)
 

@@ -1,11 +1,10 @@
 """RepoBook in memory and on databases: what is put is what is read, once for each version."""
 
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
+from repo_cases import LAST, NOW, OTHER, opened, settle_all, terms
 from sqlalchemy import Engine
 
 from lockstep.domain.errors import Conflict
@@ -15,9 +14,6 @@ from lockstep.domain.repo.terms import repo_id
 from lockstep.ports import RepoBook
 from lockstep.store import SqlRepoBook
 from lockstep.testing.fakes.repos import FakeRepoBook
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "domain" / "repo"))
-from repo_cases import LAST, NOW, OTHER, opened, settle_all, terms
 
 
 @pytest.fixture(params=["memory", "database"])

@@ -12,7 +12,6 @@ import pytest
 from collateral_venue import DEPTH, GIVER, TAKER, UNITS, CollateralVenue
 
 from lockstep.app.collateral import LocalCollateralWallets
-from lockstep.chain.embedded import EmbeddedChain
 from lockstep.domain.accrual import DayCount
 from lockstep.domain.collateral.register import AgreementId, AgreementMode
 from lockstep.domain.errors import Conflict, InvalidInput, Refused
@@ -253,8 +252,7 @@ class _Hooked:
 
 @pytest.fixture(scope="module")
 def founded() -> CollateralVenue:
-    venue = CollateralVenue.open(EmbeddedChain(FakeClock(MORNING)))
-    return venue
+    return CollateralVenue.open()
 
 
 @pytest.fixture
@@ -400,7 +398,7 @@ def test_killed_anywhere_it_loses_and_doubles_nothing(desk: Desk, deaths: int) -
             raise Killed
 
     def work() -> None:
-        for _ in range(60):
+        for _ in range(40):
             try:
                 desk.repoing().look_all()
             except Killed:

@@ -9,8 +9,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, cast
 
 import pytest
-from collateral_venue import DEPTH, GIVER, TAKER, UNITS, CollateralVenue
 
+from collateral_venue import DEPTH, GIVER, TAKER, UNITS, CollateralVenue
 from lockstep.app.collateral import LocalCollateralWallets
 from lockstep.domain.accrual import DayCount
 from lockstep.domain.collateral.register import AgreementId, AgreementMode
@@ -373,8 +373,8 @@ def test_what_is_not_agreed_is_refused(desk: Desk) -> None:
         repoing.open(desk.terms(seller=BUYER, buyer=SELLER))
     with pytest.raises(InvalidInput, match="repurchase_date"):
         repoing.open(desk.terms(repurchase_date=TODAY + timedelta(400)))
+    lot = Lot(number=1, isin=Isin("DE0001135275"), units=1, price=900_000)
     with pytest.raises(InvalidInput, match="ISIN"):
-        lot = Lot(number=1, isin=Isin("DE0001135275"), units=1, price=900_000)
         repoing.open(desk.terms(lots=(lot,)))
     assert not desk.repos.repos()
     stored = repoing.open(desk.terms())

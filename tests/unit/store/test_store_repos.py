@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from repo_cases import LAST, NOW, OTHER, opened, settle_all, terms
 from sqlalchemy import Engine
 
 from lockstep.domain.errors import Conflict
@@ -14,6 +13,7 @@ from lockstep.domain.repo.terms import repo_id
 from lockstep.ports import RepoBook
 from lockstep.store import SqlRepoBook
 from lockstep.testing.fakes.repos import FakeRepoBook
+from repo_cases import LAST, NOW, OTHER, opened, settle_all, terms
 
 
 @pytest.fixture(params=["memory", "database"])

@@ -4,13 +4,12 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
-from repo_cases import AGREEMENT, BUND, FIRST, LAST, NOW, OBL, ORDER, OTHER, eur, opened, settle_all, terms
 
 from lockstep.domain.collateral.register import PledgeId
 from lockstep.domain.errors import InvalidInput, LockstepError, Refused
 from lockstep.domain.identifiers import SettlementId
 from lockstep.domain.repo.fails import late_interest, mini_close_out
-from lockstep.domain.repo.life import MOVES, LegKind, LegState, Repo, RepoState, TransferKind
+from lockstep.domain.repo.life import MOVES, LegKind, Repo, RepoState, TransferKind
 from lockstep.domain.repo.moves import (
     agreed,
     closed_out,
@@ -31,6 +30,7 @@ from lockstep.domain.repo.moves import (
     transfer_done,
 )
 from lockstep.domain.repo.terms import Lot, repo_id
+from repo_cases import AGREEMENT, BUND, FIRST, LAST, NOW, OBL, ORDER, OTHER, eur, opened, settle_all, terms
 
 DAY = 30_000
 """Interest of a day, in cents."""

@@ -40,6 +40,11 @@ TAIL = """\
 | `trades` | `{"halted": true or false, "reorganisations": [reorganisation…], "trades": [row…]}` |
 | `trade` | `{"halted", "reorganisations", "trade": row, "timeline": [{"at", "leg", "what", "detail"}…]}` |
 | `inventory` | `{"block", "at", "final", "positions": [position…], "pledges": [pledge…], "attempts": [attempt…]}` |
+| `repo open`, `reprice`, `roll`, `top-up`, `return`, `substitute`, `terminate` | a repo |
+| `repo show` | `{"repos": [repo…]}` |
+| `repo run` | `{"states": {id: state, …}, "errors": {id: error, …}}` |
+| `repo close` | `{"notice", "securities", "repurchasePrice", "net", "payer", "closedOut"}` |
+| `repo selection` | `{"method", "cost", "currency", "purchasePrice", "securities": [security…]}`, always |
 | `verify-deployment` | `{"sound": true, "findings": [{"verdict", "field", "expected", "found", "event"}…]}` |
 | `rtgs serve` | `{"url"}`, once it listens |
 | `why-not` | `{"passes": true, "refusal": refusal or null}` |

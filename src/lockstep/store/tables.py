@@ -35,6 +35,7 @@ __all__ = [
     "metadata",
     "order_nonce",
     "outgoing",
+    "repo",
     "request",
     "seen",
     "sent_transaction",
@@ -44,7 +45,7 @@ __all__ = [
     "version",
 ]
 
-LATEST_VERSION = "0007"
+LATEST_VERSION = "0008"
 """The newest of `migrations/versions`: what these tables are."""
 
 metadata = MetaData()
@@ -250,6 +251,19 @@ served = Table(  # which transaction serves what, where one serves many
     metadata,
     Column("key", Text, primary_key=True),
     Column("digest", Text, primary_key=True),
+)
+
+repo = Table(
+    "repo",
+    metadata,
+    Column("number", WHOLE, primary_key=True),
+    Column("repo_id", Text, nullable=False, unique=True),
+    Column("version", WHOLE, nullable=False),
+    Column("state", Text, nullable=False),
+    # Whether a step may be due.
+    Column("open", Boolean, nullable=False),
+    Column("body", Text, nullable=False),
+    _unfinished("repo_open", "number", where="open"),
 )
 
 for _busy in (instruction, trade, outgoing):

@@ -1,0 +1,420 @@
+"""A repo's steps over the compiled register and DvP on an embedded chain; the trades are settled there by hand.
+
+Each test drives `Repoing` as a worker would, look by look. The last one kills it at every effect.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, cast
+
+import pytest
+
+from collateral_venue import DEPTH, GIVER, TAKER, UNITS, CollateralVenue
+from lockstep.app.collateral import LocalCollateralWallets
+from lockstep.domain.accrual import DayCount
+from lockstep.domain.collateral.register import AgreementId, AgreementMode
+from lockstep.domain.errors import Conflict, InvalidInput, Refused
+from lockstep.domain.identifiers import Bic, Isin, Lei, lei_check_digits
+from lockstep.domain.instruction import Instruction, Party, QuantityType, Side
+from lockstep.domain.market import Market, Participant, Security
+from lockstep.domain.message import Message
+from lockstep.domain.money import Money
+from lockstep.domain.order import Movement, Order, OrderTerms
+from lockstep.domain.repo.life import LegState, Repo, RepoState
+from lockstep.domain.repo.moves import (
+    partly_returned,
+    returned_free,
+    rolled,
+    substituted,
+    terminated,
+    topped_up,
+)
+from lockstep.domain.repo.terms import Lot, RepoId, RepoTerms, repo_id
+from lockstep.domain.trade import Reason, Trade, TradeState, TradeTerms
+from lockstep.flow.repoing import Repoing
+from lockstep.ports import Change, StoredInstruction
+from lockstep.signing import settlement_id
+from lockstep.testing.fakes import MORNING, FakeBook, FakeClock
+from lockstep.testing.fakes.repos import FakeRepoBook
+
+BUND, OBL = Isin("DE0001102580"), Isin("DE0001102606")
+R1 = RepoId("R1")
+TODAY = MORNING.date()
+
+
+def party(letters: str, number: int) -> Party:
+    body = f"5299000000{number:08d}"
+    return Party(lei=Lei(body + lei_check_digits(body)), bic=Bic(f"{letters}DEFFXXX"))
+
+
+SELLER, BUYER = party("SELL", 1), party("BUYY", 2)
+
+
+class Killed(Exception):
+    """The process died here."""
+
+
+class Desk:
+    """Everything around `Repoing`, and the hands of everybody else."""
+
+    def __init__(self, venue: CollateralVenue) -> None:
+        self.venue, self.clock = venue, FakeClock(MORNING)
+        self.repos, self.book = FakeRepoBook(), FakeBook()
+        self.agreement: AgreementId = venue.agree(mode=AgreementMode.TITLE_TRANSFER)
+        venue.chain.mine(DEPTH)
+        tokens = {BUND: venue.token, OBL: venue.second}
+        members = ((SELLER, GIVER), (BUYER, TAKER))
+        self.market = Market(
+            service=Bic("LSTPZZ2A"),
+            rtgs=Bic("CBNKZZ2AXXX"),
+            network=venue.network,
+            participants={
+                one.lei: Participant(
+                    name=one.bic, lei=one.lei, bic=one.bic, wallet=wallet.address, accounts={"EUR": f"ACC-{one.bic}"}
+                )
+                for one, wallet in members
+            },
+            securities={
+                isin: Security(
+                    isin=isin,
+                    name="Bund",
+                    token=token,
+                    decimals=2,
+                    quantity_type=QuantityType.FACE_AMOUNT,
+                    currency="EUR",
+                )
+                for isin, token in tokens.items()
+            },
+            tolerances={},
+            pay_by=time(16),
+        )
+        self.wallet = LocalCollateralWallets({one.address: one for one in (GIVER, TAKER)}, venue.register)
+        self.handed: list[str] = []
+        self.settles, self.hook = True, cast(Callable[[str], None], lambda _: None)
+
+    def repoing(self) -> Repoing:
+        return Repoing(
+            repos=self.repos,
+            book=self.book,
+            ledger=_Hooked(self),
+            wallet=self.wallet,
+            market=self.market,
+            hand_in=self._hand_in,
+            clock=self.clock,
+        )
+
+    def _hand_in(self, message: Message[Instruction]) -> None:
+        """As the reception: the same message again changes nothing."""
+        self.hook("before hand in")
+        known = self.book.instruction(message.body.owner.lei, message.body.reference)
+        assert known is None
+        self.handed.append(message.message_id)
+        stored = StoredInstruction(
+            message_id=message.message_id,
+            content_hash="h",
+            instruction=message.body,
+            status="WAITING",
+            received_at=self.clock.now(),
+        )
+        self.book.commit(Change(instructions=(stored,)))
+        self.hook("after hand in")
+
+    def engine(self) -> None:
+        """Matches what waits in pairs, and settles it on the chain, or lets it go."""
+        waiting: dict[str, dict[Side, StoredInstruction]] = {}
+        for one in self.book.waiting():
+            waiting.setdefault(one.instruction.reference, {})[one.instruction.side] = one
+        for number, pair in enumerate(one for one in waiting.values() if len(one) == 2):
+            self._end(pair[Side.DELIVER], pair[Side.RECEIVE], number)
+
+    def _end(self, deliver: StoredInstruction, receive: StoredInstruction, number: int) -> None:
+        said = deliver.instruction
+        assert replace(said, side=Side.RECEIVE) == receive.instruction
+        terms = TradeTerms(
+            deliverer=said.deliverer.lei,
+            receiver=said.receiver.lei,
+            deliverer_reference=said.reference,
+            receiver_reference=said.reference,
+            isin=said.isin,
+            quantity=said.quantity,
+            cash=said.cash,
+            settlement_date=said.settlement_date,
+            salt="00" * 16,
+        )
+        order, state, reason = None, TradeState.RELEASED, Reason(code="LACK", text="short of securities")
+        if self.settles:
+            now = self.venue.now()
+            order = Order(
+                movement=Movement(
+                    token=self.market.securities[said.isin].token,
+                    seller=self.market.participants[said.deliverer.lei].wallet,
+                    buyer=self.market.participants[said.receiver.lei].wallet,
+                    quantity=said.quantity.units(2),
+                    epoch=1,
+                    nonce=len(self.book.trades()),
+                ),
+                terms=OrderTerms(
+                    trade_id=terms.trade_id, part=0, cash_hash="22" * 32, lock_by=now + 3_600, pay_by=now + 7_200
+                ),
+            )
+            self.venue.settled(order)
+            state, reason = TradeState.SETTLED, None  # type: ignore[assignment]
+        trade = Trade(
+            trade_id=terms.trade_id,
+            terms=terms,
+            state=state,
+            matched_at=self.clock.now(),
+            order=order,
+            settlement_id=settlement_id(order, self.market.network) if order else None,
+            reason=reason,
+        )
+        matched = tuple(replace(one, status="MATCHED", trade_id=terms.trade_id) for one in (deliver, receive))
+        self.book.commit(Change(instructions=matched, trades=(trade,)))
+
+    def turn(self) -> None:
+        """One look, what the ledgers do meanwhile, and finality."""
+        wrong = self.repoing().look_all()
+        assert not wrong, wrong
+        self.engine()
+        self.venue.chain.mine(DEPTH)
+
+    def until_quiet(self, identity: RepoId = R1) -> Repo:
+        """Until two turns in a row change no record: a turn may hand in, or send, and the next one see it."""
+        still = 0
+        for _ in range(30):
+            before = list(self.repos.repos())
+            self.turn()
+            still = still + 1 if list(self.repos.repos()) == before else 0
+            if still == 2:
+                return self.repoing().require(identity)
+        raise AssertionError("it never comes to rest")
+
+    def to(self, day: date) -> None:
+        self.clock.move_to(datetime.combine(day, time(9), tzinfo=UTC))
+
+    def change(self, move: Callable[[Repo, datetime], Repo]) -> Repo:
+        self.repoing().change(R1, move)
+        return self.until_quiet()
+
+    def terms(self, **changes: Any) -> RepoTerms:
+        usual: dict[str, Any] = {
+            "repo_id": R1,
+            "agreement_id": self.agreement,
+            "seller": SELLER,
+            "buyer": BUYER,
+            "purchase_date": TODAY,
+            "repurchase_date": TODAY + timedelta(10),
+            "purchase_price": Money(currency="EUR", amount=900_000),
+            "rate": 36_000,
+            "basis": DayCount.ACTUAL_360,
+            "lots": (
+                Lot(number=1, isin=BUND, units=3_000, price=300_000),
+                Lot(number=2, isin=OBL, units=6_000, price=600_000),
+            ),
+        }
+        return RepoTerms(**(usual | changes))
+
+    def opened(self) -> Repo:
+        self.repoing().open(self.terms())
+        return self.until_quiet()
+
+    def units(self) -> tuple[int, int, int, int]:
+        """Of the bund and the other bond: the seller's, the buyer's."""
+        tokens = (self.venue.token, self.venue.second)
+        held = [self.venue.units(one, token)[0] for token in tokens for one in (GIVER, TAKER)]
+        return held[0], held[1], held[2], held[3]
+
+    def owed(self, repo: Repo) -> list[int]:
+        """What the register says that the buyer owes of each lot."""
+        found = [self.venue.ledger.pledge(one.pledge_id) for one in repo.lots if one.pledge_id is not None]
+        return [one.owed for one in found if one is not None]
+
+
+class _Hooked:
+    """The ledger, told of before and after each act."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._desk.venue.ledger, name)
+        if name != "run":
+            return found
+
+        def run(acts: Any) -> None:
+            self._desk.hook("before run")
+            found(acts)
+            self._desk.hook("after run")
+
+        return run
+
+
+@pytest.fixture(scope="module")
+def founded() -> CollateralVenue:
+    return CollateralVenue.open()
+
+
+@pytest.fixture
+def desk(founded: CollateralVenue) -> Iterator[Desk]:
+    snapshot = founded.snapshot()
+    founded.log.stored.clear()
+    founded.renew()
+    yield Desk(founded)
+    founded.revert(snapshot)
+
+
+def test_it_opens_by_trades_and_the_register_has_the_title(desk: Desk) -> None:
+    desk.repoing().open(desk.terms())
+    desk.repoing().look_all()
+    found = {(one.owner, one.reference): one for one in (stored.instruction for stored in desk.book.instructions())}
+    assert {key[1] for key in found} == {"R1-O1.1", "R1-O2.1"}
+    sells = found[SELLER, "R1-O1.1"]  # type: ignore[index]
+    assert (sells.side, sells.quantity.text(), sells.cash.text()) == (Side.DELIVER, "30", "3000.00")
+    assert found[BUYER, "R1-O1.1"].side is Side.RECEIVE  # type: ignore[index]
+    repo = desk.until_quiet()
+    assert repo.state is RepoState.OPEN
+    assert desk.units() == (UNITS - 3_000, 3_000, UNITS - 6_000, 6_000)
+    assert desk.owed(repo) == [3_000, 6_000]
+    assert len(desk.handed) == len(set(desk.handed)) == 4
+
+
+def test_it_closes_on_its_day_for_the_repurchase_price(desk: Desk) -> None:
+    opened = desk.opened()
+    desk.to(TODAY + timedelta(9))
+    assert desk.until_quiet() == opened
+    desk.to(TODAY + timedelta(10))
+    repo = desk.until_quiet()
+    assert repo.state is RepoState.CLOSED
+    cash = [one.cash.amount for one in repo.legs if one.state is LegState.RECORDED][2:]
+    assert cash == [300_300, 600_600]  # 9,000.00 at 3.6 % for 10 days: 9.00
+    assert desk.units() == (UNITS, 0, UNITS, 0)
+    assert desk.owed(repo) == [0, 0]
+
+
+def test_a_top_up_a_return_and_a_substitution_go_through_the_register(desk: Desk) -> None:
+    desk.opened()
+    repo = desk.change(lambda one, now: topped_up(one, BUND, 500, now))
+    assert (repo.is_quiet, desk.owed(repo)) == (True, [3_000, 6_000, 500])
+    repo = desk.change(lambda one, now: returned_free(one, 3, 200, now))
+    assert desk.owed(repo) == [3_000, 6_000, 300]
+    repo = desk.change(lambda one, now: substituted(one, 2, 1_000, BUND, 1_100, now))
+    assert desk.owed(repo) == [3_000, 5_000, 300, 1_100]
+    assert [one.price for one in repo.lots] == [300_000, 500_000, 0, 100_000]
+    assert desk.units() == (UNITS - 4_400, 4_400, UNITS - 5_000, 5_000)
+    repo = desk.change(lambda one, now: terminated(one, TODAY, now))
+    assert repo.state is RepoState.CLOSED
+    assert desk.units() == (UNITS, 0, UNITS, 0)
+
+
+def test_part_is_repurchased_by_a_trade_of_its_own(desk: Desk) -> None:
+    desk.opened()
+    day = TODAY + timedelta(5)
+    desk.to(day)
+    repo = desk.change(lambda one, now: partly_returned(one, 1, 1_000, day, now))
+    assert desk.owed(repo) == [2_000, 6_000]
+    assert repo.legs[-1].cash.amount == 100_000 + 50  # a ninth of 9,000.00's five days, 4.50
+    assert repo.principal == 800_000
+
+
+def test_a_failed_close_is_tried_again_the_next_day(desk: Desk) -> None:
+    desk.opened()
+    desk.settles = False
+    desk.to(TODAY + timedelta(10))
+    repo = desk.until_quiet()
+    assert repo.state is RepoState.FAILED
+    assert [one.reason for one in repo.legs[2:]] == ["LACK: short of securities"] * 2
+    desk.settles = True
+    desk.to(TODAY + timedelta(11))
+    repo = desk.until_quiet()
+    assert repo.state is RepoState.CLOSED
+    assert [one.reference for one in repo.legs[4:]] == ["R1-C1.2", "R1-C2.2"]
+    assert [one.cash for one in repo.legs[4:]] == [one.cash for one in repo.legs[2:4]]
+
+
+def test_none_of_it_settles(desk: Desk) -> None:
+    desk.settles = False
+    repo = desk.opened()
+    assert repo.state is RepoState.CANCELLED
+    assert desk.units() == (UNITS, 0, UNITS, 0)
+
+
+def test_it_rolls_into_its_successor(desk: Desk) -> None:
+    desk.opened()
+    day, second = TODAY + timedelta(4), repo_id("R2")
+    desk.repoing().change(
+        R1, lambda one, now: rolled(one, desk.terms(repo_id=second, purchase_date=day, rate=18_000), now)
+    )
+    desk.to(day)
+    first, following = desk.until_quiet(), desk.until_quiet(second)
+    assert (first.state, following.state) == (RepoState.CLOSED, RepoState.OPEN)
+    assert desk.owed(first) + desk.owed(following) == [0, 0, 3_000, 6_000]
+
+
+def test_who_has_not_signed_holds_it_up_and_nothing_is_sent(desk: Desk) -> None:
+    whole, desk.wallet = desk.wallet, LocalCollateralWallets({}, desk.venue.register)
+    repo = desk.opened()
+    assert repo.state is RepoState.AGREED
+    assert {one.state for one in repo.legs} == {LegState.SETTLED}
+    desk.wallet = whole
+    assert desk.until_quiet().state is RepoState.OPEN
+
+
+def test_what_is_not_agreed_is_refused(desk: Desk) -> None:
+    repoing = desk.repoing()
+    with pytest.raises(Refused) as caught:
+        repoing.open(desk.terms(agreement_id=AgreementId("ab" * 32)))
+    assert caught.value.name == "NoRepoAgreement"
+    pledged = desk.venue.agree(salt=77)
+    desk.venue.chain.mine(DEPTH)
+    with pytest.raises(Refused, match="NoRepoAgreement"):
+        repoing.open(desk.terms(agreement_id=pledged))
+    with pytest.raises(Refused, match="NoRepoAgreement"):
+        repoing.open(desk.terms(seller=BUYER, buyer=SELLER))
+    with pytest.raises(InvalidInput, match="repurchase_date"):
+        repoing.open(desk.terms(repurchase_date=TODAY + timedelta(400)))
+    lot = Lot(number=1, isin=Isin("DE0001135275"), units=1, price=900_000)
+    with pytest.raises(InvalidInput, match="ISIN"):
+        repoing.open(desk.terms(lots=(lot,)))
+    assert not desk.repos.repos()
+    stored = repoing.open(desk.terms())
+    assert repoing.open(desk.terms()) == stored
+    with pytest.raises(Conflict):
+        repoing.open(desk.terms(rate=1))
+    with pytest.raises(InvalidInput, match="repo_id"):
+        repoing.look(RepoId("R9"))
+
+
+@pytest.mark.parametrize("deaths", [1, 2, 3])
+def test_killed_anywhere_it_loses_and_doubles_nothing(desk: Desk, deaths: int) -> None:
+    """At each `deaths`-th effect the worker dies, and a new one goes on."""
+    left = deaths
+
+    def hook(_: str) -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            left = deaths + 1
+            raise Killed
+
+    def work() -> None:
+        for _ in range(40):
+            try:
+                desk.repoing().look_all()
+            except Killed:
+                desk.venue.renew()
+            desk.engine()
+            desk.venue.chain.mine(DEPTH)
+
+    desk.repoing().open(desk.terms())
+    desk.hook = desk.repos.before = desk.repos.after = hook
+    work()
+    desk.hook = desk.repos.before = desk.repos.after = lambda _: None
+    desk.repoing().change(R1, lambda one, now: topped_up(one, BUND, 500, now))
+    desk.to(TODAY + timedelta(10))
+    desk.hook = desk.repos.before = desk.repos.after = hook
+    work()
+    repo = desk.repoing().require(R1)
+    assert repo.state is RepoState.CLOSED
+    assert desk.units() == (UNITS, 0, UNITS, 0)
+    assert len(desk.handed) == len(set(desk.handed)) == 8

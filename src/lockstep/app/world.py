@@ -21,7 +21,7 @@ from lockstep.agent import (
 from lockstep.app.adapters import DirectoryMailbox, LocalWallets
 from lockstep.app.attempts import AttemptFile
 from lockstep.app.clocks import ManualClock, OffsetClock, SystemRandomness
-from lockstep.app.collateral import ATTEMPTS
+from lockstep.app.collateral import ATTEMPTS, LocalCollateralWallets
 from lockstep.app.founding import AGENTS, Roles, agent_bic, found_chain, found_rtgs
 from lockstep.app.market_file import MarketFile
 from lockstep.cash import DirectCashSystem, DirectoryCashSystem
@@ -165,6 +165,9 @@ class World:
             ledger=self.collateral,
             cash=cash,
             board=MarginBoard(self.root / "attestations"),
+            wallet=LocalCollateralWallets(
+                {key.address: key for key in self.roles.wallets.values()}, self.collateral.register
+            ),
         )
 
     def _opened(self, drop: Path) -> DirectoryDoor:

@@ -14,14 +14,13 @@ from datetime import UTC, datetime
 from lockstep.domain.collateral.calls import Call, PledgeCall, ReleaseCall, ReturnUnitsCall
 from lockstep.domain.collateral.register import Act, Agreement, AgreementMode, PledgeId
 from lockstep.domain.collateral.register_events import (
-    NonceUsed,
     Pledged,
     RegisterEvent,
     Released,
     Returned,
     TitleTransferred,
 )
-from lockstep.domain.errors import Conflict, ContractRefused, InvalidInput, Refused
+from lockstep.domain.errors import Conflict, InvalidInput, Refused
 from lockstep.domain.identifiers import Isin, Reference
 from lockstep.domain.journal import Entry
 from lockstep.domain.margin_bonds import ActState, BondMove, bond_nonce, bond_salt
@@ -30,16 +29,15 @@ from lockstep.domain.margin_case import MarginCase
 from lockstep.domain.market import Market
 from lockstep.domain.money import Money
 from lockstep.domain.values import replace
+from lockstep.flow.collateral_acts import made_by, run_alone
 from lockstep.flow.margin_figures import prices_by, require_fresh, worth
 from lockstep.ports import Change, Clock, CollateralLedger, CollateralWallet, MarginBook
-from lockstep.signing import call_bytes, pledge_id, together_of
+from lockstep.signing import call_bytes, pledge_id
 
 __all__ = ["ACT_SECONDS", "MarginBonds"]
 
 ACT_SECONDS = 86_400
 """From when a movement is decided on to the last second of its act."""
-_DONE_BEFORE = "ActUsed"
-"""The refusal that says that the act was run already: the next look shows what came of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +135,7 @@ class MarginBonds:
         nonce = bond_nonce(case.agreement_id, case.reference, move.name, move.act_by)
         if case.is_return:
             used = self.ledger.is_nonce_used(party, nonce, final)
-            event = self._release(move, party, nonce, final) if used else None
+            event = made_by(self.ledger, move.pledge_id, party, nonce, final) if used else None
         else:
             event = self._pledge(case, move, final)
             used = event is None and self.ledger.is_nonce_used(party, nonce, final)
@@ -161,35 +159,14 @@ class MarginBonds:
         return call_bytes(call)
 
     def _run(self, case: MarginCase, move: BondMove, act: Act) -> bool:
-        """Has the act run by itself alone, so that its transaction tells what it did."""
-        act = replace(act, together=together_of([act]))
-        signature = self.wallet.sign_act(act) if self.wallet is not None else None
-        if signature is None:
-            return self._wait(case, move, f"{act.party} has not signed")
-        try:
-            self.ledger.run([replace(act, signature=signature)])
-        except ContractRefused as error:
-            if error.name == _DONE_BEFORE:
-                return False
-            return self._wait(case, move, f"the register refuses, retried: {error}")
-        return False
+        hindrance = run_alone(self.ledger, self.wallet, act)
+        return bool(hindrance) and self._wait(case, move, hindrance)
 
     def _pledge(self, case: MarginCase, move: BondMove, final: int) -> RegisterEvent | None:
         """The event that made the pledge, whoever submitted it, and of however many units."""
         for one in self.ledger.events_of_pledge(move.pledge_id, final):
             if isinstance(one.said, Pledged | TitleTransferred) and one.said.pledge_id == move.pledge_id:
                 return one
-        return None
-
-    def _release(self, move: BondMove, party: str, nonce: int, final: int) -> RegisterEvent | None:
-        """The event of the release that the act made: the one in the transaction that used its number."""
-        for one in self.ledger.events_of_pledge(move.pledge_id, final):
-            if not isinstance(one.said, Released | Returned) or one.said.quantity != move.units:
-                continue
-            for other in self.ledger.events(one.block, one.block):
-                used = NonceUsed(party=party, nonce=nonce)
-                if other.transaction == one.transaction and other.said == used:
-                    return one
         return None
 
     def _arrived(self, case: MarginCase, move: BondMove, event: RegisterEvent) -> bool:

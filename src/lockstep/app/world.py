@@ -35,7 +35,9 @@ from lockstep.domain.identifiers import Bic
 from lockstep.flow.engine import Engine
 from lockstep.flow.margining import Margining
 from lockstep.flow.receiving import Reception
+from lockstep.flow.repoing import Repoing
 from lockstep.flow.stepping import Settler
+from lockstep.iso20022 import write
 from lockstep.ports import CashSystem, Clock, Randomness
 from lockstep.rtgs import Rtgs
 from lockstep.rtgs.drop import DirectoryDoor
@@ -137,6 +139,7 @@ class World:
                 self.chain.node, register_of(network), sender, on_over_commitment=attempts.note
             )
         self.margining = self._margining(self._cash(file.service))
+        self.repoing = self._repoing()
         self.reception = Reception(book=self.book, market=self.market, clock=self.clock)
         self.engine = Engine(
             settler=Settler(
@@ -152,6 +155,7 @@ class World:
             salt_key=randomness.token(32),
             margining=self.margining,
             valuations=ValuationDirectory(root / "attestations"),
+            repoing=self.repoing,
         )
 
     def _margining(self, cash: CashSystem) -> Margining | None:
@@ -168,6 +172,19 @@ class World:
             wallet=LocalCollateralWallets(
                 {key.address: key for key in self.roles.wallets.values()}, self.collateral.register
             ),
+        )
+
+    def _repoing(self) -> Repoing | None:
+        if self.collateral is None:
+            return None
+        wallets = {key.address: key for key in self.roles.wallets.values()}
+        return Repoing(
+            book=self.book,
+            ledger=self.collateral,
+            wallet=LocalCollateralWallets(wallets, self.collateral.register),
+            market=self.market,
+            write=write,
+            clock=self.clock,
         )
 
     def _opened(self, drop: Path) -> DirectoryDoor:

@@ -28,9 +28,9 @@ from lockstep.domain.errors import (
 from lockstep.domain.identifiers import Bic, Reference, SettlementId, derive_message_id, derive_uetr
 from lockstep.domain.journal import Entry
 from lockstep.domain.margin import MarginDue
-from lockstep.domain.margin_call import MarginCall, deliver, overdue, withdraw
+from lockstep.domain.margin_call import CallState, MarginCall, deliver, overdue, resolve, withdraw
 from lockstep.domain.margin_case import MarginCase
-from lockstep.domain.margin_message import MarginCallResponse
+from lockstep.domain.margin_message import MarginCallRequest, MarginCallResponse
 from lockstep.domain.margin_payment import MarginPayment, margin_salt
 from lockstep.domain.market import Market, Participant
 from lockstep.domain.message import Message
@@ -47,6 +47,7 @@ __all__ = ["Margining", "require_fresh", "required_by"]
 ATTEMPTS_AT_MOST = 20
 AGAIN = timedelta(minutes=15)
 """From a payment that is never booked to the next one."""
+_NOTHING = Change()
 
 
 def required_by(reckoned: MarginDue) -> int:
@@ -80,13 +81,21 @@ class Margining:
 
     # --- what people and parties say
 
-    def issue(self, agreement_id: AgreementId, call: MarginCall, *, is_return: bool = False) -> MarginCase:
-        """Stores a call. The same again is the stored one.
+    def issue(
+        self,
+        agreement_id: AgreementId,
+        call: MarginCall,
+        *,
+        is_return: bool = False,
+        request: MarginCallRequest | None = None,
+        also: Change = _NOTHING,
+    ) -> MarginCase:
+        """Stores a call, and `also` what belongs to it, in one commit. The same again is the stored one.
 
         Raises Conflict for another call of this id, Refused for an agreement that is not the two parties', or for
         figures on the register that are too old to call by; InvalidInput for another currency; Unavailable.
         """
-        case = MarginCase(agreement_id=agreement_id, call=call, is_return=is_return)
+        case = MarginCase(agreement_id=agreement_id, call=call, is_return=is_return, request=request)
         known = self.book.margin_case(*case.key)
         if known is not None:
             same = (known.call.amount, known.call.caller, known.call.called, known.is_return)
@@ -95,16 +104,21 @@ class Margining:
             raise Conflict("margin call", call.call_id)
         self._require_parties(case)
         facts = {"agreement_id": agreement_id, "amount": str(call.amount), "caller": call.caller, "called": call.called}
-        return self._store(case, "margin called", facts)
+        return self._store(case, "margin called", facts, also)
 
-    def answer(self, agreement_id: AgreementId, response: MarginCallResponse, sender: Bic) -> MarginCase:
-        """Stores what the called party says. Raises as `pledging.heard`, and InvalidInput for a call that is not."""
+    def answer(
+        self, agreement_id: AgreementId, response: MarginCallResponse, sender: Bic, also: Change = _NOTHING
+    ) -> MarginCase:
+        """Stores what the called party says, and `also` what belongs to it.
+
+        Raises as `pledging.heard`, and InvalidInput for a call that is not.
+        """
         case = self._case(agreement_id, Reference(response.call_id))
         call = heard(case.call, response, sender, self.clock.now())
         if call == case.call:
             return case
         facts = {"agreed": str(response.agreed), "state": call.state.value}
-        return self._store(replace(case, call=call), "margin answered", facts)
+        return self._store(replace(case, call=call, response=response), "margin answered", facts, also)
 
     def pay(self, agreement_id: AgreementId, reference: Reference, amount: Money | None = None) -> MarginCase:
         """The called party wants what is owed, or so much of it, paid in cash. Stored here, sent by `step`.
@@ -131,6 +145,17 @@ class Margining:
             raise Refused("PaymentUnderWay", {"call": reference, "attempt": case.attempt})
         call = withdraw(case.call, reason, self.clock.now())
         return self._store(replace(case, call=call), "margin withdrawn", {"reason": reason})
+
+    def resolve(self, agreement_id: AgreementId, reference: Reference, amount: Money, reason: str) -> MarginCase:
+        """A dispute ends: both say what is owed, at least what was never disputed; where they do stands in the journal.
+
+        Raises InvalidInput for a call that is not, another amount, or after the deadline; Refused NotDisputed.
+        """
+        case = self._case(agreement_id, reference)
+        if case.call.state is not CallState.DISPUTED:
+            raise Refused("NotDisputed", {"call": reference, "actual": case.call.state.value})
+        call = resolve(case.call, amount, self.clock.now())
+        return self._store(replace(case, call=call), "margin resolved", {"agreed": str(amount), "reason": reason})
 
     # --- steps
 
@@ -356,7 +381,7 @@ class Margining:
         self._store(replace(case, reason=reason), "margin waits", {"reason": reason})
         return True
 
-    def _store(self, case: MarginCase, kind: str, facts: dict[str, str]) -> MarginCase:
+    def _store(self, case: MarginCase, kind: str, facts: dict[str, str], also: Change = _NOTHING) -> MarginCase:
         entry = Entry(at=self.clock.now(), kind=kind, subject=case.reference, facts=facts)
-        self.book.commit(Change(entries=(entry,), margin=(case,)))
+        self.book.commit(replace(also, entries=(entry, *also.entries), margin=(case,)))
         return replace(case, version=case.version + 1)

@@ -9,6 +9,7 @@ from lockstep.domain.errors import InvalidInput
 from lockstep.domain.identifiers import Reference
 from lockstep.domain.margin_bonds import BondMove
 from lockstep.domain.margin_call import MarginCall
+from lockstep.domain.margin_message import MarginCallRequest, MarginCallResponse
 from lockstep.domain.values import quick
 
 __all__ = ["MarginCase"]
@@ -27,6 +28,10 @@ class MarginCase:
     call: MarginCall
     is_return: bool = False
     """The giver calls, for what the taker holds too much."""
+    request: MarginCallRequest | None = None
+    """As the caller said it (colr.003), if it came as a message."""
+    response: MarginCallResponse | None = None
+    """As who is called answered (colr.004)."""
     paying: int = 0
     """Minor units that are to be paid in cash; 0: nobody said so yet. Fixed once it is said."""
     attempt: int = 0

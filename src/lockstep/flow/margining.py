@@ -28,9 +28,9 @@ from lockstep.domain.errors import (
 )
 from lockstep.domain.identifiers import Bic, Isin, Reference, SettlementId, derive_uetr
 from lockstep.domain.journal import Entry
-from lockstep.domain.margin_call import MarginCall, deliver, overdue, withdraw
+from lockstep.domain.margin_call import CallState, MarginCall, deliver, overdue, resolve, withdraw
 from lockstep.domain.margin_case import MarginCase
-from lockstep.domain.margin_message import MarginCallResponse
+from lockstep.domain.margin_message import MarginCallRequest, MarginCallResponse
 from lockstep.domain.margin_payment import MarginPayment, margin_salt
 from lockstep.domain.market import Market, Participant
 from lockstep.domain.money import Money
@@ -57,6 +57,7 @@ __all__ = ["Margining"]
 ATTEMPTS_AT_MOST = 20
 AGAIN = timedelta(minutes=15)
 """From a payment that is never booked to the next one."""
+_NOTHING = Change()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,13 +81,21 @@ class Margining:
 
     # --- what people and parties say
 
-    def issue(self, agreement_id: AgreementId, call: MarginCall, *, is_return: bool = False) -> MarginCase:
-        """Stores a call. The same again is the stored one.
+    def issue(
+        self,
+        agreement_id: AgreementId,
+        call: MarginCall,
+        *,
+        is_return: bool = False,
+        request: MarginCallRequest | None = None,
+        also: Change = _NOTHING,
+    ) -> MarginCase:
+        """Stores a call, and `also` what belongs to it, in one commit. The same again is the stored one.
 
         Raises Conflict for another call of this id, Refused for an agreement that is not the two parties', or for
         figures on the register that are too old to call by; InvalidInput for another currency; Unavailable.
         """
-        case = MarginCase(agreement_id=agreement_id, call=call, is_return=is_return)
+        case = MarginCase(agreement_id=agreement_id, call=call, is_return=is_return, request=request)
         known = self.book.margin_case(*case.key)
         if known is not None:
             same = (known.call.amount, known.call.caller, known.call.called, known.is_return)
@@ -96,16 +105,21 @@ class Margining:
         caller, called = self._member(call.caller), self._member(call.called)
         require_parties(self.ledger, case, caller.wallet, called.wallet)
         facts = {"agreement_id": agreement_id, "amount": str(call.amount), "caller": call.caller, "called": call.called}
-        return self._store(case, "margin called", facts)
+        return self._store(case, "margin called", facts, also)
 
-    def answer(self, agreement_id: AgreementId, response: MarginCallResponse, sender: Bic) -> MarginCase:
-        """Stores what the called party says. Raises as `pledging.heard`, and InvalidInput for a call that is not."""
+    def answer(
+        self, agreement_id: AgreementId, response: MarginCallResponse, sender: Bic, also: Change = _NOTHING
+    ) -> MarginCase:
+        """Stores what the called party says, and `also` what belongs to it.
+
+        Raises as `pledging.heard`, and InvalidInput for a call that is not.
+        """
         case = self._case(agreement_id, Reference(response.call_id))
         call = heard(case.call, response, sender, self.clock.now())
         if call == case.call:
             return case
         facts = {"agreed": str(response.agreed), "state": call.state.value}
-        return self._store(replace(case, call=call), "margin answered", facts)
+        return self._store(replace(case, call=call, response=response), "margin answered", facts, also)
 
     def pay(self, agreement_id: AgreementId, reference: Reference, amount: Money | None = None) -> MarginCase:
         """The called party wants what is not met yet, or so much of it, paid in cash. Stored here, sent by `step`.
@@ -148,6 +162,17 @@ class Margining:
             raise Refused("BondsUnderWay", {"call": reference, "names": [one.name for one in case.bonds_under_way]})
         call = withdraw(case.call, reason, self.clock.now())
         return self._store(replace(case, call=call), "margin withdrawn", {"reason": reason})
+
+    def resolve(self, agreement_id: AgreementId, reference: Reference, amount: Money, reason: str) -> MarginCase:
+        """A dispute ends: both say what is owed, at least what was never disputed; where they do stands in the journal.
+
+        Raises InvalidInput for a call that is not, another amount, or after the deadline; Refused NotDisputed.
+        """
+        case = self._case(agreement_id, reference)
+        if case.call.state is not CallState.DISPUTED:
+            raise Refused("NotDisputed", {"call": reference, "actual": case.call.state.value})
+        call = resolve(case.call, amount, self.clock.now())
+        return self._store(replace(case, call=call), "margin resolved", {"agreed": str(amount), "reason": reason})
 
     # --- steps
 
@@ -330,7 +355,7 @@ class Margining:
         self._store(replace(case, reason=reason), "margin waits", {"reason": reason})
         return True
 
-    def _store(self, case: MarginCase, kind: str, facts: dict[str, str]) -> MarginCase:
+    def _store(self, case: MarginCase, kind: str, facts: dict[str, str], also: Change = _NOTHING) -> MarginCase:
         entry = Entry(at=self.clock.now(), kind=kind, subject=case.reference, facts=facts)
-        self.book.commit(Change(entries=(entry,), margin=(case,)))
+        self.book.commit(replace(also, entries=(entry, *also.entries), margin=(case,)))
         return replace(case, version=case.version + 1)

@@ -17,7 +17,9 @@ from lockstep.domain.errors import Conflict, LeaseLost, LockstepError
 from lockstep.domain.identifiers import Lei, Reference, SettlementId, TradeId
 from lockstep.domain.instruction import CancellationAdvice, SettlementConfirmation, StatusAdvice
 from lockstep.domain.margin_case import MarginCase
+from lockstep.domain.margin_message import MarginCallRequest, MarginCallResponse
 from lockstep.domain.message import Message
+from lockstep.domain.notice import Rejection
 from lockstep.domain.repo.life import Repo
 from lockstep.domain.repo.terms import RepoId
 from lockstep.domain.trade import Trade
@@ -36,6 +38,9 @@ BODIES: dict[str, type[Message[PartyBody]]] = {
     "StatusAdvice": Message[StatusAdvice],
     "CancellationAdvice": Message[CancellationAdvice],
     "SettlementConfirmation": Message[SettlementConfirmation],
+    "MarginCallRequest": Message[MarginCallRequest],
+    "MarginCallResponse": Message[MarginCallResponse],
+    "Rejection": Message[Rejection],
 }
 """What goes out, by the name under which it is stored."""
 _MAILBOX = "rtgs"

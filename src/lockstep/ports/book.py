@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from lockstep.domain.cash import CashView
+from lockstep.domain.enforcement import Enforcement
 from lockstep.domain.identifiers import Lei, Reference, SettlementId, TradeId
 from lockstep.domain.instruction import CancellationRequest, Instruction
 from lockstep.domain.journal import Entry, JournalRow
@@ -80,6 +81,7 @@ class Change:
     """No longer unclaimed, if they were."""
     margin: tuple[MarginCase, ...] = ()
     repos: tuple[Repo, ...] = ()
+    enforcements: tuple[Enforcement, ...] = ()
 
     def __bool__(self) -> bool:
         return any(getattr(self, name) not in ((), None) for name in self.__dataclass_fields__)

@@ -26,7 +26,7 @@ from lockstep.cli.collateral import (
 )
 from lockstep.cli.options import DEFAULT_HOME, HomeOption, JsonOption
 
-__all__: list[str] = []
+__all__ = ["collateral_app"]
 
 SaleArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A sale's order, as `collateral offer` writes it.")]
 

@@ -10,17 +10,7 @@ from rich.status import Status
 
 from lockstep.app.home import Home
 from lockstep.app.keyholders import AGENTS
-from lockstep.cli import (
-    collateral,
-    halted,
-    inventory,
-    records,
-    repo,
-    roles,
-    rtgs,
-    showing,
-    valuer,
-)
+from lockstep.cli import collateral_enforcing, halted, inventory, records, repo, roles, rtgs, showing, valuer
 from lockstep.cli.options import DEFAULT_HOME, HomeOption, JsonOption, print_json
 from lockstep.cli.simulate import simulate
 
@@ -35,7 +25,7 @@ app = typer.Typer(
 agent_app = typer.Typer(help="A synchronisation agent.", no_args_is_help=True)
 app.add_typer(rtgs.rtgs_app, name="rtgs")
 app.add_typer(agent_app, name="agent")
-app.add_typer(collateral.collateral_app, name="collateral")
+app.add_typer(collateral_enforcing.collateral_app, name="collateral")
 app.add_typer(repo.repo_app, name="repo")
 app.add_typer(roles.long_stop_app, name="long-stop")
 app.add_typer(roles.rotation_app, name="rotation")

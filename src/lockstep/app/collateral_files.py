@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from lockstep.app.json_files import JsonObject, load_json
+from lockstep.app.json_files import JsonObject, load
 from lockstep.app.repo_files import percent
 from lockstep.domain.collateral.register import (
     MAX_DEPTH,
@@ -114,8 +114,8 @@ def read_agreement(path: Path, market: Market) -> AgreementFile:
         max_age_seconds=node.number("maxAgeSeconds", most=_SECONDS),
         reuse_cap=_share(node, "reuseCap"),
         max_depth=node.number("maxDepth", 0, most=MAX_DEPTH),
-        appropriation=node.flag("appropriation"),
-        substitution=node.flag("substitution"),
+        appropriation=node.truth("appropriation", False),
+        substitution=node.truth("substitution", False),
         notice_seconds=node.number("noticeSeconds", 0, most=_SECONDS),
         cure_seconds=node.number("cureSeconds", 0, most=_SECONDS),
         sale_floor=_share(node, "saleFloor"),
@@ -214,7 +214,7 @@ def read_sale(path: Path) -> SaleOrder:
 
 def is_sale(path: Path) -> bool:
     """Whether a file says that it is a sale's order. Raises InvalidInput for one that is no JSON."""
-    content = load_json(path)
+    content = load(path)
     return isinstance(content, Mapping) and content.get("format") == SALE
 
 
@@ -279,7 +279,7 @@ def shown(seconds: int) -> str:
 
 
 def _opened(path: Path, form: str, what: str) -> JsonObject:
-    node = JsonObject(load_json(path), what)
+    node = JsonObject(load(path), what)
     actual = node.text("format", "")
     if actual != form:
         raise InvalidInput(f"{what}/format", actual, form)

@@ -3,10 +3,10 @@ fraction: amounts, quantities and percentages are text, or whole numbers. What a
 """
 
 import re
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
-from lockstep.app.json_files import JsonObject, choice, load_json
+from lockstep.app.json_files import JsonObject, choice, day, load
 from lockstep.domain.accrual import DayCount
 from lockstep.domain.collateral.allocation import Available
 from lockstep.domain.collateral.assets import Agency, Asset, AssetKind, IssuerKind, Rating
@@ -43,7 +43,7 @@ def party_of(market: Market, text: str, *, field: str) -> Party:
 
 def read_terms(path: Path, market: Market) -> RepoTerms:
     """A repo's terms. Raises InvalidInput with the name of what is wrong."""
-    node = JsonObject(load_json(path), "terms")
+    node = JsonObject(load(path), "terms")
     currency = node.text("currency")
     lots = [JsonObject(one, f"securities/{number}") for number, one in enumerate(node.items("securities"), 1)]
     repurchase = node.text("repurchaseDate", "")
@@ -52,8 +52,8 @@ def read_terms(path: Path, market: Market) -> RepoTerms:
         agreement_id=AgreementId(hex32(node.text("agreementId"), field="agreementId")),
         seller=party_of(market, node.text("seller"), field="seller"),
         buyer=party_of(market, node.text("buyer"), field="buyer"),
-        purchase_date=_day(node.text("purchaseDate"), "purchaseDate"),
-        repurchase_date=_day(repurchase, "repurchaseDate") if repurchase else None,
+        purchase_date=day(node.text("purchaseDate"), "purchaseDate"),
+        repurchase_date=day(repurchase, "repurchaseDate") if repurchase else None,
         purchase_price=Money.parse(node.text("purchasePrice"), currency, field="purchasePrice"),
         rate=percent(node.text("pricingRate"), field="pricingRate"),
         basis=choice(DayCount, node.text("dayCount"), "dayCount"),
@@ -74,7 +74,7 @@ def _lot(node: JsonObject, number: int, currency: str, market: Market) -> Lot:
 
 def read_positions(path: Path, market: Market, as_of: datetime) -> tuple[Available, ...]:
     """Positions that may be selected, prices dirty and in percent of par. Raises InvalidInput as `read_terms`."""
-    node = JsonObject(load_json(path), "file")
+    node = JsonObject(load(path), "file")
     found = [
         _position(JsonObject(one, f"positions/{number}"), market, as_of.astimezone(UTC))
         for number, one in enumerate(node.items("positions"), 1)
@@ -95,7 +95,7 @@ def _position(node: JsonObject, market: Market, as_of: datetime) -> Available:
         issuer_country=node.text("issuerCountry"),
         country=node.text("country"),
         currency=security.currency,
-        maturity=_day(matures, f"{node.path}/maturity") if matures else None,
+        maturity=day(matures, f"{node.path}/maturity") if matures else None,
         ratings=tuple(
             Rating(agency=choice(Agency, one.text("agency"), f"{one.path}/agency"), notation=one.text("notation"))
             for one in ratings
@@ -120,10 +120,3 @@ def _position(node: JsonObject, market: Market, as_of: datetime) -> Available:
     for one in (*ratings, node):
         one.done()
     return made
-
-
-def _day(text: str, field: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise InvalidInput(field, text, "a day such as 2026-11-23") from None

@@ -53,6 +53,8 @@ FABLE, UTOPIA, ATLANTIS = "FABLZZ2A", "UTOPZZ2A", "ATLSZZ2A"
 VALUERS = tuple(key(f"valuer {number}") for number in range(3))
 WHO = valuers_epoch([one.address for one in VALUERS], 2)
 COUPON = "c0" * 32
+LEI = "5493001KJTIIGC8Y1R12"
+"""The register's own: while it sells, units are its."""
 
 
 class Day:
@@ -60,7 +62,7 @@ class Day:
 
     def __init__(self, root: Path) -> None:
         path = root / "market.toml"
-        path.write_text("collateral = true\n" + market_of((FABLE, UTOPIA, ATLANTIS), (BOND,)))
+        path.write_text(f'collateral = true\ncollateral_lei = "{LEI}"\n' + market_of((FABLE, UTOPIA, ATLANTIS), (BOND,)))
         self.world = world = World(read_market(path), root / "world")
         assert world.collateral is not None and world.margining is not None
         self.ledger = ledger = world.collateral

@@ -212,8 +212,8 @@ class RegisterPaying:
         if "Locked" not in final:
             return self._lapsed(one, order, history)
         done = carry(history, view, self.assets, self.outcomes, self.market)
-        if done is not None and done.startswith("refused"):
-            return self._wait(one, f"the chain refuses, retried: {done}")
+        if done is not None:
+            return not done.startswith("refused") or self._wait(one, f"the chain refuses, retried: {done}")
         if view is None and now <= datetime.fromtimestamp(order.terms.pay_by, UTC):
             return self._instruct(one, identifier) or self._ask(one, identifier, view, now)
         return self._ask(one, identifier, view, now)
@@ -228,7 +228,7 @@ class RegisterPaying:
                 self.ledger.end_sale(identifier)
             except ContractRefused as error:
                 return self._wait(one, f"the register refuses, retried: {error}")
-            return False
+            return True  # under way, until it shows finally
         return self._count(one) if settled else self._end(one, PaymentStage.GIVEN_BACK)
 
     def _lapsed(self, one: RegisterPayment, order: Order, history: Sequence[AssetEvent]) -> bool:
@@ -309,7 +309,7 @@ class RegisterPaying:
             if error.name in ("AlreadyUsed", "NotPresentEpoch"):  # the next look shows by whom, or asks the next agents
                 return False
             return self._wait(one, f"the register refuses, retried: {error}")
-        return False
+        return True  # under way, until it shows
 
     def _ask(self, one: RegisterPayment, identifier: SettlementId, view: CashView | None, now: datetime) -> bool:
         """Asks the RTGS, which is silent: the line may have lost what it said."""

@@ -36,6 +36,7 @@ __all__ = [
     "metadata",
     "order_nonce",
     "outgoing",
+    "register_payment",
     "repo",
     "request",
     "seen",
@@ -46,7 +47,7 @@ __all__ = [
     "version",
 ]
 
-LATEST_VERSION = "0009"
+LATEST_VERSION = "0010"
 """The newest of `migrations/versions`: what these tables are."""
 
 metadata = MetaData()
@@ -212,6 +213,18 @@ margin_call = Table(
     Column("body", Text, nullable=False),
     Index("margin_call_key", "agreement_id", "reference", unique=True),
     _unfinished("margin_call_open", "number", where="open"),
+)
+
+register_payment = Table(
+    "register_payment",
+    metadata,
+    Column("number", WHOLE, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("version", WHOLE, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("open", Boolean, nullable=False),
+    Column("body", Text, nullable=False),
+    _unfinished("register_payment_open", "number", where="open"),
 )
 
 lease = Table(

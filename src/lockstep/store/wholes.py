@@ -80,6 +80,15 @@ _KINDS = (
         lambda one: one.key,
         lambda one: (one.outcome.value if one.outcome else "OPEN", one.is_open),
     ),
+    _Kind(
+        "register payment",
+        tables.register_payment,
+        ("name",),
+        "open",
+        lambda change: change.payments,
+        lambda payment: (payment.name,),
+        lambda payment: (payment.stage.value, payment.is_open),
+    ),
 )
 
 

@@ -10,7 +10,7 @@ from rich.status import Status
 
 from lockstep.app.home import Home
 from lockstep.app.keyholders import AGENTS
-from lockstep.cli import halted, inventory, records, repo, roles, rtgs, showing, valuer
+from lockstep.cli import demo_collateral, halted, inventory, records, repo, roles, rtgs, showing, valuer
 from lockstep.cli.options import DEFAULT_HOME, HomeOption, JsonOption, print_json
 from lockstep.cli.simulate import simulate
 
@@ -38,7 +38,11 @@ app.add_typer(valuer.valuer_app, name="valuer")
 @app.command()
 def demo(
     folder: Annotated[
-        Path | None, typer.Argument(help="A folder with market.toml and waves of messages; the first day if absent.")
+        Path | None,
+        typer.Argument(
+            help="A folder with market.toml and waves of messages, or with market.toml and day.toml; `collateral` for the "
+            "collateral day; the first day if absent."
+        ),
     ] = None,
     keep: Annotated[Path | None, typer.Option(help="Keep databases and messages in this folder.")] = None,
     as_json: JsonOption = False,
@@ -46,6 +50,11 @@ def demo(
     """Settle a whole day in this process, on an embedded chain, and check the invariants."""
     from lockstep.app.demo import Progress, run_day
 
+    if folder == Path("collateral") and not folder.exists():
+        folder = _example("collateral-day")
+    if folder is not None and (folder / "day.toml").is_file():
+        demo_collateral.tell(folder, keep, as_json=as_json)
+        return
     console = Console(quiet=as_json)
     with console.status("founding the market") as status:
 
@@ -66,7 +75,7 @@ def demo(
                 console.print(f"[bold]{wave}[/]")
             _show(status, now)
 
-        done = run_day(folder or _first_day(), keep, told=told, file_told=file_told, progress=progress)
+        done = run_day(folder or _example("first-day"), keep, told=told, file_told=file_told, progress=progress)
     if as_json:
         print_json(
             {
@@ -88,12 +97,12 @@ def _show(status: Status, now: Any) -> None:
     status.update(f"{now.wave}: pass {now.tick}  {counts}")
 
 
-def _first_day() -> Path:
+def _example(name: str) -> Path:
     """The example beside this checkout, or below the working directory."""
     for root in (Path.cwd(), Path(__file__).resolve().parents[3]):
-        if (root / "examples" / "first-day" / "market.toml").exists():
-            return root / "examples" / "first-day"
-    raise typer.BadParameter("examples/first-day is not here: name a folder")
+        if (root / "examples" / name / "market.toml").exists():
+            return root / "examples" / name
+    raise typer.BadParameter(f"examples/{name} is not here: name a folder")
 
 
 @app.command()
@@ -158,7 +167,7 @@ def up(
     except InvalidInput as error:
         typer.echo(f"lockstep: {error}", err=True)
         raise typer.Exit(2) from error
-    founded = place.root / "market.toml" if place.is_founded else market or _first_day() / "market.toml"
+    founded = place.root / "market.toml" if place.is_founded else market or _example("first-day") / "market.toml"
     bring_up(
         place,
         founded,

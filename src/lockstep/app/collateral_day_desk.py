@@ -42,6 +42,7 @@ from lockstep.domain.margin import MarginDue, margin_due
 from lockstep.domain.market import Participant, Security
 from lockstep.domain.message import Message
 from lockstep.domain.money import Money, Quantity
+from lockstep.domain.repo.life import Repo
 from lockstep.flow.margining import Margining
 from lockstep.flow.repoing import Repoing
 from lockstep.iso20022 import write
@@ -86,7 +87,7 @@ class Desk:
         )
         for one in day.agreements.values():
             self._open(one)
-        self.settle()
+        self.final()
 
     def _hand_in(self, message: Message[Instruction]) -> None:
         self.world.reception.submit(message, write(message))
@@ -283,7 +284,7 @@ class Desk:
     def run(self, subject: str, *calls: tuple[Bic, Call]) -> None:
         """The same, sent, and final. Raises ContractRefused."""
         self.ledger.run(self.signed(subject, *calls))
-        self.settle()
+        self.final()
 
     def second_system(self) -> EvmCollateralLedger:
         """Another collateral system on the same chain: a key, records and a view of its own."""
@@ -308,17 +309,24 @@ class Desk:
             raise LockstepError("only a chain of this process mines what it is told to")
         return chain.one_block()
 
+    def final(self) -> None:
+        """What is on the chain now is final."""
+        self.world.chain.mine(self.market.network.finality_depth)
+
     def settle(self) -> None:
         """Service, agents, RTGS, repos: until nothing moves any more."""
         for _ in range(TURNS_AT_MOST):
-            before = list(self.repoing.repos.repos())
-            wrong = self.repoing.look_all()
-            if wrong:
-                raise next(iter(wrong.values()))
+            before = self._looked()
             self.world.run_until_quiet()
-            if list(self.repoing.repos.repos()) == before:
+            if self._looked() == before:
                 return
         raise LockstepError(f"repos did not come to rest in {TURNS_AT_MOST} turns")
+
+    def _looked(self) -> Sequence[Repo]:
+        wrong = self.repoing.look_all()
+        if wrong:
+            raise next(iter(wrong.values()))
+        return list(self.repoing.repos.repos())
 
     # --- texts
 

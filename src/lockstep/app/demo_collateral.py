@@ -9,9 +9,9 @@ from datetime import datetime
 from pathlib import Path
 
 from lockstep.app.auditing import audit
-from lockstep.app.collateral_day import Node, read_collateral_day
-from lockstep.app.collateral_day_desk import Desk
-from lockstep.app.collateral_day_steps import ACTS, Figures
+from lockstep.app.collateral_day.desk import Desk, Figures
+from lockstep.app.collateral_day.files import Node, read_collateral_day
+from lockstep.app.collateral_day.steps import ACTS
 from lockstep.app.inventory import Inventory, inventory_of
 from lockstep.app.world import World
 from lockstep.domain.collateral.claims import Claims

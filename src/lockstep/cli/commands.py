@@ -40,8 +40,8 @@ def demo(
     folder: Annotated[
         Path | None,
         typer.Argument(
-            help="A folder with market.toml and waves of messages, or with market.toml and day.toml; `collateral` for the "
-            "collateral day; the first day if absent."
+            help="A folder with market.toml and waves of messages, or with market.toml and day.toml; `collateral` for "
+            "the collateral day; the first day if absent."
         ),
     ] = None,
     keep: Annotated[Path | None, typer.Option(help="Keep databases and messages in this folder.")] = None,

@@ -71,7 +71,9 @@ def _show_report(console: Console, report: "CollateralReport") -> None:
     console.print(showing.balances("Cash in the RTGS at the end", report.cash))
     console.print(showing.invariants(report.invariants))
     checked, wrong = sum(one.checked for one in report.steps), sum(len(one.wrong) for one in report.steps)
-    verdict = f"[bold red]{wrong} of {checked} figures are not those" if wrong else f"[green]{checked} figures are those"
+    verdict = (
+        f"[bold red]{wrong} of {checked} figures are not those" if wrong else f"[green]{checked} figures are those"
+    )
     if checked:
         console.print(f"{verdict} worked out by hand in expected.toml[/]")
     attempts = len(report.inventory.attempts)

@@ -1,4 +1,4 @@
-"""Margin in cash: payments that no lock stands behind, but an agreement of the collateral register, which counts them."""
+"""Margin in cash: behind a payment stands no lock, but an agreement of the collateral register, which counts it."""
 
 from collections import Counter
 from collections.abc import Iterator

@@ -3,7 +3,7 @@ stepped. All of it is the real code; what a party decides comes from the day's f
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,12 +13,12 @@ from lockstep.agent import ValuationDirectory
 from lockstep.app.attempts import AttemptFile
 from lockstep.app.clocks import SystemRandomness
 from lockstep.app.collateral import ATTEMPTS, LocalCollateralWallets
-from lockstep.app.collateral_day import AgreementFile, CollateralDay, Node, Quoted
+from lockstep.app.collateral_day.files import AgreementFile, CollateralDay, Node, Quoted
 from lockstep.app.valuing import Valuer
 from lockstep.app.world import World
 from lockstep.chain.collateral import EvmCollateralLedger
-from lockstep.chain.embedded import EmbeddedChain
 from lockstep.chain.deployment import Deployer
+from lockstep.chain.embedded import EmbeddedChain
 from lockstep.chain.ledger import read
 from lockstep.chain.sender import Sender
 from lockstep.domain.accrual import dirty_price
@@ -50,12 +50,20 @@ from lockstep.ports import CollateralLedger
 from lockstep.signing import Key, agreement_id, call_bytes, together_of, valuers_epoch, valuers_hash
 from lockstep.store import SqlRepoBook, SqlTransactionLog, open_database
 
-__all__ = ["Desk"]
+__all__ = ["Desk", "Figures", "par"]
+
+Figures = Mapping[str, str]
+"""What came of a step, by name, as text."""
 
 ACT_SECONDS = 86_400
 TURNS_AT_MOST = 20
 SEEN = timedelta(minutes=2)
 """After so long what was true of a second is final, and can be signed."""
+
+
+def par(parts: int) -> str:
+    """A price in percent of par."""
+    return f"{parts // 10_000}.{parts % 10_000:04d}"
 
 
 class Desk:
@@ -137,6 +145,10 @@ class Desk:
 
     def security(self, node: Node) -> Security:
         return self.market.security(isin(node.text("isin"), field=f"{node.path}/isin"))
+
+    def symbol(self, name: Isin) -> str:
+        """What people call a security."""
+        return next(one.symbol for one in self.day.market.securities if one.isin == name)
 
     def units(self, node: Node, security: Security, field: str = "quantity") -> int:
         quantity = Quantity.parse(node.text(field), field=f"{node.path}/{field}")

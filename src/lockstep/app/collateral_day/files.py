@@ -87,8 +87,6 @@ class CollateralDay:
         return int(datetime.combine(self.until + timedelta(days=1), time(), tzinfo=UTC).timestamp()) - 1
 
 
-
-
 def read_collateral_day(folder: Path) -> CollateralDay:
     """Reads and checks a folder, but for what its steps need. Raises InvalidInput with file, field and rule."""
     market = read_market(folder / "market.toml")
@@ -208,11 +206,18 @@ def _agreement(node: Node, folder: Path, market: MarketFile) -> AgreementFile:
         if party not in {one.bic for one in market.members}:
             raise InvalidInput(f"{node.path}/{role}", party, "the BIC of a participant of market.toml")
     currency = node.text("currency")
-    amounts = {
-        name: Money.parse(node.text(name, "0"), currency, field=f"{node.path}/{name}").amount
-        for name in ("threshold", "minimum_transfer")
-    }
-    multiple = Money.parse(node.text("multiple"), currency).amount if node.has("multiple") else 1
+
+    def amount(name: str, usual: int) -> int:
+        if not node.has(name):
+            return usual
+        return Money.parse(node.text(name), currency, field=f"{node.path}/{name}").amount
+
+    margin = CsaTerms(
+        currency=currency,
+        threshold=amount("threshold", 0),
+        minimum_transfer=amount("minimum_transfer", 0),
+        multiple=amount("multiple", 1),
+    )
     schedule = folder / "schedules" / f"{node.text('schedule')}.json"
     try:
         text = schedule.read_text("utf-8")
@@ -222,7 +227,7 @@ def _agreement(node: Node, folder: Path, market: MarketFile) -> AgreementFile:
         name=node.text("name"),
         **parties,
         mode=node.chosen("mode", _MODES),
-        margin=CsaTerms(currency=currency, multiple=multiple, **amounts),
+        margin=margin,
         schedule=parse_schedule(text),
         max_age_seconds=node.number("max_age", 1, 2**32 - 1),
         reuse_cap=percent(node.text("reuse_cap", "0"), field=f"{node.path}/reuse_cap"),
@@ -276,7 +281,7 @@ def _exposure(agreements: Mapping[str, AgreementFile]) -> Any:
 
 def _quoted(file: Node, name: str, known: Sequence[str], read: Any) -> Sequence[Quoted]:
     """In the order of their times, which must be that of the file."""
-    found = []
+    found: list[Quoted] = []
     for node in file.nodes(name):
         since = node.instant("from")
         if found and since <= found[-1].since:

@@ -67,6 +67,7 @@ def run_collateral_day(
     """
     started = time.monotonic()
     day, expected = read_collateral_day(folder), _expected(folder)
+    _check(day.steps)
     with tempfile.TemporaryDirectory(prefix="lockstep-") as temporary:
         world = World(day.market, root or Path(temporary), told=told)
         try:
@@ -78,6 +79,7 @@ def run_collateral_day(
                 one = _step(desk, node, expected.get(node.text("name"), {}))
                 steps.append(one)
                 done(one)
+            desk.final()
             return CollateralReport(
                 steps=steps,
                 inventory=_inventory(desk),
@@ -87,6 +89,17 @@ def run_collateral_day(
             )
         finally:
             world.close()
+
+
+def _check(steps: Sequence[Node]) -> None:
+    """What can be seen of steps before anything is founded."""
+    names: set[str] = set()
+    for node in steps:
+        node.chosen("do", ACTS)
+        node.instant("at")
+        if node.text("name") in names:
+            raise InvalidInput(f"{node.path}/name", node.text("name"), "each name once")
+        names.add(node.text("name"))
 
 
 def _expected(folder: Path) -> Mapping[str, Mapping[str, str]]:

@@ -11,7 +11,19 @@ from rich.status import Status
 
 from lockstep.app.home import Home
 from lockstep.app.keyholders import AGENTS
-from lockstep.cli import demo_collateral, halted, inventory, margin, records, repo, roles, rtgs, showing, valuer
+from lockstep.cli import (
+    collateral_enforcing,
+    demo_collateral,
+    halted,
+    inventory,
+    margin,
+    records,
+    repo,
+    roles,
+    rtgs,
+    showing,
+    valuer,
+)
 from lockstep.cli.options import DEFAULT_HOME, HomeOption, JsonOption, print_json
 from lockstep.cli.simulate import simulate
 
@@ -29,6 +41,7 @@ app = typer.Typer(
 agent_app = typer.Typer(help="A synchronisation agent.", no_args_is_help=True)
 app.add_typer(rtgs.rtgs_app, name="rtgs")
 app.add_typer(agent_app, name="agent")
+app.add_typer(collateral_enforcing.collateral_app, name="collateral")
 app.add_typer(margin.margin_app, name="margin")
 app.add_typer(repo.repo_app, name="repo")
 app.add_typer(roles.long_stop_app, name="long-stop")

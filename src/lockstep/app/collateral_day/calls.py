@@ -1,21 +1,17 @@
 """Figures, margin calls, and what becomes of who does not meet one."""
 
-from dataclasses import replace
-
+from lockstep.app import margin_desk
 from lockstep.app.collateral_day.desk import Desk, Figures, par
 from lockstep.app.collateral_day.files import AgreementFile, Node
-from lockstep.app.collateral_day.pledges import pledged
 from lockstep.domain.collateral.calls import AppropriateCall, DeclareDefaultCall, ReleaseCall
 from lockstep.domain.collateral.valuation import units_for
 from lockstep.domain.errors import LockstepError
 from lockstep.domain.identifiers import reference
-from lockstep.domain.journal import Entry
-from lockstep.domain.margin_call import MarginCall, deliver
+from lockstep.domain.margin_call import MarginCall
 from lockstep.domain.margin_case import MarginCase
-from lockstep.domain.margin_message import ExposureKind, MarginAgreement, MarginCallResponse, Obligation
+from lockstep.domain.margin_message import ExposureKind
 from lockstep.domain.money import Money
-from lockstep.domain.rounding import PARTS, divide_down
-from lockstep.ports import Change
+from lockstep.domain.rounding import PARTS, divide_down, share_text
 
 __all__ = ["appropriate", "call", "declare_default", "deliver_bonds", "pay", "return_cash", "value"]
 
@@ -48,64 +44,71 @@ def value(desk: Desk, node: Node) -> Figures:
 
 
 def call(desk: Desk, node: Node) -> Figures:
-    """The taker calls what is due; with `answer = "agree"` the giver agrees to all of it."""
-    terms, due = desk.terms(node), None
-    identifier, now = desk.agreements[terms.name], desk.now
-    due = desk.reckoned(terms)
+    """The taker calls what is due by colr.003; with `answer = "agree"` the giver agrees to all of it by colr.004.
+
+    With `deliver_by` the two have agreed on an hour, which the messages do not have: the call is entered as it is.
+    """
+    terms, identifier = desk.terms(node), desk.agreements[desk.terms(node).name]
+    due, name = desk.reckoned(terms), reference(node.text("call"), field=f"{node.path}/call")
     money = Money(currency=terms.margin.currency, amount=due.delivery)
-    issued = MarginCall(
-        call_id=reference(node.text("call")),
-        caller=terms.taker,
-        called=terms.giver,
-        amount=money,
-        issued_at=now,
-        deliver_by=node.instant("deliver_by"),
-        cure_seconds=terms.notice_seconds + terms.cure_seconds,
-    )
-    case = desk.margining.issue(identifier, issued)
-    answer = node.chosen("answer", {"agree": True, "none": False}, "none")
-    if answer:
-        response = MarginCallResponse(
-            response_id=reference(f"{case.reference}-A"),
-            obligation=Obligation(
-                party_a=terms.taker, party_b=terms.giver, exposure_kind=ExposureKind.DERIVATIVES, valued_at=now
-            ),
-            agreement=MarginAgreement(
-                agreement_id=identifier, name=terms.name, signed_on=now.date(), currency=money.currency
-            ),
-            call_id=case.reference,
-            agreed=money,
+    if node.has("deliver_by"):
+        issued = MarginCall(
+            call_id=name,
+            caller=terms.taker,
+            called=terms.giver,
+            amount=money,
+            issued_at=desk.now,
+            deliver_by=node.instant("deliver_by"),
+            cure_seconds=terms.notice_seconds + terms.cure_seconds,
         )
-        case = desk.margining.answer(identifier, response, terms.giver)
+        desk.margining.issue(identifier, issued)
+    else:
+        margin_desk.call(desk.mail, identifier, name, _asked(terms, money))
+    if node.chosen("answer", {"agree": True, "none": False}, "none"):
+        margin_desk.answer(desk.mail, _case(desk, terms, node))
     desk.settle()
+    case = _case(desk, terms, node)
     return {
         "short": desk.money(max(due.required - due.held, 0), terms),
         "called": case.call.amount.text(),
         "by": f"{case.call.deliver_by:%H:%M}",
+        "messages": desk.mailed() or "none",
         "state": case.call.state.value,
     }
+
+
+def _asked(terms: AgreementFile, money: Money, *, is_return: bool = False) -> margin_desk.Asked:
+    return margin_desk.Asked(
+        amount=money.text(), is_return=is_return, exposure_kind=ExposureKind.DERIVATIVES, name=terms.name
+    )
 
 
 def deliver_bonds(desk: Desk, node: Node) -> Figures:
     """The giver pledges the fewest lots that count for what is open of a call."""
     terms, security = desk.terms(node), desk.security(node)
-    case, price = _case(desk, terms, node), desk.price(security)
-    lot = desk.units(node, security, "lot")
-    units = units_for(case.call.open_amount, price, desk.haircut(terms, security.isin), lot=lot)
-    told = pledged(desk, node, terms, node.text("pledge"), units)
-    worth = Money.parse(told["counts"], security.currency)
+    case, price, haircut = _case(desk, terms, node), desk.price(security), desk.haircut(terms, security.isin)
+    units = units_for(case.call.open_amount, price, haircut, lot=desk.units(node, security, "lot"))
+    name = reference(node.text("pledge"), field=f"{node.path}/pledge")
+    desk.margining.deliver_bonds(*case.key, name, security.isin, units)
+    desk.settle()
     case = _case(desk, terms, node)
-    call = deliver(case.call, worth, desk.now)
-    entry = Entry(at=desk.now, kind="margin delivered", subject=case.reference, facts={"amount": str(worth)})
-    desk.world.book.commit(Change(entries=(entry,), margin=(replace(case, call=call),)))
-    return {"to cover": case.call.amount.text(), **told, "state": call.state.value}
+    (move,) = case.bonds
+    desk.pledges[name] = move.pledge_id
+    return {
+        "to cover": case.call.amount.text(),
+        "with interest": par(desk.dirty(security.isin)),
+        "haircut": share_text(haircut),
+        "pledged": desk.quantity(desk.pledge(move.pledge_id).quantity, security),
+        "counts": desk.money(move.value, terms),
+        "state": case.call.state.value,
+    }
 
 
 def pay(desk: Desk, node: Node) -> Figures:
     """The called party pays what is open in the RTGS."""
     terms = desk.terms(node)
     identifier = desk.agreements[terms.name]
-    desk.margining.pay(identifier, _case(desk, terms, node).reference)
+    margin_desk.pay(desk.margining, _case(desk, terms, node))
     desk.settle()
     case = _case(desk, terms, node)
     payer, payee = case.call.called, case.call.caller
@@ -123,16 +126,11 @@ def return_cash(desk: Desk, node: Node) -> Figures:
     terms, due = desk.terms(node), desk.reckoned(desk.terms(node))
     identifier = desk.agreements[terms.name]
     amount = min(due.return_, desk.ledger.state(identifier).credit)
-    demand = MarginCall(
-        call_id=reference(node.text("call")),
-        caller=terms.giver,
-        called=terms.taker,
-        amount=Money(currency=terms.margin.currency, amount=amount),
-        issued_at=desk.now,
-        deliver_by=node.instant("deliver_by"),
-    )
-    desk.margining.issue(identifier, demand, is_return=True)
-    return {"held too much": desk.money(due.return_, terms), **pay(desk, node)}
+    money = Money(currency=terms.margin.currency, amount=amount)
+    margin_desk.call(desk.mail, identifier, node.text("call"), _asked(terms, money, is_return=True))
+    margin_desk.answer(desk.mail, _case(desk, terms, node))
+    told = pay(desk, node)
+    return {"held too much": desk.money(due.return_, terms), "messages": desk.mailed(), **told}
 
 
 def declare_default(desk: Desk, node: Node) -> Figures:
@@ -141,7 +139,7 @@ def declare_default(desk: Desk, node: Node) -> Figures:
     identifier = desk.agreements[terms.name]
     desk.settle()
     case = _case(desk, terms, node)
-    desk.run(f"default/{case.reference}", (terms.taker, DeclareDefaultCall(agreement_id=identifier)))
+    desk.run(desk.wanted(terms.taker, DeclareDefaultCall(agreement_id=identifier)))
     return {
         "call": case.call.state.value,
         "not delivered": case.call.open_amount.text(),
@@ -157,10 +155,10 @@ def appropriate(desk: Desk, node: Node) -> Figures:
     position = next(one for one in desk.ledger.positions(agreement) if one.token == before.token)
     owed = desk.ledger.state(agreement).debt
     units = min(divide_down(owed * PARTS, position.price), before.quantity)
-    desk.run(f"appropriate/{identifier}", (terms.taker, AppropriateCall(pledge_id=identifier, quantity=units)))
+    desk.run(desk.wanted(terms.taker, AppropriateCall(pledge_id=identifier, quantity=units)))
     rest = before.quantity - units
     if rest:
-        desk.run(f"surplus/{identifier}", (terms.taker, ReleaseCall(pledge_id=identifier, quantity=rest)))
+        desk.run(desk.wanted(terms.taker, ReleaseCall(pledge_id=identifier, quantity=rest)))
     state, left = desk.ledger.state(agreement), desk.pledge(identifier)
     return {
         "owed": desk.money(owed, terms),

@@ -1,18 +1,18 @@
 """Everybody's hands on a collateral day: agreements signed, figures attested, acts signed and sent, repos and calls
 stepped. All of it is the real code; what a party decides comes from the day's folder."""
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import replace
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from lockstep.agent import ValuationDirectory
 from lockstep.app.attempts import AttemptFile
 from lockstep.app.clocks import SystemRandomness
 from lockstep.app.collateral import ATTEMPTS, LocalCollateralWallets
+from lockstep.app.collateral_acts import ActDesk, Wanted
 from lockstep.app.collateral_day.files import AgreementFile, CollateralDay, Node, Quoted
 from lockstep.app.valuing import Valuer
 from lockstep.app.world import World
@@ -24,7 +24,6 @@ from lockstep.chain.sender import Sender
 from lockstep.domain.accrual import dirty_price
 from lockstep.domain.collateral.calls import Call
 from lockstep.domain.collateral.register import (
-    NOT_TOGETHER,
     Act,
     Agreement,
     AgreementId,
@@ -37,26 +36,21 @@ from lockstep.domain.collateral.schedules import Eligible, Parties, Verdict, jud
 from lockstep.domain.collateral.valuation import Price, price_of_par
 from lockstep.domain.errors import InvalidInput, LockstepError
 from lockstep.domain.identifiers import Bic, Isin, isin
-from lockstep.domain.instruction import Instruction, Party
+from lockstep.domain.instruction import Party
 from lockstep.domain.margin import MarginDue, margin_due
 from lockstep.domain.market import Participant, Security
-from lockstep.domain.message import Message
 from lockstep.domain.money import Money, Quantity
-from lockstep.domain.repo.life import Repo
-from lockstep.flow.margining import Margining
-from lockstep.flow.repoing import Repoing
-from lockstep.iso20022 import write
+from lockstep.iso20022 import MESSAGE_TYPES
+from lockstep.iso20022 import read as read_message
 from lockstep.ports import CollateralLedger
-from lockstep.signing import Key, agreement_id, call_bytes, together_of, valuers_epoch, valuers_hash
-from lockstep.store import SqlRepoBook, SqlTransactionLog, open_database
+from lockstep.signing import Key, agreement_id, valuers_epoch, valuers_hash
+from lockstep.store import SqlTransactionLog, open_database
 
 __all__ = ["Desk", "Figures", "par"]
 
 Figures = Mapping[str, str]
 """What came of a step, by name, as text."""
 
-ACT_SECONDS = 86_400
-TURNS_AT_MOST = 20
 SEEN = timedelta(minutes=2)
 """After so long what was true of a second is final, and can be signed."""
 
@@ -71,34 +65,31 @@ class Desk:
 
     def __init__(self, day: CollateralDay, world: World) -> None:
         """Opens the day's agreements. Raises InvalidInput for terms that the register would refuse."""
-        if world.collateral is None or world.margining is None:
+        if world.collateral is None or world.margin_mail is None or world.repoing is None:
             raise InvalidInput("market.toml/collateral", False, "true")
         self.day, self.world, self.market = day, world, world.market
         self.ledger: CollateralLedger = world.collateral
-        self.margining: Margining = world.margining
+        self.mail, self.repoing = world.margin_mail, world.repoing
+        self.margining = self.mail.margining
+        self._mailed: set[Path] = set()
         keys = {key.address: key for key in world.roles.wallets.values()}
         self._wallets = LocalCollateralWallets(keys, self.ledger.register)
+        self.acts = ActDesk(
+            ledger=self.ledger,
+            acting=lambda: nullcontext(self.ledger),
+            folder=world.root / "acts",
+            keys=lambda wallet: keys[wallet],
+            poll=world.chain.mine,
+        )
         randomness = SystemRandomness()
         self._valuers = [Key(randomness.token(32)) for _ in range(day.valuers)]
         self.valuers = valuers_epoch([one.address for one in self._valuers], day.quorum)
         self.attempts = AttemptFile(world.root / ATTEMPTS)
         self.pledges: dict[str, PledgeId] = {}
         self.agreements: dict[str, AgreementId] = {}
-        self.repoing = Repoing(
-            repos=SqlRepoBook(open_database(f"sqlite:///{world.root / 'service.db'}")),
-            book=world.book,
-            ledger=self.ledger,
-            wallet=self._wallets,
-            market=world.market,
-            hand_in=self._hand_in,
-            clock=world.clock,
-        )
         for one in day.agreements.values():
             self._open(one)
         self.final()
-
-    def _hand_in(self, message: Message[Instruction]) -> None:
-        self.world.reception.submit(message, write(message))
 
     def _open(self, one: AgreementFile) -> None:
         terms = Agreement(
@@ -124,6 +115,10 @@ class Desk:
 
     def member(self, bic: Bic) -> Participant:
         return next(one for one in self.market.participants.values() if one.bic == bic)
+
+    def named(self, wallet: str) -> str:
+        """Whose wallet it is."""
+        return next(one.name for one in self.market.participants.values() if one.wallet == wallet)
 
     def party(self, bic: Bic) -> Party:
         return Party(lei=self.member(bic).lei, bic=bic)
@@ -167,6 +162,14 @@ class Desk:
         number = self.member(owner).account(currency).number
         (found,) = (one for one in self.world.rtgs.facts().accounts if one.number == number)
         return Money(currency=currency, amount=found.posted).text()
+
+    def mailed(self) -> str:
+        """What participants were told since this was asked last: who, and by which message."""
+        new = set((self.world.root / "outbox").rglob("*.xml")) - self._mailed
+        self._mailed |= new
+        told = sorted((read_message(path.read_bytes()) for path in new), key=lambda one: (one.created, one.receiver))
+        names = (f"{MESSAGE_TYPES[type(one.body)][:8]} to {self.member(one.receiver).name}" for one in told)
+        return ", ".join(dict.fromkeys(names))
 
     # --- figures
 
@@ -277,26 +280,20 @@ class Desk:
 
     # --- acts
 
-    def signed(self, subject: str, *calls: tuple[Bic, Call]) -> list[Act]:
-        """Acts signed by their parties, each under a number that derives from the subject; several only together."""
-        by = int(self.now.timestamp()) + ACT_SECONDS
-        acts = [
-            Act(
-                party=self.member(party).wallet,
-                call=call_bytes(call),
-                nonce=int.from_bytes(hashlib.sha256(f"{subject}/{place}".encode()).digest()),
-                by=by,
-            )
-            for place, (party, call) in enumerate(calls)
-        ]
-        together = together_of(acts) if len(acts) > 1 else NOT_TOGETHER
-        whole = [replace(one, together=together) for one in acts]
-        return [replace(one, signature=self._wallets.sign_act(one) or b"") for one in whole]
+    def wanted(self, party: Bic, call: Call) -> Wanted:
+        return Wanted(party=self.member(party).wallet, call=call)
 
-    def run(self, subject: str, *calls: tuple[Bic, Call]) -> None:
-        """The same, sent, and final. Raises ContractRefused."""
-        self.ledger.run(self.signed(subject, *calls))
+    def run(self, *wanted: Wanted) -> None:
+        """Acts signed by their parties, sent, and final; several only together. Raises ContractRefused."""
+        self.acts.carry_out(wanted, self._subject())
         self.final()
+
+    def signed(self, *wanted: Wanted) -> Sequence[Act]:
+        """The same, not sent."""
+        return self.acts.signed(self.acts.made(wanted, self._subject())[1])
+
+    def _subject(self) -> str:
+        return self.now.isoformat()
 
     def second_system(self) -> EvmCollateralLedger:
         """Another collateral system on the same chain: a key, records and a view of its own."""
@@ -326,19 +323,8 @@ class Desk:
         self.world.chain.mine(self.market.network.finality_depth)
 
     def settle(self) -> None:
-        """Service, agents, RTGS, repos: until nothing moves any more."""
-        for _ in range(TURNS_AT_MOST):
-            before = self._looked()
-            self.world.run_until_quiet()
-            if self._looked() == before:
-                return
-        raise LockstepError(f"repos did not come to rest in {TURNS_AT_MOST} turns")
-
-    def _looked(self) -> Sequence[Repo]:
-        wrong = self.repoing.look_all()
-        if wrong:
-            raise next(iter(wrong.values()))
-        return list(self.repoing.repos.repos())
+        """Service, agents and RTGS: until nothing moves any more."""
+        self.world.run_until_quiet()
 
     # --- texts
 

@@ -3,18 +3,22 @@
 import hashlib
 from datetime import timedelta
 
+from lockstep.app.collateral_acts import Wanted
 from lockstep.app.collateral_day.desk import Desk, Figures, par
 from lockstep.app.collateral_day.files import AgreementFile, Node
-from lockstep.domain.collateral.calls import Call, PledgeCall, RecallCall, ReleaseCall, RepledgeCall
-from lockstep.domain.collateral.register import Pledge, PledgeId
+from lockstep.domain.collateral.calls import PledgeCall, RecallCall, ReleaseCall, RepledgeCall
+from lockstep.domain.collateral.claims import Claims
 from lockstep.domain.collateral.schedules import Eligible
+from lockstep.domain.collateral.unwinding import unwinding
 from lockstep.domain.collateral.valuation import collateral_value
 from lockstep.domain.errors import ContractRefused, InvalidInput, LockstepError
-from lockstep.domain.identifiers import Bic
-from lockstep.domain.rounding import PARTS, divide_down, divide_up, share_text
+from lockstep.domain.rounding import PARTS, divide_down, share_text
 from lockstep.signing import pledge_id
 
 __all__ = ["judge_all", "pledge", "pledge_twice", "pledged", "re_pledge", "recall"]
+
+NOTICE = timedelta(hours=1)
+"""Of a recall: for the record."""
 
 
 def judge_all(desk: Desk, node: Node) -> Figures:
@@ -42,7 +46,7 @@ def pledge(desk: Desk, node: Node) -> Figures:
 def pledged(desk: Desk, node: Node, terms: AgreementFile, name: str, units: int) -> Figures:
     security = desk.security(node)
     haircut = desk.haircut(terms, security.isin)
-    desk.run(f"pledge/{name}", (terms.giver, _pledge_call(desk, terms, security.token, units, name)))
+    desk.run(desk.wanted(terms.giver, _pledge_call(desk, terms, security.token, units, name)))
     desk.pledges[name] = pledge_id(desk.agreements[terms.name], security.token, _salt(name))
     made = desk.pledge(desk.pledges[name])
     worth = collateral_value(made.quantity, desk.price(security), haircut, security.currency)
@@ -70,7 +74,7 @@ def re_pledge(desk: Desk, node: Node) -> Figures:
     }
     wanted = node.text("refused", "")
     try:
-        desk.run(f"pledge/{name}", (terms.giver, call))
+        desk.run(desk.wanted(terms.giver, call))
     except ContractRefused as refusal:
         if refusal.name != wanted:
             raise
@@ -100,7 +104,7 @@ def pledge_twice(desk: Desk, node: Node) -> Figures:
         if terms.giver != owner:
             raise InvalidInput(f"{one.path}/agreement", terms.name, f"one whose giver is {owner}, as of the first")
         desk.haircut(terms, security.isin)
-        acts = desk.signed(f"pledge/{name}", (terms.giver, _pledge_call(desk, terms, security.token, units, name)))
+        acts = desk.signed(desk.wanted(terms.giver, _pledge_call(desk, terms, security.token, units, name)))
         runs.append((ledger, acts, terms, name))
     told = {"free before": desk.quantity(desk.free(owner, security), security)}
     told["each system wants"] = desk.quantity(units, security)
@@ -132,53 +136,38 @@ def pledge_twice(desk: Desk, node: Node) -> Figures:
 def recall(desk: Desk, node: Node) -> Figures:
     """What is held in excess comes back through all who pledged it on: leaves first, in one transaction.
 
-    The value to return is rounded down to whole lots; what each link must get back is rounded up.
+    The value to return is rounded down to whole lots of the root's; each link gives up what the one above it needs.
     """
     terms, (root, before) = desk.terms(node), desk.pledge_named(node)
-    security = desk.security_of(before.token)
-    lot, price = desk.units(node, security, "lot"), desk.price(security)
-    haircut, due = desk.haircut(terms, security.isin), desk.reckoned(terms)
+    security, agreement = desk.security_of(before.token), desk.agreements[desk.terms(node).name]
+    lot, price, haircut = desk.units(node, security, "lot"), desk.price(security), desk.haircut(terms, security.isin)
+    due = desk.reckoned(terms)
     wanted = divide_down(due.return_ * PARTS * PARTS, price.price * (PARTS - haircut) * lot) * lot
-    chain = [(root, before), *((desk.pledges[name], desk.pledge(desk.pledges[name])) for name in node.texts("chain"))]
+    alone = desk.wanted(terms.taker, ReleaseCall(pledge_id=root, quantity=wanted))
+    why_not = desk.ledger.why_not(desk.signed(alone))
     told = {
         "to be returned": desk.money(due.return_, terms),
         "wanted back": desk.quantity(wanted, security),
         "could be released at once": desk.quantity(before.releasable, security),
+        "released alone": "accepted" if why_not is None else f"refused: {why_not.name}",
     }
-    taker = terms.taker
-    why_not = desk.ledger.why_not(desk.signed("too early", (taker, ReleaseCall(pledge_id=root, quantity=wanted))))
-    told["released alone"] = "accepted" if why_not is None else f"refused: {why_not.name}"
-    releases = _unwound(chain, wanted, lot)
-    calls: list[tuple[Bic, Call]] = []
-    by = int((desk.now + timedelta(hours=1)).timestamp())
-    for (identifier, pledge), units in zip(chain, releases, strict=True):
-        giver, holder = _parties(desk, pledge)
-        desk.run(f"recall/{identifier}", (giver, RecallCall(pledge_id=identifier, quantity=units, by=by)))
-        calls.append((holder, ReleaseCall(pledge_id=identifier, quantity=units)))
-        told[f"{desk.member(holder).name} releases"] = desk.quantity(units, security)
-    desk.run(f"unwind/{root}", *reversed(calls))
-    over = RecallCall(pledge_id=root, quantity=0, by=by)
-    desk.run(f"recalled/{root}", (terms.giver, over))
-    for (identifier, pledge), units in zip(chain, releases, strict=True):
-        left = desk.pledge(identifier)
-        assert left.quantity == pledge.quantity - units
-        told[f"left with {desk.member(_parties(desk, pledge)[1]).name}"] = desk.quantity(left.quantity, security)
-    told["bonds count"] = desk.money(desk.ledger.cover(desk.agreements[terms.name]), terms)
+    steps = unwinding(Claims(desk.ledger.events()).live(), root, wanted)
+    by = int((desk.now + NOTICE).timestamp())
+    for claim, units in reversed(steps):
+        call = RecallCall(pledge_id=claim.pledge_id, quantity=units, by=by)
+        desk.run(Wanted(party=claim.agreement.giver, call=call))
+    releases = [
+        (claim.agreement.taker, ReleaseCall(pledge_id=claim.pledge_id, quantity=units)) for claim, units in steps
+    ]
+    desk.run(*(Wanted(party=party, call=call) for party, call in releases))
+    for claim, units in steps:
+        told[f"{desk.named(claim.agreement.taker)} releases"] = desk.quantity(units, security)
+    for claim, _ in reversed(steps):
+        desk.run(Wanted(party=claim.agreement.giver, call=RecallCall(pledge_id=claim.pledge_id, quantity=0, by=by)))
+        left = desk.pledge(claim.pledge_id).quantity
+        told[f"left with {desk.named(claim.agreement.taker)}"] = desk.quantity(left, security)
+    told["bonds count"] = desk.money(desk.ledger.cover(agreement), terms)
     return told
-
-
-def _unwound(chain: list[tuple[PledgeId, Pledge]], wanted: int, lot: int) -> list[int]:
-    """How much each link must release, from the root, so that what stays pledged on stays within each cap."""
-    found = [wanted]
-    for _, parent in chain[:-1]:
-        limit = divide_down((parent.quantity - found[-1]) * parent.reuse_cap, PARTS)
-        found.append(divide_up(max(parent.reused - limit, 0), lot) * lot)
-    return found
-
-
-def _parties(desk: Desk, pledge: Pledge) -> tuple[Bic, Bic]:
-    name = next(name for name, identifier in desk.agreements.items() if identifier == pledge.agreement_id)
-    return desk.day.agreements[name].giver, desk.day.agreements[name].taker
 
 
 def _salt(name: str) -> str:

@@ -47,6 +47,11 @@ TAIL = """\
 | `collateral income` | `{"pledge", "income", "signature": [hex…], "outcome"}` |
 | `collateral end-sale` | `{"settlement", "outcome"}` |
 | `collateral` and any other act | what it is of (`pledge`, `agreement`, `settlement`), `outcome`, `final`, `acts` |
+| `margin call`, `answer`, `pay`, `resolve`, `withdraw` | a margin call |
+| `margin show` | a margin call, with `history`: `[{"at", "kind", "facts"}…]` |
+| `margin list` | `{"calls": [margin call…]}` |
+| `margin reckon` | `{"currency", "exposure", "required", "collateral", "cash", "held", "delivery", "return", \
+"reason", "securities": [security…], "limits": [text…]}` |
 | `repo open`, `reprice`, `roll`, `top-up`, `return`, `substitute`, `terminate` | a repo |
 | `repo show` | `{"repos": [repo…]}` |
 | `repo run` | `{"states": {id: state, …}, "errors": {id: error, …}}` |
@@ -93,6 +98,12 @@ An *agreement* has `agreement`, `giver`, `taker`, `mode`, `currency`, `until`, i
 `inventory`) and `incomeOwed` by pledge; a pledge shown alone `releasable`, `incomeOwed`, `longStopFrom` and `history`.
 `outcome` is `done`, `done before` (nothing was sent) or `written` (to a file); `acts` have `party`, `does` and `nonce`.
 
+A *margin call* has `call`, `agreement`, `caller`, `called`, `is_return`, `state`, `currency`, `amount`, `agreed` (null
+until it is answered), `disputed`, `delivered`, `open`, `collateral` (the kinds taken; null where no message said),
+`issued_at`, `deliver_by`, `cure_by`, `decided_at`, `reason`, `payment` (null, or `amount`, `attempt`, `pay_by`,
+`counted`) and `waits`, why it does; a reckoned *security* `isin`, `quantity`, `value`, `rule` and `haircut`, or why it
+is `refused`.
+
 A *left* settlement has `settlement_id`, `units` (its status on the chain), `cash` (its payment's state) and what is
 known of it: `trade_id`, `seller`, `buyer`, `isin`, `quantity` (in units), `pay_by`, `amount`, `debtor`, `creditor`,
 `receiver_reference`, `settlement_date`, `also`.
@@ -118,9 +129,9 @@ where something was sent; of `sign`, `signed_by` and `signature` (its file); of 
 A *refusal* has `name`, `meaning`, `details` (the error's fields) and `lines` for people. A command that a contract
 refuses ends with 1 and the error's name, fields and meaning on standard error, with `--json` too.
 
-A *file* has `file`, `outcome` (`instructed`, `cancellation asked`, `duplicate` or `refused`), `reference`, `error` and,
-where a value broke a rule or an id was taken, `field`, `value` and `rule`. `demo` lists only those that were not simply
-taken.
+A *file* has `file`, `outcome` (`instructed`, `cancellation asked`, `margin called`, `margin answered`, `duplicate` or
+`refused`), `reference`, `error` and, where a value broke a rule or an id was taken, `field`, `value` and `rule`. `demo`
+lists only those that were not simply taken.
 """
 
 

@@ -33,6 +33,10 @@ AgreementArgument = Annotated[
 AgreementOption = Annotated[
     str | None, typer.Option("--agreement", help="Its agreement's id or beginning; needed where two calls have the id.")
 ]
+ReturnOption = Annotated[
+    bool, typer.Option("--return", help="The giver calls, for what the taker holds too much; else the taker calls.")
+]
+OpenOption = Annotated[bool, typer.Option("--open", help="Only those that have not ended.")]
 
 
 @margin_app.command()
@@ -85,9 +89,7 @@ def call(
     amount: Annotated[
         str | None, typer.Option(help="Collateral value; what the register's figures show to be due if absent.")
     ] = None,
-    is_return: Annotated[
-        bool, typer.Option("--return", help="The giver calls, for what the taker holds too much; else the taker calls.")
-    ] = False,
+    is_return: ReturnOption = False,
     on: Annotated[
         str | None, typer.Option("--on", metavar="DAY", help="The day of delivery, YYYY-MM-DD; today if absent.")
     ] = None,
@@ -206,7 +208,7 @@ def show(
 
 @margin_app.command("list")
 def list_(
-    only_open: Annotated[bool, typer.Option("--open", help="Only those that have not ended.")] = False,
+    only_open: OpenOption = False,
     home: HomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,
 ) -> None:

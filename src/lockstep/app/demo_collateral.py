@@ -120,6 +120,7 @@ def _step(desk: Desk, node: Node, expected: Mapping[str, str]) -> Told:
         desk.world.move_to(at.replace(hour=desk.day.market.opens.hour, minute=desk.day.market.opens.minute))
         desk.world.rtgs.operator.open_day(at.date())
     desk.world.move_to(at)
+    desk.mailed()
     name, title, say = node.text("name"), node.text("title"), node.text("say", "")
     figures = node.chosen("do", ACTS)(desk, node)
     node.done()

@@ -167,9 +167,9 @@ class Desk:
         """What participants were told since this was asked last: who, and by which message."""
         new = set((self.world.root / "outbox").rglob("*.xml")) - self._mailed
         self._mailed |= new
-        told = sorted((read_message(path.read_bytes()) for path in new), key=lambda one: (one.created, one.receiver))
-        names = (f"{MESSAGE_TYPES[type(one.body)][:8]} to {self.member(one.receiver).name}" for one in told)
-        return ", ".join(dict.fromkeys(names))
+        told = (read_message(path.read_bytes()) for path in new)
+        named = sorted((one.created, MESSAGE_TYPES[type(one.body)][:8], one.receiver) for one in told)
+        return ", ".join(f"{kind} to {self.member(receiver).name}" for _, kind, receiver in named)
 
     # --- figures
 

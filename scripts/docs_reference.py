@@ -19,7 +19,7 @@ HEAD = """\
 The command is in `.venv/bin` after `make demo`. `--help` after any command says the same as this page.
 
 It exits with 0; with 1 and one line on standard error for a failure that has a name (see [errors](errors.md));
-with 1 also where `demo` or `simulate` finds a broken invariant, where `submit` or `rebuild` had a file refused and
+with 1 also where `demo` or `simulate` finds a broken invariant or figure, where `submit` or `rebuild` had a file refused and
 where `verify-deployment` finds something that failed; with 2 for wrong arguments, where `verify-deployment` could
 compare nothing, and where `simulate` has no pyrevm to run on.
 """
@@ -30,6 +30,8 @@ TAIL = """\
 | command | object |
 |---|---|
 | `demo` | `{"trades": [row…], "files": [file…], "invariants": {"I1": true, …}, "violations": {…}, "seconds": n}` |
+| `demo collateral` | `{"steps": [{"name", "at", "figures": {name: text}, "wrong": {name: text}}…], "inventory", "cash", \
+"invariants", "violations", "seconds"}` |
 | `simulate` | `{"seeds": n, "steps": n, "faults": {…}, "ended": {state: n}, "violations": [failed…], "hashes": {…}}` |
 | `up` | one object a line: `{"event", "detail"}` |
 | `submit` | `{"files": [file…]}` |

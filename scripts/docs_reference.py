@@ -19,7 +19,7 @@ HEAD = """\
 The command is in `.venv/bin` after `make demo`. `--help` after any command says the same as this page.
 
 It exits with 0; with 1 and one line on standard error for a failure that has a name (see [errors](errors.md));
-with 1 also where `demo` or `simulate` finds a broken invariant, where `submit` or `rebuild` had a file refused and
+with 1 also where `demo` or `simulate` finds a broken invariant or figure, where `submit` or `rebuild` had a file refused and
 where `verify-deployment` finds something that failed; with 2 for wrong arguments, where `verify-deployment` could
 compare nothing, and where `simulate` has no pyrevm to run on.
 """
@@ -30,6 +30,8 @@ TAIL = """\
 | command | object |
 |---|---|
 | `demo` | `{"trades": [row…], "files": [file…], "invariants": {"I1": true, …}, "violations": {…}, "seconds": n}` |
+| `demo collateral` | `{"steps": [{"name", "at", "figures": {name: text}, "wrong": {name: text}}…], "inventory", "cash", \
+"invariants", "violations", "seconds"}` |
 | `simulate` | `{"seeds": n, "steps": n, "faults": {…}, "ended": {state: n}, "violations": [failed…], "hashes": {…}}` |
 | `up` | one object a line: `{"event", "detail"}` |
 | `submit` | `{"files": [file…]}` |
@@ -40,6 +42,13 @@ TAIL = """\
 | `trades` | `{"halted": true or false, "reorganisations": [reorganisation…], "trades": [row…]}` |
 | `trade` | `{"halted", "reorganisations", "trade": row, "timeline": [{"at", "leg", "what", "detail"}…]}` |
 | `inventory` | `{"block", "at", "final", "positions": [position…], "pledges": [pledge…], "attempts": [attempt…]}` |
+| `collateral open` | `{"agreement", "giver", "taker", "outcome"}` |
+| `collateral list` | `{"agreements": [agreement…]}` |
+| `collateral show` | an agreement with its figures, or a pledge with its history |
+| `collateral offer` | `{"settlement", "pledge", "file"}` |
+| `collateral income` | `{"pledge", "income", "signature": [hex…], "outcome"}` |
+| `collateral end-sale` | `{"settlement", "outcome"}` |
+| `collateral` and any other act | what it is of (`pledge`, `agreement`, `settlement`), `outcome`, `final`, `acts` |
 | `margin call`, `answer`, `pay`, `deliver`, `give-back`, `resolve`, `withdraw` | a margin call |
 | `margin show` | a margin call, with `history`: `[{"at", "kind", "facts"}…]` |
 | `margin list` | `{"calls": [margin call…]}` |
@@ -83,6 +92,13 @@ A *position* has `participant` (its BIC), `name`, `isin`, `network` (the chain's
 where they are only owed), `quantity`, `reused`, `reusable`, `recalled`, `selling`, `due`, `depth`, `parent` (null for a
 root) and `until`; an *attempt* `participant`, `isin`, `network`, `refusal`, `actual`, `needed` and `block`. Units are
 decimal text.
+
+An *agreement* has `agreement`, `giver`, `taker`, `mode`, `currency`, `until`, its `exposure`, `required`, `credit` and
+`cover`, and `inDefault`; shown alone also its terms (`reuseCap` and `saleFloor` in parts of a million), `missing`,
+`owed`, `surplus`, `selling`, `valuedAt`, `fresh`, `default` (null, or `enforceableAfter` and `enforceable`),
+`securities` (`isin`, `quantity`, `price` for 1,000,000 base units, `haircut`, `value`, `counts`), `pledges` (as in
+`inventory`) and `incomeOwed` by pledge; a pledge shown alone `releasable`, `incomeOwed`, `longStopFrom` and `history`.
+`outcome` is `done`, `done before` (nothing was sent) or `written` (to a file); `acts` have `party`, `does` and `nonce`.
 
 A *margin call* has `call`, `agreement`, `caller`, `called`, `is_return`, `state`, `currency`, `amount`, `agreed` (null
 until it is answered), `disputed`, `delivered`, `open`, `collateral` (the kinds taken; null where no message said),

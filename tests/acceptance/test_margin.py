@@ -183,6 +183,7 @@ def test_called_disputed_met_and_returned(installation: Installation, tmp_path: 
 
     one.stop()
     assert desk.kills >= 8
+    assert one.violations() == {}
     picture = one.picture()
     assert picture.cash[GIVER, "EUR"] == Money.parse("24978000.00", "EUR")  # 25,000,000.00 - 32,000.00 + 10,000.00
     assert picture.cash[TAKER, "EUR"] == Money.parse("30022000.00", "EUR")

@@ -11,6 +11,7 @@ from datetime import date, datetime, timedelta
 __all__ = [
     "Account",
     "Cancellation",
+    "Counted",
     "Cycle",
     "Epoch",
     "Facts",
@@ -19,6 +20,7 @@ __all__ = [
     "Lock",
     "LongStop",
     "Mandate",
+    "Margin",
     "Member",
     "Move",
     "Order",
@@ -282,6 +284,29 @@ class Payment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Margin:
+    """A payment of margin: its id is that of a call under an agreement of the collateral register, and of no lock."""
+
+    settlement: str
+    agreement: str
+    call: str
+    """The register's name of the call: all attempts at it have one."""
+    amount: int
+    """To the taker; negative: back to the giver."""
+    pay_by: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """A payment that the collateral register counts (event CashRecorded)."""
+
+    agreement: str
+    call: str
+    amount: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
     """An agent's release of a payment, as the RTGS counted it."""
 
@@ -373,6 +398,9 @@ class Facts:
     releasers: frozenset[str] = frozenset()
     """The BICs of the agents, from the market's own reference data, not from the RTGS."""
     mandates: Sequence[Mandate] = ()
+    margin: Sequence[Margin] = ()
+    """Of the payments those that are no settlement's."""
+    counted: Sequence[Counted] = ()
     tombstones: frozenset[str] = frozenset()
     """Settlements that the RTGS will never pay."""
     votes: Sequence[Vote] = ()

@@ -17,21 +17,21 @@ from lockstep.domain.margin_payment import MarginPayment
 from lockstep.domain.market import Market
 from lockstep.domain.payment import Payment
 from lockstep.signing import margin_call_id, margin_id
-from lockstep.testing import facts as oracle
+from lockstep.testing.facts_margin import Counted, Margin
 
 __all__ = ["read_margin"]
 
 
 def read_margin(
     node: Node, market: Market, facts: rtgs.Facts
-) -> tuple[Sequence[oracle.Margin], Sequence[oracle.Counted]]:
+) -> tuple[Sequence[Margin], Sequence[Counted]]:
     """Payments of margin, of whatever state, and what the register counts. Raises Unavailable."""
     ledger = EvmCollateralLedger(node, register_of(market.network))
     events = ledger.events()
     agreements = {one.said.agreement_id: one.said.agreement for one in events if isinstance(one.said, Agreed)}
     paid = (_named(one.payment, market, ledger.register, agreements) for one in facts.payments)
     counted = [
-        oracle.Counted(
+        Counted(
             agreement=one.said.agreement_id,
             call=one.said.call_id,
             amount=one.said.amount,
@@ -45,7 +45,7 @@ def read_margin(
 
 def _named(
     payment: Payment, market: Market, register: Register, agreements: Mapping[AgreementId, Agreement]
-) -> oracle.Margin | None:
+) -> Margin | None:
     owners = {one.bic: one.wallet for one in market.participants.values()}
     debtor, creditor = owners.get(payment.debtor.owner), owners.get(payment.creditor.owner)
     for identifier, terms in _between(agreements.items(), debtor, creditor):
@@ -60,7 +60,7 @@ def _named(
                 pay_by=int(payment.pay_by.timestamp()),
             )
             if margin_id(named, register) == payment.settlement_id:
-                return oracle.Margin(
+                return Margin(
                     settlement=payment.settlement_id,
                     agreement=identifier,
                     call=margin_call_id(identifier, payment.salt),

@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
+from lockstep.testing.facts_margin import Counted, Margin
+
 __all__ = [
     "Account",
     "Cancellation",
-    "Counted",
     "Cycle",
     "Epoch",
     "Facts",
@@ -20,7 +21,6 @@ __all__ = [
     "Lock",
     "LongStop",
     "Mandate",
-    "Margin",
     "Member",
     "Move",
     "Order",
@@ -281,29 +281,6 @@ class Payment:
     settlement_date: date
     instructing: str
     mandate: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Margin:
-    """A payment of margin: its id is that of a call under an agreement of the collateral register, and of no lock."""
-
-    settlement: str
-    agreement: str
-    call: str
-    """The register's name of the call: all attempts at it have one."""
-    amount: int
-    """To the taker; negative: back to the giver."""
-    pay_by: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counted:
-    """A payment that the collateral register counts (event CashRecorded)."""
-
-    agreement: str
-    call: str
-    amount: int
-    at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

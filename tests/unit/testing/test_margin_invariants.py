@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 from oracle_world import PAY_BY, at, but, less, over, payment, plus, posting, released
 
-from lockstep.testing.facts import Counted, Facts, Margin
+from lockstep.testing.facts import Facts
+from lockstep.testing.facts_margin import Counted, Margin
 from lockstep.testing.invariants import check
 
 CALL = "dd"

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
-from lockstep.testing.facts_margin import Counted, Margin
+from lockstep.testing.facts_margin import MarginFacts
 
 __all__ = [
     "Account",
@@ -338,7 +338,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class Facts(MarginFacts):
     """Everything that is judged. Ids, addresses and account numbers are compared as text."""
 
     locks: Sequence[Lock] = ()
@@ -375,9 +375,6 @@ class Facts:
     releasers: frozenset[str] = frozenset()
     """The BICs of the agents, from the market's own reference data, not from the RTGS."""
     mandates: Sequence[Mandate] = ()
-    margin: Sequence[Margin] = ()
-    """Of the payments those that are no settlement's."""
-    counted: Sequence[Counted] = ()
     tombstones: frozenset[str] = frozenset()
     """Settlements that the RTGS will never pay."""
     votes: Sequence[Vote] = ()

@@ -1,9 +1,10 @@
 """Margin in cash, as the oracle wants to hear of it. Standard library only."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-__all__ = ["Counted", "Margin"]
+__all__ = ["Counted", "Margin", "MarginFacts"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,3 +28,12 @@ class Counted:
     call: str
     amount: int
     at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarginFacts:
+    """What `Facts` say of margin."""
+
+    margin: Sequence[Margin] = ()
+    """Of the payments those that are no settlement's."""
+    counted: Sequence[Counted] = ()

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
-from lockstep.testing.facts_margin import MarginFacts
+from lockstep.testing.facts_collateral import CollateralFacts
 
 __all__ = [
     "Account",
@@ -338,7 +338,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts(MarginFacts):
+class Facts(CollateralFacts):
     """Everything that is judged. Ids, addresses and account numbers are compared as text."""
 
     locks: Sequence[Lock] = ()

@@ -110,7 +110,7 @@ class MarginDesk:
         self.register.note_sale(settlement, amount)
 
     def attend_sales(self) -> bool:
-        """Signs for the register what sales fetched, until it counts; for each epoch anew. True if anything was done."""
+        """Signs for the register what sales fetched, until it counts; each epoch anew. True if anything was done."""
         done = False
         try:
             sales = self.register.sales()

@@ -17,6 +17,7 @@ from lockstep.ports.collateral import CollateralLedger, CollateralWallet
 from lockstep.ports.leases import Lease, Leases
 from lockstep.ports.mailbox import BulkMailbox, Mailbox, PartyBody
 from lockstep.ports.margin import CashBoard, MarginBook, ValuationBoard
+from lockstep.ports.payments import PaymentBook
 from lockstep.ports.repos import RepoBook
 from lockstep.ports.results import Results
 from lockstep.ports.sending import SentTransaction, TransactionLog
@@ -46,6 +47,7 @@ __all__ = [
     "MarginBook",
     "OrderWallet",
     "PartyBody",
+    "PaymentBook",
     "Randomness",
     "RepoBook",
     "Results",

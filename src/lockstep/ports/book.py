@@ -12,6 +12,7 @@ from lockstep.domain.journal import Entry, JournalRow
 from lockstep.domain.margin_case import MarginCase
 from lockstep.domain.message import Message
 from lockstep.domain.payment import CashAccount
+from lockstep.domain.register_payment import RegisterPayment
 from lockstep.domain.repo.life import Repo
 from lockstep.domain.trade import Reason, Trade
 from lockstep.domain.values import quick
@@ -79,6 +80,7 @@ class Change:
     claimed: tuple[SettlementId, ...] = ()
     """No longer unclaimed, if they were."""
     margin: tuple[MarginCase, ...] = ()
+    payments: tuple[RegisterPayment, ...] = ()
     repos: tuple[Repo, ...] = ()
 
     def __bool__(self) -> bool:

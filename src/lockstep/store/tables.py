@@ -35,6 +35,7 @@ __all__ = [
     "metadata",
     "order_nonce",
     "outgoing",
+    "register_payment",
     "repo",
     "request",
     "seen",
@@ -211,6 +212,18 @@ margin_call = Table(
     Column("body", Text, nullable=False),
     Index("margin_call_key", "agreement_id", "reference", unique=True),
     _unfinished("margin_call_open", "number", where="open"),
+)
+
+register_payment = Table(
+    "register_payment",
+    metadata,
+    Column("number", WHOLE, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("version", WHOLE, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("open", Boolean, nullable=False),
+    Column("body", Text, nullable=False),
+    _unfinished("register_payment_open", "number", where="open"),
 )
 
 lease = Table(

@@ -71,6 +71,15 @@ _KINDS = (
         lambda repo: (repo.terms.repo_id,),
         lambda repo: (repo.state.value, _looked_at_from(repo)),
     ),
+    _Kind(
+        "register payment",
+        tables.register_payment,
+        ("name",),
+        "open",
+        lambda change: change.payments,
+        lambda payment: (payment.name,),
+        lambda payment: (payment.stage.value, payment.is_open),
+    ),
 )
 
 

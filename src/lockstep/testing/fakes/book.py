@@ -12,6 +12,7 @@ from lockstep.domain.instruction import CancellationRequest
 from lockstep.domain.journal import GENESIS, JournalRow, entry_hash
 from lockstep.domain.margin_case import MarginCase
 from lockstep.domain.message import Message
+from lockstep.domain.register_payment import RegisterPayment
 from lockstep.domain.repo.life import Repo
 from lockstep.domain.repo.terms import RepoId
 from lockstep.domain.trade import Trade
@@ -38,6 +39,7 @@ class FakeBook:
         self._journal: list[JournalRow] = []
         self._margin: dict[tuple[AgreementId, Reference], MarginCase] = {}
         self._repos: dict[RepoId, Repo] = {}
+        self._payments: dict[str, RegisterPayment] = {}
 
     def commit(self, change: Change) -> None:
         self._check(change)
@@ -49,6 +51,7 @@ class FakeBook:
                 seller, nonce = trade.order.movement.seller, trade.order.movement.nonce
                 self._nonces[seller] = max(self._nonces.get(seller, 0), nonce + 1)
         self._margin.update({case.key: replace(case, version=case.version + 1) for case in change.margin})
+        self._payments.update({one.name: replace(one, version=one.version + 1) for one in change.payments})
         self._repos.update({one.terms.repo_id: replace(one, version=one.version + 1) for one in change.repos})
         self._cash.update({view.settlement_id: view for view in change.cash})
         self._cursor = self._cursor if change.cash_cursor is None else change.cash_cursor
@@ -84,6 +87,10 @@ class FakeBook:
             stored_case = self._margin.get(case.key)
             if case.version != (stored_case.version if stored_case else 0):
                 raise Conflict("margin call version", f"{'/'.join(case.key)}/{case.version}")
+        for payment in change.payments:
+            stored_payment = self._payments.get(payment.name)
+            if payment.version != (stored_payment.version if stored_payment else 0):
+                raise Conflict("register payment version", f"{payment.name}/{payment.version}")
         for repo in change.repos:
             stored_repo = self._repos.get(repo.terms.repo_id)
             if repo.version != (stored_repo.version if stored_repo else 0):
@@ -121,6 +128,15 @@ class FakeBook:
 
     def margin_cases(self) -> Sequence[MarginCase]:
         return list(self._margin.values())
+
+    def register_payment(self, name: str) -> RegisterPayment | None:
+        return self._payments.get(name)
+
+    def open_register_payments(self) -> Sequence[RegisterPayment]:
+        return [one for one in self._payments.values() if one.is_open]
+
+    def register_payments(self) -> Sequence[RegisterPayment]:
+        return list(self._payments.values())
 
     def repo(self, repo_id: RepoId) -> Repo | None:
         return self._repos.get(repo_id)

@@ -49,7 +49,7 @@ TAIL = """\
 | `collateral income` | `{"pledge", "income", "signature": [hex…], "outcome"}` |
 | `collateral end-sale` | `{"settlement", "outcome"}` |
 | `collateral` and any other act | what it is of (`pledge`, `agreement`, `settlement`), `outcome`, `final`, `acts` |
-| `margin call`, `answer`, `pay`, `resolve`, `withdraw` | a margin call |
+| `margin call`, `answer`, `pay`, `deliver`, `give-back`, `resolve`, `withdraw` | a margin call |
 | `margin show` | a margin call, with `history`: `[{"at", "kind", "facts"}…]` |
 | `margin list` | `{"calls": [margin call…]}` |
 | `margin reckon` | `{"currency", "exposure", "required", "collateral", "cash", "held", "delivery", "return", \
@@ -103,7 +103,8 @@ An *agreement* has `agreement`, `giver`, `taker`, `mode`, `currency`, `until`, i
 A *margin call* has `call`, `agreement`, `caller`, `called`, `is_return`, `state`, `currency`, `amount`, `agreed` (null
 until it is answered), `disputed`, `delivered`, `open`, `collateral` (the kinds taken; null where no message said),
 `issued_at`, `deliver_by`, `cure_by`, `decided_at`, `reason`, `payment` (null, or `amount`, `attempt`, `pay_by`,
-`counted`) and `waits`, why it does; a reckoned *security* `isin`, `quantity`, `value`, `rule` and `haircut`, or why it
+`counted`), `bonds` (each `name`, `isin`, `quantity`, `pledge`, `state`, `expected`, `value`, `reason`) and `waits`, why
+it does; a reckoned *security* `isin`, `quantity`, `value`, `rule` and `haircut`, or why it
 is `refused`.
 
 A *left* settlement has `settlement_id`, `units` (its status on the chain), `cash` (its payment's state) and what is

@@ -10,7 +10,7 @@ stored, and the message is to be handed in again.
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from lockstep.domain.collateral.register import AgreementId
 from lockstep.domain.errors import Conflict, InvalidInput, LockstepError, Refused, Unavailable
@@ -120,8 +120,9 @@ class MarginMail:
         ):
             if wallets.get(party) != wallet:
                 raise InvalidInput(field, party, f"the BIC of the agreement's {role}")
-        if parties.valued_at > now:
-            raise InvalidInput("Oblgtn/ValtnDt/DtTm", parties.valued_at.isoformat(), f"not after {now.isoformat()}")
+        latest = max(now, datetime.fromtimestamp(margining.ledger.time_of(), UTC))  # a chain's clock may be ahead
+        if parties.valued_at > latest:
+            raise InvalidInput("Oblgtn/ValtnDt/DtTm", parties.valued_at.isoformat(), f"not after {latest.isoformat()}")
         deliver_by = margining.market.pay_by_on(body.deliver_on)
         day = f"XpctdCollDueToA/XpctdCollDtls/VartnMrgn/{'Rtr' if body.is_return else 'Dlvry'}/Dt"
         if deliver_by <= now:

@@ -222,7 +222,7 @@ def test_called_answered_paid_and_counted(office: Office) -> None:
         pay(office.margining, office.case(), "249")
     for _ in range(14):
         office.turn()
-    told = margin_cases.shown(office.case())
+    told = margin_cases.shown(office.case(), MARKET)
     assert (told["delivered"], told["open"], told["state"]) == ("250.00", "0.00", "DISPUTED")
     assert told["payment"] == {"amount": "250.00", "attempt": 1, "pay_by": PAY_BY.isoformat(), "counted": True}
     assert office.world.ledger.state(office.world.agreement).credit == 65_000
@@ -276,6 +276,7 @@ def test_a_call_that_the_service_keeps_moving_is_said_again_a_few_times(office: 
 def run(office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(margin_desk, "open_margin_mail", lambda _: office.mail)
     monkeypatch.setattr(margin_cases, "open_book", lambda _: office.book)
+    monkeypatch.setattr("lockstep.cli.margin.Home", lambda _: SimpleNamespace(market=lambda: MARKET))
 
     def invoke(*arguments: str) -> Any:
         return RUN.invoke(app, ["margin", *arguments, "--home", str(tmp_path)])

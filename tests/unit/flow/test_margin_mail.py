@@ -33,7 +33,7 @@ from lockstep.flow.margining import Margining
 from lockstep.flow.receiving import Reception
 from lockstep.iso20022 import read, write
 from lockstep.ports import Change
-from lockstep.testing.fakes import BUYER, DAY, SELLER, SERVICE, FakeAssetLedger, FakeBook
+from lockstep.testing.fakes import BUYER, DAY, MORNING, SELLER, SERVICE, FakeAssetLedger, FakeBook
 from margin_world import MARKET, PAY_BY, TERMS, MarginWorld
 
 CALL = Reference("MC-1")
@@ -341,14 +341,14 @@ STRANGER = Bic("NOBODEFFXXX")
         (
             lambda desk: (
                 desk.request(
-                    obligation=replace(desk.obligation(), valued_at=desk.world.clock.now() + timedelta(seconds=1))
+                    obligation=replace(desk.obligation(), valued_at=MORNING + timedelta(hours=1))
                 ),
                 None,
                 {},
             ),
             "Oblgtn/ValtnDt/DtTm",
-            "2026-11-23T08:00:02+00:00",
-            "not after 2026-11-23T08:00:01",
+            "2026-11-23T09:00:00+00:00",
+            "not after 2026-11-23T08:",
         ),
         (request_of(deliver_on=DAY + timedelta(days=367)), DELIVERED_ON, "2027-11-25", "at most 366 days"),
     ],

@@ -91,9 +91,9 @@ class Book(Protocol):
     def commit(self, change: Change) -> None:
         """Stores a change and numbers its entries, durably and in one transaction.
 
-        Raises Conflict, and stores nothing, if a trade, margin call or repo was stored by another since it was read, or if
-        an instruction no longer waits, or is late or has cancellations and the change leaves that out; LeaseLost, and
-        stores nothing, if it writes under a lease that another has taken over.
+        Raises Conflict, and stores nothing, if a trade, margin call or repo was stored by another since it was read, or
+        if an instruction no longer waits, or is late or has cancellations and the change leaves that out; LeaseLost,
+        and stores nothing, if it writes under a lease that another has taken over.
         """
 
     def instruction(self, owner: Lei, reference: Reference) -> StoredInstruction | None: ...

@@ -25,7 +25,7 @@ from lockstep.domain.order import Order
 from lockstep.domain.trade import Trade
 from lockstep.iso20022 import Body, write
 from lockstep.iso20022 import read as read_message
-from lockstep.ports import AssetLedger, BulkAttestationBoard, Clock
+from lockstep.ports import AssetLedger, BulkAttestationBoard, CashBoard, Clock, CollateralLedger, ValuationBoard
 from lockstep.signing import Key
 
 __all__ = ["Act", "Call", "Hands", "Lock", "Stage", "key_of", "names_of", "stranger", "with_heirs"]
@@ -70,6 +70,18 @@ class Stage(Protocol):
     @property
     def board(self) -> BulkAttestationBoard:
         """Anyone can read it, and write on it."""
+
+    @property
+    def collateral(self) -> CollateralLedger | None:
+        """The collateral register to look at, without a sender; None where the market has none."""
+
+    @property
+    def valuations(self) -> ValuationBoard:
+        """Where valuers leave their word. Anyone can read it, and write on it."""
+
+    @property
+    def cash_board(self) -> CashBoard:
+        """Where agents leave theirs over margin payments; likewise."""
 
     def submit(self, data: bytes) -> str:
         """Hands a message in at the service's door; what the door said. Raises LockstepError."""

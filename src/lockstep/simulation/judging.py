@@ -108,18 +108,28 @@ class Judge:
             terms=self._terms.values,
             follower=follower,
         )
+        base = world.ground.collateral
+        self._collateral = None if base is None else base.fork()
         world.miner.before_reorganising = self._before_reorganising
         world.learnt = self._watcher.learn
 
     def _before_reorganising(self) -> None:
         self._watcher.look()
         self._promises.see()
+        if self._collateral is not None:
+            self._collateral.look()
 
     def look(self) -> None:
         """After a step."""
         self._read()
         self._tell(self._watcher.check(self._claims, self._journal))
         self._tell({"I9": self._signed_twice()})
+        self._look_at_collateral()
+
+    def _look_at_collateral(self) -> None:
+        if self._collateral is not None:
+            for violation in self._collateral.check():
+                self._world.problem(violation)
 
     def _signed_twice(self) -> list[str]:
         """What no agent that has its key for itself does, also where fewer than the quorum do it."""
@@ -151,6 +161,10 @@ class Judge:
                 self._world.problem(f"trade {one.trade_id[:12]} has not ended: {one.state.value}, {one.reason}")
         for violation in self._promises.finish(undone, lost):
             self._world.problem(violation)
+        self._look_at_collateral()
+        if self._collateral is not None:
+            for violation in self._collateral.left():
+                self._world.problem(violation)
 
     def _read(self) -> None:
         world = self._world

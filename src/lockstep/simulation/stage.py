@@ -4,10 +4,12 @@ from collections.abc import Callable, Sequence
 
 from eth_utils.address import to_checksum_address
 
-from lockstep.agent import DirectoryBoard
+from lockstep.agent import DirectoryBoard, MarginBoard, ValuationDirectory
 from lockstep.app.founding import Roles
+from lockstep.chain.collateral import EvmCollateralLedger
 from lockstep.chain.ledger import EvmAssetLedger
 from lockstep.chain.node import Node
+from lockstep.domain.collateral.register import register_of
 from lockstep.domain.identifiers import Bic
 from lockstep.domain.market import Market
 from lockstep.domain.trade import Trade
@@ -36,6 +38,13 @@ class WorldStage:
         self.records = records
         self.board = DirectoryBoard(ground.root / "attestations")
         self.ledger = EvmAssetLedger(ground.chain.node, ground.market.network)
+        self.valuations, self.cash_board = (
+            kind(ground.root / "attestations") for kind in (ValuationDirectory, MarginBoard)
+        )
+        network = ground.market.network
+        self.collateral = (
+            None if network.collateral is None else EvmCollateralLedger(ground.chain.node, register_of(network))
+        )
         self._founded = ground.chain.head.number
         self._told: list[tuple[Bic, bytes]] = []
 

@@ -33,6 +33,7 @@ from lockstep.app.loops import (
 from lockstep.app.margin import open_margin_desk, open_margining
 from lockstep.app.operators import OperatorKeys
 from lockstep.app.records import open_book, open_reception
+from lockstep.app.repos import service_repoing
 from lockstep.cash import Certificates, DirectoryCashSystem, HttpCashSystem
 from lockstep.chain.events import Deep
 from lockstep.chain.ledger import EvmAssetLedger
@@ -145,6 +146,7 @@ def open_engine(
         salt_key=home.salt_key(),
         margining=open_margining(home, node, sender, records, assets, cash),
         valuations=ValuationDirectory(home.attestations),
+        repoing=service_repoing(home, node, sender, records, wallets.values()),
     )
 
 

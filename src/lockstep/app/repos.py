@@ -1,93 +1,65 @@
 """Repos of an installation, wired: their records, the service's book, the register, the wallets of a rehearsal."""
 
-import os
-import socket
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from lockstep.app.collateral import LocalCollateralWallets, open_collateral
 from lockstep.app.home import EMBEDDED, Home
-from lockstep.app.keeping import kept
-from lockstep.app.operators import OperatorKeys
-from lockstep.app.records import open_reception
+from lockstep.app.records import open_book
 from lockstep.app.repo_files import party_of, read_positions
 from lockstep.chain.acting import Sending
 from lockstep.chain.node import Node
 from lockstep.domain.collateral.documents import parse_schedule
-from lockstep.domain.collateral.register import register_of
 from lockstep.domain.collateral.schedules import Parties
 from lockstep.domain.errors import InvalidInput, Misconfigured
-from lockstep.domain.instruction import Instruction
 from lockstep.domain.market import Market
-from lockstep.domain.message import Message
 from lockstep.domain.money import Money, Quantity
 from lockstep.domain.repo.fails import late_interest
-from lockstep.domain.repo.life import Repo, RepoState
+from lockstep.domain.repo.life import Repo
 from lockstep.domain.repo.terms import repo_id
 from lockstep.flow.repoing import Repoing
 from lockstep.flow.selecting import Basket, select
-from lockstep.flow.sharing import LEASE_SECONDS, key_subject
 from lockstep.iso20022 import write
-from lockstep.ports import Lease
-from lockstep.store import SqlLeases, SqlRepoBook
+from lockstep.ports import Book, CollateralLedger, RepoBook
+from lockstep.signing import Key
 
-__all__ = ["acting_repoing", "open_repoing", "recorded", "selected", "shown"]
+__all__ = ["open_repoing", "recorded", "selected", "service_repoing", "shown"]
 
 
-def open_repoing(home: Home, sender: Sending | None = None) -> Repoing:
-    """Repos to look at and to change; without a sender nothing is sent. Raises Misconfigured, Unavailable."""
+def open_repoing(home: Home) -> Repoing:
+    """Repos to look at and to change; the service takes their steps. Raises Misconfigured, Unavailable."""
     if home.settings().rpc == EMBEDDED:
         raise Misconfigured("an embedded chain is inside its own process alone: no other can look at it")
-    market, database = home.market(), home.open_database()
-    register = register_of(market.network)
-    wallets = {key.address: key for key in home.wallets(home.market_file()).values()}
-    reception = open_reception(home)
+    return _repoing(home, open_book(home), open_collateral(home), ())
 
-    def hand_in(message: Message[Instruction]) -> None:
-        reception.submit(message, write(message))
 
+def service_repoing(
+    home: Home, node: Node, sender: Sending | None, book: Book, wallets: Iterable[Key]
+) -> Repoing | None:
+    """The service's steps of repos, None where the market has no register; without a sender nothing is sent."""
+    if home.market().network.collateral is None:
+        return None
+    return _repoing(home, book, open_collateral(home, node, sender), wallets)
+
+
+def _repoing(home: Home, book: Book, ledger: CollateralLedger, wallets: Iterable[Key]) -> Repoing:
+    """Over these records and this ledger, signed for by a rehearsal's wallets."""
     return Repoing(
-        repos=SqlRepoBook(database),
-        book=reception.book,
-        ledger=open_collateral(home, sender=sender),
-        wallet=LocalCollateralWallets(wallets, register),
-        market=market,
-        hand_in=hand_in,
+        book=cast(RepoBook, book),
+        ledger=ledger,
+        wallet=LocalCollateralWallets({key.address: key for key in wallets}, ledger.register),
+        market=home.market(),
+        write=write,
         clock=home.clock(),
     )
 
 
-@contextmanager
-def acting_repoing(home: Home) -> Iterator[Repoing]:
-    """The same with a sender: an operator's key that no running service has is its own meanwhile.
-
-    Raises Misconfigured where there is none.
-    """
-    node, database = Node(home.settings().rpcs), home.open_database()
-    leases = SqlLeases(database, home.clock())
-    keys = OperatorKeys(home, node, database, lambda _: None)
-    holder = f"{socket.gethostname()}/repo/{os.getpid()}"
-    lease: Lease | None = None
-    for address in keys.in_use(1, lambda _: None):
-        lease = leases.claim(key_subject(address), holder, LEASE_SECONDS)
-        if lease is not None:
-            break
-    if lease is None:
-        raise Misconfigured("every operator's key is in use by a service: a key operator-N more is needed")
-    try:
-        with kept(leases, [lease], LEASE_SECONDS):
-            yield open_repoing(home, keys.sender(lease))
-    finally:
-        leases.release(lease)
-
-
 def recorded(home: Home, identity: str | None = None) -> Sequence[Repo]:
     """All repos, or the one of an id; the ledgers need not be up. Raises InvalidInput for an id of none."""
-    book = SqlRepoBook(home.open_database())
+    book = open_book(home)
     if identity is None:
         return book.repos()
     found = book.repo(repo_id(identity))
@@ -134,7 +106,7 @@ def selected(
 def shown(repo: Repo, market: Market, today: date) -> Mapping[str, Any]:
     """A repo as a person or a program reads it; of one that failed, what a late close has come to."""
     differential = repo.price_differential(min(today, repo.repurchase_date or today))
-    late = late_interest(repo, today) if repo.state is RepoState.FAILED else None
+    late = late_interest(repo, today)
     return {
         "repoId": repo.terms.repo_id,
         "state": repo.state.value,
@@ -148,6 +120,7 @@ def shown(repo: Repo, market: Market, today: date) -> Mapping[str, Any]:
         "priceDifferential": repo.money(differential).text(),
         "pricingRate": repo.rate,
         "dayCount": repo.terms.basis.value,
+        "waits": repo.waits,
         "securities": [
             {
                 "lot": one.number,

@@ -21,7 +21,7 @@ from lockstep.agent import (
 from lockstep.app.adapters import DirectoryMailbox, LocalWallets
 from lockstep.app.attempts import AttemptFile
 from lockstep.app.clocks import ManualClock, OffsetClock, SystemRandomness
-from lockstep.app.collateral import ATTEMPTS
+from lockstep.app.collateral import ATTEMPTS, LocalCollateralWallets
 from lockstep.app.founding import AGENTS, Roles, agent_bic, found_chain, found_rtgs
 from lockstep.app.market_file import MarketFile
 from lockstep.cash import DirectCashSystem, DirectoryCashSystem
@@ -33,9 +33,12 @@ from lockstep.chain.sender import Sender
 from lockstep.domain.collateral.register import register_of
 from lockstep.domain.identifiers import Bic
 from lockstep.flow.engine import Engine
+from lockstep.flow.margin_mail import MarginMail
 from lockstep.flow.margining import Margining
 from lockstep.flow.receiving import Reception
+from lockstep.flow.repoing import Repoing
 from lockstep.flow.stepping import Settler
+from lockstep.iso20022 import write
 from lockstep.ports import CashSystem, Clock, Randomness
 from lockstep.rtgs import Rtgs
 from lockstep.rtgs.drop import DirectoryDoor
@@ -137,6 +140,8 @@ class World:
                 self.chain.node, register_of(network), sender, on_over_commitment=attempts.note
             )
         self.margining = self._margining(self._cash(file.service))
+        self.repoing = self._repoing()
+        self.margin_mail = None if self.margining is None else MarginMail(margining=self.margining)
         self.reception = Reception(book=self.book, market=self.market, clock=self.clock)
         self.engine = Engine(
             settler=Settler(
@@ -152,6 +157,7 @@ class World:
             salt_key=randomness.token(32),
             margining=self.margining,
             valuations=ValuationDirectory(root / "attestations"),
+            repoing=self.repoing,
         )
 
     def _margining(self, cash: CashSystem) -> Margining | None:
@@ -165,6 +171,22 @@ class World:
             ledger=self.collateral,
             cash=cash,
             board=MarginBoard(self.root / "attestations"),
+            wallet=LocalCollateralWallets(
+                {key.address: key for key in self.roles.wallets.values()}, self.collateral.register
+            ),
+        )
+
+    def _repoing(self) -> Repoing | None:
+        if self.collateral is None:
+            return None
+        wallets = {key.address: key for key in self.roles.wallets.values()}
+        return Repoing(
+            book=self.book,
+            ledger=self.collateral,
+            wallet=LocalCollateralWallets(wallets, self.collateral.register),
+            market=self.market,
+            write=write,
+            clock=self.clock,
         )
 
     def _opened(self, drop: Path) -> DirectoryDoor:

@@ -32,7 +32,7 @@ def open_(
     home: HomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,
 ) -> None:
-    """Take a repo down by its terms. `repo run` then instructs its legs. The same again changes nothing."""
+    """Take a repo down by its terms; the service then takes its steps. The same again changes nothing."""
     from lockstep.app.repo_files import read_terms
     from lockstep.app.repos import open_repoing
 
@@ -59,23 +59,6 @@ def show(
         _lines(one)
     if not told:
         typer.echo("there are no repos")
-
-
-@repo_app.command()
-def run(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None:
-    """Look once at every open repo and take its next step. To be called again and again, beside the service."""
-    from lockstep.app.repos import acting_repoing
-
-    with acting_repoing(Home(home)) as repoing:
-        wrong = repoing.look_all()
-        states = {one.terms.repo_id: one.state.value for one in repoing.repos.repos()}
-    if as_json:
-        print_json({"states": states, "errors": {name: str(error) for name, error in wrong.items()}})
-    else:
-        for name, state in states.items():
-            typer.echo(f"{name}: {state}{f', {wrong[name]}' if name in wrong else ''}")
-    if wrong:
-        raise typer.Exit(1)
 
 
 @repo_app.command()
@@ -283,6 +266,8 @@ def _lines(told: Mapping[str, Any]) -> None:
     typer.echo(f"{told['repoId']}  {told['state']}  {parties}, {told['purchaseDate']} to {until}")
     price, interest = grouped(told["purchasePrice"]), told["priceDifferential"]
     typer.echo(f"  {price} {told['currency']} and {interest} interest, {told['dayCount']}")
+    if told["waits"]:
+        typer.echo(f"  waits: {told['waits']}")
     for one in told["securities"]:
         typer.echo(f"  lot {one['lot']}: {one['isin']} {grouped(one['quantity'])} for {grouped(one['price'])}")
     for one in told["legs"]:

@@ -24,6 +24,7 @@ from lockstep.flow.margining import Margining
 from lockstep.flow.matching import AGE_OUT, match
 from lockstep.flow.pacing import Moved, OpenTrades, Pacing
 from lockstep.flow.recovering import decide_cancellations, look_at_unclaimed
+from lockstep.flow.repoing import Repoing
 from lockstep.flow.stepping import Settler
 from lockstep.flow.valuing import present_valuations
 from lockstep.ports import (
@@ -35,6 +36,7 @@ from lockstep.ports import (
     Mailbox,
     MarginBook,
     PartyBody,
+    RepoBook,
     Results,
     StoredInstruction,
     ValuationBoard,
@@ -59,7 +61,8 @@ BATCHES_A_PASS = 2
 CLAIM_SECONDS = 30
 """Longer than a batch may take; who dies in it holds its trades up for so long."""
 DUTIES = ("mail", "matching", "recovery", "outbox")
-"""What is not a trade's own: hearing the RTGS, pairing what waits, ending what the records lost, delivering."""
+"""What is not a trade's own: hearing the RTGS, pairing what waits, ending what the records lost (and margin calls and
+repos), delivering."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +83,7 @@ class Engine:
     margining: Margining | None = None
     """Where the market has a collateral register."""
     valuations: ValuationBoard | None = None
+    repoing: Repoing | None = None
 
     def run_once(self) -> bool:
         """One pass. True if anything moved. What fails holds up only its own trade.
@@ -100,7 +104,7 @@ class Engine:
         if duty == "matching":
             return self._match()
         if duty == "recovery":
-            return not self._is_halted() and self._step_margin() | self._recover()
+            return not self._is_halted() and self._step_margin() | self._step_repos() | self._recover()
         return self._deliver_all()
 
     def _is_halted(self) -> bool:
@@ -191,6 +195,16 @@ class Engine:
             sent = self.valuations is not None and present_valuations(self.margining.ledger, self.valuations)
             own = replace(self.margining, book=cast(MarginBook, self.settler.book))  # under this worker's lease
             return own.run() | sent
+        except Unavailable:
+            return False
+
+    def _step_repos(self) -> bool:
+        """A repo's legs are instructed here; then they are matched and stepped as anybody's."""
+        if self.repoing is None:
+            return False
+        try:
+            own = replace(self.repoing, book=cast(RepoBook, self.settler.book))  # under this worker's lease
+            return own.run(self.keep)
         except Unavailable:
             return False
 

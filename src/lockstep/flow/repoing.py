@@ -7,20 +7,27 @@ from the leg; what the register then shows, finally, ends the leg. A transfer fr
 process may die after any line: the next look goes on, and nothing is done twice.
 """
 
-import hashlib
-from collections.abc import Callable, Mapping, Sequence
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from lockstep.domain.collateral.calls import Call, PledgeCall, RecordReturnCall, RecordTitleCall, ReturnUnitsCall
 from lockstep.domain.collateral.register import NOT_TOGETHER, Act, AgreementMode, PledgeId
 from lockstep.domain.collateral.register_events import Returned
-from lockstep.domain.errors import Conflict, ContractRefused, InvalidInput, LockstepError, Refused
-from lockstep.domain.identifiers import derive_message_id
+from lockstep.domain.errors import (
+    Conflict,
+    ContractRefused,
+    InvalidInput,
+    LeaseLost,
+    LockstepError,
+    Refused,
+    Unavailable,
+)
 from lockstep.domain.instruction import Instruction, Party, Side
+from lockstep.domain.journal import Entry
 from lockstep.domain.market import Market
 from lockstep.domain.message import Message
-from lockstep.domain.money import Quantity
 from lockstep.domain.repo.life import Leg, LegKind, LegState, Repo, RepoState, Transfer
 from lockstep.domain.repo.moves import (
     ACT_SECONDS,
@@ -36,71 +43,29 @@ from lockstep.domain.repo.moves import (
 )
 from lockstep.domain.repo.terms import Lot, RepoId, RepoTerms
 from lockstep.domain.trade import TradeState
-from lockstep.ports import Book, Clock, CollateralLedger, CollateralWallet, RepoBook
+from lockstep.flow.receiving import Reception
+from lockstep.flow.repo_legs import act_nonce, leg_message, lot_salt, told
+from lockstep.ports import Change, Clock, CollateralLedger, CollateralWallet, RepoBook, StoredInstruction
 from lockstep.signing import call_bytes, pledge_id, together_of
 
-__all__ = ["DONE_BEFORE", "Repoing", "act_nonce", "leg_instruction", "leg_message", "lot_salt"]
+__all__ = ["DONE_BEFORE", "Repoing"]
 
 DONE_BEFORE = frozenset({"ActUsed", "AlreadyUsed"})
 """Refusals that say that the act was run already: the next look shows what came of it."""
 
-HandIn = Callable[[Message[Instruction]], None]
-"""Gives one party's instruction to the service, as its file would. The same message again changes nothing."""
+_log = logging.getLogger(__name__)
 
 
-def leg_instruction(repo: Repo, leg: Leg, side: Side, market: Market) -> Instruction:
-    """What one party instructs for a leg. The seller delivers to open, the buyer to close and to return part."""
-    opens = leg.kind is LegKind.OPENING
-    seller, buyer = repo.terms.seller, repo.terms.buyer
-    security = market.security(repo.lot(leg.lot).isin)
-    return Instruction(
-        reference=leg.reference,
-        side=side,
-        deliverer=seller if opens else buyer,
-        receiver=buyer if opens else seller,
-        isin=security.isin,
-        quantity=Quantity.of_units(leg.units, security.decimals),
-        quantity_type=security.quantity_type,
-        cash=leg.cash,
-        trade_date=min(leg.decided_at.date(), leg.settlement_date),
-        settlement_date=leg.settlement_date,
-        counterparty_reference=leg.reference,
-    )
-
-
-def leg_message(repo: Repo, leg: Leg, side: Side, market: Market) -> Message[Instruction]:
-    """The same as a message (sese.023), the same at each call."""
-    body = leg_instruction(repo, leg, side, market)
-    sender = body.owner.bic
-    return Message(
-        sender=sender,
-        receiver=market.service,
-        message_id=derive_message_id(sender, leg.reference, "sese.023"),
-        created=leg.decided_at,
-        body=body,
-    )
-
-
-def act_nonce(repo_id: RepoId, subject: str, by: int) -> int:
-    """The number of a party's act, 256 bits: of the same subject and last second always the same."""
-    return int.from_bytes(hashlib.sha256(f"lockstep/repo act/{repo_id}/{subject}/{by}".encode()).digest())
-
-
-def lot_salt(repo_id: RepoId, number: int) -> str:
-    """The salt of a lot that comes in free of payment, 64 hex digits."""
-    return hashlib.sha256(f"lockstep/repo lot/{repo_id}/{number}".encode()).hexdigest()
-
-
-@dataclass(kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Repoing:
     """The steps of all repos of one installation. One worker at a time, or several: the records judge."""
 
-    repos: RepoBook
-    book: Book
+    book: RepoBook
     ledger: CollateralLedger
     wallet: CollateralWallet
     market: Market
-    hand_in: HandIn
+    write: Callable[[Message[Instruction]], bytes]
+    """A party's message as it would hand it in; the same message, the same bytes."""
     clock: Clock
 
     # --- what people ask for
@@ -111,52 +76,99 @@ class Repoing:
         Raises InvalidInput, Refused NoRepoAgreement, Conflict for an id used with other terms.
         """
         self._check(terms)
-        known = self.repos.repo(terms.repo_id)
+        known = self.book.repo(terms.repo_id)
         if known is None:
-            return self.repos.put(agreed(terms, self.clock.now()))
+            return self._store(None, agreed(terms, self.clock.now()))
         if known.terms != terms:
             raise Conflict("repo", terms.repo_id)
         return known
 
     def change(self, repo_id: RepoId, move: Callable[[Repo, datetime], Repo]) -> Repo:
         """One of `domain.repo.moves`, stored. Raises what it raises, InvalidInput for an id that there is none of."""
-        changed = move(self.require(repo_id), self.clock.now())
+        known = self.require(repo_id)
+        changed = move(known, self.clock.now())
         if changed.successor is not None:
             self._check(changed.successor)
         for transfer in changed.pending_transfers:
             if transfer.lot_in is not None:
                 self._check_lot(transfer.lot_in, changed.terms.purchase_price.currency)
-        return self.repos.put(changed)
+        return self._keep(known, changed)
 
     def require(self, repo_id: RepoId) -> Repo:
-        repo = self.repos.repo(repo_id)
+        repo = self.book.repo(repo_id)
         if repo is None:
             raise InvalidInput("repo_id", repo_id, "the id of a repo")
         return repo
 
     # --- steps
 
-    def look_all(self) -> Mapping[RepoId, LockstepError]:
-        """One look at every repo that may need one; what went wrong with which. One never holds up another."""
-        wrong: dict[RepoId, LockstepError] = {}
-        for repo in self.repos.open_repos():
-            try:
-                self.look(repo.terms.repo_id)
-            except LockstepError as error:
-                wrong[repo.terms.repo_id] = error
-        return wrong
+    def run(self, keep: Callable[[], None] = lambda: None) -> bool:
+        """A look at each repo of which a step may be due. True if any moved. One never holds up another: what is wrong
+        with it is stored with it, for people, and it is looked at again.
 
-    def look(self, repo_id: RepoId) -> Repo:
-        """All that can be done for one repo now. Raises Conflict where another worker was faster, Unavailable."""
-        repo = self._timely(self.require(repo_id))
+        `keep` is called before each. Raises LeaseLost.
+        """
+        moved = False
+        for repo in self.book.due_repos(self.clock.now().date()):
+            keep()
+            try:
+                moved |= self._run_one(repo)
+            except (Unavailable, Conflict):  # nothing is known, or another has moved it: the next pass looks again
+                continue
+        return moved
+
+    def _run_one(self, repo: Repo) -> bool:
+        try:
+            after, waits = self.look(repo), ""
+        except (LeaseLost, Unavailable):
+            raise
+        except LockstepError as error:
+            if isinstance(error, Conflict) and error.kind == "repo version":
+                raise
+            after, waits = self.require(repo.terms.repo_id), str(error)
+        except Exception as error:
+            after, waits = self.require(repo.terms.repo_id), f"the service failed at it: {type(error).__name__}"
+            if after.waits != waits:  # once, not at each look
+                _log.exception("repo %s: %s", repo.terms.repo_id, waits)
+        if waits.partition("(")[0] != after.waits.partition("(")[0]:  # figures in it may change with each block
+            after = self._store(after, replace(after, waits=waits))
+        return after.version != repo.version
+
+    def look(self, repo: Repo) -> Repo:
+        """All that can be done for one repo now. What one leg or transfer runs into holds up no other of it, and is
+        raised at the end. Raises Conflict where another worker was faster, LeaseLost, Unavailable.
+        """
+        repo, wrong = self._timely(repo), list[LockstepError]()
         for leg in repo.pending_legs:
-            repo = self._leg(repo, leg)
+            try:
+                repo = self._leg(repo, leg)
+            except (Refused, InvalidInput) as error:
+                wrong.append(error)
         for transfer in repo.pending_transfers:
-            repo = self._transfer(repo, transfer)
-        return self._timely(repo)
+            try:
+                repo = self._transfer(repo, transfer)
+            except (Refused, InvalidInput) as error:
+                wrong.append(error)
+        repo = self._timely(repo)
+        if wrong:
+            raise wrong[0]
+        return repo
 
     def _keep(self, before: Repo, after: Repo) -> Repo:
-        return before if after == before else self.repos.put(after)
+        return before if after == before else self._store(before, after)
+
+    def _store(self, before: Repo | None, after: Repo) -> Repo:
+        """What has happened since goes into the journal with it."""
+        subject = after.terms.repo_id
+        entries = [
+            Entry(at=one.at, kind="repo", subject=subject, facts={"what": one.what, "detail": one.detail})
+            for one in after.history[len(before.history) if before else 0 :]
+        ]
+        if after.waits and (before is None or after.waits != before.waits):
+            facts = {"reason": after.waits}
+            entries.append(Entry(at=self.clock.now(), kind="repo waits", subject=subject, facts=facts))
+        self.book.commit(Change(entries=tuple(entries), repos=(after,)))
+        return replace(after, version=after.version + 1)
 
     def _timely(self, repo: Repo) -> Repo:
         """What the day asks for: to close, to try again what failed, to open what it is rolled into."""
@@ -169,7 +181,7 @@ class Repoing:
             return self._keep(repo, finished(retried(repo, today, now), now))
         if repo.state is RepoState.CLOSED and repo.successor is not None and not repo.succeeded:
             self.open(repo.successor)
-            return self.repos.put(replace(repo, succeeded=True))
+            return self._store(repo, replace(repo, succeeded=True))
         return repo
 
     # --- legs
@@ -184,22 +196,22 @@ class Repoing:
         """Hands in what is missing of the two instructions, and looks how their trade stands."""
         now = self.clock.now()
         messages = [leg_message(repo, leg, side, self.market) for side in Side]
-        found = [self.book.instruction(one.body.owner.lei, leg.reference) for one in messages]
-        for message, stored in zip(messages, found, strict=True):
-            if stored is not None:
-                continue
-            try:
-                self.hand_in(message)
-            except InvalidInput as error:
-                if any(self.book.instruction(one.body.owner.lei, leg.reference) for one in messages):
-                    break  # the other's waits: it will age out, and the leg with it
-                return self._keep(repo, leg_died(repo, leg.reference, str(error), now))
-        for message in messages:
-            stored = self.book.instruction(message.body.owner.lei, leg.reference)
+        found = [self._found(message.body) for message in messages]
+        if not all(found):
+            reception = Reception(book=self.book, market=self.market, clock=self.clock)
+            for message, stored in zip(messages, found, strict=True):
+                if stored is not None:
+                    continue
+                try:
+                    reception.submit(message, self.write(message))
+                except InvalidInput as error:
+                    if any(self._found(one.body) for one in messages):
+                        break  # the other's waits: it will age out, and the leg with it
+                    return self._keep(repo, leg_died(repo, leg.reference, str(error), now))
+            found = [self._found(message.body) for message in messages]
+        for stored in found:
             if stored is None:
                 continue
-            if stored.instruction != message.body:
-                raise Conflict("instruction", f"{message.body.owner.lei}/{leg.reference}")
             if stored.trade_id is None and stored.status != "WAITING":
                 return self._keep(repo, leg_died(repo, leg.reference, str(stored.reason or stored.status), now))
             trade = self.book.trade(stored.trade_id) if stored.trade_id is not None else None
@@ -211,6 +223,18 @@ class Repoing:
             if trade.state.is_end and trade.state is not TradeState.SETTLED:
                 return self._keep(repo, leg_died(repo, leg.reference, str(trade.reason or trade.state.value), now))
         return repo
+
+    def _found(self, body: Instruction) -> StoredInstruction | None:
+        """What its owner has instructed under the leg's reference. Taken down anew, by records that were lost, a leg
+        finds what was instructed on another day.
+
+        Raises Refused ReferenceTaken where it is something else.
+        """
+        stored = self.book.instruction(body.owner.lei, body.reference)
+        if stored is not None and replace(stored.instruction, trade_date=body.trade_date) != body:
+            details = {"owner": body.owner.bic, "reference": body.reference, "actual": told(stored.instruction)}
+            raise Refused("ReferenceTaken", {**details, "expected": told(body)})
+        return stored
 
     def _recorded(self, repo: Repo, leg: Leg) -> Repo:
         """Tells the register of a settled leg, until it shows it at the final block."""
@@ -232,7 +256,7 @@ class Repoing:
             by = int(now.timestamp()) + ACT_SECONDS
             renewed = replace(leg, act_by=by)
             legs = tuple(renewed if one.reference == leg.reference else one for one in repo.legs)
-            repo, leg = self.repos.put(replace(repo, legs=legs)), renewed
+            repo, leg = self._store(repo, replace(repo, legs=legs)), renewed
         self._run(repo, leg.reference, leg.act_by, ((party, call),))
         return repo
 
@@ -282,7 +306,7 @@ class Repoing:
     def _run(self, repo: Repo, subject: str, by: int, calls: Sequence[tuple[Party, Call]]) -> None:
         """Sends what the parties sign, each under its derived number; several count only together.
 
-        Where one has not signed yet, nothing is sent: the next look asks again.
+        Raises Refused NotSignedYet where one has not: nothing is sent then, and the next look asks again.
         """
         acts = [
             Act(
@@ -295,11 +319,11 @@ class Repoing:
         ]
         together = together_of(acts) if len(acts) > 1 else NOT_TOGETHER
         signed = []
-        for act in acts:
+        for act, (party, _) in zip(acts, calls, strict=True):
             whole = replace(act, together=together)
             signature = self.wallet.sign_act(whole)
             if signature is None:
-                return
+                raise Refused("NotSignedYet", {"party": party.bic, "act": subject})
             signed.append(replace(whole, signature=signature))
         try:
             self.ledger.run(signed)

@@ -12,6 +12,7 @@ from lockstep.domain.journal import Entry, JournalRow
 from lockstep.domain.margin_case import MarginCase
 from lockstep.domain.message import Message
 from lockstep.domain.payment import CashAccount
+from lockstep.domain.repo.life import Repo
 from lockstep.domain.trade import Reason, Trade
 from lockstep.domain.values import quick
 from lockstep.ports.mailbox import PartyBody
@@ -78,6 +79,7 @@ class Change:
     claimed: tuple[SettlementId, ...] = ()
     """No longer unclaimed, if they were."""
     margin: tuple[MarginCase, ...] = ()
+    repos: tuple[Repo, ...] = ()
 
     def __bool__(self) -> bool:
         return any(getattr(self, name) not in ((), None) for name in self.__dataclass_fields__)
@@ -89,7 +91,7 @@ class Book(Protocol):
     def commit(self, change: Change) -> None:
         """Stores a change and numbers its entries, durably and in one transaction.
 
-        Raises Conflict, and stores nothing, if a trade or a margin call was stored by another since it was read, or if
+        Raises Conflict, and stores nothing, if a trade, margin call or repo was stored by another since it was read, or if
         an instruction no longer waits, or is late or has cancellations and the change leaves that out; LeaseLost, and
         stores nothing, if it writes under a lease that another has taken over.
         """

@@ -1,27 +1,23 @@
-"""The service's records of repos."""
+"""Repos: what the service has agreed, open and closed."""
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Protocol
 
 from lockstep.domain.repo.life import Repo
 from lockstep.domain.repo.terms import RepoId
+from lockstep.ports.book import Book
 
 __all__ = ["RepoBook"]
 
 
-class RepoBook(Protocol):
-    """One record for each repo, changed as a whole. Raises Unavailable where there is no answer."""
+class RepoBook(Book, Protocol):
+    """The service's records with its repos. They are stored, each as a whole, by `Change.repos`."""
 
     def repo(self, repo_id: RepoId) -> Repo | None: ...
 
     def repos(self) -> Sequence[Repo]:
         """All, in the order in which they were agreed."""
 
-    def open_repos(self) -> Sequence[Repo]:
-        """Those of which a step may be due (`Repo.needs_looks`), in that order."""
-
-    def put(self, repo: Repo) -> Repo:
-        """Stores it, durably, as its next version, and gives it back so; a new one has version 0.
-
-        Raises Conflict, and stores nothing, where another has stored it since it was read, or the id is taken.
-        """
+    def due_repos(self, today: date) -> Sequence[Repo]:
+        """Those of which a step may be due (`Repo.look_from`), in that order."""

@@ -4,7 +4,6 @@ from lockstep.store.book import SqlBook
 from lockstep.store.chain_events import SqlChainEvents, open_chain_events
 from lockstep.store.database import Database, open_database
 from lockstep.store.leases import SqlLeases
-from lockstep.store.repos import SqlRepoBook
 from lockstep.store.transactions import SqlTransactionLog
 
 __all__ = [
@@ -12,7 +11,6 @@ __all__ = [
     "SqlBook",
     "SqlChainEvents",
     "SqlLeases",
-    "SqlRepoBook",
     "SqlTransactionLog",
     "open_chain_events",
     "open_database",

@@ -28,6 +28,7 @@ from lockstep.store.leases import require
 from lockstep.store.margin_calls import MarginCalls
 from lockstep.store.prepared import Query, transaction
 from lockstep.store.queue import Queue
+from lockstep.store.repos import Repos
 
 __all__ = ["SqlBook"]
 
@@ -98,9 +99,9 @@ _NEW_SUBJECTS = Insert(tables.journal_subject, "name", conflict="(name) DO NOTHI
 _SUBJECTS = Statement("SELECT name, number FROM journal_subject WHERE name IN LIST")
 
 
-class SqlBook(MarginCalls):
-    """MarginBook, WorkQueue and WaitingRoom on a database. `on_commit` is called after each commit, for each change
-    stored, with its last entry's kind.
+class SqlBook(MarginCalls, Repos):
+    """MarginBook, RepoBook, WorkQueue and WaitingRoom on a database. `on_commit` is called after each commit, for each
+    change stored, with its last entry's kind.
 
     A worker's writes under its `lease`; one without is for those who only hand in and look. The queue needs a `clock`.
     What a book has claimed it writes under those claims' fences.

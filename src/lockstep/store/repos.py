@@ -1,69 +1,33 @@
-"""RepoBook on a database: one row for each repo, its body JSON."""
+"""Repos on the database: see `ports.RepoBook`. `committing` writes them."""
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any
+from datetime import date
 
-from sqlalchemy import Engine, bindparam, insert, select, text, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Engine
 
-from lockstep.domain.errors import Conflict
 from lockstep.domain.repo.life import Repo
 from lockstep.domain.repo.terms import RepoId
-from lockstep.ports import Lease
-from lockstep.store.codec import dump, load
-from lockstep.store.leases import require
-from lockstep.store.prepared import Query, Write, transaction
-from lockstep.store.tables import repo as table
+from lockstep.store.bulk import Statement
+from lockstep.store.codec import load
 
-__all__ = ["SqlRepoBook"]
+__all__ = ["Repos"]
 
-_ONE = Query(select(table.c.body).where(table.c.repo_id == bindparam("one")))
-_ALL = Query(select(table.c.body).order_by(table.c.number))
-_OPEN = Query(select(table.c.body).where(text("open")).order_by(table.c.number))
-_NEW = Write(insert(table), "repo_id", "version", "state", "open", "body")
-_NEXT = Write(
-    update(table).where(table.c.repo_id == bindparam("one"), table.c.version == bindparam("known")),
-    "version",
-    "state",
-    "open",
-    "body",
-)
+_ONE = Statement("SELECT body FROM repo WHERE repo_id = ?")
+_ALL = Statement("SELECT repo_id, body FROM repo ORDER BY number")
+_DUE = Statement("SELECT repo_id, body FROM repo WHERE look_from <= ? ORDER BY number")
 
 
-class SqlRepoBook:
-    """See `ports.RepoBook`. A worker's writes are judged by its `lease`, as the book's are."""
+class Repos:
+    """What a book reads of them."""
 
-    def __init__(self, engine: Engine, lease: Lease | None = None) -> None:
-        self._engine, self._lease = engine, lease
+    _engine: Engine
 
     def repo(self, repo_id: RepoId) -> Repo | None:
-        rows = _ONE.alone(self._engine, one=repo_id)
-        return load(Repo, rows[0].body) if rows else None
+        rows = _ONE.alone(self._engine, repo_id)
+        return load(Repo, rows[0][0], repo_id) if rows else None
 
     def repos(self) -> Sequence[Repo]:
-        return [load(Repo, row.body) for row in _ALL.alone(self._engine)]
+        return [load(Repo, body, repo_id) for repo_id, body in _ALL.alone(self._engine)]
 
-    def open_repos(self) -> Sequence[Repo]:
-        return [load(Repo, row.body) for row in _OPEN.alone(self._engine)]
-
-    def put(self, repo: Repo) -> Repo:
-        """See `ports.RepoBook.put`. Raises LeaseLost besides."""
-        following = replace(repo, version=repo.version + 1)
-        values: dict[str, Any] = {
-            "version": following.version,
-            "state": following.state.value,
-            "open": following.needs_looks,
-            "body": dump(following),
-        }
-        identity = following.terms.repo_id
-        try:
-            with transaction(self._engine) as connection:
-                require(connection, self._lease)
-                if repo.version == 0:
-                    _NEW.run(connection, repo_id=identity, **values)
-                elif _NEXT.run(connection, one=identity, known=repo.version, **values) != 1:
-                    raise Conflict("repo version", f"{identity}/{repo.version}")
-        except IntegrityError as error:
-            raise Conflict("repo", identity) from error
-        return following
+    def due_repos(self, today: date) -> Sequence[Repo]:
+        return [load(Repo, body, repo_id) for repo_id, body in _DUE.alone(self._engine, today.toordinal())]

@@ -260,10 +260,10 @@ repo = Table(
     Column("repo_id", Text, nullable=False, unique=True),
     Column("version", WHOLE, nullable=False),
     Column("state", Text, nullable=False),
-    # Whether a step may be due.
-    Column("open", Boolean, nullable=False),
+    # Days from 0001-01-01 on, that day being 1: since when a step may be due. NULL: none by itself.
+    Column("look_from", WHOLE),
     Column("body", Text, nullable=False),
-    _unfinished("repo_open", "number", where="open"),
+    _unfinished("repo_look_from", "look_from", where="look_from IS NOT NULL"),
 )
 
 for _busy in (instruction, trade, outgoing):

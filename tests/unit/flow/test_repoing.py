@@ -32,11 +32,13 @@ from lockstep.domain.repo.moves import (
 )
 from lockstep.domain.repo.terms import Lot, RepoId, RepoTerms, repo_id
 from lockstep.domain.trade import Reason, Trade, TradeState, TradeTerms
+from lockstep.flow.receiving import INSTRUCTED
+from lockstep.flow.repo_legs import leg_instruction
 from lockstep.flow.repoing import Repoing
-from lockstep.ports import Change, StoredInstruction
+from lockstep.iso20022 import write
+from lockstep.ports import Change, CollateralLedger, StoredInstruction
 from lockstep.signing import settlement_id
-from lockstep.testing.fakes import MORNING, FakeBook, FakeClock
-from lockstep.testing.fakes.repos import FakeRepoBook
+from lockstep.testing.fakes import MORNING, FakeBook
 
 BUND, OBL = Isin("DE0001102580"), Isin("DE0001102606")
 R1 = RepoId("R1")
@@ -51,7 +53,7 @@ def party(letters: str, number: int) -> Party:
 SELLER, BUYER = party("SELL", 1), party("BUYY", 2)
 
 
-class Killed(Exception):
+class Killed(BaseException):
     """The process died here."""
 
 
@@ -59,8 +61,8 @@ class Desk:
     """Everything around `Repoing`, and the hands of everybody else."""
 
     def __init__(self, venue: CollateralVenue) -> None:
-        self.venue, self.clock = venue, FakeClock(MORNING)
-        self.repos, self.book = FakeRepoBook(), FakeBook()
+        self.venue, self.clock = venue, venue.clock
+        self.book = _HookedBook(self)
         self.agreement: AgreementId = venue.agree(mode=AgreementMode.TITLE_TRANSFER)
         venue.chain.mine(DEPTH)
         tokens = {BUND: venue.token, OBL: venue.second}
@@ -90,35 +92,23 @@ class Desk:
             pay_by=time(16),
         )
         self.wallet = LocalCollateralWallets({one.address: one for one in (GIVER, TAKER)}, venue.register)
-        self.handed: list[str] = []
+        self.write = write
         self.settles, self.hook = True, cast(Callable[[str], None], lambda _: None)
 
     def repoing(self) -> Repoing:
         return Repoing(
-            repos=self.repos,
             book=self.book,
-            ledger=_Hooked(self),
+            ledger=cast(CollateralLedger, _Hooked(self)),
             wallet=self.wallet,
             market=self.market,
-            hand_in=self._hand_in,
+            write=self.write,
             clock=self.clock,
         )
 
-    def _hand_in(self, message: Message[Instruction]) -> None:
-        """As the reception: the same message again changes nothing."""
-        self.hook("before hand in")
-        known = self.book.instruction(message.body.owner.lei, message.body.reference)
-        assert known is None
-        self.handed.append(message.message_id)
-        stored = StoredInstruction(
-            message_id=message.message_id,
-            content_hash="h",
-            instruction=message.body,
-            status="WAITING",
-            received_at=self.clock.now(),
-        )
-        self.book.commit(Change(instructions=(stored,)))
-        self.hook("after hand in")
+    @property
+    def handed(self) -> list[str]:
+        """Under which message ids instructions were taken."""
+        return [row.entry.facts["message_id"] for row in self.book.journal() if row.entry.kind == INSTRUCTED]
 
     def engine(self) -> None:
         """Matches what waits in pairs, and settles it on the chain, or lets it go."""
@@ -174,8 +164,7 @@ class Desk:
 
     def turn(self) -> None:
         """One look, what the ledgers do meanwhile, and finality."""
-        wrong = self.repoing().look_all()
-        assert not wrong, wrong
+        self.repoing().run()
         self.engine()
         self.venue.chain.mine(DEPTH)
 
@@ -183,15 +172,16 @@ class Desk:
         """Until two turns in a row change no record: a turn may hand in, or send, and the next one see it."""
         still = 0
         for _ in range(30):
-            before = list(self.repos.repos())
+            before = list(self.book.repos())
             self.turn()
-            still = still + 1 if list(self.repos.repos()) == before else 0
+            still = still + 1 if list(self.book.repos()) == before else 0
             if still == 2:
                 return self.repoing().require(identity)
         raise AssertionError("it never comes to rest")
 
     def to(self, day: date) -> None:
         self.clock.move_to(datetime.combine(day, time(9), tzinfo=UTC))
+        self.venue.chain.mine()
 
     def change(self, move: Callable[[Repo, datetime], Repo]) -> Repo:
         self.repoing().change(R1, move)
@@ -231,6 +221,23 @@ class Desk:
         return [one.owed for one in found if one is not None]
 
 
+class _HookedBook(FakeBook):
+    """The records, told of before and after each commit of a repo's step."""
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        self._desk = desk
+
+    def forget_repos(self) -> None:
+        self._repos.clear()
+
+    def commit(self, change: Change) -> None:
+        hook = (lambda _: None) if change.trades else self._desk.hook  # the engine's are not
+        hook("before commit")
+        super().commit(change)
+        hook("after commit")
+
+
 class _Hooked:
     """The ledger, told of before and after each act."""
 
@@ -257,16 +264,17 @@ def founded() -> CollateralVenue:
 
 @pytest.fixture
 def desk(founded: CollateralVenue) -> Iterator[Desk]:
-    snapshot = founded.snapshot()
+    snapshot, before = founded.snapshot(), founded.clock.now()
     founded.log.stored.clear()
     founded.renew()
     yield Desk(founded)
     founded.revert(snapshot)
+    founded.clock._now = before  # the chain's blocks are of its time
 
 
 def test_it_opens_by_trades_and_the_register_has_the_title(desk: Desk) -> None:
     desk.repoing().open(desk.terms())
-    desk.repoing().look_all()
+    desk.repoing().run()
     found = {(one.owner, one.reference): one for one in (stored.instruction for stored in desk.book.instructions())}
     assert {key[1] for key in found} == {"R1-O1.1", "R1-O2.1"}
     sells = found[SELLER, "R1-O1.1"]  # type: ignore[index]
@@ -356,8 +364,13 @@ def test_who_has_not_signed_holds_it_up_and_nothing_is_sent(desk: Desk) -> None:
     repo = desk.opened()
     assert repo.state is RepoState.AGREED
     assert {one.state for one in repo.legs} == {LegState.SETTLED}
+    assert repo.waits == f"NotSignedYet(party={BUYER.bic}, act=R1-O1.1)"
+    assert [row.entry.facts for row in desk.book.journal("R1") if row.entry.kind == "repo waits"] == [
+        {"reason": repo.waits}
+    ]
     desk.wallet = whole
-    assert desk.until_quiet().state is RepoState.OPEN
+    repo = desk.until_quiet()
+    assert (repo.state, repo.waits) == (RepoState.OPEN, "")
 
 
 def test_what_is_not_agreed_is_refused(desk: Desk) -> None:
@@ -376,18 +389,95 @@ def test_what_is_not_agreed_is_refused(desk: Desk) -> None:
     lot = Lot(number=1, isin=Isin("DE0001135275"), units=1, price=900_000)
     with pytest.raises(InvalidInput, match="ISIN"):
         repoing.open(desk.terms(lots=(lot,)))
-    assert not desk.repos.repos()
+    assert not desk.book.repos()
     stored = repoing.open(desk.terms())
     assert repoing.open(desk.terms()) == stored
     with pytest.raises(Conflict):
         repoing.open(desk.terms(rate=1))
     with pytest.raises(InvalidInput, match="repo_id"):
-        repoing.look(RepoId("R9"))
+        repoing.change(RepoId("R9"), lambda one, now: one)
+
+
+def test_the_journal_tells_what_happened(desk: Desk) -> None:
+    repo = desk.opened()
+    told = [(row.entry.facts["what"], row.entry.facts["detail"]) for row in desk.book.journal("R1")]
+    assert told == [(one.what, one.detail) for one in repo.history]
+    assert [what for what, _ in told[-2:]] == ["leg R1-O2.1 recorded", "open"]
+
+
+def test_one_that_is_wrong_holds_up_no_other(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    """One whose reference is another instruction's, one at which the code fails, and a good one."""
+    taken, fails = RepoId("A1"), RepoId("A2")
+    lots = tuple(replace(one, units=one.units // 10) for one in desk.terms().lots)
+    for one in (taken, fails):
+        desk.repoing().open(desk.terms(repo_id=one, lots=lots))
+    known = desk.repoing().require(taken)
+    said = leg_instruction(known, known.legs[0], Side.DELIVER, desk.market)
+    stored = StoredInstruction(
+        message_id="X",
+        content_hash="h",
+        instruction=replace(said, cash=Money(currency="EUR", amount=1)),
+        status="WAITING",
+        received_at=desk.clock.now(),
+    )
+    desk.book.commit(Change(instructions=(stored,)))
+
+    def written(message: Message[Instruction]) -> bytes:
+        if message.body.reference.startswith("A2"):
+            raise KeyError("nobody foresaw this")
+        return write(message)
+
+    desk.write = written
+    assert desk.opened().state is RepoState.OPEN
+    refused = desk.repoing().require(taken)
+    assert refused.waits.startswith("ReferenceTaken(owner=SELLDEFFXXX, reference=A1-O1.1")
+    assert "for 0.01 EUR" in refused.waits and "for 3000.00 EUR" in refused.waits
+    assert [one.state for one in refused.legs] == [LegState.INSTRUCTED, LegState.RECORDED]  # the other lot goes on
+    broken = desk.repoing().require(fails)
+    assert broken.waits == "the service failed at it: KeyError"
+    assert [one.message for one in caplog.records] == ["repo A2: the service failed at it: KeyError"]
+    for one in (taken, fails):  # told once, however often it is looked at
+        assert [row.entry.kind for row in desk.book.journal(one)].count("repo waits") == 1
+
+
+def test_a_transfer_that_nobody_signs_is_given_up_and_holds_up_no_close(desk: Desk) -> None:
+    desk.opened()
+    whole, desk.wallet = desk.wallet, LocalCollateralWallets({}, desk.venue.register)
+    desk.to(TODAY + timedelta(9))
+    repo = desk.change(lambda one, now: topped_up(one, BUND, 500, now))
+    assert repo.waits == f"NotSignedYet(party={SELLER.bic}, act=transfer 1)"
+    desk.to(TODAY + timedelta(10))
+    desk.wallet = whole
+    repo = desk.until_quiet()
+    assert [(one.state, one.reason) for one in repo.transfers] == [(LegState.DEAD, "not run in time")]
+    assert (repo.state, repo.waits) == (RepoState.CLOSED, "")
+    assert desk.units() == (UNITS, 0, UNITS, 0)
+    with pytest.raises(Refused, match="RepoNotReady"):
+        desk.repoing().change(R1, lambda one, now: topped_up(one, BUND, 1, now))
+
+
+def test_taken_down_anew_it_finds_what_became_of_it(desk: Desk) -> None:
+    """The records of repos are lost, those of trades were rebuilt (I6)."""
+    before = desk.opened()
+    handed = desk.handed
+    desk.to(TODAY + timedelta(3))
+    desk.book.forget_repos()
+    repo = desk.opened()
+    assert repo.state is RepoState.OPEN
+    assert (repo.lots, repo.periods) == (before.lots, before.periods)
+    assert desk.handed == handed
+
+
+def test_nothing_is_asked_of_the_ledger_while_nothing_is_due(desk: Desk) -> None:
+    desk.opened()
+    desk.to(TODAY + timedelta(9))
+    repoing = replace(desk.repoing(), ledger=cast(CollateralLedger, None))
+    assert repoing.run() is False
 
 
 @pytest.mark.parametrize("deaths", [1, 2, 3])
 def test_killed_anywhere_it_loses_and_doubles_nothing(desk: Desk, deaths: int) -> None:
-    """At each `deaths`-th effect the worker dies, and a new one goes on."""
+    """At each `deaths`-th moment before or after an effect the worker dies, and a new one goes on."""
     left = deaths
 
     def hook(_: str) -> None:
@@ -397,24 +487,56 @@ def test_killed_anywhere_it_loses_and_doubles_nothing(desk: Desk, deaths: int) -
             left = deaths + 1
             raise Killed
 
-    def work() -> None:
-        for _ in range(40):
-            try:
-                desk.repoing().look_all()
-            except Killed:
-                desk.venue.renew()
+    def worked() -> None:
+        try:
+            desk.repoing().run()
+        except Killed:
+            desk.venue.renew()
+
+    assert_lived_through(desk, worked, hook)
+    assert len(desk.handed) == 10
+
+
+def test_another_worker_at_every_moment_loses_and_doubles_nothing(desk: Desk) -> None:
+    """Before each effect another looks at everything: one of the two stores, the other goes on from there."""
+
+    def hook(what: str) -> None:
+        if what.startswith("before"):
+            desk.hook = lambda _: None
+            desk.repoing().run()
+            desk.hook = hook
+
+    assert_lived_through(desk, lambda: desk.repoing().run(), hook)
+
+
+def assert_lived_through(desk: Desk, work: Callable[[], object], hook: Callable[[str], None]) -> None:
+    """A repo's life, with a top-up and a substitution, while `hook` is called at every moment."""
+
+    def until(reached: Callable[[Repo], bool]) -> None:
+        desk.hook = hook
+        for _ in range(60):
+            work()
             desk.engine()
             desk.venue.chain.mine(DEPTH)
+            if reached(desk.repoing().require(R1)):
+                break
+        else:
+            raise AssertionError("it never comes to rest")
+        desk.hook = lambda _: None
 
     desk.repoing().open(desk.terms())
-    desk.hook = desk.repos.before = desk.repos.after = hook
-    work()
-    desk.hook = desk.repos.before = desk.repos.after = lambda _: None
+    until(lambda repo: repo.state is RepoState.OPEN)
     desk.repoing().change(R1, lambda one, now: topped_up(one, BUND, 500, now))
+    until(lambda repo: repo.is_quiet)
+    desk.repoing().change(R1, lambda one, now: substituted(one, 2, 1_000, BUND, 1_100, now))
+    until(lambda repo: repo.is_quiet)
     desk.to(TODAY + timedelta(10))
-    desk.hook = desk.repos.before = desk.repos.after = hook
-    work()
+    until(lambda repo: repo.state is RepoState.CLOSED)
     repo = desk.repoing().require(R1)
-    assert repo.state is RepoState.CLOSED
+    assert {one.state for one in (*repo.legs, *repo.transfers)} == {LegState.RECORDED}
+    assert [one.cash.amount for one in repo.legs if one.reference.startswith("R1-C")] == [300_300, 500_500, 100_100]
     assert desk.units() == (UNITS, 0, UNITS, 0)
-    assert len(desk.handed) == len(set(desk.handed)) == 8
+    assert desk.owed(repo) == [0, 0, 0, 0]
+    assert len(set(desk.handed)) == len(desk.book.instructions()) == 10
+    titles = [one for one in desk.venue.ledger.events() if type(one.said).__name__ == "TitleTransferred"]
+    assert len(titles) == 4

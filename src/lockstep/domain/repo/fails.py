@@ -10,13 +10,13 @@ price of that day (paragraph 10(d) to 10(f)).
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from lockstep.domain.accrual import repo_interest
 from lockstep.domain.errors import InvalidInput
 from lockstep.domain.identifiers import Isin
 from lockstep.domain.money import Money
-from lockstep.domain.repo.life import Repo, RepoState
+from lockstep.domain.repo.life import LegState, Repo, RepoState
 
 __all__ = ["LateInterest", "MiniCloseOut", "late_interest", "mini_close_out"]
 
@@ -26,14 +26,14 @@ class LateInterest:
     """What the seller owes for paying late, beside the repurchase price."""
 
     on: Money
-    """The part of the repurchase price that is late."""
+    """The part of the repurchase price that is late, or was."""
     rate: int
     since: date
     until: date
     """Not counted."""
     amount: Money
     per_day: Money
-    """One more day of it, by itself; rounded, so that days do not add up to the amount exactly."""
+    """One more day of what is still not paid, by itself; rounded, so that days do not add up to the amount exactly."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,23 +51,31 @@ class MiniCloseOut:
     """`buyer` where the securities are worth more, `seller` where they are worth less, else `nobody`."""
 
 
-def late_interest(repo: Repo, today: date) -> LateInterest:
-    """Interest on what has not been paid since the repurchase date, to the nearest minor unit; never below zero.
+def late_interest(repo: Repo, today: date) -> LateInterest | None:
+    """Interest on what was not paid on the repurchase date, to the nearest minor unit leg by leg; never below zero.
+    None where nothing was, or is, late.
 
-    It is owed where the seller was late; where the buyer could not deliver, nobody owes it. Raises InvalidInput for a
-    repo whose close has not failed, or a day before its repurchase date.
+    It is owed where the seller was late; where the buyer could not deliver, nobody owes it.
     """
-    since = _failed_since(repo, today)
-    rate = max(repo.rate, repo.terms.late_rate, 0)
-    owed, basis = repo.failed_cash, repo.terms.basis
-    return LateInterest(
-        on=owed,
-        rate=rate,
-        since=since,
-        until=today,
-        amount=repo_interest(owed, rate, since, today, basis),
-        per_day=repo_interest(owed, rate, since, date.fromordinal(since.toordinal() + 1), basis),
-    )
+    due = repo.repurchase_date
+    if due is None or repo.state is RepoState.CLOSED_OUT:
+        return None
+    rate, basis = max(repo.rate, repo.terms.late_rate, 0), repo.terms.basis
+    owed = amount = per_day = 0
+    last = date.min
+    for leg in repo.last_closing:
+        is_paid = leg.state in (LegState.SETTLED, LegState.RECORDED)
+        until = leg.settlement_date if is_paid else max(today, due)
+        if until == due and (is_paid or repo.state is not RepoState.FAILED):
+            continue
+        owed, last = owed + leg.cash.amount, max(last, until)
+        amount += repo_interest(leg.cash, rate, due, until, basis).amount
+        if not is_paid:
+            per_day += repo_interest(leg.cash, rate, due, due + timedelta(1), basis).amount
+    if not owed:
+        return None
+    figures = repo.money(owed), repo.money(amount), repo.money(per_day)
+    return LateInterest(on=figures[0], rate=rate, since=due, until=last, amount=figures[1], per_day=figures[2])
 
 
 def mini_close_out(repo: Repo, values: Mapping[Isin, int], today: date, *, expenses: int = 0) -> MiniCloseOut:

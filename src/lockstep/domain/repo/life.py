@@ -14,7 +14,7 @@ not done yet of either is written down before anything is sent, so that any work
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import Enum
 
 from lockstep.domain.errors import InvalidInput
@@ -163,14 +163,23 @@ class Repo:
     succeeded: bool = False
     """The successor's record is made."""
     history: tuple[Event, ...] = ()
+    waits: str = ""
+    """What the last look ran into, for people; empty: nothing."""
     version: int = 0
     """Stored versions: who stores over another's later one is refused."""
 
     @property
-    def needs_looks(self) -> bool:
-        return not self.state.is_end or (
-            self.state is RepoState.CLOSED and self.successor is not None and not self.succeeded
-        )
+    def look_from(self) -> date | None:
+        """The first day on which a step may be due; None: none by itself, until people ask for something."""
+        if self.state.is_end:
+            is_due = self.state is RepoState.CLOSED and self.successor is not None and not self.succeeded
+            return date.min if is_due else None
+        if not self.is_quiet:
+            return date.min
+        if self.state is RepoState.OPEN:
+            return self.repurchase_date
+        failed = [one for one in self.last_closing if one.state is LegState.DEAD]
+        return min(one.settlement_date for one in failed) + timedelta(1) if failed else date.min
 
     @property
     def principal(self) -> int:
@@ -198,9 +207,13 @@ class Repo:
     @property
     def failed_cash(self) -> Money:
         """Of the repurchase price, what is due by closing legs that have not settled."""
-        last = {one.lot: one for one in self.legs if one.kind is LegKind.CLOSING}
-        undone = (one.cash.amount for one in last.values() if one.state in (LegState.INSTRUCTED, LegState.DEAD))
-        return self.money(sum(undone))
+        undone = (LegState.INSTRUCTED, LegState.DEAD)
+        return self.money(sum(one.cash.amount for one in self.last_closing if one.state in undone))
+
+    @property
+    def last_closing(self) -> tuple[Leg, ...]:
+        """Of each lot the closing leg that was instructed last."""
+        return tuple({one.lot: one for one in self.legs if one.kind is LegKind.CLOSING}.values())
 
     def money(self, amount: int) -> Money:
         """An amount in the repo's currency."""

@@ -5,7 +5,7 @@ in no state for it or something of it is still under way. `now` is UTC; instants
 """
 
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from lockstep.domain.collateral.register import PledgeId
@@ -31,6 +31,7 @@ from lockstep.domain.rounding import PARTS, divide_down, divide_nearest
 
 __all__ = [
     "ACT_SECONDS",
+    "TRANSFER_SECONDS",
     "agreed",
     "closed_out",
     "closing",
@@ -51,7 +52,10 @@ __all__ = [
 ]
 
 ACT_SECONDS = 7 * 86_400
-"""How long a signed act of a leg or transfer may be run; then it is signed anew."""
+"""How long a signed act that records a leg may be run; then it is signed anew."""
+TRANSFER_SECONDS = 86_400
+"""How long those of a transfer may be run, and never on the repurchase date: then it is given up, and holds up nothing
+any more."""
 
 
 # --- opening
@@ -317,12 +321,13 @@ def _with_leg(
 
 
 def _with_transfer(repo: Repo, now: datetime, **fields: Any) -> Repo:
-    one = Transfer(
-        number=len(repo.transfers) + 1,
-        decided_at=_second(now),
-        act_by=int(now.timestamp()) + ACT_SECONDS,
-        **fields,
-    )
+    by = _second(now) + timedelta(seconds=TRANSFER_SECONDS)
+    if repo.state is RepoState.OPEN and repo.repurchase_date is not None:
+        closes = datetime.combine(repo.repurchase_date, time(), tzinfo=UTC) - timedelta(seconds=1)
+        if closes <= now:
+            raise _not_ready(repo, "OPEN before its repurchase date")
+        by = min(by, closes)
+    one = Transfer(number=len(repo.transfers) + 1, decided_at=_second(now), act_by=int(by.timestamp()), **fields)
     return _noted(replace(repo, transfers=(*repo.transfers, one)), now, f"transfer {one.number}", one.kind.value)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 
 from lockstep.domain.cash import CashView
 from lockstep.domain.collateral.register import AgreementId
@@ -12,6 +12,8 @@ from lockstep.domain.instruction import CancellationRequest
 from lockstep.domain.journal import GENESIS, JournalRow, entry_hash
 from lockstep.domain.margin_case import MarginCase
 from lockstep.domain.message import Message
+from lockstep.domain.repo.life import Repo
+from lockstep.domain.repo.terms import RepoId
 from lockstep.domain.trade import Trade
 from lockstep.ports import Change, PartyBody, StoredInstruction, Unclaimed
 
@@ -35,6 +37,7 @@ class FakeBook:
         self._delivered: set[str] = set()
         self._journal: list[JournalRow] = []
         self._margin: dict[tuple[AgreementId, Reference], MarginCase] = {}
+        self._repos: dict[RepoId, Repo] = {}
 
     def commit(self, change: Change) -> None:
         self._check(change)
@@ -46,6 +49,7 @@ class FakeBook:
                 seller, nonce = trade.order.movement.seller, trade.order.movement.nonce
                 self._nonces[seller] = max(self._nonces.get(seller, 0), nonce + 1)
         self._margin.update({case.key: replace(case, version=case.version + 1) for case in change.margin})
+        self._repos.update({one.terms.repo_id: replace(one, version=one.version + 1) for one in change.repos})
         self._cash.update({view.settlement_id: view for view in change.cash})
         self._cursor = self._cursor if change.cash_cursor is None else change.cash_cursor
         self._unclaimed.update({one.settlement_id: one for one in change.unclaimed})
@@ -80,6 +84,10 @@ class FakeBook:
             stored_case = self._margin.get(case.key)
             if case.version != (stored_case.version if stored_case else 0):
                 raise Conflict("margin call version", f"{'/'.join(case.key)}/{case.version}")
+        for repo in change.repos:
+            stored_repo = self._repos.get(repo.terms.repo_id)
+            if repo.version != (stored_repo.version if stored_repo else 0):
+                raise Conflict("repo version", f"{repo.terms.repo_id}/{repo.version}")
 
     def instruction(self, owner: Lei, reference: Reference) -> StoredInstruction | None:
         return self._instructions.get((owner, reference))
@@ -113,6 +121,15 @@ class FakeBook:
 
     def margin_cases(self) -> Sequence[MarginCase]:
         return list(self._margin.values())
+
+    def repo(self, repo_id: RepoId) -> Repo | None:
+        return self._repos.get(repo_id)
+
+    def repos(self) -> Sequence[Repo]:
+        return list(self._repos.values())
+
+    def due_repos(self, today: date) -> Sequence[Repo]:
+        return [one for one in self._repos.values() if one.look_from is not None and one.look_from <= today]
 
     def cash_cursor(self) -> int:
         return self._cursor

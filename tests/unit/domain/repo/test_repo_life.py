@@ -108,7 +108,7 @@ def test_none_settled_is_the_end() -> None:
     for leg in repo.legs:
         repo = leg_died(repo, leg.reference, "LACK", NOW)
     assert state(repo) == "CANCELLED"
-    assert not repo.needs_looks
+    assert repo.look_from is None
 
 
 # While open
@@ -232,8 +232,8 @@ def test_it_is_rolled_into_another() -> None:
     with pytest.raises(Refused, match="RepoNotReady"):
         terminated(repo, day(3), NOW)
     repo = settle_all(closing(repo, day(7), NOW))
-    assert (state(repo), repo.needs_looks) == ("CLOSED", True)
-    assert not replace(repo, succeeded=True).needs_looks
+    assert (state(repo), repo.look_from) == ("CLOSED", date.min)
+    assert replace(repo, succeeded=True).look_from is None
     for wrong in (
         terms(purchase_date=day(7)),
         replace(following, agreement_id="b2" * 32),
@@ -274,11 +274,16 @@ def test_late_interest_is_at_the_higher_rate_for_each_day() -> None:
     assert owed.amount == eur(60_180)  # 2,006,000.00 * 3.6 % * 3 / 360
     assert owed.per_day == eur(20_060)
     assert late_interest(failed(), LAST).amount == eur(0)
+    closed = settle_all(retried(failed(), LAST + timedelta(2), NOW))
+    for on in (2, 9):  # what was paid late grows no more
+        owed = late_interest(closed, LAST + timedelta(on))
+        assert (owed.amount, owed.until, owed.per_day) == (eur(40_120), LAST + timedelta(2), eur(0))
     repo = failed()
     higher = replace(repo, terms=replace(repo.terms, late_rate=72_000))
     assert late_interest(higher, LAST + timedelta(3)).amount == eur(120_360)
-    with pytest.raises(InvalidInput, match="FAILED"):
-        late_interest(opened(), LAST)
+    in_time = settle_all(closing(opened(), LAST, NOW))
+    for repo in (opened(), closing(opened(), LAST, NOW), in_time, opened(repurchase_date=None)):
+        assert late_interest(repo, LAST) is None
 
 
 def test_mini_close_out_sets_value_against_price() -> None:

@@ -1,7 +1,7 @@
 """Repos: a row for each."""
 
 from alembic import op
-from sqlalchemy import BigInteger, Boolean, Column, Integer, Text, text
+from sqlalchemy import BigInteger, Column, Integer, Text, text
 
 revision = "0008"
 down_revision = "0007"
@@ -16,8 +16,8 @@ def upgrade() -> None:
         Column("repo_id", Text, nullable=False, unique=True),
         Column("version", WHOLE, nullable=False),
         Column("state", Text, nullable=False),
-        Column("open", Boolean, nullable=False),
+        Column("look_from", WHOLE),
         Column("body", Text, nullable=False),
     )
-    where = text("open")
-    op.create_index("repo_open", "repo", ["number"], sqlite_where=where, postgresql_where=where)
+    where = text("look_from IS NOT NULL")
+    op.create_index("repo_look_from", "repo", ["look_from"], sqlite_where=where, postgresql_where=where)

@@ -16,6 +16,7 @@ from lockstep.simulation import actors_collateral as collateral
 from lockstep.simulation import actors_collateral_thieves as collateral_thieves
 from lockstep.simulation import actors_collateral_values as collateral_values
 from lockstep.simulation import actors_enemies as enemies
+from lockstep.simulation import actors_margin as margin
 from lockstep.simulation import actors_offices as offices
 from lockstep.simulation import actors_parties as parties
 from lockstep.simulation import actors_thieves as thieves
@@ -159,6 +160,17 @@ COLLATERAL: Mapping[str, Cast] = {
             collateral_values.ends_a_default,
         ),
         keys=(MEMBERS, HEIRS, *CARRIERS),
+        together=True,
+    ),
+    "margin-called": Cast(
+        acts=(
+            *[margin.calls] * 4,
+            *[margin.answers] * 3,
+            *[margin.pays] * 4,
+            margin.gives_bonds,
+            margin.takes_it_back,
+        ),
+        doors=(MEMBERS,),
         together=True,
     ),
     "collateral-thief": Cast(

@@ -99,6 +99,7 @@ KINDS: Mapping[str, float] = {
     "collateral-moved": 0.35,
     "collateral-valued": 0.12,
     "collateral-enforced": 0.15,
+    "margin-called": 0.3,
 }
 """Kinds with the share of occasions on which each strikes, where a seed has it on. docs/reference/simulation.md says
 what each does."""
@@ -111,6 +112,7 @@ RARE = {
     "collateral-moved": 1.0,
     "collateral-valued": 0.9,
     "collateral-enforced": 0.7,
+    "margin-called": 0.9,
     "cancellation": 0.2,
     "cut-off": 0.3,
     "end-of-day": 0.2,

@@ -11,6 +11,7 @@ from lockstep.iso20022 import Body, read
 from lockstep.simulation.market import MARKET
 from lockstep.simulation.promising import Promises
 from lockstep.simulation.watching import Watcher
+from lockstep.simulation.watching_margin import MarginWatcher
 from lockstep.simulation.world import World, is_halted
 from lockstep.testing.facts import Lock
 
@@ -100,35 +101,39 @@ class Judge:
         self._judged = 0
         follower = world.ground.follower.fork()
         self._promises = Promises(world, follower.facts)
+        base = world.ground.collateral
+        self._collateral = None if base is None else base.fork()
+        self._margin = None if self._collateral is None else MarginWatcher(world.market, self._collateral, world.facts)
         self._watcher = Watcher(
             world.chain,
-            world.facts,
+            world.facts if self._margin is None else self._margin.apart,
             lambda: world.votes,
             world.market,
             terms=self._terms.values,
             follower=follower,
         )
-        base = world.ground.collateral
-        self._collateral = None if base is None else base.fork()
         world.miner.before_reorganising = self._before_reorganising
         world.learnt = self._watcher.learn
 
     def _before_reorganising(self) -> None:
-        self._watcher.look()
-        self._promises.see()
         if self._collateral is not None:
             self._collateral.look()
+        self._watcher.look()
+        self._promises.see()
 
     def look(self) -> None:
         """After a step."""
         self._read()
+        if self._collateral is not None:
+            self._collateral.look()  # it knows which payments are margin
         self._tell(self._watcher.check(self._claims, self._journal))
         self._tell({"I9": self._signed_twice()})
         self._look_at_collateral()
 
     def _look_at_collateral(self) -> None:
         if self._collateral is not None:
-            for violation in self._collateral.check():
+            assert self._margin is not None
+            for violation in (*self._collateral.check(), *self._margin.check(self._world.cash_votes)):
                 self._world.problem(violation)
 
     def _signed_twice(self) -> list[str]:
@@ -163,7 +168,8 @@ class Judge:
             self._world.problem(violation)
         self._look_at_collateral()
         if self._collateral is not None:
-            for violation in self._collateral.left():
+            assert self._margin is not None
+            for violation in (*self._collateral.left(), *self._margin.left()):
                 self._world.problem(violation)
 
     def _read(self) -> None:

@@ -13,7 +13,7 @@ from lockstep.chain.node import Head, Node
 from lockstep.domain.market import Market
 from lockstep.simulation.reading_collateral import CollateralReader, ask, pledge_id
 from lockstep.testing.collateral import Shadow
-from lockstep.testing.collateral_books import Books
+from lockstep.testing.collateral_books import Books, Terms
 from lockstep.testing.collateral_facts import Step
 
 __all__ = ["CollateralFollower", "Figures"]
@@ -53,11 +53,14 @@ class CollateralFollower:
         self._answers: list[str] = []
         self.history: dict[str, list[Figures]] = {}
         """By agreement: all figures that any head ever showed, oldest first."""
+        self.terms: dict[str, Terms] = {}
+        """Of all agreements that any head ever showed, as opened or amended last."""
 
     def fork(self) -> "CollateralFollower":
         """Another for a chain that goes on from this one's head."""
         other = copy(self)
         other._reader, other._seen, other.history = self._reader.fork(), list(self._seen), {}
+        other.terms = {}
         return other
 
     @property
@@ -96,6 +99,7 @@ class CollateralFollower:
 
     def _note(self, books: Books) -> None:
         for name, deal in books.deals.items():
+            self.terms[name] = deal.terms
             told = Figures(books.now, deal.required, deal.credit, books.cover(name))
             known = self.history.setdefault(name, [])
             if not known or known[-1] != told:

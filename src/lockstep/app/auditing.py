@@ -272,6 +272,8 @@ def _order(one: rtgs.StoredOrder) -> oracle.Order:
         instructing=one.instructing,
         settlement_date=one.order.settlement_date,
         mandate=one.mandate,
+        debtor_account=one.order.debtor.number,
+        amount=one.order.amount.amount,
     )
 
 

@@ -259,6 +259,9 @@ class Order:
     instructing: str
     settlement_date: date
     mandate: int | None
+    debtor_account: str = ""
+    amount: int = 0
+    """What it would debit: set aside while it is HELD, as a margin payment is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -75,7 +75,7 @@ def i5_money_is_conserved(facts: Facts) -> Iterator[str]:
                 yield f"posting {posting.number} took account {account_number} below zero, or its limit"
         paying.clear()
     held = Counter[str]()
-    for payment in facts.payments:
+    for payment in (*facts.payments, *facts.orders):
         if payment.state == "HELD":
             held[payment.debtor_account] += payment.amount
     for account in facts.accounts:

@@ -45,7 +45,7 @@ _LEGS = {"asset": "chain", "cash": "RTGS", "service": "service"}
 
 INVARIANTS = {
     "I1": "delivered only what is paid, finally",
-    "I2": "paid only for what is locked, finally, or due as margin, on the agreed terms",
+    "I2": "paid only for what is locked, finally, or due as margin",
     "I3": "earmarked never exceeds owned, nor re-use its cap; issued equals held",
     "I4": "a settlement ends once; no trade settles twice",
     "I5": "every debit has its credit; no account below its limit",

@@ -37,6 +37,7 @@ from lockstep.domain.repo.moves import (
     leg_died,
     leg_recorded,
     leg_settled,
+    recounted,
     retried,
     transfer_died,
     transfer_done,
@@ -93,6 +94,11 @@ class Repoing:
             if transfer.lot_in is not None:
                 self._check_lot(transfer.lot_in, changed.terms.purchase_price.currency)
         return self._keep(known, changed)
+
+    def recount(self, repo_id: RepoId) -> Repo:
+        """Takes over what the register says is owed. Raises as `moves.recounted`, Unavailable."""
+        repo = self.require(repo_id)
+        return self._keep(repo, recounted(repo, self._owed(repo, self.ledger.final_block()), self.clock.now()))
 
     def require(self, repo_id: RepoId) -> Repo:
         repo = self.book.repo(repo_id)
@@ -176,9 +182,15 @@ class Repoing:
         today = now.date()
         if repo.state is RepoState.OPEN and repo.is_quiet:
             due = repo.repurchase_date
-            return self._keep(repo, closing(repo, today, now)) if due is not None and today >= due else repo
+            if due is None or today < due:
+                return repo
+            self._require_owed(repo)
+            return self._keep(repo, closing(repo, today, now))
         if repo.state in (RepoState.CLOSING, RepoState.FAILED):
-            return self._keep(repo, finished(retried(repo, today, now), now))
+            again = retried(repo, today, now)
+            if again != repo:
+                self._require_owed(repo)
+            return self._keep(repo, finished(again, now))
         if repo.state is RepoState.CLOSED and repo.successor is not None and not repo.succeeded:
             self.open(repo.successor)
             return self._store(repo, replace(repo, succeeded=True))
@@ -351,6 +363,19 @@ class Repoing:
         ends = datetime.fromtimestamp(found.until, UTC).date()
         if last is not None and last > ends:
             raise InvalidInput("repurchase_date", last, f"not after {ends}, when the agreement ends")
+
+    def _owed(self, repo: Repo, at: int | None) -> dict[int, int]:
+        """What the register says that the buyer owes, by lot; `at` as the ledger's."""
+        ids = {one.number: one.pledge_id for one in repo.lots if one.pledge_id is not None}
+        found = self.ledger.pledges(list(ids.values()), at)
+        return {number: found[pledge].owed for number, pledge in ids.items() if pledge in found}
+
+    def _require_owed(self, repo: Repo) -> None:
+        """No price is asked for other units than are owed, by the newest block. Raises Refused TitleDiffers."""
+        for number, owed in self._owed(repo, None).items():
+            recorded = repo.lot(number).units
+            if owed != recorded:
+                raise Refused("TitleDiffers", {"lot": number, "actual": owed, "expected": recorded})
 
     def _check_lot(self, lot: Lot, currency: str) -> None:
         security = self.market.security(lot.isin)

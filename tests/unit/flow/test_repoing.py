@@ -13,6 +13,7 @@ import pytest
 from collateral_venue import DEPTH, GIVER, TAKER, UNITS, CollateralVenue
 from lockstep.app.collateral import LocalCollateralWallets
 from lockstep.domain.accrual import DayCount
+from lockstep.domain.collateral.calls import ReturnUnitsCall
 from lockstep.domain.collateral.register import AgreementId, AgreementMode
 from lockstep.domain.errors import Conflict, InvalidInput, Refused
 from lockstep.domain.identifiers import Bic, Isin, Lei, lei_check_digits
@@ -466,6 +467,26 @@ def test_taken_down_anew_it_finds_what_became_of_it(desk: Desk) -> None:
     assert repo.state is RepoState.OPEN
     assert (repo.lots, repo.periods) == (before.lots, before.periods)
     assert desk.handed == handed
+
+
+def test_it_is_not_closed_for_other_units_than_are_owed(desk: Desk) -> None:
+    """A fifth of lot 1 came back past the service."""
+    repo = desk.opened()
+    title = repo.lots[0].pledge_id
+    assert title is not None
+    desk.venue.run(TAKER, ReturnUnitsCall(pledge_id=title, quantity=600))
+    desk.to(TODAY + timedelta(10))
+    repo = desk.until_quiet()
+    assert (repo.state, repo.waits) == (RepoState.OPEN, "TitleDiffers(lot=1, actual=2400, expected=3000)")
+    assert len(desk.handed) == 4
+    repo = desk.repoing().recount(R1)
+    assert [one.units for one in repo.lots] == [2_400, 6_000]
+    assert (repo.history[-1].what, repo.history[-1].detail) == ("lot 1 recounted", "2400 in place of 3000")
+    assert desk.repoing().recount(R1) == repo
+    repo = desk.until_quiet()
+    assert (repo.state, repo.waits) == (RepoState.CLOSED, "")
+    assert [one.cash.amount for one in repo.legs[2:]] == [300_300, 600_600]
+    assert desk.units() == (UNITS, 0, UNITS, 0)
 
 
 def test_nothing_is_asked_of_the_ledger_while_nothing_is_due(desk: Desk) -> None:

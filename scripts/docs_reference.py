@@ -50,6 +50,8 @@ TAIL = """\
 | `collateral end-sale` | `{"settlement", "outcome"}` |
 | `collateral` and any other act | what it is of (`pledge`, `agreement`, `settlement`), `outcome`, `final`, `acts` |
 | `margin call`, `answer`, `pay`, `deliver`, `give-back`, `resolve`, `withdraw` | a margin call |
+| `margin enforce`, `end-enforcement` | an enforcement |
+| `margin enforcements` | `{"enforcements": [enforcement…]}` |
 | `margin show` | a margin call, with `history`: `[{"at", "kind", "facts"}…]` |
 | `margin list` | `{"calls": [margin call…]}` |
 | `margin reckon` | `{"currency", "exposure", "required", "collateral", "cash", "held", "delivery", "return", \
@@ -106,6 +108,10 @@ until it is answered), `disputed`, `delivered`, `open`, `collateral` (the kinds 
 `counted`), `bonds` (each `name`, `isin`, `quantity`, `pledge`, `state`, `expected`, `value`, `reason`) and `waits`, why
 it does; a reckoned *security* `isin`, `quantity`, `value`, `rule` and `haircut`, or why it
 is `refused`.
+
+An *enforcement* has `agreement`, `name`, `call`, `only_sales`, `begun_at`, `declared`, `enforce_from` (Unix time by the
+chain), `given_up`, `outcome` (null while it is open, `CURED` or `ENFORCED`), `currency`, `left` (owed still), `reason`
+and `acts`, each `number`, `kind`, `party`, `pledge`, `isin`, `quantity`, `value`, `state` and `reason`.
 
 A *left* settlement has `settlement_id`, `units` (its status on the chain), `cash` (its payment's state) and what is
 known of it: `trade_id`, `seller`, `buyer`, `isin`, `quantity` (in units), `pay_by`, `amount`, `debtor`, `creditor`,

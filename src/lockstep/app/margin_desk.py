@@ -34,8 +34,9 @@ from lockstep.domain.margin_message import (
 from lockstep.domain.market import Participant
 from lockstep.domain.message import Message
 from lockstep.domain.money import Money
+from lockstep.flow.margin_figures import require_fresh
 from lockstep.flow.margin_mail import MarginMail
-from lockstep.flow.margining import Margining, require_fresh
+from lockstep.flow.margining import Margining
 from lockstep.iso20022 import write
 from lockstep.ports import CollateralLedger
 

@@ -80,6 +80,15 @@ _KINDS = (
         lambda payment: (payment.name,),
         lambda payment: (payment.stage.value, payment.is_open),
     ),
+    _Kind(
+        "enforcement",
+        tables.enforcement,
+        ("agreement_id", "name"),
+        "open",
+        lambda change: change.enforcements,
+        lambda one: one.key,
+        lambda one: (one.outcome.value if one.outcome else "OPEN", one.is_open),
+    ),
 )
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from lockstep import rtgs
-from lockstep.app.auditing_margin import read_margin
+from lockstep.app.auditing_collateral import read_collateral
 from lockstep.app.founding import AGENTS, agent_bic
 from lockstep.chain import audit as chain
 from lockstep.chain.node import Node
@@ -66,8 +66,7 @@ def gather(
     facts = compose(found, market, rtgs_facts, attestations, claims, journal, ended=ended, skew=skew, terms=terms)
     if market.network.collateral is None:
         return facts
-    margin, counted = read_margin(node, market, rtgs_facts)
-    return replace(facts, margin=margin, counted=counted)
+    return replace(facts, **read_collateral(node, market, rtgs_facts))
 
 
 def compose(
@@ -273,6 +272,8 @@ def _order(one: rtgs.StoredOrder) -> oracle.Order:
         instructing=one.instructing,
         settlement_date=one.order.settlement_date,
         mandate=one.mandate,
+        debtor_account=one.order.debtor.number,
+        amount=one.order.amount.amount,
     )
 
 

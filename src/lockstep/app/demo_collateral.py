@@ -72,7 +72,9 @@ def run_collateral_day(
         world = World(day.market, root or Path(temporary), told=told)
         try:
             desk = Desk(day, world)
-            told(f"{len(desk.agreements)} agreements signed by both parties, {day.quorum} of {day.valuers} valuers")
+            told(
+                f"{len(desk.agreements)} agreements signed by both parties, {day.quorum} of {day.valuers} valuers; times are UTC"
+            )
             steps = []
             for node in day.steps:
                 begun(node.text("title"))
@@ -133,6 +135,7 @@ def _inventory(desk: Desk) -> Inventory:
         desk.market,
         desk.world.chain.node,
         Claims(desk.ledger.events()),
+        block=desk.ledger.final_block(),
         attempts=desk.attempts.attempts(),
     )
 

@@ -45,15 +45,15 @@ _LEGS = {"asset": "chain", "cash": "RTGS", "service": "service"}
 
 INVARIANTS = {
     "I1": "delivered only what is paid, finally",
-    "I2": "paid only for what is locked, finally, on the agreed terms",
-    "I3": "earmarked never exceeds owned; issued equals held",
+    "I2": "paid only for what is locked, finally, or due as margin",
+    "I3": "earmarked never exceeds owned, nor re-use its cap; issued equals held",
     "I4": "a settlement ends once; no trade settles twice",
     "I5": "every debit has its credit; no account below its limit",
     "I6": "the service claims what the ledgers show",
     "I7": "every ending is proven by signatures; the journal's chain holds",
     "I8": "once paid, never given back",
     "I9": "one outcome at most; never means no debit",
-    "I10": "open locks equal earmarks",
+    "I10": "open locks and pledges equal earmarks",
     "I11": "nothing moved without its owner's authorisation",
     "I12": "everything came to an end",
 }

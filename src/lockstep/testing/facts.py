@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
+from lockstep.testing.facts_collateral import CollateralFacts
+
 __all__ = [
     "Account",
     "Cancellation",
-    "Counted",
     "Cycle",
     "Epoch",
     "Facts",
@@ -20,7 +21,6 @@ __all__ = [
     "Lock",
     "LongStop",
     "Mandate",
-    "Margin",
     "Member",
     "Move",
     "Order",
@@ -259,6 +259,9 @@ class Order:
     instructing: str
     settlement_date: date
     mandate: int | None
+    debtor_account: str = ""
+    amount: int = 0
+    """What it would debit: set aside while it is HELD, as a margin payment is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -281,29 +284,6 @@ class Payment:
     settlement_date: date
     instructing: str
     mandate: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Margin:
-    """A payment of margin: its id is that of a call under an agreement of the collateral register, and of no lock."""
-
-    settlement: str
-    agreement: str
-    call: str
-    """The register's name of the call: all attempts at it have one."""
-    amount: int
-    """To the taker; negative: back to the giver."""
-    pay_by: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counted:
-    """A payment that the collateral register counts (event CashRecorded)."""
-
-    agreement: str
-    call: str
-    amount: int
-    at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -361,7 +341,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class Facts(CollateralFacts):
     """Everything that is judged. Ids, addresses and account numbers are compared as text."""
 
     locks: Sequence[Lock] = ()
@@ -398,9 +378,6 @@ class Facts:
     releasers: frozenset[str] = frozenset()
     """The BICs of the agents, from the market's own reference data, not from the RTGS."""
     mandates: Sequence[Mandate] = ()
-    margin: Sequence[Margin] = ()
-    """Of the payments those that are no settlement's."""
-    counted: Sequence[Counted] = ()
     tombstones: frozenset[str] = frozenset()
     """Settlements that the RTGS will never pay."""
     votes: Sequence[Vote] = ()

@@ -37,9 +37,8 @@ def value(desk: Desk, node: Node) -> Figures:
         elif due.return_:
             told[f"{terms.name} to be returned"] = desk.money(due.return_, terms)
         else:
-            told[f"{terms.name} nothing moves"] = (
-                f"{desk.money(abs(due.required - due.held), terms)}, below the minimum"
-            )
+            word = "short" if due.required > due.held else "too much"
+            told[f"{terms.name} {word}, below the minimum"] = desk.money(abs(due.required - due.held), terms)
     return told
 
 

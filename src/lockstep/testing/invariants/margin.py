@@ -3,7 +3,8 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from lockstep.testing.facts import Facts, Margin
+from lockstep.testing.facts import Facts
+from lockstep.testing.facts_collateral import Margin
 from lockstep.testing.invariants import ledgers
 
 __all__ = ["booked_as_named", "counted_only_when_booked", "counted_or_told", "once", "settlements"]

@@ -1,12 +1,14 @@
-"""The oracle over margin in cash: a payment without a lock is margin, or a violation; and what is planted is found."""
+"""The oracle over collateral: a payment without a lock is margin, or a violation; pledges are there, once, and pledged
+on within their caps; and what is planted is found."""
 
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from oracle_world import PAY_BY, at, but, less, over, payment, plus, posting, released
+from oracle_world import BUYER, PAY_BY, SELLER, TOKEN, at, but, less, over, payment, plus, posting, released
 
-from lockstep.testing.facts import Counted, Facts, Margin
+from lockstep.testing.facts import Facts
+from lockstep.testing.facts_collateral import Counted, Margin, Pledge
 from lockstep.testing.invariants import check
 
 CALL = "dd"
@@ -99,3 +101,70 @@ def test_a_lock_is_no_margin() -> None:
     named = Margin(settlement=facts.locks[0].settlement, agreement="a1", call="c9", amount=300, pay_by=PAY_BY)
     judged = found(plus(facts, "margin", named))
     assert any("settlement aa was booked" in one and "the last second to pay" in one for one in judged["I2"])
+
+
+# --- pledges
+
+
+def pledged() -> Facts:
+    """500 units of the seller's pledged, 300 of them pledged on, 100 of those once more; 50 of the root for sale."""
+
+    def pledge(name: str, parent: str | None, quantity: int, reused: int, **more: int) -> Pledge:
+        holder = "" if parent else SELLER
+        stated = {"selling": 0, "cap": 800_000, **more}
+        return Pledge(
+            pledge=name, parent=parent, token=TOKEN, holder=holder, quantity=quantity, reused=reused, **stated
+        )
+
+    pledges = [
+        pledge("p1", None, 500, 300, selling=50),
+        pledge("p2", "p1", 300, 100),
+        pledge("p3", "p2", 100, 0, cap=0),
+        pledge("p4", None, 20, 0),
+    ]
+    facts = replace(over(), pledges=pledges, register_lanes={(TOKEN, SELLER): 470})
+    return but(facts, "holdings", 0, free=500, earmarked=470)
+
+
+PLEDGED = pledged()
+
+
+def test_pledges_that_are_in_order() -> None:
+    assert found(PLEDGED) == {}
+    assert found(but(PLEDGED, "pledges", 0, cap=666_667)) == {}  # 300.00015, down to 300
+
+
+@pytest.mark.parametrize(
+    ("facts", "violated", "said"),
+    [
+        (but(PLEDGED, "pledges", 0, cap=666_666), "I3", "pledge p1: 300 units pledged on, where 299 may be"),
+        (but(PLEDGED, "pledges", 0, selling=126), "I3", "pledge p1: 300 units pledged on, where 299 may be"),
+        (but(PLEDGED, "pledges", 0, reused=290), "I3", "pledge p1: 290 units pledged on, its pledges on have 300"),
+        (but(PLEDGED, "pledges", 2, quantity=240), "I3", "pledge p2: 100 units pledged on, its pledges on have 240"),
+        (but(PLEDGED, "pledges", 1, parent="p9"), "I3", "pledge p2 is on pledge p9, which there is not"),
+        (but(PLEDGED, "pledges", 1, token="0xShare"), "I3", "pledge p2 is of another security than pledge p1"),
+        (replace(PLEDGED, register_lanes={(TOKEN, SELLER): 469}), "I10", "470 units pledged, 469 earmarked"),
+        (replace(PLEDGED, register_lanes={}), "I10", "470 units pledged, 0 earmarked by the register"),
+        (
+            replace(PLEDGED, register_lanes={**PLEDGED.register_lanes, (TOKEN, BUYER): 1}),
+            "I10",
+            f"token {TOKEN}, holder {BUYER}: 0 units pledged, 1 earmarked by the register",
+        ),
+        (but(PLEDGED, "pledges", 1, selling=10), "I10", "460 units pledged, 470 earmarked by the register"),
+    ],
+    ids=[
+        "beyond the cap",
+        "what is for sale counts no more",
+        "less pledged on than pledges say",
+        "more pledged on than pledges say",
+        "no parent",
+        "another security",
+        "a unit not earmarked",
+        "nothing earmarked",
+        "earmarked for no pledge",
+        "sold further down",
+    ],
+)
+def test_what_is_planted_among_pledges_is_found(facts: Facts, violated: str, said: str) -> None:
+    judged = found(facts)
+    assert any(said in one for one in judged.get(violated, [])), judged

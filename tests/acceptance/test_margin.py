@@ -144,6 +144,12 @@ def test_called_disputed_met_and_returned(installation: Installation, tmp_path: 
     one.start("service", environment={"LOCKSTEP_CRASH_AFTER": str(DYING["service"])})
     desk.value("5000000")  # 50,000.00
 
+    terms = {"format": "lockstep-csa/1", "currency": "EUR", "giver": GIVER, "giverCountry": "FR", "threshold": "99.99"}
+    path = tmp_path / "terms.json"
+    path.write_text(json.dumps(terms))
+    reckoned = one.json("margin", "reckon", str(path), "--agreement", desk.agreement[:6])
+    assert (reckoned["exposure"], reckoned["held"], reckoned["delivery"]) == ("50000.00", "0.00", "49900.01")
+
     called = one.json("margin", "call", desk.agreement[:10], "MC-1")
     assert (called["amount"], called["caller"], called["called"]) == ("50000.00", TAKER, GIVER)
     assert one.json("margin", "call", desk.agreement, "MC-1") == called

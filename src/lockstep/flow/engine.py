@@ -34,8 +34,8 @@ from lockstep.ports import (
     BulkBook,
     Change,
     Claimed,
+    EnforcementBook,
     Mailbox,
-    MarginBook,
     PartyBody,
     PaymentBook,
     RepoBook,
@@ -198,8 +198,8 @@ class Engine:
             return False
         try:
             sent = self.valuations is not None and present_valuations(self.margining.ledger, self.valuations)
-            own = replace(self.margining, book=cast(MarginBook, self.settler.book))  # under this worker's lease
-            return own.run() | sent
+            own = replace(self.margining, book=cast(EnforcementBook, self.settler.book))  # under this worker's lease
+            return own.run() | own.enforcing.run(self.keep) | sent
         except Unavailable:
             return False
 

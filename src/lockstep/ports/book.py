@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from lockstep.domain.cash import CashView
+from lockstep.domain.enforcement import Enforcement
 from lockstep.domain.identifiers import Lei, Reference, SettlementId, TradeId
 from lockstep.domain.instruction import CancellationRequest, Instruction
 from lockstep.domain.journal import Entry, JournalRow
@@ -82,6 +83,7 @@ class Change:
     margin: tuple[MarginCase, ...] = ()
     payments: tuple[RegisterPayment, ...] = ()
     repos: tuple[Repo, ...] = ()
+    enforcements: tuple[Enforcement, ...] = ()
 
     def __bool__(self) -> bool:
         return any(getattr(self, name) not in ((), None) for name in self.__dataclass_fields__)

@@ -24,6 +24,7 @@ from lockstep.store.behind import all_at_once
 from lockstep.store.bulk import Insert, Statement
 from lockstep.store.codec import load
 from lockstep.store.committing import BODIES, Batch
+from lockstep.store.enforcements import Enforcements
 from lockstep.store.leases import require
 from lockstep.store.margin_calls import MarginCalls
 from lockstep.store.prepared import Query, transaction
@@ -100,7 +101,7 @@ _NEW_SUBJECTS = Insert(tables.journal_subject, "name", conflict="(name) DO NOTHI
 _SUBJECTS = Statement("SELECT name, number FROM journal_subject WHERE name IN LIST")
 
 
-class SqlBook(MarginCalls, RegisterPayments, Repos):
+class SqlBook(MarginCalls, RegisterPayments, Repos, Enforcements):
     """MarginBook, RepoBook, WorkQueue and WaitingRoom on a database. `on_commit` is called after each commit, for each
     change stored, with its last entry's kind.
 

@@ -26,6 +26,7 @@ from sqlalchemy.types import TypeEngine
 __all__ = [
     "LATEST_VERSION",
     "cash_view",
+    "enforcement",
     "instruction",
     "journal",
     "journal_subject",
@@ -46,7 +47,7 @@ __all__ = [
     "version",
 ]
 
-LATEST_VERSION = "0008"
+LATEST_VERSION = "0010"
 """The newest of `migrations/versions`: what these tables are."""
 
 metadata = MetaData()
@@ -277,6 +278,20 @@ repo = Table(
     Column("look_from", WHOLE),
     Column("body", Text, nullable=False),
     _unfinished("repo_look_from", "look_from", where="look_from IS NOT NULL"),
+)
+
+enforcement = Table(
+    "enforcement",
+    metadata,
+    Column("number", WHOLE, primary_key=True),
+    Column("agreement_id", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("version", WHOLE, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("open", Boolean, nullable=False),
+    Column("body", Text, nullable=False),
+    Index("enforcement_key", "agreement_id", "name", unique=True),
+    _unfinished("enforcement_open", "number", where="open"),
 )
 
 for _busy in (instruction, trade, outgoing):

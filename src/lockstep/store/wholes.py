@@ -72,6 +72,15 @@ _KINDS = (
         lambda repo: (repo.state.value, _looked_at_from(repo)),
     ),
     _Kind(
+        "enforcement",
+        tables.enforcement,
+        ("agreement_id", "name"),
+        "open",
+        lambda change: change.enforcements,
+        lambda one: one.key,
+        lambda one: (one.outcome.value if one.outcome else "OPEN", one.is_open),
+    ),
+    _Kind(
         "register payment",
         tables.register_payment,
         ("name",),

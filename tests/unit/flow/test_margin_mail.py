@@ -496,6 +496,27 @@ def test_files_are_handed_in_in_their_order(desk: Desk, tmp_path: Path) -> None:
     assert taken[2].as_json()["field"] == "answer to margin call"
 
 
+def test_one_that_breaks_the_schema_is_answered_too(desk: Desk, tmp_path: Path) -> None:
+    reception = Reception(book=desk.book, market=MARKET, clock=desk.world.clock)
+    good = write(desk.message(desk.request()))
+    broken = [
+        good.replace(b">600.00<", b">600.001<"),
+        good.replace(b"<XpsrTp>REPO", b"<XpsrTp>GOLD").replace(b">M-1<", b">M-2<"),
+        good.replace(b"<XpsrTp>REPO", b"<XpsrTp>GOLD").replace(b">M-1<", b">M 3<"),  # an id that no answer can name
+    ]
+    for place, data in enumerate(broken):
+        assert data != good
+        (tmp_path / f"{place}.xml").write_bytes(data)
+    taken = submit_files(reception, sorted(tmp_path.glob("*.xml")), margin=lambda: desk.mail)
+    assert [one.outcome for one in taken] == ["refused"] * 3
+    told = desk.told(BUYER.bic)
+    assert [one.related_message_id for one in told] == ["M-1", "M-2"]
+    path = "Document/MrgnCallReq/MrgnCallRslt/MrgnCallRslt/MrgnCallAmt/DueToPtyA"
+    assert (told[0].location, told[0].description) == (path, "600.001: at most 2 decimals for EUR")
+    assert told[1].location == "Document/MrgnCallReq/Oblgtn/XpsrTp"
+    assert desk.book.margin_cases() == []
+
+
 def test_a_market_without_a_register_takes_none(desk: Desk, tmp_path: Path) -> None:
     reception = Reception(book=desk.book, market=MARKET, clock=desk.world.clock)
     path = min(folder(desk, tmp_path / "in").iterdir())

@@ -6,6 +6,7 @@ from datetime import date, datetime
 
 from lockstep.domain.cash import CashView
 from lockstep.domain.collateral.register import AgreementId
+from lockstep.domain.enforcement import Enforcement
 from lockstep.domain.errors import Conflict
 from lockstep.domain.identifiers import Lei, Reference, SettlementId, TradeId
 from lockstep.domain.instruction import CancellationRequest
@@ -39,6 +40,7 @@ class FakeBook:
         self._journal: list[JournalRow] = []
         self._margin: dict[tuple[AgreementId, Reference], MarginCase] = {}
         self._repos: dict[RepoId, Repo] = {}
+        self._enforcements: dict[tuple[AgreementId, Reference], Enforcement] = {}
         self._payments: dict[str, RegisterPayment] = {}
 
     def commit(self, change: Change) -> None:
@@ -53,6 +55,7 @@ class FakeBook:
         self._margin.update({case.key: replace(case, version=case.version + 1) for case in change.margin})
         self._payments.update({one.name: replace(one, version=one.version + 1) for one in change.payments})
         self._repos.update({one.terms.repo_id: replace(one, version=one.version + 1) for one in change.repos})
+        self._enforcements.update({one.key: replace(one, version=one.version + 1) for one in change.enforcements})
         self._cash.update({view.settlement_id: view for view in change.cash})
         self._cursor = self._cursor if change.cash_cursor is None else change.cash_cursor
         self._unclaimed.update({one.settlement_id: one for one in change.unclaimed})
@@ -95,6 +98,10 @@ class FakeBook:
             stored_repo = self._repos.get(repo.terms.repo_id)
             if repo.version != (stored_repo.version if stored_repo else 0):
                 raise Conflict("repo version", f"{repo.terms.repo_id}/{repo.version}")
+        for one in change.enforcements:
+            stored_one = self._enforcements.get(one.key)
+            if one.version != (stored_one.version if stored_one else 0):
+                raise Conflict("enforcement version", f"{'/'.join(one.key)}/{one.version}")
 
     def instruction(self, owner: Lei, reference: Reference) -> StoredInstruction | None:
         return self._instructions.get((owner, reference))
@@ -143,6 +150,15 @@ class FakeBook:
 
     def repos(self) -> Sequence[Repo]:
         return list(self._repos.values())
+
+    def enforcement(self, agreement_id: AgreementId, name: Reference) -> Enforcement | None:
+        return self._enforcements.get((agreement_id, name))
+
+    def open_enforcements(self) -> Sequence[Enforcement]:
+        return [one for one in self._enforcements.values() if one.is_open]
+
+    def enforcements(self) -> Sequence[Enforcement]:
+        return list(self._enforcements.values())
 
     def due_repos(self, today: date) -> Sequence[Repo]:
         return [one for one in self._repos.values() if one.look_from is not None and one.look_from <= today]

@@ -4,7 +4,7 @@ from alembic import op
 from sqlalchemy import BigInteger, Boolean, Column, Integer, Text, text
 
 revision = "0010"
-down_revision = "0008"
+down_revision = "0009"
 
 WHOLE = BigInteger().with_variant(Integer, "sqlite")
 

@@ -48,6 +48,8 @@ TAIL = """\
 | `collateral offer` | `{"settlement", "pledge", "file"}` |
 | `collateral income` | `{"pledge", "income", "signature": [hex…], "outcome"}` |
 | `collateral end-sale` | `{"settlement", "outcome"}` |
+| `collateral pay-income` | a register payment |
+| `collateral payments` | `{"payments": [register payment…]}` |
 | `collateral` and any other act | what it is of (`pledge`, `agreement`, `settlement`), `outcome`, `final`, `acts` |
 | `margin call`, `answer`, `pay`, `deliver`, `give-back`, `resolve`, `withdraw` | a margin call |
 | `margin show` | a margin call, with `history`: `[{"at", "kind", "facts"}…]` |
@@ -98,6 +100,9 @@ An *agreement* has `agreement`, `giver`, `taker`, `mode`, `currency`, `until`, i
 `owed`, `surplus`, `selling`, `valuedAt`, `fresh`, `default` (null, or `enforceableAfter` and `enforceable`),
 `securities` (`isin`, `quantity`, `price` for 1,000,000 base units, `haircut`, `value`, `counts`), `pledges` (as in
 `inventory`) and `incomeOwed` by pledge; a pledge shown alone `releasable`, `incomeOwed`, `longStopFrom` and `history`.
+A *register payment* has `payment` (its id), `kind` (`income` or `sale`), `stage` (`OPEN`, `COUNTED`, `GIVEN_BACK` or
+`LAPSED`), `agreement`, `pledge`, `income` (null of a sale), `amount`, `currency`, `debtor`, `creditor`, `attempt` and
+`reason` (why it waits).
 `outcome` is `done`, `done before` (nothing was sent) or `written` (to a file); `acts` have `party`, `does` and `nonce`.
 
 A *margin call* has `call`, `agreement`, `caller`, `called`, `is_return`, `state`, `currency`, `amount`, `agreed` (null

@@ -1,8 +1,9 @@
-"""What is not covered is enforced by command, beside a service that is killed after every second durable step: declared,
-taken up to what is owed, the rest given back; each unit once (I3, I6, I10)."""
+"""What is not covered is enforced by command, beside a service that is killed after every second durable step:
+declared, taken up to what is owed, the rest given back; each unit once (I3, I6, I10)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from .test_margin import DYING, GIVER, ISIN, TAKER, Desk
 class StrictDesk(Desk):
     """Notice and cure periods are waived."""
 
-    TERMS = {"appropriation": True}
+    TERMS: Mapping[str, Any] = MappingProxyType({"appropriation": True})
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -39,7 +40,7 @@ def installation(installed: Callable[..., Installation], tmp_path: Path) -> Inst
 class Desk:
     """Both parties' people, and two valuers."""
 
-    TERMS: Mapping[str, Any] = {}
+    TERMS: Mapping[str, Any] = MappingProxyType({})
     """Of the agreement, besides."""
 
     def __init__(self, one: Installation, folder: Path) -> None:

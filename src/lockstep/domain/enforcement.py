@@ -27,7 +27,6 @@ from lockstep.domain.collateral.register import (
 )
 from lockstep.domain.identifiers import Reference, SettlementId
 from lockstep.domain.margin_bonds import ActState
-from lockstep.domain.money import Money
 from lockstep.domain.order import Order
 from lockstep.domain.rounding import PARTS, divide_down
 from lockstep.domain.values import quick
@@ -84,10 +83,6 @@ class Offer:
     buyer_signature: bytes
     previous: SettlementId
     """A sale that was given back and whose units are sold anew; zeros: units of the pledge."""
-    price: Money
-    """What the buyer pays the taker, in the RTGS."""
-    salt: str
-    """32 hex digits: what hides the price in the order's `cash_hash`."""
     is_settled: bool | None = None
     """Whether the buyer has the units; None: it has not ended."""
 
@@ -106,6 +101,8 @@ class Move:
     """Last second of the act: in no later block can it be run."""
     decided_at: datetime
     pledge_id: PledgeId = NO_PLEDGE
+    token: str = ""
+    """The pledge's security."""
     units: int = 0
     offer: Offer | None = None
     state: ActState = ActState.UNDER_WAY
@@ -126,6 +123,8 @@ class Enforcement:
     agreement_id: AgreementId
     name: Reference
     """The taker's own, unique under the agreement."""
+    currency: str
+    """The agreement's: of all amounts."""
     begun_at: datetime
     call: Reference | None = None
     """The margin call that was not met, if it is one."""

@@ -2,27 +2,24 @@
 taken without right, beyond what is owed, or twice, and what is over goes back (I3, I10, I12)."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
 from collateral_venue import DEPTH, GIVER, SECOND, TAKER, UNITS, CollateralVenue, salt
+from enforcing_venue import E1, SALT
+from enforcing_venue import EnforcingVenue as Desk
 from lockstep.app.collateral import LocalCollateralWallets
 from lockstep.domain.collateral.calls import BurnNonceCall, DeclareDefaultCall, EndDefaultCall, ReleaseCall
 from lockstep.domain.collateral.register import AgreementMode, PledgeId
-from lockstep.domain.enforcement import Enforcement, MoveKind, Outcome, move_nonce
+from lockstep.domain.enforcement import MoveKind, Outcome, move_nonce
 from lockstep.domain.errors import Conflict, InvalidInput, Refused, Unavailable
-from lockstep.domain.identifiers import Reference, SettlementId
+from lockstep.domain.identifiers import Reference
 from lockstep.domain.margin_bonds import ActState
 from lockstep.domain.margin_call import CallState
-from lockstep.domain.order import Order, OutcomeResult
+from lockstep.domain.order import OutcomeResult
 from lockstep.domain.values import replace
 from lockstep.ports import Change
-from lockstep.signing import cash_hash, settlement_id
-from margin_venue import CALL, Killed, MarginVenue, euros
-
-E1 = Reference("E-1")
-SALT = "5a" * 16
+from margin_venue import CALL, Killed, euros
 
 
 @pytest.fixture(scope="module")
@@ -37,61 +34,6 @@ def venue(founded: CollateralVenue) -> Iterator[CollateralVenue]:
     founded.renew()
     yield founded
     founded.revert(snapshot)
-
-
-class Desk(MarginVenue):
-    """With enforcement stepped beside the calls."""
-
-    def turn(self) -> None:
-        self.hear()
-        self.margining.run()
-        self.enforcing.run()
-        self.venue.chain.mine(DEPTH)
-
-    def rest(self) -> None:
-        """Until two turns in a row change nothing: an act is sent in one, and seen in the next."""
-        still = 0
-        while still < 2:
-            before = self.book.enforcements(), self.book.margin_cases()
-            self.turn()
-            still = still + 1 if (self.book.enforcements(), self.book.margin_cases()) == before else 0
-
-    def begin(self, **changes: Any) -> Enforcement:
-        return self.enforcing.begin(self.agreement, E1, **changes)
-
-    def one(self) -> Enforcement:
-        found = self.book.enforcement(self.agreement, E1)
-        assert found is not None
-        return found
-
-    def pledged(self, units: int = 1_000, number: int = 0, token: str = "") -> PledgeId:
-        made = self.venue.pledge(self.agreement, units, number, token)
-        self.venue.chain.mine(DEPTH)
-        return made
-
-    def taken(self) -> list[tuple[str, int, int]]:
-        return [(one.kind.name, one.units, one.value) for one in self.one().moves if one.state is ActState.DONE]
-
-    def state(self) -> Any:
-        return self.venue.ledger.state(self.agreement)
-
-    # --- sales
-
-    def end(self, order: Order, result: OutcomeResult) -> None:
-        self.venue.end(order, result)
-        self.venue.chain.mine(DEPTH)
-
-    def offered(self, units: int, cents: int, nonce: int = 0) -> Order:
-        plain = self.venue.order(self.venue.register.address, SECOND.address, units, nonce)
-        buyer, taker = self.enforcing._owner(SECOND.address), self.enforcing._owner(TAKER.address)
-        hidden = cash_hash(SALT, euros(cents), buyer.account("EUR"), taker.account("EUR"))
-        return replace(plain, terms=replace(plain.terms, cash_hash=hidden))
-
-    def sell(self, pledge: PledgeId, order: Order, cents: int, **changes: Any) -> SettlementId:
-        identifier = settlement_id(order, self.market.network)
-        (signature,) = self.venue.signed(identifier, SECOND)
-        self.enforcing.sell(self.agreement, E1, pledge, order, signature, euros(cents), SALT, **changes)
-        return identifier
 
 
 @pytest.fixture
@@ -516,19 +458,22 @@ def test_an_order_that_is_not_the_register_s_or_of_other_terms_is_not_sold(desk:
     pledge = declared(desk)
     good = desk.offered(1_000, 950)
     moved, terms = good.movement, good.terms
+    with pytest.raises(InvalidInput) as unpaid:
+        desk.enforcing.sell(desk.agreement, E1, pledge, good, b"")
+    assert unpaid.value.rule == "a sale that was taken down: what is locked is to be paid for"
     for field, order in (
         ("order/seller", replace(good, movement=replace(moved, seller=GIVER.address))),
         ("order/token", replace(good, movement=replace(moved, token=desk.venue.second))),
         ("order/quantity", replace(good, movement=replace(moved, quantity=1_001))),
         ("order", replace(good, terms=replace(terms, minimum_lot=1))),
-        ("order/cash_hash", replace(good, terms=replace(terms, cash_hash="33" * 32))),
+        ("sale/amount", replace(good, terms=replace(terms, cash_hash="33" * 32))),
     ):
         with pytest.raises(InvalidInput) as caught:
             desk.sell(pledge, order, 950)
         assert caught.value.field == field
     with pytest.raises(InvalidInput) as strange:
         desk.sell(PledgeId(salt(9)), good, 950)
-    assert strange.value.field == "pledge"
+    assert strange.value.field == "sale/pledge"
     desk.value(900, required=1_500)
     with pytest.raises(Refused) as much:
         desk.sell(pledge, good, 950)

@@ -48,14 +48,17 @@ TAIL = """\
 | `collateral offer` | `{"settlement", "pledge", "file"}` |
 | `collateral income` | `{"pledge", "income", "signature": [hex…], "outcome"}` |
 | `collateral end-sale` | `{"settlement", "outcome"}` |
+| `collateral pay-income` | a register payment |
+| `collateral payments` | `{"payments": [register payment…]}` |
 | `collateral` and any other act | what it is of (`pledge`, `agreement`, `settlement`), `outcome`, `final`, `acts` |
 | `margin call`, `answer`, `pay`, `deliver`, `give-back`, `resolve`, `withdraw` | a margin call |
-| `margin enforce`, `end-enforcement` | an enforcement |
-| `margin enforcements` | `{"enforcements": [enforcement…]}` |
 | `margin show` | a margin call, with `history`: `[{"at", "kind", "facts"}…]` |
 | `margin list` | `{"calls": [margin call…]}` |
 | `margin reckon` | `{"currency", "exposure", "required", "collateral", "cash", "held", "delivery", "return", \
 "reason", "securities": [security…], "limits": [text…]}` |
+| `enforcement begin`, `sell`, `withdraw` | an enforcement |
+| `enforcement show` | an enforcement, with `history` as above |
+| `enforcement list` | `{"enforcements": [enforcement…]}` |
 | `repo open`, `reprice`, `roll`, `top-up`, `return`, `substitute`, `terminate` | a repo |
 | `repo show` | `{"repos": [repo…]}` |
 | `repo run` | `{"states": {id: state, …}, "errors": {id: error, …}}` |
@@ -100,6 +103,9 @@ An *agreement* has `agreement`, `giver`, `taker`, `mode`, `currency`, `until`, i
 `owed`, `surplus`, `selling`, `valuedAt`, `fresh`, `default` (null, or `enforceableAfter` and `enforceable`),
 `securities` (`isin`, `quantity`, `price` for 1,000,000 base units, `haircut`, `value`, `counts`), `pledges` (as in
 `inventory`) and `incomeOwed` by pledge; a pledge shown alone `releasable`, `incomeOwed`, `longStopFrom` and `history`.
+A *register payment* has `payment` (its id), `kind` (`income` or `sale`), `stage` (`OPEN`, `COUNTED`, `GIVEN_BACK` or
+`LAPSED`), `agreement`, `pledge`, `income` (null of a sale), `amount`, `currency`, `debtor`, `creditor`, `attempt` and
+`reason` (why it waits).
 `outcome` is `done`, `done before` (nothing was sent) or `written` (to a file); `acts` have `party`, `does` and `nonce`.
 
 A *margin call* has `call`, `agreement`, `caller`, `called`, `is_return`, `state`, `currency`, `amount`, `agreed` (null
@@ -109,9 +115,10 @@ until it is answered), `disputed`, `delivered`, `open`, `collateral` (the kinds 
 it does; a reckoned *security* `isin`, `quantity`, `value`, `rule` and `haircut`, or why it
 is `refused`.
 
-An *enforcement* has `agreement`, `name`, `call`, `only_sales`, `begun_at`, `declared`, `enforce_from` (Unix time by the
-chain), `given_up`, `outcome` (null while it is open, `CURED` or `ENFORCED`), `currency`, `left` (owed still), `reason`
-and `acts`, each `number`, `kind`, `party`, `pledge`, `isin`, `quantity`, `value`, `state` and `reason`.
+An *enforcement* has `enforcement`, `agreement`, `call` (null where it is for none), `state` (OPEN, CURED or ENFORCED),
+`currency`, `begun_at`, `declared`, `enforceable_after`, `appropriates`, `withdrawn`, `taken`, `left` (what was owed still
+when it ended), `acts` (each `number`, `act`, `isin`, `quantity`, `pledge`, `settlement`, `sold`, `state`, `value`,
+`reason`) and `reason`, why it waits or how it ended.
 
 A *left* settlement has `settlement_id`, `units` (its status on the chain), `cash` (its payment's state) and what is
 known of it: `trade_id`, `seller`, `buyer`, `isin`, `quantity` (in units), `pay_by`, `amount`, `debtor`, `creditor`,

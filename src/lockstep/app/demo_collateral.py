@@ -72,9 +72,8 @@ def run_collateral_day(
         world = World(day.market, root or Path(temporary), told=told)
         try:
             desk = Desk(day, world)
-            told(
-                f"{len(desk.agreements)} agreements signed by both parties, {day.quorum} of {day.valuers} valuers; times are UTC"
-            )
+            told(f"{len(desk.agreements)} agreements signed by both parties, {day.quorum} of {day.valuers} valuers")
+            told("times are UTC")
             steps = []
             for node in day.steps:
                 begun(node.text("title"))

@@ -24,7 +24,7 @@ from lockstep.cli.collateral import (
     office_of,
     told,
 )
-from lockstep.cli.options import DEFAULT_HOME, HomeOption, JsonOption
+from lockstep.cli.options import DEFAULT_HOME, HomeOption, JsonOption, print_json
 
 __all__ = ["collateral_app"]
 
@@ -109,14 +109,14 @@ def offer(
     from lockstep.app.collateral_files import sale_text, write_file
     from lockstep.app.collateral_sales import offered
     from lockstep.app.processes import open_ledger
-    from lockstep.domain.errors import Misconfigured
+    from lockstep.domain.errors import Unavailable
     from lockstep.domain.identifiers import SettlementId, hex32
     from lockstep.signing import settlement_id
 
     place = Home(home)
     names, assets = office_of(home).names, open_ledger(place)
     if assets is None:
-        raise Misconfigured("this installation's chain has no door: an order names its present agents")
+        raise Unavailable("no node of this installation answers: an order names the present agents")
     earlier = None if previous is None else SettlementId(hex32(previous, field="--previous"))
     made = offered(names, assets, place.clock(), pledge, quantity, buyer, amount, earlier)
     write_file(file, sale_text(made))
@@ -135,10 +135,14 @@ def sell(
     as_json: JsonOption = False,
 ) -> None:
     """As the taker, once a default can be enforced: put units out for sale through DvP, by an order that its buyer
-    signed."""
+    signed. The service has the buyer pay, and counts what the sale fetched."""
     from lockstep.app.collateral_files import read_sale
+    from lockstep.app.collateral_payments import take_sale
 
-    told(office_of(home, key).sell(read_sale(file), how_of(reference, draft, valid)), as_json)
+    office, sale = office_of(home, key), read_sale(file)
+    if draft is None:
+        take_sale(Home(home), sale)  # before anything moves: what is locked is to be paid for
+    told(office.sell(sale, how_of(reference, draft, valid)), as_json)
 
 
 @collateral_app.command("end-sale")
@@ -163,6 +167,37 @@ def income(
 
     keys = [Home(home).key(f"valuer-{number}") for number in valuer or ()]
     told(office_of(home).record_income(read_income(file), keys), as_json)
+
+
+@collateral_app.command("pay-income")
+def pay_income(
+    pledge: PledgeArgument,
+    payment: Annotated[str, typer.Argument(metavar="INCOME", help="The income's id, as it was recorded.")],
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """As the taker: have the service pay income that it owes, whole, in the RTGS. The same again changes nothing."""
+    from lockstep.app.collateral_payments import pay_income as pay
+
+    identifier, _ = office_of(home).names.find_pledge(pledge)
+    told(pay(Home(home), identifier, payment), as_json)
+
+
+@collateral_app.command()
+def payments(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None:
+    """List payments of income and of sales, where each stands, and why it waits."""
+    from lockstep.app.collateral_payments import payments_shown
+
+    rows = payments_shown(Home(home))
+    if as_json:
+        print_json({"payments": rows})
+        return
+    for one in rows:
+        parties = f"{one['debtor']} → {one['creditor']}"
+        line = f"{one['payment'][:8]}  {one['kind']} {one['stage']}  {one['amount']} {one['currency']}, {parties}"
+        typer.echo(f"{line} {one['reason']}".rstrip())
+    if not rows:
+        typer.echo("there are no payments")
 
 
 @collateral_app.command("acknowledge-income")

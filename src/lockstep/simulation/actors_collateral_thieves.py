@@ -27,9 +27,8 @@ from lockstep.domain.errors import Conflict
 from lockstep.domain.margin_payment import CashAttestation, ValuationAttestation
 from lockstep.domain.order import Epoch, Proof
 from lockstep.signing import call_bytes, cash_digest, valuation_digest
-from lockstep.simulation.actors_collateral_values import valuation_words
 from lockstep.simulation.actors_hands import Hands
-from lockstep.simulation.collateral_hands import REGISTER, Desk, a_share, the_valuers
+from lockstep.simulation.collateral_hands import REGISTER, Desk, a_share, the_valuers, valuation_words
 
 __all__ = [
     "acts_for_another",

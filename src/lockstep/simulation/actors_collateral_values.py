@@ -2,7 +2,7 @@
 
 import random
 
-from lockstep.chain.ledger import call_data, packed
+from lockstep.chain.ledger import call_data
 from lockstep.domain.collateral.calls import (
     AppropriateCall,
     DeclareDefaultCall,
@@ -16,16 +16,15 @@ from lockstep.domain.margin import CsaTerms
 from lockstep.domain.order import ALONE, Movement, Order, OrderTerms
 from lockstep.domain.rounding import PARTS
 from lockstep.flow.valuing import Exposure, sign_valuation, valued
-from lockstep.signing import Key, build_quorum_proof, settlement_id, valuation_digest
+from lockstep.signing import settlement_id
 from lockstep.simulation.actors_hands import Hands
-from lockstep.simulation.collateral_hands import REGISTER, Desk, the_valuers
+from lockstep.simulation.collateral_hands import REGISTER, Desk, proof_of, the_valuers, valuation_words
 
 __all__ = [
     "appropriates",
     "declares_a_default",
     "ends_a_default",
     "ends_a_sale",
-    "proof_of",
     "sells",
     "sets_off",
     "values",
@@ -37,13 +36,6 @@ PRICES = (500_000, 900_000, 1_000_000, 1_100_000)
 """Minor units for a million base units of a bond, about par."""
 SHARE = 100
 """What a share costs more than a cent of a bond."""
-
-
-def proof_of(valuation: Valuation, keys: list[Key], desk: Desk) -> bytes | None:
-    """What these valuers' word comes to, packed; None below the quorum."""
-    digest = valuation_digest(valuation, desk.ledger.register)
-    proof = build_quorum_proof(digest, [key.sign(digest) for key in keys], the_valuers())
-    return packed(proof) if proof is not None else None
 
 
 def _figures(desk: Desk, name: AgreementId) -> tuple[Exposure, dict[str, int]]:
@@ -108,12 +100,6 @@ def values_at_once(hands: Hands, rng: random.Random) -> str | None:
     data = call_data(REGISTER, "value", valuation_words(told), proof)
     said = desk.present(data)
     return f"{name[:12]}: exposure {told.exposure}, required {told.required}: {said}"
-
-
-def valuation_words(one: Valuation) -> tuple[object, ...]:
-    """ICollateral.Valuation."""
-    prices = [(each.token, each.price, each.haircut) for each in one.prices]
-    return bytes.fromhex(one.agreement_id), one.exposure, one.required, one.as_of, prices
 
 
 # --- enforcement

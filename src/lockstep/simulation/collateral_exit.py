@@ -11,9 +11,8 @@ from lockstep.chain.ledger import call_data
 from lockstep.domain.collateral.calls import ConfirmLongStopCall, ProposeLongStopCall, ReleaseExcessCall
 from lockstep.domain.collateral.register import PledgeId, Valuation
 from lockstep.signing import call_bytes
-from lockstep.simulation.actors_collateral_values import proof_of, valuation_words
 from lockstep.simulation.actors_hands import Hands, stranger
-from lockstep.simulation.collateral_hands import CARRIERS, QUORUM, REGISTER, VALUERS, Desk
+from lockstep.simulation.collateral_hands import CARRIERS, QUORUM, REGISTER, VALUERS, Desk, proof_of, valuation_words
 from lockstep.simulation.world import World
 
 __all__ = ["give_all_back"]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from lockstep.chain.ledger import call_data, read
+from lockstep.chain.ledger import call_data, packed, read
 from lockstep.domain.collateral.calls import Call
 from lockstep.domain.collateral.register import (
     NOT_TOGETHER,
@@ -17,15 +17,35 @@ from lockstep.domain.collateral.register import (
     PledgeId,
     Sale,
     State,
+    Valuation,
 )
 from lockstep.domain.collateral.register_events import Agreed, Pledged, SaleStarted, TitleTransferred
 from lockstep.domain.market import Participant, Security
 from lockstep.domain.order import Epoch
 from lockstep.ports import CollateralLedger
-from lockstep.signing import act_digest, call_bytes, together_of, valuers_epoch
+from lockstep.signing import (
+    Key,
+    act_digest,
+    build_quorum_proof,
+    call_bytes,
+    together_of,
+    valuation_digest,
+    valuers_epoch,
+)
 from lockstep.simulation.actors_hands import Hands, stranger
 
-__all__ = ["CARRIERS", "QUORUM", "REGISTER", "VALUERS", "Desk", "a_share", "run_data", "the_valuers"]
+__all__ = [
+    "CARRIERS",
+    "QUORUM",
+    "REGISTER",
+    "VALUERS",
+    "Desk",
+    "a_share",
+    "proof_of",
+    "run_data",
+    "the_valuers",
+    "valuation_words",
+]
 
 REGISTER = "CollateralRegister"
 VALUERS, QUORUM = ("valuer-1", "valuer-2", "valuer-3"), 2
@@ -159,3 +179,16 @@ class Desk:
 
     def salt(self) -> str:
         return f"{self.rng.getrandbits(256):064x}"
+
+
+def proof_of(valuation: Valuation, keys: list[Key], desk: Desk) -> bytes | None:
+    """What these valuers' word comes to, packed; None below the quorum."""
+    digest = valuation_digest(valuation, desk.ledger.register)
+    proof = build_quorum_proof(digest, [key.sign(digest) for key in keys], the_valuers())
+    return packed(proof) if proof is not None else None
+
+
+def valuation_words(one: Valuation) -> tuple[object, ...]:
+    """ICollateral.Valuation."""
+    prices = [(each.token, each.price, each.haircut) for each in one.prices]
+    return bytes.fromhex(one.agreement_id), one.exposure, one.required, one.as_of, prices

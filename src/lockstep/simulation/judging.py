@@ -112,6 +112,8 @@ class Judge:
             terms=self._terms.values,
             follower=follower,
         )
+        if self._margin is not None:
+            world.uncounted = self._margin.uncounted
         world.miner.before_reorganising = self._before_reorganising
         world.learnt = self._watcher.learn
 

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from lockstep import rtgs
 from lockstep.chain.audit import hash_cash
+from lockstep.domain.collateral.register import AgreementId
 from lockstep.domain.identifiers import SettlementId
 from lockstep.domain.margin_payment import CashAttestation
 from lockstep.domain.market import Market
@@ -136,14 +137,15 @@ class MarginWatcher:
         """What is wrong now, in plain words."""
         return [f"C4: {one}" for one in (*self._booked_wrongly(), *self._counted_wrongly(), *_signed_twice(votes))]
 
-    def left(self) -> list[str]:
-        """At the end: booked and not counted."""
+    def uncounted(self) -> list[tuple[AgreementId, str]]:
+        """Agreement and call of what is booked and does not count."""
         counted = self._follower.books.counted
-        return [
-            f"C4: call {one.call[:12]}: {one.amount} were booked, and the register does not count them"
-            for one in self.payments()
-            if one.state is BOOKED and (one.agreement, one.call) not in counted
-        ]
+        calls = [(one.agreement, one.call) for one in self.payments() if one.state is BOOKED]
+        return [(AgreementId(agreement), call) for agreement, call in calls if (agreement, call) not in counted]
+
+    def left(self) -> list[str]:
+        """At the end, what still does not."""
+        return [f"C4: call {call[:12]} is booked, and the register does not count it" for _, call in self.uncounted()]
 
     def _booked_wrongly(self) -> Iterator[str]:
         quorum = self._books().quorum

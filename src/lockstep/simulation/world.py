@@ -10,6 +10,7 @@ from typing import Any, cast
 from lockstep.app.founding import AGENTS, agent_bic
 from lockstep.app.intake import submit_file
 from lockstep.chain.node import Node
+from lockstep.domain.collateral.register import AgreementId
 from lockstep.domain.errors import InvalidInput, Unavailable
 from lockstep.domain.instruction import CancellationRequest, Instruction
 from lockstep.domain.journal import JournalRow
@@ -105,6 +106,10 @@ class World:
             self._margin,
         )
         self.rtgs.overheard = self.stage.overhear
+        self.margin_to_say: list[Callable[[Margining], object]] = []
+        """What was said of margin and is lost with the service's records."""
+        self.uncounted: Callable[[], list[tuple[AgreementId, str]]] = list
+        """Agreement and call of each margin payment that is booked and does not count on the register: both show it."""
         self.learnt: Callable[[Market], None] = lambda _: None
         """Called when the market's reference data changed."""
 
@@ -344,6 +349,7 @@ class World:
         if self.disks.lose_writes(backup=backup):
             self._lost |= {one.name for one in self.handed_in}
             self.posts = [*self.handed_in, *self.posts]
+            self.margin_to_say = list(self.stage.said_of_margin)
 
     # --- what can be seen
 

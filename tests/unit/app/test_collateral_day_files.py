@@ -1,4 +1,4 @@
-"""A collateral day's folder: what is read of the example, and what of a changed one is refused, by file, field, rule."""
+"""A collateral day's folder: what is read of the example, and what of another one is refused, by file, field, rule."""
 
 import shutil
 from datetime import UTC, datetime

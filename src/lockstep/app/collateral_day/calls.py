@@ -3,17 +3,17 @@
 from lockstep.app import margin_desk
 from lockstep.app.collateral_day.desk import Desk, Figures, par
 from lockstep.app.collateral_day.files import AgreementFile, Node
-from lockstep.domain.collateral.calls import AppropriateCall, DeclareDefaultCall, ReleaseCall
 from lockstep.domain.collateral.valuation import units_for
+from lockstep.domain.enforcement import MoveKind
 from lockstep.domain.errors import LockstepError
 from lockstep.domain.identifiers import reference
 from lockstep.domain.margin_call import MarginCall
 from lockstep.domain.margin_case import MarginCase
 from lockstep.domain.margin_message import ExposureKind
 from lockstep.domain.money import Money
-from lockstep.domain.rounding import PARTS, divide_down, share_text
+from lockstep.domain.rounding import share_text
 
-__all__ = ["appropriate", "call", "declare_default", "deliver_bonds", "pay", "return_cash", "value"]
+__all__ = ["call", "declare_default", "deliver_bonds", "enforce", "pay", "return_cash", "value"]
 
 
 def value(desk: Desk, node: Node) -> Figures:
@@ -57,8 +57,7 @@ def call(desk: Desk, node: Node) -> Figures:
             called=terms.giver,
             amount=money,
             issued_at=desk.now,
-            deliver_by=node.instant("deliver_by"),
-            cure_seconds=terms.notice_seconds + terms.cure_seconds,
+            deliver_by=node.instant("deliver_by"),  # notice and cure are the register's
         )
         desk.margining.issue(identifier, issued)
     else:
@@ -133,40 +132,48 @@ def return_cash(desk: Desk, node: Node) -> Figures:
 
 
 def declare_default(desk: Desk, node: Node) -> Figures:
-    """The deadline of a call went by: the taker declares a default on the register."""
+    """The deadline of a call went by: the taker enforces, and first declares a default on the register."""
     terms = desk.terms(node)
     identifier = desk.agreements[terms.name]
     desk.settle()
     case = _case(desk, terms, node)
-    desk.run(desk.wanted(terms.taker, DeclareDefaultCall(agreement_id=identifier)))
+    desk.margining.enforcing.begin(identifier, case.reference, case.reference)
+    desk.settle()
     return {
         "call": case.call.state.value,
         "not delivered": case.call.open_amount.text(),
         "notice and cure": f"{(terms.notice_seconds + terms.cure_seconds) // 60} minutes",
-        "register": "in default" if desk.ledger.state(identifier).in_default else "no default",
+        "register": _standing(desk, terms),
     }
 
 
-def appropriate(desk: Desk, node: Node) -> Figures:
-    """The taker takes units at the attested price up to what it is owed, and releases the rest."""
-    terms, (identifier, before) = desk.terms(node), desk.pledge_named(node)
-    security, agreement = desk.security_of(before.token), desk.agreements[desk.terms(node).name]
-    position = next(one for one in desk.ledger.positions(agreement) if one.token == before.token)
-    owed = desk.ledger.state(agreement).debt
-    units = min(divide_down(owed * PARTS, position.price), before.quantity)
-    desk.run(desk.wanted(terms.taker, AppropriateCall(pledge_id=identifier, quantity=units)))
-    rest = before.quantity - units
-    if rest:
-        desk.run(desk.wanted(terms.taker, ReleaseCall(pledge_id=identifier, quantity=rest)))
-    state, left = desk.ledger.state(agreement), desk.pledge(identifier)
+def _standing(desk: Desk, terms: AgreementFile) -> str:
+    return "in default" if desk.ledger.state(desk.agreements[terms.name]).in_default else "no default"
+
+
+def enforce(desk: Desk, node: Node) -> Figures:
+    """What the service did once notice and cure were over: units taken at the attested price, the rest released."""
+    terms, name = desk.terms(node), reference(node.text("call"), field=f"{node.path}/call")
+    desk.settle()
+    found = desk.world.book.enforcement(desk.agreements[terms.name], name)
+    if found is None:
+        raise LockstepError(f"{node.path}/call: nothing is enforced for {name}")
+    told = {"enforcement": found.outcome.value if found.outcome else f"waits: {found.reason}"}
+    taken = 0
+    for move in found.moves:
+        if move.kind not in (MoveKind.APPROPRIATE, MoveKind.RELEASE):
+            continue
+        security = desk.security_of(desk.pledge(move.pledge_id).token)
+        if move.kind is MoveKind.APPROPRIATE:
+            taken += move.value
+            told["attested price"] = par(desk.dirty(security.isin))
+        told["taken" if move.kind is MoveKind.APPROPRIATE else "returned"] = desk.quantity(move.units, security)
+        told["left in the pledge"] = desk.quantity(desk.pledge(move.pledge_id).quantity, security)
     return {
-        "owed": desk.money(owed, terms),
-        "attested price": par(position.price),
-        "taken": desk.quantity(units, security),
-        "credited": desk.money(state.credit, terms),
-        "still owed": desk.money(state.debt, terms),
-        "returned": desk.quantity(rest, security),
-        "left in the pledge": desk.quantity(left.quantity, security),
+        **told,
+        "credited": desk.money(taken, terms),
+        "still owed": desk.money(desk.ledger.state(desk.agreements[terms.name]).debt, terms),
+        "register": _standing(desk, terms),
     }
 
 

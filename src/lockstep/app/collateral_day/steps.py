@@ -7,10 +7,10 @@ by name, read off the register and the RTGS after the act.
 from collections.abc import Callable, Mapping
 
 from lockstep.app.collateral_day.calls import (
-    appropriate,
     call,
     declare_default,
     deliver_bonds,
+    enforce,
     pay,
     return_cash,
     value,
@@ -43,7 +43,7 @@ ACTS: Mapping[str, Callable[[Desk, Node], Figures]] = {
     "pay": pay,
     "return cash": return_cash,
     "declare default": declare_default,
-    "appropriate": appropriate,
+    "enforce": enforce,
     "open repo": open_repo,
     "substitute": substitute,
     "close repo": close_repo,

@@ -147,7 +147,7 @@ def test_called_disputed_met_and_returned(installation: Installation, tmp_path: 
     terms = {"format": "lockstep-csa/1", "currency": "EUR", "giver": GIVER, "giverCountry": "FR", "threshold": "99.99"}
     path = tmp_path / "terms.json"
     path.write_text(json.dumps(terms))
-    reckoned = one.json("margin", "reckon", str(path), "--agreement", desk.agreement[:6])
+    reckoned = one.json("margin", "reckon", str(path), "--agreement", desk.agreement[:8])
     assert (reckoned["exposure"], reckoned["held"], reckoned["delivery"]) == ("50000.00", "0.00", "49900.01")
 
     called = one.json("margin", "call", desk.agreement[:10], "MC-1")

@@ -104,6 +104,7 @@ class Enforcing:
         begun = Enforcement(
             agreement_id=agreement_id,
             name=name,
+            currency=terms.currency,
             begun_at=self.clock.now(),
             call=call,
             appropriates=appropriates,
@@ -288,6 +289,7 @@ class Enforcing:
             act_by=max(int(now.timestamp()), at.now) + ACT_SECONDS,
             decided_at=now,
             pledge_id=pledge,
+            token=dict(at.pledges)[pledge].token if units else "",
             units=units,
         )
 

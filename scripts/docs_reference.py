@@ -40,6 +40,15 @@ TAIL = """\
 | `trades` | `{"halted": true or false, "reorganisations": [reorganisation…], "trades": [row…]}` |
 | `trade` | `{"halted", "reorganisations", "trade": row, "timeline": [{"at", "leg", "what", "detail"}…]}` |
 | `inventory` | `{"block", "at", "final", "positions": [position…], "pledges": [pledge…], "attempts": [attempt…]}` |
+| `collateral open` | `{"agreement", "giver", "taker", "outcome"}` |
+| `collateral list` | `{"agreements": [agreement…]}` |
+| `collateral show` | an agreement with its figures, or a pledge with its history |
+| `collateral offer` | `{"settlement", "pledge", "file"}` |
+| `collateral income` | `{"pledge", "income", "signature": [hex…], "outcome"}` |
+| `collateral end-sale` | `{"settlement", "outcome"}` |
+| `collateral pay-income` | a register payment |
+| `collateral payments` | `{"payments": [register payment…]}` |
+| `collateral` and any other act | what it is of (`pledge`, `agreement`, `settlement`), `outcome`, `final`, `acts` |
 | `repo open`, `reprice`, `roll`, `top-up`, `return`, `substitute`, `terminate` | a repo |
 | `repo show` | `{"repos": [repo…]}` |
 | `repo run` | `{"states": {id: state, …}, "errors": {id: error, …}}` |
@@ -78,6 +87,16 @@ A *position* has `participant` (its BIC), `name`, `isin`, `network` (the chain's
 where they are only owed), `quantity`, `reused`, `reusable`, `recalled`, `selling`, `due`, `depth`, `parent` (null for a
 root) and `until`; an *attempt* `participant`, `isin`, `network`, `refusal`, `actual`, `needed` and `block`. Units are
 decimal text.
+
+An *agreement* has `agreement`, `giver`, `taker`, `mode`, `currency`, `until`, its `exposure`, `required`, `credit` and
+`cover`, and `inDefault`; shown alone also its terms (`reuseCap` and `saleFloor` in parts of a million), `missing`,
+`owed`, `surplus`, `selling`, `valuedAt`, `fresh`, `default` (null, or `enforceableAfter` and `enforceable`),
+`securities` (`isin`, `quantity`, `price` for 1,000,000 base units, `haircut`, `value`, `counts`), `pledges` (as in
+`inventory`) and `incomeOwed` by pledge; a pledge shown alone `releasable`, `incomeOwed`, `longStopFrom` and `history`.
+A *register payment* has `payment` (its id), `kind` (`income` or `sale`), `stage` (`OPEN`, `COUNTED`, `GIVEN_BACK` or
+`LAPSED`), `agreement`, `pledge`, `income` (null of a sale), `amount`, `currency`, `debtor`, `creditor`, `attempt` and
+`reason` (why it waits).
+`outcome` is `done`, `done before` (nothing was sent) or `written` (to a file); `acts` have `party`, `does` and `nonce`.
 
 A *left* settlement has `settlement_id`, `units` (its status on the chain), `cash` (its payment's state) and what is
 known of it: `trade_id`, `seller`, `buyer`, `isin`, `quantity` (in units), `pay_by`, `amount`, `debtor`, `creditor`,

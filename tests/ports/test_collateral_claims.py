@@ -5,8 +5,8 @@ import random
 from itertools import pairwise
 
 import pytest
-from collateral_venue import GIVER, PARTIES, SECOND, TAKER, THIRD, CollateralVenue, salt
 
+from collateral_venue import GIVER, PARTIES, SECOND, TAKER, THIRD, CollateralVenue, salt
 from lockstep.analytics.claim_columns import Codes, attempt_columns, holding_columns, pledge_columns
 from lockstep.analytics.inventory import inventory as columnar
 from lockstep.chain.holdings import holdings_at

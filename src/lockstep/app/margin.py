@@ -5,14 +5,15 @@ from pathlib import Path
 from typing import cast
 
 from lockstep.agent import MarginBoard, MarginDesk, MarginRegister, Register
-from lockstep.app.collateral import open_collateral
+from lockstep.app.collateral import LocalCollateralWallets, open_collateral
 from lockstep.app.home import Home
 from lockstep.app.loops import crash_hook, patiently
 from lockstep.chain.node import Node
 from lockstep.chain.sender import Sender
+from lockstep.domain.collateral.register import register_of
 from lockstep.domain.identifiers import Bic
 from lockstep.flow.margining import Margining
-from lockstep.ports import AssetLedger, Book, CashSystem, MarginBook
+from lockstep.ports import AssetLedger, Book, CashSystem, EnforcementBook
 from lockstep.signing import Key
 
 __all__ = ["open_margin_desk", "open_margining"]
@@ -25,14 +26,16 @@ def open_margining(
     market = home.market()
     if market.network.collateral is None:
         return None
+    wallets = {key.address: key for key in home.wallets(home.market_file()).values()}
     return Margining(
         market=market,
         clock=home.clock(),
-        book=cast(MarginBook, book),
+        book=cast(EnforcementBook, book),
         assets=assets,
         ledger=open_collateral(home, node, sender),
         cash=cash,
         board=MarginBoard(home.attestations),
+        wallet=LocalCollateralWallets(wallets, register_of(market.network)),
     )
 
 

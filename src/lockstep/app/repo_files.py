@@ -2,14 +2,11 @@
 fraction: amounts, quantities and percentages are text, or whole numbers. What a file does not know is refused.
 """
 
-import json
 import re
-from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime
-from enum import Enum
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
 
+from lockstep.app.json_files import JsonObject, choice, day, load
 from lockstep.domain.accrual import DayCount
 from lockstep.domain.collateral.allocation import Available
 from lockstep.domain.collateral.assets import Agency, Asset, AssetKind, IssuerKind, Rating
@@ -24,10 +21,7 @@ from lockstep.domain.repo.terms import Lot, RepoTerms, repo_id
 
 __all__ = ["party_of", "percent", "read_positions", "read_terms"]
 
-LONGEST = 8 << 20
-"""Bytes of a file."""
 _PERCENT = re.compile(r"(-?)([0-9]{1,3})(?:\.([0-9]{1,4}))?")
-Choice = TypeVar("Choice", bound=Enum)
 
 
 def percent(text: str, *, field: str) -> int:
@@ -49,20 +43,20 @@ def party_of(market: Market, text: str, *, field: str) -> Party:
 
 def read_terms(path: Path, market: Market) -> RepoTerms:
     """A repo's terms. Raises InvalidInput with the name of what is wrong."""
-    node = _Object(_load(path), "terms")
+    node = JsonObject(load(path), "terms")
     currency = node.text("currency")
-    lots = [_Object(one, f"securities/{number}") for number, one in enumerate(node.items("securities"), 1)]
+    lots = [JsonObject(one, f"securities/{number}") for number, one in enumerate(node.items("securities"), 1)]
     repurchase = node.text("repurchaseDate", "")
     terms = RepoTerms(
         repo_id=repo_id(node.text("repoId"), field="repoId"),
         agreement_id=AgreementId(hex32(node.text("agreementId"), field="agreementId")),
         seller=party_of(market, node.text("seller"), field="seller"),
         buyer=party_of(market, node.text("buyer"), field="buyer"),
-        purchase_date=_day(node.text("purchaseDate"), "purchaseDate"),
-        repurchase_date=_day(repurchase, "repurchaseDate") if repurchase else None,
+        purchase_date=day(node.text("purchaseDate"), "purchaseDate"),
+        repurchase_date=day(repurchase, "repurchaseDate") if repurchase else None,
         purchase_price=Money.parse(node.text("purchasePrice"), currency, field="purchasePrice"),
         rate=percent(node.text("pricingRate"), field="pricingRate"),
-        basis=_choice(DayCount, node.text("dayCount"), "dayCount"),
+        basis=choice(DayCount, node.text("dayCount"), "dayCount"),
         late_rate=percent(node.text("lateRate", "0"), field="lateRate"),
         lots=tuple(_lot(one, number, currency, market) for number, one in enumerate(lots, 1)),
     )
@@ -70,7 +64,7 @@ def read_terms(path: Path, market: Market) -> RepoTerms:
     return terms
 
 
-def _lot(node: "_Object", number: int, currency: str, market: Market) -> Lot:
+def _lot(node: JsonObject, number: int, currency: str, market: Market) -> Lot:
     security = market.security(isin(node.text("isin"), field=f"{node.path}/isin"))
     quantity = Quantity.parse(node.text("quantity"), field=f"{node.path}/quantity")
     price = Money.parse(node.text("price"), currency, field=f"{node.path}/price")
@@ -80,30 +74,30 @@ def _lot(node: "_Object", number: int, currency: str, market: Market) -> Lot:
 
 def read_positions(path: Path, market: Market, as_of: datetime) -> tuple[Available, ...]:
     """Positions that may be selected, prices dirty and in percent of par. Raises InvalidInput as `read_terms`."""
-    node = _Object(_load(path), "file")
+    node = JsonObject(load(path), "file")
     found = [
-        _position(_Object(one, f"positions/{number}"), market, as_of.astimezone(UTC))
+        _position(JsonObject(one, f"positions/{number}"), market, as_of.astimezone(UTC))
         for number, one in enumerate(node.items("positions"), 1)
     ]
     node.done()
     return tuple(found)
 
 
-def _position(node: "_Object", market: Market, as_of: datetime) -> Available:
+def _position(node: JsonObject, market: Market, as_of: datetime) -> Available:
     security = market.security(isin(node.text("isin"), field=f"{node.path}/isin"))
     matures = node.text("maturity", "")
-    ratings = [_Object(one, f"{node.path}/ratings") for one in node.items("ratings", optional=True)]
+    ratings = [JsonObject(one, f"{node.path}/ratings") for one in node.items("ratings", optional=True)]
     asset = Asset(
         isin=security.isin,
-        kind=_choice(AssetKind, node.text("assetType"), f"{node.path}/assetType"),
+        kind=choice(AssetKind, node.text("assetType"), f"{node.path}/assetType"),
         issuer=lei(node.text("issuer"), field=f"{node.path}/issuer"),
-        issuer_kind=_choice(IssuerKind, node.text("issuerType"), f"{node.path}/issuerType"),
+        issuer_kind=choice(IssuerKind, node.text("issuerType"), f"{node.path}/issuerType"),
         issuer_country=node.text("issuerCountry"),
         country=node.text("country"),
         currency=security.currency,
-        maturity=_day(matures, f"{node.path}/maturity") if matures else None,
+        maturity=day(matures, f"{node.path}/maturity") if matures else None,
         ratings=tuple(
-            Rating(agency=_choice(Agency, one.text("agency"), f"{one.path}/agency"), notation=one.text("notation"))
+            Rating(agency=choice(Agency, one.text("agency"), f"{one.path}/agency"), notation=one.text("notation"))
             for one in ratings
         ),
     )
@@ -126,60 +120,3 @@ def _position(node: "_Object", market: Market, as_of: datetime) -> Available:
     for one in (*ratings, node):
         one.done()
     return made
-
-
-class _Object:
-    """A JSON object, of which everything is to be asked for."""
-
-    def __init__(self, value: Any, path: str) -> None:
-        if not isinstance(value, Mapping):
-            raise InvalidInput(path, value, "an object")
-        self._left, self.path = dict(value), path
-
-    def text(self, name: str, usual: str | None = None) -> str:
-        value = self._left.pop(name, usual)
-        if isinstance(value, int) and not isinstance(value, bool):
-            value = str(value)
-        if value is None and usual is not None:
-            return usual
-        if not isinstance(value, str):
-            raise InvalidInput(f"{self.path}/{name}", value, "given, as text")
-        return value
-
-    def items(self, name: str, *, optional: bool = False) -> Sequence[Any]:
-        value = self._left.pop(name, [] if optional else None)
-        if not isinstance(value, list):
-            raise InvalidInput(f"{self.path}/{name}", value, "a list")
-        return value
-
-    def done(self) -> None:
-        for name in self._left:
-            raise InvalidInput(f"{self.path}/{name}", self._left[name], "not given: nothing of this name is known")
-
-
-def _load(path: Path) -> Any:
-    try:
-        with path.open("rb") as file:
-            data = file.read(LONGEST + 1)
-    except OSError as error:
-        raise InvalidInput("file", path, f"readable ({error.strerror})") from error
-    if len(data) > LONGEST:
-        raise InvalidInput("file", path, f"at most {LONGEST} bytes")
-    try:
-        return json.loads(data, parse_float=str)
-    except (ValueError, RecursionError) as error:
-        raise InvalidInput("file", path, f"JSON in UTF-8 ({error})") from error
-
-
-def _day(text: str, field: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise InvalidInput(field, text, "a day such as 2026-11-23") from None
-
-
-def _choice(kind: type[Choice], text: str, field: str) -> Choice:
-    for one in kind:
-        if one.value == text:
-            return one
-    raise InvalidInput(field, text, f"one of {', '.join(str(one.value) for one in kind)}")

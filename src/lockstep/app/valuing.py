@@ -121,14 +121,12 @@ def read_exposures(path: Path, market: Market) -> Sequence[Exposure]:
             raise InvalidInput(f"{field}/terms", terms, f"some of {', '.join(_TERMS)}")
         if not isinstance(haircuts, dict) or not isinstance(one["valuers"], list):
             raise InvalidInput(field, one, "haircuts by ISIN, and a list of valuers")
+        figures: dict[str, Any] = {name: _amount(value, f"{field}/terms/{name}") for name, value in terms.items()}
         found.append(
             Exposure(
                 agreement_id=AgreementId(hex32(str(one["agreement_id"]), field=f"{field}/agreement_id")),
                 exposure=_amount(one["exposure"], f"{field}/exposure", signed=True),
-                terms=CsaTerms(
-                    currency=str(one["currency"]),
-                    **{name: _amount(value, f"{field}/terms/{name}") for name, value in terms.items()},
-                ),
+                terms=CsaTerms(currency=str(one["currency"]), **figures),
                 haircuts={
                     _token(isin, market, f"{field}/haircuts"): _share(share, f"{field}/haircuts/{isin}")
                     for isin, share in haircuts.items()

@@ -33,6 +33,7 @@ from lockstep.chain.sender import Sender
 from lockstep.domain.collateral.register import register_of
 from lockstep.domain.identifiers import Bic
 from lockstep.flow.engine import Engine
+from lockstep.flow.margin_mail import MarginMail
 from lockstep.flow.margining import Margining
 from lockstep.flow.receiving import Reception
 from lockstep.flow.repoing import Repoing
@@ -140,6 +141,7 @@ class World:
             )
         self.margining = self._margining(self._cash(file.service))
         self.repoing = self._repoing()
+        self.margin_mail = None if self.margining is None else MarginMail(margining=self.margining)
         self.reception = Reception(book=self.book, market=self.market, clock=self.clock)
         self.engine = Engine(
             settler=Settler(
@@ -169,6 +171,9 @@ class World:
             ledger=self.collateral,
             cash=cash,
             board=MarginBoard(self.root / "attestations"),
+            wallet=LocalCollateralWallets(
+                {key.address: key for key in self.roles.wallets.values()}, self.collateral.register
+            ),
         )
 
     def _repoing(self) -> Repoing | None:

@@ -1,7 +1,8 @@
 """The commands, in the order in which a new user meets them."""
 
+from functools import cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -10,9 +11,12 @@ from rich.status import Status
 
 from lockstep.app.home import Home
 from lockstep.app.keyholders import AGENTS
-from lockstep.cli import halted, inventory, records, repo, roles, rtgs, showing, valuer
+from lockstep.cli import collateral_enforcing, halted, inventory, margin, records, repo, roles, rtgs, showing, valuer
 from lockstep.cli.options import DEFAULT_HOME, HomeOption, JsonOption, print_json
 from lockstep.cli.simulate import simulate
+
+if TYPE_CHECKING:
+    from lockstep.flow.margin_mail import MarginMail
 
 __all__ = ["app"]
 
@@ -25,6 +29,8 @@ app = typer.Typer(
 agent_app = typer.Typer(help="A synchronisation agent.", no_args_is_help=True)
 app.add_typer(rtgs.rtgs_app, name="rtgs")
 app.add_typer(agent_app, name="agent")
+app.add_typer(collateral_enforcing.collateral_app, name="collateral")
+app.add_typer(margin.margin_app, name="margin")
 app.add_typer(repo.repo_app, name="repo")
 app.add_typer(roles.long_stop_app, name="long-stop")
 app.add_typer(roles.rotation_app, name="rotation")
@@ -173,7 +179,9 @@ def up(
 
 @app.command()
 def submit(
-    files: Annotated[list[Path], typer.Argument(help="sese.023 and sese.020 files, or folders of them.")],
+    files: Annotated[
+        list[Path], typer.Argument(help="sese.023, sese.020, colr.003 and colr.004 files, or folders of them.")
+    ],
     home: HomeOption = DEFAULT_HOME,
     late: Annotated[
         bool,
@@ -181,14 +189,24 @@ def submit(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Hand in participants' messages. Each bad one is refused with its reason; the rest goes on."""
+    """Hand in participants' messages. Each bad one is refused with its reason; the rest goes on.
+
+    A margin call (colr.003) and its answer (colr.004) are passed on to the other party; the node must answer for them.
+    """
     from lockstep.app.intake import Taken, expand, submit_files
     from lockstep.app.records import open_reception
 
-    reception = open_reception(Home(home))
+    place = Home(home)
+    reception = open_reception(place)
     console = Console(quiet=as_json)
     paths = list(expand(files))
     counts: dict[str, int] = {}
+
+    def margin_mail() -> "MarginMail":
+        from lockstep.app.margin_desk import open_margin_mail  # asks a node: where there is a margin call, once
+
+        return open_margin_mail(place)
+
     with console.status(f"0 of {len(paths)} files") as status:
 
         def told(one: Taken) -> None:
@@ -200,7 +218,7 @@ def submit(
                 console.print(line)
             status.update(f"{sum(counts.values())} of {len(paths)} files: {showing.counted(counts)}")
 
-        taken = submit_files(reception, paths, told, late=late)
+        taken = submit_files(reception, paths, told, late=late, margin=cache(margin_mail))
     console.print(f"{len(paths)} files: {showing.counted(counts) or 'none'}")
     if as_json:
         print_json({"files": [one.as_json() for one in taken]})

@@ -1,4 +1,4 @@
-"""A margin call as the service keeps it: the call, how it is paid in cash, and what was decided when."""
+"""A margin call as the service keeps it: the call, how it is met in cash and in bonds, and what was decided when."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,7 +7,9 @@ from datetime import datetime
 from lockstep.domain.collateral.register import AgreementId
 from lockstep.domain.errors import InvalidInput
 from lockstep.domain.identifiers import Reference
+from lockstep.domain.margin_bonds import BondMove
 from lockstep.domain.margin_call import MarginCall
+from lockstep.domain.margin_message import MarginCallRequest, MarginCallResponse
 from lockstep.domain.values import quick
 
 __all__ = ["MarginCase"]
@@ -26,6 +28,10 @@ class MarginCase:
     call: MarginCall
     is_return: bool = False
     """The giver calls, for what the taker holds too much."""
+    request: MarginCallRequest | None = None
+    """As the caller said it (colr.003), if it came as a message."""
+    response: MarginCallResponse | None = None
+    """As who is called answered (colr.004)."""
     paying: int = 0
     """Minor units that are to be paid in cash; 0: nobody said so yet. Fixed once it is said."""
     attempt: int = 0
@@ -34,6 +40,8 @@ class MarginCase:
     """Until when the present attempt can be booked, UTC, inclusive."""
     is_counted: bool = False
     """The collateral register counts the payment, finally."""
+    bonds: tuple[BondMove, ...] = ()
+    """Securities that move for it, in the order in which that was said."""
     reason: str = ""
     """Why it waits, where people should know."""
     intents: Mapping[str, datetime] = field(default_factory=dict)
@@ -55,7 +63,24 @@ class MarginCase:
         return self.agreement_id, self.reference
 
     @property
+    def is_paying(self) -> bool:
+        """A payment of it is under way."""
+        return self.attempt > 0 and not self.is_counted
+
+    @property
+    def bonds_under_way(self) -> tuple[BondMove, ...]:
+        return tuple(one for one in self.bonds if one.is_under_way)
+
+    @property
     def is_open(self) -> bool:
-        """Whether there is anything to look at: a call that has ended with its payment counted, or without one, is
-        not."""
-        return not self.call.state.is_end or (self.attempt > 0 and not self.is_counted)
+        """Whether there is anything to look at: a call that has ended with nothing under way for it is not."""
+        return not self.call.state.is_end or self.is_paying or bool(self.bonds_under_way)
+
+    @property
+    def unmet(self) -> int:
+        """Minor units of what is owed that neither arrived nor is under way: bonds by the figures of their day."""
+        under_way = sum(one.expected for one in self.bonds_under_way) + (self.paying if self.is_paying else 0)
+        return max(0, self.call.open_amount.amount - under_way)
+
+    def bond(self, name: Reference) -> BondMove | None:
+        return next((one for one in self.bonds if one.name == name), None)

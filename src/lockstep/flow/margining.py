@@ -1,4 +1,4 @@
-"""Margin calls, one step at a time: called, answered, paid in the RTGS, counted by the collateral register.
+"""Margin calls, one step at a time: called, answered, met in cash or in bonds, counted by the collateral register.
 
 Level-triggered, as trades' steps are: what is to be sent is stored first, and nothing is concluded from having sent it;
 only from what the RTGS told (the mirror) and the register shows, finally. Killed anywhere, the next look goes on.
@@ -7,6 +7,8 @@ only from what the RTGS told (the mirror) and the register shows, finally. Kille
 issue ─> answer ─> pay: the pacs.009 is earmarked ─> agents release, RTGS books ─> agents sign ─> register counts ─> met
                         └─ never: the same call again, under another attempt
 ```
+
+How bonds move is in `margin_bonds`; a call may be met in part by either.
 """
 
 from collections.abc import Sequence
@@ -14,8 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from lockstep.domain.cash import CashView
-from lockstep.domain.collateral.register import AgreementId, State
-from lockstep.domain.collateral.register_events import CashRecorded
+from lockstep.domain.collateral.register import AgreementId, PledgeId
 from lockstep.domain.errors import (
     Conflict,
     ContractRefused,
@@ -25,45 +26,39 @@ from lockstep.domain.errors import (
     Refused,
     Unavailable,
 )
-from lockstep.domain.identifiers import Bic, Reference, SettlementId, derive_message_id, derive_uetr
+from lockstep.domain.identifiers import Bic, Isin, Reference, SettlementId, derive_uetr
 from lockstep.domain.journal import Entry
-from lockstep.domain.margin import MarginDue
-from lockstep.domain.margin_call import MarginCall, deliver, overdue, withdraw
+from lockstep.domain.margin_call import CallState, MarginCall, deliver, overdue, resolve, withdraw
 from lockstep.domain.margin_case import MarginCase
-from lockstep.domain.margin_message import MarginCallResponse
+from lockstep.domain.margin_message import MarginCallRequest, MarginCallResponse
 from lockstep.domain.margin_payment import MarginPayment, margin_salt
 from lockstep.domain.market import Market, Participant
-from lockstep.domain.message import Message
 from lockstep.domain.money import Money
-from lockstep.domain.payment import Payment
 from lockstep.domain.values import replace
 from lockstep.flow.asking import due, is_open, status_request
+from lockstep.flow.enforcing import Enforcing
+from lockstep.flow.margin_bonds import MarginBonds
+from lockstep.flow.margin_figures import counted_payment, require_parties
+from lockstep.flow.margin_ordering import payment_message
 from lockstep.flow.pledging import heard
-from lockstep.ports import AssetLedger, CashBoard, CashBody, CashSystem, Change, Clock, CollateralLedger, MarginBook
-from lockstep.signing import build_quorum_proof, cash_digest, margin_call_id, margin_cash, margin_id
+from lockstep.ports import (
+    AssetLedger,
+    CashBoard,
+    CashSystem,
+    Change,
+    Clock,
+    CollateralLedger,
+    CollateralWallet,
+    EnforcementBook,
+)
+from lockstep.signing import build_quorum_proof, cash_digest, margin_cash, margin_id
 
-__all__ = ["Margining", "require_fresh", "required_by"]
+__all__ = ["Margining"]
 
 ATTEMPTS_AT_MOST = 20
 AGAIN = timedelta(minutes=15)
 """From a payment that is never booked to the next one."""
-
-
-def required_by(reckoned: MarginDue) -> int:
-    """What valuers sign as required, for the register's cover to be short by exactly what is due, or not at all.
-
-    What the minimum transfer amount or the rounding keeps from moving is not required: no default is made of it.
-    """
-    if reckoned.delivery or reckoned.return_:
-        return reckoned.held + reckoned.delivery - reckoned.return_
-    return min(reckoned.required, reckoned.held)
-
-
-def require_fresh(state: State, agreement_id: AgreementId, max_age_seconds: int, now: int) -> None:
-    """Raises Refused StaleValuation where the register's figures are too old to call by."""
-    if not state.fresh(max_age_seconds, now):
-        details = {"agreement_id": agreement_id, "actual": state.valued_at}
-        raise Refused("StaleValuation", {**details, "expected": f"at most {max_age_seconds} seconds before {now}"})
+_NOTHING = Change()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,65 +67,126 @@ class Margining:
 
     market: Market
     clock: Clock
-    book: MarginBook
+    book: EnforcementBook
     assets: AssetLedger
     ledger: CollateralLedger
     cash: CashSystem
     board: CashBoard
+    wallet: CollateralWallet | None = None
+    """Of the parties, for what they give in bonds; None: they have it run themselves."""
+
+    @property
+    def bonds(self) -> MarginBonds:
+        """The part of it that moves bonds."""
+        return MarginBonds(market=self.market, clock=self.clock, book=self.book, ledger=self.ledger, wallet=self.wallet)
+
+    @property
+    def enforcing(self) -> Enforcing:
+        """What is enforced where a call is not met."""
+        return Enforcing(
+            market=self.market,
+            clock=self.clock,
+            book=self.book,
+            assets=self.assets,
+            ledger=self.ledger,
+            wallet=self.wallet,
+            cash=self.cash,
+        )
 
     # --- what people and parties say
 
-    def issue(self, agreement_id: AgreementId, call: MarginCall, *, is_return: bool = False) -> MarginCase:
-        """Stores a call. The same again is the stored one.
+    def issue(
+        self,
+        agreement_id: AgreementId,
+        call: MarginCall,
+        *,
+        is_return: bool = False,
+        request: MarginCallRequest | None = None,
+        also: Change = _NOTHING,
+    ) -> MarginCase:
+        """Stores a call, and `also` what belongs to it, in one commit. The same again is the stored one.
 
         Raises Conflict for another call of this id, Refused for an agreement that is not the two parties', or for
         figures on the register that are too old to call by; InvalidInput for another currency; Unavailable.
         """
-        case = MarginCase(agreement_id=agreement_id, call=call, is_return=is_return)
+        case = MarginCase(agreement_id=agreement_id, call=call, is_return=is_return, request=request)
         known = self.book.margin_case(*case.key)
         if known is not None:
             same = (known.call.amount, known.call.caller, known.call.called, known.is_return)
             if same == (call.amount, call.caller, call.called, is_return):
                 return known
             raise Conflict("margin call", call.call_id)
-        self._require_parties(case)
+        caller, called = self._member(call.caller), self._member(call.called)
+        require_parties(self.ledger, case, caller.wallet, called.wallet)
         facts = {"agreement_id": agreement_id, "amount": str(call.amount), "caller": call.caller, "called": call.called}
-        return self._store(case, "margin called", facts)
+        return self._store(case, "margin called", facts, also)
 
-    def answer(self, agreement_id: AgreementId, response: MarginCallResponse, sender: Bic) -> MarginCase:
-        """Stores what the called party says. Raises as `pledging.heard`, and InvalidInput for a call that is not."""
+    def answer(
+        self, agreement_id: AgreementId, response: MarginCallResponse, sender: Bic, also: Change = _NOTHING
+    ) -> MarginCase:
+        """Stores what the called party says, and `also` what belongs to it.
+
+        Raises as `pledging.heard`, and InvalidInput for a call that is not.
+        """
         case = self._case(agreement_id, Reference(response.call_id))
         call = heard(case.call, response, sender, self.clock.now())
         if call == case.call:
             return case
         facts = {"agreed": str(response.agreed), "state": call.state.value}
-        return self._store(replace(case, call=call), "margin answered", facts)
+        return self._store(replace(case, call=call, response=response), "margin answered", facts, also)
 
     def pay(self, agreement_id: AgreementId, reference: Reference, amount: Money | None = None) -> MarginCase:
-        """The called party wants what is owed, or so much of it, paid in cash. Stored here, sent by `step`.
+        """The called party wants what is not met yet, or so much of it, paid in cash. Stored here, sent by `step`.
 
-        Said again it changes nothing. Raises InvalidInput for more than is open, Conflict for another amount than said.
+        Said again it changes nothing. Raises InvalidInput for more than is neither here nor under way in bonds,
+        Conflict for another amount than said.
         """
         case = self._case(agreement_id, reference)
-        wanted = amount or case.call.open_amount
+        most = Money(currency=case.call.amount.currency, amount=case.unmet)
+        wanted = amount or most
         if case.attempt:
             if amount is not None and amount.amount != case.paying:
                 raise Conflict("payment of margin call", reference)
             return case
-        if wanted.currency != case.call.amount.currency or not 0 < wanted.amount <= case.call.open_amount.amount:
-            raise InvalidInput("amount", wanted, f"above zero, at most {case.call.open_amount}")
         if case.call.state.is_end:
             raise Refused("CallEnded", {"call": reference, "actual": case.call.state.value})
+        if wanted.currency != most.currency or not 0 < wanted.amount <= most.amount:
+            raise InvalidInput("amount", wanted, f"above zero, at most {most}, the rest of it")
         now = self.clock.now().replace(microsecond=0)
         return self._begin(replace(case, paying=wanted.amount), now)
 
+    def deliver_bonds(
+        self, agreement_id: AgreementId, reference: Reference, name: Reference, isin: Isin, units: int
+    ) -> MarginCase:
+        """The called giver pledges units for it: see `MarginBonds.deliver`."""
+        return self.bonds.deliver(self._case(agreement_id, reference), name, isin, units)
+
+    def return_bonds(
+        self, agreement_id: AgreementId, reference: Reference, name: Reference, pledge: PledgeId, units: int
+    ) -> MarginCase:
+        """The called taker releases units for it: see `MarginBonds.give_back`."""
+        return self.bonds.give_back(self._case(agreement_id, reference), name, pledge, units)
+
     def withdraw(self, agreement_id: AgreementId, reference: Reference, reason: str) -> MarginCase:
-        """The caller takes it back. Raises Refused PaymentUnderWay once it is being paid."""
+        """The caller takes it back. Raises Refused PaymentUnderWay once it is being paid, BondsUnderWay likewise."""
         case = self._case(agreement_id, reference)
-        if case.attempt and not case.is_counted:
+        if case.is_paying:
             raise Refused("PaymentUnderWay", {"call": reference, "attempt": case.attempt})
+        if case.bonds_under_way:
+            raise Refused("BondsUnderWay", {"call": reference, "names": [one.name for one in case.bonds_under_way]})
         call = withdraw(case.call, reason, self.clock.now())
         return self._store(replace(case, call=call), "margin withdrawn", {"reason": reason})
+
+    def resolve(self, agreement_id: AgreementId, reference: Reference, amount: Money, reason: str) -> MarginCase:
+        """A dispute ends: both say what is owed, at least what was never disputed; where they do stands in the journal.
+
+        Raises InvalidInput for a call that is not, another amount, or after the deadline; Refused NotDisputed.
+        """
+        case = self._case(agreement_id, reference)
+        if case.call.state is not CallState.DISPUTED:
+            raise Refused("NotDisputed", {"call": reference, "actual": case.call.state.value})
+        call = resolve(case.call, amount, self.clock.now())
+        return self._store(replace(case, call=call), "margin resolved", {"agreed": str(amount), "reason": reason})
 
     # --- steps
 
@@ -154,11 +210,13 @@ class Margining:
         Raises Unavailable where nothing is known, LockstepError for what people must look at.
         """
         now = self.clock.now()
-        if not case.attempt or case.is_counted:
+        if self.bonds.step(case):
+            return True
+        if not case.is_paying:
             return self._late(case, now)
         payment = self._payment(case)
         identifier = margin_id(payment, self.ledger.register)
-        counted = self._counted(payment)
+        counted = counted_payment(self.ledger, payment)
         view = self.book.cash_view(identifier)
         if counted is not None:
             amount, is_final = counted
@@ -203,29 +261,8 @@ class Margining:
 
     def _instruct(self, case: MarginCase, payment: MarginPayment, identifier: SettlementId) -> bool:
         """The pacs.009. Sent again it is the same to the byte."""
-        assert case.pay_by is not None
-        service = self.market.service
-        body = Payment(
-            uetr=derive_uetr(identifier, 1),
-            instruction_id=derive_message_id(service, identifier, "instruction"),
-            end_to_end_id=case.reference,
-            amount=payment.amount,
-            settlement_date=case.pay_by.date(),
-            debtor=payment.debtor,
-            creditor=payment.creditor,
-            settlement_id=identifier,
-            salt=payment.salt,
-            pay_by=case.pay_by,
-        )
-        message: Message[CashBody] = Message(
-            sender=service,
-            receiver=self.market.rtgs,
-            message_id=derive_message_id(service, identifier, "pacs.009"),
-            created=case.intents["cash"],
-            body=body,
-        )
         try:
-            self.cash.send(message)
+            self.cash.send(payment_message(case, payment, identifier, self.market))
         except Unavailable:
             raise
         except LockstepError as error:
@@ -296,15 +333,6 @@ class Margining:
 
     # --- what the steps share
 
-    def _counted(self, payment: MarginPayment) -> tuple[int, bool] | None:
-        """What the register counts for the call: amount, and whether that is final."""
-        final = self.ledger.final_block()
-        call = margin_call_id(payment.agreement_id, payment.salt)
-        for one in self.ledger.events_of(payment.agreement_id):
-            if isinstance(one.said, CashRecorded) and one.said.call_id == call:
-                return one.said.amount, one.block <= final
-        return None
-
     def _payment(self, case: MarginCase) -> MarginPayment:
         assert case.pay_by is not None
         money = self._money(case)
@@ -321,21 +349,6 @@ class Margining:
     @staticmethod
     def _money(case: MarginCase) -> Money:
         return Money(currency=case.call.amount.currency, amount=case.paying)
-
-    def _require_parties(self, case: MarginCase) -> None:
-        call, at = case.call, self.ledger.final_block()
-        terms = self.ledger.agreement(case.agreement_id, at)
-        if terms is None:
-            raise Refused("UnknownAgreement", {"agreement_id": case.agreement_id})
-        if call.amount.currency != terms.currency:
-            raise InvalidInput("amount", call.amount, f"an amount of {terms.currency}, the agreement's currency")
-        caller, called = self._member(call.caller), self._member(call.called)
-        parties = (terms.giver, terms.taker) if case.is_return else (terms.taker, terms.giver)
-        if (caller.wallet, called.wallet) != parties:
-            details = {"agreement_id": case.agreement_id, "actual": f"{caller.wallet}, {called.wallet}"}
-            raise Refused("NotTheParties", {**details, "expected": ", ".join(parties)})
-        state = self.ledger.state(case.agreement_id, at)
-        require_fresh(state, case.agreement_id, terms.max_age_seconds, self.ledger.time_of(at))
 
     def _member(self, bic: Bic) -> Participant:
         found: Sequence[Participant] = [one for one in self.market.participants.values() if one.bic == bic]
@@ -356,7 +369,7 @@ class Margining:
         self._store(replace(case, reason=reason), "margin waits", {"reason": reason})
         return True
 
-    def _store(self, case: MarginCase, kind: str, facts: dict[str, str]) -> MarginCase:
+    def _store(self, case: MarginCase, kind: str, facts: dict[str, str], also: Change = _NOTHING) -> MarginCase:
         entry = Entry(at=self.clock.now(), kind=kind, subject=case.reference, facts=facts)
-        self.book.commit(Change(entries=(entry,), margin=(case,)))
+        self.book.commit(replace(also, entries=(entry, *also.entries), margin=(case,)))
         return replace(case, version=case.version + 1)

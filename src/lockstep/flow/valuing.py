@@ -13,7 +13,7 @@ from lockstep.domain.margin import CsaTerms, margin_due
 from lockstep.domain.margin_payment import ValuationAttestation
 from lockstep.domain.order import Epoch
 from lockstep.domain.rounding import PARTS, divide_down
-from lockstep.flow.margining import required_by
+from lockstep.flow.margin_figures import required_by
 from lockstep.ports import CollateralLedger, ValuationBoard
 from lockstep.signing import Key, build_quorum_proof, valuation_digest, valuers_hash
 

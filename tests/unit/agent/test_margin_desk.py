@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from margin_world import GIVER_ACCOUNT, KEYS, NEXT_KEYS, PAY_BY, TAKER_ACCOUNT, TERMS, MarginWorld
 
 from lockstep.domain.collateral.register import CashPayment
 from lockstep.domain.errors import Contradiction, Unavailable
@@ -20,6 +19,7 @@ from lockstep.domain.money import Money
 from lockstep.domain.order import Epoch
 from lockstep.domain.payment import PaymentState
 from lockstep.signing import cash_digest
+from margin_world import GIVER_ACCOUNT, KEYS, NEXT_KEYS, PAY_BY, TAKER_ACCOUNT, TERMS, MarginWorld
 
 
 @pytest.fixture
@@ -265,9 +265,7 @@ def test_never_two_stories_of_one_call(world: MarginWorld) -> None:
     margin_register = world.registers[0][1]
 
     def story(amount: int) -> CashAttestation:
-        cash = CashPayment(
-            agreement_id=world.agreement, call_id=world.call_id(payment), amount=amount, epoch=1
-        )
+        cash = CashPayment(agreement_id=world.agreement, call_id=world.call_id(payment), amount=amount, epoch=1)
         return CashAttestation(cash=cash, agent=KEYS[0].address, signature=b"")
 
     margin_register.record(story(30_000), SettlementId("aa" * 32), ("U",))

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from margin_world import MARKET, TERMS, VALUERS, MarginWorld
 
 from lockstep.agent import ValuationDirectory
 from lockstep.app.valuing import Valuer, read_exposures, read_prices
@@ -15,6 +14,7 @@ from lockstep.domain.collateral.register import Position
 from lockstep.domain.errors import InvalidInput
 from lockstep.flow.valuing import block_at, present_valuations
 from lockstep.testing.fakes import BOND, key
+from margin_world import MARKET, TERMS, VALUERS, MarginWorld
 
 TOKEN = MARKET.securities[BOND].token
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from margin_world import MARKET, NEXT_KEYS, PAY_BY, MarginWorld
 
 from lockstep.domain.errors import Conflict, InvalidInput, Refused, Unavailable
 from lockstep.domain.identifiers import Reference
@@ -20,8 +19,10 @@ from lockstep.domain.money import Money
 from lockstep.domain.order import Epoch
 from lockstep.domain.payment import PaymentState
 from lockstep.flow.hearing import heard
-from lockstep.flow.margining import Margining, required_by
+from lockstep.flow.margin_figures import required_by
+from lockstep.flow.margining import Margining
 from lockstep.testing.fakes import BUYER, DAY, SELLER, FakeAssetLedger, FakeBook
+from margin_world import MARKET, NEXT_KEYS, PAY_BY, MarginWorld
 
 CALL = Reference("MC-1")
 
@@ -298,12 +299,8 @@ def test_a_disputed_call_is_paid_in_part(service: Service) -> None:
     now = service.world.clock.now()
     response = MarginCallResponse(
         response_id=Reference("R-1"),
-        obligation=Obligation(
-            party_a=BUYER.bic, party_b=SELLER.bic, exposure_kind=ExposureKind.REPO, valued_at=now
-        ),
-        agreement=MarginAgreement(
-            agreement_id=service.world.agreement, name="GMRA", signed_on=DAY, currency="EUR"
-        ),
+        obligation=Obligation(party_a=BUYER.bic, party_b=SELLER.bic, exposure_kind=ExposureKind.REPO, valued_at=now),
+        agreement=MarginAgreement(agreement_id=service.world.agreement, name="GMRA", signed_on=DAY, currency="EUR"),
         call_id=CALL,
         agreed=euros(25_000),
         reason="exposure 250.00",

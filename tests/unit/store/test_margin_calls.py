@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from lockstep.domain.collateral.register import AgreementId
+from lockstep.domain.collateral.register import AgreementId, PledgeId
 from lockstep.domain.errors import Conflict
+from lockstep.domain.identifiers import Reference
 from lockstep.domain.journal import Entry
+from lockstep.domain.margin_bonds import ActState, BondMove
 from lockstep.domain.margin_call import MarginCall, withdraw
 from lockstep.domain.margin_case import MarginCase
 from lockstep.domain.money import Money
@@ -49,6 +51,26 @@ def test_a_call_is_stored_and_changed_under_its_version(tmp_path: Path) -> None:
     with pytest.raises(Conflict):
         book.commit(change(paying))
     assert [row.entry.kind for row in book.journal("MC-1")] == ["margin called"] * 2
+    database.dispose()
+
+
+def test_bonds_are_stored_with_it_and_keep_it_open(tmp_path: Path) -> None:
+    database = open_database(f"sqlite:///{tmp_path / 'service.db'}")
+    book = SqlBook(database)
+    move = BondMove(
+        name=Reference("D-1"),
+        token="0x" + "5a" * 20,
+        units=1_000,
+        pledge_id=PledgeId("5c" * 32),
+        act_by=1_795_420_800,
+        expected=900,
+    )
+    ended = withdraw(CASE.call, "an error", AT)
+    book.commit(change(replace(CASE, call=ended, bonds=(move,))))
+    assert SqlBook(database).open_margin_cases() == [replace(CASE, call=ended, bonds=(move,), version=1)]
+    done = replace(move, state=ActState.DONE, value=900)
+    book.commit(change(replace(CASE, call=ended, bonds=(done,), version=1)))
+    assert SqlBook(database).open_margin_cases() == []
     database.dispose()
 
 

@@ -62,7 +62,9 @@ class Day:
 
     def __init__(self, root: Path) -> None:
         path = root / "market.toml"
-        path.write_text(f'collateral = true\ncollateral_lei = "{LEI}"\n' + market_of((FABLE, UTOPIA, ATLANTIS), (BOND,)))
+        path.write_text(
+            f'collateral = true\ncollateral_lei = "{LEI}"\n' + market_of((FABLE, UTOPIA, ATLANTIS), (BOND,))
+        )
         self.world = world = World(read_market(path), root / "world")
         assert world.collateral is not None and world.margining is not None
         self.ledger = ledger = world.collateral

@@ -168,12 +168,14 @@ def inventory_of(
     asked = [*wallets, *(old for old, heir in heirs.items() if heir in wallets)]
     held = holdings_at(node, market.network, tokens, asked, number)
     tried = [*((one.party, one.token) for one in attempts), *waiting]
-    lines = sheet(held, live, time, tried, heirs)
+    order = {one: place for place, one in enumerate((*wallets, *tokens))}  # of the market, not of addresses
+    lines = [one for one in sheet(held, live, time, tried, heirs) if one.wallet in order and one.token in order]
+    lines.sort(key=lambda one: (order[one.wallet], order[one.token]))
     return Inventory(
         block=number,
         at=datetime.fromtimestamp(time, UTC),
         final=number <= head.number - market.network.finality_depth,
-        positions=tuple(_position(one, names) for one in lines if one.wallet in wallets and one.token in tokens),
+        positions=tuple(_position(one, names) for one in lines),
         ties=tuple(_tie(one, names, time, holders) for one in mine),
         attempts=tuple(
             _attempt(one, names)

@@ -27,7 +27,6 @@ from lockstep.domain.collateral.register import (
 )
 from lockstep.domain.identifiers import Reference, SettlementId
 from lockstep.domain.margin_bonds import ActState
-from lockstep.domain.money import Money
 from lockstep.domain.order import Order
 from lockstep.domain.rounding import PARTS, divide_down
 from lockstep.domain.values import quick
@@ -84,10 +83,6 @@ class Offer:
     buyer_signature: bytes
     previous: SettlementId
     """A sale that was given back and whose units are sold anew; zeros: units of the pledge."""
-    price: Money
-    """What the buyer pays the taker, in the RTGS."""
-    salt: str
-    """32 hex digits: what hides the price in the order's `cash_hash`."""
     is_settled: bool | None = None
     """Whether the buyer has the units; None: it has not ended."""
 

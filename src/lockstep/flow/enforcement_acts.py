@@ -1,6 +1,4 @@
-"""What enforcement looks at and what it sends, computed: an agreement's standing, an act's call, a sale's payment."""
-
-from datetime import UTC, datetime
+"""What enforcement looks at and what it sends, computed: an agreement's standing, an act's call, a sale's rules."""
 
 from lockstep.domain.collateral.calls import (
     NO_SALE,
@@ -15,18 +13,15 @@ from lockstep.domain.collateral.calls import (
 )
 from lockstep.domain.collateral.register import Agreement, AgreementId, PledgeId
 from lockstep.domain.collateral.register_events import Pledged, TitleTransferred
-from lockstep.domain.enforcement import Enforcement, Move, MoveKind, Offer, Standing
+from lockstep.domain.enforcement import Enforcement, Move, MoveKind, Standing
 from lockstep.domain.errors import InvalidInput, Refused
-from lockstep.domain.identifiers import SettlementId, derive_message_id, derive_uetr
-from lockstep.domain.market import Market, Participant
-from lockstep.domain.message import Message
+from lockstep.domain.identifiers import SettlementId
 from lockstep.domain.order import ALONE, Order
-from lockstep.domain.payment import Payment
 from lockstep.flow.margin_figures import prices_by
-from lockstep.ports import CashBody, CollateralLedger
+from lockstep.ports import CollateralLedger
 from lockstep.signing import call_bytes
 
-__all__ = ["call_of", "require_sale", "sale_payment", "standing_of"]
+__all__ = ["call_of", "require_sale", "standing_of"]
 
 
 def standing_of(ledger: CollateralLedger, agreement_id: AgreementId, at: int | None = None) -> Standing:
@@ -111,29 +106,3 @@ def require_sale(
     most = at.most_within(at.due, movement.token)
     if movement.quantity > most:
         raise Refused("ExceedsExposure", {**details, "value": f"{movement.quantity} units", "owed": f"{most} units"})
-
-
-def sale_payment(
-    one: Enforcement, move: Move, offer: Offer, buyer: Participant, taker: Participant, market: Market
-) -> Message[CashBody]:
-    """The pacs.009 of a sale, from its buyer to the taker. Made again it is the same to the byte."""
-    pay_by, currency = datetime.fromtimestamp(offer.order.terms.pay_by, UTC), offer.price.currency
-    body = Payment(
-        uetr=derive_uetr(offer.settlement_id, 1),
-        instruction_id=derive_message_id(market.service, offer.settlement_id, "instruction"),
-        end_to_end_id=f"SALE-{offer.settlement_id[:16]}",
-        amount=offer.price,
-        settlement_date=pay_by.date(),
-        debtor=buyer.account(currency),
-        creditor=taker.account(currency),
-        settlement_id=offer.settlement_id,
-        salt=offer.salt,
-        pay_by=pay_by,
-    )
-    return Message(
-        sender=market.service,
-        receiver=market.rtgs,
-        message_id=derive_message_id(market.service, offer.settlement_id, "pacs.009"),
-        created=move.decided_at,
-        body=body,
-    )

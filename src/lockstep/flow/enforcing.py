@@ -5,8 +5,8 @@ before it is signed, and numbered by what was stored; what it did is read from t
 a process may die after any line: the next look goes on, and nothing is taken twice. What may be taken at all, the
 register judges: within what the valuers say is owed, after notice and cure by the chain's time.
 
-Of a sale, the register locks the buyer's order in DvP; its payment is instructed here, agents release and prove it as
-that of any lock, and once DvP has ended it, the register is told.
+Of a sale, the register locks the buyer's order in DvP; that it is paid, ended and its proceeds counted is
+`register_paying`'s, which has taken the order down before.
 """
 
 from collections.abc import Callable
@@ -29,7 +29,6 @@ from lockstep.domain.enforcement import (
 )
 from lockstep.domain.errors import (
     Conflict,
-    ContractRefused,
     InvalidInput,
     LeaseLost,
     LockstepError,
@@ -40,23 +39,20 @@ from lockstep.domain.identifiers import Reference, SettlementId
 from lockstep.domain.journal import Entry
 from lockstep.domain.margin_bonds import ActState
 from lockstep.domain.margin_call import CallState
-from lockstep.domain.market import Market, Participant
-from lockstep.domain.money import Money
-from lockstep.domain.order import AssetStatus, Order
+from lockstep.domain.market import Market
+from lockstep.domain.order import Order
 from lockstep.domain.values import replace
 from lockstep.flow.collateral_acts import made_by, run_alone
-from lockstep.flow.enforcement_acts import call_of, require_sale, sale_payment, standing_of
+from lockstep.flow.enforcement_acts import call_of, require_sale, standing_of
 from lockstep.flow.margin_figures import require_fresh
 from lockstep.ports import (
-    AssetLedger,
-    CashSystem,
     Change,
     Clock,
     CollateralLedger,
     CollateralWallet,
     EnforcementBook,
 )
-from lockstep.signing import cash_hash, settlement_id
+from lockstep.signing import settlement_id
 
 __all__ = ["ACT_SECONDS", "Enforcing"]
 
@@ -71,11 +67,9 @@ class Enforcing:
     market: Market
     clock: Clock
     book: EnforcementBook
-    assets: AssetLedger
     ledger: CollateralLedger
     wallet: CollateralWallet | None
     """None: nothing is signed here."""
-    cash: CashSystem
 
     # --- what the taker says
 
@@ -131,14 +125,13 @@ class Enforcing:
         pledge: PledgeId,
         order: Order,
         buyer_signature: bytes,
-        price: Money,
-        salt: str,
         previous: SettlementId = NO_SALE,
     ) -> Enforcement:
-        """Units of a pledge are sold to a buyer who signed the order, for a price that the order's cash hash hides.
+        """Units of a pledge are sold to a buyer who signed the order.
 
-        The same again changes nothing. Raises InvalidInput for an order that is not the register's, of other units, or
-        of another price; Refused NotAgreed, EnforcementEnded, TooEarly, ExceedsExposure.
+        The same again changes nothing. Raises InvalidInput for an order that was not taken down to be paid
+        (`RegisterPaying.take_sale`), is not the register's, or of other units; Refused NotAgreed, EnforcementEnded,
+        TooEarly, ExceedsExposure.
         """
         one = self._require(agreement_id, name)
         identifier = settlement_id(order, self.market.network)
@@ -146,19 +139,9 @@ class Enforcing:
             return one
         at = standing_of(self.ledger, agreement_id)
         require_sale(one, at, pledge, order, previous, self.ledger.register.address, identifier)
-        debtor, creditor = self._owner(order.movement.buyer), self._owner(at.terms.taker)
-        paid = cash_hash(salt, price, debtor.account(price.currency), creditor.account(price.currency))
-        if paid != order.terms.cash_hash:
-            rule = f"{paid}: {price} from {debtor.bic} to {creditor.bic}, hidden by this salt"
-            raise InvalidInput("order/cash_hash", order.terms.cash_hash, rule)
-        offer = Offer(
-            settlement_id=identifier,
-            order=order,
-            buyer_signature=buyer_signature,
-            previous=previous,
-            price=price,
-            salt=salt,
-        )
+        if self.book.register_payment(identifier) is None:
+            raise InvalidInput("order", identifier, "a sale that was taken down: what is locked is to be paid for")
+        offer = Offer(settlement_id=identifier, order=order, buyer_signature=buyer_signature, previous=previous)
         move = self._decided(one, at, MoveKind.SELL, pledge, order.movement.quantity)
         return self._keep(
             one, replace(move, offer=offer, act_by=min(move.act_by, order.terms.lock_by)), "sale intended"
@@ -225,8 +208,8 @@ class Enforcing:
             sale = self.ledger.sale(move.offer.settlement_id, final)
             if sale is not None and not sale.open:
                 return self._sold(one, move, move.offer, sale.floor, final)
-            if sale is not None:
-                return self._sell_on(one, move, move.offer)
+            if sale is not None:  # with the register or DvP: it is paid, or not, and ended
+                return False
         nonce = move_nonce(one.agreement_id, one.name, move)
         if self.ledger.is_nonce_used(move.party, nonce, final):
             return self._done(one, move, nonce, final)
@@ -262,33 +245,6 @@ class Enforcing:
 
     # --- sales
 
-    def _sell_on(self, one: Enforcement, move: Move, offer: Offer) -> bool:
-        """The units are with DvP: the payment is instructed until it is known; once DvP has ended, so is the sale."""
-        view = self.assets.view(offer.settlement_id, offer.order)
-        if view.final in (AssetStatus.SETTLED, AssetStatus.GIVEN_BACK):
-            try:
-                self.ledger.end_sale(offer.settlement_id)
-            except ContractRefused as error:
-                return self._hindered(one, move, f"the sale cannot be ended yet, retried: {error}")
-            return False
-        if view.final is AssetStatus.LOCKED and self.book.cash_view(offer.settlement_id) is None:
-            return self._pay(one, move, offer)
-        return False
-
-    def _pay(self, one: Enforcement, move: Move, offer: Offer) -> bool:
-        """The pacs.009, from the buyer to the taker. Sent again it is the same to the byte."""
-        if int(self.clock.now().timestamp()) > offer.order.terms.pay_by:
-            return False
-        buyer, taker = self._owner(offer.order.movement.buyer), self._owner(move.party)
-        message = sale_payment(one, move, offer, buyer, taker, self.market)
-        try:
-            self.cash.send(message)
-        except Unavailable:
-            raise
-        except LockstepError as error:
-            return self._hindered(one, move, f"the RTGS does not take the payment: {error}")
-        return False
-
     def _sold(self, one: Enforcement, move: Move, offer: Offer, floor: int, final: int) -> bool:
         """How it ended: sold, or the units are pledged as before."""
         ends = (event.said for event in self.ledger.events_of_pledge(move.pledge_id, final))
@@ -322,12 +278,6 @@ class Enforcing:
         if one is None:
             raise InvalidInput("enforcement", name, f"an enforcement under {agreement_id}")
         return one
-
-    def _owner(self, wallet: str) -> Participant:
-        found = [one for one in self.market.participants.values() if one.wallet == wallet]
-        if len(found) != 1:
-            raise InvalidInput("wallet", wallet, "the wallet of one participant")
-        return found[0]
 
     def _decided(self, one: Enforcement, at: Standing, kind: MoveKind, pledge: PledgeId, units: int) -> Move:
         now = self.clock.now().replace(microsecond=0)

@@ -83,15 +83,7 @@ class Margining:
     @property
     def enforcing(self) -> Enforcing:
         """What is enforced where a call is not met."""
-        return Enforcing(
-            market=self.market,
-            clock=self.clock,
-            book=self.book,
-            assets=self.assets,
-            ledger=self.ledger,
-            wallet=self.wallet,
-            cash=self.cash,
-        )
+        return Enforcing(market=self.market, clock=self.clock, book=self.book, ledger=self.ledger, wallet=self.wallet)
 
     # --- what people and parties say
 

@@ -9,6 +9,7 @@ from lockstep.domain.identifiers import Reference
 from lockstep.domain.margin_case import MarginCase
 from lockstep.domain.margin_payment import CashAttestation, ValuationAttestation
 from lockstep.ports.book import Book
+from lockstep.ports.payments import PaymentBook
 
 __all__ = ["CashBoard", "EnforcementBook", "MarginBook", "ValuationBoard"]
 
@@ -24,8 +25,8 @@ class MarginBook(Book, Protocol):
     def margin_cases(self) -> Sequence[MarginCase]: ...
 
 
-class EnforcementBook(MarginBook, Protocol):
-    """The service's records with what is being enforced. They are stored by `Change.enforcements`."""
+class EnforcementBook(MarginBook, PaymentBook, Protocol):
+    """The service's records with what is being enforced, and paid for it. They are stored by `Change.enforcements`."""
 
     def enforcement(self, agreement_id: AgreementId, name: Reference) -> Enforcement | None: ...
 

@@ -47,7 +47,7 @@ __all__ = [
     "version",
 ]
 
-LATEST_VERSION = "0009"
+LATEST_VERSION = "0010"
 """The newest of `migrations/versions`: what these tables are."""
 
 metadata = MetaData()

@@ -17,8 +17,10 @@ from lockstep.domain.margin_bonds import ActState
 from lockstep.domain.margin_call import CallState
 from lockstep.domain.order import Order, OutcomeResult
 from lockstep.domain.values import replace
+from lockstep.flow.register_paying import RegisterPaying
 from lockstep.ports import Change
 from lockstep.signing import cash_hash, settlement_id
+from lockstep.testing.fakes import FakeBoard
 from margin_venue import CALL, Killed, MarginVenue, euros
 
 E1 = Reference("E-1")
@@ -46,15 +48,19 @@ class Desk(MarginVenue):
         self.hear()
         self.margining.run()
         self.enforcing.run()
+        self.paying.run()
         self.venue.chain.mine(DEPTH)
 
     def rest(self) -> None:
         """Until two turns in a row change nothing: an act is sent in one, and seen in the next."""
         still = 0
         while still < 2:
-            before = self.book.enforcements(), self.book.margin_cases()
+            before = self.records()
             self.turn()
-            still = still + 1 if (self.book.enforcements(), self.book.margin_cases()) == before else 0
+            still = still + 1 if self.records() == before else 0
+
+    def records(self) -> Any:
+        return self.book.enforcements(), self.book.margin_cases(), self.book.register_payments()
 
     def begin(self, **changes: Any) -> Enforcement:
         return self.enforcing.begin(self.agreement, E1, **changes)
@@ -83,15 +89,20 @@ class Desk(MarginVenue):
 
     def offered(self, units: int, cents: int, nonce: int = 0) -> Order:
         plain = self.venue.order(self.venue.register.address, SECOND.address, units, nonce)
-        buyer, taker = self.enforcing._owner(SECOND.address), self.enforcing._owner(TAKER.address)
-        hidden = cash_hash(SALT, euros(cents), buyer.account("EUR"), taker.account("EUR"))
+        owners = {one.wallet: one.account("EUR") for one in self.market.participants.values()}
+        hidden = cash_hash(SALT, euros(cents), owners[SECOND.address], owners[TAKER.address])
         return replace(plain, terms=replace(plain.terms, cash_hash=hidden))
 
     def sell(self, pledge: PledgeId, order: Order, cents: int, **changes: Any) -> SettlementId:
         identifier = settlement_id(order, self.market.network)
         (signature,) = self.venue.signed(identifier, SECOND)
-        self.enforcing.sell(self.agreement, E1, pledge, order, signature, euros(cents), SALT, **changes)
+        self.paying.take_sale(pledge, order, euros(cents), SALT)
+        self.enforcing.sell(self.agreement, E1, pledge, order, signature, **changes)
         return identifier
+
+    @property
+    def paying(self) -> RegisterPaying:
+        return RegisterPaying.beside(self.margining, self.book, FakeBoard())
 
 
 @pytest.fixture
@@ -516,19 +527,22 @@ def test_an_order_that_is_not_the_register_s_or_of_other_terms_is_not_sold(desk:
     pledge = declared(desk)
     good = desk.offered(1_000, 950)
     moved, terms = good.movement, good.terms
+    with pytest.raises(InvalidInput) as unpaid:
+        desk.enforcing.sell(desk.agreement, E1, pledge, good, b"")
+    assert unpaid.value.rule == "a sale that was taken down: what is locked is to be paid for"
     for field, order in (
         ("order/seller", replace(good, movement=replace(moved, seller=GIVER.address))),
         ("order/token", replace(good, movement=replace(moved, token=desk.venue.second))),
         ("order/quantity", replace(good, movement=replace(moved, quantity=1_001))),
         ("order", replace(good, terms=replace(terms, minimum_lot=1))),
-        ("order/cash_hash", replace(good, terms=replace(terms, cash_hash="33" * 32))),
+        ("sale/amount", replace(good, terms=replace(terms, cash_hash="33" * 32))),
     ):
         with pytest.raises(InvalidInput) as caught:
             desk.sell(pledge, order, 950)
         assert caught.value.field == field
     with pytest.raises(InvalidInput) as strange:
         desk.sell(PledgeId(salt(9)), good, 950)
-    assert strange.value.field == "pledge"
+    assert strange.value.field == "sale/pledge"
     desk.value(900, required=1_500)
     with pytest.raises(Refused) as much:
         desk.sell(pledge, good, 950)

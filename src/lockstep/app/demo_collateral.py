@@ -125,6 +125,7 @@ def _step(desk: Desk, node: Node, expected: Mapping[str, str]) -> Told:
     name, title, say = node.text("name"), node.text("title"), node.text("say", "")
     figures = node.chosen("do", ACTS)(desk, node)
     node.done()
+    desk.blocks[name] = desk.ledger.head_block()
     wrong = {key: text for key, text in expected.items() if figures.get(key) != text}
     return Told(name=name, title=title, say=say, at=at, figures=figures, wrong=wrong, checked=len(expected))
 

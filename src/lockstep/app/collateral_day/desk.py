@@ -87,6 +87,8 @@ class Desk:
         self.attempts = AttemptFile(world.root / ATTEMPTS)
         self.pledges: dict[str, PledgeId] = {}
         self.agreements: dict[str, AgreementId] = {}
+        self.blocks: dict[str, int] = {}
+        """The last block of each step that has ended."""
         for one in day.agreements.values():
             self._open(one)
         self.final()

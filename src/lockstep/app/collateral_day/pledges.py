@@ -6,6 +6,7 @@ from datetime import timedelta
 from lockstep.app.collateral_acts import Wanted
 from lockstep.app.collateral_day.desk import Desk, Figures, par
 from lockstep.app.collateral_day.files import AgreementFile, Node
+from lockstep.app.inventory import inventory_of
 from lockstep.domain.collateral.calls import PledgeCall, RecallCall, ReleaseCall, RepledgeCall
 from lockstep.domain.collateral.claims import Claims
 from lockstep.domain.collateral.schedules import Eligible
@@ -15,7 +16,7 @@ from lockstep.domain.errors import ContractRefused, InvalidInput, LockstepError
 from lockstep.domain.rounding import PARTS, divide_down, share_text
 from lockstep.signing import pledge_id
 
-__all__ = ["judge_all", "pledge", "pledge_twice", "pledged", "re_pledge", "recall"]
+__all__ = ["judge_all", "look_back", "pledge", "pledge_twice", "pledged", "re_pledge", "recall"]
 
 NOTICE = timedelta(hours=1)
 """Of a recall: for the record."""
@@ -167,6 +168,19 @@ def recall(desk: Desk, node: Node) -> Figures:
         left = desk.pledge(claim.pledge_id).quantity
         told[f"left with {desk.named(claim.agreement.taker)}"] = desk.quantity(left, security)
     told["bonds count"] = desk.money(desk.ledger.cover(agreement), terms)
+    return told
+
+
+def look_back(desk: Desk, node: Node) -> Figures:
+    """Who had what of a security when another step had ended: the inventory of a past block."""
+    security, block = desk.security(node), node.chosen("after", desk.blocks)
+    found = inventory_of(
+        desk.market, desk.world.chain.node, Claims(desk.ledger.events()), block=block, security=security.isin
+    )
+    told = {"as of": f"{found.at:%H:%M} UTC"}
+    words = ("owned", "free", "pledged", "received", "reused", "reusable")
+    for one in found.positions:
+        told |= {f"{one.name} {word}": getattr(one, word) for word in words if getattr(one, word) != "0"}
     return told
 
 

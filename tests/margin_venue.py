@@ -8,11 +8,11 @@ from datetime import time, timedelta
 from typing import Any
 
 from collateral_venue import AGENTS as AGENT_KEYS
-from collateral_venue import DEPTH, GIVER, TAKER, CollateralVenue
+from collateral_venue import DEPTH, GIVER, SECOND, TAKER, CollateralVenue
 from lockstep.app.collateral import LocalCollateralWallets
 from lockstep.domain.collateral.register import AgreementId
-from lockstep.domain.identifiers import Bic, Isin, Reference, derive_message_id
-from lockstep.domain.instruction import QuantityType
+from lockstep.domain.identifiers import Bic, Isin, Lei, Reference, derive_message_id, lei_check_digits
+from lockstep.domain.instruction import Party, QuantityType
 from lockstep.domain.margin_call import MarginCall
 from lockstep.domain.margin_case import MarginCase
 from lockstep.domain.margin_payment import CashAttestation
@@ -20,6 +20,7 @@ from lockstep.domain.market import Market, Participant, Security
 from lockstep.domain.message import Message
 from lockstep.domain.money import Money
 from lockstep.domain.payment import PaymentState, Release
+from lockstep.flow.enforcing import Enforcing
 from lockstep.flow.hearing import heard
 from lockstep.flow.margining import Margining
 from lockstep.ports import CashBody
@@ -31,12 +32,17 @@ BUND, OBL = Isin("DE0001102580"), Isin("DE0001102606")
 CALL = Reference("MC-1")
 
 
+_LEI = "529900000000000777"
+THIRD = Party(lei=Lei(_LEI + lei_check_digits(_LEI)), bic=Bic("THRDDEFFXXX"))
+"""Who buys what is sold in enforcement."""
+
+
 def euros(cents: int) -> Money:
     return Money(currency="EUR", amount=cents)
 
 
 def market_of(venue: CollateralVenue) -> Market:
-    members = ((SELLER, GIVER), (BUYER, TAKER))
+    members = ((SELLER, GIVER), (BUYER, TAKER), (THIRD, SECOND))
     tokens = {BUND: venue.token, OBL: venue.second}
     return Market(
         service=SERVICE,
@@ -139,6 +145,11 @@ class MarginVenue:
             wallet=self.wallet,
         )
 
+    @property
+    def enforcing(self) -> Enforcing:
+        """As after a start."""
+        return self.margining.enforcing
+
     # --- calls
 
     def value(self, exposure: int, *prices: tuple[str, int, int], **changes: Any) -> None:
@@ -228,4 +239,4 @@ class MarginVenue:
         self.wallet = LocalCollateralWallets({one.address: one for one in (GIVER, TAKER)}, self.venue.register)
 
 
-__all__ = ["BUND", "CALL", "OBL", "Killed", "MarginVenue", "euros"]
+__all__ = ["BUND", "CALL", "OBL", "THIRD", "Killed", "MarginVenue", "euros"]

@@ -5,14 +5,14 @@ register: an agreement that both wallets signed, and figures that its valuers si
 a payment that no agreement allows, nor one of more than the valuers say is due.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from lockstep.domain.cash import CashView
-from lockstep.domain.collateral.register import Agreement, AgreementId, Register, State
+from lockstep.domain.collateral.register import NO_PLEDGE, Agreement, AgreementId, Register, State
 from lockstep.domain.errors import InvalidInput, Refused
-from lockstep.domain.margin_payment import MarginPayment
+from lockstep.domain.margin_payment import CALL_DIGITS, IncomeClaim, MarginPayment, income_salt
 from lockstep.domain.market import Market
 from lockstep.domain.order import Epoch
 from lockstep.domain.payment import CashAccount
@@ -46,14 +46,23 @@ class MarginEvidence:
     """DvP's present one: the register takes no other's word."""
     agents: Sequence[str]
     """Under which addresses this agent signs."""
+    claim: IncomeClaim | None = None
+    """Of income: what is paid, as it was recorded finally."""
+    owed: int = 0
+    """Of income: what the pledge's taker owes still, of this and other claims."""
 
 
 def payment_named(
-    view: CashView, market: Market, register: Register, agreements: Iterable[tuple[AgreementId, Agreement]]
+    view: CashView,
+    market: Market,
+    register: Register,
+    agreements: Iterable[tuple[AgreementId, Agreement]],
+    claims: Collection[IncomeClaim] = (),
 ) -> MarginPayment | None:
-    """The margin payment that a payment's id says it is, or None: it is none that these agreements know.
+    """The payment of margin, or of income of one of these claims, that a payment's id says it is. None: it is none that
+    these agreements and claims know.
 
-    Parties and currency are an agreement's for life. Another amount, account or last second is another id.
+    Parties and currency are an agreement's for life. Another amount, account, pledge or last second is another id.
     """
     paid = view.payment
     if paid is None or paid.settlement_id != view.settlement_id:
@@ -68,20 +77,25 @@ def payment_named(
             (terms.taker, terms.giver),
         ):
             continue
-        try:
-            named = MarginPayment(
-                agreement_id=identifier,
-                amount=paid.amount,
-                is_return=debtor == terms.taker,
-                debtor=paid.debtor,
-                creditor=paid.creditor,
-                salt=paid.salt,
-                pay_by=int(paid.pay_by.timestamp()),
-            )
-            if margin_id(named, register) == view.settlement_id:
-                return named
-        except (InvalidInput, ValueError):  # more than the register can count, or a salt that is none
-            continue
+        is_return = debtor == terms.taker
+        own = [one for one in claims if one.agreement_id == identifier] if is_return else []
+        pledges = [one.pledge_id for one in own if income_salt(one, 1)[:CALL_DIGITS] == paid.salt[:CALL_DIGITS]]
+        for pledge in (NO_PLEDGE, *pledges):
+            try:
+                named = MarginPayment(
+                    agreement_id=identifier,
+                    amount=paid.amount,
+                    is_return=is_return,
+                    pledge_id=pledge,
+                    debtor=paid.debtor,
+                    creditor=paid.creditor,
+                    salt=paid.salt,
+                    pay_by=int(paid.pay_by.timestamp()),
+                )
+                if margin_id(named, register) == view.settlement_id:
+                    return named
+            except (InvalidInput, ValueError):  # more than the register can count, or a salt that is none
+                continue
     return None
 
 
@@ -89,7 +103,8 @@ def judge_margin_release(evidence: MarginEvidence, now: datetime) -> None:
     """May the earmarked payment be released? Raises Refused: why not, or not yet.
 
     It must be in time, its call not paid, and no more than what the valuers' latest figures, not too old, say: what
-    is given never raises the cash above what is required; what is returned leaves what is required covered.
+    is given never raises the cash above what is required; what is returned leaves what is required covered. Income is
+    paid whole, as it was recorded, and no more than is owed: of that the valuers' figures say nothing.
     """
     _one_story(evidence)
     _serving(evidence)
@@ -100,6 +115,9 @@ def judge_margin_release(evidence: MarginEvidence, now: datetime) -> None:
         raise _refused(evidence, "CallPaidElsewhere", actual=other, expected="one payment of a call")
     if max(int(now.timestamp()), evidence.final_time) > payment.pay_by:
         raise _refused(evidence, "PayByPassed", actual="later", expected=payment.pay_by)
+    if payment.pledge_id != NO_PLEDGE:
+        _judge_income(evidence)
+        return
     oldest = evidence.terms.max_age_seconds
     if not state.fresh(oldest, evidence.final_time):
         raise _refused(evidence, "StaleValuation", actual=state.valued_at, expected=f"at most {oldest} seconds old")
@@ -114,6 +132,16 @@ def judge_margin_release(evidence: MarginEvidence, now: datetime) -> None:
     most = max(0, min(state.credit, excess) - evidence.under_way)
     if amount > most:
         raise _refused(evidence, "ExceedsExcess", actual=amount, expected=f"at most {most}")
+
+
+def _judge_income(evidence: MarginEvidence) -> None:
+    claim, amount = evidence.claim, evidence.payment.amount.amount
+    if claim is None or amount != claim.owed:
+        recorded = "nothing" if claim is None else claim.owed
+        raise _refused(evidence, "IncomeDiffers", actual=amount, expected=f"{recorded}, as it was recorded")
+    most = max(0, evidence.owed - evidence.under_way)
+    if amount > most:
+        raise _refused(evidence, "ExceedsIncome", actual=amount, expected=f"at most {most}")
 
 
 def judge_margin_booking(evidence: MarginEvidence) -> bool:

@@ -1,4 +1,6 @@
-"""What an agent does about margin payments: it releases what is due, and signs for the register what was booked.
+"""What an agent does about margin and income: it releases what is due, and signs for the register what was booked.
+
+Of a sale of pledged units the lock is DvP's, and the agent judges it as a trade's; here it signs what was paid.
 
 Its memory is the mailbox and the chain, read again after a restart, and its register. Each step may be repeated.
 """
@@ -12,11 +14,11 @@ from lockstep.agent.margin import MarginEvidence, judge_margin_booking, judge_ma
 from lockstep.agent.margin_register import MarginRegister
 from lockstep.agent.register import Register
 from lockstep.domain.cash import CashView
-from lockstep.domain.collateral.register import Agreement, AgreementId
-from lockstep.domain.collateral.register_events import Agreed, CashRecorded
+from lockstep.domain.collateral.register import NO_PLEDGE, Agreement, AgreementId, CashPayment, PledgeId
+from lockstep.domain.collateral.register_events import Agreed, CashRecorded, IncomeRecorded
 from lockstep.domain.errors import Contradiction, InvalidInput, LockstepError, Refused, Unavailable
 from lockstep.domain.identifiers import Bic, SettlementId, derive_message_id
-from lockstep.domain.margin_payment import CashAttestation, MarginPayment
+from lockstep.domain.margin_payment import CashAttestation, IncomeClaim, MarginPayment, income_salt
 from lockstep.domain.market import Market
 from lockstep.domain.message import Message
 from lockstep.domain.payment import PaymentState, Release
@@ -48,6 +50,8 @@ class MarginDesk:
     _agreements: dict[AgreementId, Agreement] = field(default_factory=dict)
     """Opened, finally; on the terms signed last."""
     _between: dict[frozenset[str], list[AgreementId]] = field(default_factory=dict)
+    _claims: dict[Call, IncomeClaim] = field(default_factory=dict)
+    """Income that takers owe, recorded finally and not counted as paid, by the call that pays it."""
     _counted: set[Call] = field(default_factory=set)
     """Payments that the register counts, finally."""
     _young: set[Call] = field(default_factory=set)
@@ -92,6 +96,53 @@ class MarginDesk:
                 self._note("margin failed", view.settlement_id, str(error))
         return done, over
 
+    # --- sales
+
+    def sold_for(self, settlement: SettlementId) -> str | None:
+        """For whom the register sells the units of a lock, finally: the wallet of the pledge's taker; None: it is no
+        sale. Raises Unavailable."""
+        self._look()
+        found = self._sale_of(settlement)
+        return None if found is None else self._agreements[found].taker
+
+    def note_sale(self, settlement: SettlementId, amount: int) -> None:
+        """What a sale's payment was: before PAID is signed of it. Raises Contradiction if another was noted."""
+        self.register.note_sale(settlement, amount)
+
+    def attend_sales(self) -> bool:
+        """Signs for the register what sales fetched, until it counts; each epoch anew. True if anything was done."""
+        done = False
+        try:
+            sales = self.register.sales()
+            if not sales:
+                return False
+            self._look()
+            epoch = self.assets.epoch()
+        except LockstepError:
+            return False
+        key = next((one for one in self.keys if one.address in epoch.agents), None)
+        for settlement, amount in sales.items():
+            try:
+                agreement = self._sale_of(settlement)
+                if agreement is None:  # a reorganisation took it: nothing can be said of it
+                    continue
+                if (agreement, settlement) in self._counted:
+                    self.register.drop_sale(settlement)
+                elif key is not None:
+                    cash = CashPayment(agreement_id=agreement, call_id=settlement, amount=amount, epoch=epoch.number)
+                    done |= self._sign_cash(cash, key, settlement, "")
+            except Unavailable:
+                continue
+            except LockstepError as error:
+                self._note("sale refused", settlement, str(error))
+        return done
+
+    def _sale_of(self, settlement: SettlementId) -> AgreementId | None:
+        """Under which agreement units are, or were, sold so."""
+        sale = self.ledger.sale(settlement, self._final)
+        pledge = None if sale is None else self.ledger.pledge(sale.pledge_id, self._final)
+        return pledge.agreement_id if pledge is not None and pledge.agreement_id in self._agreements else None
+
     # --- the chain
 
     def _look(self) -> None:
@@ -102,7 +153,12 @@ class MarginDesk:
         for one in fresh:
             said, is_final = one.said, one.block <= final
             if isinstance(said, CashRecorded):
-                (self._counted if is_final else self._young).add((said.agreement_id, said.call_id))
+                call = said.agreement_id, said.call_id
+                (self._counted if is_final else self._young).add(call)
+                if is_final:
+                    self._claims.pop(call, None)
+            elif isinstance(said, IncomeRecorded) and is_final and said.owed:
+                self._take_claim(said)
             elif isinstance(said, Agreed) and is_final:
                 if said.agreement_id not in self._agreements:
                     parties = frozenset((said.agreement.giver, said.agreement.taker))
@@ -111,10 +167,20 @@ class MarginDesk:
         self._final = final
         self._read_to = max(self._read_to, final)
 
+    def _take_claim(self, said: IncomeRecorded) -> None:
+        pledge = self.ledger.pledge(said.pledge_id, self.ledger.final_block())
+        if pledge is None:
+            raise Unavailable(f"the node tells of income on pledge {said.pledge_id}, and does not know it")
+        claim = IncomeClaim(
+            agreement_id=pledge.agreement_id, pledge_id=said.pledge_id, income_id=said.income_id, owed=said.owed
+        )
+        self._claims[claim.agreement_id, margin_call_id(claim.agreement_id, income_salt(claim, 1))] = claim
+
     def _payment_of(self, view: CashView) -> MarginPayment | None:
         known = self._named.get(view.settlement_id)
         if known is None:
-            known = payment_named(view, self.market, self.ledger.register, self._known_between(view))
+            agreements = list(self._known_between(view))
+            known = payment_named(view, self.market, self.ledger.register, agreements, self._claims.values())
             if known is not None:
                 self._named[view.settlement_id] = known
         return known
@@ -131,12 +197,16 @@ class MarginDesk:
     def _evidence(self, view: CashView, payment: MarginPayment, booked: Sequence[str]) -> MarginEvidence:
         agreement, call = _call(payment)
         released = self.register.released(agreement)
-        sign = -1 if payment.is_return else 1
+        sign, claim = -1 if payment.is_return else 1, self._claims.get((agreement, call))
         under_way = sum(
             amount * sign
             for one, its_call, amount in released
-            if one != view.settlement_id and amount * sign > 0 and (agreement, its_call) not in self._counted
+            if one != view.settlement_id
+            and amount * sign > 0
+            and (agreement, its_call) not in self._counted
+            and self._pledge_of(agreement, its_call) == payment.pledge_id
         )
+        is_income = payment.pledge_id != NO_PLEDGE
         others = [one for one, its_call, _ in released if its_call == call and one != view.settlement_id]
         return MarginEvidence(
             cash=view,
@@ -151,7 +221,14 @@ class MarginDesk:
             booked_besides=booked,
             epoch=self.assets.epoch(),
             agents=tuple(key.address for key in self.keys),
+            claim=claim,
+            owed=self.ledger.income_owed(payment.pledge_id, self._final) if is_income else 0,
         )
+
+    def _pledge_of(self, agreement: AgreementId, call: str) -> PledgeId:
+        """Of which pledge's income a call that does not count yet is, if it is of income."""
+        claim = self._claims.get((agreement, call))
+        return NO_PLEDGE if claim is None else claim.pledge_id
 
     # --- one payment
 
@@ -205,19 +282,22 @@ class MarginDesk:
         view, payment = evidence.cash, evidence.payment
         key = next(one for one in self.keys if one.address in evidence.epoch.agents)  # the judgement found one
         cash = margin_cash(payment, evidence.epoch.number)
+        uetr = view.payment.uetr if view.payment is not None else ""
+        return self._sign_cash(cash, key, view.settlement_id, uetr)
+
+    def _sign_cash(self, cash: CashPayment, key: Key, identifier: SettlementId, uetr: str) -> bool:
         stored = self.register.find(cash, key.address)
         is_new = stored is None
         if stored is None:
             self._remember(cash.agreement_id, cash.call_id)
             signature = key.sign(cash_digest(cash, self.ledger.register))
             wanted = CashAttestation(cash=cash, agent=key.address, signature=signature)
-            uetr = view.payment.uetr if view.payment is not None else ""
-            stored = self.register.record(wanted, view.settlement_id, (uetr,))
+            stored = self.register.record(wanted, identifier, (uetr,))
         elif stored.cash != cash:
             raise Contradiction(f"call {cash.call_id}: {stored.cash.amount} is signed, {cash.amount} never can be")
         self.board.publish_cash(stored)
         if is_new:
-            self._note("margin signed", view.settlement_id, f"{cash.amount} for call {cash.call_id}")
+            self._note("margin signed", identifier, f"{cash.amount} for call {cash.call_id}")
         return is_new
 
     def _remember(self, agreement: AgreementId, call: str) -> None:

@@ -4,7 +4,7 @@ What was released is kept too: a payment that may have been booked since is no r
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -28,6 +28,7 @@ CREATE TABLE IF NOT EXISTS margin_signature (
 CREATE TABLE IF NOT EXISTS margin_release (
     margin_id TEXT PRIMARY KEY, agreement_id TEXT NOT NULL, call_id TEXT NOT NULL, amount INTEGER NOT NULL
 ) STRICT;
+CREATE TABLE IF NOT EXISTS margin_sale (settlement_id TEXT PRIMARY KEY, amount INTEGER NOT NULL) STRICT;
 CREATE INDEX IF NOT EXISTS margin_releases_of ON margin_release (agreement_id);
 """
 
@@ -118,6 +119,31 @@ class MarginRegister:
         with self._transaction():
             self._database.execute("DELETE FROM margin_release WHERE margin_id = ?", (margin_id,))
         self._on_commit("margin given up")
+
+    def note_sale(self, settlement: SettlementId, amount: int) -> None:
+        """Notes what a sale's payment was, in minor units; before PAID is signed of it. The chain has but its hash.
+
+        Raises Contradiction if it was noted otherwise.
+        """
+        with self._transaction():
+            noted = self._database.execute(
+                "INSERT INTO margin_sale VALUES (?, ?) ON CONFLICT DO UPDATE SET amount = amount RETURNING amount",
+                (settlement, amount),
+            ).fetchone()[0]
+        if noted != amount:
+            raise Contradiction(f"sale {settlement}: {noted} was paid, {amount} never can have been")
+        self._on_commit("sale noted")
+
+    def sales(self) -> Mapping[SettlementId, int]:
+        """Payments of sales that are to be counted: see `note_sale`, `drop_sale`."""
+        rows = self._database.execute("SELECT settlement_id, amount FROM margin_sale ORDER BY rowid")
+        return {SettlementId(one): int(amount) for one, amount in rows}
+
+    def drop_sale(self, settlement: SettlementId) -> None:
+        """The register counts its payment, finally."""
+        with self._transaction():
+            self._database.execute("DELETE FROM margin_sale WHERE settlement_id = ?", (settlement,))
+        self._on_commit("sale counted")
 
     def close(self) -> None:
         self._database.close()

@@ -107,6 +107,7 @@ class Agent(Speaker):
             return False
         unlocked = sorted(one for one in self._watched if one in self._views and one not in locked)
         done, over = self.margin.attend([self._views[one] for one in unlocked])
+        done |= self.margin.attend_sales()
         for settlement in over:
             self._watched.discard(settlement)
             self._views.pop(settlement, None)
@@ -244,7 +245,14 @@ class Agent(Speaker):
             epoch=self.assets.epoch(order.movement.epoch if order is not None else None),
             agents=tuple(key.address for key in self._keys),
             earlier=self._earlier(view.settlement_id, order) if to_release else (),
+            sold_for=self._sold_for(order, view.settlement_id),
         )
+
+    def _sold_for(self, order: Order | None, settlement: SettlementId) -> str | None:
+        """Whom a sale of pledged units pays; of all else the seller of the order is paid."""
+        if self.margin is None or order is None or order.movement.seller != self.market.network.collateral:
+            return None
+        return self.margin.sold_for(settlement)
 
     def _earlier(self, settlement: SettlementId, order: Order | None) -> list[Sequence[AssetEvent]]:
         """What became of the settlements of the same trade that were locked before this one."""
@@ -317,6 +325,9 @@ class Agent(Speaker):
         result = judge_outcome(evidence)
         if result is None:
             return None
+        if evidence.sold_for is not None and result is OutcomeResult.PAID and self.margin is not None:
+            assert view.payment is not None  # the judgement found it
+            self.margin.note_sale(view.settlement_id, view.payment.amount.amount)
         epoch = evidence.epoch
         key = next(one for one in self._keys if one.address in epoch.agents)  # the judgement found one
         digest = outcome_digest(view.settlement_id, result, epoch.number, self.market.network)

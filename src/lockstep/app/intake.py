@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeGuard
 
 from lockstep.domain.errors import Conflict, InvalidInput, InvalidMessage, LockstepError
+from lockstep.domain.identifiers import reference as checked_reference
 from lockstep.domain.instruction import CancellationRequest, Instruction
 from lockstep.domain.margin_message import MarginBody, MarginCallRequest, MarginCallResponse
 from lockstep.domain.message import Message
@@ -175,6 +176,8 @@ def _content(path: Path) -> bytes:
 
 def _refusal(header: Header | None) -> Refusal | None:
     """What is known of a message that could not be taken, if that is enough to answer it."""
+    if header is not None and header.definition.startswith("colr."):
+        return Refusal(sender=header.sender, message_id=header.message_id) if _is_id(header.message_id) else None
     if header is None or header.reference is None or header.side is None:
         return None
     return Refusal(
@@ -184,6 +187,15 @@ def _refusal(header: Header | None) -> Refusal | None:
         side=header.side,
         is_cancellation=bool(header.definition and header.definition.startswith("sese.020")),
     )
+
+
+def _is_id(text: str) -> bool:
+    """Whether an answer can name it."""
+    try:
+        checked_reference(text)
+    except InvalidInput:
+        return False
+    return True
 
 
 def _is_from_party(

@@ -24,7 +24,7 @@ from lockstep.domain.market import Market, Participant, Security
 from lockstep.domain.money import Quantity
 from lockstep.ports import Book, CollateralLedger
 
-__all__ = ["Attempt", "Inventory", "Position", "Tie", "inventory_of", "read_inventory"]
+__all__ = ["Attempt", "Inventory", "Names", "Position", "Tie", "inventory_of", "read_inventory", "ties_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +115,7 @@ class Inventory:
         }
 
 
-class _Names:
+class Names:
     """Wallets and tokens as the market names them."""
 
     def __init__(self, market: Market) -> None:
@@ -152,7 +152,7 @@ def inventory_of(
     as attempts too. Raises InvalidInput for a block that is not there or a name that the market does not know,
     Unavailable where the node does not answer, or keeps no state of that block.
     """
-    names, head = _Names(market), node.head()
+    names, head = Names(market), node.head()
     number = head.number if block is None else block
     if not 0 <= number <= head.number:
         raise InvalidInput("block", number, f"0 to {head.number}, the head")
@@ -168,12 +168,14 @@ def inventory_of(
     asked = [*wallets, *(old for old, heir in heirs.items() if heir in wallets)]
     held = holdings_at(node, market.network, tokens, asked, number)
     tried = [*((one.party, one.token) for one in attempts), *waiting]
-    lines = sheet(held, live, time, tried, heirs)
+    order = {one: place for place, one in enumerate((*wallets, *tokens))}  # of the market, not of addresses
+    lines = [one for one in sheet(held, live, time, tried, heirs) if one.wallet in order and one.token in order]
+    lines.sort(key=lambda one: (order[one.wallet], order[one.token]))
     return Inventory(
         block=number,
         at=datetime.fromtimestamp(time, UTC),
         final=number <= head.number - market.network.finality_depth,
-        positions=tuple(_position(one, names) for one in lines if one.wallet in wallets and one.token in tokens),
+        positions=tuple(_position(one, names) for one in lines),
         ties=tuple(_tie(one, names, time, holders) for one in mine),
         attempts=tuple(
             _attempt(one, names)
@@ -193,6 +195,12 @@ def _chosen(market: Market, participant: str | None, security: str | None) -> tu
     return [one.wallet for one in members], [market.securities[one].token for one in chosen]
 
 
+def ties_of(live: Sequence[Claim], names: Names, now: int) -> list[Tie]:
+    """All live pledges of one moment as a person reads them; `now` is that moment, in seconds."""
+    holders = _holders(live)
+    return [_tie(one, names, now, holders) for one in live]
+
+
 def _parties(claim: Claim) -> tuple[str, str]:
     return claim.agreement.giver, claim.agreement.taker
 
@@ -205,7 +213,7 @@ def _holders(claims: Iterable[Claim]) -> dict[PledgeId, str]:
     return found
 
 
-def _position(line: Line, names: _Names) -> Position:
+def _position(line: Line, names: Names) -> Position:
     member = names.wallets.get(line.wallet)
     amounts = {
         name: names.quantity(line.token, getattr(line, name))
@@ -225,7 +233,7 @@ def _position(line: Line, names: _Names) -> Position:
     )
 
 
-def _attempt(one: OverCommitment, names: _Names) -> Attempt:
+def _attempt(one: OverCommitment, names: Names) -> Attempt:
     return Attempt(
         participant=names.who(one.party),
         isin=names.isin(one.token),
@@ -237,7 +245,7 @@ def _attempt(one: OverCommitment, names: _Names) -> Attempt:
     )
 
 
-def _tie(claim: Claim, names: _Names, now: int, holders: Mapping[PledgeId, str]) -> Tie:
+def _tie(claim: Claim, names: Names, now: int, holders: Mapping[PledgeId, str]) -> Tie:
     pledge, terms = claim.pledge, claim.agreement
     title = pledge.is_root and not pledge.quantity and bool(terms.mode)
     amounts = {

@@ -45,6 +45,17 @@ class JsonObject:
             raise InvalidInput(f"{self.path}/{name}", value, "true or false")
         return value
 
+    def number(self, name: str, usual: int | None = None, *, most: int) -> int:
+        """A whole number from 0 to `most`, or its digits as text. Raises InvalidInput."""
+        text = self.text(name, None if usual is None else str(usual))
+        if not (text.isascii() and text.isdigit()) or int(text) > most:
+            raise InvalidInput(f"{self.path}/{name}", text, f"a whole number from 0 to {most}")
+        return int(text)
+
+    def inner(self, name: str) -> "JsonObject":
+        """An object inside, an empty one where it is absent; whoever asks sees to its `done`. Raises InvalidInput."""
+        return JsonObject(self._left.pop(name, {}), f"{self.path}/{name}")
+
     def items(self, name: str, *, optional: bool = False) -> Sequence[Any]:
         value = self._left.pop(name, [] if optional else None)
         if not isinstance(value, list):

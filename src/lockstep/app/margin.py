@@ -13,7 +13,7 @@ from lockstep.chain.sender import Sender
 from lockstep.domain.collateral.register import register_of
 from lockstep.domain.identifiers import Bic
 from lockstep.flow.margining import Margining
-from lockstep.ports import AssetLedger, Book, CashSystem, MarginBook
+from lockstep.ports import AssetLedger, Book, CashSystem, EnforcementBook
 from lockstep.signing import Key
 
 __all__ = ["open_margin_desk", "open_margining"]
@@ -30,7 +30,7 @@ def open_margining(
     return Margining(
         market=market,
         clock=home.clock(),
-        book=cast(MarginBook, book),
+        book=cast(EnforcementBook, book),
         assets=assets,
         ledger=open_collateral(home, node, sender),
         cash=cash,

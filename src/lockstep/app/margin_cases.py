@@ -6,16 +6,18 @@ from typing import Any
 
 from lockstep.app.home import Home
 from lockstep.app.records import open_book
-from lockstep.domain.collateral.register import Agreement, AgreementId
-from lockstep.domain.collateral.register_events import Agreed
+from lockstep.domain.collateral.register import Agreement, AgreementId, PledgeId
+from lockstep.domain.collateral.register_events import Agreed, Pledged, TitleTransferred
 from lockstep.domain.errors import InvalidInput
+from lockstep.domain.margin_bonds import BondMove
 from lockstep.domain.margin_case import MarginCase
-from lockstep.domain.money import Money
+from lockstep.domain.market import Market, Security
+from lockstep.domain.money import Money, Quantity
 from lockstep.ports import CollateralLedger
 
-__all__ = ["Figures", "agreement_named", "case_named", "cases", "figures_of", "history", "shown"]
+__all__ = ["Figures", "agreement_named", "case_named", "cases", "figures_of", "history", "pledge_named", "shown"]
 
-FEWEST_DIGITS = 4
+FEWEST_DIGITS = 8
 """Of an agreement's id, to name it by its beginning."""
 
 
@@ -94,9 +96,22 @@ def figures_of(ledger: CollateralLedger, agreement_id: AgreementId, terms: Agree
     )
 
 
-def shown(case: MarginCase) -> dict[str, Any]:
+def pledge_named(ledger: CollateralLedger, agreement_id: AgreementId, text: str) -> PledgeId:
+    """A pledge, or transfer of title, under an agreement, by its id or the beginning of it. Raises InvalidInput."""
+    digits, made = text.removeprefix("0x").lower(), Pledged | TitleTransferred
+    said = (one.said for one in ledger.events_of(agreement_id, ledger.final_block()))
+    known = {one.pledge_id for one in said if isinstance(one, made)}
+    found = [one for one in known if len(digits) >= FEWEST_DIGITS and one.startswith(digits)]
+    if len(found) != 1:
+        rule = f"the id of one pledge under {agreement_id[:8]}, or at least {FEWEST_DIGITS} digits of its beginning"
+        raise InvalidInput("pledge", text, rule)
+    return found[0]
+
+
+def shown(case: MarginCase, market: Market) -> dict[str, Any]:
     """A call as a person or a program reads it."""
     stated = case.call
+    securities = {one.token: one for one in market.securities.values()}
     return {
         "call": stated.call_id,
         "agreement": case.agreement_id,
@@ -124,7 +139,21 @@ def shown(case: MarginCase) -> dict[str, Any]:
         }
         if case.attempt
         else None,
+        "bonds": [_bonds(one, securities[one.token], stated.amount.currency) for one in case.bonds],
         "waits": case.reason or None,
+    }
+
+
+def _bonds(move: BondMove, security: Security, currency: str) -> dict[str, Any]:
+    return {
+        "name": move.name,
+        "isin": security.isin,
+        "quantity": Quantity.of_units(move.units, security.decimals).text(),
+        "pledge": move.pledge_id,
+        "state": move.state.value,
+        "expected": Money(currency=currency, amount=move.expected).text(),
+        "value": Money(currency=currency, amount=move.value).text(),
+        "reason": move.reason or None,
     }
 
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar, cast
 from lockstep.app.collateral import open_collateral
 from lockstep.app.home import EMBEDDED, Home
 from lockstep.app.margin import open_margining
-from lockstep.app.margin_cases import Figures, agreement_named, figures_of
+from lockstep.app.margin_cases import Figures, agreement_named, figures_of, pledge_named
 from lockstep.app.processes import open_cash
 from lockstep.app.records import open_book
 from lockstep.chain.ledger import EvmAssetLedger
@@ -21,6 +21,7 @@ from lockstep.domain.collateral.register import AgreementId, register_of
 from lockstep.domain.collateral.register_events import Agreed
 from lockstep.domain.errors import Conflict, InvalidInput, Misconfigured, Unavailable
 from lockstep.domain.identifiers import Reference, derive_message_id, reference
+from lockstep.domain.identifiers import isin as checked_isin
 from lockstep.domain.margin_case import MarginCase
 from lockstep.domain.margin_message import (
     CollateralKind,
@@ -33,16 +34,20 @@ from lockstep.domain.margin_message import (
 )
 from lockstep.domain.market import Participant
 from lockstep.domain.message import Message
-from lockstep.domain.money import Money
+from lockstep.domain.money import Money, Quantity
+from lockstep.flow.margin_figures import require_fresh
 from lockstep.flow.margin_mail import MarginMail
-from lockstep.flow.margining import Margining, require_fresh
+from lockstep.flow.margining import Margining
 from lockstep.iso20022 import write
 from lockstep.ports import CollateralLedger
 
 __all__ = [
     "Asked",
+    "again",
     "answer",
     "call",
+    "deliver",
+    "give_back",
     "open_margin_mail",
     "pay",
     "register_ledger",
@@ -165,20 +170,47 @@ def answer(mail: MarginMail, case: MarginCase, agreed: str | None = None, reason
 def pay(margining: Margining, case: MarginCase, amount: str | None = None) -> MarginCase:
     """Who is called pays what is owed, or so much of it, in cash. Raises what `Margining.pay` raises."""
     money = None if amount is None else Money.parse(amount, case.call.amount.currency)
-    return _again(lambda: margining.pay(*case.key, money))
+    return again(lambda: margining.pay(*case.key, money))
+
+
+def deliver(margining: Margining, case: MarginCase, isin: str, quantity: str, name: str | None = None) -> MarginCase:
+    """The called giver pledges so much of a security. Raises what `Margining.deliver_bonds` raises."""
+    security = margining.market.security(checked_isin(isin, field="security"))
+    units = Quantity.parse(quantity).units(security.decimals)
+    named = _name(name or f"{security.isin}/{units}")
+    return again(lambda: margining.deliver_bonds(*case.key, named, security.isin, units))
+
+
+def give_back(
+    margining: Margining, case: MarginCase, pledge: str, quantity: str, name: str | None = None
+) -> MarginCase:
+    """The called taker releases so much of a pledge. Raises what `Margining.return_bonds` raises."""
+    ledger = margining.ledger
+    identifier = pledge_named(ledger, case.agreement_id, pledge)
+    found = ledger.pledge(identifier)
+    tokens = {one.token: one for one in margining.market.securities.values()}
+    if found is None or found.token not in tokens:
+        raise InvalidInput("pledge", pledge, "a pledge of a security of this market")
+    units = Quantity.parse(quantity).units(tokens[found.token].decimals)
+    named = _name(name or f"{identifier[:8]}/{units}")
+    return again(lambda: margining.return_bonds(*case.key, named, identifier, units))
+
+
+def _name(text: str) -> Reference:
+    return reference(text, field="name")
 
 
 def withdraw(margining: Margining, case: MarginCase, reason: str) -> MarginCase:
     """The caller takes the call back. Raises what `Margining.withdraw` raises."""
     if case.call.state.is_end:
         raise InvalidInput("call", case.reference, f"a call that has not ended; it is {case.call.state.value}")
-    return _again(lambda: margining.withdraw(*case.key, reason))
+    return again(lambda: margining.withdraw(*case.key, reason))
 
 
 def resolve(margining: Margining, case: MarginCase, amount: str, reason: str) -> MarginCase:
     """Both parties of a disputed call say what is owed. Raises what `Margining.resolve` raises."""
     money = Money.parse(amount, case.call.amount.currency)
-    return _again(lambda: margining.resolve(*case.key, money, reason))
+    return again(lambda: margining.resolve(*case.key, money, reason))
 
 
 # --- what they share
@@ -259,7 +291,7 @@ def _stored(margining: Margining, agreement_id: AgreementId, call_id: Reference)
     return found
 
 
-def _again(act: Callable[[], Result]) -> Result:
+def again(act: Callable[[], Result]) -> Result:
     """Until the service does not move the call at the same time. Raises Unavailable."""
     for _ in range(TRIES):
         try:

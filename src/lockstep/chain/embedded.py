@@ -4,7 +4,8 @@ For demonstrations, rehearsals and tests. It ends with the process.
 """
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from eth_tester import EthereumTester, PyEVMBackend
@@ -51,6 +52,15 @@ class EmbeddedChain:
         for _ in range(blocks):
             self.set_time()
             self.tester.mine_block()
+
+    @contextmanager
+    def one_block(self) -> Iterator[None]:
+        """All transactions that are sent within are mined together, in the order in which they came, at the end."""
+        self.tester.disable_auto_mine_transactions()
+        try:
+            yield
+        finally:
+            self.tester.enable_auto_mine_transactions()
 
     @property
     def time(self) -> int:

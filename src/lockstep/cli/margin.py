@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # loading the chain takes longer than showing help
     from lockstep.flow.margin_mail import MarginMail
     from lockstep.flow.margining import Margining
 
-__all__ = ["margin_app"]
+__all__ = ["AgreementArgument", "OpenOption", "margin_app"]
 
 margin_app = typer.Typer(
     help="Margin calls: what is due, called for, answered, paid in the RTGS.", no_args_is_help=True
@@ -33,6 +33,14 @@ AgreementArgument = Annotated[
 AgreementOption = Annotated[
     str | None, typer.Option("--agreement", help="Its agreement's id or beginning; needed where two calls have the id.")
 ]
+QuantityArgument = Annotated[str, typer.Argument(help="How much of the security, as an instruction says it.")]
+NameOption = Annotated[
+    str | None, typer.Option("--name", help="Of this movement, unique in the call; made of what moves if absent.")
+]
+ReturnOption = Annotated[
+    bool, typer.Option("--return", help="The giver calls, for what the taker holds too much; else the taker calls.")
+]
+OpenOption = Annotated[bool, typer.Option("--open", help="Only those that have not ended.")]
 
 
 @margin_app.command()
@@ -85,9 +93,7 @@ def call(
     amount: Annotated[
         str | None, typer.Option(help="Collateral value; what the register's figures show to be due if absent.")
     ] = None,
-    is_return: Annotated[
-        bool, typer.Option("--return", help="The giver calls, for what the taker holds too much; else the taker calls.")
-    ] = False,
+    is_return: ReturnOption = False,
     on: Annotated[
         str | None, typer.Option("--on", metavar="DAY", help="The day of delivery, YYYY-MM-DD; today if absent.")
     ] = None,
@@ -121,7 +127,8 @@ def call(
         name=name,
         signed_on=_day("--signed-on", signed_on),
     )
-    _told(called(open_margin_mail(Home(home)), agreement, call, asked), as_json)
+    place = Home(home)
+    _told(called(open_margin_mail(place), agreement, call, asked), place, as_json)
 
 
 @margin_app.command()
@@ -151,6 +158,38 @@ def pay(
     from lockstep.app.margin_desk import pay as paid
 
     _changed(home, call, agreement, lambda margining, case: paid(margining, case, amount), as_json)
+
+
+@margin_app.command()
+def deliver(
+    call: CallArgument,
+    security: Annotated[str, typer.Argument(help="The security, by its ISIN.")],
+    quantity: QuantityArgument,
+    name: NameOption = None,
+    agreement: AgreementOption = None,
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Have the giver pledge bonds for a call: the service submits the act of its wallet, and counts what is pledged."""
+    from lockstep.app.margin_desk import deliver as delivered
+
+    _changed(home, call, agreement, lambda desk, case: delivered(desk, case, security, quantity, name), as_json)
+
+
+@margin_app.command("give-back")
+def give_back(
+    call: CallArgument,
+    pledge: Annotated[str, typer.Argument(metavar="PLEDGE", help="The pledge's id, or its beginning.")],
+    quantity: QuantityArgument,
+    name: NameOption = None,
+    agreement: AgreementOption = None,
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Have the taker release bonds for a return that was called: as `margin deliver`, the other way."""
+    from lockstep.app.margin_desk import give_back as given_back
+
+    _changed(home, call, agreement, lambda desk, case: given_back(desk, case, pledge, quantity, name), as_json)
 
 
 @margin_app.command()
@@ -194,7 +233,7 @@ def show(
 
     place = Home(home)
     found = case_named(cases(place), call, agreement)
-    told, moments = shown(found), history(place, found)
+    told, moments = shown(found, place.market()), history(place, found)
     if as_json:
         print_json({**told, "history": moments})
         return
@@ -206,14 +245,16 @@ def show(
 
 @margin_app.command("list")
 def list_(
-    only_open: Annotated[bool, typer.Option("--open", help="Only those that have not ended.")] = False,
+    only_open: OpenOption = False,
     home: HomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,
 ) -> None:
     """List margin calls, oldest first."""
     from lockstep.app.margin_cases import cases, shown
 
-    told = [shown(one) for one in cases(Home(home)) if one.is_open or not only_open]
+    place = Home(home)
+    market = place.market()
+    told = [shown(one, market) for one in cases(place) if one.is_open or not only_open]
     if as_json:
         print_json({"calls": told})
     elif not told:
@@ -230,7 +271,7 @@ def _mailed(
 
     place = Home(home)
     found = case_named(cases(place), call, agreement)
-    _told(act(open_margin_mail(place), found), as_json)
+    _told(act(open_margin_mail(place), found), place, as_json)
 
 
 def _changed(
@@ -245,13 +286,14 @@ def _day(option: str, text: str | None) -> date | None:
     return None if text is None else day(text, option)
 
 
-def _told(case: "MarginCase", as_json: bool) -> None:
+def _told(case: "MarginCase", place: Home, as_json: bool) -> None:
     from lockstep.app.margin_cases import shown
 
+    told = shown(case, place.market())
     if as_json:
-        print_json(shown(case))
+        print_json(told)
     else:
-        _lines(shown(case))
+        _lines(told)
 
 
 def _lines(told: Mapping[str, Any]) -> None:
@@ -268,6 +310,11 @@ def _lines(told: Mapping[str, Any]) -> None:
     if payment is not None:
         state = "counted by the register" if payment["counted"] else f"attempt {payment['attempt']}"
         typer.echo(f"  paying {grouped(payment['amount'])} in cash by {payment['pay_by']}: {state}")
+    for one in told["bonds"]:
+        reason = f", {one['reason']}" if one["reason"] else ""
+        what = f"{grouped(one['quantity'])} of {one['isin']}"
+        worth = one["value"] if one["state"] == "DONE" else f"about {one['expected']}"
+        typer.echo(f"  bonds {one['name']}: {what}, {one['state']}, {worth}{reason}")
     for name in ("reason", "waits"):
         if told[name]:
             typer.echo(f"  {name}: {told[name]}")

@@ -153,6 +153,16 @@ def substitute(
 
 
 @repo_app.command()
+def recount(repo: IdArgument, home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None:
+    """Take over what the register says is owed, where units came back past the service. Prices stay as they are."""
+    from lockstep.app.repos import open_repoing
+    from lockstep.domain.repo.terms import repo_id
+
+    place = Home(home)
+    _told(place, open_repoing(place).recount(repo_id(repo)), as_json)
+
+
+@repo_app.command()
 def terminate(
     repo: IdArgument, on: DayOption = None, home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False
 ) -> None:

@@ -7,14 +7,22 @@ all of it, so whoever knows the agreement, the call and the payment can tell whi
 import hashlib
 from dataclasses import dataclass
 
-from lockstep.domain.collateral.register import AgreementId, CashPayment, Valuation
+from lockstep.domain.collateral.register import NO_PLEDGE, AgreementId, CashPayment, PledgeId, Valuation
 from lockstep.domain.errors import InvalidInput
 from lockstep.domain.identifiers import Reference
 from lockstep.domain.money import Money
 from lockstep.domain.order import Epoch
 from lockstep.domain.payment import CashAccount, require_positive
 
-__all__ = ["CALL_DIGITS", "CashAttestation", "MarginPayment", "ValuationAttestation", "margin_salt"]
+__all__ = [
+    "CALL_DIGITS",
+    "CashAttestation",
+    "IncomeClaim",
+    "MarginPayment",
+    "ValuationAttestation",
+    "income_salt",
+    "margin_salt",
+]
 
 CALL_DIGITS = 24
 """Hex digits of a payment's salt that say which call it pays. The other eight are the attempt."""
@@ -28,10 +36,31 @@ def margin_salt(agreement: AgreementId, call: Reference, attempt: int) -> str:
     It hides nothing: the register shows what was paid for which call. Of two attempts at one call the first 24 digits
     are the same, so that they count as one there.
     """
+    return _salt(f"lockstep margin call\n{agreement}\n{call}", attempt)
+
+
+def income_salt(claim: "IncomeClaim", attempt: int) -> str:
+    """The salt of an income claim's payment, likewise: each claim is one call, which the register counts once."""
+    said = f"lockstep income\n{claim.agreement_id}\n{claim.pledge_id}\n{claim.income_id}"
+    return _salt(said, attempt)
+
+
+def _salt(said: str, attempt: int) -> str:
     if not 0 < attempt < 1 << 32:
         raise InvalidInput("attempt", attempt, "1 to 4294967295")
-    named = hashlib.sha256(f"lockstep margin call\n{agreement}\n{call}".encode()).hexdigest()
-    return f"{named[:CALL_DIGITS]}{attempt:08x}"
+    return f"{hashlib.sha256(said.encode()).hexdigest()[:CALL_DIGITS]}{attempt:08x}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncomeClaim:
+    """A coupon or dividend that the taker of a pledge owes to its giver, as the valuers recorded it: paid whole."""
+
+    agreement_id: AgreementId
+    pledge_id: PledgeId
+    income_id: str
+    """64 hex digits."""
+    owed: int
+    """Minor units of the agreement's currency."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +72,8 @@ class MarginPayment:
     """Above zero, whoever pays."""
     is_return: bool
     """From taker to giver."""
+    pledge_id: PledgeId = NO_PLEDGE
+    """The pledge whose income is paid; NO_PLEDGE: margin."""
     debtor: CashAccount
     creditor: CashAccount
     salt: str
@@ -52,6 +83,8 @@ class MarginPayment:
 
     def __post_init__(self) -> None:
         require_positive(self.amount, "margin/amount")
+        if self.pledge_id != NO_PLEDGE and not self.is_return:
+            raise InvalidInput("margin/pledge", self.pledge_id, "none: income is paid by the taker alone")
         if self.amount.amount > _LARGEST:
             raise InvalidInput("margin/amount", self.amount, f"at most {_LARGEST} minor units")
 

@@ -1,5 +1,7 @@
 """Acts of a party's wallet on the register, each run by itself alone, so that its transaction tells what it did."""
 
+from dataclasses import dataclass
+
 from lockstep.domain.collateral.register import Act, PledgeId
 from lockstep.domain.collateral.register_events import (
     Appropriated,
@@ -14,7 +16,17 @@ from lockstep.domain.values import replace
 from lockstep.ports import CollateralLedger, CollateralWallet
 from lockstep.signing import together_of
 
-__all__ = ["made_by", "run_alone"]
+__all__ = ["Hindrance", "made_by", "run_alone"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hindrance:
+    """Why an act was not run."""
+
+    reason: str
+    is_unsigned: bool = False
+    """Its party has not signed; else the register refuses."""
+
 
 _DONE_BEFORE = "ActUsed"
 """The refusal that says that the act was run already: the next look shows what came of it."""
@@ -37,18 +49,18 @@ def made_by(ledger: CollateralLedger, pledge: PledgeId, party: str, nonce: int, 
     return None
 
 
-def run_alone(ledger: CollateralLedger, wallet: CollateralWallet | None, act: Act) -> str:
-    """Has the act signed, for no other company than itself, and run. What keeps it from being run, or "".
+def run_alone(ledger: CollateralLedger, wallet: CollateralWallet | None, act: Act) -> Hindrance | None:
+    """Has the act signed, for no other company than itself, and run; None: it is sent, or was run before.
 
     Raises Unavailable where nothing is known.
     """
     act = replace(act, together=together_of([act]))
     signature = wallet.sign_act(act) if wallet is not None else None
     if signature is None:
-        return f"{act.party} has not signed"
+        return Hindrance(reason=f"{act.party} has not signed", is_unsigned=True)
     try:
         ledger.run([replace(act, signature=signature)])
     except ContractRefused as error:
         if error.name != _DONE_BEFORE:
-            return f"the register refuses, retried: {error}"
-    return ""
+            return Hindrance(reason=f"the register refuses, retried: {error}")
+    return None

@@ -24,6 +24,7 @@ from lockstep.flow.margining import Margining
 from lockstep.flow.matching import AGE_OUT, match
 from lockstep.flow.pacing import Moved, OpenTrades, Pacing
 from lockstep.flow.recovering import decide_cancellations, look_at_unclaimed
+from lockstep.flow.register_paying import RegisterPaying
 from lockstep.flow.repoing import Repoing
 from lockstep.flow.stepping import Settler
 from lockstep.flow.valuing import present_valuations
@@ -33,9 +34,10 @@ from lockstep.ports import (
     BulkBook,
     Change,
     Claimed,
+    EnforcementBook,
     Mailbox,
-    MarginBook,
     PartyBody,
+    PaymentBook,
     RepoBook,
     Results,
     StoredInstruction,
@@ -104,7 +106,10 @@ class Engine:
         if duty == "matching":
             return self._match()
         if duty == "recovery":
-            return not self._is_halted() and self._step_margin() | self._step_repos() | self._recover()
+            return (
+                not self._is_halted()
+                and self._step_margin() | self._step_payments() | self._step_repos() | self._recover()
+            )
         return self._deliver_all()
 
     def _is_halted(self) -> bool:
@@ -193,8 +198,18 @@ class Engine:
             return False
         try:
             sent = self.valuations is not None and present_valuations(self.margining.ledger, self.valuations)
-            own = replace(self.margining, book=cast(MarginBook, self.settler.book))  # under this worker's lease
-            return own.run() | sent
+            own = replace(self.margining, book=cast(EnforcementBook, self.settler.book))  # under this worker's lease
+            return own.run() | own.enforcing.run(self.keep) | sent
+        except Unavailable:
+            return False
+
+    def _step_payments(self) -> bool:
+        """As margin: what is paid here is no lost trade's."""
+        if self.margining is None:
+            return False
+        book = cast(PaymentBook, self.settler.book)  # under this worker's lease
+        try:
+            return RegisterPaying.beside(self.margining, book, self.settler.board).run()
         except Unavailable:
             return False
 

@@ -160,7 +160,7 @@ class MarginBonds:
 
     def _run(self, case: MarginCase, move: BondMove, act: Act) -> bool:
         hindrance = run_alone(self.ledger, self.wallet, act)
-        return bool(hindrance) and self._wait(case, move, hindrance)
+        return hindrance is not None and self._wait(case, move, hindrance.reason)
 
     def _pledge(self, case: MarginCase, move: BondMove, final: int) -> RegisterEvent | None:
         """The event that made the pledge, whoever submitted it, and of however many units."""

@@ -10,18 +10,18 @@ stored, and the message is to be handed in again.
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from lockstep.domain.collateral.register import AgreementId
-from lockstep.domain.errors import Conflict, InvalidInput, LockstepError, Refused, Unavailable
+from lockstep.domain.errors import Conflict, InvalidInput, LockstepError, Unavailable
 from lockstep.domain.identifiers import Bic, derive_message_id
 from lockstep.domain.journal import Entry
 from lockstep.domain.margin_call import CallState, MarginCall
 from lockstep.domain.margin_case import MarginCase
 from lockstep.domain.margin_message import MarginBody, MarginCallRequest, MarginCallResponse
 from lockstep.domain.message import Message
-from lockstep.domain.notice import Rejection
 from lockstep.flow.margining import Margining
+from lockstep.flow.reporting import Refusal, refuse
 from lockstep.ports import Change, PartyBody
 
 __all__ = ["ANSWERED", "CALLED", "DUPLICATE", "MarginMail"]
@@ -31,8 +31,6 @@ CALLED, ANSWERED, DUPLICATE = "margin called", "margin answered", "duplicate"
 HORIZON = timedelta(days=366)
 """How far ahead the day of delivery may lie."""
 TRIES = 10
-LONGEST_TEXT = 350
-"""Characters of an admi.002's field (Max350Text)."""
 _AGREEMENT, _CURRENCY = "Agrmt/AgrmtId", "Agrmt/BaseCcy"
 _CALL_ID = "AgrdAmtDueToA/AgrdAmtDtls/VartnMrgnAmt/MrgnCallReqId"
 _AGREED = "AgrdAmtDueToA/AgrdAmtDtls/VartnMrgnAmt/AgrdAmt"
@@ -120,8 +118,9 @@ class MarginMail:
         ):
             if wallets.get(party) != wallet:
                 raise InvalidInput(field, party, f"the BIC of the agreement's {role}")
-        if parties.valued_at > now:
-            raise InvalidInput("Oblgtn/ValtnDt/DtTm", parties.valued_at.isoformat(), f"not after {now.isoformat()}")
+        latest = max(now, datetime.fromtimestamp(margining.ledger.time_of(), UTC))  # a chain's clock may be ahead
+        if parties.valued_at > latest:
+            raise InvalidInput("Oblgtn/ValtnDt/DtTm", parties.valued_at.isoformat(), f"not after {latest.isoformat()}")
         deliver_by = margining.market.pay_by_on(body.deliver_on)
         day = f"XpctdCollDueToA/XpctdCollDtls/VartnMrgn/{'Rtr' if body.is_return else 'Dlvry'}/Dt"
         if deliver_by <= now:
@@ -186,18 +185,9 @@ class MarginMail:
         margining, now = self.margining, self.margining.clock.now()
         market = margining.market
         facts = {"rule": str(error), "error": type(error).__name__, "message_id": message.message_id}
-        told: tuple[Message[PartyBody], ...] = ()
-        if message.sender in {one.bic for one in market.participants.values()}:
-            about = f"{message.sender}/{message.message_id}"
-            told = (
-                Message(
-                    sender=market.service,
-                    receiver=message.sender,
-                    message_id=derive_message_id(market.service, about, f"refused/{error}"),
-                    created=now,
-                    body=_rejection(message.message_id, error, now),
-                ),
-            )
+        members = {one.bic for one in market.participants.values()}
+        refusal = Refusal(sender=message.sender, message_id=message.message_id)
+        told = (refuse(market, refusal, error, now),) if message.sender in members else ()
         entry = Entry(at=now, kind="refused", subject=_call_of(message.body), facts=facts)
         margining.book.commit(Change(entries=(entry,), outgoing=told))
 
@@ -220,21 +210,3 @@ def _require_of_call(case: MarginCase, body: MarginCallResponse) -> None:
 
 def _call_of(body: MarginBody) -> str:
     return body.call_id
-
-
-def _rejection(message_id: str, error: LockstepError, now: datetime) -> Rejection:
-    """Why it was refused: the rule's name, the field, the rule in words (admi.002)."""
-    told = error if isinstance(error, InvalidInput | Conflict) else None
-    return Rejection(
-        related_message_id=message_id,
-        code=error.name if isinstance(error, Refused) else "InvalidMessage",
-        rejected_at=now,
-        location=_text(told.field) if told else None,
-        description=_text(f"{told.value}: {told.rule}" if told else str(error)),
-    )
-
-
-def _text(words: str) -> str:
-    """At most 350 printable characters: a refused value may hold anything."""
-    words = "".join(one if one.isprintable() else "?" for one in words)
-    return words if len(words) <= LONGEST_TEXT else words[: LONGEST_TEXT - 1] + "…"

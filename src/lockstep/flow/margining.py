@@ -36,6 +36,7 @@ from lockstep.domain.market import Market, Participant
 from lockstep.domain.money import Money
 from lockstep.domain.values import replace
 from lockstep.flow.asking import due, is_open, status_request
+from lockstep.flow.enforcing import Enforcing
 from lockstep.flow.margin_bonds import MarginBonds
 from lockstep.flow.margin_figures import counted_payment, require_parties
 from lockstep.flow.margin_ordering import payment_message
@@ -48,7 +49,7 @@ from lockstep.ports import (
     Clock,
     CollateralLedger,
     CollateralWallet,
-    MarginBook,
+    EnforcementBook,
 )
 from lockstep.signing import build_quorum_proof, cash_digest, margin_cash, margin_id
 
@@ -66,7 +67,7 @@ class Margining:
 
     market: Market
     clock: Clock
-    book: MarginBook
+    book: EnforcementBook
     assets: AssetLedger
     ledger: CollateralLedger
     cash: CashSystem
@@ -78,6 +79,11 @@ class Margining:
     def bonds(self) -> MarginBonds:
         """The part of it that moves bonds."""
         return MarginBonds(market=self.market, clock=self.clock, book=self.book, ledger=self.ledger, wallet=self.wallet)
+
+    @property
+    def enforcing(self) -> Enforcing:
+        """What is enforced where a call is not met."""
+        return Enforcing(market=self.market, clock=self.clock, book=self.book, ledger=self.ledger, wallet=self.wallet)
 
     # --- what people and parties say
 

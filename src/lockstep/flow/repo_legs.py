@@ -3,14 +3,14 @@
 import hashlib
 
 from lockstep.domain.identifiers import derive_message_id
-from lockstep.domain.instruction import Instruction, Side
+from lockstep.domain.instruction import CancellationRequest, Instruction, Party, Side
 from lockstep.domain.market import Market
 from lockstep.domain.message import Message
 from lockstep.domain.money import Quantity
 from lockstep.domain.repo.life import Leg, LegKind, Repo
 from lockstep.domain.repo.terms import RepoId
 
-__all__ = ["act_nonce", "leg_instruction", "leg_message", "lot_salt", "told"]
+__all__ = ["act_nonce", "cancellation_message", "leg_instruction", "leg_message", "lot_salt", "told"]
 
 
 def leg_instruction(repo: Repo, leg: Leg, side: Side, market: Market) -> Instruction:
@@ -43,6 +43,18 @@ def leg_message(repo: Repo, leg: Leg, side: Side, market: Market) -> Message[Ins
         message_id=derive_message_id(sender, leg.reference, "sese.023"),
         created=leg.decided_at,
         body=body,
+    )
+
+
+def cancellation_message(repo: Repo, leg: Leg, side: Side, market: Market) -> Message[CancellationRequest]:
+    """What takes one party's instruction back, while it waits (sese.020)."""
+    owner = leg_instruction(repo, leg, side, market).owner
+    return Message(
+        sender=owner.bic,
+        receiver=market.service,
+        message_id=derive_message_id(owner.bic, leg.reference, "sese.020"),
+        created=leg.decided_at,
+        body=CancellationRequest(reference=leg.reference, side=side, owner=Party(lei=owner.lei, bic=owner.bic)),
     )
 
 

@@ -7,13 +7,14 @@ from the leg; what the register then shows, finally, ends the leg. A transfer fr
 process may die after any line: the next look goes on, and nothing is done twice.
 """
 
+import hashlib
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 from lockstep.domain.collateral.calls import Call, PledgeCall, RecordReturnCall, RecordTitleCall, ReturnUnitsCall
-from lockstep.domain.collateral.register import NOT_TOGETHER, Act, AgreementMode, PledgeId
+from lockstep.domain.collateral.register import NOT_TOGETHER, Act, PledgeId
 from lockstep.domain.collateral.register_events import Returned
 from lockstep.domain.errors import (
     Conflict,
@@ -24,7 +25,7 @@ from lockstep.domain.errors import (
     Refused,
     Unavailable,
 )
-from lockstep.domain.instruction import Instruction, Party, Side
+from lockstep.domain.instruction import CancellationRequest, Instruction, Party, Side
 from lockstep.domain.journal import Entry
 from lockstep.domain.market import Market
 from lockstep.domain.message import Message
@@ -37,14 +38,16 @@ from lockstep.domain.repo.moves import (
     leg_died,
     leg_recorded,
     leg_settled,
+    recounted,
     retried,
     transfer_died,
     transfer_done,
 )
 from lockstep.domain.repo.terms import Lot, RepoId, RepoTerms
 from lockstep.domain.trade import TradeState
-from lockstep.flow.receiving import Reception
-from lockstep.flow.repo_legs import act_nonce, leg_message, lot_salt, told
+from lockstep.flow.receiving import receive
+from lockstep.flow.repo_checks import check_lot, check_terms, owed, require_owed
+from lockstep.flow.repo_legs import act_nonce, cancellation_message, leg_message, lot_salt, told
 from lockstep.ports import Change, Clock, CollateralLedger, CollateralWallet, RepoBook, StoredInstruction
 from lockstep.signing import call_bytes, pledge_id, together_of
 
@@ -64,7 +67,7 @@ class Repoing:
     ledger: CollateralLedger
     wallet: CollateralWallet
     market: Market
-    write: Callable[[Message[Instruction]], bytes]
+    write: Callable[[Message[Instruction] | Message[CancellationRequest]], bytes]
     """A party's message as it would hand it in; the same message, the same bytes."""
     clock: Clock
 
@@ -75,7 +78,7 @@ class Repoing:
 
         Raises InvalidInput, Refused NoRepoAgreement, Conflict for an id used with other terms.
         """
-        self._check(terms)
+        check_terms(terms, self.market, self.ledger)
         known = self.book.repo(terms.repo_id)
         if known is None:
             return self._store(None, agreed(terms, self.clock.now()))
@@ -88,11 +91,16 @@ class Repoing:
         known = self.require(repo_id)
         changed = move(known, self.clock.now())
         if changed.successor is not None:
-            self._check(changed.successor)
+            check_terms(changed.successor, self.market, self.ledger)
         for transfer in changed.pending_transfers:
             if transfer.lot_in is not None:
-                self._check_lot(transfer.lot_in, changed.terms.purchase_price.currency)
+                check_lot(transfer.lot_in, changed.terms.purchase_price.currency, self.market)
         return self._keep(known, changed)
+
+    def recount(self, repo_id: RepoId) -> Repo:
+        """Takes over what the register says is owed. Raises as `moves.recounted`, Unavailable."""
+        repo = self.require(repo_id)
+        return self._keep(repo, recounted(repo, owed(repo, self.ledger, self.ledger.final_block()), self.clock.now()))
 
     def require(self, repo_id: RepoId) -> Repo:
         repo = self.book.repo(repo_id)
@@ -120,11 +128,9 @@ class Repoing:
     def _run_one(self, repo: Repo) -> bool:
         try:
             after, waits = self.look(repo), ""
-        except (LeaseLost, Unavailable):
+        except (LeaseLost, Unavailable, Conflict):
             raise
         except LockstepError as error:
-            if isinstance(error, Conflict) and error.kind == "repo version":
-                raise
             after, waits = self.require(repo.terms.repo_id), str(error)
         except Exception as error:
             after, waits = self.require(repo.terms.repo_id), f"the service failed at it: {type(error).__name__}"
@@ -176,10 +182,21 @@ class Repoing:
         today = now.date()
         if repo.state is RepoState.OPEN and repo.is_quiet:
             due = repo.repurchase_date
-            return self._keep(repo, closing(repo, today, now)) if due is not None and today >= due else repo
+            if due is None or today < due:
+                return repo
+            require_owed(repo, self.ledger)
+            return self._keep(repo, closing(repo, today, now))
         if repo.state in (RepoState.CLOSING, RepoState.FAILED):
-            return self._keep(repo, finished(retried(repo, today, now), now))
+            again = retried(repo, today, now)
+            if again != repo:
+                require_owed(repo, self.ledger)
+            return self._keep(repo, finished(again, now))
         if repo.state is RepoState.CLOSED and repo.successor is not None and not repo.succeeded:
+            known = self.book.repo(repo.successor.repo_id)
+            if known is not None and known.terms != repo.successor:
+                raise Refused(
+                    "SuccessorTaken", {"repo": known.terms.repo_id, "expected": "the terms it is rolled into"}
+                )
             self.open(repo.successor)
             return self._store(repo, replace(repo, succeeded=True))
         return repo
@@ -195,20 +212,20 @@ class Repoing:
     def _instructed(self, repo: Repo, leg: Leg) -> Repo:
         """Hands in what is missing of the two instructions, and looks how their trade stands."""
         now = self.clock.now()
-        messages = [leg_message(repo, leg, side, self.market) for side in Side]
-        found = [self._found(message.body) for message in messages]
+        messages = {side: leg_message(repo, leg, side, self.market) for side in Side}
+        found = [self._found(message.body) for message in messages.values()]
         if not all(found):
-            reception = Reception(book=self.book, market=self.market, clock=self.clock)
-            for message, stored in zip(messages, found, strict=True):
-                if stored is not None:
-                    continue
-                try:
-                    reception.submit(message, self.write(message))
-                except InvalidInput as error:
-                    if any(self._found(one.body) for one in messages):
-                        break  # the other's waits: it will age out, and the leg with it
+            try:
+                for message, stored in zip(messages.values(), found, strict=True):
+                    if stored is None:
+                        self._hand_in(message)
+            except InvalidInput as error:
+                if not any(self._found(message.body) for message in messages.values()):
                     return self._keep(repo, leg_died(repo, leg.reference, str(error), now))
-            found = [self._found(message.body) for message in messages]
+                for side, message in messages.items():  # as after a night in between: the other's waits in vain
+                    if self._found(message.body) is not None:
+                        self._hand_in(cancellation_message(repo, leg, side, self.market))
+            found = [self._found(message.body) for message in messages.values()]
         for stored in found:
             if stored is None:
                 continue
@@ -222,7 +239,14 @@ class Repoing:
                 return self._keep(repo, settled)
             if trade.state.is_end and trade.state is not TradeState.SETTLED:
                 return self._keep(repo, leg_died(repo, leg.reference, str(trade.reason or trade.state.value), now))
+        if all(found) and leg.settlement_date > now.date():
+            return self._keep(repo, _with(repo, replace(leg, waits_for_its_day=True)))
         return repo
+
+    def _hand_in(self, message: Message[Instruction] | Message[CancellationRequest]) -> None:
+        """As its owner's file would be; the same message again changes nothing. Raises InvalidInput, Conflict."""
+        content = hashlib.sha256(self.write(message)).hexdigest()
+        self.book.commit(receive(self.book, self.market, message, content, self.clock.now()))
 
     def _found(self, body: Instruction) -> StoredInstruction | None:
         """What its owner has instructed under the leg's reference. Taken down anew, by records that were lost, a leg
@@ -254,9 +278,8 @@ class Repoing:
             call, party = RecordReturnCall(pledge_id=title, order=leg.order), repo.terms.seller
         if self.ledger.time_of(final) > leg.act_by:
             by = int(now.timestamp()) + ACT_SECONDS
-            renewed = replace(leg, act_by=by)
-            legs = tuple(renewed if one.reference == leg.reference else one for one in repo.legs)
-            repo, leg = self._store(repo, replace(repo, legs=legs)), renewed
+            leg = replace(leg, act_by=by)
+            repo = self._store(repo, _with(repo, leg))
         self._run(repo, leg.reference, leg.act_by, ((party, call),))
         return repo
 
@@ -331,37 +354,15 @@ class Repoing:
             if refusal.name not in DONE_BEFORE:
                 raise
 
-    # --- checks
-
-    def _check(self, terms: RepoTerms) -> None:
-        """Raises InvalidInput for what the market does not know, Refused for an agreement that is not for this."""
-        giver = self.market.participant(terms.seller, field="seller").wallet
-        taker = self.market.participant(terms.buyer, field="buyer").wallet
-        currency = terms.purchase_price.currency
-        for lot in terms.lots:
-            self._check_lot(lot, currency)
-        found = self.ledger.agreement(terms.agreement_id, self.ledger.final_block())
-        expected = (giver, taker, currency, AgreementMode.TITLE_TRANSFER)
-        actual = (found.giver, found.taker, found.currency, found.mode) if found is not None else None
-        if found is None or actual != expected:
-            shown = f"title transfer from {giver} to {taker} in {currency}"
-            told = {"agreement": terms.agreement_id, "actual": actual or "none", "expected": shown}
-            raise Refused("NoRepoAgreement", told)
-        last = terms.repurchase_date
-        ends = datetime.fromtimestamp(found.until, UTC).date()
-        if last is not None and last > ends:
-            raise InvalidInput("repurchase_date", last, f"not after {ends}, when the agreement ends")
-
-    def _check_lot(self, lot: Lot, currency: str) -> None:
-        security = self.market.security(lot.isin)
-        if security.currency != currency:
-            raise InvalidInput("currency", currency, f"{security.currency}, in which {lot.isin} settles")
-
     def _token(self, lot: Lot) -> str:
         return self.market.security(lot.isin).token
 
     def _wallet_of(self, party: Party) -> str:
         return self.market.participant(party, field="party").wallet
+
+
+def _with(repo: Repo, leg: Leg) -> Repo:
+    return replace(repo, legs=tuple(leg if one.reference == leg.reference else one for one in repo.legs))
 
 
 def _recorded_title(lot: Lot) -> PledgeId:

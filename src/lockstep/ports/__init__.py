@@ -16,7 +16,8 @@ from lockstep.ports.clock import Clock, Randomness
 from lockstep.ports.collateral import CollateralLedger, CollateralWallet
 from lockstep.ports.leases import Lease, Leases
 from lockstep.ports.mailbox import BulkMailbox, Mailbox, PartyBody
-from lockstep.ports.margin import CashBoard, MarginBook, ValuationBoard
+from lockstep.ports.margin import CashBoard, EnforcementBook, MarginBook, ValuationBoard
+from lockstep.ports.payments import PaymentBook
 from lockstep.ports.repos import RepoBook
 from lockstep.ports.results import Results
 from lockstep.ports.sending import SentTransaction, TransactionLog
@@ -40,12 +41,14 @@ __all__ = [
     "Clock",
     "CollateralLedger",
     "CollateralWallet",
+    "EnforcementBook",
     "Lease",
     "Leases",
     "Mailbox",
     "MarginBook",
     "OrderWallet",
     "PartyBody",
+    "PaymentBook",
     "Randomness",
     "RepoBook",
     "Results",

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from lockstep.domain.collateral.register import AgreementId
+from lockstep.domain.enforcement import Enforcement
 from lockstep.domain.identifiers import Reference
 from lockstep.domain.margin_case import MarginCase
 from lockstep.domain.margin_payment import CashAttestation, ValuationAttestation
 from lockstep.ports.book import Book
+from lockstep.ports.payments import PaymentBook
 
-__all__ = ["CashBoard", "MarginBook", "ValuationBoard"]
+__all__ = ["CashBoard", "EnforcementBook", "MarginBook", "ValuationBoard"]
 
 
 class MarginBook(Book, Protocol):
@@ -21,6 +23,17 @@ class MarginBook(Book, Protocol):
         """Those that there is anything to look at, oldest first."""
 
     def margin_cases(self) -> Sequence[MarginCase]: ...
+
+
+class EnforcementBook(MarginBook, PaymentBook, Protocol):
+    """The service's records with what is being enforced, and paid for it. They are stored by `Change.enforcements`."""
+
+    def enforcement(self, agreement_id: AgreementId, name: Reference) -> Enforcement | None: ...
+
+    def open_enforcements(self) -> Sequence[Enforcement]:
+        """Those that have not ended, oldest first."""
+
+    def enforcements(self) -> Sequence[Enforcement]: ...
 
 
 class CashBoard(Protocol):

@@ -16,6 +16,7 @@ from lockstep.signing.collateral_data import (
     valuers_epoch,
     valuers_hash,
 )
+from lockstep.signing.collateral_reading import read_call
 from lockstep.signing.consent import check_order
 from lockstep.signing.keys import Key, keystore_address, read_keystore, recover, write_keystore
 from lockstep.signing.proof import (
@@ -40,6 +41,7 @@ from lockstep.signing.typed_data import (
     settlement_id,
     terms_hash,
 )
+from lockstep.signing.words import checked_address
 
 __all__ = [
     "Key",
@@ -54,6 +56,7 @@ __all__ = [
     "cash_digest",
     "cash_hash",
     "check_order",
+    "checked_address",
     "income_digest",
     "is_by",
     "is_of",
@@ -68,6 +71,7 @@ __all__ = [
     "outcome_digest",
     "outcomes_digest",
     "pledge_id",
+    "read_call",
     "read_keystore",
     "recover",
     "rotation_digest",

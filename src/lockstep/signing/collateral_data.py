@@ -197,7 +197,7 @@ def margin_id(payment: MarginPayment, register: Register) -> SettlementId:
     words = (
         hash_word(one.agreement_id),
         hash_word(margin_call_id(one.agreement_id, one.salt)),
-        hash_word(NO_PLEDGE),
+        hash_word(one.pledge_id),
         _signed_word(one.signed_amount, 64),
         hash_word(cash_hash(one.salt, one.amount, one.debtor, one.creditor)),
         salt.ljust(32, b"\0"),
@@ -211,6 +211,7 @@ def margin_cash(payment: MarginPayment, epoch: int) -> CashPayment:
     return CashPayment(
         agreement_id=payment.agreement_id,
         call_id=margin_call_id(payment.agreement_id, payment.salt),
+        pledge_id=payment.pledge_id,
         amount=payment.signed_amount,
         epoch=epoch,
     )

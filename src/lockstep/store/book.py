@@ -24,10 +24,12 @@ from lockstep.store.behind import all_at_once
 from lockstep.store.bulk import Insert, Statement
 from lockstep.store.codec import load
 from lockstep.store.committing import BODIES, Batch
+from lockstep.store.enforcements import Enforcements
 from lockstep.store.leases import require
 from lockstep.store.margin_calls import MarginCalls
 from lockstep.store.prepared import Query, transaction
 from lockstep.store.queue import Queue
+from lockstep.store.register_payments import RegisterPayments
 from lockstep.store.repos import Repos
 
 __all__ = ["SqlBook"]
@@ -99,7 +101,7 @@ _NEW_SUBJECTS = Insert(tables.journal_subject, "name", conflict="(name) DO NOTHI
 _SUBJECTS = Statement("SELECT name, number FROM journal_subject WHERE name IN LIST")
 
 
-class SqlBook(MarginCalls, Repos):
+class SqlBook(MarginCalls, Enforcements, RegisterPayments, Repos):
     """MarginBook, RepoBook, WorkQueue and WaitingRoom on a database. `on_commit` is called after each commit, for each
     change stored, with its last entry's kind.
 

@@ -12,16 +12,12 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection
 
 from lockstep.domain.cash import CashView
-from lockstep.domain.collateral.register import AgreementId
 from lockstep.domain.errors import Conflict, LeaseLost, LockstepError
 from lockstep.domain.identifiers import Lei, Reference, SettlementId, TradeId
 from lockstep.domain.instruction import CancellationAdvice, SettlementConfirmation, StatusAdvice
-from lockstep.domain.margin_case import MarginCase
 from lockstep.domain.margin_message import MarginCallRequest, MarginCallResponse
 from lockstep.domain.message import Message
 from lockstep.domain.notice import Rejection
-from lockstep.domain.repo.life import Repo
-from lockstep.domain.repo.terms import RepoId
 from lockstep.domain.trade import Trade
 from lockstep.domain.values import replace
 from lockstep.flow.matching import match_key
@@ -29,11 +25,11 @@ from lockstep.ports import Change, PartyBody, StoredInstruction, Unclaimed
 from lockstep.store import tables
 from lockstep.store.bulk import Insert, Statement, Update
 from lockstep.store.codec import dump
+from lockstep.store.wholes import Wholes, stored_since
 
 __all__ = ["BODIES", "WAKE", "WOKEN", "Batch", "Hold"]
 
 Key = tuple[Lei, Reference]
-CallKey = tuple[AgreementId, Reference]
 BODIES: dict[str, type[Message[PartyBody]]] = {
     "StatusAdvice": Message[StatusAdvice],
     "CancellationAdvice": Message[CancellationAdvice],
@@ -88,15 +84,6 @@ WAKE = Statement(
     f"(SELECT number FROM trade WHERE settlement_id IN LIST AND open AND due > {WOKEN} "
     "[[ORDER BY number FOR UPDATE]])"
 )
-_MARGIN_CALLS = Statement(
-    "SELECT number, agreement_id, reference, version FROM margin_call WHERE (agreement_id, reference) IN PAIRS "
-    "[[ORDER BY number FOR UPDATE OF margin_call]]"
-)
-_NEW_MARGIN_CALL = Insert(tables.margin_call, "agreement_id", "reference", "version", "state", "open", "body")
-_MARGIN_CALL = Update(tables.margin_call, "number", "version", "state", "open", "body")
-_REPOS = Statement("SELECT number, repo_id, version FROM repo WHERE repo_id IN LIST [[ORDER BY number FOR UPDATE]]")
-_NEW_REPO = Insert(tables.repo, "repo_id", "version", "state", "look_from", "body")
-_REPO = Update(tables.repo, "number", "version", "state", "look_from", "body")
 _NONCES = Insert(
     tables.order_nonce,
     "seller",
@@ -150,11 +137,6 @@ class _Known:
     value: Any = None
     """What it is to be; None: as it is."""
 
-    def follow(self, value: Any) -> None:
-        """It is to be this, as its next version."""
-        self.version = value.version + 1
-        self.value = replace(value, version=self.version)
-
 
 @dataclass(slots=True)
 class Batch:
@@ -168,8 +150,10 @@ class Batch:
     """Those that are written."""
     _instructions: dict[Key, _Known] = field(default_factory=dict)
     _trades: dict[TradeId, _Known] = field(default_factory=dict)
-    _margin_calls: dict[CallKey, _Known] = field(default_factory=dict)
-    _repos: dict[RepoId, _Known] = field(default_factory=dict)
+    _wholes: Wholes = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._wholes = Wholes(self.connection)
 
     def judge(self, changes: Sequence[Change]) -> list[LockstepError | None]:
         """What keeps each from being stored; None: it will be."""
@@ -201,21 +185,13 @@ class Batch:
         if ids:
             for number, trade_id, version, holder, fence in _TRADES.rows(self.connection, sorted(ids)):
                 self._trades[trade_id] = _Known(number, version=version, hold=Hold(holder, fence))
-        calls = {case.key for change in changes for case in change.margin}
-        if calls:
-            for number, agreement, reference, version in _MARGIN_CALLS.rows(self.connection, sorted(calls)):
-                self._margin_calls[agreement, reference] = _Known(number, version=version)
-        repos = {repo.terms.repo_id for change in changes for repo in change.repos}
-        if repos:
-            for number, repo_id, version in _REPOS.rows(self.connection, sorted(repos)):
-                self._repos[repo_id] = _Known(number, version=version)
+        self._wholes.read(changes)
 
     def _judged(self, change: Change) -> LockstepError | None:
         wrong = next(filter(None, map(self._instruction_conflict, change.instructions)), None) or next(
             filter(None, map(self._trade_conflict, change.trades)), None
         )
-        wrong = wrong or next(filter(None, map(self._margin_conflict, change.margin)), None)
-        wrong = wrong or next(filter(None, map(self._repo_conflict, change.repos)), None)
+        wrong = wrong or self._wholes.conflict(change)
         if wrong is not None:
             return wrong
         for stored in change.instructions:
@@ -223,11 +199,10 @@ class Batch:
             known.status, known.message_id, known.value = stored.status, stored.message_id, stored
             known.late, known.asked = stored.late is not None, len(stored.cancellations)
         for trade in change.trades:
-            self._trades.setdefault(trade.trade_id, _Known(None)).follow(trade)
-        for case in change.margin:
-            self._margin_calls.setdefault(case.key, _Known(None)).follow(case)
-        for repo in change.repos:
-            self._repos.setdefault(repo.terms.repo_id, _Known(None)).follow(repo)
+            row = self._trades.setdefault(trade.trade_id, _Known(None))
+            row.version = trade.version + 1
+            row.value = replace(trade, version=row.version)
+        self._wholes.take(change)
         self.stored.append(change)
         return None
 
@@ -249,20 +224,13 @@ class Batch:
         hold = self.held.get(trade.trade_id)
         if hold is not None and known is not None and known.hold not in (hold, None):
             return LeaseLost(f"trade/{trade.trade_id}", hold.fence)
-        return _stored_since("trade", known, trade.trade_id, trade.version)
-
-    def _margin_conflict(self, case: MarginCase) -> LockstepError | None:
-        return _stored_since("margin call", self._margin_calls.get(case.key), "/".join(case.key), case.version)
-
-    def _repo_conflict(self, repo: Repo) -> LockstepError | None:
-        return _stored_since("repo", self._repos.get(repo.terms.repo_id), repo.terms.repo_id, repo.version)
+        return stored_since("trade", known.version if known else 0, trade.trade_id, trade.version)
 
     def write(self) -> None:
         """Everything but the journal. Of a row that several changes set, the last one counts."""
         self._write_instructions()
         self._write_trades()
-        self._write_margin_calls()
-        self._write_repos()
+        self._wholes.write()
         self._write_cash()
         self._write_unclaimed()
         messages = {one.message_id: one for change in self.stored for one in change.outgoing}
@@ -338,35 +306,6 @@ class Batch:
         _OTHERS_TRADE.run(self.connection, others)
         _NONCES.run(self.connection, sorted(nonces.items()))
 
-    def _write_margin_calls(self) -> None:
-        new, changed = [], []
-        for key, known in self._margin_calls.items():
-            case: MarginCase | None = known.value
-            if case is None:
-                continue
-            values = (known.version, case.call.state.value, case.is_open, dump(case, MarginCase, key))
-            if known.number is None:
-                new.append((*key, *values))
-            else:
-                changed.append((*values, known.number))
-        _NEW_MARGIN_CALL.run(self.connection, new)
-        _MARGIN_CALL.run(self.connection, changed)
-
-    def _write_repos(self) -> None:
-        new, changed = [], []
-        for repo_id, known in self._repos.items():
-            repo: Repo | None = known.value
-            if repo is None:
-                continue
-            look_from = repo.look_from.toordinal() if repo.look_from is not None else None
-            values = (known.version, repo.state.value, look_from, dump(repo, Repo, repo_id))
-            if known.number is None:
-                new.append((repo_id, *values))
-            else:
-                changed.append((*values, known.number))
-        _NEW_REPO.run(self.connection, new)
-        _REPO.run(self.connection, changed)
-
     def _write_cash(self) -> None:
         views = {view.settlement_id: view for change in self.stored for view in change.cash}
         cursors = [change.cash_cursor for change in self.stored if change.cash_cursor is not None]
@@ -390,11 +329,6 @@ class Batch:
         if gone:
             _CLAIMED.run(self.connection, gone)
             _TOUCHED_AGAIN.run(self.connection)  # what might have been a side of it may match others now
-
-
-def _stored_since(kind: str, known: _Known | None, name: str, version: int) -> Conflict | None:
-    """It was stored by another since it was read, as this version."""
-    return None if version == (known.version if known else 0) else Conflict(f"{kind} version", f"{name}/{version}")
 
 
 def _cash_row(view: CashView) -> tuple[Any, ...]:

@@ -26,6 +26,7 @@ from sqlalchemy.types import TypeEngine
 __all__ = [
     "LATEST_VERSION",
     "cash_view",
+    "enforcement",
     "instruction",
     "journal",
     "journal_subject",
@@ -35,6 +36,7 @@ __all__ = [
     "metadata",
     "order_nonce",
     "outgoing",
+    "register_payment",
     "repo",
     "request",
     "seen",
@@ -45,7 +47,7 @@ __all__ = [
     "version",
 ]
 
-LATEST_VERSION = "0008"
+LATEST_VERSION = "0010"
 """The newest of `migrations/versions`: what these tables are."""
 
 metadata = MetaData()
@@ -213,6 +215,18 @@ margin_call = Table(
     _unfinished("margin_call_open", "number", where="open"),
 )
 
+register_payment = Table(
+    "register_payment",
+    metadata,
+    Column("number", WHOLE, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("version", WHOLE, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("open", Boolean, nullable=False),
+    Column("body", Text, nullable=False),
+    _unfinished("register_payment_open", "number", where="open"),
+)
+
 lease = Table(
     "lease",
     metadata,
@@ -264,6 +278,20 @@ repo = Table(
     Column("look_from", WHOLE),
     Column("body", Text, nullable=False),
     _unfinished("repo_look_from", "look_from", where="look_from IS NOT NULL"),
+)
+
+enforcement = Table(
+    "enforcement",
+    metadata,
+    Column("number", WHOLE, primary_key=True),
+    Column("agreement_id", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("version", WHOLE, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("open", Boolean, nullable=False),
+    Column("body", Text, nullable=False),
+    Index("enforcement_key", "agreement_id", "name", unique=True),
+    _unfinished("enforcement_open", "number", where="open"),
 )
 
 for _busy in (instruction, trade, outgoing):

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
+from lockstep.testing.facts_collateral import CollateralFacts
+
 __all__ = [
     "Account",
     "Cancellation",
@@ -339,7 +341,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class Facts(CollateralFacts):
     """Everything that is judged. Ids, addresses and account numbers are compared as text."""
 
     locks: Sequence[Lock] = ()

@@ -33,7 +33,7 @@ from lockstep.flow.margining import Margining
 from lockstep.flow.receiving import Reception
 from lockstep.iso20022 import read, write
 from lockstep.ports import Change
-from lockstep.testing.fakes import BUYER, DAY, SELLER, SERVICE, FakeAssetLedger, FakeBook
+from lockstep.testing.fakes import BUYER, DAY, MORNING, SELLER, SERVICE, FakeAssetLedger, FakeBook
 from margin_world import MARKET, PAY_BY, TERMS, MarginWorld
 
 CALL = Reference("MC-1")
@@ -341,14 +341,14 @@ STRANGER = Bic("NOBODEFFXXX")
         (
             lambda desk: (
                 desk.request(
-                    obligation=replace(desk.obligation(), valued_at=desk.world.clock.now() + timedelta(seconds=1))
+                    obligation=replace(desk.obligation(), valued_at=MORNING + timedelta(hours=1))
                 ),
                 None,
                 {},
             ),
             "Oblgtn/ValtnDt/DtTm",
-            "2026-11-23T08:00:02+00:00",
-            "not after 2026-11-23T08:00:01",
+            "2026-11-23T09:00:00+00:00",
+            "not after 2026-11-23T08:",
         ),
         (request_of(deliver_on=DAY + timedelta(days=367)), DELIVERED_ON, "2027-11-25", "at most 366 days"),
     ],
@@ -494,6 +494,27 @@ def test_files_are_handed_in_in_their_order(desk: Desk, tmp_path: Path) -> None:
     assert [one.outcome for one in taken] == ["margin called", "margin answered", "refused", "duplicate"]
     assert {one.reference for one in taken} == {CALL}
     assert taken[2].as_json()["field"] == "answer to margin call"
+
+
+def test_one_that_breaks_the_schema_is_answered_too(desk: Desk, tmp_path: Path) -> None:
+    reception = Reception(book=desk.book, market=MARKET, clock=desk.world.clock)
+    good = write(desk.message(desk.request()))
+    broken = [
+        good.replace(b">600.00<", b">600.001<"),
+        good.replace(b"<XpsrTp>REPO", b"<XpsrTp>GOLD").replace(b">M-1<", b">M-2<"),
+        good.replace(b"<XpsrTp>REPO", b"<XpsrTp>GOLD").replace(b">M-1<", b">M 3<"),  # an id that no answer can name
+    ]
+    for place, data in enumerate(broken):
+        assert data != good
+        (tmp_path / f"{place}.xml").write_bytes(data)
+    taken = submit_files(reception, sorted(tmp_path.glob("*.xml")), margin=lambda: desk.mail)
+    assert [one.outcome for one in taken] == ["refused"] * 3
+    told = desk.told(BUYER.bic)
+    assert [one.related_message_id for one in told] == ["M-1", "M-2"]
+    path = "Document/MrgnCallReq/MrgnCallRslt/MrgnCallRslt/MrgnCallAmt/DueToPtyA"
+    assert (told[0].location, told[0].description) == (path, "600.001: at most 2 decimals for EUR")
+    assert told[1].location == "Document/MrgnCallReq/Oblgtn/XpsrTp"
+    assert desk.book.margin_cases() == []
 
 
 def test_a_market_without_a_register_takes_none(desk: Desk, tmp_path: Path) -> None:

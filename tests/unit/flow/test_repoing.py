@@ -13,8 +13,9 @@ import pytest
 from collateral_venue import DEPTH, GIVER, TAKER, UNITS, CollateralVenue
 from lockstep.app.collateral import LocalCollateralWallets
 from lockstep.domain.accrual import DayCount
+from lockstep.domain.collateral.calls import ReturnUnitsCall
 from lockstep.domain.collateral.register import AgreementId, AgreementMode
-from lockstep.domain.errors import Conflict, InvalidInput, Refused
+from lockstep.domain.errors import Conflict, InvalidInput, LeaseLost, Refused, Unavailable
 from lockstep.domain.identifiers import Bic, Isin, Lei, lei_check_digits
 from lockstep.domain.instruction import Instruction, Party, QuantityType, Side
 from lockstep.domain.market import Market, Participant, Security
@@ -177,6 +178,41 @@ class Desk:
             still = still + 1 if list(self.book.repos()) == before else 0
             if still == 2:
                 return self.repoing().require(identity)
+        raise AssertionError("it never comes to rest")
+
+    def turned(self, identity: RepoId = R1) -> Repo:
+        self.turn()
+        return self.repoing().require(identity)
+
+    def dying(self, deaths: int) -> tuple[Callable[[], None], Callable[[str], None]]:
+        """A worker that dies at each `deaths`-th moment, and the hook that kills it."""
+        left = deaths
+
+        def hook(_: str) -> None:
+            nonlocal left
+            left -= 1
+            if left == 0:
+                left = deaths + 1
+                raise Killed
+
+        def worked() -> None:
+            try:
+                self.repoing().run()
+            except Killed:
+                self.venue.renew()
+
+        return worked, hook
+
+    def until(self, work: Callable[[], object], hook: Callable[[str], None], reached: Callable[[], bool]) -> None:
+        """Turns of this work, with the hook in force, until it is reached."""
+        for _ in range(60):
+            self.hook = hook
+            work()
+            self.hook = lambda _: None
+            self.engine()
+            self.venue.chain.mine(DEPTH)
+            if reached():
+                return
         raise AssertionError("it never comes to rest")
 
     def to(self, day: date) -> None:
@@ -468,6 +504,26 @@ def test_taken_down_anew_it_finds_what_became_of_it(desk: Desk) -> None:
     assert desk.handed == handed
 
 
+def test_it_is_not_closed_for_other_units_than_are_owed(desk: Desk) -> None:
+    """A fifth of lot 1 came back past the service."""
+    repo = desk.opened()
+    title = repo.lots[0].pledge_id
+    assert title is not None
+    desk.venue.run(TAKER, ReturnUnitsCall(pledge_id=title, quantity=600))
+    desk.to(TODAY + timedelta(10))
+    repo = desk.until_quiet()
+    assert (repo.state, repo.waits) == (RepoState.OPEN, "TitleDiffers(lot=1, actual=2400, expected=3000)")
+    assert len(desk.handed) == 4
+    repo = desk.repoing().recount(R1)
+    assert [one.units for one in repo.lots] == [2_400, 6_000]
+    assert (repo.history[-1].what, repo.history[-1].detail) == ("lot 1 recounted", "2400 in place of 3000")
+    assert desk.repoing().recount(R1) == repo
+    repo = desk.until_quiet()
+    assert (repo.state, repo.waits) == (RepoState.CLOSED, "")
+    assert [one.cash.amount for one in repo.legs[2:]] == [300_300, 600_600]
+    assert desk.units() == (UNITS, 0, UNITS, 0)
+
+
 def test_nothing_is_asked_of_the_ledger_while_nothing_is_due(desk: Desk) -> None:
     desk.opened()
     desk.to(TODAY + timedelta(9))
@@ -475,26 +531,111 @@ def test_nothing_is_asked_of_the_ledger_while_nothing_is_due(desk: Desk) -> None
     assert repoing.run() is False
 
 
-@pytest.mark.parametrize("deaths", [1, 2, 3])
-def test_killed_anywhere_it_loses_and_doubles_nothing(desk: Desk, deaths: int) -> None:
-    """At each `deaths`-th moment before or after an effect the worker dies, and a new one goes on."""
-    left = deaths
+def test_a_leg_of_another_day_is_not_looked_at_before(desk: Desk) -> None:
+    """Once both have instructed; what neither instructed yet is handed in today."""
+    day = TODAY + timedelta(2)
+    desk.repoing().open(desk.terms(purchase_date=day))
+    repo = desk.turned()
+    assert (repo.look_from, len(desk.handed)) == (day, 4)
+    assert replace(desk.repoing(), ledger=cast(CollateralLedger, None)).run() is False
+    assert desk.repoing().require(R1) == repo
+    desk.to(day)
+    assert desk.until_quiet().state is RepoState.OPEN
 
-    def hook(_: str) -> None:
-        nonlocal left
-        left -= 1
-        if left == 0:
-            left = deaths + 1
+
+def test_of_a_leg_that_only_one_instructed_that_day_the_other_is_taken_back(desk: Desk) -> None:
+    """The worker dies between the two, and nobody works until the next day."""
+    desk.opened()
+    desk.to(TODAY + timedelta(10))
+    commits = 0
+
+    def hook(what: str) -> None:
+        nonlocal commits
+        commits += what == "after commit"
+        if commits == 2:  # the closing legs, and the first instruction of the first
             raise Killed
 
-    def worked() -> None:
-        try:
-            desk.repoing().run()
-        except Killed:
-            desk.venue.renew()
+    desk.hook = hook
+    with pytest.raises(Killed):
+        desk.repoing().run()
+    desk.hook = lambda _: None
+    assert [one.instruction.reference for one in desk.book.waiting()] == ["R1-C1.1"]
+    desk.to(TODAY + timedelta(11))
+    repo = desk.until_quiet()
+    (stored,) = (one for one in desk.book.instructions() if one.instruction.reference == "R1-C1.1")
+    assert stored.status == "CANCELLED"
+    assert repo.leg(repo.legs[2].reference).reason == "CANI: cancelled by the party that instructed, before any match"
+    assert "TradDtls/SttlmDt" in repo.leg(repo.legs[3].reference).reason
+    assert repo.state is RepoState.CLOSED
+    assert [one.reference for one in repo.legs[4:]] == ["R1-C1.2", "R1-C2.2"]
+    assert desk.units() == (UNITS, 0, UNITS, 0)
 
+
+def test_no_answer_for_one_holds_up_no_other_and_concludes_nothing(desk: Desk) -> None:
+    first, second = RepoId("A1"), RepoId("A2")
+    for one in (first, second):
+        desk.repoing().open(desk.terms(repo_id=one, lots=tuple(replace(one, units=100) for one in desk.terms().lots)))
+    desk.turn()
+    asked: list[str] = []
+
+    def hook(what: str) -> None:
+        asked.append(what)
+        if what == "before run" and asked.count(what) == 1:
+            raise Unavailable("the node is gone")
+
+    desk.hook = hook
+    desk.repoing().run()
+    assert [desk.repoing().require(one).waits for one in (first, second)] == ["", ""]
+    assert asked.count("before run") == 3 and asked.count("after run") == 2  # the other's two legs
+    desk.hook = lambda _: None
+    assert desk.until_quiet(first).state is desk.until_quiet(second).state is RepoState.OPEN
+
+
+def test_who_has_lost_the_lease_looks_no_further(desk: Desk) -> None:
+    for one in ("A1", "A2"):
+        desk.repoing().open(desk.terms(repo_id=RepoId(one)))
+
+    def hook(_: str) -> None:
+        raise LeaseLost("recovery", 1)
+
+    desk.hook = hook
+    with pytest.raises(LeaseLost):
+        desk.repoing().run()
+    desk.hook = lambda _: None
+    assert not desk.handed
+    kept: list[int] = []
+    desk.repoing().run(lambda: kept.append(len(desk.handed)))
+    assert kept == [0, 4]
+
+
+@pytest.mark.parametrize("deaths", [1, 2])
+def test_killed_anywhere_it_loses_and_doubles_nothing(desk: Desk, deaths: int) -> None:
+    """At each `deaths`-th moment before or after an effect the worker dies, and a new one goes on."""
+    worked, hook = desk.dying(deaths)
     assert_lived_through(desk, worked, hook)
     assert len(desk.handed) == 10
+
+
+@pytest.mark.parametrize("deaths", [1, 2])
+def test_killed_anywhere_a_failed_close_and_a_roll_lose_and_double_nothing(desk: Desk, deaths: int) -> None:
+    worked, hook = desk.dying(deaths)
+    day, second = TODAY + timedelta(4), RepoId("R2")
+    desk.opened()
+    desk.repoing().change(R1, lambda one, now: rolled(one, desk.terms(repo_id=second, purchase_date=day), now))
+    desk.settles = False
+    desk.to(day)
+    desk.until(worked, hook, lambda: desk.repoing().require(R1).state is RepoState.FAILED)
+    desk.to(day + timedelta(1))
+    desk.settles = True
+    desk.until(worked, hook, lambda: desk.repoing().require(R1).succeeded)
+    following = desk.repoing().require(second)
+    assert desk.repoing().require(R1).state is RepoState.CLOSED
+    assert len(desk.book.instructions()) == len(desk.handed) == len(set(desk.handed)) == 10
+    # its purchase date has passed meanwhile: what is late opens no more, and nothing of it moved
+    desk.until(worked, hook, lambda: desk.repoing().require(second).state.is_end)
+    assert desk.repoing().require(second).state is RepoState.CANCELLED
+    assert following.legs[0].settlement_date == day
+    assert desk.units() == (UNITS, 0, UNITS, 0)
 
 
 def test_another_worker_at_every_moment_loses_and_doubles_nothing(desk: Desk) -> None:
@@ -513,16 +654,7 @@ def assert_lived_through(desk: Desk, work: Callable[[], object], hook: Callable[
     """A repo's life, with a top-up and a substitution, while `hook` is called at every moment."""
 
     def until(reached: Callable[[Repo], bool]) -> None:
-        desk.hook = hook
-        for _ in range(60):
-            work()
-            desk.engine()
-            desk.venue.chain.mine(DEPTH)
-            if reached(desk.repoing().require(R1)):
-                break
-        else:
-            raise AssertionError("it never comes to rest")
-        desk.hook = lambda _: None
+        desk.until(work, hook, lambda: reached(desk.repoing().require(R1)))
 
     desk.repoing().open(desk.terms())
     until(lambda repo: repo.state is RepoState.OPEN)

@@ -97,6 +97,8 @@ class Leg:
     decided_at: datetime
     """UTC, whole seconds: the messages carry it, so that sent again they are the same."""
     state: LegState = LegState.INSTRUCTED
+    waits_for_its_day: bool = False
+    """Both instructions were seen to be taken, and nothing is to be looked for before the settlement date."""
     order: Order | None = None
     settlement_id: SettlementId | None = None
     act_by: int = 0
@@ -175,7 +177,9 @@ class Repo:
             is_due = self.state is RepoState.CLOSED and self.successor is not None and not self.succeeded
             return date.min if is_due else None
         if not self.is_quiet:
-            return date.min
+            legs = self.pending_legs if not self.pending_transfers else ()
+            days = [one.settlement_date if one.waits_for_its_day else date.min for one in legs]
+            return min(days, default=date.min)
         if self.state is RepoState.OPEN:
             return self.repurchase_date
         failed = [one for one in self.last_closing if one.state is LegState.DEAD]

@@ -4,6 +4,7 @@ Those that people ask for raise InvalidInput for figures that break a rule, and 
 in no state for it or something of it is still under way. `now` is UTC; instants are kept in whole seconds.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -40,6 +41,7 @@ __all__ = [
     "leg_recorded",
     "leg_settled",
     "partly_returned",
+    "recounted",
     "repriced",
     "retried",
     "returned_free",
@@ -54,8 +56,7 @@ __all__ = [
 ACT_SECONDS = 7 * 86_400
 """How long a signed act that records a leg may be run; then it is signed anew."""
 TRANSFER_SECONDS = 86_400
-"""How long those of a transfer may be run, and never on the repurchase date: then it is given up, and holds up nothing
-any more."""
+"""The same of a transfer, and never on the repurchase date; then it is given up, and holds up nothing more."""
 
 
 # --- opening
@@ -179,8 +180,21 @@ def substituted(repo: Repo, number: int, units: int, isin: Isin, new_units: int,
     if isin == lot.isin:
         raise InvalidInput("isin", isin, "another security than the lot's")
     new = _next_lot(repo, isin, new_units, divide_down(lot.price * units, lot.units))
-    kind = TransferKind.SUBSTITUTE
-    return _with_transfer(repo, now, kind=kind, lot_in=new, lot_out=number, units_out=units)
+    return _with_transfer(repo, now, kind=TransferKind.SUBSTITUTE, lot_in=new, lot_out=number, units_out=units)
+
+
+def recounted(repo: Repo, owed: Mapping[int, int], now: datetime) -> Repo:
+    """What the register says is owed, by lot, counts from now on: units came back past the service. Prices stay."""
+    if repo.state not in (RepoState.OPEN, RepoState.FAILED) or not repo.is_quiet:
+        raise _not_ready(repo, "OPEN or FAILED, and nothing under way")
+    for lot in repo.lots:
+        units, least = owed.get(lot.number, lot.units), 1 if lot.price else 0
+        if not least <= units <= lot.units:
+            raise InvalidInput(f"lot {lot.number}/owed", units, f"{least} to {lot.units}, of price {lot.price}")
+        if units != lot.units:
+            repo, told = _lot(repo, replace(lot, units=units)), f"{units} in place of {lot.units}"
+            repo = _noted(repo, now, f"lot {lot.number} recounted", told)
+    return repo
 
 
 def transfer_done(repo: Repo, number: int, now: datetime, pledge_id: PledgeId | None = None) -> Repo:
@@ -252,7 +266,7 @@ def retried(repo: Repo, today: date, now: datetime) -> Repo:
     for one in last.values():
         if one.state is LegState.DEAD and today > one.settlement_date:
             lot = repo.lot(one.lot)
-            repo = _with_leg(repo, LegKind.CLOSING, lot, one.units, one.cash.amount, one.principal, today, now)
+            repo = _with_leg(repo, LegKind.CLOSING, lot, lot.units, one.cash.amount, one.principal, today, now)
     return repo
 
 
@@ -271,8 +285,7 @@ def finished(repo: Repo, now: datetime) -> Repo:
         return repo
     left = [one for one in repo.lots if one.units]
     for lot in left:
-        kind = TransferKind.RETURN
-        repo = _with_transfer(repo, now, kind=kind, lot_out=lot.number, units_out=lot.units)
+        repo = _with_transfer(repo, now, kind=TransferKind.RETURN, lot_out=lot.number, units_out=lot.units)
     return repo if left else _moved(repo, RepoState.CLOSED, now)
 
 
@@ -363,10 +376,9 @@ def _next_lot(repo: Repo, isin: Isin, units: int, price: int) -> Lot:
 
 
 def _not_ready(repo: Repo, rule: str) -> Refused:
-    transfers = [f"transfer {one.number}" for one in repo.pending_transfers]
-    way = ", ".join([*(one.reference for one in repo.pending_legs), *transfers])
-    details = {"repo": repo.terms.repo_id, "state": repo.state.value, "under_way": way or "nothing", "expected": rule}
-    return Refused("RepoNotReady", details)
+    way = [*(one.reference for one in repo.pending_legs), *(f"transfer {one.number}" for one in repo.pending_transfers)]
+    details = {"repo": repo.terms.repo_id, "state": repo.state.value, "under_way": ", ".join(way) or "nothing"}
+    return Refused("RepoNotReady", {**details, "expected": rule})
 
 
 def _require_open(repo: Repo) -> None:

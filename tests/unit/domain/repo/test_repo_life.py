@@ -19,6 +19,7 @@ from lockstep.domain.repo.moves import (
     leg_recorded,
     leg_settled,
     partly_returned,
+    recounted,
     repriced,
     retried,
     returned_free,
@@ -324,6 +325,22 @@ def test_moves_refuse_what_is_not_open() -> None:
         ):
             with pytest.raises(Refused, match="RepoNotReady"):
                 move(repo)
+
+
+def test_a_recount_takes_over_what_is_owed() -> None:
+    repo = recounted(opened(), {1: 400}, NOW)
+    assert [(one.units, one.price) for one in repo.lots] == [(400, 100_000_000), (2_000, 200_000_000)]
+    assert recounted(repo, {1: 400, 2: 2_000}, NOW) == repo
+    assert settle_all(closing(repo, LAST, NOW)).state is RepoState.CLOSED
+    margin = transfer_done(topped_up(opened(), OTHER, 5, NOW), 1, NOW)
+    assert recounted(margin, {3: 0}, NOW).lots[2].units == 0
+    late = retried(recounted(failed(), {2: 7}, NOW), LAST + timedelta(1), NOW)
+    assert (late.legs[-1].units, late.legs[-1].cash) == (7, eur(200_600_000))
+    for wrong in ({1: 0}, {1: 1_001}, {1: -1}):
+        with pytest.raises(InvalidInput, match="lot 1/owed"):
+            recounted(opened(), wrong, NOW)
+    with pytest.raises(Refused, match="RepoNotReady"):
+        recounted(topped_up(opened(), OTHER, 5, NOW), {1: 1}, NOW)
 
 
 def test_an_end_is_final() -> None:

@@ -46,6 +46,7 @@ contract CollateralEnforcement is CollateralBooks {
             if (_pledges[cash.pledgeId].agreementId != id) revert UnknownPledge(cash.pledgeId);
             // A payment to the taker pays no income: more than 64 bits can hold.
             _payIncome(cash.pledgeId, cash.amount < 0 ? uint64(uint256(-int256(cash.amount))) : type(uint64).max);
+            emit CashRecorded(id, cash.callId, cash.amount, state.credit);
             return;
         }
         // Wider, as the least number has no opposite in 64 bits.

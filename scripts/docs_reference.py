@@ -19,7 +19,7 @@ HEAD = """\
 The command is in `.venv/bin` after `make demo`. `--help` after any command says the same as this page.
 
 It exits with 0; with 1 and one line on standard error for a failure that has a name (see [errors](errors.md));
-with 1 also where `demo` or `simulate` finds a broken invariant, where `submit` or `rebuild` had a file refused and
+with 1 also where `demo` or `simulate` finds a broken invariant or figure, where `submit` or `rebuild` had a file refused and
 where `verify-deployment` finds something that failed; with 2 for wrong arguments, where `verify-deployment` could
 compare nothing, and where `simulate` has no pyrevm to run on.
 """
@@ -30,6 +30,8 @@ TAIL = """\
 | command | object |
 |---|---|
 | `demo` | `{"trades": [row…], "files": [file…], "invariants": {"I1": true, …}, "violations": {…}, "seconds": n}` |
+| `demo collateral` | `{"steps": [{"name", "at", "figures": {name: text}, "wrong": {name: text}}…], "inventory", "cash", \
+"invariants", "violations", "seconds"}` |
 | `simulate` | `{"seeds": n, "steps": n, "faults": {…}, "ended": {state: n}, "violations": [failed…], "hashes": {…}}` |
 | `up` | one object a line: `{"event", "detail"}` |
 | `submit` | `{"files": [file…]}` |
@@ -39,6 +41,29 @@ TAIL = """\
 | `run` | `{"states": {"SETTLED": n, …}}`, once it stops |
 | `trades` | `{"halted": true or false, "reorganisations": [reorganisation…], "trades": [row…]}` |
 | `trade` | `{"halted", "reorganisations", "trade": row, "timeline": [{"at", "leg", "what", "detail"}…]}` |
+| `inventory` | `{"block", "at", "final", "positions": [position…], "pledges": [pledge…], "attempts": [attempt…]}` |
+| `collateral open` | `{"agreement", "giver", "taker", "outcome"}` |
+| `collateral list` | `{"agreements": [agreement…]}` |
+| `collateral show` | an agreement with its figures, or a pledge with its history |
+| `collateral offer` | `{"settlement", "pledge", "file"}` |
+| `collateral income` | `{"pledge", "income", "signature": [hex…], "outcome"}` |
+| `collateral end-sale` | `{"settlement", "outcome"}` |
+| `collateral pay-income` | a register payment |
+| `collateral payments` | `{"payments": [register payment…]}` |
+| `collateral` and any other act | what it is of (`pledge`, `agreement`, `settlement`), `outcome`, `final`, `acts` |
+| `margin call`, `answer`, `pay`, `deliver`, `give-back`, `resolve`, `withdraw` | a margin call |
+| `margin show` | a margin call, with `history`: `[{"at", "kind", "facts"}…]` |
+| `margin list` | `{"calls": [margin call…]}` |
+| `margin reckon` | `{"currency", "exposure", "required", "collateral", "cash", "held", "delivery", "return", \
+"reason", "securities": [security…], "limits": [text…]}` |
+| `enforcement begin`, `sell`, `withdraw` | an enforcement |
+| `enforcement show` | an enforcement, with `history` as above |
+| `enforcement list` | `{"enforcements": [enforcement…]}` |
+| `repo open`, `reprice`, `roll`, `top-up`, `return`, `substitute`, `terminate` | a repo |
+| `repo show` | `{"repos": [repo…]}` |
+| `repo run` | `{"states": {id: state, …}, "errors": {id: error, …}}` |
+| `repo close` | `{"notice", "securities", "repurchasePrice", "net", "payer", "closedOut"}` |
+| `repo selection` | `{"method", "cost", "currency", "purchasePrice", "securities": [security…]}`, always |
 | `verify-deployment` | `{"sound": true, "findings": [{"verdict", "field", "expected", "found", "event"}…]}` |
 | `rtgs serve` | `{"url"}`, once it listens |
 | `why-not` | `{"passes": true, "refusal": refusal or null}` |
@@ -56,6 +81,7 @@ TAIL = """\
 | `rotation …` | a rotation |
 | `security …`, `forced-transfer …`, `recovery …` | what was done to what, `done` (false: proposed), `transaction` |
 | `key new` | `{"keystore", "address"}` |
+| `valuer run --once` | `{agreement: what came of it}` |
 
 `faults` counts by kind, `hashes` has the journal hash of each seed;
 a *failed* seed is `{"seed", "violations": [text…]}`.
@@ -63,6 +89,36 @@ a *failed* seed is `{"seed", "violations": [text…]}`.
 A *row* has `id`, `state`, `reason` (null where there is none), `deliverer`, `receiver`, `reference` (the deliverer's),
 `isin`, `quantity`, `cash`, `currency`, `settlement_id`, `uetr`, `lock_tx`, `settle_tx` (what ended the lock: delivery
 or give-back), `gas` (of all its transactions) and `times`. Amounts are decimal text, times ISO 8601 in UTC.
+
+A *position* has `participant` (its BIC), `name`, `isin`, `network` (the chain's id), `owned`, `free`, `earmarked`,
+`in_settlement`, `pledged`, `selling` (of these, out for sale), `received`, `reused`, `reusable`, `due_in`, `due_out`
+(units owed), `frozen`, `account_frozen`, `attempts` and `over_committed`; a *pledge* `pledge`, `agreement`, `kind`
+(`pledge`, `re-pledge` or `title`), `isin`, `network`, `giver`, `taker`, `held_by` (in whose account the units are; null
+where they are only owed), `quantity`, `reused`, `reusable`, `recalled`, `selling`, `due`, `depth`, `parent` (null for a
+root) and `until`; an *attempt* `participant`, `isin`, `network`, `refusal`, `actual`, `needed` and `block`. Units are
+decimal text.
+
+An *agreement* has `agreement`, `giver`, `taker`, `mode`, `currency`, `until`, its `exposure`, `required`, `credit` and
+`cover`, and `inDefault`; shown alone also its terms (`reuseCap` and `saleFloor` in parts of a million), `missing`,
+`owed`, `surplus`, `selling`, `valuedAt`, `fresh`, `default` (null, or `enforceableAfter` and `enforceable`),
+`securities` (`isin`, `quantity`, `price` for 1,000,000 base units, `haircut`, `value`, `counts`), `pledges` (as in
+`inventory`) and `incomeOwed` by pledge; a pledge shown alone `releasable`, `incomeOwed`, `longStopFrom` and `history`.
+A *register payment* has `payment` (its id), `kind` (`income` or `sale`), `stage` (`OPEN`, `COUNTED`, `GIVEN_BACK` or
+`LAPSED`), `agreement`, `pledge`, `income` (null of a sale), `amount`, `currency`, `debtor`, `creditor`, `attempt` and
+`reason` (why it waits).
+`outcome` is `done`, `done before` (nothing was sent) or `written` (to a file); `acts` have `party`, `does` and `nonce`.
+
+A *margin call* has `call`, `agreement`, `caller`, `called`, `is_return`, `state`, `currency`, `amount`, `agreed` (null
+until it is answered), `disputed`, `delivered`, `open`, `collateral` (the kinds taken; null where no message said),
+`issued_at`, `deliver_by`, `cure_by`, `decided_at`, `reason`, `payment` (null, or `amount`, `attempt`, `pay_by`,
+`counted`), `bonds` (each `name`, `isin`, `quantity`, `pledge`, `state`, `expected`, `value`, `reason`) and `waits`, why
+it does; a reckoned *security* `isin`, `quantity`, `value`, `rule` and `haircut`, or why it
+is `refused`.
+
+An *enforcement* has `enforcement`, `agreement`, `call` (null where it is for none), `state` (OPEN, CURED or ENFORCED),
+`currency`, `begun_at`, `declared`, `enforceable_after`, `appropriates`, `withdrawn`, `taken`, `left` (what was owed still
+when it ended), `acts` (each `number`, `act`, `isin`, `quantity`, `pledge`, `settlement`, `sold`, `state`, `value`,
+`reason`) and `reason`, why it waits or how it ended.
 
 A *left* settlement has `settlement_id`, `units` (its status on the chain), `cash` (its payment's state) and what is
 known of it: `trade_id`, `seller`, `buyer`, `isin`, `quantity` (in units), `pay_by`, `amount`, `debtor`, `creditor`,
@@ -89,9 +145,9 @@ where something was sent; of `sign`, `signed_by` and `signature` (its file); of 
 A *refusal* has `name`, `meaning`, `details` (the error's fields) and `lines` for people. A command that a contract
 refuses ends with 1 and the error's name, fields and meaning on standard error, with `--json` too.
 
-A *file* has `file`, `outcome` (`instructed`, `cancellation asked`, `duplicate` or `refused`), `reference`, `error` and,
-where a value broke a rule or an id was taken, `field`, `value` and `rule`. `demo` lists only those that were not simply
-taken.
+A *file* has `file`, `outcome` (`instructed`, `cancellation asked`, `margin called`, `margin answered`, `duplicate` or
+`refused`), `reference`, `error` and, where a value broke a rule or an id was taken, `field`, `value` and `rule`. `demo`
+lists only those that were not simply taken.
 """
 
 

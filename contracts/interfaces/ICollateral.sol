@@ -202,7 +202,7 @@ interface ICollateral {
     /// @notice A quorum of valuers said what is owed and what collateral is worth.
     event Valued(bytes32 indexed agreementId, uint64 exposure, uint64 required, uint40 asOf, Price[] prices);
 
-    /// @notice A payment between the parties counts: `credit` after it.
+    /// @notice A payment between the parties counts: `credit` after it, which income leaves as it was.
     event CashRecorded(bytes32 indexed agreementId, bytes32 indexed callId, int64 amount, uint64 credit);
 
     /// @notice The taker declared a default; it can be enforced after `from`.

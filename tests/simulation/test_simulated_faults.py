@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from lockstep.domain.errors import InvalidInput
+from lockstep.simulation.actors import COLLATERAL
 from lockstep.simulation.faults import KINDS, Decision, FaultPlan, Injector, read_plan
 from lockstep.simulation.minimising import minimise
 from lockstep.simulation.running import Outcome
@@ -48,7 +49,11 @@ def test_nothing_strikes_while_it_is_paused() -> None:
 def test_each_seed_has_some_kinds_only() -> None:
     on = [{kind for kind in KINDS if Injector(seed, FaultPlan()).has(kind)} for seed in range(60)]
     assert all(0 < len(kinds) < len(KINDS) for kinds in on)
-    assert set.union(*on) == set(KINDS)
+    assert set.union(*on) == KINDS.keys() - COLLATERAL.keys()
+    register = FaultPlan(collateral=True)
+    assert set.union(*({kind for kind in KINDS if Injector(seed, register).has(kind)} for seed in range(60))) == set(
+        KINDS
+    )
 
 
 def test_a_stream_depends_on_its_name_alone() -> None:

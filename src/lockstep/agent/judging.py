@@ -28,6 +28,8 @@ class Evidence:
     """Under which addresses this agent signs, of this and of earlier epochs."""
     earlier: Sequence[Sequence[AssetEvent]] = ()
     """The histories of settlements of the same trade that were locked before this one."""
+    sold_for: str | None = None
+    """Where the collateral register sells: the wallet of the pledge's taker, who is paid; see `MarginDesk.sold_for`."""
 
 
 def judge_release(evidence: Evidence) -> None:
@@ -148,7 +150,7 @@ def _same_parties(evidence: Evidence, order: Order, payment: Payment) -> None:
         raise _refused(evidence, "TokenUnknown", actual=movement.token, expected="a security of this market")
     for name, wallet, account in (
         ("BuyerDiffers", movement.buyer, payment.debtor),
-        ("SellerDiffers", movement.seller, payment.creditor),
+        ("SellerDiffers", evidence.sold_for or movement.seller, payment.creditor),
     ):
         owners = [
             one

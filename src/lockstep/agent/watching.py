@@ -5,7 +5,7 @@ step may be repeated: a second release and a second publication change nothing. 
 and while anything speaks against its register, it is silent.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +13,7 @@ from datetime import datetime
 from lockstep.agent.asking import never_request
 from lockstep.agent.judging import Evidence, judge_never_request, judge_outcome, judge_release
 from lockstep.agent.looking import Look, order_in
+from lockstep.agent.margin_desk import MarginDesk
 from lockstep.agent.speaking import NO_SETTLEMENT, Signed, Speaker
 from lockstep.domain.cash import CashView
 from lockstep.domain.errors import Contradiction, LockstepError, Refused, Unavailable
@@ -39,6 +40,8 @@ WHOLE_PAGE = 200
 class Agent(Speaker):
     """One synchronisation agent over its own ports. Call `step` again and again."""
 
+    margin: MarginDesk | None = None
+    """Where the market has a collateral register."""
     _cursor: int = 0
 
     def step(self) -> bool:
@@ -69,6 +72,7 @@ class Agent(Speaker):
         done |= self._attend_all(sorted(one for one in self._watched if self._has_work(one) and one in locked))
         if not self._reconciled:
             return True
+        done |= self._attend_margin(locked)
         for settlement in self._asked.due(locked, self.clock.now(), look=self._is_to_look):
             try:
                 done |= self._ask(settlement)
@@ -96,6 +100,18 @@ class Agent(Speaker):
                 signed.append(wish)
         done = self._send(releases)
         return self._leave(signed) or done
+
+    def _attend_margin(self, locked: Collection[SettlementId]) -> bool:
+        """What no lock has may be margin."""
+        if self.margin is None:
+            return False
+        unlocked = sorted(one for one in self._watched if one in self._views and one not in locked)
+        done, over = self.margin.attend([self._views[one] for one in unlocked])
+        done |= self.margin.attend_sales()
+        for settlement in over:
+            self._watched.discard(settlement)
+            self._views.pop(settlement, None)
+        return done
 
     def _has_work(self, settlement: SettlementId) -> bool:
         """What is released waits for the RTGS to say more."""
@@ -229,7 +245,14 @@ class Agent(Speaker):
             epoch=self.assets.epoch(order.movement.epoch if order is not None else None),
             agents=tuple(key.address for key in self._keys),
             earlier=self._earlier(view.settlement_id, order) if to_release else (),
+            sold_for=self._sold_for(order, view.settlement_id),
         )
+
+    def _sold_for(self, order: Order | None, settlement: SettlementId) -> str | None:
+        """Whom a sale of pledged units pays; of all else the seller of the order is paid."""
+        if self.margin is None or order is None or order.movement.seller != self.market.network.collateral:
+            return None
+        return self.margin.sold_for(settlement)
 
     def _earlier(self, settlement: SettlementId, order: Order | None) -> list[Sequence[AssetEvent]]:
         """What became of the settlements of the same trade that were locked before this one."""
@@ -302,6 +325,9 @@ class Agent(Speaker):
         result = judge_outcome(evidence)
         if result is None:
             return None
+        if evidence.sold_for is not None and result is OutcomeResult.PAID and self.margin is not None:
+            assert view.payment is not None  # the judgement found it
+            self.margin.note_sale(view.settlement_id, view.payment.amount.amount)
         epoch = evidence.epoch
         key = next(one for one in self._keys if one.address in epoch.agents)  # the judgement found one
         digest = outcome_digest(view.settlement_id, result, epoch.number, self.market.network)

@@ -1,10 +1,12 @@
 """Reading both ledgers and judging them by the invariants, past the service and without its help."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from lockstep import rtgs
+from lockstep.app.auditing_collateral import read_collateral
 from lockstep.app.founding import AGENTS, agent_bic
 from lockstep.chain import audit as chain
 from lockstep.chain.node import Node
@@ -61,7 +63,10 @@ def gather(
     """What `audit` judges."""
     tokens = [security.token for security in market.securities.values()]
     found = chain.collect(node, market.network, tokens)
-    return compose(found, market, rtgs_facts, attestations, claims, journal, ended=ended, skew=skew, terms=terms)
+    facts = compose(found, market, rtgs_facts, attestations, claims, journal, ended=ended, skew=skew, terms=terms)
+    if market.network.collateral is None:
+        return facts
+    return replace(facts, **read_collateral(node, market, rtgs_facts))
 
 
 def compose(
@@ -267,6 +272,8 @@ def _order(one: rtgs.StoredOrder) -> oracle.Order:
         instructing=one.instructing,
         settlement_date=one.order.settlement_date,
         mandate=one.mandate,
+        debtor_account=one.order.debtor.number,
+        amount=one.order.amount.amount,
     )
 
 

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 
 from lockstep.app.keyholders import AGENTS, FAULTY, QUORUM, Roles, agent_bic
 from lockstep.app.market_file import MarketFile
-from lockstep.chain.deployment import Deployer
+from lockstep.chain.deployment import ZERO, Deployer
 from lockstep.chain.factory import Factory, find_factory, salt_of
 from lockstep.chain.ledger import read
 from lockstep.chain.manifest import Manifest, recorded
 from lockstep.chain.node import Node
-from lockstep.chain.planning import Planned, Planner, carry_out, plan_market, token_arguments, token_id
+from lockstep.chain.planning import Planned, Planner, carry_out, plan_collateral, plan_market, token_arguments, token_id
 from lockstep.chain.roles import RoleHolders
 from lockstep.domain.errors import InvalidInput, Misconfigured
-from lockstep.domain.identifiers import Bic, Isin
+from lockstep.domain.identifiers import Bic, Isin, Lei
 from lockstep.domain.market import Market, Network, Participant, Security
 from lockstep.rtgs import Role, Rtgs
 
@@ -64,7 +64,7 @@ class Founded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """A market's contracts before they are sent: registry, DvP and a token by ISIN."""
+    """A market's contracts before they are sent: registry, DvP, a collateral register if wanted, a token by ISIN."""
 
     holders: RoleHolders
     factory: Factory
@@ -73,10 +73,12 @@ class Plan:
     registry: Planned
     dvp: Planned
     tokens: Mapping[Isin, Planned]
+    collateral: Planned | None = None
 
     @property
     def contracts(self) -> tuple[Planned, ...]:
-        return self.registry, self.dvp, *self.tokens.values()
+        beside = () if self.collateral is None else (self.collateral,)
+        return self.registry, self.dvp, *beside, *self.tokens.values()
 
 
 def plan_chain(
@@ -91,6 +93,7 @@ def plan_chain(
     used = find_factory(node, holders.deployer, factory)
     planner = Planner(node.chain_id(), used.address, salt_of(salt))
     registry, dvp = plan_market(planner, holders)
+    beside = plan_collateral(planner, registry.address, dvp.address) if market.collateral else None
     tokens = {}
     for one in market.securities:
         arguments = token_arguments(
@@ -102,6 +105,7 @@ def plan_chain(
             registry=registry.address,
             roles=holders,
             dvp=dvp.address,
+            collateral=ZERO if beside is None else beside.address,
         )
         tokens[one.isin] = planner.add(token_id(one.isin), "SecurityToken", arguments)
     return Plan(
@@ -112,6 +116,7 @@ def plan_chain(
         registry=registry,
         dvp=dvp,
         tokens=tokens,
+        collateral=beside,
     )
 
 
@@ -148,6 +153,8 @@ def found_chain(
             registrar.call(
                 "ParticipantRegistry", registry, "register", wallet, member.lei.encode(), country, 0, NO_EXPIRY
             )
+    if plan.collateral is not None and market.collateral_lei is not None:
+        _enter(node, registrar, registry, plan.collateral.address, market.collateral_lei, market.service)
     registrar.flush()  # members before holdings: a token asks the registry
     for (participant, isin), units in _opening(market).items():
         token, to = plan.tokens[isin], roles.wallets[participant].address
@@ -158,7 +165,12 @@ def found_chain(
         if not member.active:
             registrar.call("ParticipantRegistry", registry, "setStatus", roles.wallets[member.bic].address, SUSPENDED)
     registrar.flush()
-    network = Network(chain_id=node.chain_id(), dvp=plan.dvp.address, finality_depth=finality_depth)
+    network = Network(
+        chain_id=node.chain_id(),
+        dvp=plan.dvp.address,
+        finality_depth=finality_depth,
+        collateral=None if plan.collateral is None else plan.collateral.address,
+    )
     wallets = {of: key.address for of, key in roles.wallets.items()}
     tokens = {isin: token.address for isin, token in plan.tokens.items()}
     return Founded(market=market_of(market, network, wallets, tokens), manifest=manifest)
@@ -174,6 +186,14 @@ def _fund(node: Node, roles: Roles, faucet: str | None, deployer: Deployer) -> N
         elif not balance and name in PAYERS:
             raise InvalidInput(f"balance of the {name} {address}", "0 wei", "money for fees before it can send")
     deployer.flush()
+
+
+def _enter(node: Node, registrar: Deployer, registry: str, wallet: str, entity: Lei, service: Bic) -> None:
+    """The collateral register as a participant, in the service's country: while it sells, units are its own."""
+    if not _is_registered(node, registry, wallet, entity):
+        registrar.call(
+            "ParticipantRegistry", registry, "register", wallet, entity.encode(), service[4:6].encode(), 0, NO_EXPIRY
+        )
 
 
 def _is_registered(node: Node, registry: str, wallet: str, lei: str) -> bool:

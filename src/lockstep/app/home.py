@@ -19,7 +19,7 @@ import os
 import re
 import secrets
 import shutil
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
@@ -259,9 +259,7 @@ class Home:
             **({} if settings.rtgs_operator_url is None else {"rtgs_operator_url": settings.rtgs_operator_url}),
             **({"more_rpcs": list(settings.more_rpcs)} if settings.more_rpcs else {}),
             **({} if settings.database is None else {"database": settings.database}),
-            "chain_id": market.network.chain_id,
-            "dvp": market.network.dvp,
-            "finality_depth": market.network.finality_depth,
+            **{name: value for name, value in asdict(market.network).items() if value is not None},
             "wallets": {one.lei: one.wallet for one in market.participants.values()},
             "securities": [
                 {
@@ -330,7 +328,7 @@ class Home:
         return Market(
             service=file.service,
             rtgs=file.rtgs,
-            network=Network(chain_id=content["chain_id"], dvp=content["dvp"], finality_depth=content["finality_depth"]),
+            network=Network(**{one.name: content[one.name] for one in fields(Network) if one.name in content}),
             participants={
                 one.lei: Participant(
                     name=one.name,

@@ -13,7 +13,7 @@ from typing import Any
 from lockstep.app.founding import DEFAULT_SALT, PAYERS, found_chain, plan_chain
 from lockstep.app.home import EMBEDDED, Home, Settings
 from lockstep.app.market_file import MarketFile, read_market
-from lockstep.chain.deployment import Deployer
+from lockstep.chain.deployment import ZERO, Deployer
 from lockstep.chain.ledger import read
 from lockstep.chain.manifest import read_manifest, recorded
 from lockstep.chain.node import Node
@@ -190,6 +190,7 @@ def list_security(home: Home, *, isin: Isin, name: str, symbol: str, like: Isin)
             registry=manifest.contract(REGISTRY).address,
             roles=manifest.roles,
             dvp=market.network.dvp,
+            collateral=market.network.collateral or ZERO,
         ),
     )
     deployer = Deployer(node, home.key("deployer"), poll=_patience())

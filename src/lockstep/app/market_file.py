@@ -78,6 +78,10 @@ class MarketFile:
     holdings: tuple[Holding, ...]
     mandates: tuple[Mandate, ...]
     tolerances: Mapping[str, Tolerance]
+    collateral: bool = False
+    """Whether the market has a collateral register."""
+    collateral_lei: Lei | None = None
+    """The entity that answers for what the register holds while it sells: without it, nothing is enforced by sale."""
 
     @property
     def opening(self) -> datetime:
@@ -123,8 +127,21 @@ def _market(content: Mapping[str, Any]) -> MarketFile:
         securities=securities,
         holdings=tuple(_holding(row, decimals) for row in content.get("holdings", ())),
         mandates=tuple(_mandate(row) for row in content.get("mandates", ())),
+        **_collateral(content),
         tolerances={currency: _tolerance(row, currency) for currency, row in content["tolerances"].items()},
     )
+
+
+def _collateral(content: Mapping[str, Any]) -> dict[str, Any]:
+    wanted, entity = content.get("collateral", False), content.get("collateral_lei")
+    if not isinstance(wanted, bool):
+        raise InvalidInput("collateral", wanted, "true or false")
+    if entity is not None and not wanted:
+        raise InvalidInput("collateral_lei", entity, "given only with collateral = true")
+    return {
+        "collateral": wanted,
+        "collateral_lei": None if entity is None else lei(entity, field="collateral_lei"),
+    }
 
 
 def _distinct(field: str, values: Sequence[str]) -> None:

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from lockstep.agent import Agent, DirectoryBoard, Register, SignatureLog, forgo, reconcile
+from lockstep.agent import Agent, DirectoryBoard, Register, SignatureLog, ValuationDirectory, forgo, reconcile
 from lockstep.app.adapters import DirectoryMailbox, LocalWallets
 from lockstep.app.founding import AGENTS, agent_bic, found_rtgs
 from lockstep.app.hands import Hands
@@ -30,8 +30,10 @@ from lockstep.app.loops import (
     taken,
     until_stopped,
 )
+from lockstep.app.margin import open_margin_desk, open_margining
 from lockstep.app.operators import OperatorKeys
 from lockstep.app.records import open_book, open_reception
+from lockstep.app.repos import service_repoing
 from lockstep.cash import Certificates, DirectoryCashSystem, HttpCashSystem
 from lockstep.chain.events import Deep
 from lockstep.chain.ledger import EvmAssetLedger
@@ -125,19 +127,16 @@ def open_engine(
         database = home.open_database()
     node = Node(settings.rpcs)
     wallets = {key.address: key for key in home.wallets(file).values()}
+    records = book or SqlBook(database, on_commit, None, home.clock())
+    events = SqlChainEvents(database, market.network)
+    assets = EvmAssetLedger(node, market.network, sender, events=events, deep=Deep.HALT, live=False)
+    cash = _cash(home, market.service)
     return Engine(
         settler=Settler(
             market=market,
-            book=book or SqlBook(database, on_commit, None, home.clock()),
-            assets=EvmAssetLedger(
-                node,
-                market.network,
-                sender,
-                events=SqlChainEvents(database, market.network),
-                deep=Deep.HALT,
-                live=False,
-            ),
-            cash=_cash(home, market.service),
+            book=records,
+            assets=assets,
+            cash=cash,
             wallet=LocalWallets(wallets, market),
             board=DirectoryBoard(home.attestations),
             clock=home.clock(),
@@ -145,6 +144,9 @@ def open_engine(
         ),
         mailbox=DirectoryMailbox(home.outbox),
         salt_key=home.salt_key(),
+        margining=open_margining(home, node, sender, records, assets, cash),
+        valuations=ValuationDirectory(home.attestations),
+        repoing=service_repoing(home, node, sender, records, wallets.values()),
     )
 
 
@@ -240,25 +242,30 @@ def run_agent(home: Home, number: int, *, rpc: str | None = None) -> None:
     party = agent_bic(market.service, number)
     with alone(home, f"agent-{number}"):
         key, *others = home.agent_keys(number)
+        register, cash = Register(home.register(number), crash_hook()), _cash(home, party)
+        assets = patiently(
+            lambda: EvmAssetLedger(
+                Node(endpoint),
+                market.network,
+                events=open_chain_events(home.agent_chain(number), market.network),
+                deep=Deep.DOUBT,
+                live=False,
+            )
+        )
+        path = home.register(number)
+        margin = open_margin_desk(home, endpoint, party, path, (key, *others), assets, cash, register)
         agent = Agent(
             bic=party,
             rtgs=market.rtgs,
             key=key,
             other_keys=tuple(others),
             market=market,
-            assets=patiently(
-                lambda: EvmAssetLedger(
-                    Node(endpoint),
-                    market.network,
-                    events=open_chain_events(home.agent_chain(number), market.network),
-                    deep=Deep.DOUBT,
-                    live=False,
-                )
-            ),
-            cash=_cash(home, party),
+            assets=assets,
+            cash=cash,
             board=DirectoryBoard(home.attestations),
-            register=Register(home.register(number), crash_hook()),
+            register=register,
             clock=home.clock(),
+            margin=margin,
         )
         until_stopped(agent.step, shortest=AGENT_PAUSE_SECONDS, always=True)
 

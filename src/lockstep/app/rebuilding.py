@@ -26,6 +26,7 @@ from lockstep.app.processes import alone_with_chain, open_cash
 from lockstep.domain.errors import InvalidInput, InvalidMessage, LockstepError, Misconfigured, Unavailable
 from lockstep.domain.identifiers import SettlementId
 from lockstep.domain.instruction import CancellationRequest, Instruction
+from lockstep.domain.margin_message import MarginCallRequest, MarginCallResponse
 from lockstep.domain.market import Market
 from lockstep.domain.message import Message
 from lockstep.domain.order import AssetEvent
@@ -205,6 +206,9 @@ def _read(path: Path) -> _Given:
     with open(path, "rb", buffering=0) as file:
         data = file.read()
     message = read(data)
+    if isinstance(message.body, MarginCallRequest | MarginCallResponse):
+        rule = "sese.023 or sese.020: margin calls are handed in by `lockstep submit`, once the records are there"
+        raise InvalidMessage("AppHdr/MsgDefIdr", type(message.body).__name__, rule)
     if not isinstance(message.body, Instruction | CancellationRequest):
         kind = type(message.body).__name__
         raise InvalidMessage("AppHdr/MsgDefIdr", kind, "sese.023 or sese.020, what participants send")

@@ -9,20 +9,36 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
-from lockstep.agent import Agent, DirectoryBoard, Register
+from lockstep.agent import (
+    Agent,
+    DirectoryBoard,
+    MarginBoard,
+    MarginDesk,
+    MarginRegister,
+    Register,
+    ValuationDirectory,
+)
 from lockstep.app.adapters import DirectoryMailbox, LocalWallets
+from lockstep.app.attempts import AttemptFile
 from lockstep.app.clocks import ManualClock, OffsetClock, SystemRandomness
+from lockstep.app.collateral import ATTEMPTS, LocalCollateralWallets
 from lockstep.app.founding import AGENTS, Roles, agent_bic, found_chain, found_rtgs
 from lockstep.app.market_file import MarketFile
 from lockstep.cash import DirectCashSystem, DirectoryCashSystem
+from lockstep.chain.collateral import EvmCollateralLedger
 from lockstep.chain.embedded import EmbeddedChain
 from lockstep.chain.ledger import EvmAssetLedger
 from lockstep.chain.node import Node
 from lockstep.chain.sender import Sender
+from lockstep.domain.collateral.register import register_of
 from lockstep.domain.identifiers import Bic
 from lockstep.flow.engine import Engine
+from lockstep.flow.margin_mail import MarginMail
+from lockstep.flow.margining import Margining
 from lockstep.flow.receiving import Reception
+from lockstep.flow.repoing import Repoing
 from lockstep.flow.stepping import Settler
+from lockstep.iso20022 import write
 from lockstep.ports import CashSystem, Clock, Randomness
 from lockstep.rtgs import Rtgs
 from lockstep.rtgs.drop import DirectoryDoor
@@ -116,6 +132,16 @@ class World:
         self.book = SqlBook(self._database, clock=self.clock)
         sender = Sender(self.chain.node, self.roles.operator, SqlTransactionLog(self._database), lambda _: None)
         self.ledger = EvmAssetLedger(self.chain.node, self.market.network, sender)
+        network = self.market.network
+        self.collateral: EvmCollateralLedger | None = None
+        if network.collateral is not None:
+            attempts = AttemptFile(root / ATTEMPTS)
+            self.collateral = EvmCollateralLedger(
+                self.chain.node, register_of(network), sender, on_over_commitment=attempts.note
+            )
+        self.margining = self._margining(self._cash(file.service))
+        self.repoing = self._repoing()
+        self.margin_mail = None if self.margining is None else MarginMail(margining=self.margining)
         self.reception = Reception(book=self.book, market=self.market, clock=self.clock)
         self.engine = Engine(
             settler=Settler(
@@ -129,6 +155,38 @@ class World:
             ),
             mailbox=DirectoryMailbox(root / "outbox"),
             salt_key=randomness.token(32),
+            margining=self.margining,
+            valuations=ValuationDirectory(root / "attestations"),
+            repoing=self.repoing,
+        )
+
+    def _margining(self, cash: CashSystem) -> Margining | None:
+        if self.collateral is None:
+            return None
+        return Margining(
+            market=self.market,
+            clock=self.clock,
+            book=self.book,
+            assets=self.ledger,
+            ledger=self.collateral,
+            cash=cash,
+            board=MarginBoard(self.root / "attestations"),
+            wallet=LocalCollateralWallets(
+                {key.address: key for key in self.roles.wallets.values()}, self.collateral.register
+            ),
+        )
+
+    def _repoing(self) -> Repoing | None:
+        if self.collateral is None:
+            return None
+        wallets = {key.address: key for key in self.roles.wallets.values()}
+        return Repoing(
+            book=self.book,
+            ledger=self.collateral,
+            wallet=LocalCollateralWallets(wallets, self.collateral.register),
+            market=self.market,
+            write=write,
+            clock=self.clock,
         )
 
     def _opened(self, drop: Path) -> DirectoryDoor:
@@ -143,17 +201,34 @@ class World:
         return DirectoryCashSystem(self._drop / party, party, idle=self._door.sweep)
 
     def _agent(self, number: int) -> Agent:
-        party = agent_bic(self.file.service, number)
+        party, key, path = agent_bic(self.file.service, number), self.roles.agents[number - 1], f"agent-{number}.db"
+        assets, cash = EvmAssetLedger(self.chain.node, self.market.network, live=False), self._cash(party)
+        register, margin = Register(self.root / path), None
+        if self.market.network.collateral is not None:
+            margin = MarginDesk(
+                bic=party,
+                rtgs=self.file.rtgs,
+                keys=(key,),
+                market=self.market,
+                assets=assets,
+                ledger=EvmCollateralLedger(self.chain.node, register_of(self.market.network)),
+                cash=cash,
+                board=MarginBoard(self.root / "attestations"),
+                register=MarginRegister(self.root / path),
+                journal=register,
+                clock=self.clock,
+            )
         return Agent(
             bic=party,
             rtgs=self.file.rtgs,
-            key=self.roles.agents[number - 1],
+            key=key,
             market=self.market,
-            assets=EvmAssetLedger(self.chain.node, self.market.network, live=False),
-            cash=self._cash(party),
+            assets=assets,
+            cash=cash,
             board=self.board,
-            register=Register(self.root / f"agent-{number}.db"),
+            register=register,
             clock=self.clock,
+            margin=margin,
         )
 
     def tick(self) -> bool:
@@ -200,4 +275,6 @@ class World:
         self.rtgs.close()
         for agent in self.agents:
             agent.register.close()
+            if agent.margin is not None:
+                agent.margin.register.close()
         self._database.dispose()

@@ -45,6 +45,8 @@ _PLAIN = ("settle", "recordPaid", "giveBack")
 _NET = ("settleNet", "recordPaidNet", "giveBackNet", "settleNetOf", "giveBackNetOf")
 _LOCKS = ("lock", "lockGroup", "lockBatch", "lockPart")
 LOCK_NET = "lockNet"
+SALE = "CollateralRegister.sell"
+"""The collateral register's call, or one of those that it runs: as their seller it locks the orders of its sales."""
 PROPOSE_STOP = ("proposeLongStop", "proposeNetLongStop")
 _CONFIRM_STOP = ("confirmLongStop", "confirmNetLongStop")
 
@@ -61,7 +63,7 @@ class Call:
 
     @property
     def shows_consents(self) -> bool:
-        return self.name in _LOCKS
+        return self.name in (*_LOCKS, SALE)
 
     @property
     def shows_proof(self) -> bool:
@@ -91,13 +93,14 @@ class Consent:
 class Calls:
     """Transactions by hash, each asked for once."""
 
-    def __init__(self, node: Node, dvp: str) -> None:
-        self._node, self._dvp = node, dvp
+    def __init__(self, node: Node, dvp: str, register: str | None = None) -> None:
+        """`register`: the market's collateral register."""
+        self._node, self._dvp, self._register = node, dvp, register
         self._known: dict[str, Call] = {}
 
     def fork(self) -> "Calls":
         """Another, which begins with what this one knows."""
-        other = Calls(self._node, self._dvp)
+        other = Calls(self._node, self._dvp, self._register)
         other._known = dict(self._known)
         return other
 
@@ -108,9 +111,20 @@ class Calls:
 
     def _read(self, content: Any) -> Call:
         sender, receiver = checksummed(content["from"]), content.get("to")
+        if receiver and checksummed(receiver) == self._register:
+            sales = list(_sales(function_in("CollateralRegister", bytes(content["input"]))))
+            return Call(name=SALE if sales else "", sender=sender, arguments={"sales": sales})
         found = function_in("DvP", bytes(content["input"])) if receiver and checksummed(receiver) == self._dvp else None
         name, arguments = found or ("", {})
         return Call(name=name, sender=sender, arguments=arguments)
+
+
+def _sales(found: tuple[str, Mapping[str, Any]] | None) -> Iterator[Mapping[str, Any]]:
+    """The arguments of each `sell` in a call of the collateral register."""
+    if found is not None and found[0] == "sell":
+        yield found[1]
+    for one in found[1]["acts"] if found is not None and found[0] == "run" else ():
+        yield from _sales(function_in("CollateralRegister", bytes(one["call"])))
 
 
 def consents(call: Call, order: Mapping[str, Any]) -> Iterator[Consent]:
@@ -131,6 +145,11 @@ def consents(call: Call, order: Mapping[str, Any]) -> Iterator[Consent]:
                 part={"part": given["part"], "quantity": given["quantity"]},
                 part_signature=None if by_seller else given["partSignature"],
             )
+    elif call.name == SALE:
+        for sale in given["sales"]:  # the register itself is asked whether it sells this
+            signed = _plain(sale["order"])
+            if signed == order:
+                yield Consent(order=signed, seller=b"", buyer=sale["buyerSignature"])
     elif call.name in ("lockGroup", "lockBatch"):
         for leg in given["legs"]:
             signed = _plain(leg["order"])

@@ -82,7 +82,8 @@ class Reader:
         """Events by block hash and place in the block; None for one of no interest."""
         self.times: dict[int, int] = {}
         """Timestamps of blocks, in seconds. Who sees a block replaced takes its time away."""
-        self._calls = Calls(node, self._dvp)
+        register = network.collateral
+        self._calls = Calls(node, self._dvp, None if register is None else checksummed(register))
         self._proofs_in: dict[tuple[str, int, int], tuple[frozenset[str], tuple[str, ...]]] = {}
 
     def fork(self) -> "Reader":

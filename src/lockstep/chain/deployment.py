@@ -31,6 +31,8 @@ _KNOWN = ("already known", "already imported", "known transaction")
 
 CREATION_GAS = 8_000_000
 """Room for the largest contract that a chain takes: 24,576 bytes at 200 gas, their calldata, a constructor's writes."""
+TWO_CONTRACTS = 40_000
+"""Bytes of creation code above which a constructor creates another contract, nearly as large, beside its own."""
 
 
 class Deployer:
@@ -64,12 +66,12 @@ class Deployer:
 
     def create(self, init_code: bytes) -> str:
         """Creates a contract by this key's next transaction; returns the address that it will have."""
-        nonce = self._send(None, init_code, CREATION_GAS)
+        nonce = self._send(None, init_code, _creation_gas(init_code))
         return str(get_create_address(HexAddress(HexStr(self._key.address)), Nonce(nonce)))
 
     def create2(self, factory: str, salt: bytes, init_code: bytes) -> None:
         """Creates a contract through the factory: see `chain.factory`, which knows its address."""
-        self._send(factory, salt + init_code, CREATION_GAS)
+        self._send(factory, salt + init_code, _creation_gas(init_code))
 
     def deploy(self, name: str, *arguments: object) -> str:
         """Creates a contract of the package at an address that depends on this key: for what needs no other."""
@@ -129,3 +131,7 @@ class Deployer:
                 return receipt
             self._poll()
         raise Unavailable(f"transaction {transaction} is in no block after {_TRIES} looks")
+
+
+def _creation_gas(init_code: bytes) -> int:
+    return CREATION_GAS * (2 if len(init_code) > TWO_CONTRACTS else 1)

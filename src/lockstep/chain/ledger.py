@@ -41,6 +41,7 @@ __all__ = [
     "call_data",
     "leg_words",
     "order_words",
+    "outputs_of",
     "packed",
     "read",
     "rotation_words",
@@ -60,6 +61,11 @@ def call_data(contract: str, name: str, *arguments: object) -> bytes:
     """Selector and arguments of one call."""
     selector, inputs, _ = _function(contract, name)
     return selector + encode(inputs, arguments)
+
+
+def outputs_of(contract: str, name: str) -> list[str]:
+    """The types of what a view function returns."""
+    return _function(contract, name)[2]
 
 
 def read(node: Node, contract: str, address: str, name: str, *arguments: object, block: int | None = None) -> Any:

@@ -29,8 +29,13 @@ __all__ = ["FORMAT", "DeployedContract", "DeployedPart", "Manifest", "parameters
 
 FORMAT = "lockstep-deployment/1"
 
-_FIRST_EVENTS = {"ParticipantRegistry": "RegistrarChanged", "DvP": "EpochStarted", "SecurityToken": "RoleAssigned"}
-"""By contract, an event that its constructor emits: it tells the block and the transaction of the creation."""
+_FIRST_EVENTS = {
+    "ParticipantRegistry": ("RegistrarChanged",),
+    "DvP": ("EpochStarted",),
+    "SecurityToken": ("RoleAssigned",),
+}
+"""By contract, an event that its constructor emits: it tells the block and the transaction of the creation. The
+collateral register emits none, and was created after DvP, whose address it has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +107,7 @@ class Manifest:
 def recorded(node: Node, planned: Planned, rebuilt: "Rebuilt", first_block: int = 0) -> DeployedContract:
     """What the manifest says of a contract that is on the chain as planned."""
     compiled = artifact(planned.contract)
-    names = [_FIRST_EVENTS[planned.contract]]
+    names = _FIRST_EVENTS.get(planned.contract, ())
     first = next(iter(happened(node, planned.contract, planned.address, names, first_block)), None)
     return DeployedContract(
         id=planned.id,

@@ -21,19 +21,21 @@ from lockstep.chain.roles import RoleHolders
 from lockstep.domain.errors import ContractRefused, Misconfigured
 
 __all__ = [
+    "COLLATERAL",
     "DVP",
     "REGISTRY",
     "Planned",
     "PlannedPart",
     "Planner",
     "carry_out",
+    "plan_collateral",
     "plan_market",
     "token_arguments",
     "token_id",
 ]
 
-REGISTRY, DVP = "registry", "dvp"
-"""Ids of the two contracts that a deployment has once; a token's is `token/<ISIN>`."""
+REGISTRY, DVP, COLLATERAL = "registry", "dvp", "collateral"
+"""Ids of the contracts that a deployment has once, the last one if its market wants it; a token's is `token/<ISIN>`."""
 
 # Of ISecurityToken.Terms and Setup: the kind for neither bond, share nor fund unit; the most units that an account
 # can hold; all bits of the rules' jurisdictions and investor classes.
@@ -118,11 +120,26 @@ def plan_market(planner: Planner, roles: RoleHolders) -> tuple[Planned, Planned]
     return registry, planner.add(DVP, "DvP", {"first": epoch})
 
 
+def plan_collateral(planner: Planner, registry: str, dvp: str) -> Planned:
+    """The collateral register beside them."""
+    return planner.add(COLLATERAL, "CollateralRegister", {"dvp_": dvp, "registry_": registry})
+
+
 def token_arguments(
-    *, name: str, symbol: str, isin: str, currency: str, decimals: int, registry: str, roles: RoleHolders, dvp: str
+    *,
+    name: str,
+    symbol: str,
+    isin: str,
+    currency: str,
+    decimals: int,
+    registry: str,
+    roles: RoleHolders,
+    dvp: str,
+    collateral: str = ZERO,
 ) -> dict[str, Any]:
     """What SecurityToken's constructor takes (ISecurityToken.Terms and Setup): a security that every
-    registered participant may hold, without interest or maturity, issued up to the contract's limit."""
+    registered participant may hold, without interest or maturity, issued up to the contract's limit. DvP has its first
+    lane, the collateral register, where there is one, its second."""
     return {
         "name_": name,
         "symbol_": symbol,
@@ -143,7 +160,7 @@ def token_arguments(
             "issuer": roles.issuer,
             "officer": roles.officer,
             "confirmer": roles.confirmer,
-            "earmarkers": [dvp, ZERO, ZERO],
+            "earmarkers": [dvp, collateral, ZERO],
             "authorised": str(MAX_UNITS),
             "jurisdictions": str(ANYWHERE),
             "investorClasses": ANYONE,

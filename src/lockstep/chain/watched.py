@@ -124,6 +124,10 @@ _KNOWN: dict[str, tuple[Watched, ...]] = {
         _dvp("confirmer", "confirmer", "confirmer"),
         Watched(name="netCode", contract="DvP", function="netCode"),
     ),
+    "CollateralRegister": tuple(
+        Watched(name=name, contract="CollateralRegister", function=name)
+        for name in ("dvp", "registry", "enforcementCode")
+    ),
     "SecurityToken": (
         _token_role("issuer", 0),
         _token_role("officer", 1),

@@ -1,18 +1,34 @@
 """The commands, in the order in which a new user meets them."""
 
+from functools import cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.status import Status
 
 from lockstep.app.home import Home
 from lockstep.app.keyholders import AGENTS
-from lockstep.cli import halted, records, roles, rtgs, showing
+from lockstep.cli import (
+    collateral_enforcing,
+    enforcement,
+    halted,
+    inventory,
+    margin,
+    records,
+    repo,
+    roles,
+    rtgs,
+    showing,
+    valuer,
+)
+from lockstep.cli.demo import demo, example
 from lockstep.cli.options import DEFAULT_HOME, HomeOption, JsonOption, print_json
 from lockstep.cli.simulate import simulate
+
+if TYPE_CHECKING:
+    from lockstep.flow.margin_mail import MarginMail
 
 __all__ = ["app"]
 
@@ -28,73 +44,19 @@ app = typer.Typer(
 agent_app = typer.Typer(help="A synchronisation agent.", no_args_is_help=True)
 app.add_typer(rtgs.rtgs_app, name="rtgs")
 app.add_typer(agent_app, name="agent")
+app.add_typer(collateral_enforcing.collateral_app, name="collateral")
+app.add_typer(enforcement.enforcement_app, name="enforcement")
+app.add_typer(margin.margin_app, name="margin")
+app.add_typer(repo.repo_app, name="repo")
 app.add_typer(roles.long_stop_app, name="long-stop")
 app.add_typer(roles.rotation_app, name="rotation")
 app.add_typer(roles.security_app, name="security")
 app.add_typer(roles.forced_transfer_app, name="forced-transfer")
 app.add_typer(roles.recovery_app, name="recovery")
 app.add_typer(roles.key_app, name="key")
+app.add_typer(valuer.valuer_app, name="valuer")
 
-
-@app.command()
-def demo(
-    folder: Annotated[
-        Path | None, typer.Argument(help="A folder with market.toml and waves of messages; the first day if absent.")
-    ] = None,
-    keep: Annotated[Path | None, typer.Option(help="Keep databases and messages in this folder.")] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Settle a whole day in this process, on an embedded chain, and check the invariants."""
-    from lockstep.app.demo import Progress, run_day
-
-    console = Console(quiet=as_json)
-    with console.status("founding the market") as status:
-
-        def told(line: str) -> None:
-            console.print(f"[dim]{line}[/]")
-
-        def file_told(taken: Any) -> None:
-            line = showing.file_line(taken)
-            if line is not None:
-                console.print(line)
-
-        wave = ""
-
-        def progress(now: Progress) -> None:
-            nonlocal wave
-            if now.wave != wave:
-                wave = now.wave
-                console.print(f"[bold]{wave}[/]")
-            _show(status, now)
-
-        done = run_day(folder or _first_day(), keep, told=told, file_told=file_told, progress=progress)
-    if as_json:
-        print_json(
-            {
-                "trades": [row.as_json() for row in done.rows],
-                "files": [one.as_json() for one in done.taken if one.outcome != "instructed"],
-                "invariants": {name: not violations for name, violations in done.invariants.items()},
-                "violations": {name: found for name, found in done.invariants.items() if found},
-                "seconds": round(done.seconds, 3),
-            }
-        )
-    else:
-        showing.report(console, done)
-    if not done.sound:
-        raise typer.Exit(1)
-
-
-def _show(status: Status, now: Any) -> None:
-    counts = "  ".join(f"{state} {count}" for state, count in sorted(now.counts.items()))
-    status.update(f"{now.wave}: pass {now.tick}  {counts}")
-
-
-def _first_day() -> Path:
-    """The example beside this checkout, or below the working directory."""
-    for root in (Path.cwd(), Path(__file__).resolve().parents[3]):
-        if (root / "examples" / "first-day" / "market.toml").exists():
-            return root / "examples" / "first-day"
-    raise typer.BadParameter("examples/first-day is not here: name a folder")
+app.command()(demo)
 
 
 @app.command()
@@ -159,7 +121,7 @@ def up(
     except InvalidInput as error:
         typer.echo(f"lockstep: {error}", err=True)
         raise typer.Exit(2) from error
-    founded = place.root / "market.toml" if place.is_founded else market or _first_day() / "market.toml"
+    founded = place.root / "market.toml" if place.is_founded else market or example("first-day") / "market.toml"
     bring_up(
         place,
         founded,
@@ -174,7 +136,9 @@ def up(
 
 @app.command()
 def submit(
-    files: Annotated[list[Path], typer.Argument(help="sese.023 and sese.020 files, or folders of them.")],
+    files: Annotated[
+        list[Path], typer.Argument(help="sese.023, sese.020, colr.003 and colr.004 files, or folders of them.")
+    ],
     home: HomeOption = DEFAULT_HOME,
     late: Annotated[
         bool,
@@ -182,17 +146,27 @@ def submit(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Hand in participants' messages. Each bad one is refused with its reason; the rest goes on."""
+    """Hand in participants' messages. Each bad one is refused with its reason; the rest goes on.
+
+    A margin call (colr.003) and its answer (colr.004) are passed on to the other party; the node must answer for them.
+    """
     from lockstep.app.intake import Taken, expand, submit_files
     from lockstep.app.loops import spare_collector
     from lockstep.app.records import open_reception
 
-    reception = open_reception(Home(home))
+    place = Home(home)
+    reception = open_reception(place)
     console = Console(quiet=as_json)
     paths = list(expand(files))
     if len(paths) > MANY_FILES:
         spare_collector()
     counts: dict[str, int] = {}
+
+    def margin_mail() -> "MarginMail":
+        from lockstep.app.margin_desk import open_margin_mail  # asks a node: where there is a margin call, once
+
+        return open_margin_mail(place)
+
     with console.status(f"0 of {len(paths)} files") as status:
 
         def told(one: Taken) -> None:
@@ -204,7 +178,7 @@ def submit(
                 console.print(line)
             status.update(f"{sum(counts.values())} of {len(paths)} files: {showing.counted(counts)}")
 
-        taken = submit_files(reception, paths, told, late=late)
+        taken = submit_files(reception, paths, told, late=late, margin=cache(margin_mail))
     console.print(f"{len(paths)} files: {showing.counted(counts) or 'none'}")
     if as_json:
         print_json({"files": [one.as_json() for one in taken]})
@@ -378,6 +352,7 @@ def agent_reconcile(
         typer.echo("\n".join(f"{name.replace('_', ' ')}: {value}" for name, value in found.items()))
 
 
+app.command()(inventory.inventory)
 app.command()(records.rebuild)
 app.command()(records.resume)
 app.command()(records.decide_never)

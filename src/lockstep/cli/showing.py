@@ -19,7 +19,19 @@ if TYPE_CHECKING:  # none of what is shown is needed to show something else
     from lockstep.app.rebuilding import Done
     from lockstep.app.views import Moment, Row
 
-__all__ = ["MOST_LISTED", "counted", "file_line", "findings", "rebuilt", "report", "timeline_table", "trade_table"]
+__all__ = [
+    "MOST_LISTED",
+    "balances",
+    "counted",
+    "file_line",
+    "findings",
+    "grouped",
+    "invariants",
+    "rebuilt",
+    "report",
+    "timeline_table",
+    "trade_table",
+]
 
 _STATE_STYLES = {
     "SETTLED": "green",
@@ -33,15 +45,15 @@ _LEGS = {"asset": "chain", "cash": "RTGS", "service": "service"}
 
 INVARIANTS = {
     "I1": "delivered only what is paid, finally",
-    "I2": "paid only for what is locked, finally, on the agreed terms",
-    "I3": "earmarked never exceeds owned; issued equals held",
+    "I2": "paid only for what is locked, finally, or due as margin",
+    "I3": "earmarked never exceeds owned, nor re-use its cap; issued equals held",
     "I4": "a settlement ends once; no trade settles twice",
     "I5": "every debit has its credit; no account below its limit",
     "I6": "the service claims what the ledgers show",
     "I7": "every ending is proven by signatures; the journal's chain holds",
     "I8": "once paid, never given back",
     "I9": "one outcome at most; never means no debit",
-    "I10": "open locks equal earmarks",
+    "I10": "open locks and pledges equal earmarks",
     "I11": "nothing moved without its owner's authorisation",
     "I12": "everything came to an end",
 }
@@ -60,8 +72,8 @@ def trade_table(rows: Sequence["Row"]) -> Group:
             _short(row),
             row.reference,
             row.isin,
-            _grouped(row.quantity),
-            f"{_grouped(row.cash)} {row.currency}",
+            grouped(row.quantity),
+            f"{grouped(row.cash)} {row.currency}",
             Text(row.state, style=_STATE_STYLES.get(row.state, "")),
         )
     why = [row for row in rows if row.reason]
@@ -192,9 +204,9 @@ def report(console: Console, done: "Report") -> None:
         row = done.told_trade
         title = f"Trade {row.id[:8]} ({row.reference}): both legs. UETR {row.uetr}"
         console.print(_gap(timeline_table(done.moments, title)))
-    console.print(_gap(_balances("Holdings on the chain at the end of the day", done.holdings)))
-    console.print(_gap(_balances("Cash in the RTGS at the end of the day", done.cash)))
-    console.print(_gap(_invariants(done.invariants)))
+    console.print(_gap(balances("Holdings on the chain at the end of the day", done.holdings)))
+    console.print(_gap(balances("Cash in the RTGS at the end of the day", done.cash)))
+    console.print(_gap(invariants(done.invariants)))
     states: dict[str, int] = {}
     for one in done.rows:
         states[one.state] = states.get(one.state, 0) + 1
@@ -202,18 +214,20 @@ def report(console: Console, done: "Report") -> None:
     console.print(f"{counted}; {done.messages_out} messages to participants; {done.seconds:.1f} seconds")
 
 
-def _balances(title: str, rows: Sequence[tuple[str, Mapping[str, str]]]) -> Table:
+def balances(title: str, rows: Sequence[tuple[str, Mapping[str, str]]]) -> Table:
+    """A line for each participant, a column for each kind of what it has."""
     table = _table(title)
     table.add_column("participant")
     kinds = list(rows[0][1]) if rows else []
     for kind in kinds:
         table.add_column(kind, justify="right")
     for name, amounts in rows:
-        table.add_row(name, *(_grouped(amounts[kind]) for kind in kinds))
+        table.add_row(name, *(grouped(amounts[kind]) for kind in kinds))
     return table
 
 
-def _invariants(found: Mapping[str, Sequence[str]]) -> Table:
+def invariants(found: Mapping[str, Sequence[str]]) -> Table:
+    """A line for each invariant, with what violates it."""
     table = _table("Invariants, read off both ledgers")
     table.show_header = False
     for _ in range(3):
@@ -225,7 +239,7 @@ def _invariants(found: Mapping[str, Sequence[str]]) -> Table:
     return table
 
 
-def _grouped(amount: str) -> str:
+def grouped(amount: str) -> str:
     whole, point, fraction = amount.partition(".")
     return f"{int(whole):,}{point}{fraction}"
 

@@ -1,5 +1,6 @@
 """`lockstep simulate`: the whole system under faults, from seeds."""
 
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
@@ -20,6 +21,9 @@ def simulate(
         Path | None, typer.Option(help="A TOML file with rates of faults, or with the faults of one run.")
     ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes side by side.")] = 1,
+    collateral: Annotated[
+        bool, typer.Option("--collateral", help="In a market with a collateral register: pledges, margin, repo.")
+    ] = False,
     keep: Annotated[Path, typer.Option(help="Where the faults of a minimised run are written.")] = Path("."),
     as_json: JsonOption = False,
 ) -> None:
@@ -37,6 +41,7 @@ def simulate(
     from lockstep.simulation.running import Outcome
 
     plan = FaultPlan() if faults is None else read_plan(faults)
+    plan = replace(plan, collateral=plan.collateral or collateral)
     done = 0
 
     def after(outcome: Outcome) -> None:
@@ -56,7 +61,7 @@ def simulate(
         typer.echo("ended   " + "  ".join(f"{state} {count}" for state, count in sorted(total.ended.items())))
     if not total.failed:
         return
-    shortest, again = minimise(total.failed[0], lambda line: typer.echo(line, err=True))
+    shortest, again = minimise(total.failed[0], lambda line: typer.echo(line, err=True), collateral=plan.collateral)
     path = keep / f"seed-{shortest.seed}.toml"
     path.write_text(again.to_toml())
     typer.echo(shortest.timeline, err=True)

@@ -81,6 +81,8 @@ class Network:
     chain_id: int
     dvp: str
     finality_depth: int
+    collateral: str | None = None
+    """The collateral register's address, where the market has one."""
 
 
 @quick

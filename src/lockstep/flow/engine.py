@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import cast
@@ -20,20 +20,28 @@ from lockstep.flow.beside import OUTBOX, RTGS, UnderWay
 from lockstep.flow.halting import tell
 from lockstep.flow.hearing import Mail, heard, pages
 from lockstep.flow.lost import lost_to
+from lockstep.flow.margining import Margining
 from lockstep.flow.matching import AGE_OUT, match, put_off
 from lockstep.flow.pacing import Moved, OpenTrades, Pacing
 from lockstep.flow.recovering import decide_cancellations, look_at_unclaimed
+from lockstep.flow.register_paying import RegisterPaying
+from lockstep.flow.repoing import Repoing
 from lockstep.flow.stepping import Settler
+from lockstep.flow.valuing import present_valuations
 from lockstep.ports import (
     BulkAssetLedger,
     BulkAttestationBoard,
     BulkBook,
     Change,
     Claimed,
+    EnforcementBook,
     Mailbox,
     PartyBody,
+    PaymentBook,
+    RepoBook,
     Results,
     StoredInstruction,
+    ValuationBoard,
     WaitingRoom,
     WorkQueue,
 )
@@ -55,7 +63,8 @@ BATCHES_A_PASS = 2
 CLAIM_SECONDS = 30
 """Longer than a batch may take; who dies in it holds its trades up for so long."""
 DUTIES = ("mail", "matching", "recovery", "outbox")
-"""What is not a trade's own: hearing the RTGS, pairing what waits, ending what the records lost, delivering."""
+"""What is not a trade's own: hearing the RTGS, pairing what waits, ending what the records lost (and margin calls and
+repos), delivering."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +82,10 @@ class Engine:
     pacing: Pacing = field(default_factory=Pacing)
     batching: Batching = field(default_factory=Batching)
     under_way: UnderWay = field(default_factory=UnderWay)
+    margining: Margining | None = None
+    """Where the market has a collateral register."""
+    valuations: ValuationBoard | None = None
+    repoing: Repoing | None = None
 
     def run_once(self) -> bool:
         """One pass. True if anything moved. What fails holds up only its own trade.
@@ -93,7 +106,10 @@ class Engine:
         if duty == "matching":
             return self._match()
         if duty == "recovery":
-            return not self._is_halted() and self._recover()
+            return (
+                not self._is_halted()
+                and self._step_margin() | self._step_payments() | self._step_repos() | self._recover()
+            )
         return self._deliver_all()
 
     def _is_halted(self) -> bool:
@@ -176,6 +192,37 @@ class Engine:
                 if error is not None:
                     left.update(one.key for one in change.instructions)
         return bool(changes), left
+
+    def _step_margin(self) -> bool:
+        """Before what was lost is looked for: a margin payment is no lost trade's."""
+        if self.margining is None:
+            return False
+        try:
+            sent = self.valuations is not None and present_valuations(self.margining.ledger, self.valuations)
+            own = replace(self.margining, book=cast(EnforcementBook, self.settler.book))  # under this worker's lease
+            return own.run() | own.enforcing.run(self.keep) | sent
+        except Unavailable:
+            return False
+
+    def _step_payments(self) -> bool:
+        """As margin: what is paid here is no lost trade's."""
+        if self.margining is None:
+            return False
+        book = cast(PaymentBook, self.settler.book)  # under this worker's lease
+        try:
+            return RegisterPaying.beside(self.margining, book, self.settler.board).run()
+        except Unavailable:
+            return False
+
+    def _step_repos(self) -> bool:
+        """A repo's legs are instructed here; then they are matched and stepped as anybody's."""
+        if self.repoing is None:
+            return False
+        try:
+            own = replace(self.repoing, book=cast(RepoBook, self.settler.book))  # under this worker's lease
+            return own.run(self.keep)
+        except Unavailable:
+            return False
 
     def _recover(self) -> bool:
         """What the ledgers show of trades that the records lost. Nothing to do unless they were."""

@@ -1,4 +1,4 @@
-"""What participants are told: sese.024, sese.027 and sese.025 as values, with ids that repeat.
+"""What participants are told: sese.024, sese.027, sese.025 and admi.002 as values, with ids that repeat.
 
 A message's id derives from its sender, what it is about and what it says, so that telling the same
 thing twice is one message.
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from lockstep.domain.errors import LockstepError
+from lockstep.domain.errors import Conflict, InvalidInput, LockstepError, Refused
 from lockstep.domain.identifiers import Bic, Reference, SettlementId, derive_message_id
 from lockstep.domain.instruction import (
     AdviceStatus,
@@ -22,6 +22,7 @@ from lockstep.domain.instruction import (
 )
 from lockstep.domain.market import Market
 from lockstep.domain.message import Message
+from lockstep.domain.notice import Rejection
 from lockstep.domain.trade import Reason, Trade
 from lockstep.domain.values import replace
 from lockstep.ports import PartyBody, StoredInstruction
@@ -38,6 +39,8 @@ in the words."""
 
 MAX_REASON = 210
 """Length of AddtlRsnInf (Max210Text)."""
+MAX_DESCRIPTION = 350
+"""Length of ErrLctn and of RsnDesc (Max350Text)."""
 
 __all__ = [
     "Refusal",
@@ -134,16 +137,20 @@ class Refusal:
 
     sender: Bic
     message_id: str
-    reference: Reference
-    side: Side
-    is_cancellation: bool
+    reference: Reference | None = None
+    side: Side | None = None
+    """Of an instruction, or of a request to cancel it; of a margin message neither."""
+    is_cancellation: bool = False
 
 
 def refuse(market: Market, refusal: Refusal, error: LockstepError, now: datetime) -> Message[PartyBody]:
-    """sese.024 REJECTED for an instruction, sese.027 DEND for a cancellation request, with the rule."""
+    """sese.024 REJECTED for an instruction, sese.027 DEND for a cancellation request, with the rule; admi.002 for what
+    is neither."""
     reason = Reason(code="OTHR", text=str(error))
     body: PartyBody
-    if refusal.is_cancellation:
+    if refusal.reference is None or refusal.side is None:
+        body = _rejection(refusal.message_id, error, now)
+    elif refusal.is_cancellation:
         status = CancellationStatus.DENIED
         body = CancellationAdvice(
             reference=refusal.reference,
@@ -168,6 +175,18 @@ def refuse(market: Market, refusal: Refusal, error: LockstepError, now: datetime
         message_id=derive_message_id(market.service, about, f"refused/{error}"),
         created=now,
         body=body,
+    )
+
+
+def _rejection(message_id: str, error: LockstepError, now: datetime) -> Rejection:
+    """Why it was refused: the rule's name, the field, the rule in words."""
+    told = error if isinstance(error, InvalidInput | Conflict) else None
+    return Rejection(
+        related_message_id=message_id,
+        code=error.name if isinstance(error, Refused) else "InvalidMessage",
+        rejected_at=now,
+        location=_printable(told.field, MAX_DESCRIPTION) if told else None,
+        description=_printable(f"{told.value}: {told.rule}" if told else str(error), MAX_DESCRIPTION),
     )
 
 
@@ -231,8 +250,13 @@ def _text(status: AdviceStatus | CancellationStatus, reason: Reason | None) -> s
     if reason is None:
         return None
     words = reason.text if _code(status, reason) == reason.code else str(reason)
-    words = "".join(one if one.isprintable() else "?" for one in words)  # a refused value may hold anything
-    return words if len(words) <= MAX_REASON else words[: MAX_REASON - 1] + "…"
+    return _printable(words, MAX_REASON)
+
+
+def _printable(words: str, most: int) -> str:
+    """A refused value may hold anything."""
+    words = "".join(one if one.isprintable() else "?" for one in words)
+    return words if len(words) <= most else words[: most - 1] + "…"
 
 
 def _message(

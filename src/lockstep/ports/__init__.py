@@ -13,8 +13,12 @@ from lockstep.ports.board import AttestationBoard, BulkAttestationBoard, SignOnc
 from lockstep.ports.book import Book, BulkBook, Change, StoredInstruction, Unclaimed
 from lockstep.ports.cash import BulkCashSystem, CashBody, CashSystem, SettlementBody, Unreadable
 from lockstep.ports.clock import Clock, Randomness
+from lockstep.ports.collateral import CollateralLedger, CollateralWallet
 from lockstep.ports.leases import Lease, Leases
 from lockstep.ports.mailbox import BulkMailbox, Mailbox, PartyBody
+from lockstep.ports.margin import CashBoard, EnforcementBook, MarginBook, ValuationBoard
+from lockstep.ports.payments import PaymentBook
+from lockstep.ports.repos import RepoBook
 from lockstep.ports.results import Results
 from lockstep.ports.sending import SentTransaction, TransactionLog
 from lockstep.ports.wallet import OrderWallet
@@ -29,17 +33,24 @@ __all__ = [
     "BulkBook",
     "BulkCashSystem",
     "BulkMailbox",
+    "CashBoard",
     "CashBody",
     "CashSystem",
     "Change",
     "Claimed",
     "Clock",
+    "CollateralLedger",
+    "CollateralWallet",
+    "EnforcementBook",
     "Lease",
     "Leases",
     "Mailbox",
+    "MarginBook",
     "OrderWallet",
     "PartyBody",
+    "PaymentBook",
     "Randomness",
+    "RepoBook",
     "Results",
     "SentTransaction",
     "SettlementBody",
@@ -48,6 +59,7 @@ __all__ = [
     "TransactionLog",
     "Unclaimed",
     "Unreadable",
+    "ValuationBoard",
     "WaitingGroup",
     "WaitingRoom",
     "WorkQueue",

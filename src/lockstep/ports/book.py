@@ -6,11 +6,15 @@ from datetime import datetime
 from typing import Protocol
 
 from lockstep.domain.cash import CashView
+from lockstep.domain.enforcement import Enforcement
 from lockstep.domain.identifiers import Lei, Reference, SettlementId, TradeId
 from lockstep.domain.instruction import CancellationRequest, Instruction
 from lockstep.domain.journal import Entry, JournalRow
+from lockstep.domain.margin_case import MarginCase
 from lockstep.domain.message import Message
 from lockstep.domain.payment import CashAccount
+from lockstep.domain.register_payment import RegisterPayment
+from lockstep.domain.repo.life import Repo
 from lockstep.domain.trade import Reason, Trade
 from lockstep.domain.values import quick
 from lockstep.ports.mailbox import PartyBody
@@ -78,6 +82,10 @@ class Change:
     unclaimed: tuple[Unclaimed, ...] = ()
     claimed: tuple[SettlementId, ...] = ()
     """No longer unclaimed, if they were."""
+    margin: tuple[MarginCase, ...] = ()
+    payments: tuple[RegisterPayment, ...] = ()
+    repos: tuple[Repo, ...] = ()
+    enforcements: tuple[Enforcement, ...] = ()
 
     def __bool__(self) -> bool:
         return any(getattr(self, name) not in ((), None) for name in self.__dataclass_fields__)
@@ -89,9 +97,9 @@ class Book(Protocol):
     def commit(self, change: Change) -> None:
         """Stores a change and numbers its entries, durably and in one transaction.
 
-        Raises Conflict, and stores nothing, if a trade was stored by another since it was read, or if
-        an instruction no longer waits, or is late or has cancellations and the change leaves that out; LeaseLost, and
-        stores nothing, if it writes under a lease that another has taken over.
+        Raises Conflict, and stores nothing, if a trade, a margin call, a repo or an enforcement was stored by another
+        since it was read, or if an instruction no longer waits, or is late or has cancellations and the change leaves
+        that out; LeaseLost, and stores nothing, if it writes under a lease that another has taken over.
         """
 
     def instruction(self, owner: Lei, reference: Reference) -> StoredInstruction | None: ...

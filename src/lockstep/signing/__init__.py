@@ -1,8 +1,34 @@
 """EIP-712 types, hashes, signatures and proofs: the one place that knows them besides the chain."""
 
+from lockstep.signing.collateral_calls import call_bytes
+from lockstep.signing.collateral_data import (
+    act_digest,
+    agreement_id,
+    amendment_digest,
+    cash_digest,
+    income_digest,
+    margin_call_id,
+    margin_cash,
+    margin_id,
+    pledge_id,
+    together_of,
+    valuation_digest,
+    valuers_epoch,
+    valuers_hash,
+)
+from lockstep.signing.collateral_reading import read_call
 from lockstep.signing.consent import check_order
 from lockstep.signing.keys import Key, keystore_address, read_keystore, recover, write_keystore
-from lockstep.signing.proof import build_batch_proof, build_proof, build_rotation_proof, is_by, is_of, is_run_of, verify
+from lockstep.signing.proof import (
+    build_batch_proof,
+    build_proof,
+    build_quorum_proof,
+    build_rotation_proof,
+    is_by,
+    is_of,
+    is_run_of,
+    verify,
+)
 from lockstep.signing.typed_data import (
     cash_hash,
     leg_id,
@@ -15,14 +41,23 @@ from lockstep.signing.typed_data import (
     settlement_id,
     terms_hash,
 )
+from lockstep.signing.words import checked_address
 
 __all__ = [
     "Key",
+    "act_digest",
+    "agreement_id",
+    "amendment_digest",
     "build_batch_proof",
     "build_proof",
+    "build_quorum_proof",
     "build_rotation_proof",
+    "call_bytes",
+    "cash_digest",
     "cash_hash",
     "check_order",
+    "checked_address",
+    "income_digest",
     "is_by",
     "is_of",
     "is_run_of",
@@ -30,14 +65,23 @@ __all__ = [
     "leg_id",
     "line_digests",
     "log_digest",
+    "margin_call_id",
+    "margin_cash",
+    "margin_id",
     "outcome_digest",
     "outcomes_digest",
+    "pledge_id",
+    "read_call",
     "read_keystore",
     "recover",
     "rotation_digest",
     "run_digest",
     "settlement_id",
     "terms_hash",
+    "together_of",
+    "valuation_digest",
+    "valuers_epoch",
+    "valuers_hash",
     "verify",
     "write_keystore",
 ]

@@ -18,7 +18,16 @@ from lockstep.domain.order import (
 from lockstep.signing.keys import recover
 from lockstep.signing.typed_data import log_digest, outcome_digest, outcomes_digest, rotation_digest, run_digest
 
-__all__ = ["build_batch_proof", "build_proof", "build_rotation_proof", "is_by", "is_of", "is_run_of", "verify"]
+__all__ = [
+    "build_batch_proof",
+    "build_proof",
+    "build_quorum_proof",
+    "build_rotation_proof",
+    "is_by",
+    "is_of",
+    "is_run_of",
+    "verify",
+]
 
 
 def verify(attestation: Attestation, epoch: Epoch, network: Network) -> None:
@@ -126,7 +135,14 @@ def build_rotation_proof(
 
     Signatures tell by themselves whose they are; what is none of the epoch's is left out.
     """
-    digest = rotation_digest(rotation, network)
+    return build_quorum_proof(rotation_digest(rotation, network), signatures, epoch)
+
+
+def build_quorum_proof(digest: bytes, signatures: Iterable[bytes], epoch: Epoch) -> Proof | None:
+    """The proof that a quorum of `epoch`, agents or valuers, signed `digest`, once it did, else None.
+
+    Signatures tell by themselves whose they are; what is none of the epoch's is left out.
+    """
     signed: dict[str, bytes] = {}
     for signature in signatures:
         try:

@@ -12,18 +12,23 @@ from dataclasses import dataclass
 from lockstep.app.founding import AGENTS, Roles
 from lockstep.domain.errors import LockstepError
 from lockstep.domain.identifiers import Bic
+from lockstep.simulation import actors_collateral as collateral
+from lockstep.simulation import actors_collateral_thieves as collateral_thieves
+from lockstep.simulation import actors_collateral_values as collateral_values
 from lockstep.simulation import actors_enemies as enemies
+from lockstep.simulation import actors_margin as margin
 from lockstep.simulation import actors_offices as offices
 from lockstep.simulation import actors_parties as parties
 from lockstep.simulation import actors_thieves as thieves
 from lockstep.simulation.actors_hands import Act, Call, Hands, Stage, key_of, names_of, stranger
+from lockstep.simulation.collateral_hands import CARRIERS
 
-__all__ = ["KINDS", "SECOND_KEY", "Act", "Call", "Cast", "Hands", "Stage", "payers", "play"]
+__all__ = ["COLLATERAL", "KINDS", "SECOND_KEY", "Act", "Call", "Cast", "Hands", "Stage", "payers", "play"]
 
 SECOND_KEY = stranger("the service's second key")
 """What workers that share trades send with besides the operator's. It has no role: anyone may carry what is proved."""
 
-MEMBERS, AGENT = "members", "one agent"
+MEMBERS, AGENT, HEIRS = "members", "one agent", "heirs"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,14 +37,15 @@ class Cast:
 
     acts: tuple[Act, ...]
     keys: tuple[str, ...] = ()
-    """Names of keys; `members`: one bank's wallet, or all of them; `one agent`: always the same one."""
+    """Names of keys; `members`: one bank's wallet, or all of them; `heirs`: what takes its place once that is
+    recovered; `one agent`: always the same one."""
     doors: tuple[str, ...] = ()
     """`service`, `members`, `one agent`: under whose BIC it can knock."""
     together: bool = False
     """All members act as one; else one of them alone."""
 
 
-KINDS: Mapping[str, Cast] = {
+_PLAIN: Mapping[str, Cast] = {
     # participants, by right
     "party-resubmits": Cast(acts=(parties.resubmits, parties.changes_its_mind), doors=(MEMBERS,)),
     "party-cancels": Cast(acts=(parties.cancels,), doors=(MEMBERS,)),
@@ -118,6 +124,82 @@ KINDS: Mapping[str, Cast] = {
     "squat": Cast(acts=(parties.squats_a_uetr, enemies.passes_messages_off), doors=(MEMBERS,)),
     "grief": Cast(acts=(parties.sends_dust, enemies.floods_the_board, enemies.floods_the_door), keys=(MEMBERS,)),
 }
+COLLATERAL: Mapping[str, Cast] = {
+    "collateral-moved": Cast(
+        acts=(
+            *[collateral.agrees] * 4,
+            *[collateral.pledges] * 6,
+            *[collateral.pledges_on] * 8,
+            *[collateral.gives_back] * 2,
+            collateral.takes_back_what_is_too_much,
+            collateral.recalls,
+            collateral.substitutes,
+            collateral.substitutes_by_consent,
+            collateral.unwinds,
+            collateral.gives_units_back,
+            collateral.amends,
+            collateral.burns_a_number,
+        ),
+        keys=(MEMBERS, HEIRS, *CARRIERS),
+        together=True,
+    ),
+    "collateral-valued": Cast(
+        acts=(collateral_values.values, collateral_values.values, collateral_values.values_at_once),
+        keys=("valuer-1", "valuer-2", *CARRIERS),
+    ),
+    "collateral-enforced": Cast(
+        acts=(
+            collateral_values.declares_a_default,
+            collateral_values.declares_a_default,
+            collateral_values.appropriates,
+            collateral_values.appropriates,
+            collateral_values.appropriates,
+            collateral_values.sets_off,
+            collateral_values.sells,
+            collateral_values.ends_a_sale,
+            collateral_values.ends_a_default,
+        ),
+        keys=(MEMBERS, HEIRS, *CARRIERS),
+        together=True,
+    ),
+    "margin-called": Cast(
+        acts=(
+            *[margin.calls] * 4,
+            *[margin.answers] * 3,
+            *[margin.pays] * 4,
+            margin.gives_bonds,
+            margin.takes_it_back,
+        ),
+        doors=(MEMBERS,),
+        together=True,
+    ),
+    "collateral-thief": Cast(
+        acts=(
+            collateral_thieves.pledges_twice,
+            collateral_thieves.pledges_on_too_much,
+            collateral_thieves.acts_for_another,
+            collateral_thieves.takes_without_a_default,
+            collateral_thieves.substitutes_worthless_units,
+        ),
+        keys=(MEMBERS, *CARRIERS),
+    ),
+    "collateral-replay": Cast(acts=(collateral_thieves.runs_apart, collateral_thieves.runs_late), keys=(*CARRIERS,)),
+    "valuer-stolen": Cast(
+        acts=(
+            collateral_thieves.values_alone,
+            collateral_thieves.values_with_a_quorum_of_its_own,
+            collateral_thieves.lies_on_the_board,
+        ),
+        keys=("valuer-3", *CARRIERS),
+    ),
+    "margin-agent-stolen": Cast(
+        acts=(collateral_thieves.counts_cash_alone, collateral_thieves.leaves_false_cash), keys=(AGENT, *CARRIERS)
+    ),
+    "pledge-stopped-early": Cast(acts=(collateral_thieves.ends_a_pledge_early,), keys=("officer", "confirmer")),
+}
+"""Those of a market with a collateral register: they are in no other run."""
+
+KINDS: Mapping[str, Cast] = {**_PLAIN, **COLLATERAL}
 """Who may do what. A run in which several kinds are on has several actors: no two kinds of thieves reach a threshold
 together, as `agent-stolen` always has the same one agent."""
 
@@ -142,7 +224,13 @@ def _hands(cast: Cast, stage: Stage, rng: random.Random) -> Hands:
     robbed = f"agent-{AGENTS}"
     keys: list[str] = []
     for name in cast.keys:
-        keys += [f"wallet-{one}" for one in who] if name == MEMBERS else [robbed] if name == AGENT else [name]
+        match name:
+            case "members":
+                keys += [f"wallet-{one}" for one in who]
+            case "heirs":
+                keys += [f"heir of {one}" for one in who]
+            case _:
+                keys.append(robbed if name == AGENT else name)
     bics: list[Bic] = []
     for name in cast.doors:
         bics += who if name == MEMBERS else [names_of(stage.market)[robbed if name == AGENT else name]]

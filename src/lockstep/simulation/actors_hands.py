@@ -8,7 +8,7 @@ import hashlib
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, cast
+from typing import Protocol, TypeVar, cast
 
 from eth_account import Account
 from eth_utils.address import to_checksum_address
@@ -23,12 +23,15 @@ from lockstep.domain.market import Market, Participant, Security
 from lockstep.domain.message import Message
 from lockstep.domain.order import Order
 from lockstep.domain.trade import Trade
+from lockstep.flow.margining import Margining
 from lockstep.iso20022 import Body, write
 from lockstep.iso20022 import read as read_message
-from lockstep.ports import AssetLedger, BulkAttestationBoard, Clock
+from lockstep.ports import AssetLedger, BulkAttestationBoard, CashBoard, Clock, CollateralLedger, ValuationBoard
 from lockstep.signing import Key
 
 __all__ = ["Act", "Call", "Hands", "Lock", "Stage", "key_of", "names_of", "stranger", "with_heirs"]
+
+Told = TypeVar("Told")
 
 GAS = 900_000
 """Room for the largest act; what is not used is not paid."""
@@ -70,6 +73,24 @@ class Stage(Protocol):
     @property
     def board(self) -> BulkAttestationBoard:
         """Anyone can read it, and write on it."""
+
+    @property
+    def collateral(self) -> CollateralLedger | None:
+        """The collateral register to look at, without a sender; None where the market has none."""
+
+    @property
+    def valuations(self) -> ValuationBoard:
+        """Where valuers leave their word. Anyone can read it, and write on it."""
+
+    @property
+    def cash_board(self) -> CashBoard:
+        """Where agents leave theirs over margin payments; likewise."""
+
+    def margin(self, ask: Callable[[Margining], Told]) -> Told:
+        """Something said about margin at the service's door. Raises LockstepError."""
+
+    def remember_margin(self, say: Callable[[Margining], object]) -> None:
+        """It was said: once the service's records are lost, it is said again."""
 
     def submit(self, data: bytes) -> str:
         """Hands a message in at the service's door; what the door said. Raises LockstepError."""

@@ -5,7 +5,7 @@ in this process. A dead process has nothing but its files.
 """
 
 from collections.abc import Callable, Collection, Sequence
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, cast
 
 from lockstep.agent import Agent
 from lockstep.app.adapters import LocalWallets
@@ -24,6 +24,7 @@ from lockstep.flow.stepping import Settler
 from lockstep.ports import Book, Lease
 from lockstep.rtgs import Rtgs
 from lockstep.simulation.actors import SECOND_KEY
+from lockstep.simulation.cast_collateral import margin_desk, margining, repoing, valuations
 from lockstep.simulation.clock import PartyClock
 from lockstep.simulation.faults import Injector
 from lockstep.simulation.ground import Ground
@@ -192,24 +193,30 @@ class Worker:
     def _service(self, book: Book, lease: Lease | None) -> Engine:
         ground, database, disk = self._ground, self._ground.engines[self.name], self._ground.disk(self.name)
         sender = None if lease is None else self._sender(lease)
+        assets = EvmAssetLedger(
+            self._node,
+            ground.market.network,
+            sender,
+            events=self._boundary.events(database, disk, ground.market.network),
+            deep=Deep.HALT,
+        )
+        cash = cash_line(MARKET.service, self._rtgs, self._boundary, self._faults)
+        records = cast(SqlBook, book)
         return Engine(
             settler=Settler(
                 market=ground.market,
                 book=book,
-                assets=EvmAssetLedger(
-                    self._node,
-                    ground.market.network,
-                    sender,
-                    events=self._boundary.events(database, disk, ground.market.network),
-                    deep=Deep.HALT,
-                ),
-                cash=cash_line(MARKET.service, self._rtgs, self._boundary, self._faults),
+                assets=assets,
+                cash=cash,
                 wallet=LocalWallets({key.address: key for key in ground.roles.wallets.values()}, ground.market),
                 board=self._boundary.board(ground.root / "attestations"),
                 clock=self.clock,
             ),
             mailbox=self._boundary.mailbox(ground.root / "outbox"),
             salt_key=ground.salt_key,
+            margining=margining(ground, self._boundary, self._node, sender, records, assets, cash, self.clock),
+            valuations=valuations(ground),
+            repoing=repoing(ground, self._node, sender, records, self.clock),
         )
 
     def end(self) -> None:
@@ -244,22 +251,29 @@ class AgentProcess:
     def start(self) -> None:
         ground, party = self._ground, agent_bic(MARKET.service, self.number)
         assets = EvmAssetLedger(self._node, ground.market.network, events=self._seen, deep=Deep.DOUBT, live=False)
+        cash, register = (
+            cash_line(party, self._rtgs, self._boundary, self._faults),
+            self._boundary.register(self.path),
+        )
         self._agent = Agent(
             bic=party,
             rtgs=MARKET.rtgs,
             key=ground.roles.agents[self.number - 1],
             market=ground.market,
             assets=assets,
-            cash=cash_line(party, self._rtgs, self._boundary, self._faults),
+            cash=cash,
             board=self._boundary.board(ground.root / "attestations"),
-            register=self._boundary.register(self.path),
+            register=register,
             clock=self.clock,
+            margin=margin_desk(ground, self._boundary, self.number, self._node, assets, cash, register, self.clock),
         )
         self.up = True
 
     def end(self) -> None:
         if self._agent is not None:
             self._agent.register.close()
+            if self._agent.margin is not None:
+                self._agent.margin.register.close()
         self._agent, self.up = None, False
 
     def step(self) -> bool:

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lockstep.domain.errors import InvalidInput
+from lockstep.simulation.actors import COLLATERAL
 from lockstep.simulation.actors import KINDS as ACTORS
 from lockstep.simulation.streams import Streams, bits
 
@@ -94,6 +95,11 @@ KINDS: Mapping[str, float] = {
     # people and enemies: see `actors`
     **dict.fromkeys(ACTORS, 0.025),
     **dict.fromkeys(ENDING, 0.012),
+    **dict.fromkeys(COLLATERAL, 0.06),
+    "collateral-moved": 0.35,
+    "collateral-valued": 0.12,
+    "collateral-enforced": 0.15,
+    "margin-called": 0.3,
 }
 """Kinds with the share of occasions on which each strikes, where a seed has it on. docs/reference/simulation.md says
 what each does."""
@@ -102,6 +108,11 @@ SWARM = 0.33
 """How many of the kinds a seed has on, on average."""
 RARE = {
     **dict.fromkeys(ACTORS, 0.1),
+    **dict.fromkeys(COLLATERAL, 0.5),
+    "collateral-moved": 1.0,
+    "collateral-valued": 0.9,
+    "collateral-enforced": 0.7,
+    "margin-called": 0.9,
     "cancellation": 0.2,
     "cut-off": 0.3,
     "end-of-day": 0.2,
@@ -148,9 +159,13 @@ class FaultPlan:
     """Whether each seed leaves a part of the kinds out."""
     only: frozenset[Decision] | None = None
     """If given, what strikes is these and nothing else."""
+    collateral: bool = False
+    """Whether the market has a collateral register, and people who pledge, value, enforce and call for margin."""
 
     def to_toml(self) -> str:
         lines = [f"swarm = {str(self.swarm).lower()}"]
+        if self.collateral:
+            lines.append("collateral = true")
         if self.only is not None:
             lines += ["only = [", *(f'  "{one}",' for one in sorted(self.only)), "]"]
         if self.rates:
@@ -167,11 +182,13 @@ def read_plan(path: Path) -> FaultPlan:
     except OSError as error:
         raise InvalidInput("faults", path, f"a file that can be read ({error.strerror})") from error
     for name in content:
-        if name not in ("rates", "swarm", "only"):
-            raise InvalidInput(name, content[name], "rates, swarm or only")
+        if name not in ("rates", "swarm", "only", "collateral"):
+            raise InvalidInput(name, content[name], "rates, swarm, only or collateral")
     rates, swarm, only = content.get("rates", {}), content.get("swarm", True), content.get("only")
-    if not isinstance(swarm, bool):
-        raise InvalidInput("swarm", swarm, "true or false")
+    collateral = content.get("collateral", False)
+    for name, given in (("swarm", swarm), ("collateral", collateral)):
+        if not isinstance(given, bool):
+            raise InvalidInput(name, given, "true or false")
     if not isinstance(rates, dict):
         raise InvalidInput("rates", rates, "a table of rates by kind")
     for kind, rate in rates.items():
@@ -182,7 +199,7 @@ def read_plan(path: Path) -> FaultPlan:
     if only is not None and not (isinstance(only, list) and all(isinstance(one, str) for one in only)):
         raise InvalidInput("only", only, "a list of decisions")
     decided = None if only is None else frozenset(Decision.parse(one) for one in only)
-    return FaultPlan(rates=rates, swarm=swarm, only=decided)
+    return FaultPlan(rates=rates, swarm=swarm, only=decided, collateral=collateral)
 
 
 class Injector:
@@ -196,6 +213,8 @@ class Injector:
         self._asked: Counter[str] = Counter()
         self._asked_in = 0
         chosen = {kind: KINDS[kind] if kind not in plan.rates else plan.rates[kind] for kind in KINDS}
+        if not plan.collateral:
+            chosen = {kind: rate for kind, rate in chosen.items() if kind not in COLLATERAL}
         if plan.swarm:
             chosen = {kind: rate for kind, rate in chosen.items() if self._is_on(kind)}
         self._least = {kind: int(rate * _WHOLE) for kind, rate in chosen.items() if rate}

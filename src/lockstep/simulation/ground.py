@@ -14,21 +14,25 @@ from web3.providers.base import BaseProvider
 
 from lockstep.agent import Register
 from lockstep.app.founding import AGENTS, Founded, Roles, found_chain, found_rtgs
+from lockstep.app.market_file import MarketFile
 from lockstep.app.world import new_roles
 from lockstep.chain.node import Node
 from lockstep.rtgs import Rtgs
 from lockstep.simulation.actors import payers
+from lockstep.simulation.actors_hands import stranger
 from lockstep.simulation.chain import SimulatedChain
 from lockstep.simulation.clock import VirtualClock
+from lockstep.simulation.collateral_hands import CARRIERS
 from lockstep.simulation.folders import own_folder
-from lockstep.simulation.market import MARKET, TIMETABLE
+from lockstep.simulation.market import COLLATERAL_MARKET, MARKET, TIMETABLE
 from lockstep.simulation.node_faults import FaultyProvider, NodeFault
 from lockstep.simulation.stores import Disk, image, put_back
 from lockstep.simulation.streams import SeededRandomness, Streams
 from lockstep.simulation.watching import follower_of
+from lockstep.simulation.watching_collateral import CollateralFollower
 from lockstep.store import open_database
 
-__all__ = ["DEEPEST", "DEPTH", "WORKERS", "Ground", "ground"]
+__all__ = ["DEEPEST", "DEPTH", "WORKERS", "Ground", "collateral_ground", "ground"]
 
 DEPTH = 2
 """Blocks above one that is final."""
@@ -41,7 +45,8 @@ WORKERS = ("worker-1", "worker-2", "worker-3")
 class Ground:
     """A founded market in a folder of its own. One run at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, file: MarketFile = MARKET) -> None:
+        """`file`: this market, or the one with a collateral register."""
         self.root = own_folder()
         self.clock = VirtualClock(MARKET.opening)
         keys = Streams(0).stream("keys")
@@ -50,20 +55,24 @@ class Ground:
         self.chain = SimulatedChain(self.clock)
         self.founded: Founded = found_chain(
             self.chain.node,
-            MARKET,
+            file,
             self.roles,
             finality_depth=DEPTH,
             faucet=self.chain.faucet,
             poll=self.chain.mine,
         )
         self.market = self.founded.market
-        for address in payers(self.roles):
+        carriers = [stranger(one).address for one in CARRIERS] if file.collateral else []
+        for address in (*payers(self.roles), *carriers):
             terms: Any = {"from": self.chain.faucet, "to": address, "value": 10**19, "gas": 21_000}
             self.chain.node.web3.eth.send_transaction(terms)
         self.chain.mine(DEEPEST)
         self.chain.automine = False
         self._mark = self.chain.mark()
         self.follower = follower_of(self.chain, self.market)
+        self.collateral = None if not file.collateral else CollateralFollower(self.chain.node, self.market)
+        if self.collateral is not None:
+            self.collateral.look()
         self.nodes = {name: _own_node(self.chain) for name in (*WORKERS, *AGENT_NAMES)}
         self._files = {
             self.root / "rtgs.db": self._rtgs(),
@@ -132,3 +141,9 @@ def _own_node(chain: SimulatedChain) -> tuple[OwnNode, Node]:
 def ground() -> Ground:
     """This process's."""
     return Ground()
+
+
+@cache
+def collateral_ground() -> Ground:
+    """This process's, of the market with a collateral register."""
+    return Ground(COLLATERAL_MARKET)

@@ -11,6 +11,7 @@ from lockstep.iso20022 import Body, read
 from lockstep.simulation.market import MARKET
 from lockstep.simulation.promising import Promises
 from lockstep.simulation.watching import Watcher
+from lockstep.simulation.watching_margin import MarginWatcher
 from lockstep.simulation.world import World, is_halted
 from lockstep.testing.facts import Lock
 
@@ -100,26 +101,42 @@ class Judge:
         self._judged = 0
         follower = world.ground.follower.fork()
         self._promises = Promises(world, follower.facts)
+        base = world.ground.collateral
+        self._collateral = None if base is None else base.fork()
+        self._margin = None if self._collateral is None else MarginWatcher(world.market, self._collateral, world.facts)
         self._watcher = Watcher(
             world.chain,
-            world.facts,
+            world.facts if self._margin is None else self._margin.apart,
             lambda: world.votes,
             world.market,
             terms=self._terms.values,
             follower=follower,
         )
+        if self._margin is not None:
+            world.uncounted = self._margin.uncounted
         world.miner.before_reorganising = self._before_reorganising
         world.learnt = self._watcher.learn
 
     def _before_reorganising(self) -> None:
+        if self._collateral is not None:
+            self._collateral.look()
         self._watcher.look()
         self._promises.see()
 
     def look(self) -> None:
         """After a step."""
         self._read()
+        if self._collateral is not None:
+            self._collateral.look()  # it knows which payments are margin
         self._tell(self._watcher.check(self._claims, self._journal))
         self._tell({"I9": self._signed_twice()})
+        self._look_at_collateral()
+
+    def _look_at_collateral(self) -> None:
+        if self._collateral is not None:
+            assert self._margin is not None
+            for violation in (*self._collateral.check(), *self._margin.check(self._world.cash_votes)):
+                self._world.problem(violation)
 
     def _signed_twice(self) -> list[str]:
         """What no agent that has its key for itself does, also where fewer than the quorum do it."""
@@ -151,6 +168,11 @@ class Judge:
                 self._world.problem(f"trade {one.trade_id[:12]} has not ended: {one.state.value}, {one.reason}")
         for violation in self._promises.finish(undone, lost):
             self._world.problem(violation)
+        self._look_at_collateral()
+        if self._collateral is not None:
+            assert self._margin is not None
+            for violation in (*self._collateral.left(), *self._margin.left()):
+                self._world.problem(violation)
 
     def _read(self) -> None:
         world = self._world

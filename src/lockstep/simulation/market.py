@@ -4,6 +4,7 @@ Small, so that parties run out of units and of cash, and the same few holdings a
 Nothing is real: see examples/first-day/market.toml for the codes.
 """
 
+from dataclasses import replace
 from datetime import date, time, timedelta
 
 from lockstep.app.market_file import Holding, Mandate, MarketFile, Member, NewSecurity
@@ -13,7 +14,19 @@ from lockstep.domain.market import Tolerance
 from lockstep.domain.money import Money
 from lockstep.rtgs.timetable import EVERYTHING, Phase, Timetable
 
-__all__ = ["BOND", "BUSINESS_DAY", "CLOSES", "DAYS", "MARKET", "OPENS", "PAY_BY", "SHARE", "TIMETABLE", "UNITS"]
+__all__ = [
+    "BOND",
+    "BUSINESS_DAY",
+    "CLOSES",
+    "COLLATERAL_MARKET",
+    "DAYS",
+    "MARKET",
+    "OPENS",
+    "PAY_BY",
+    "SHARE",
+    "TIMETABLE",
+    "UNITS",
+]
 
 BUSINESS_DAY = date(2026, 11, 26)
 """A Thursday: the next day but one is no business day."""
@@ -93,3 +106,6 @@ def _market() -> MarketFile:
 
 
 MARKET = _market()
+
+COLLATERAL_MARKET = replace(MARKET, collateral=True, collateral_lei=Lei("ZZZZ00COLLATREG00045"))
+"""The same with a collateral register."""

@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from lockstep.simulation.collateral_exit import give_all_back
 from lockstep.simulation.faults import Decision, FaultPlan
-from lockstep.simulation.ground import ground
+from lockstep.simulation.ground import collateral_ground, ground
 from lockstep.simulation.judging import Judge
 from lockstep.simulation.scheduling import settle, unfold
 from lockstep.simulation.world import World
@@ -40,7 +41,7 @@ def run_seed(seed: int, plan: FaultPlan = USUAL, *, sharing: bool = False) -> Ou
 
     `sharing`: the service has two keys to send with, so that two of its workers step trades side by side.
     """
-    world = World(ground(), seed, plan, sharing=sharing)
+    world = World(collateral_ground() if plan.collateral else ground(), seed, plan, sharing=sharing)
     judge = Judge(world)
 
     def after() -> None:
@@ -52,6 +53,7 @@ def run_seed(seed: int, plan: FaultPlan = USUAL, *, sharing: bool = False) -> Ou
         try:
             unfold(world, after)
             settle(world, after)
+            give_all_back(world)
             judge.finish()
         except _Stop:
             pass

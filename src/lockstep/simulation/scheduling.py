@@ -7,12 +7,13 @@ from datetime import UTC, datetime, timedelta
 from lockstep.app.founding import AGENTS
 from lockstep.simulation.actors import KINDS as ACTORS
 from lockstep.simulation.boundaries import due_instants, may_be_stopped, stop_for_long
+from lockstep.simulation.collateral_mending import count_what_is_booked, say_again
 from lockstep.simulation.ground import DEPTH
 from lockstep.simulation.market import CLOSES, OPENS, PAY_BY
 from lockstep.simulation.mending import decide_on_halts, end_what_is_left
 from lockstep.simulation.world import World
 
-__all__ = ["settle", "unfold"]
+__all__ = ["settle", "unfold", "until_quiet"]
 
 WEIGHTS = {"worker": 7, "agent": 11, "rtgs": 1, "miner": 5, "participant": 8}
 """A participant is drawn only while one has something to hand in."""
@@ -66,6 +67,7 @@ def _befall(world: World) -> None:
     """What strikes no process in particular."""
     faults = world.faults
     decide_on_halts(world, at_once=False)
+    say_again(world)
     for kind, backup in (("lost-writes", False), ("restore-service", True)):
         if faults.strikes(kind) is not None:
             world.lose_writes(backup=backup)
@@ -111,17 +113,17 @@ def _wait_until(world: World, instant: datetime, why: str) -> None:
 def settle(world: World, after: After) -> None:
     """With nothing going wrong any more, on through the business days until all has ended."""
     world.heal()
-    _until_quiet(world, after)
+    until_quiet(world, after)
     was_left_to_people = False
     for hour in range(HOURS_AT_MOST):
         # What halted a trade may have ended since it was looked at, as a thief's payment does: it gets one look more.
         is_left_to_people = world.is_over(but_for_people=True)
         is_over = world.is_over() or (is_left_to_people and was_left_to_people)
-        if is_over and not end_what_is_left(world):
+        if is_over and not end_what_is_left(world) | count_what_is_booked(world):
             return
         was_left_to_people = is_left_to_people
         _wait_until(world, _next_hour(world, patient=hour < QUESTIONS), "the day goes on")
-        _until_quiet(world, after)
+        until_quiet(world, after)
 
 
 def _next_hour(world: World, *, patient: bool) -> datetime:
@@ -136,7 +138,8 @@ def _next_hour(world: World, *, patient: bool) -> datetime:
     return world.clock.next_at(CLOSES if now.time() < CLOSES else OPENS) + timedelta(seconds=1)
 
 
-def _until_quiet(world: World, after: After) -> None:
+def until_quiet(world: World, after: After) -> None:
+    """Rounds of everybody, until nothing moves by itself any more."""
     quiet = 0
     for _ in range(ROUNDS_AT_MOST):
         world.faults.step += 1
@@ -152,6 +155,7 @@ def _until_quiet(world: World, after: After) -> None:
 def _round(world: World) -> bool:
     """Everybody once, then blocks until all is final."""
     moved = False
+    say_again(world)
     while world.posts:
         moved |= world.hand_in()
     for name in world.cast:

@@ -1,22 +1,28 @@
 """The world as people and enemies meet it: see `actors_hands.Stage`."""
 
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from eth_utils.address import to_checksum_address
 
-from lockstep.agent import DirectoryBoard
+from lockstep.agent import DirectoryBoard, MarginBoard, ValuationDirectory
 from lockstep.app.founding import Roles
+from lockstep.chain.collateral import EvmCollateralLedger
 from lockstep.chain.ledger import EvmAssetLedger
 from lockstep.chain.node import Node
+from lockstep.domain.collateral.register import register_of
 from lockstep.domain.identifiers import Bic
 from lockstep.domain.market import Market
 from lockstep.domain.trade import Trade
+from lockstep.flow.margining import Margining
 from lockstep.ports import Clock
 from lockstep.simulation.actors_hands import Call
 from lockstep.simulation.chain_transactions import PoolTx
 from lockstep.simulation.ground import Ground
 
 __all__ = ["WorldStage"]
+
+Told = TypeVar("Told")
 
 
 class WorldStage:
@@ -30,12 +36,22 @@ class WorldStage:
         tell_rtgs: Callable[[bytes, Bic], object],
         submitted: Callable[[], Sequence[bytes]],
         records: Callable[[], Sequence[Trade]],
+        margin: Callable[[], Margining],
     ) -> None:
         self._ground, self.clock = ground, clock
         self.submit, self._tell, self.submitted = submit, tell_rtgs, submitted
         self.records = records
+        self._margin = margin
+        self.said_of_margin: list[Callable[[Margining], object]] = []
+        """Oldest first."""
         self.board = DirectoryBoard(ground.root / "attestations")
         self.ledger = EvmAssetLedger(ground.chain.node, ground.market.network)
+        self.valuations = ValuationDirectory(ground.root / "attestations")
+        self.cash_board = MarginBoard(ground.root / "attestations")
+        network = ground.market.network
+        self.collateral = (
+            None if network.collateral is None else EvmCollateralLedger(ground.chain.node, register_of(network))
+        )
         self._founded = ground.chain.head.number
         self._told: list[tuple[Bic, bytes]] = []
 
@@ -50,6 +66,12 @@ class WorldStage:
     @property
     def node(self) -> Node:
         return self._ground.chain.node
+
+    def margin(self, ask: Callable[[Margining], Told]) -> Told:
+        return ask(self._margin())
+
+    def remember_margin(self, say: Callable[[Margining], object]) -> None:
+        self.said_of_margin.append(say)
 
     def tell_rtgs(self, data: bytes, sender: Bic) -> None:
         self._tell(data, sender)

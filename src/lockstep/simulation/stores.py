@@ -17,11 +17,12 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.exc import OperationalError
 
-from lockstep.agent import DirectoryBoard, Register
+from lockstep.agent import DirectoryBoard, MarginBoard, MarginRegister, Register
 from lockstep.app.adapters import DirectoryMailbox
 from lockstep.domain.errors import Contradiction, LockstepError
 from lockstep.domain.identifiers import SettlementId, TradeId
 from lockstep.domain.log_run import LogRun
+from lockstep.domain.margin_payment import CashAttestation
 from lockstep.domain.market import Network
 from lockstep.domain.message import Message
 from lockstep.domain.order import Attestation, Batch, BatchSignature
@@ -29,6 +30,7 @@ from lockstep.domain.trade import Trade
 from lockstep.ports import Change, Claimed, Clock, Lease, PartyBody, Results, SentTransaction
 from lockstep.simulation.faults import Injector
 from lockstep.simulation.points import Points
+from lockstep.simulation.stores_margin import BoundedCashBoard, BoundedMarginRegister
 from lockstep.store import SqlBook, SqlChainEvents, SqlTransactionLog
 from lockstep.store.committing import Hold
 
@@ -77,6 +79,8 @@ class Boundary:
         store may do."""
         self.actor, self._points, self._faults = actor, points, faults
         self.stored, self.signed, self.problem = stored, signed, problem
+        self.cash_signed: Callable[[CashAttestation], None] = lambda _: None
+        """Hears of every signature over a margin payment."""
         self._halts: frozenset[int] = frozenset()
         self.delivered: Callable[[str, str], None] = lambda *_: None
         """Hears of each message that lies in a participant's box: whose, and its id."""
@@ -153,6 +157,12 @@ class Boundary:
 
     def mailbox(self, root: Path) -> DirectoryMailbox:
         return _Mailbox(root, self)
+
+    def margin_register(self, path: Path) -> MarginRegister:
+        return BoundedMarginRegister(path, self)
+
+    def cash_board(self, root: Path) -> MarginBoard:
+        return BoundedCashBoard(root, self)
 
 
 class _Book(SqlBook):

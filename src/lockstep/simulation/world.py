@@ -3,31 +3,36 @@
 import random
 from collections import Counter
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import timedelta
 from typing import Any, cast
 
 from lockstep.app.founding import AGENTS, agent_bic
 from lockstep.app.intake import submit_file
 from lockstep.chain.node import Node
+from lockstep.domain.collateral.register import AgreementId
 from lockstep.domain.errors import InvalidInput, Unavailable
 from lockstep.domain.instruction import CancellationRequest, Instruction
 from lockstep.domain.journal import JournalRow
+from lockstep.domain.margin_payment import CashAttestation
 from lockstep.domain.market import Market
 from lockstep.domain.order import Attestation
 from lockstep.domain.payment import PaymentState
 from lockstep.domain.trade import Trade
+from lockstep.flow.margining import Margining
 from lockstep.iso20022 import read
 from lockstep.rtgs import Facts, Posting, Rtgs
+from lockstep.simulation.actors import COLLATERAL, play
 from lockstep.simulation.actors import KINDS as ACTORS
-from lockstep.simulation.actors import play
 from lockstep.simulation.actors_hands import with_heirs
 from lockstep.simulation.cast import AgentProcess, Door, Process, RtgsProcess, Worker
+from lockstep.simulation.cast_collateral import margining
 from lockstep.simulation.clock import PartyClock
 from lockstep.simulation.disks import Disks
 from lockstep.simulation.faults import FaultPlan, Injector
 from lockstep.simulation.ground import WORKERS, Ground
 from lockstep.simulation.late_nodes import LateNodes
-from lockstep.simulation.lines import node_faults, rules_of
+from lockstep.simulation.lines import cash_line, node_faults, rules_of
 from lockstep.simulation.market import BUSINESS_DAY, MARKET, TIMETABLE
 from lockstep.simulation.mining import Miner
 from lockstep.simulation.points import Crashed, Points
@@ -69,6 +74,8 @@ class World:
         """What no process may ever do, as dying of an error that nobody planned."""
         self.votes: list[Attestation] = []
         """Every outcome signature that an agent made, restored registers or not."""
+        self.cash_votes: list[CashAttestation] = []
+        """Likewise over margin payments."""
         addresses = {f"agent-{number}": key.address for number, key in enumerate(ground.roles.agents, 1)}
         self.witness = Witness(ground.root, addresses)
         self._points = Points(self.faults, self._meanwhile, self.witness.passes)
@@ -96,8 +103,13 @@ class World:
             self.rtgs.take,
             lambda: [one.data for one in self.handed_in],
             self.open_trades,
+            self._margin,
         )
         self.rtgs.overheard = self.stage.overhear
+        self.margin_to_say: list[Callable[[Margining], object]] = []
+        """What was said of margin and is lost with the service's records."""
+        self.uncounted: Callable[[], list[tuple[AgreementId, str]]] = list
+        """Agreement and call of each margin payment that is booked and does not count on the register: both show it."""
         self.learnt: Callable[[Market], None] = lambda _: None
         """Called when the market's reference data changed."""
 
@@ -105,6 +117,7 @@ class World:
 
     def _boundary(self, actor: str) -> Boundary:
         boundary = Boundary(actor, self._points, self.faults, self.disks.stored, self.votes.append, self.problem)
+        boundary.cash_signed = self.cash_votes.append
         boundary.delivered = lambda box, message_id: self.witness.delivered(box, message_id)
         return boundary
 
@@ -308,9 +321,19 @@ class World:
         finally:
             self.witness.handed_in(data, self.clock.now(), said)
 
+    def _margin(self) -> Margining:
+        """The service's margin calls, as whoever speaks at its door meets them."""
+        door, stage = self.door, self.stage
+        boundary = self._boundary("margin")
+        cash = cash_line(MARKET.service, self.rtgs, boundary, self.faults)
+        desk = margining(self.ground, boundary, stage.node, None, door.book(), stage.ledger, cash, door.clock)
+        assert desk is not None
+        return desk
+
     def play(self, kind: str, how: random.Random) -> None:
         """One act of one actor."""
-        said = play(kind, self.stage, how)
+        with self.faults.paused() if kind in COLLATERAL else nullcontext():
+            said = play(kind, self.stage, how)
         if said is None:
             return
         self.witness.acts.append((kind, said))
@@ -326,6 +349,7 @@ class World:
         if self.disks.lose_writes(backup=backup):
             self._lost |= {one.name for one in self.handed_in}
             self.posts = [*self.handed_in, *self.posts]
+            self.margin_to_say = list(self.stage.said_of_margin)
 
     # --- what can be seen
 

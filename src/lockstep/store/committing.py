@@ -15,7 +15,9 @@ from lockstep.domain.cash import CashView
 from lockstep.domain.errors import Conflict, LeaseLost, LockstepError
 from lockstep.domain.identifiers import Lei, Reference, SettlementId, TradeId
 from lockstep.domain.instruction import CancellationAdvice, SettlementConfirmation, StatusAdvice
+from lockstep.domain.margin_message import MarginCallRequest, MarginCallResponse
 from lockstep.domain.message import Message
+from lockstep.domain.notice import Rejection
 from lockstep.domain.trade import Trade
 from lockstep.domain.values import replace
 from lockstep.flow.matching import match_key
@@ -23,6 +25,7 @@ from lockstep.ports import Change, PartyBody, StoredInstruction, Unclaimed
 from lockstep.store import tables
 from lockstep.store.bulk import Insert, Statement, Update
 from lockstep.store.codec import dump
+from lockstep.store.wholes import Wholes, stored_since
 
 __all__ = ["BODIES", "WAKE", "WOKEN", "Batch", "Hold"]
 
@@ -31,6 +34,9 @@ BODIES: dict[str, type[Message[PartyBody]]] = {
     "StatusAdvice": Message[StatusAdvice],
     "CancellationAdvice": Message[CancellationAdvice],
     "SettlementConfirmation": Message[SettlementConfirmation],
+    "MarginCallRequest": Message[MarginCallRequest],
+    "MarginCallResponse": Message[MarginCallResponse],
+    "Rejection": Message[Rejection],
 }
 """What goes out, by the name under which it is stored."""
 _MAILBOX = "rtgs"
@@ -144,6 +150,10 @@ class Batch:
     """Those that are written."""
     _instructions: dict[Key, _Known] = field(default_factory=dict)
     _trades: dict[TradeId, _Known] = field(default_factory=dict)
+    _wholes: Wholes = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._wholes = Wholes(self.connection)
 
     def judge(self, changes: Sequence[Change]) -> list[LockstepError | None]:
         """What keeps each from being stored; None: it will be."""
@@ -175,11 +185,13 @@ class Batch:
         if ids:
             for number, trade_id, version, holder, fence in _TRADES.rows(self.connection, sorted(ids)):
                 self._trades[trade_id] = _Known(number, version=version, hold=Hold(holder, fence))
+        self._wholes.read(changes)
 
     def _judged(self, change: Change) -> LockstepError | None:
         wrong = next(filter(None, map(self._instruction_conflict, change.instructions)), None) or next(
             filter(None, map(self._trade_conflict, change.trades)), None
         )
+        wrong = wrong or self._wholes.conflict(change)
         if wrong is not None:
             return wrong
         for stored in change.instructions:
@@ -190,6 +202,7 @@ class Batch:
             row = self._trades.setdefault(trade.trade_id, _Known(None))
             row.version = trade.version + 1
             row.value = replace(trade, version=row.version)
+        self._wholes.take(change)
         self.stored.append(change)
         return None
 
@@ -211,14 +224,13 @@ class Batch:
         hold = self.held.get(trade.trade_id)
         if hold is not None and known is not None and known.hold not in (hold, None):
             return LeaseLost(f"trade/{trade.trade_id}", hold.fence)
-        if trade.version != (known.version if known else 0):
-            return Conflict("trade version", f"{trade.trade_id}/{trade.version}")
-        return None
+        return stored_since("trade", known.version if known else 0, trade.trade_id, trade.version)
 
     def write(self) -> None:
         """Everything but the journal. Of a row that several changes set, the last one counts."""
         self._write_instructions()
         self._write_trades()
+        self._wholes.write()
         self._write_cash()
         self._write_unclaimed()
         messages = {one.message_id: one for change in self.stored for one in change.outgoing}

@@ -26,14 +26,18 @@ from sqlalchemy.types import TypeEngine
 __all__ = [
     "LATEST_VERSION",
     "cash_view",
+    "enforcement",
     "instruction",
     "journal",
     "journal_subject",
     "lease",
     "mail_cursor",
+    "margin_call",
     "metadata",
     "order_nonce",
     "outgoing",
+    "register_payment",
+    "repo",
     "request",
     "seen",
     "sent_transaction",
@@ -43,7 +47,7 @@ __all__ = [
     "version",
 ]
 
-LATEST_VERSION = "0006"
+LATEST_VERSION = "0010"
 """The newest of `migrations/versions`: what these tables are."""
 
 metadata = MetaData()
@@ -197,6 +201,32 @@ journal = Table(
     Index("journal_about", "about", "number"),
 )
 
+margin_call = Table(
+    "margin_call",
+    metadata,
+    Column("number", WHOLE, primary_key=True),
+    Column("agreement_id", Text, nullable=False),
+    Column("reference", Text, nullable=False),
+    Column("version", WHOLE, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("open", Boolean, nullable=False),
+    Column("body", Text, nullable=False),
+    Index("margin_call_key", "agreement_id", "reference", unique=True),
+    _unfinished("margin_call_open", "number", where="open"),
+)
+
+register_payment = Table(
+    "register_payment",
+    metadata,
+    Column("number", WHOLE, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("version", WHOLE, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("open", Boolean, nullable=False),
+    Column("body", Text, nullable=False),
+    _unfinished("register_payment_open", "number", where="open"),
+)
+
 lease = Table(
     "lease",
     metadata,
@@ -235,6 +265,33 @@ served = Table(  # which transaction serves what, where one serves many
     metadata,
     Column("key", Text, primary_key=True),
     Column("digest", Text, primary_key=True),
+)
+
+repo = Table(
+    "repo",
+    metadata,
+    Column("number", WHOLE, primary_key=True),
+    Column("repo_id", Text, nullable=False, unique=True),
+    Column("version", WHOLE, nullable=False),
+    Column("state", Text, nullable=False),
+    # Days from 0001-01-01 on, that day being 1: since when a step may be due. NULL: none by itself.
+    Column("look_from", WHOLE),
+    Column("body", Text, nullable=False),
+    _unfinished("repo_look_from", "look_from", where="look_from IS NOT NULL"),
+)
+
+enforcement = Table(
+    "enforcement",
+    metadata,
+    Column("number", WHOLE, primary_key=True),
+    Column("agreement_id", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("version", WHOLE, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("open", Boolean, nullable=False),
+    Column("body", Text, nullable=False),
+    Index("enforcement_key", "agreement_id", "name", unique=True),
+    _unfinished("enforcement_open", "number", where="open"),
 )
 
 for _busy in (instruction, trade, outgoing):

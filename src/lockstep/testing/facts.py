@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
+from lockstep.testing.facts_collateral import CollateralFacts
+
 __all__ = [
     "Account",
     "Cancellation",
@@ -257,6 +259,9 @@ class Order:
     instructing: str
     settlement_date: date
     mandate: int | None
+    debtor_account: str = ""
+    amount: int = 0
+    """What it would debit: set aside while it is HELD, as a margin payment is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -336,7 +341,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class Facts(CollateralFacts):
     """Everything that is judged. Ids, addresses and account numbers are compared as text."""
 
     locks: Sequence[Lock] = ()

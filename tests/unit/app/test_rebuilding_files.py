@@ -120,3 +120,10 @@ def is_there(process: int) -> bool:
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (ProcessLookupError, FileNotFoundError):
         return False
+
+
+def test_margin_calls_are_for_afterwards() -> None:
+    path = Path(__file__).resolve().parents[2] / "golden" / "colr.003.001.05.xml"
+    taken = rebuilding._take(Gathered(example_market(), MORNING), path, None)
+    assert taken.outcome == "refused" and isinstance(taken.error, InvalidMessage)
+    assert "handed in by `lockstep submit`" in taken.error.rule

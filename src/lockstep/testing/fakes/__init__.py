@@ -8,6 +8,7 @@ effect and after it had all; a test raises there what it wants to see survived. 
 from lockstep.testing.fakes.assets import FakeAssetLedger
 from lockstep.testing.fakes.book import FakeBook
 from lockstep.testing.fakes.chain import FakeChain
+from lockstep.testing.fakes.collateral import FakeCollateralLedger
 from lockstep.testing.fakes.rtgs import FakeCashSystem, FakeRtgs
 from lockstep.testing.fakes.simple import (
     FakeBoard,
@@ -51,6 +52,7 @@ __all__ = [
     "FakeCashSystem",
     "FakeChain",
     "FakeClock",
+    "FakeCollateralLedger",
     "FakeLeases",
     "FakeMailbox",
     "FakeRandomness",

@@ -2,14 +2,20 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 
 from lockstep.domain.cash import CashView
+from lockstep.domain.collateral.register import AgreementId
+from lockstep.domain.enforcement import Enforcement
 from lockstep.domain.errors import Conflict
 from lockstep.domain.identifiers import Lei, Reference, SettlementId, TradeId
 from lockstep.domain.instruction import CancellationRequest
 from lockstep.domain.journal import GENESIS, JournalRow, entry_hash
+from lockstep.domain.margin_case import MarginCase
 from lockstep.domain.message import Message
+from lockstep.domain.register_payment import RegisterPayment
+from lockstep.domain.repo.life import Repo
+from lockstep.domain.repo.terms import RepoId
 from lockstep.domain.trade import Trade
 from lockstep.ports import Change, PartyBody, StoredInstruction, Unclaimed
 
@@ -32,6 +38,10 @@ class FakeBook:
         self._outgoing: dict[str, Message[PartyBody]] = {}
         self._delivered: set[str] = set()
         self._journal: list[JournalRow] = []
+        self._margin: dict[tuple[AgreementId, Reference], MarginCase] = {}
+        self._repos: dict[RepoId, Repo] = {}
+        self._payments: dict[str, RegisterPayment] = {}
+        self._enforcements: dict[tuple[AgreementId, Reference], Enforcement] = {}
 
     def commit(self, change: Change) -> None:
         self._check(change)
@@ -42,6 +52,10 @@ class FakeBook:
             if trade.order is not None:
                 seller, nonce = trade.order.movement.seller, trade.order.movement.nonce
                 self._nonces[seller] = max(self._nonces.get(seller, 0), nonce + 1)
+        self._margin.update({case.key: replace(case, version=case.version + 1) for case in change.margin})
+        self._payments.update({one.name: replace(one, version=one.version + 1) for one in change.payments})
+        self._repos.update({one.terms.repo_id: replace(one, version=one.version + 1) for one in change.repos})
+        self._enforcements.update({one.key: replace(one, version=one.version + 1) for one in change.enforcements})
         self._cash.update({view.settlement_id: view for view in change.cash})
         self._cursor = self._cursor if change.cash_cursor is None else change.cash_cursor
         self._unclaimed.update({one.settlement_id: one for one in change.unclaimed})
@@ -72,6 +86,22 @@ class FakeBook:
             known = self._trades.get(trade.trade_id)
             if trade.version != (known.version if known else 0):
                 raise Conflict("trade version", f"{trade.trade_id}/{trade.version}")
+        for case in change.margin:
+            stored_case = self._margin.get(case.key)
+            if case.version != (stored_case.version if stored_case else 0):
+                raise Conflict("margin call version", f"{'/'.join(case.key)}/{case.version}")
+        for payment in change.payments:
+            stored_payment = self._payments.get(payment.name)
+            if payment.version != (stored_payment.version if stored_payment else 0):
+                raise Conflict("register payment version", f"{payment.name}/{payment.version}")
+        for repo in change.repos:
+            stored_repo = self._repos.get(repo.terms.repo_id)
+            if repo.version != (stored_repo.version if stored_repo else 0):
+                raise Conflict("repo version", f"{repo.terms.repo_id}/{repo.version}")
+        for one in change.enforcements:
+            stored_one = self._enforcements.get(one.key)
+            if one.version != (stored_one.version if stored_one else 0):
+                raise Conflict("enforcement version", f"{'/'.join(one.key)}/{one.version}")
 
     def instruction(self, owner: Lei, reference: Reference) -> StoredInstruction | None:
         return self._instructions.get((owner, reference))
@@ -96,6 +126,42 @@ class FakeBook:
 
     def cash_view(self, settlement_id: SettlementId) -> CashView | None:
         return self._cash.get(settlement_id)
+
+    def margin_case(self, agreement_id: AgreementId, reference: Reference) -> MarginCase | None:
+        return self._margin.get((agreement_id, reference))
+
+    def open_margin_cases(self) -> Sequence[MarginCase]:
+        return [one for one in self._margin.values() if one.is_open]
+
+    def margin_cases(self) -> Sequence[MarginCase]:
+        return list(self._margin.values())
+
+    def register_payment(self, name: str) -> RegisterPayment | None:
+        return self._payments.get(name)
+
+    def open_register_payments(self) -> Sequence[RegisterPayment]:
+        return [one for one in self._payments.values() if one.is_open]
+
+    def register_payments(self) -> Sequence[RegisterPayment]:
+        return list(self._payments.values())
+
+    def repo(self, repo_id: RepoId) -> Repo | None:
+        return self._repos.get(repo_id)
+
+    def repos(self) -> Sequence[Repo]:
+        return list(self._repos.values())
+
+    def enforcement(self, agreement_id: AgreementId, name: Reference) -> Enforcement | None:
+        return self._enforcements.get((agreement_id, name))
+
+    def open_enforcements(self) -> Sequence[Enforcement]:
+        return [one for one in self._enforcements.values() if one.is_open]
+
+    def enforcements(self) -> Sequence[Enforcement]:
+        return list(self._enforcements.values())
+
+    def due_repos(self, today: date) -> Sequence[Repo]:
+        return [one for one in self._repos.values() if one.look_from is not None and one.look_from <= today]
 
     def cash_cursor(self) -> int:
         return self._cursor

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 
 from lockstep.testing.facts import Facts, Leg
-from lockstep.testing.invariants import ledgers
+from lockstep.testing.invariants import ledgers, margin
 
 __all__ = ["i4_ends_once", "i12_everything_ends"]
 
@@ -29,6 +29,7 @@ def i4_ends_once(facts: Facts) -> Iterator[str]:
         if locks[one.settlement]:
             yield f"settlement {one.settlement} was cancelled and locked"
     yield from _legs_twice(facts)
+    yield from margin.once(facts)
     settled = _trades(facts, [move.settlement for move in facts.moves if move.name == "Settled"])
     paid = _trades(facts, [one.settlement for one in facts.postings if one.settlement])
     for word, counted in (("settled", settled), ("paid", paid)):
@@ -88,6 +89,7 @@ def i12_everything_ends(facts: Facts) -> Iterator[str]:
     """
     if not facts.ended:
         return
+    yield from margin.counted_or_told(facts)
     told = {key for key, undone in facts.undone.items() if ledgers.told(facts, undone.made)}
     for lock in ledgers.not_ended(facts, facts.locks):
         if lock.settlement not in told:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from lockstep.testing.facts import Cycle, Facts, Lock, Move, Payment
-from lockstep.testing.invariants import ledgers
+from lockstep.testing.invariants import ledgers, margin
 
 __all__ = ["i1_delivered_only_when_paid", "i2_paid_only_when_locked", "i8_paid_is_delivered"]
 
@@ -31,6 +31,7 @@ def i1_delivered_only_when_paid(facts: Facts) -> Iterator[str]:
                 yield f"settlement {move.settlement} was given back, yet its units went to the buyer"
         for cycle in cycles[move.settlement] if move.name == "GivenBack" else ():
             yield from _given_back_and_taken(facts, move, cycle)
+    yield from margin.counted_only_when_booked(facts)
 
 
 def _given_back_and_taken(facts: Facts, move: Move, cycle: Cycle) -> Iterator[str]:
@@ -53,10 +54,12 @@ def i2_paid_only_when_locked(facts: Facts) -> Iterator[str]:
     Locked is a security of the market, and a quorum of agents said that they saw it. Of a lock that a reorganisation
     beyond the depth took, all of it is judged by the lock that stood.
     """
-    all_made, booked = ledgers.made(facts), ledgers.booked_payments(facts)
+    all_made, booked, of_margin = ledgers.made(facts), ledgers.booked_payments(facts), margin.settlements(facts)
     quorums = {epoch.number: epoch.quorum for epoch in facts.epochs}
     for settlement, postings in ledgers.debits(facts).items():
         made = all_made[settlement]
+        if not made and settlement in of_margin:
+            continue
         if not made and settlement in facts.undone:
             made = [facts.undone[settlement].made]
         if len(made) != 1:
@@ -91,10 +94,11 @@ def i2_paid_only_when_locked(facts: Facts) -> Iterator[str]:
                 continue
             for role, wallet, bank, account in (
                 ("buyer", lock.buyer, payment.debtor, payment.debtor_account),
-                ("seller", lock.seller, payment.creditor, payment.creditor_account),
+                ("seller", facts.sold.get(settlement, lock.seller), payment.creditor, payment.creditor_account),
             ):
                 if not _is_account_of(facts, wallet, bank, account):
                     yield f"settlement {settlement}: account {account} of {bank} is not the {role}'s, wallet {wallet}"
+    yield from margin.booked_as_named(facts)
 
 
 def _final_since(facts: Facts, lock: Lock | Cycle) -> datetime | None:

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from lockstep.testing.facts import Facts
-from lockstep.testing.invariants import ledgers
+from lockstep.testing.invariants import collateral, ledgers
 
 __all__ = ["i3_units_add_up", "i5_money_is_conserved", "i10_locks_equal_earmarks"]
 
@@ -45,6 +45,7 @@ def i3_units_add_up(facts: Facts) -> Iterator[str]:
     for token, supply in facts.supplies.items():
         if not supply == held[token] == issued[token]:
             yield f"token {token}: {supply} units in all, {held[token]} held, {issued[token]} issued"
+    yield from collateral.reuse_is_bounded(facts)
 
 
 def i5_money_is_conserved(facts: Facts) -> Iterator[str]:
@@ -77,6 +78,9 @@ def i5_money_is_conserved(facts: Facts) -> Iterator[str]:
     for payment in facts.payments:
         if payment.state == "HELD":
             held[payment.debtor_account] += payment.amount
+    for order in facts.orders:
+        if order.state == "HELD":
+            held[order.debtor_account] += order.amount
     for account in facts.accounts:
         if account.posted != balances[account.number]:
             yield f"account {account.number} shows {account.posted}, its postings sum to {balances[account.number]}"
@@ -119,3 +123,4 @@ def i10_locks_equal_earmarks(facts: Facts) -> Iterator[str]:
         locked, marked = open_units[token, holder], earmarked.get((token, holder), 0)
         if token in facts.supplies and locked != marked:
             yield f"token {token}, holder {holder}: open locks of {locked} units, {marked} earmarked by DvP"
+    yield from collateral.lanes_equal_pledges(facts)

@@ -1,0 +1,42 @@
+"""An operator's key for a command that sends: one that no running service has, its own meanwhile."""
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from lockstep.app.home import Home
+from lockstep.app.keeping import kept
+from lockstep.app.operators import OperatorKeys
+from lockstep.chain.node import Node
+from lockstep.chain.sender import Sender
+from lockstep.domain.errors import Misconfigured
+from lockstep.flow.sharing import LEASE_SECONDS, key_subject
+from lockstep.ports import Lease
+from lockstep.store import SqlLeases
+
+__all__ = ["spare_sender"]
+
+
+@contextmanager
+def spare_sender(home: Home, purpose: str) -> Iterator[Sender]:
+    """A sender with a key that is leased while it is used. Raises Misconfigured where every key is in use."""
+    node, database = Node(home.settings().rpcs), home.open_database()
+    leases = SqlLeases(database, home.clock())
+    keys = OperatorKeys(home, node, database, lambda _: None)
+    holder = f"{socket.gethostname()}/{purpose}/{os.getpid()}"
+    lease: Lease | None = None
+    for address in keys.in_use(1, lambda _: None):
+        lease = leases.claim(key_subject(address), holder, LEASE_SECONDS)
+        if lease is not None:
+            break
+    if lease is None:
+        rule = "every operator's key is in use by a service: `lockstep key add-operator` makes one more"
+        raise Misconfigured(rule)
+    try:
+        with kept(leases, [lease], LEASE_SECONDS):
+            sender = keys.sender(lease)
+            assert sender is not None
+            yield sender
+    finally:
+        leases.release(lease)

@@ -1,20 +1,22 @@
-"""Collateral as an auditor reads it: pledges and their earmarks, and which payments of the RTGS are margin.
+"""Collateral as an auditor reads it: pledges and their earmarks, and which payments of the RTGS are margin or income.
 
 A payment is margin where its id is that of a call under an agreement that the register has, between the banks that pay
-and are paid: which one, the id itself proves (`signing.margin_id`).
+and are paid, and income where it names a pledge of which the register has some: which one, the id itself proves
+(`signing.margin_id`).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import product
 from typing import Any
 
 from lockstep import rtgs
 from lockstep.chain.collateral import EvmCollateralLedger
 from lockstep.chain.holdings import holdings_at
 from lockstep.chain.node import Node
-from lockstep.domain.collateral.register import Agreement, AgreementId, Register, register_of
+from lockstep.domain.collateral.register import NO_PLEDGE, Agreement, AgreementId, PledgeId, Register, register_of
 from lockstep.domain.collateral.register import Pledge as RegisteredPledge
-from lockstep.domain.collateral.register_events import Agreed, CashRecorded, Pledged
+from lockstep.domain.collateral.register_events import Agreed, CashRecorded, IncomeRecorded, Pledged
 from lockstep.domain.errors import InvalidInput
 from lockstep.domain.margin_payment import MarginPayment
 from lockstep.domain.market import Market
@@ -31,7 +33,9 @@ def read_collateral(node: Node, market: Market, facts: rtgs.Facts) -> Mapping[st
     head = ledger.head_block()
     events = ledger.events(last=head)
     agreements = {one.said.agreement_id: one.said.agreement for one in events if isinstance(one.said, Agreed)}
-    paid = (_named(one.payment, market, ledger.register, agreements) for one in facts.payments)
+    earning = {one.said.pledge_id for one in events if isinstance(one.said, IncomeRecorded)}
+    subjects = [NO_PLEDGE, *sorted(earning)]
+    paid = (_named(one.payment, market, ledger.register, agreements, subjects) for one in facts.payments)
     counted = [
         Counted(
             agreement=one.said.agreement_id,
@@ -69,16 +73,22 @@ def _pledge(identifier: str, one: RegisteredPledge) -> Pledge:
 
 
 def _named(
-    payment: Payment, market: Market, register: Register, agreements: Mapping[AgreementId, Agreement]
+    payment: Payment,
+    market: Market,
+    register: Register,
+    agreements: Mapping[AgreementId, Agreement],
+    subjects: Sequence[PledgeId],
 ) -> Margin | None:
     owners = {one.bic: one.wallet for one in market.participants.values()}
     debtor, creditor = owners.get(payment.debtor.owner), owners.get(payment.creditor.owner)
-    for identifier, terms in _between(agreements.items(), debtor, creditor):
+    between = _between(agreements.items(), debtor, creditor)
+    for (identifier, terms), subject in product(between, subjects):
         try:
             named = MarginPayment(
                 agreement_id=identifier,
                 amount=payment.amount,
                 is_return=debtor == terms.taker,
+                pledge_id=subject,
                 debtor=payment.debtor,
                 creditor=payment.creditor,
                 salt=payment.salt,

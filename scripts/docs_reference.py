@@ -56,6 +56,9 @@ TAIL = """\
 | `margin list` | `{"calls": [margin call…]}` |
 | `margin reckon` | `{"currency", "exposure", "required", "collateral", "cash", "held", "delivery", "return", \
 "reason", "securities": [security…], "limits": [text…]}` |
+| `enforcement begin`, `sell`, `withdraw` | an enforcement |
+| `enforcement show` | an enforcement, with `history` as above |
+| `enforcement list` | `{"enforcements": [enforcement…]}` |
 | `repo open`, `reprice`, `roll`, `top-up`, `return`, `substitute`, `terminate` | a repo |
 | `repo show` | `{"repos": [repo…]}` |
 | `repo run` | `{"states": {id: state, …}, "errors": {id: error, …}}` |
@@ -111,6 +114,11 @@ until it is answered), `disputed`, `delivered`, `open`, `collateral` (the kinds 
 `counted`), `bonds` (each `name`, `isin`, `quantity`, `pledge`, `state`, `expected`, `value`, `reason`) and `waits`, why
 it does; a reckoned *security* `isin`, `quantity`, `value`, `rule` and `haircut`, or why it
 is `refused`.
+
+An *enforcement* has `enforcement`, `agreement`, `call` (null where it is for none), `state` (OPEN, CURED or ENFORCED),
+`currency`, `begun_at`, `declared`, `enforceable_after`, `appropriates`, `withdrawn`, `taken`, `left` (what was owed still
+when it ended), `acts` (each `number`, `act`, `isin`, `quantity`, `pledge`, `settlement`, `sold`, `state`, `value`,
+`reason`) and `reason`, why it waits or how it ended.
 
 A *left* settlement has `settlement_id`, `units` (its status on the chain), `cash` (its payment's state) and what is
 known of it: `trade_id`, `seller`, `buyer`, `isin`, `quantity` (in units), `pay_by`, `amount`, `debtor`, `creditor`,

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from lockstep.app.auditing import audit
 from lockstep.app.collateral_acts import ActDesk
 from lockstep.app.collateral_files import AgreementFile
 from lockstep.app.collateral_names import CollateralNames
@@ -30,7 +31,7 @@ from lockstep.domain.collateral.register import (
 )
 from lockstep.domain.collateral.register_events import CashRecorded
 from lockstep.domain.errors import InvalidInput, Refused
-from lockstep.domain.identifiers import Isin
+from lockstep.domain.identifiers import Isin, SettlementId
 from lockstep.domain.money import Money
 from lockstep.domain.register_payment import PaymentStage, RegisterPayment
 from lockstep.flow.register_paying import RegisterPaying
@@ -156,6 +157,23 @@ class Day:
         said = (one.said for one in self.ledger.events_of(agreement))
         return [(one.call_id, one.amount) for one in said if isinstance(one, CashRecorded)]
 
+    def violations(self) -> dict[str, list[str]]:
+        """What the oracle finds of the whole day, by both ledgers' own facts."""
+        world = self.world
+        sales = [one for one in world.book.register_payments() if one.order is not None]
+        told = audit(
+            world.chain.node,
+            world.market,
+            world.rtgs.facts(),
+            [each for one in sales for each in world.board.attestations(SettlementId(one.name))],
+            {},
+            world.book.journal(),
+            ended=True,
+            terms=[],
+        )
+        assert list(told) == [f"I{number}" for number in range(1, 13)]
+        return {name: said for name, said in told.items() if said}
+
 
 @pytest.fixture
 def day(tmp_path: Path) -> Iterator[Day]:
@@ -192,6 +210,7 @@ def test_the_taker_pays_a_manufactured_payment(day: Day) -> None:
     day.world.run_until_quiet()
     assert day.counted(agreement) == [(payment.name, -12_500), (second.name, -500)]
     assert not day.world.book.open_register_payments()
+    assert day.violations() == {}
     assert not any(agent._watched for agent in day.world.agents)
 
 
@@ -224,6 +243,7 @@ def test_a_sale_is_paid_to_the_taker_and_counts_what_it_fetched(day: Day) -> Non
     assert left is not None
     assert (state.credit, state.selling, left.quantity, left.selling) == (390_000, 0, 600_000, 0)
     assert day.stored(payment).stage is PaymentStage.COUNTED
+    assert day.violations() == {}
     assert not any(agent._watched for agent in day.world.agents)
 
 
@@ -236,6 +256,7 @@ def test_a_sale_that_is_not_paid_comes_back_under_the_pledge(day: Day) -> None:
     day.world.run_until_quiet()
     assert (day.cash(), day.units()) == (cash, units)
     assert day.stored(payment).stage is PaymentStage.GIVEN_BACK
+    assert day.violations() == {}
     left = day.ledger.pledge(pledge)
     assert left is not None and (left.quantity, left.selling) == (1_000_000, 0)
     assert (day.counted(agreement), day.ledger.state(agreement).selling) == ([], 0)

@@ -1,22 +1,27 @@
-"""Collateral as an auditor reads it: pledges and their earmarks, and which payments of the RTGS are margin or income.
+"""Collateral as an auditor reads it: pledges and their earmarks, and which payments of the RTGS are margin.
 
-A payment is margin where its id is that of a call under an agreement that the register has, between the banks that pay
-and are paid, and income where it names a pledge of which the register has some: which one, the id itself proves
-(`signing.margin_id`).
+A payment is margin, or income, where its id is that of a call under an agreement that the register has, or of a pledge
+with recorded income, between the banks that pay and are paid: which one, the id itself proves (`signing.margin_id`).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from itertools import product
 from typing import Any
 
 from lockstep import rtgs
 from lockstep.chain.collateral import EvmCollateralLedger
 from lockstep.chain.holdings import holdings_at
 from lockstep.chain.node import Node
-from lockstep.domain.collateral.register import NO_PLEDGE, Agreement, AgreementId, PledgeId, Register, register_of
+from lockstep.domain.collateral.register import (
+    NO_PLEDGE,
+    Agreement,
+    AgreementId,
+    PledgeId,
+    Register,
+    register_of,
+)
 from lockstep.domain.collateral.register import Pledge as RegisteredPledge
-from lockstep.domain.collateral.register_events import Agreed, CashRecorded, IncomeRecorded, Pledged
+from lockstep.domain.collateral.register_events import Agreed, CashRecorded, IncomeRecorded, Pledged, SaleStarted
 from lockstep.domain.errors import InvalidInput
 from lockstep.domain.margin_payment import MarginPayment
 from lockstep.domain.market import Market
@@ -33,9 +38,11 @@ def read_collateral(node: Node, market: Market, facts: rtgs.Facts) -> Mapping[st
     head = ledger.head_block()
     events = ledger.events(last=head)
     agreements = {one.said.agreement_id: one.said.agreement for one in events if isinstance(one.said, Agreed)}
-    earning = {one.said.pledge_id for one in events if isinstance(one.said, IncomeRecorded)}
-    subjects = [NO_PLEDGE, *sorted(earning)]
-    paid = (_named(one.payment, market, ledger.register, agreements, subjects) for one in facts.payments)
+    with_income = {one.said.pledge_id for one in events if isinstance(one.said, IncomeRecorded)}
+    income = {name: one.agreement_id for name, one in ledger.pledges(with_income, head).items()}
+    paid = (_named(one.payment, market, ledger.register, agreements, income) for one in facts.payments)
+    started = {one.said.settlement_id: one.said.pledge_id for one in events if isinstance(one.said, SaleStarted)}
+    of_sales = ledger.pledges(started.values(), head)
     counted = [
         Counted(
             agreement=one.said.agreement_id,
@@ -54,6 +61,7 @@ def read_collateral(node: Node, market: Market, facts: rtgs.Facts) -> Mapping[st
     return {
         "margin": [one for one in paid if one is not None],
         "counted": counted,
+        "sold": {sale: agreements[of_sales[pledge].agreement_id].taker for sale, pledge in started.items()},
         "pledges": pledges,
         "register_lanes": {(one.token, one.wallet): one.in_register for one in held if one.in_register},
     }
@@ -77,33 +85,34 @@ def _named(
     market: Market,
     register: Register,
     agreements: Mapping[AgreementId, Agreement],
-    subjects: Sequence[PledgeId],
+    income: Mapping[PledgeId, AgreementId],
 ) -> Margin | None:
+    """`income`: pledges with recorded income, each with its agreement."""
     owners = {one.bic: one.wallet for one in market.participants.values()}
     debtor, creditor = owners.get(payment.debtor.owner), owners.get(payment.creditor.owner)
-    between = _between(agreements.items(), debtor, creditor)
-    for (identifier, terms), subject in product(between, subjects):
-        try:
-            named = MarginPayment(
-                agreement_id=identifier,
-                amount=payment.amount,
-                is_return=debtor == terms.taker,
-                pledge_id=subject,
-                debtor=payment.debtor,
-                creditor=payment.creditor,
-                salt=payment.salt,
-                pay_by=int(payment.pay_by.timestamp()),
-            )
-            if margin_id(named, register) == payment.settlement_id:
-                return Margin(
-                    settlement=payment.settlement_id,
-                    agreement=identifier,
-                    call=margin_call_id(identifier, payment.salt),
-                    amount=named.signed_amount,
-                    pay_by=payment.pay_by,
+    for identifier, terms in _between(agreements.items(), debtor, creditor):
+        for pledge in (NO_PLEDGE, *(one for one, its in income.items() if its == identifier)):
+            try:
+                named = MarginPayment(
+                    agreement_id=identifier,
+                    amount=payment.amount,
+                    is_return=debtor == terms.taker,
+                    pledge_id=pledge,
+                    debtor=payment.debtor,
+                    creditor=payment.creditor,
+                    salt=payment.salt,
+                    pay_by=int(payment.pay_by.timestamp()),
                 )
-        except (InvalidInput, ValueError):  # more than the register can count, or a salt that is none
-            continue
+                if margin_id(named, register) == payment.settlement_id:
+                    return Margin(
+                        settlement=payment.settlement_id,
+                        agreement=identifier,
+                        call=margin_call_id(identifier, payment.salt),
+                        amount=named.signed_amount,
+                        pay_by=payment.pay_by,
+                    )
+            except (InvalidInput, ValueError):  # more than the register can count, or a salt that is none
+                continue
     return None
 
 

@@ -17,7 +17,7 @@ from lockstep.ports import CollateralLedger
 
 __all__ = ["Figures", "agreement_named", "case_named", "cases", "figures_of", "history", "pledge_named", "shown"]
 
-FEWEST_DIGITS = 4
+FEWEST_DIGITS = 8
 """Of an agreement's id, to name it by its beginning."""
 
 

@@ -43,6 +43,7 @@ from lockstep.ports import CollateralLedger
 
 __all__ = [
     "Asked",
+    "again",
     "answer",
     "call",
     "deliver",
@@ -169,7 +170,7 @@ def answer(mail: MarginMail, case: MarginCase, agreed: str | None = None, reason
 def pay(margining: Margining, case: MarginCase, amount: str | None = None) -> MarginCase:
     """Who is called pays what is owed, or so much of it, in cash. Raises what `Margining.pay` raises."""
     money = None if amount is None else Money.parse(amount, case.call.amount.currency)
-    return _again(lambda: margining.pay(*case.key, money))
+    return again(lambda: margining.pay(*case.key, money))
 
 
 def deliver(margining: Margining, case: MarginCase, isin: str, quantity: str, name: str | None = None) -> MarginCase:
@@ -177,7 +178,7 @@ def deliver(margining: Margining, case: MarginCase, isin: str, quantity: str, na
     security = margining.market.security(checked_isin(isin, field="security"))
     units = Quantity.parse(quantity).units(security.decimals)
     named = _name(name or f"{security.isin}/{units}")
-    return _again(lambda: margining.deliver_bonds(*case.key, named, security.isin, units))
+    return again(lambda: margining.deliver_bonds(*case.key, named, security.isin, units))
 
 
 def give_back(
@@ -192,7 +193,7 @@ def give_back(
         raise InvalidInput("pledge", pledge, "a pledge of a security of this market")
     units = Quantity.parse(quantity).units(tokens[found.token].decimals)
     named = _name(name or f"{identifier[:8]}/{units}")
-    return _again(lambda: margining.return_bonds(*case.key, named, identifier, units))
+    return again(lambda: margining.return_bonds(*case.key, named, identifier, units))
 
 
 def _name(text: str) -> Reference:
@@ -203,13 +204,13 @@ def withdraw(margining: Margining, case: MarginCase, reason: str) -> MarginCase:
     """The caller takes the call back. Raises what `Margining.withdraw` raises."""
     if case.call.state.is_end:
         raise InvalidInput("call", case.reference, f"a call that has not ended; it is {case.call.state.value}")
-    return _again(lambda: margining.withdraw(*case.key, reason))
+    return again(lambda: margining.withdraw(*case.key, reason))
 
 
 def resolve(margining: Margining, case: MarginCase, amount: str, reason: str) -> MarginCase:
     """Both parties of a disputed call say what is owed. Raises what `Margining.resolve` raises."""
     money = Money.parse(amount, case.call.amount.currency)
-    return _again(lambda: margining.resolve(*case.key, money, reason))
+    return again(lambda: margining.resolve(*case.key, money, reason))
 
 
 # --- what they share
@@ -290,7 +291,7 @@ def _stored(margining: Margining, agreement_id: AgreementId, call_id: Reference)
     return found
 
 
-def _again(act: Callable[[], Result]) -> Result:
+def again(act: Callable[[], Result]) -> Result:
     """Until the service does not move the call at the same time. Raises Unavailable."""
     for _ in range(TRIES):
         try:

@@ -12,6 +12,7 @@ from lockstep.app.home import Home
 from lockstep.app.keyholders import AGENTS
 from lockstep.cli import (
     collateral_enforcing,
+    enforcement,
     halted,
     inventory,
     margin,
@@ -41,6 +42,7 @@ agent_app = typer.Typer(help="A synchronisation agent.", no_args_is_help=True)
 app.add_typer(rtgs.rtgs_app, name="rtgs")
 app.add_typer(agent_app, name="agent")
 app.add_typer(collateral_enforcing.collateral_app, name="collateral")
+app.add_typer(enforcement.enforcement_app, name="enforcement")
 app.add_typer(margin.margin_app, name="margin")
 app.add_typer(repo.repo_app, name="repo")
 app.add_typer(roles.long_stop_app, name="long-stop")

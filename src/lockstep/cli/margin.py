@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # loading the chain takes longer than showing help
     from lockstep.flow.margin_mail import MarginMail
     from lockstep.flow.margining import Margining
 
-__all__ = ["margin_app"]
+__all__ = ["AgreementArgument", "OpenOption", "margin_app"]
 
 margin_app = typer.Typer(
     help="Margin calls: what is due, called for, answered, paid in the RTGS.", no_args_is_help=True

@@ -101,6 +101,8 @@ class Move:
     """Last second of the act: in no later block can it be run."""
     decided_at: datetime
     pledge_id: PledgeId = NO_PLEDGE
+    token: str = ""
+    """The pledge's security."""
     units: int = 0
     offer: Offer | None = None
     state: ActState = ActState.UNDER_WAY
@@ -121,6 +123,8 @@ class Enforcement:
     agreement_id: AgreementId
     name: Reference
     """The taker's own, unique under the agreement."""
+    currency: str
+    """The agreement's: of all amounts."""
     begun_at: datetime
     call: Reference | None = None
     """The margin call that was not met, if it is one."""

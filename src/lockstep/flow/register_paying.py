@@ -28,24 +28,22 @@ from lockstep.domain.errors import (
     Refused,
     Unavailable,
 )
-from lockstep.domain.identifiers import SettlementId, derive_message_id, derive_uetr
+from lockstep.domain.identifiers import SettlementId, derive_uetr
 from lockstep.domain.journal import Entry
 from lockstep.domain.margin_payment import IncomeClaim, MarginPayment, income_salt
 from lockstep.domain.market import Market, Participant
-from lockstep.domain.message import Message
 from lockstep.domain.money import Money
 from lockstep.domain.order import AssetEvent, Order
-from lockstep.domain.payment import Payment
 from lockstep.domain.register_payment import PaymentStage, RegisterPayment
 from lockstep.domain.values import replace
 from lockstep.flow.asking import due, is_open, status_request
 from lockstep.flow.carrying import carry
 from lockstep.flow.margining import Margining
+from lockstep.flow.register_ordering import register_payment_message, salt_of
 from lockstep.ports import (
     AssetLedger,
     AttestationBoard,
     CashBoard,
-    CashBody,
     CashSystem,
     Change,
     Clock,
@@ -258,29 +256,8 @@ class RegisterPaying:
 
     def _instruct(self, one: RegisterPayment, identifier: SettlementId) -> bool:
         """The pacs.009. Sent again it is the same to the byte."""
-        assert one.pay_by is not None
-        service = self.market.service
-        body = Payment(
-            uetr=derive_uetr(identifier, 1),
-            instruction_id=derive_message_id(service, identifier, "instruction"),
-            end_to_end_id=f"{'INCOME' if one.order is None else 'SALE'}-{one.name[:16]}",
-            amount=one.amount,
-            settlement_date=one.pay_by.date(),
-            debtor=one.debtor,
-            creditor=one.creditor,
-            settlement_id=identifier,
-            salt=self._salt(one),
-            pay_by=one.pay_by,
-        )
-        message: Message[CashBody] = Message(
-            sender=service,
-            receiver=self.market.rtgs,
-            message_id=derive_message_id(service, identifier, "pacs.009"),
-            created=one.intents["cash"],
-            body=body,
-        )
         try:
-            self.cash.send(message)
+            self.cash.send(register_payment_message(one, identifier, self.market))
         except Unavailable:
             raise
         except LockstepError as error:
@@ -347,10 +324,6 @@ class RegisterPaying:
     def _identifier(self, one: RegisterPayment) -> SettlementId:
         return SettlementId(one.name) if one.order else margin_id(self._payment(one), self.ledger.register)
 
-    @staticmethod
-    def _salt(one: RegisterPayment) -> str:
-        return one.salt if one.order is not None else income_salt(one.claim, one.attempt)
-
     def _payment(self, one: RegisterPayment) -> MarginPayment:
         assert one.pay_by is not None
         return MarginPayment(
@@ -360,7 +333,7 @@ class RegisterPaying:
             pledge_id=one.pledge_id,
             debtor=one.debtor,
             creditor=one.creditor,
-            salt=self._salt(one),
+            salt=salt_of(one),
             pay_by=int(one.pay_by.timestamp()),
         )
 

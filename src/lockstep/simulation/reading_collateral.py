@@ -197,7 +197,8 @@ class CollateralReader:
 
     def _is_signed(self, one: Mapping[str, Any]) -> bool:
         message = {name: one[name] for name in ("party", "call", "nonce", "by", "together")}
-        return audit_typed.signer(_typed(self._network, "Act", message), bytes(one["signature"])) == one["party"]
+        signer = audit_typed.signer(_typed(self._network, "Act", message), bytes(one["signature"]))
+        return bool(signer == one["party"])
 
     def _act(self, name: str, given: Mapping[str, Any], **of: Any) -> Act:
         read = getattr(self, f"_of_{name}", None)

@@ -46,9 +46,8 @@ class WorldStage:
         """Oldest first."""
         self.board = DirectoryBoard(ground.root / "attestations")
         self.ledger = EvmAssetLedger(ground.chain.node, ground.market.network)
-        self.valuations, self.cash_board = (
-            kind(ground.root / "attestations") for kind in (ValuationDirectory, MarginBoard)
-        )
+        self.valuations = ValuationDirectory(ground.root / "attestations")
+        self.cash_board = MarginBoard(ground.root / "attestations")
         network = ground.market.network
         self.collateral = (
             None if network.collateral is None else EvmCollateralLedger(ground.chain.node, register_of(network))

@@ -7,6 +7,7 @@ its books. A reorganisation takes the books back to a block that stands. Cash is
 from collections.abc import Iterator, Sequence
 from copy import copy, deepcopy
 from dataclasses import dataclass, field
+from typing import Any
 
 from lockstep.chain.audit_abi import checksummed
 from lockstep.chain.node import Head, Node
@@ -163,7 +164,7 @@ class CollateralFollower:
         }  # fmt: skip
         return {(token, wallet) for token in self._tokens for wallet in wallets}
 
-    def _ask(self, view: str, name: str, block: int) -> Sequence[dict[str, int]]:
+    def _ask(self, view: str, name: str, block: int) -> Sequence[Any]:
         return ask(self._node, REGISTER, self._register, view, [bytes.fromhex(name)], block)
 
     def _number(self, token: str, view: str, block: int, *addresses: str) -> int:

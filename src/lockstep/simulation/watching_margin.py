@@ -168,7 +168,7 @@ class MarginWatcher:
 
     def _not_the_parties(self, where: str, one: Margin) -> Iterator[str]:
         terms = self._follower.terms[one.agreement]
-        banks = {each.bic: each.wallet for each in self._market.participants.values()}
+        banks = {str(each.bic): each.wallet for each in self._market.participants.values()}
         parties = (terms.giver, terms.taker) if one.amount > 0 else (terms.taker, terms.giver)
         if (banks.get(one.debtor), banks.get(one.creditor)) != parties or one.currency != terms.currency:
             yield f"{where} went from {one.debtor} to {one.creditor} in {one.currency}, under an agreement of {parties}"

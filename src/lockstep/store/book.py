@@ -101,7 +101,7 @@ _NEW_SUBJECTS = Insert(tables.journal_subject, "name", conflict="(name) DO NOTHI
 _SUBJECTS = Statement("SELECT name, number FROM journal_subject WHERE name IN LIST")
 
 
-class SqlBook(MarginCalls, RegisterPayments, Repos, Enforcements):
+class SqlBook(MarginCalls, Enforcements, RegisterPayments, Repos):
     """MarginBook, RepoBook, WorkQueue and WaitingRoom on a database. `on_commit` is called after each commit, for each
     change stored, with its last entry's kind.
 

@@ -72,15 +72,6 @@ _KINDS = (
         lambda repo: (repo.state.value, _looked_at_from(repo)),
     ),
     _Kind(
-        "enforcement",
-        tables.enforcement,
-        ("agreement_id", "name"),
-        "open",
-        lambda change: change.enforcements,
-        lambda one: one.key,
-        lambda one: (one.outcome.value if one.outcome else "OPEN", one.is_open),
-    ),
-    _Kind(
         "register payment",
         tables.register_payment,
         ("name",),
@@ -88,6 +79,15 @@ _KINDS = (
         lambda change: change.payments,
         lambda payment: (payment.name,),
         lambda payment: (payment.stage.value, payment.is_open),
+    ),
+    _Kind(
+        "enforcement",
+        tables.enforcement,
+        ("agreement_id", "name"),
+        "open",
+        lambda change: change.enforcements,
+        lambda one: one.key,
+        lambda one: (one.outcome.value if one.outcome else "OPEN", one.is_open),
     ),
 )
 

@@ -9,7 +9,8 @@ __all__ = ["CollateralFacts", "Counted", "Margin", "Pledge"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Margin:
-    """A payment of margin: its id is that of a call under an agreement of the collateral register, and of no lock."""
+    """A payment of margin, or of income that a taker owes: its id is that of a call under an agreement of the
+    collateral register, and of no lock."""
 
     settlement: str
     agreement: str
@@ -53,6 +54,8 @@ class CollateralFacts:
     margin: Sequence[Margin] = ()
     """Of the payments those that are no settlement's."""
     counted: Sequence[Counted] = ()
+    sold: Mapping[str, str] = field(default_factory=dict)
+    """Settlements in which the register sells pledged units: the wallet of the pledge's taker, whom they pay."""
     pledges: Sequence[Pledge] = ()
     register_lanes: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """Units that the register has earmarked, by token and holder; one that is missing has none."""

@@ -153,9 +153,9 @@ def test_no_call_by_figures_that_are_too_old(office: Office) -> None:
 @pytest.mark.parametrize(
     ("text", "rule"),
     [
-        ("abc", "4 to 64 hex digits"),
-        ("wxyz", "4 to 64 hex digits"),
-        ("0" * 65, "4 to 64 hex digits"),
+        ("abc", "8 to 64 hex digits"),
+        ("wxyzwxyz", "8 to 64 hex digits"),
+        ("0" * 65, "8 to 64 hex digits"),
         ("0" * 64, "an agreement that is open, finally"),
         ("dead0000", "an agreement that is open, finally"),
     ],
@@ -168,7 +168,7 @@ def test_what_names_no_agreement(office: Office, text: str, rule: str) -> None:
 
 
 def test_an_agreement_by_the_beginning_of_its_id(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    for text in (office.agreement[:4], office.agreement[:9].upper(), f"0x{office.agreement}"):
+    for text in (office.agreement[:8], office.agreement[:9].upper(), f"0x{office.agreement}"):
         assert agreement_named(office.world.ledger, text) == (office.agreement, TERMS)
     others = [office.world.ledger.agreed(replace(TERMS, salt=salt)) for salt in range(1, 400)]
     office.world.chain.mine(2)

@@ -2,29 +2,24 @@
 taken without right, beyond what is owed, or twice, and what is over goes back (I3, I10, I12)."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
 from collateral_venue import DEPTH, GIVER, SECOND, TAKER, UNITS, CollateralVenue, salt
+from enforcing_venue import E1, SALT
+from enforcing_venue import EnforcingVenue as Desk
 from lockstep.app.collateral import LocalCollateralWallets
 from lockstep.domain.collateral.calls import BurnNonceCall, DeclareDefaultCall, EndDefaultCall, ReleaseCall
 from lockstep.domain.collateral.register import AgreementMode, PledgeId
-from lockstep.domain.enforcement import Enforcement, MoveKind, Outcome, move_nonce
+from lockstep.domain.enforcement import MoveKind, Outcome, move_nonce
 from lockstep.domain.errors import Conflict, InvalidInput, Refused, Unavailable
-from lockstep.domain.identifiers import Reference, SettlementId
+from lockstep.domain.identifiers import Reference
 from lockstep.domain.margin_bonds import ActState
 from lockstep.domain.margin_call import CallState
-from lockstep.domain.order import Order, OutcomeResult
+from lockstep.domain.order import OutcomeResult
 from lockstep.domain.values import replace
-from lockstep.flow.register_paying import RegisterPaying
 from lockstep.ports import Change
-from lockstep.signing import cash_hash, settlement_id
-from lockstep.testing.fakes import FakeBoard
-from margin_venue import CALL, Killed, MarginVenue, euros
-
-E1 = Reference("E-1")
-SALT = "5a" * 16
+from margin_venue import CALL, Killed, euros
 
 
 @pytest.fixture(scope="module")
@@ -39,70 +34,6 @@ def venue(founded: CollateralVenue) -> Iterator[CollateralVenue]:
     founded.renew()
     yield founded
     founded.revert(snapshot)
-
-
-class Desk(MarginVenue):
-    """With enforcement stepped beside the calls."""
-
-    def turn(self) -> None:
-        self.hear()
-        self.margining.run()
-        self.enforcing.run()
-        self.paying.run()
-        self.venue.chain.mine(DEPTH)
-
-    def rest(self) -> None:
-        """Until two turns in a row change nothing: an act is sent in one, and seen in the next."""
-        still = 0
-        while still < 2:
-            before = self.records()
-            self.turn()
-            still = still + 1 if self.records() == before else 0
-
-    def records(self) -> Any:
-        return self.book.enforcements(), self.book.margin_cases(), self.book.register_payments()
-
-    def begin(self, **changes: Any) -> Enforcement:
-        return self.enforcing.begin(self.agreement, E1, **changes)
-
-    def one(self) -> Enforcement:
-        found = self.book.enforcement(self.agreement, E1)
-        assert found is not None
-        return found
-
-    def pledged(self, units: int = 1_000, number: int = 0, token: str = "") -> PledgeId:
-        made = self.venue.pledge(self.agreement, units, number, token)
-        self.venue.chain.mine(DEPTH)
-        return made
-
-    def taken(self) -> list[tuple[str, int, int]]:
-        return [(one.kind.name, one.units, one.value) for one in self.one().moves if one.state is ActState.DONE]
-
-    def state(self) -> Any:
-        return self.venue.ledger.state(self.agreement)
-
-    # --- sales
-
-    def end(self, order: Order, result: OutcomeResult) -> None:
-        self.venue.end(order, result)
-        self.venue.chain.mine(DEPTH)
-
-    def offered(self, units: int, cents: int, nonce: int = 0) -> Order:
-        plain = self.venue.order(self.venue.register.address, SECOND.address, units, nonce)
-        owners = {one.wallet: one.account("EUR") for one in self.market.participants.values()}
-        hidden = cash_hash(SALT, euros(cents), owners[SECOND.address], owners[TAKER.address])
-        return replace(plain, terms=replace(plain.terms, cash_hash=hidden))
-
-    def sell(self, pledge: PledgeId, order: Order, cents: int, **changes: Any) -> SettlementId:
-        identifier = settlement_id(order, self.market.network)
-        (signature,) = self.venue.signed(identifier, SECOND)
-        self.paying.take_sale(pledge, order, euros(cents), SALT)
-        self.enforcing.sell(self.agreement, E1, pledge, order, signature, **changes)
-        return identifier
-
-    @property
-    def paying(self) -> RegisterPaying:
-        return RegisterPaying.beside(self.margining, self.book, FakeBoard())
 
 
 @pytest.fixture

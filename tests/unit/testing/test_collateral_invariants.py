@@ -103,13 +103,6 @@ def test_a_lock_is_no_margin() -> None:
     assert any("settlement aa was booked" in one and "the last second to pay" in one for one in judged["I2"])
 
 
-def test_a_sale_counts_as_what_its_settlement_fetched() -> None:
-    sold = Counted(agreement="a1", call=PAID.locks[0].settlement, amount=300, at=at(72))
-    assert found(plus(PAID, "counted", sold)) == {}
-    for wrong in (replace(sold, amount=299), replace(sold, at=at(29)), replace(sold, call=PAID.locks[1].settlement)):
-        assert found(plus(PAID, "counted", wrong)).keys() == {"I1"}
-
-
 # --- pledges
 
 

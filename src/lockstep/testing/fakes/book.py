@@ -40,8 +40,8 @@ class FakeBook:
         self._journal: list[JournalRow] = []
         self._margin: dict[tuple[AgreementId, Reference], MarginCase] = {}
         self._repos: dict[RepoId, Repo] = {}
-        self._enforcements: dict[tuple[AgreementId, Reference], Enforcement] = {}
         self._payments: dict[str, RegisterPayment] = {}
+        self._enforcements: dict[tuple[AgreementId, Reference], Enforcement] = {}
 
     def commit(self, change: Change) -> None:
         self._check(change)

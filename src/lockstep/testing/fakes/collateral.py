@@ -207,7 +207,8 @@ class FakeCollateralLedger:
         if credit < 0:
             details = {"agreementId": cash.agreement_id, "actual": state.credit, "needed": -cash.amount}
             raise ContractRefused("InsufficientCredit", details)
-        self._add(CashRecorded(agreement_id=cash.agreement_id, call_id=cash.call_id, amount=cash.amount, credit=credit))
+        said = CashRecorded(agreement_id=cash.agreement_id, call_id=cash.call_id, amount=cash.amount, credit=credit)
+        (self._add if cash.pledge_id == NO_PLEDGE else self._put)(said)  # of income in the block of IncomePaid
         self._set(cash.agreement_id, replace(state, credit=credit))
         self.after("record_cash")
 

@@ -94,7 +94,7 @@ def i2_paid_only_when_locked(facts: Facts) -> Iterator[str]:
                 continue
             for role, wallet, bank, account in (
                 ("buyer", lock.buyer, payment.debtor, payment.debtor_account),
-                ("seller", lock.seller, payment.creditor, payment.creditor_account),
+                ("seller", facts.sold.get(settlement, lock.seller), payment.creditor, payment.creditor_account),
             ):
                 if not _is_account_of(facts, wallet, bank, account):
                     yield f"settlement {settlement}: account {account} of {bank} is not the {role}'s, wallet {wallet}"

@@ -21,7 +21,8 @@ def counted_only_when_booked(facts: Facts) -> Iterator[str]:
     for one in facts.counted:
         of_call = [paid for paid in facts.margin if (paid.agreement, paid.call) == (one.agreement, one.call)]
         booked = [posting for paid in of_call if paid.amount == one.amount for posting in debits[paid.settlement]]
-        booked += [posting for posting in debits[one.call] if posting.amount == one.amount]  # of a sale: its settlement
+        if one.call in facts.sold:  # what a sale fetched counts under its settlement's own id
+            booked = [posting for posting in debits[one.call] if posting.amount == one.amount]
         where = f"call {one.call} of agreement {one.agreement}"
         if not booked:
             yield f"{where} counts as {one.amount}, and no such payment is booked"

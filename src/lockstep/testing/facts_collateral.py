@@ -9,8 +9,8 @@ __all__ = ["CollateralFacts", "Counted", "Margin", "Pledge"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Margin:
-    """A payment of margin, or of income that a taker owes: its id is that of a call under an agreement of the collateral
-    register, and of no lock."""
+    """A payment of margin, or of income that a taker owes: its id is that of a call under an agreement of the
+    collateral register, and of no lock."""
 
     settlement: str
     agreement: str

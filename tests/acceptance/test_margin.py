@@ -2,9 +2,10 @@
 called, disputed, met in cash and in bonds, returned on the way down; each euro and each bond once (I6)."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -39,6 +40,9 @@ def installation(installed: Callable[..., Installation], tmp_path: Path) -> Inst
 class Desk:
     """Both parties' people, and two valuers."""
 
+    TERMS: Mapping[str, Any] = MappingProxyType({})
+    """Of the agreement, besides."""
+
     def __init__(self, one: Installation, folder: Path) -> None:
         self.one, self.folder, self.kills = one, folder, 0
         self.valuers = [str(one.json("key", "new", f"valuer-{number}")["address"]) for number in (1, 2)]
@@ -63,6 +67,7 @@ class Desk:
             valuers=valuers_hash(valuers_epoch(self.valuers, 2)),
             until=ledger.time_of() + 30 * 86_400,
             max_age_seconds=3_600,
+            **self.TERMS,
         )
         identifier = AgreementId(agreement_id(terms, register))
         giver, taker = (wallets.sign_agreement(terms, party) or b"" for party in parties)

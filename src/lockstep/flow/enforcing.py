@@ -113,10 +113,15 @@ class Enforcing:
         return self._store(begun, "enforcement begun", facts)
 
     def withdraw(self, agreement_id: AgreementId, name: Reference) -> Enforcement:
-        """The taker wants the default ended. What it has taken stays its own. Said again it changes nothing."""
+        """The taker wants the default ended. What it has taken stays its own. Said again it changes nothing.
+
+        Raises Refused EnforcementEnded.
+        """
         one = self._require(agreement_id, name)
         if one.withdrawn:
             return one
+        if not one.is_open:
+            raise Refused("EnforcementEnded", {"agreement_id": agreement_id, "actual": one.reason})
         return self._store(replace(one, withdrawn=True), "enforcement withdrawn", {})
 
     def sell(
@@ -195,7 +200,8 @@ class Enforcing:
 
     def _declared(self, one: Enforcement, at: Standing) -> bool:
         """The default is on the register, whoever had the act run."""
-        done = tuple(replace(m, state=ActState.DONE) if m.kind is MoveKind.DECLARE else m for m in one.moves)
+        # Nothing but DECLARE is under way before.
+        done = tuple(replace(m, state=ActState.DONE) if m.is_under_way else m for m in one.moves)
         declared = replace(one, is_declared=True, enforce_from=at.state.enforce_from, moves=done, reason="")
         self._store(declared, "default declared", {"enforce_from": str(at.state.enforce_from)})
         return True

@@ -107,6 +107,8 @@ def test_a_manufactured_payment_by_command(parties: Parties) -> None:
 def test_a_sale_by_command(parties: Parties) -> None:
     agreement = parties.agreed("pledge.json", saleFloor="50")
     pledge = parties.did("pledge", agreement, ISIN, "10000")["pledge"]
+    begun = parties.second()
+    wait_until(lambda: parties.second() > begun, 5, "another second: the pledge is of an earlier one")
     as_of = parties.second()
     prices = parties.file(
         "prices.json",

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from lockstep.simulation.actors import COLLATERAL
-from lockstep.simulation.faults import KINDS
-from lockstep.simulation.long import KEPT, Progress, go_on, revision
+from lockstep.simulation.faults import KINDS, FaultPlan
+from lockstep.simulation.long import KEPT, KEPT_COLLATERAL, Progress, go_on, revision
 
 pytestmark = pytest.mark.deep
 
@@ -30,6 +30,21 @@ def test_seeds_go_on_from_where_they_were(capsys: pytest.CaptureFixture[str]) ->
     assert done.seeds > 0
     if done.seeds >= ENOUGH:
         assert not {kind for kind in KINDS if kind not in COLLATERAL and not done.faults.get(kind)}
+
+
+def test_seeds_with_a_collateral_register_go_on_from_where_they_were(capsys: pytest.CaptureFixture[str]) -> None:
+    """Likewise, from `.build/simulation/long-collateral.json`, for half the time."""
+
+    def say(line: str) -> None:
+        with capsys.disabled():
+            print(f"\n{line}", end="", flush=True)
+
+    root, plan = Path(__file__).parents[2], FaultPlan(collateral=True)
+    done = go_on(root / KEPT_COLLATERAL, float(os.environ.get(SECONDS, "1800")) / 2, say, plan=plan)
+    assert done.violations == []
+    assert done.seeds > 0
+    if done.seeds >= ENOUGH:
+        assert not {kind for kind in KINDS if not done.faults.get(kind)}
 
 
 def test_parts_add_up(tmp_path: Path) -> None:

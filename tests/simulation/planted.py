@@ -2,7 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 
-from simulation import planted_batch, planted_blind, planted_cash, planted_contracts, planted_service
+from simulation import (
+    planted_batch,
+    planted_blind,
+    planted_cash,
+    planted_collateral,
+    planted_contracts,
+    planted_service,
+)
 from simulation.planting import Planted
 
 __all__ = ["BLIND", "HOLES", "PLANTED", "every", "found"]
@@ -12,6 +19,7 @@ PLANTED: Sequence[Planted] = (
     *planted_batch.PLANTED,
     *planted_cash.PLANTED,
     *planted_contracts.PLANTED,
+    *planted_collateral.PLANTED,
 )
 
 

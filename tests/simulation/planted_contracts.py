@@ -17,7 +17,7 @@ from lockstep.simulation.ground import Ground
 from lockstep.store import SqlBook
 from simulation.planting import Planted, rewrite
 
-__all__ = ["PLANTED", "changed", "numbers_free_again"]
+__all__ = ["PLANTED", "Change", "changed", "compiled", "numbers_free_again"]
 
 KEPT = compiler.REPOSITORY / ".build" / "planted"
 Change = tuple[str, str, str]
@@ -25,7 +25,7 @@ Change = tuple[str, str, str]
 
 
 @cache
-def _compiled(*changes: Change) -> dict[str, str]:
+def compiled(*changes: Change) -> dict[str, str]:
     """The creation code of each contract with the changes in."""
     mocks = compiler.CONTRACTS / "mocks"
     sources = compiler.sources_in(path for path in compiler.CONTRACTS.rglob("*.sol") if mocks not in path.parents)
@@ -45,7 +45,7 @@ def _compiled(*changes: Change) -> dict[str, str]:
 
 @cache
 def _ground(*changes: Change) -> Ground:
-    codes = _compiled(*changes)
+    codes = compiled(*changes)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(planning, "creation_code", lambda contract: bytes.fromhex(codes[contract].removeprefix("0x")))

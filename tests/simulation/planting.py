@@ -22,7 +22,7 @@ __all__ = ["MOST_SEEDS", "Found", "Planted", "find", "rewrite", "stated"]
 MOST_SEEDS = 400
 """A bug that is not found in so many seeds is a hole in the simulator."""
 _STATED = (10, 20, 40, 100, 200, MOST_SEEDS)
-_INVARIANT = re.compile(r"([IP]\d+): ")
+_INVARIANT = re.compile(r"([CIP]\d+): ")
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,12 @@ class Planted:
     """Kinds of faults without which nothing shows: seeds that have them off are passed over, and count all the same."""
     rates: Mapping[str, float] = field(default_factory=dict)
     """Kinds that are so rare that the seeds are run with them more often: the `[rates]` of a file of faults."""
+    collateral: bool = False
+    """Seeds are run in the market with a collateral register."""
 
     @property
     def plan(self) -> FaultPlan:
-        return FaultPlan(rates=self.rates)
+        return FaultPlan(rates=self.rates, collateral=self.collateral)
 
 
 @dataclass(frozen=True, slots=True)

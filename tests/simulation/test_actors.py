@@ -36,6 +36,7 @@ from lockstep.simulation import (
     actors_margin,
     actors_offices,
     actors_parties,
+    actors_repo,
     actors_thieves,
 )
 from lockstep.simulation.actors import COLLATERAL, KINDS, Call, Hands, payers, play
@@ -150,10 +151,16 @@ class Theatre(World):
     def cash_board(self) -> MarginBoard:
         return MarginBoard(self.root / "attestations")
 
+    def register_events(self) -> list[Any]:
+        return []
+
     def margin(self, ask: Callable[[Any], Any]) -> Any:
         return ask(self.margining)
 
-    def remember_margin(self, say: Callable[[Any], object]) -> None:
+    def repo(self, ask: Callable[[Any], Any]) -> Any:
+        return ask(self.repoing)
+
+    def remember(self, say: Callable[[], object]) -> None:
         raise AssertionError("nothing is lost here")
 
     def submit(self, data: bytes) -> str:
@@ -390,6 +397,7 @@ def test_every_act_is_somebodys() -> None:
         actors_margin,
         actors_offices,
         actors_parties,
+        actors_repo,
         actors_thieves,
     )
     assert given == {name for module in modules for name in module.__all__}

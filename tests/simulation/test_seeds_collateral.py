@@ -7,11 +7,14 @@ from lockstep.simulation.actors import COLLATERAL
 from lockstep.simulation.faults import FaultPlan
 from lockstep.simulation.running import Outcome, run_seed
 
-SEEDS = range(1, 41)
+SEEDS = range(1, 21)
 PLAN = FaultPlan(collateral=True)
-_ACT = re.compile(rf" ({'|'.join(COLLATERAL)}) (\w[^:]*): (.*)")
-SELDOM = {"sells", "ends_a_sale", "sets_off", "gives_units_back", "ends_a_default", "runs_apart"}
-"""Not in each forty seeds."""
+_ACT = re.compile(rf" ({'|'.join(COLLATERAL)}) +(\w[^:]*): (.*)")
+SELDOM = {
+    "sells", "ends_a_sale", "sets_off", "gives_units_back", "ends_a_default", "runs_apart", "terminates_a_repo", "changes_a_repo",
+    "pledges_on_too_much", "substitutes_worthless_units", "takes_without_a_default",
+}  # fmt: skip
+"""Not in each twenty seeds."""
 
 
 def said(outcomes: list[Outcome]) -> dict[str, list[str]]:

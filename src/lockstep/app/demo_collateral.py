@@ -4,6 +4,7 @@ import tempfile
 import time
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -71,23 +72,23 @@ def run_collateral_day(
     with tempfile.TemporaryDirectory(prefix="lockstep-") as temporary:
         world = World(day.market, root or Path(temporary), told=told)
         try:
-            desk = Desk(day, world)
-            told(f"{len(desk.agreements)} agreements signed by both parties, {day.quorum} of {day.valuers} valuers")
-            told("times are UTC")
-            steps = []
-            for node in day.steps:
-                begun(node.text("title"))
-                one = _step(desk, node, expected.get(node.text("name"), {}))
-                steps.append(one)
-                done(one)
-            desk.final()
-            return CollateralReport(
-                steps=steps,
-                inventory=_inventory(desk),
-                cash=_cash(world),
-                invariants=_audit(world),
-                seconds=time.monotonic() - started,
-            )
+            with closing(Desk(day, world)) as desk:
+                told(f"{len(desk.agreements)} agreements signed by both parties, {day.quorum} of {day.valuers} valuers")
+                told("times are UTC")
+                steps = []
+                for node in day.steps:
+                    begun(node.text("title"))
+                    one = _step(desk, node, expected.get(node.text("name"), {}))
+                    steps.append(one)
+                    done(one)
+                desk.final()
+                return CollateralReport(
+                    steps=steps,
+                    inventory=_inventory(desk),
+                    cash=_cash(world),
+                    invariants=_audit(world),
+                    seconds=time.monotonic() - started,
+                )
         finally:
             world.close()
 
@@ -108,9 +109,13 @@ def _expected(folder: Path) -> Mapping[str, Mapping[str, str]]:
     if not path.exists():
         return {}
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        content = tomllib.loads(path.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InvalidInput(EXPECTED, str(error), "TOML") from error
+    for name, figures in content.items():
+        if not isinstance(figures, dict):
+            raise InvalidInput(f"{EXPECTED}/{name}", figures, "a table of figures")
+    return content
 
 
 def _step(desk: Desk, node: Node, expected: Mapping[str, str]) -> Told:
@@ -125,6 +130,7 @@ def _step(desk: Desk, node: Node, expected: Mapping[str, str]) -> Told:
     name, title, say = node.text("name"), node.text("title"), node.text("say", "")
     figures = node.chosen("do", ACTS)(desk, node)
     node.done()
+    desk.blocks[name] = desk.ledger.head_block()
     wrong = {key: text for key, text in expected.items() if figures.get(key) != text}
     return Told(name=name, title=title, say=say, at=at, figures=figures, wrong=wrong, checked=len(expected))
 

@@ -4,10 +4,11 @@ For demonstrations, rehearsals and tests. It ends with the process.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from eth_bloom.bloom import BloomFilter
 from eth_tester import EthereumTester, PyEVMBackend
 from web3 import EthereumTesterProvider
 
@@ -84,6 +85,10 @@ class EmbeddedChain:
         """The latest block's number."""
         return int(self._backend.chain.header.block_number) - 1
 
+    def bloom_of(self, number: int) -> BloomFilter:
+        """Of a block no higher than the latest, the addresses and topics that its events may have."""
+        return BloomFilter(self._backend.chain.get_canonical_block_header_by_number(number).bloom)
+
     def hash_of(self, number: int) -> bytes:
         """Of a block no higher than the latest."""
         return bytes(self._backend.chain.get_canonical_block_hash(number))
@@ -102,6 +107,7 @@ class _ClockedProvider(EthereumTesterProvider):
         self._state: tuple[object, ...] = ()
         self._answers: dict[tuple[str, str], Any] = {}
         self._logs: OrderedDict[tuple[bytes, str], list[Any]] = OrderedDict()
+        self._blooms: OrderedDict[bytes, BloomFilter] = OrderedDict()
 
     def make_request(self, method: Any, params: Any) -> Any:
         if method in _MAKE_BLOCKS or method == "eth_call":
@@ -129,8 +135,12 @@ class _ClockedProvider(EthereumTesterProvider):
             return super().make_request(method, params)
         found: list[Any] = []
         about = repr(sorted((name, value) for name, value in query.items() if not name.endswith("_block")))
+        wanted = _bytes_of(query)
         for number in range(first, last + 1):
-            key = self._chain.hash_of(number), about
+            hash_ = self._chain.hash_of(number)
+            if not self._may_have(hash_, number, wanted):
+                continue
+            key = hash_, about
             if key not in self._logs:
                 one = {**query, "from_block": number, "to_block": number}
                 answer = super().make_request(method, [one])
@@ -141,3 +151,23 @@ class _ClockedProvider(EthereumTesterProvider):
                     self._logs.popitem(last=False)
             found += self._logs[key]
         return {"jsonrpc": "2.0", "id": 1, "result": found}
+
+    def _may_have(self, hash_: bytes, number: int, wanted: Sequence[Collection[bytes]]) -> bool:
+        """Whether a block's events may be asked for: of most blocks none are, and reading them is what takes long."""
+        if hash_ not in self._blooms:
+            self._blooms[hash_] = self._chain.bloom_of(number)
+            if len(self._blooms) > _KEPT_BLOCKS:
+                self._blooms.popitem(last=False)
+        bloom = self._blooms[hash_]
+        return bool(int(bloom)) and all(any(one in bloom for one in choice) for choice in wanted)
+
+
+def _bytes_of(query: Mapping[str, Any]) -> list[list[bytes]]:
+    """What an event must have, each by its alternatives: an address, and a topic in each place that is not free."""
+    choices = [query.get("address"), *(query.get("topics") or ())]
+    alternatives = [one if isinstance(one, list | tuple) else [one] for one in choices if one is not None]
+    return [[_bytes(each) for each in one] for one in alternatives if one and None not in one]
+
+
+def _bytes(value: Any) -> bytes:
+    return value if isinstance(value, bytes) else bytes.fromhex(str(value).removeprefix("0x"))

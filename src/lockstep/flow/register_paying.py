@@ -125,9 +125,7 @@ class RegisterPaying:
         )
         return self._begin(made, self.clock.now().replace(microsecond=0))
 
-    def take_sale(
-        self, pledge_id: PledgeId, order: Order, cash: Money, salt: str, decided_at: datetime | None = None
-    ) -> RegisterPayment:
+    def take_sale(self, pledge_id: PledgeId, order: Order, cash: Money, salt: str) -> RegisterPayment:
         """A sale's order with its cash terms: once it is locked the buyer pays the pledge's taker, by `step`.
 
         Said again it changes nothing. Raises InvalidInput for terms that are not the order's, or a pledge that is not.
@@ -155,7 +153,7 @@ class RegisterPaying:
             salt=salt,
             attempt=1,
             pay_by=datetime.fromtimestamp(order.terms.pay_by, UTC),
-            intents={"cash": decided_at or self.clock.now().replace(microsecond=0)},
+            intents={"cash": self.clock.now().replace(microsecond=0)},
         )
         return self._store(made, "sale taken", {"settlement_id": name, "amount": str(cash)})
 
@@ -163,7 +161,7 @@ class RegisterPaying:
 
     def run(self) -> bool:
         """One step of each. True if any moved. What fails holds up only its own payment. Raises LeaseLost."""
-        moved = self._adopt()
+        moved = False
         for one in self.book.open_register_payments():
             try:
                 moved |= self.step(one)
@@ -173,23 +171,6 @@ class RegisterPaying:
                 continue
             except LockstepError as error:
                 moved |= self._wait(one, str(error))
-        return moved
-
-    def _adopt(self) -> bool:
-        """Sales that enforcement decided on are paid and counted here, whatever becomes of the enforcement."""
-        moved = False
-        for one in self.book.open_enforcements():
-            for move in one.under_way:
-                offer = move.offer
-                if offer is None or self.book.register_payment(offer.settlement_id) is not None:
-                    continue
-                try:
-                    self.take_sale(move.pledge_id, offer.order, offer.price, offer.salt, move.decided_at)
-                    moved = True
-                except LeaseLost:
-                    raise
-                except LockstepError:  # who decided on it tells people why it cannot be; the others go on
-                    continue
         return moved
 
     def step(self, one: RegisterPayment) -> bool:

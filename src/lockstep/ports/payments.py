@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from lockstep.domain.register_payment import RegisterPayment
-from lockstep.ports.margin import EnforcementBook
+from lockstep.ports.book import Book
 
 __all__ = ["PaymentBook"]
 
 
-class PaymentBook(EnforcementBook, Protocol):
-    """Payments of income and of sales are stored by `Change.payments`. What is enforced is looked at for its sales."""
+class PaymentBook(Book, Protocol):
+    """Payments of income and of sales are stored by `Change.payments`."""
 
     def register_payment(self, name: str) -> RegisterPayment | None: ...
 

@@ -19,6 +19,7 @@ from lockstep.simulation import actors_enemies as enemies
 from lockstep.simulation import actors_margin as margin
 from lockstep.simulation import actors_offices as offices
 from lockstep.simulation import actors_parties as parties
+from lockstep.simulation import actors_repo as repos
 from lockstep.simulation import actors_thieves as thieves
 from lockstep.simulation.actors_hands import Act, Call, Hands, Stage, key_of, names_of, stranger
 from lockstep.simulation.collateral_hands import CARRIERS
@@ -144,7 +145,11 @@ COLLATERAL: Mapping[str, Cast] = {
         together=True,
     ),
     "collateral-valued": Cast(
-        acts=(collateral_values.values, collateral_values.values, collateral_values.values_at_once),
+        acts=(
+            *[collateral_values.values] * 4,
+            *[collateral_values.values_at_once] * 2,
+            collateral_values.records_income,
+        ),
         keys=("valuer-1", "valuer-2", *CARRIERS),
     ),
     "collateral-enforced": Cast(
@@ -171,6 +176,16 @@ COLLATERAL: Mapping[str, Cast] = {
             margin.takes_it_back,
         ),
         doors=(MEMBERS,),
+        together=True,
+    ),
+    "repo-agreed": Cast(
+        acts=(
+            *[repos.agrees_on_repos] * 2,
+            *[repos.opens_a_repo] * 3,
+            *[repos.changes_a_repo] * 3,
+            repos.terminates_a_repo,
+        ),
+        keys=(MEMBERS, HEIRS, *CARRIERS),
         together=True,
     ),
     "collateral-thief": Cast(

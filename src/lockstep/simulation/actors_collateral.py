@@ -69,12 +69,18 @@ def agrees(hands: Hands, rng: random.Random) -> str | None:
         sale_floor=rng.choice((0, 800_000, 1_000_000)),
         salt=rng.getrandbits(128),
     )
+    return open_agreement(desk, terms)
+
+
+def open_agreement(desk: Desk, terms: Agreement) -> str:
+    """Both sign, and anybody opens it. What came of it."""
     digest = bytes.fromhex(agreement_id(terms, desk.ledger.register))
-    parties = [desk.member(one) for one in (giver, taker)]
-    names = [desk.names().get(desk.heir(one).lower()) for one in (giver, taker)]
+    wallets = (terms.giver, terms.taker)
+    parties = [desk.member(one) for one in wallets]
+    names = [desk.names().get(desk.heir(one).lower()) for one in wallets]
     if None in names:
         return f"{parties[0].bic} and {parties[1].bic} cannot sign"
-    signatures = [hands.key(str(name)).sign(digest) for name in names]
+    signatures = [desk.hands.key(str(name)).sign(digest) for name in names]
     data = call_data(REGISTER, "open", agreement_words(terms), *signatures)
     return f"{parties[0].bic} with {parties[1].bic}: {desk.present(data)}"
 

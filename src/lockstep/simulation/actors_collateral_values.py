@@ -2,7 +2,7 @@
 
 import random
 
-from lockstep.chain.ledger import call_data
+from lockstep.chain.ledger import call_data, packed
 from lockstep.domain.collateral.calls import (
     AppropriateCall,
     DeclareDefaultCall,
@@ -10,13 +10,13 @@ from lockstep.domain.collateral.calls import (
     SellCall,
     SetOffCall,
 )
-from lockstep.domain.collateral.register import AgreementId, PledgeId, PricedToken, Valuation
+from lockstep.domain.collateral.register import AgreementId, Income, PledgeId, PricedToken, Valuation
 from lockstep.domain.identifiers import SettlementId, TradeId
 from lockstep.domain.margin import CsaTerms
 from lockstep.domain.order import ALONE, Movement, Order, OrderTerms
 from lockstep.domain.rounding import PARTS
 from lockstep.flow.valuing import Exposure, sign_valuation, valued
-from lockstep.signing import settlement_id
+from lockstep.signing import build_quorum_proof, income_digest, settlement_id
 from lockstep.simulation.actors_hands import Hands
 from lockstep.simulation.collateral_hands import REGISTER, Desk, proof_of, the_valuers, valuation_words
 
@@ -25,6 +25,7 @@ __all__ = [
     "declares_a_default",
     "ends_a_default",
     "ends_a_sale",
+    "records_income",
     "sells",
     "sets_off",
     "values",
@@ -100,6 +101,31 @@ def values_at_once(hands: Hands, rng: random.Random) -> str | None:
     data = call_data(REGISTER, "value", valuation_words(told), proof)
     said = desk.present(data)
     return f"{name[:12]}: exposure {told.exposure}, required {told.required}: {said}"
+
+
+def records_income(hands: Hands, rng: random.Random) -> str | None:
+    """A coupon on what is pledged: what the taker owes of it, as valuers count. The service has it paid."""
+    desk = Desk(hands, rng)
+    live = desk.live()
+    if not live:
+        return None
+    told = Income(
+        pledge_id=rng.choice(live),
+        income_id=f"{rng.getrandbits(256):064x}",
+        record_date=desk.now,
+        entitled=rng.choice((0, 1_000)),
+        owed=rng.choice((0, 1, 500, 5_000)),
+    )
+    digest = income_digest(told, desk.ledger.register)
+    proof = build_quorum_proof(
+        digest, [hands.key(one).sign(digest) for one in hands.keys_like("valuer")], the_valuers()
+    )
+    if proof is None:
+        return None
+    ids = (bytes.fromhex(one) for one in (told.pledge_id, told.income_id))
+    words = (*ids, told.record_date, told.entitled, told.owed)
+    said = desk.present(call_data(REGISTER, "recordIncome", words, packed(proof)))
+    return f"{told.owed} owed on {told.pledge_id[:12]}: {said}"
 
 
 # --- enforcement

@@ -16,6 +16,7 @@ from eth_utils.address import to_checksum_address
 from lockstep.app.founding import Roles, agent_bic
 from lockstep.chain.ledger import call_data, leg_words, read
 from lockstep.chain.node import Node
+from lockstep.domain.collateral.register_events import RegisterEvent
 from lockstep.domain.errors import ContractRefused, LockstepError
 from lockstep.domain.identifiers import Bic, SettlementId
 from lockstep.domain.instruction import Instruction
@@ -24,6 +25,7 @@ from lockstep.domain.message import Message
 from lockstep.domain.order import Order
 from lockstep.domain.trade import Trade
 from lockstep.flow.margining import Margining
+from lockstep.flow.repoing import Repoing
 from lockstep.iso20022 import Body, write
 from lockstep.iso20022 import read as read_message
 from lockstep.ports import AssetLedger, BulkAttestationBoard, CashBoard, Clock, CollateralLedger, ValuationBoard
@@ -78,6 +80,9 @@ class Stage(Protocol):
     def collateral(self) -> CollateralLedger | None:
         """The collateral register to look at, without a sender; None where the market has none."""
 
+    def register_events(self) -> Sequence[RegisterEvent]:
+        """All that the register has said so far, oldest first."""
+
     @property
     def valuations(self) -> ValuationBoard:
         """Where valuers leave their word. Anyone can read it, and write on it."""
@@ -89,8 +94,11 @@ class Stage(Protocol):
     def margin(self, ask: Callable[[Margining], Told]) -> Told:
         """Something said about margin at the service's door. Raises LockstepError."""
 
-    def remember_margin(self, say: Callable[[Margining], object]) -> None:
-        """It was said: once the service's records are lost, it is said again."""
+    def repo(self, ask: Callable[[Repoing], Told]) -> Told:
+        """The same of repos."""
+
+    def remember(self, say: Callable[[], object]) -> None:
+        """This was said: once the service's records are lost, it is said again."""
 
     def submit(self, data: bytes) -> str:
         """Hands a message in at the service's door; what the door said. Raises LockstepError."""

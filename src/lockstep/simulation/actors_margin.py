@@ -1,6 +1,7 @@
 """Banks that call for margin and are called, over the real margin calls of the service (`flow.margining`)."""
 
 import random
+from collections.abc import Callable
 from datetime import timedelta
 
 from lockstep.domain.collateral.register import AgreementId
@@ -49,10 +50,20 @@ def calls(hands: Hands, rng: random.Random) -> str | None:
         deliver_by=now + timedelta(seconds=rng.choice((600, 7_200, 20_000))),
         cure_seconds=rng.choice((0, 3_600)),
     )
-    made = hands.stage.margin(lambda desk_of: desk_of.issue(name, call, is_return=is_return))
-    hands.stage.remember_margin(lambda desk_of: desk_of.issue(name, call, is_return=is_return))
+
+    def say(desk: Margining) -> MarginCase:
+        return desk.issue(name, call, is_return=is_return)
+
+    made = _said(hands, say)
     kind = "the return of" if is_return else "the delivery of"
     return f"{call.caller} calls {call.called} for {kind} {made.call.amount} under {name[:12]}, {call.call_id}"
+
+
+def _said(hands: Hands, say: Callable[[Margining], MarginCase]) -> MarginCase:
+    """What came of it; where it was heard, it is said again should the records be lost."""
+    made = hands.stage.margin(say)
+    hands.stage.remember(lambda: hands.stage.margin(say))
+    return made
 
 
 def _open(hands: Hands) -> list[MarginCase]:
@@ -88,8 +99,7 @@ def answers(hands: Hands, rng: random.Random) -> str | None:
     def say(desk: Margining) -> MarginCase:
         return desk.answer(case.agreement_id, said, case.call.called)
 
-    made = hands.stage.margin(say)
-    hands.stage.remember_margin(say)
+    made = _said(hands, say)
     return f"{case.call.called} agrees to {said.agreed} of {case.reference}: {made.call.state.value}"
 
 
@@ -105,8 +115,7 @@ def pays(hands: Hands, rng: random.Random) -> str | None:
     def say(desk: Margining) -> MarginCase:
         return desk.pay(case.agreement_id, case.reference, money)
 
-    hands.stage.margin(say)
-    hands.stage.remember_margin(say)
+    _said(hands, say)
     return f"{case.call.called} pays {money} for {case.reference}"
 
 

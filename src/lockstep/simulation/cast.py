@@ -216,7 +216,7 @@ class Worker:
             salt_key=ground.salt_key,
             margining=margining(ground, self._boundary, self._node, sender, records, assets, cash, self.clock),
             valuations=valuations(ground),
-            repoing=repoing(ground, self._node, sender, records, self.clock),
+            repoing=repoing(ground, self._boundary, self._node, sender, records, self.clock),
         )
 
     def end(self) -> None:
@@ -287,14 +287,14 @@ class Door:
     name = "door"
 
     def __init__(self, ground: Ground, boundary: Boundary, clock: PartyClock) -> None:
-        self._ground, self._boundary, self.clock = ground, boundary, clock
+        self.ground, self._boundary, self.clock = ground, boundary, clock
 
     def open(self) -> Reception:
-        return Reception(book=self.book(), market=self._ground.market, clock=self.clock)
+        return Reception(book=self.book(), market=self.ground.market, clock=self.clock)
 
     def book(self) -> SqlBook:
         """The records, as a command opens them."""
-        return self._boundary.book(self._ground.engines[self.name], self._ground.disk(self.name), self.clock)
+        return self._boundary.book(self.ground.engines[self.name], self.ground.disk(self.name), self.clock)
 
     def end(self) -> None:
-        self._ground.engines[self.name].dispose()
+        self.ground.engines[self.name].dispose()

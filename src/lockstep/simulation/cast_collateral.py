@@ -10,6 +10,8 @@ from lockstep.chain.collateral import EvmCollateralLedger
 from lockstep.chain.node import Node
 from lockstep.chain.sender import Sender
 from lockstep.domain.collateral.register import register_of
+from lockstep.domain.instruction import CancellationRequest, Instruction
+from lockstep.domain.message import Message
 from lockstep.flow.margining import Margining
 from lockstep.flow.repoing import Repoing
 from lockstep.iso20022 import write
@@ -51,16 +53,24 @@ def margining(
     )
 
 
-def repoing(ground: Ground, node: Node, sender: Sender | None, book: SqlBook, clock: Clock) -> Repoing | None:
-    """The service's steps of repos; likewise."""
+def repoing(
+    ground: Ground, boundary: Boundary, node: Node, sender: Sender | None, book: SqlBook, clock: Clock
+) -> Repoing | None:
+    """The service's steps of repos; likewise. What it instructs for the two parties the boundary hears of."""
     if ground.market.network.collateral is None:
         return None
+
+    def written(message: Message[Instruction] | Message[CancellationRequest]) -> bytes:
+        data = write(message)
+        boundary.instructed(data)
+        return data
+
     return Repoing(
         book=book,
         ledger=_ledger(ground, node, sender),
         wallet=_wallets(ground),
         market=ground.market,
-        write=write,
+        write=written,
         clock=clock,
     )
 

@@ -5,23 +5,34 @@ valuers are silent for good: officer and confirmer end each pledge by the long s
 """
 
 import random
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, time, timedelta
 
 from lockstep.chain.ledger import call_data
 from lockstep.domain.collateral.calls import ConfirmLongStopCall, ProposeLongStopCall, ReleaseExcessCall
-from lockstep.domain.collateral.register import PledgeId, Valuation
+from lockstep.domain.collateral.register import AgreementId, PledgeId, Valuation
+from lockstep.domain.errors import LockstepError
+from lockstep.domain.margin_call import MarginCall
+from lockstep.domain.money import Money
 from lockstep.signing import call_bytes
 from lockstep.simulation.actors_hands import Hands, stranger
 from lockstep.simulation.collateral_hands import CARRIERS, QUORUM, REGISTER, VALUERS, Desk, proof_of, valuation_words
+from lockstep.simulation.ground import DEPTH
+from lockstep.simulation.market import OPENS
 from lockstep.simulation.world import World
 
 __all__ = ["give_all_back"]
 
+LATEST, FRIDAY = time(15), 4
+"""Later on a day, and after that day of the week, cash is not called for: the next morning."""
 GRACE, CHALLENGE = timedelta(days=5), timedelta(days=2)
 
 
-def give_all_back(world: World) -> None:
-    """What is still pledged is released, by right, and mined; the oracle says whether anything is left."""
+def give_all_back(world: World, rest: Callable[[], None]) -> None:
+    """What is still pledged is released, by right, and mined; the oracle says whether anything is left.
+
+    `rest` has everybody go on until nothing moves any more.
+    """
     if world.stage.collateral is None:
         return
     members = sorted(world.ground.roles.wallets)
@@ -32,9 +43,46 @@ def give_all_back(world: World) -> None:
     world.mine()  # a head of now
     _end_sales(world, hands, rng)
     if rng.random() < 0.5:
+        _return_cash(world, hands, rng, rest)
         _by_valuers(world, hands, rng)
     else:
         _by_long_stop(world, hands, rng)
+
+
+def _return_cash(world: World, hands: Hands, rng: random.Random, rest: Callable[[], None]) -> None:
+    """On the way down: nothing is owed any more, each giver calls for what its taker holds, and is paid."""
+    desk, now = Desk(hands, rng), world.clock.now()
+    held = [name for name in desk.agreements if desk.state(name).credit and not desk.state(name).in_default]
+    if not held:
+        return
+    if not OPENS <= now.time() < LATEST or now.weekday() > FRIDAY:
+        _wait(world, int(world.clock.next_at(OPENS).timestamp()) + 1)
+    _nothing_is_owed(world, hands, rng, held)
+    for _ in range(DEPTH + 1):
+        world.mine()
+    for name in held:
+        try:
+            said = _demand(world, hands, rng, name)
+        except LockstepError as error:  # a wallet that was recovered, a holiday
+            said = str(error)
+        world.timeline.tell("giver", f"calls for the cash held under {name[:12]}: {said}")
+    rest()
+
+
+def _demand(world: World, hands: Hands, rng: random.Random, name: AgreementId) -> str:
+    desk, now = Desk(hands, rng), world.clock.now().replace(microsecond=0)
+    terms = desk.agreements[name]
+    call = MarginCall(
+        call_id=f"RT{rng.getrandbits(40):010X}",
+        caller=desk.member(terms.giver).bic,
+        called=desk.member(terms.taker).bic,
+        amount=Money(currency=terms.currency, amount=desk.state(name).credit),
+        issued_at=now,
+        deliver_by=now + timedelta(hours=2),
+    )
+    case = world.stage.margin(lambda one: one.issue(name, call, is_return=True))
+    made = world.stage.margin(lambda one: one.pay(name, case.reference))
+    return f"{made.call.amount}"
 
 
 def _leaves_first(desk: Desk) -> list[PledgeId]:
@@ -47,18 +95,24 @@ def _by_valuers(world: World, hands: Hands, rng: random.Random) -> None:
     ends = [desk.state(one).enforce_from for one in open_]
     if ends:
         _wait(world, max(ends) + 1)
-    for name in sorted(open_):
-        told = Valuation(agreement_id=name, exposure=0, required=0, as_of=Desk(hands, rng).now)
-        proof = proof_of(told, [stranger(one) for one in VALUERS[:QUORUM]], desk)
-        assert proof is not None
-        said = Desk(hands, rng).present(call_data(REGISTER, "value", valuation_words(told), proof))
-        world.timeline.tell("valuers", f"nothing is owed under {name[:12]}: {said}")
-        world.mine()
+    _nothing_is_owed(world, hands, rng, sorted(open_))
     for one in _leaves_first(desk):
         of = desk.pledges[one]
         giver = desk.agreements[of.agreement_id].giver
         said = Desk(hands, rng).do((giver, ReleaseExcessCall(pledge_id=one, quantity=of.quantity - of.selling)))
         world.timeline.tell("giver", f"takes back all of {one[:12]}: {said}")
+        world.mine()
+
+
+def _nothing_is_owed(world: World, hands: Hands, rng: random.Random, agreements: Sequence[AgreementId]) -> None:
+    """A quorum of valuers says so, as of now."""
+    for name in agreements:
+        desk = Desk(hands, rng)
+        told = Valuation(agreement_id=name, exposure=0, required=0, as_of=desk.now)
+        proof = proof_of(told, [stranger(one) for one in VALUERS[:QUORUM]], desk)
+        assert proof is not None
+        said = desk.present(call_data(REGISTER, "value", valuation_words(told), proof))
+        world.timeline.tell("valuers", f"nothing is owed under {name[:12]}: {said}")
         world.mine()
 
 

@@ -38,6 +38,7 @@ __all__ = [
     "CARRIERS",
     "QUORUM",
     "REGISTER",
+    "REPO_SALTS",
     "VALUERS",
     "Desk",
     "a_share",
@@ -50,6 +51,8 @@ __all__ = [
 REGISTER = "CollateralRegister"
 VALUERS, QUORUM = ("valuer-1", "valuer-2", "valuer-3"), 2
 """Who values each agreement, and how many must agree: one of them may be a thief."""
+REPO_SALTS = 2**32
+"""Agreements whose salt is below are for repos."""
 CARRIERS = ("carrier-1", "carrier-2", "carrier-3", "carrier-4")
 """Keys of nobody in particular, with money for fees: what is signed, or proved, anybody may carry to the register."""
 
@@ -92,7 +95,15 @@ class Desk:
 
     @cached_property
     def agreements(self) -> Mapping[AgreementId, Agreement]:
-        """By id, oldest first, on their present terms."""
+        """By id, oldest first, on their present terms; those for repos left out, which only the service acts under."""
+        return {name: one for name, one in self._agreed.items() if one.salt >= REPO_SALTS}
+
+    def repo_agreements(self) -> Mapping[AgreementId, Agreement]:
+        """The others."""
+        return {name: one for name, one in self._agreed.items() if one.salt < REPO_SALTS}
+
+    @cached_property
+    def _agreed(self) -> Mapping[AgreementId, Agreement]:
         found = {}
         for one in self._events:
             if isinstance(one, Agreed):
@@ -101,13 +112,14 @@ class Desk:
 
     @cached_property
     def _events(self) -> Sequence[object]:
-        return [one.said for one in self.ledger.events()]
+        return [one.said for one in self.hands.stage.register_events()]
 
     @cached_property
     def pledges(self) -> Mapping[PledgeId, Pledge]:
-        """All ever made, by id, oldest first."""
+        """All ever made under `agreements`, by id, oldest first."""
         made = [one.pledge_id for one in self._events if isinstance(one, Pledged | TitleTransferred)]
-        return self.ledger.pledges(made)
+        found = self.ledger.pledges(made)
+        return {name: one for name, one in found.items() if one.agreement_id in self.agreements}
 
     def live(self) -> list[PledgeId]:
         """Those with anything in them."""

@@ -7,6 +7,7 @@ from lockstep.domain.errors import LockstepError, Unavailable
 from lockstep.signing import build_quorum_proof, cash_digest
 from lockstep.simulation.actors_hands import Hands
 from lockstep.simulation.collateral_hands import CARRIERS, REGISTER, Desk
+from lockstep.simulation.ground import DEPTH
 from lockstep.simulation.world import World
 
 __all__ = ["count_what_is_booked", "say_again"]
@@ -14,23 +15,28 @@ __all__ = ["count_what_is_booked", "say_again"]
 
 def say_again(world: World) -> None:
     """Calls, answers and payments that the records lost are said again, as often as needed. What is known is known."""
-    left = world.margin_to_say
+    left = world.collateral.to_say
     while left:
         try:
             with world.faults.paused():
-                world.stage.margin(left[0])
+                left[0]()
         except Unavailable:
             return
         except LockstepError as error:
-            world.timeline.tell("participant", f"says again of margin: {error}")
+            world.timeline.tell("participant", f"says it again: {error}")
         left.pop(0)
 
 
 def count_what_is_booked(world: World) -> bool:
-    """Carries the agents' word on a booked payment to the register, which anyone may; True if there was one."""
+    """Carries the agents' word on a booked payment to the register, which anyone may; True if there was one.
+
+    For calls that the service's records lost, or a reorganisation below the finality depth took: else that is its own.
+    """
+    if not world.witness.life and world.miner.deepest <= DEPTH:
+        return False
     hands = Hands(stage=world.stage, keys=frozenset(CARRIERS))
     carried = False
-    for agreement, call in world.uncounted():
+    for agreement, call in world.collateral.uncounted():
         desk, epoch = Desk(hands, world.streams.stream("counted", call)), world.stage.ledger.epoch()
         left = world.stage.cash_board.cash_attestations(agreement, call)
         told = Counter(one.cash for one in left if one.cash.epoch == epoch.number)

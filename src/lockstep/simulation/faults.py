@@ -100,6 +100,7 @@ KINDS: Mapping[str, float] = {
     "collateral-valued": 0.12,
     "collateral-enforced": 0.15,
     "margin-called": 0.3,
+    "repo-agreed": 0.2,
 }
 """Kinds with the share of occasions on which each strikes, where a seed has it on. docs/reference/simulation.md says
 what each does."""

@@ -1,6 +1,6 @@
 """The oracle at work in a run: what it is shown after each step, and what it says goes into the timeline."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 from lockstep.domain.journal import JournalRow
@@ -12,6 +12,7 @@ from lockstep.simulation.market import MARKET
 from lockstep.simulation.promising import Promises
 from lockstep.simulation.watching import Watcher
 from lockstep.simulation.watching_margin import MarginWatcher
+from lockstep.simulation.watching_repo import repos_follow_the_register
 from lockstep.simulation.world import World, is_halted
 from lockstep.testing.facts import Lock
 
@@ -113,7 +114,7 @@ class Judge:
             follower=follower,
         )
         if self._margin is not None:
-            world.uncounted = self._margin.uncounted
+            world.collateral.uncounted = self._margin.uncounted
         world.miner.before_reorganising = self._before_reorganising
         world.learnt = self._watcher.learn
 
@@ -135,7 +136,7 @@ class Judge:
     def _look_at_collateral(self) -> None:
         if self._collateral is not None:
             assert self._margin is not None
-            for violation in (*self._collateral.check(), *self._margin.check(self._world.cash_votes)):
+            for violation in (*self._collateral.check(), *self._margin.check(self._world.collateral.cash_votes)):
                 self._world.problem(violation)
 
     def _signed_twice(self) -> list[str]:
@@ -171,8 +172,25 @@ class Judge:
         self._look_at_collateral()
         if self._collateral is not None:
             assert self._margin is not None
-            for violation in (*self._collateral.left(), *self._margin.left()):
+            repos = self._repos()
+            over = repos_follow_the_register(repos, self._collateral.books)
+            for violation in (*self._collateral.left(), *self._margin.left(), *over):
                 self._world.problem(violation)
+
+    def _repos(self) -> list[tuple[str, str, bool, Counter[str]]]:
+        """None where the records were lost, or a reorganisation below the finality depth took what they say."""
+        world = self._world
+        if world.witness.life or world.miner.deepest > world.market.network.finality_depth:
+            return []
+        return [
+            (
+                str(one.terms.repo_id),
+                one.state.value,
+                not one.is_quiet or bool(one.waits),
+                Counter({str(lot.pledge_id): lot.units for lot in one.lots if lot.pledge_id is not None}),
+            )
+            for one in world.book().repos()
+        ]
 
     def _read(self) -> None:
         world = self._world

@@ -6,6 +6,7 @@ not at all, and the process dies before or after it, not within.
 """
 
 import random
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -15,11 +16,12 @@ from lockstep.domain.errors import InvalidInput, LockstepError
 from lockstep.domain.identifiers import Bic
 from lockstep.iso20022 import pack, unpack
 from lockstep.rtgs.faults import Plan, parse
+from lockstep.rtgs.faults_desk import FaultStatus
 from lockstep.simulation.faults import Injector
 from lockstep.simulation.node_faults import NodeFault, NodeFaultKind
 from lockstep.simulation.stores import Boundary
 
-__all__ = ["cash_line", "corrupted", "node_faults", "rules_of"]
+__all__ = ["cash_line", "corrupted", "line_uses", "node_faults", "rules_of"]
 
 _MADE = datetime(2026, 1, 1, tzinfo=UTC)
 """What a file says of itself, which nobody goes by."""
@@ -157,6 +159,16 @@ def rules_of(faults: Injector, agents: Sequence[Bic], service: Bic) -> Plan | No
     if not rules:
         return None
     return parse({"seed": faults.step + 1, "rules": rules})
+
+
+def line_uses(status: FaultStatus) -> Counter[str]:
+    """How often each kind of the line's faults struck."""
+    found = Counter[str]()
+    for use in status.uses if status.plan is not None else ():
+        assert status.plan is not None
+        kind = status.plan.rules[use.rule - 1].kind.value
+        found["line-statement" if kind.startswith("statement_") else "line-" + kind.replace("_", "-")] += use.struck
+    return found
 
 
 def node_faults(faults: Injector) -> Callable[[str, object], NodeFault | None]:

@@ -19,9 +19,12 @@ from lockstep.simulation.faults import FaultPlan
 from lockstep.simulation.report import Total, run_seeds
 from lockstep.testing.parts import Kept
 
-__all__ = ["KEPT", "Progress", "go_on", "revision"]
+__all__ = ["KEPT", "KEPT_COLLATERAL", "Progress", "go_on", "revision"]
 
 KEPT = Path(".build/simulation/long.json")
+KEPT_COLLATERAL = Path(".build/simulation/long-collateral.json")
+"""Of runs in a market with a collateral register."""
+USUAL = FaultPlan()
 FIRST = 201
 """Those before are run by `make test`."""
 STRIDE = 20
@@ -70,7 +73,7 @@ def revision() -> str:
 
 def go_on(
     path: Path, seconds: float, say: Callable[[str], object], *, jobs: int = 1, stride: int = STRIDE,
-    seeds: int | None = None,
+    seeds: int | None = None, plan: FaultPlan = USUAL,
 ) -> Progress:  # fmt: skip
     """Go on from what is kept until `seconds` have passed, or `seeds` are done in all; a violation is kept too."""
     progress = Progress.of(path, revision())
@@ -79,7 +82,7 @@ def go_on(
     while time.monotonic() - began < seconds and (seeds is None or progress.seeds < seeds):
         first, started = FIRST + progress.seeds, time.monotonic()
         many = stride * jobs if seeds is None else min(stride * jobs, seeds - progress.seeds)
-        total = run_seeds(range(first, first + many), FaultPlan(), jobs=jobs)
+        total = run_seeds(range(first, first + many), plan, jobs=jobs)
         before = len(progress.violations)
         progress.add(total, time.monotonic() - started)
         progress.keep(path)
@@ -95,13 +98,16 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=float("inf"), help="of this part")
     parser.add_argument("--seeds", type=int, default=None, help="in all, with those of earlier parts")
     parser.add_argument("--jobs", type=int, default=1, help="processes side by side")
-    parser.add_argument("--keep", type=Path, default=KEPT, help="where the progress is kept")
+    parser.add_argument("--keep", type=Path, default=None, help="where the progress is kept")
+    parser.add_argument("--collateral", action="store_true", help="in a market with a collateral register")
     given = parser.parse_args()
+    keep = given.keep or (KEPT_COLLATERAL if given.collateral else KEPT)
+    plan = FaultPlan(collateral=given.collateral)
 
     def say(line: str) -> None:
         print(line, flush=True)
 
-    done = go_on(given.keep, given.seconds, say, jobs=given.jobs, seeds=given.seeds)
+    done = go_on(keep, given.seconds, say, jobs=given.jobs, seeds=given.seeds, plan=plan)
     return 1 if done.violations else 0
 
 

@@ -74,18 +74,19 @@ def _digest(network: Network, primary: str, message: Mapping[str, Any]) -> str:
 
 @lru_cache(maxsize=4096)
 def margin_settlement(
-    network: Network, agreement: str, amount: int, cash_hash: str, salt: str, pay_by: int
+    network: Network, agreement: str, pledge: str, amount: int, cash_hash: str, salt: str, pay_by: int
 ) -> tuple[str, str]:
     """The settlement id that a margin payment of these terms carries, and the id under which it counts. Hex.
 
-    `amount` is signed: what the taker gets. The call's id is of the salt's first 12 bytes.
+    `amount` is signed: what the taker gets. `pledge`: whose income is paid, or zeros. The call's id is of the salt's
+    first 12 bytes.
     """
     of_call = _typed(network, "MarginCall", {"agreementId": bytes.fromhex(agreement), "call": bytes.fromhex(salt)[:12]})
     call = bytes(of_call.body)
     message = {
         "agreementId": bytes.fromhex(agreement),
         "callId": call,
-        "pledgeId": bytes(32),
+        "pledgeId": bytes.fromhex(pledge),
         "amount": amount,
         "cashHash": bytes.fromhex(cash_hash),
         "salt": bytes.fromhex(salt),
@@ -197,7 +198,8 @@ class CollateralReader:
 
     def _is_signed(self, one: Mapping[str, Any]) -> bool:
         message = {name: one[name] for name in ("party", "call", "nonce", "by", "together")}
-        return audit_typed.signer(_typed(self._network, "Act", message), bytes(one["signature"])) == one["party"]
+        signer = audit_typed.signer(_typed(self._network, "Act", message), bytes(one["signature"]))
+        return bool(signer == one["party"])
 
     def _act(self, name: str, given: Mapping[str, Any], **of: Any) -> Act:
         read = getattr(self, f"_of_{name}", None)

@@ -8,7 +8,7 @@ from lockstep.simulation.collateral_exit import give_all_back
 from lockstep.simulation.faults import Decision, FaultPlan
 from lockstep.simulation.ground import collateral_ground, ground
 from lockstep.simulation.judging import Judge
-from lockstep.simulation.scheduling import settle, unfold
+from lockstep.simulation.scheduling import go_on, settle, unfold
 from lockstep.simulation.world import World
 
 __all__ = ["Outcome", "run_seed"]
@@ -53,7 +53,7 @@ def run_seed(seed: int, plan: FaultPlan = USUAL, *, sharing: bool = False) -> Ou
         try:
             unfold(world, after)
             settle(world, after)
-            give_all_back(world)
+            give_all_back(world, lambda: go_on(world, after))
             judge.finish()
         except _Stop:
             pass
@@ -65,7 +65,7 @@ def run_seed(seed: int, plan: FaultPlan = USUAL, *, sharing: bool = False) -> Ou
 def _outcome(world: World, seed: int) -> Outcome:
     trades = world.trades()
     journal = world.journal()
-    counts = {**world.faults.counts, **world.line_faults()}
+    counts = {**world.faults.counts, **world.line_uses}
     world.timeline.seal(
         *(row.hash for row in journal),
         *((one.number, one.reference, one.amount.amount, one.booked_at) for one in world.postings()),

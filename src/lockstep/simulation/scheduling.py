@@ -13,7 +13,7 @@ from lockstep.simulation.market import CLOSES, OPENS, PAY_BY
 from lockstep.simulation.mending import decide_on_halts, end_what_is_left
 from lockstep.simulation.world import World
 
-__all__ = ["settle", "unfold", "until_quiet"]
+__all__ = ["go_on", "settle", "unfold"]
 
 WEIGHTS = {"worker": 7, "agent": 11, "rtgs": 1, "miner": 5, "participant": 8}
 """A participant is drawn only while one has something to hand in."""
@@ -113,7 +113,12 @@ def _wait_until(world: World, instant: datetime, why: str) -> None:
 def settle(world: World, after: After) -> None:
     """With nothing going wrong any more, on through the business days until all has ended."""
     world.heal()
-    until_quiet(world, after)
+    go_on(world, after)
+
+
+def go_on(world: World, after: After) -> None:
+    """On through the business days until all has ended."""
+    _until_quiet(world, after)
     was_left_to_people = False
     for hour in range(HOURS_AT_MOST):
         # What halted a trade may have ended since it was looked at, as a thief's payment does: it gets one look more.
@@ -123,7 +128,7 @@ def settle(world: World, after: After) -> None:
             return
         was_left_to_people = is_left_to_people
         _wait_until(world, _next_hour(world, patient=hour < QUESTIONS), "the day goes on")
-        until_quiet(world, after)
+        _until_quiet(world, after)
 
 
 def _next_hour(world: World, *, patient: bool) -> datetime:
@@ -138,8 +143,7 @@ def _next_hour(world: World, *, patient: bool) -> datetime:
     return world.clock.next_at(CLOSES if now.time() < CLOSES else OPENS) + timedelta(seconds=1)
 
 
-def until_quiet(world: World, after: After) -> None:
-    """Rounds of everybody, until nothing moves by itself any more."""
+def _until_quiet(world: World, after: After) -> None:
     quiet = 0
     for _ in range(ROUNDS_AT_MOST):
         world.faults.step += 1

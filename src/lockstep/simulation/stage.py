@@ -11,13 +11,16 @@ from lockstep.chain.collateral import EvmCollateralLedger
 from lockstep.chain.ledger import EvmAssetLedger
 from lockstep.chain.node import Node
 from lockstep.domain.collateral.register import register_of
+from lockstep.domain.collateral.register_events import RegisterEvent
 from lockstep.domain.identifiers import Bic
 from lockstep.domain.market import Market
 from lockstep.domain.trade import Trade
 from lockstep.flow.margining import Margining
+from lockstep.flow.repoing import Repoing
 from lockstep.ports import Clock
 from lockstep.simulation.actors_hands import Call
 from lockstep.simulation.chain_transactions import PoolTx
+from lockstep.simulation.collateral_side import CollateralSide
 from lockstep.simulation.ground import Ground
 
 __all__ = ["WorldStage"]
@@ -36,23 +39,23 @@ class WorldStage:
         tell_rtgs: Callable[[bytes, Bic], object],
         submitted: Callable[[], Sequence[bytes]],
         records: Callable[[], Sequence[Trade]],
-        margin: Callable[[], Margining],
+        side: CollateralSide,
     ) -> None:
         self._ground, self.clock = ground, clock
         self.submit, self._tell, self.submitted = submit, tell_rtgs, submitted
         self.records = records
-        self._margin = margin
-        self.said_of_margin: list[Callable[[Margining], object]] = []
-        """Oldest first."""
+        self._side = side
         self.board = DirectoryBoard(ground.root / "attestations")
         self.ledger = EvmAssetLedger(ground.chain.node, ground.market.network)
-        self.valuations, self.cash_board = (
-            kind(ground.root / "attestations") for kind in (ValuationDirectory, MarginBoard)
-        )
+        self.valuations = ValuationDirectory(ground.root / "attestations")
+        self.cash_board = MarginBoard(ground.root / "attestations")
         network = ground.market.network
         self.collateral = (
             None if network.collateral is None else EvmCollateralLedger(ground.chain.node, register_of(network))
         )
+        self._said: Sequence[RegisterEvent] = ()
+        self._said_at = ""
+        """At which head."""
         self._founded = ground.chain.head.number
         self._told: list[tuple[Bic, bytes]] = []
 
@@ -68,11 +71,20 @@ class WorldStage:
     def node(self) -> Node:
         return self._ground.chain.node
 
-    def margin(self, ask: Callable[[Margining], Told]) -> Told:
-        return ask(self._margin())
+    def register_events(self) -> Sequence[RegisterEvent]:
+        head = self._ground.chain.head.hash
+        if self._said_at != head and self.collateral is not None:
+            self._said, self._said_at = self.collateral.events(), head
+        return self._said
 
-    def remember_margin(self, say: Callable[[Margining], object]) -> None:
-        self.said_of_margin.append(say)
+    def margin(self, ask: Callable[[Margining], Told]) -> Told:
+        return ask(self._side.margin())
+
+    def repo(self, ask: Callable[[Repoing], Told]) -> Told:
+        return ask(self._side.repo())
+
+    def remember(self, say: Callable[[], object]) -> None:
+        self._side.said.append(say)
 
     def tell_rtgs(self, data: bytes, sender: Bic) -> None:
         self._tell(data, sender)

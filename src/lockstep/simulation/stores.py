@@ -81,6 +81,8 @@ class Boundary:
         self.stored, self.signed, self.problem = stored, signed, problem
         self.cash_signed: Callable[[CashAttestation], None] = lambda _: None
         """Hears of every signature over a margin payment."""
+        self.instructed: Callable[[bytes], None] = lambda _: None
+        """Hears of every instruction that the service writes for two parties of a repo."""
         self._halts: frozenset[int] = frozenset()
         self.delivered: Callable[[str, str], None] = lambda *_: None
         """Hears of each message that lies in a participant's box: whose, and its id."""

@@ -47,6 +47,16 @@ class BoundedMarginRegister(MarginRegister):
         super().give_up(margin_id)
         self._edge.at("committed")
 
+    def note_sale(self, settlement: SettlementId, amount: int) -> None:
+        self._before()
+        super().note_sale(settlement, amount)
+        self._edge.at("committed")
+
+    def drop_sale(self, settlement: SettlementId) -> None:
+        self._before()
+        super().drop_sale(settlement)
+        self._edge.at("committed")
+
     def _before(self) -> None:
         self._edge.at("commit")
         if self._edge.fails():

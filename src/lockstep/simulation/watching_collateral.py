@@ -7,6 +7,7 @@ its books. A reorganisation takes the books back to a block that stands. Cash is
 from collections.abc import Iterator, Sequence
 from copy import copy, deepcopy
 from dataclasses import dataclass, field
+from typing import Any
 
 from lockstep.chain.audit_abi import checksummed
 from lockstep.chain.node import Head, Node
@@ -55,12 +56,14 @@ class CollateralFollower:
         """By agreement: all figures that any head ever showed, oldest first."""
         self.terms: dict[str, Terms] = {}
         """Of all agreements that any head ever showed, as opened or amended last."""
+        self.income: dict[str, dict[str, int]] = {}
+        """By agreement and pledge: the most income that its taker ever owed."""
 
     def fork(self) -> "CollateralFollower":
         """Another for a chain that goes on from this one's head."""
         other = copy(self)
         other._reader, other._seen, other.history = self._reader.fork(), list(self._seen), {}
-        other.terms = {}
+        other.terms, other.income = {}, {}
         return other
 
     @property
@@ -98,12 +101,15 @@ class CollateralFollower:
         return self._node.block(seen.number).hash == seen.hash
 
     def _note(self, books: Books) -> None:
+        for pledge, owed in books.income.items():
+            known = self.income.setdefault(books.claims[pledge].deal, {})
+            known[pledge] = max(known.get(pledge, 0), owed)
         for name, deal in books.deals.items():
             self.terms[name] = deal.terms
             told = Figures(books.now, deal.required, deal.credit, books.cover(name))
-            known = self.history.setdefault(name, [])
-            if not known or known[-1] != told:
-                known.append(told)
+            figures = self.history.setdefault(name, [])
+            if not figures or figures[-1] != told:
+                figures.append(told)
 
     def check(self) -> list[str]:
         """What is wrong on the chain as it is now, in plain words; C1 to C3."""
@@ -163,7 +169,7 @@ class CollateralFollower:
         }  # fmt: skip
         return {(token, wallet) for token in self._tokens for wallet in wallets}
 
-    def _ask(self, view: str, name: str, block: int) -> Sequence[dict[str, int]]:
+    def _ask(self, view: str, name: str, block: int) -> Sequence[Any]:
         return ask(self._node, REGISTER, self._register, view, [bytes.fromhex(name)], block)
 
     def _number(self, token: str, view: str, block: int, *addresses: str) -> int:

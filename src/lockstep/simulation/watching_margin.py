@@ -20,6 +20,7 @@ from lockstep.domain.payment import PaymentState
 from lockstep.rtgs.register import StoredPayment
 from lockstep.simulation.reading_collateral import margin_settlement
 from lockstep.simulation.watching_collateral import CollateralFollower
+from lockstep.testing.collateral_books import ROOT
 
 __all__ = ["Margin", "MarginWatcher"]
 
@@ -36,6 +37,8 @@ class Margin:
     uetr: str
     agreement: str
     call: str
+    pledge: str
+    """Whose income is paid; zeros for margin."""
     amount: int
     """What the taker gets; below zero if the giver does."""
     state: PaymentState
@@ -54,8 +57,8 @@ class MarginWatcher:
 
     def __init__(self, market: Market, follower: CollateralFollower, books: Callable[[], rtgs.Facts]) -> None:
         self._market, self._follower, self._books = market, follower, books
-        self._named: dict[str, tuple[str, str, int] | None] = {}
-        """Agreement, call and amount by settlement id; None: none of the agreements known then."""
+        self._named: dict[str, tuple[str, str, str, int] | None] = {}
+        """Agreement, call, pledge and amount by settlement id; None: none that was known then."""
         self._agreements = 0
         self._of: tuple[rtgs.Facts, int] | None = None
         self._apart: rtgs.Facts | None = None
@@ -73,7 +76,8 @@ class MarginWatcher:
         return self._found
 
     def _read(self) -> None:
-        facts, known = self._books(), len(self._follower.terms)
+        income = sum(len(one) for one in self._follower.income.values())
+        facts, known = self._books(), len(self._follower.terms) + income
         if self._of is not None and self._of[0] is facts and self._of[1] == known:
             return
         if known != self._agreements:
@@ -90,7 +94,7 @@ class MarginWatcher:
         self._apart = _without(facts, margin)
         self._found = [self._margin(facts, one) for one in facts.payments if one.payment.settlement_id in margin]
 
-    def _name(self, stored: StoredPayment) -> tuple[str, str, int] | None:
+    def _name(self, stored: StoredPayment) -> tuple[str, str, str, int] | None:
         paid = stored.payment
         money, debtor, creditor = paid.amount, paid.debtor, paid.creditor
         salt, ends = paid.salt, int(paid.pay_by.timestamp())
@@ -98,10 +102,12 @@ class MarginWatcher:
             salt, money.currency, money.amount, debtor.owner, debtor.number, creditor.owner, creditor.number
         )
         for agreement in self._follower.terms:
-            for amount in (money.amount, -money.amount):
-                named, call = margin_settlement(self._market.network, agreement, amount, hashed, salt, ends)
+            pledges = [(ROOT, money.amount), (ROOT, -money.amount)]
+            pledges += [(pledge, -money.amount) for pledge in self._follower.income.get(agreement, ())]
+            for pledge, amount in pledges:
+                named, call = margin_settlement(self._market.network, agreement, pledge, amount, hashed, salt, ends)
                 if named == paid.settlement_id:
-                    return agreement, call, amount
+                    return agreement, call, pledge, amount
         return None
 
     def _margin(self, facts: rtgs.Facts, stored: StoredPayment) -> Margin:
@@ -120,7 +126,8 @@ class MarginWatcher:
             uetr=paid.uetr,
             agreement=named[0],
             call=named[1],
-            amount=named[2],
+            pledge=named[2],
+            amount=named[3],
             state=stored.state,
             entered_at=order.entered_at,
             booked_at=booked,
@@ -168,7 +175,7 @@ class MarginWatcher:
 
     def _not_the_parties(self, where: str, one: Margin) -> Iterator[str]:
         terms = self._follower.terms[one.agreement]
-        banks = {each.bic: each.wallet for each in self._market.participants.values()}
+        banks = {str(each.bic): each.wallet for each in self._market.participants.values()}
         parties = (terms.giver, terms.taker) if one.amount > 0 else (terms.taker, terms.giver)
         if (banks.get(one.debtor), banks.get(one.creditor)) != parties or one.currency != terms.currency:
             yield f"{where} went from {one.debtor} to {one.creditor} in {one.currency}, under an agreement of {parties}"
@@ -176,6 +183,8 @@ class MarginWatcher:
     def _was_due(self, one: Margin) -> bool:
         """Whether figures that stood while it was under way, or a little before, left room for as much."""
         assert one.booked_at is not None
+        if one.pledge != ROOT:
+            return -one.amount <= self._follower.income[one.agreement][one.pledge]
         first, last = (one.entered_at - EARLIER).timestamp(), one.booked_at.timestamp()
         history = self._follower.history.get(one.agreement, [])
         for place, told in enumerate(history):

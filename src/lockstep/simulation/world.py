@@ -10,29 +10,26 @@ from typing import Any, cast
 from lockstep.app.founding import AGENTS, agent_bic
 from lockstep.app.intake import submit_file
 from lockstep.chain.node import Node
-from lockstep.domain.collateral.register import AgreementId
 from lockstep.domain.errors import InvalidInput, Unavailable
 from lockstep.domain.instruction import CancellationRequest, Instruction
 from lockstep.domain.journal import JournalRow
-from lockstep.domain.margin_payment import CashAttestation
 from lockstep.domain.market import Market
 from lockstep.domain.order import Attestation
 from lockstep.domain.payment import PaymentState
 from lockstep.domain.trade import Trade
-from lockstep.flow.margining import Margining
 from lockstep.iso20022 import read
 from lockstep.rtgs import Facts, Posting, Rtgs
 from lockstep.simulation.actors import COLLATERAL, play
 from lockstep.simulation.actors import KINDS as ACTORS
 from lockstep.simulation.actors_hands import with_heirs
 from lockstep.simulation.cast import AgentProcess, Door, Process, RtgsProcess, Worker
-from lockstep.simulation.cast_collateral import margining
 from lockstep.simulation.clock import PartyClock
+from lockstep.simulation.collateral_side import CollateralSide
 from lockstep.simulation.disks import Disks
 from lockstep.simulation.faults import FaultPlan, Injector
 from lockstep.simulation.ground import WORKERS, Ground
 from lockstep.simulation.late_nodes import LateNodes
-from lockstep.simulation.lines import cash_line, node_faults, rules_of
+from lockstep.simulation.lines import line_uses, node_faults, rules_of
 from lockstep.simulation.market import BUSINESS_DAY, MARKET, TIMETABLE
 from lockstep.simulation.mining import Miner
 from lockstep.simulation.points import Crashed, Points
@@ -52,7 +49,6 @@ LONGEST_DOWN = 10
 """Steps that a dead process stays down, at most."""
 DEEPEST = 3
 """Processes that are held up within one another."""
-_LINE = {"statement_misses": "line-statement", "statement_wrong": "line-statement"}
 
 
 def is_halted(trade: Trade) -> bool:
@@ -74,8 +70,7 @@ class World:
         """What no process may ever do, as dying of an error that nobody planned."""
         self.votes: list[Attestation] = []
         """Every outcome signature that an agent made, restored registers or not."""
-        self.cash_votes: list[CashAttestation] = []
-        """Likewise over margin payments."""
+        self.collateral = CollateralSide()
         addresses = {f"agent-{number}": key.address for number, key in enumerate(ground.roles.agents, 1)}
         self.witness = Witness(ground.root, addresses)
         self._points = Points(self.faults, self._meanwhile, self.witness.passes)
@@ -84,7 +79,7 @@ class World:
         self._late = LateNodes(ground, self.faults)
         self.disks = Disks(ground, self.faults, self.timeline, self.witness, lambda: self.cast)
         self._facts: Facts | None = None
-        self._line_uses: Counter[str] = Counter()
+        self.line_uses: Counter[str] = Counter()
         rng = self.streams.stream("world")
         self.steps = rng.randint(90, 230)
         self.holds_until = 0
@@ -103,13 +98,10 @@ class World:
             self.rtgs.take,
             lambda: [one.data for one in self.handed_in],
             self.open_trades,
-            self._margin,
+            self.collateral,
         )
+        self.collateral.open(self.door, self._boundary("margin"), self.rtgs, self.faults, self.stage.ledger)
         self.rtgs.overheard = self.stage.overhear
-        self.margin_to_say: list[Callable[[Margining], object]] = []
-        """What was said of margin and is lost with the service's records."""
-        self.uncounted: Callable[[], list[tuple[AgreementId, str]]] = list
-        """Agreement and call of each margin payment that is booked and does not count on the register: both show it."""
         self.learnt: Callable[[Market], None] = lambda _: None
         """Called when the market's reference data changed."""
 
@@ -117,7 +109,8 @@ class World:
 
     def _boundary(self, actor: str) -> Boundary:
         boundary = Boundary(actor, self._points, self.faults, self.disks.stored, self.votes.append, self.problem)
-        boundary.cash_signed = self.cash_votes.append
+        boundary.cash_signed = self.collateral.cash_votes.append
+        boundary.instructed = lambda data: self.witness.handed_in(data, self.clock.now(), "")
         boundary.delivered = lambda box, message_id: self.witness.delivered(box, message_id)
         return boundary
 
@@ -321,15 +314,6 @@ class World:
         finally:
             self.witness.handed_in(data, self.clock.now(), said)
 
-    def _margin(self) -> Margining:
-        """The service's margin calls, as whoever speaks at its door meets them."""
-        door, stage = self.door, self.stage
-        boundary = self._boundary("margin")
-        cash = cash_line(MARKET.service, self.rtgs, boundary, self.faults)
-        desk = margining(self.ground, boundary, stage.node, None, door.book(), stage.ledger, cash, door.clock)
-        assert desk is not None
-        return desk
-
     def play(self, kind: str, how: random.Random) -> None:
         """One act of one actor."""
         with self.faults.paused() if kind in COLLATERAL else nullcontext():
@@ -349,7 +333,7 @@ class World:
         if self.disks.lose_writes(backup=backup):
             self._lost |= {one.name for one in self.handed_in}
             self.posts = [*self.handed_in, *self.posts]
-            self.margin_to_say = list(self.stage.said_of_margin)
+            self.collateral.lost()
 
     # --- what can be seen
 
@@ -374,6 +358,7 @@ class World:
             and not any(one.state in pending for one in self.facts().orders)
             and not self.book().undelivered()
             and not any(one.cancellations and one.perhaps is None for one in self.book().waiting())
+            and not self.collateral.goes_on(self.book())
         )
 
     def journal(self, after: int = 0) -> list[JournalRow]:
@@ -390,10 +375,6 @@ class World:
 
     def postings(self) -> list[Posting]:
         return self._books.operator.postings()
-
-    def line_faults(self) -> dict[str, int]:
-        """How often each rule of the RTGS's line struck."""
-        return dict(self._line_uses)
 
     def close(self) -> None:
         """Everybody ends, and lets go of files."""
@@ -412,10 +393,6 @@ class World:
             process.clock.step(0)
             if not process.up:
                 self._started(process)
-        status = self._desk().faults.status()
-        if status.plan is not None:
-            for use in status.uses:
-                kind = status.plan.rules[use.rule - 1].kind.value
-                self._line_uses[_LINE.get(kind, "line-" + kind.replace("_", "-"))] += use.struck
+        self.line_uses.update(line_uses(self._desk().faults.status()))
         self._desk().faults.clear(by="simulation")
         self.timeline.tell("world", "no more faults")

@@ -48,6 +48,8 @@ class Enforcing(Acting):
             of = self._claim(one["pledgeId"])
             self._require(of.deal == name and amount < 0, f"call {call[:12]} pays no income of {one['pledgeId'][:12]}")
             self._pay_income(one["pledgeId"], -amount)
+            books.counted[name, call] = amount, books.now
+            self._say("CashRecorded", agreementId=name, callId=call, amount=amount, credit=deal.credit)
             return
         sale = books.sales.get(call)
         if sale is not None and sale.is_counted and books.claims[sale.claim].deal == name:

@@ -33,7 +33,7 @@ def test_the_example() -> None:
     assert (margin.margin.threshold, margin.margin.multiple) == (50_000_000, 1_000_000)
     assert [one.figures["ZZ00EXB20314"] for one in day.prices] == [991_000, 980_000, 994_000]
     assert [one.figures["loan"] for one in day.exposures] == [138_000_000, 140_000_000, 140_000_000]
-    assert len(day.steps) == 23
+    assert len(day.steps) == 24
 
 
 @pytest.mark.parametrize(

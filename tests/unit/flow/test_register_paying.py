@@ -3,7 +3,6 @@ what is paid is paid once and counted once, and what is not paid comes back (I1,
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +10,16 @@ import pytest
 
 from lockstep.agent import DirectoryBoard
 from lockstep.domain.collateral.register import PledgeId
-from lockstep.domain.enforcement import Enforcement, Move, MoveKind, Offer
 from lockstep.domain.errors import InvalidInput, Refused, Unavailable
-from lockstep.domain.identifiers import Reference, SettlementId, TradeId
+from lockstep.domain.identifiers import SettlementId, TradeId
 from lockstep.domain.money import Money
 from lockstep.domain.order import AssetStatus, Epoch, Movement, Order, OrderTerms
 from lockstep.domain.payment import PaymentState
 from lockstep.domain.register_payment import PaymentStage, RegisterPayment
-from lockstep.flow.enforcement_acts import sale_payment
 from lockstep.flow.hearing import heard
-from lockstep.flow.register_ordering import register_payment_message
 from lockstep.flow.register_paying import RegisterPaying
-from lockstep.ports import Change
 from lockstep.signing import cash_hash
-from lockstep.testing.fakes import BOND, BUYER, DAY, MORNING, SELLER, FakeAssetLedger, FakeBook, key
+from lockstep.testing.fakes import BOND, MORNING, SELLER, FakeAssetLedger, FakeBook, key
 from margin_world import GIVER_ACCOUNT, MARKET, NETWORK, NEXT_KEYS, PAY_BY, TAKER_ACCOUNT, MarginWorld
 
 PLEDGE = PledgeId("a1" * 32)
@@ -322,33 +317,3 @@ def test_terms_that_are_not_the_orders_are_refused(service: Service) -> None:
     with pytest.raises(InvalidInput) as caught:
         service.paying.take_sale(PledgeId("00" * 32), sale(), cash, SALT)
     assert caught.value.field == "sale/pledge"
-
-
-def test_a_sale_that_enforcement_decided_on_is_paid_the_same_way(service: Service) -> None:
-    settlement, decided = service.world.ledger.sell(PLEDGE, sale()), datetime.combine(DAY, PAY_BY.time(), UTC)
-    offer = Offer(
-        settlement_id=settlement,
-        order=sale(),
-        buyer_signature=b"",
-        previous=SettlementId("0" * 64),
-        price=Money(currency="EUR", amount=90_000),
-        salt=SALT,
-    )
-    move = Move(
-        number=1,
-        kind=MoveKind.SELL,
-        party=key(BUYER.bic).address,
-        act_by=2**39,
-        decided_at=decided.replace(hour=9),
-        pledge_id=PLEDGE,
-        units=5,
-        offer=offer,
-    )
-    one = Enforcement(agreement_id=service.world.agreement, name=Reference("ENF-1"), begun_at=decided, moves=(move,))
-    service.book.commit(Change(enforcements=(one,)))
-    service.paying.run()
-    giver, taker = (MARKET.participants[party.lei] for party in (SELLER, BUYER))
-    theirs = sale_payment(one, move, offer, giver, taker, MARKET)
-    assert register_payment_message(service.only(), settlement, MARKET) == theirs  # whoever sends it, it is one
-    service.turns()
-    assert (credit(service), booked(service), service.only().stage) == (90_000, [90_000], PaymentStage.COUNTED)

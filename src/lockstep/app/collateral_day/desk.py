@@ -3,7 +3,7 @@ stepped. All of it is the real code; what a party decides comes from the day's f
 
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -72,6 +72,7 @@ class Desk:
         self.mail, self.repoing = world.margin_mail, world.repoing
         self.margining = self.mail.margining
         self._mailed: set[Path] = set()
+        self._others = ExitStack()
         keys = {key.address: key for key in world.roles.wallets.values()}
         self._wallets = LocalCollateralWallets(keys, self.ledger.register)
         self.acts = ActDesk(
@@ -87,6 +88,8 @@ class Desk:
         self.attempts = AttemptFile(world.root / ATTEMPTS)
         self.pledges: dict[str, PledgeId] = {}
         self.agreements: dict[str, AgreementId] = {}
+        self.blocks: dict[str, int] = {}
+        """The last block of each step that has ended."""
         for one in day.agreements.values():
             self._open(one)
         self.final()
@@ -301,13 +304,19 @@ class Desk:
         deployer = Deployer(self.world.chain.node, key, poll=self.world.chain.mine)
         deployer.fund(self.world.chain.faucet, key.address)
         deployer.flush()
-        log = SqlTransactionLog(open_database(f"sqlite:///{self.world.root / 'second-system.db'}"))
+        database = open_database(f"sqlite:///{self.world.root / 'second-system.db'}")
+        self._others.callback(database.dispose)
+        log = SqlTransactionLog(database)
         return EvmCollateralLedger(
             self.world.chain.node,
             register_of(self.market.network),
             Sender(self.world.chain.node, key, log, lambda _: None),
             on_over_commitment=self.attempts.note,
         )
+
+    def close(self) -> None:
+        """Lets go of what other systems than the world's have open."""
+        self._others.close()
 
     # --- time
 

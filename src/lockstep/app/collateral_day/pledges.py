@@ -6,6 +6,7 @@ from datetime import timedelta
 from lockstep.app.collateral_acts import Wanted
 from lockstep.app.collateral_day.desk import Desk, Figures, par
 from lockstep.app.collateral_day.files import AgreementFile, Node
+from lockstep.app.inventory import inventory_of
 from lockstep.domain.collateral.calls import PledgeCall, RecallCall, ReleaseCall, RepledgeCall
 from lockstep.domain.collateral.claims import Claims
 from lockstep.domain.collateral.schedules import Eligible
@@ -15,7 +16,7 @@ from lockstep.domain.errors import ContractRefused, InvalidInput, LockstepError
 from lockstep.domain.rounding import PARTS, divide_down, share_text
 from lockstep.signing import pledge_id
 
-__all__ = ["judge_all", "pledge", "pledge_twice", "pledged", "re_pledge", "recall"]
+__all__ = ["judge_all", "look_back", "pledge", "pledge_twice", "re_pledge", "recall"]
 
 NOTICE = timedelta(hours=1)
 """Of a recall: for the record."""
@@ -39,13 +40,8 @@ def judge_all(desk: Desk, node: Node) -> Figures:
 
 def pledge(desk: Desk, node: Node) -> Figures:
     """The giver pledges units of a security that the schedule takes."""
-    terms = desk.terms(node)
-    return pledged(desk, node, terms, node.text("pledge"), desk.units(node, desk.security(node)))
-
-
-def pledged(desk: Desk, node: Node, terms: AgreementFile, name: str, units: int) -> Figures:
-    security = desk.security(node)
-    haircut = desk.haircut(terms, security.isin)
+    terms, security, name = desk.terms(node), desk.security(node), node.text("pledge")
+    units, haircut = desk.units(node, security), desk.haircut(terms, security.isin)
     desk.run(desk.wanted(terms.giver, _pledge_call(desk, terms, security.token, units, name)))
     desk.pledges[name] = pledge_id(desk.agreements[terms.name], security.token, _salt(name))
     made = desk.pledge(desk.pledges[name])
@@ -78,9 +74,11 @@ def re_pledge(desk: Desk, node: Node) -> Figures:
     except ContractRefused as refusal:
         if refusal.name != wanted:
             raise
-        needed, limit = (int(str(refusal.details[name])) for name in ("reused", "limit"))
-        tried = {"refused": refusal.name, "would be pledged on": desk.quantity(needed, security)}
-        return {**told, **tried, "limit": desk.quantity(limit, security), "attempts counted": _attempts(desk)}
+        told["refused"] = refusal.name
+        for text, field in (("would be pledged on", "reused"), ("limit", "limit")):
+            if field in refusal.details:
+                told[text] = desk.quantity(int(str(refusal.details[field])), security)
+        return {**told, "attempts counted": _attempts(desk)}
     if wanted:
         raise LockstepError(f"{node.path}/refused: the register took what {wanted} was to refuse")
     desk.pledges[name] = pledge_id(call.agreement_id, before.token, call.salt, parent)
@@ -167,6 +165,19 @@ def recall(desk: Desk, node: Node) -> Figures:
         left = desk.pledge(claim.pledge_id).quantity
         told[f"left with {desk.named(claim.agreement.taker)}"] = desk.quantity(left, security)
     told["bonds count"] = desk.money(desk.ledger.cover(agreement), terms)
+    return told
+
+
+def look_back(desk: Desk, node: Node) -> Figures:
+    """Who had what of a security when another step had ended: the inventory of a past block."""
+    security, block = desk.security(node), node.chosen("after", desk.blocks)
+    found = inventory_of(
+        desk.market, desk.world.chain.node, Claims(desk.ledger.events()), block=block, security=security.isin
+    )
+    told = {"as of": f"{found.at:%H:%M} UTC"}
+    words = ("owned", "free", "pledged", "received", "reused", "reusable")
+    for one in found.positions:
+        told |= {f"{one.name} {word}": getattr(one, word) for word in words if getattr(one, word) != "0"}
     return told
 
 

@@ -17,7 +17,7 @@ from lockstep.app.collateral_day.calls import (
 )
 from lockstep.app.collateral_day.desk import Desk, Figures
 from lockstep.app.collateral_day.files import Node
-from lockstep.app.collateral_day.pledges import judge_all, pledge, pledge_twice, re_pledge, recall
+from lockstep.app.collateral_day.pledges import judge_all, look_back, pledge, pledge_twice, re_pledge, recall
 from lockstep.app.collateral_day.repos import close_repo, open_repo, substitute
 
 __all__ = ["ACTS"]
@@ -38,6 +38,7 @@ ACTS: Mapping[str, Callable[[Desk, Node], Figures]] = {
     "re-pledge": re_pledge,
     "pledge twice": pledge_twice,
     "recall": recall,
+    "look back": look_back,
     "call": call,
     "deliver bonds": deliver_bonds,
     "pay": pay,

@@ -75,9 +75,12 @@ def i5_money_is_conserved(facts: Facts) -> Iterator[str]:
                 yield f"posting {posting.number} took account {account_number} below zero, or its limit"
         paying.clear()
     held = Counter[str]()
-    for payment in (*facts.payments, *facts.orders):
+    for payment in facts.payments:
         if payment.state == "HELD":
             held[payment.debtor_account] += payment.amount
+    for order in facts.orders:
+        if order.state == "HELD":
+            held[order.debtor_account] += order.amount
     for account in facts.accounts:
         if account.posted != balances[account.number]:
             yield f"account {account.number} shows {account.posted}, its postings sum to {balances[account.number]}"

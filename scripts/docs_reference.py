@@ -19,8 +19,8 @@ HEAD = """\
 The command is in `.venv/bin` after `make demo`. `--help` after any command says the same as this page.
 
 It exits with 0; with 1 and one line on standard error for a failure that has a name (see [errors](errors.md));
-with 1 also where `demo` or `simulate` finds a broken invariant or figure, where `submit` or `rebuild` had a file refused and
-where `verify-deployment` finds something that failed; with 2 for wrong arguments, where `verify-deployment` could
+with 1 also where `demo` or `simulate` finds a broken invariant or figure, where `submit` or `rebuild` had a file refused
+and where `verify-deployment` finds something that failed; with 2 for wrong arguments, where `verify-deployment` could
 compare nothing, and where `simulate` has no pyrevm to run on.
 """
 

@@ -47,6 +47,7 @@ TAIL = """\
 | `collateral show` | an agreement with its figures, or a pledge with its history |
 | `collateral offer` | `{"settlement", "pledge", "file"}` |
 | `collateral income` | `{"pledge", "income", "signature": [hex…], "outcome"}` |
+| `collateral sign` | what it is of, `outcome`, `acts` |
 | `collateral end-sale` | `{"settlement", "outcome"}` |
 | `collateral pay-income` | a register payment |
 | `collateral payments` | `{"payments": [register payment…]}` |
@@ -106,7 +107,8 @@ An *agreement* has `agreement`, `giver`, `taker`, `mode`, `currency`, `until`, i
 A *register payment* has `payment` (its id), `kind` (`income` or `sale`), `stage` (`OPEN`, `COUNTED`, `GIVEN_BACK` or
 `LAPSED`), `agreement`, `pledge`, `income` (null of a sale), `amount`, `currency`, `debtor`, `creditor`, `attempt` and
 `reason` (why it waits).
-`outcome` is `done`, `done before` (nothing was sent) or `written` (to a file); `acts` have `party`, `does` and `nonce`.
+`outcome` is `done`, `done before` (nothing was sent), `written` (to a file) or `looked at`; `acts` have `party`, `does`
+and `nonce`.
 
 A *margin call* has `call`, `agreement`, `caller`, `called`, `is_return`, `state`, `currency`, `amount`, `agreed` (null
 until it is answered), `disputed`, `delivered`, `open`, `collateral` (the kinds taken; null where no message said),

@@ -34,7 +34,7 @@ BATCH = 250
 BATCH_CHARACTERS = 1_000_000
 """In one request, unless one question alone is larger: anvil takes 2 MB, geth 5."""
 FEW, TRIES = 4, 3
-"""So many views are asked for by a program; after so many answers in a row that are not a program's, by none."""
+"""So many views are asked for by a program; by none after a node has answered so often without one, and never with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,8 +82,8 @@ class Node:
         elif not isinstance(endpoint, BaseProvider):
             endpoint = FailoverProvider([HttpEndpoint(one, timeout_seconds=timeout_seconds) for one in endpoint])
         self.web3 = Web3(endpoint)
-        self._unpacked = 0
-        """Answers in a row that were not those of `packing`'s program."""
+        self._unpacked = self._unheard = 0
+        """Looks in a row where the node ran no program and answered without; where it was silent to programs."""
         # It asks for the chain id anew with every call; the adapters check it once, when they are made.
         self.web3.middleware_onion.remove("validation")
 
@@ -208,20 +208,29 @@ class Node:
         short = all(len(one.data) <= LONGEST for one in calls)
         if len(calls) < FEW or not short or self._unpacked >= TRIES or batch_of(self.web3.provider) is None:
             return self.calls(calls, block)
+        if self._unheard >= TRIES:  # it is away, or something on the way stops programs: this tells
+            plain = self.calls(calls, block)
+            if any(not isinstance(one, Unavailable) for one in plain):
+                self._unheard, self._unpacked = TRIES - 1, self._unpacked + 1
+            return plain
         parts = [calls[start : start + AT_ONCE] for start in range(0, len(calls), AT_ONCE)]
         programs = [program([(one.to, one.data) for one in part]) for part in parts]
         told = self._all_alike([("eth_call", (one, _named(block))) for one in programs], answers.data)
+        ran = [
+            unpacked(one, len(part)) if isinstance(one, bytes) else None for one, part in zip(told, parts, strict=True)
+        ]
         found: list[bytes | ContractRefused | Unavailable | None] = []
-        for part, answer in zip(parts, told, strict=True):
-            if isinstance(answer, Unavailable) and isinstance(answer.__cause__, _SILENT):
-                found += [answer] * len(part)  # whoever asks again waits again
-                continue
-            words = unpacked(answer, len(part)) if isinstance(answer, bytes) else None
-            self._unpacked = 0 if words else self._unpacked + 1
-            found += words or [None] * len(part)
+        for part, answer, words in zip(parts, told, ran, strict=True):
+            found += words or [answer if _is_silence(answer) else None] * len(part)  # whoever asks again waits again
+        self._unheard = self._unheard + 1 if any(map(_is_silence, told)) else 0
         rest = [one for one, word in zip(calls, found, strict=True) if word is None]
-        alone = iter(self.calls(rest, block) if rest else ())
-        return [next(alone) if word is None else word for word in found]
+        alone = self.calls(rest, block) if rest else []
+        if any(ran):
+            self._unpacked = 0
+        elif any(not isinstance(one, Unavailable) for one in alone):  # what it cannot tell at all says nothing
+            self._unpacked += 1
+        by_itself = iter(alone)
+        return [next(by_itself) if word is None else word for word in found]
 
     def codes(self, addresses: Sequence[str]) -> list[bytes]:
         """The code at each address; empty where there is none."""
@@ -343,6 +352,10 @@ def _silence(error: Exception) -> Unavailable:
     silence = Unavailable(f"the node does not answer: {error}")
     silence.__cause__ = error
     return silence
+
+
+def _is_silence(answer: object) -> bool:
+    return isinstance(answer, Unavailable) and isinstance(answer.__cause__, _SILENT)
 
 
 def _read_by(understood: Callable[[Any], Answer], method: str, answer: Any) -> Answer:

@@ -64,9 +64,11 @@ class Pacing:
         if begun is not None:  # the RTGS is asked
             last = now if moved else trade.intents.get("status asked")
             asked = due_at(turn_of(trade, begun), last)
-            if asked <= now:  # and it was not asked: two stories are people's, and it would be due for ever
-                asked = now + timedelta(seconds=LONGEST_SECONDS) + share(trade, LONGEST_SECONDS)
-            turns.append(asked)
+            late = asked <= now  # and it was not asked: two stories are people's, and it would be due for ever
+            if late:
+                asked = now + timedelta(seconds=LONGEST_SECONDS)
+            # Those asked about at one moment, as after an outage, have no other spread.
+            turns.append(asked + share(trade, LONGEST_SECONDS) if late or last is not None else asked)
         if trade.order is not None and trade.order.terms.pay_by >= now.timestamp():  # the time to pay is over
             turns.append(datetime.fromtimestamp(trade.order.terms.pay_by + 1, UTC))
         return min(turns)

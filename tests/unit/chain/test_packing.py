@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from requests import HTTPError
 from web3.providers.base import JSONBaseProvider
 
 from lockstep.chain.node import TRIES, ContractCall, Node
@@ -94,16 +95,65 @@ def test_a_node_that_fails_now_and_then_is_asked_on() -> None:
     assert provider.programs == 9
 
 
-def test_a_node_that_is_silent_is_not_waited_for_twice() -> None:
-    def silent(_: dict[str, str]) -> Any:
-        raise TimeoutError("late")
+class Away(Asked):
+    """Silent to everything while it is away, and to programs where something on the way stops them."""
 
-    provider = Asked(silent)
+    def __init__(self, told: Callable[[dict[str, str]], Any], *, stops_programs: bool = False) -> None:
+        super().__init__(told)
+        self.away, self.stops_programs, self.waits = False, stops_programs, 0
+
+    def make_request(self, method: Any, params: Any) -> Any:
+        if self.away or (self.stops_programs and "to" not in params[0]):
+            self.waits += 1
+            raise HTTPError("403 Forbidden")
+        return super().make_request(method, params)
+
+
+def test_a_node_that_is_silent_is_not_waited_for_twice() -> None:
+    provider = Away(lambda _: result(flagged(*WORDS)))
+    node, provider.away = Node(provider), True
+    for look in range(1, 4 * TRIES):
+        answers = node.words(CALLS, 7)
+        assert all(isinstance(one, Unavailable) and "403" in str(one) for one in answers) and len(answers) == 5
+        assert provider.waits == look
+    provider.away = False
+    for _ in range(10):
+        assert node.words(CALLS, 7) == WORDS
+    assert provider.programs >= 9, "back again it is asked by programs, as before"
+
+
+def test_where_something_on_the_way_stops_programs_views_are_soon_asked_without() -> None:
+    """A proxy that answers with a status of its own, or closes the connection, is not told from a silent node."""
+    provider = Away(lambda _: REVERTED, stops_programs=True)
+    node = Node(provider)
+    looks = [node.words(CALLS, 7) == WORDS for _ in range(50)]
+    assert looks.count(False) == provider.waits <= 2 * TRIES and all(looks[4 * TRIES :])
+
+
+def test_what_a_node_cannot_tell_at_all_does_not_say_that_it_runs_no_programs() -> None:
+    """As of a block that it has not got yet, or has no state of any more."""
+    unknown, told = {"error": {"code": -32000, "message": "header not found"}}, [True]
+
+    class Behind(Asked):
+        def make_request(self, method: Any, params: Any) -> Any:
+            answer = super().make_request(method, params)
+            return {"jsonrpc": "2.0", "id": 1, **unknown} if told[0] else answer
+
+    provider = Behind(lambda _: result(flagged(*WORDS)))
     node = Node(provider)
     for _ in range(TRIES + 1):
-        answers = node.words(CALLS, 7)
-        assert all(isinstance(one, Unavailable) and "late" in str(one) for one in answers) and len(answers) == 5
-    assert (provider.programs, provider.alone) == (TRIES + 1, 0)
+        assert all(isinstance(one, Unavailable) for one in node.words(CALLS, 7))
+    told[0], alone = False, provider.alone
+    assert node.words(CALLS, 7) == WORDS and provider.alone == alone
+
+
+def test_one_look_of_many_programs_that_fail_does_not_end_programs() -> None:
+    told = [REVERTED] * TRIES
+    provider = Asked(lambda _: told.pop() if told else result(flagged(*WORDS)))
+    node = Node(provider)
+    node.words(CALLS * (AT_ONCE // 5 * TRIES), 7)
+    alone = provider.alone
+    assert node.words(CALLS, 7) == WORDS and provider.alone == alone
 
 
 @pytest.mark.parametrize(

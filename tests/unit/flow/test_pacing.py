@@ -142,6 +142,21 @@ def test_payments_that_wait_since_one_moment_are_asked_about_one_after_the_other
     assert set(minutes) == {5, 6, 7, 8, 9} and max(minutes.values()) < 400
 
 
+def test_payments_asked_about_at_one_moment_are_not_all_asked_again_at_one() -> None:
+    """After an outage, or a clock that jumped, every turn had passed."""
+    asked, found = MORNING + timedelta(hours=2), set[datetime]()
+    for number in range(200):
+        trade = replace(TOLD, trade_id=sha256(str(number).encode()).hexdigest())
+        trade = replace(trade, intents={**TOLD.intents, "status asked": asked})
+        looked = asked
+        while not due(turn_of(trade, MORNING), asked, looked):
+            again = Pacing().next_look(trade, False, looked)
+            assert again is not None and again > looked
+            looked = again
+        found.add(looked)
+    assert len(found) > 40 and max(found) - min(found) <= timedelta(seconds=LONGEST_SECONDS)
+
+
 def test_a_payment_that_is_not_told_of_is_asked_about_at_once() -> None:
     last = "ff" * 32
     for trade in (replace(TOLD, reason=None), replace(TOLD, intents={**TOLD.intents, "cancel cash": MORNING})):

@@ -144,6 +144,7 @@ def test_a_sale_by_command(parties: Parties) -> None:
 
     wait_until(valued, 60, "the service presented what the valuers signed", pause=0.5)
     parties.did("declare-default", agreement)
+    wait_until(lambda: parties.did("show", agreement)["default"]["enforceable"], 20, "a later second", pause=0.2)
     sale = str(parties.folder / "sale.json")
     settlement = parties.did("offer", pledge, "4000", BUYER, "3900.00", sale)["settlement"]
     parties.did("sign", sale, "--key", f"wallet-{BUYER}")

@@ -27,6 +27,7 @@ from lockstep.domain.money import Money
 from lockstep.domain.repo.life import LegState, Repo, RepoState
 from lockstep.domain.repo.moves import repriced, substituted, topped_up
 from lockstep.domain.repo.terms import Lot, RepoTerms, repo_id
+from lockstep.flow.register_paying import RegisterPaying
 from lockstep.signing import agreement_id, build_quorum_proof, income_digest, valuers_epoch, valuers_hash
 from lockstep.testing.fakes import key
 
@@ -49,6 +50,7 @@ class Days:
         path.write_text("collateral = true\n" + market_of((FABLE, MIRAGE, TATOE), (BOND, SHARES)))
         self.world = World(read_market(path), root / "world")
         assert self.world.collateral is not None and self.world.repoing is not None
+        assert self.world.margining is not None
         self.ledger, self.repoing = self.world.collateral, self.world.repoing
         self.members = {one.bic: one for one in self.world.market.participants.values()}
 
@@ -168,7 +170,8 @@ def test_a_repo_lives_through_margin_income_substitution_a_fail_and_its_late_clo
     assert (repo.is_quiet, days.owed(repo)) == (True, [500_000_000, 20_000_000])
     repoing.change(R1, lambda one, now: repriced(one, 18_000, TUESDAY, now))
 
-    # Tuesday: a fifth is replaced by shares; the bond pays 1.25 %; Mirage sells what it has on, until Thursday.
+    # Tuesday: a fifth is replaced by shares; the bond pays 1.25 %, which Mirage owes Fable and pays in the RTGS; it
+    # sells what it has on, until Thursday.
     days.next_day(TUESDAY)
     repoing.change(R1, lambda one, now: substituted(one, 1, 100_000_000, SHARES, 10_000, now))
     repo = days.until_quiet()
@@ -189,6 +192,12 @@ def test_a_repo_lives_through_margin_income_substitution_a_fail_and_its_late_clo
     world.chain.mine()
     days.ledger.record_income(income, proof)
     assert days.ledger.income_owed(title) == 5_000_000
+    world.chain.mine(2)
+    paying = RegisterPaying.beside(world.margining, world.book, world.board)
+    paying.pay_income(title, income.income_id)
+    days.until_quiet()
+    assert days.ledger.income_owed(title) == 0
+    assert days.cash() == ["30050000.00", "12950000.00", "12000000.00"]
     second = days.terms(
         R2,
         days.agreed(MIRAGE, TATOE),
@@ -226,13 +235,16 @@ def test_a_repo_lives_through_margin_income_substitution_a_fail_and_its_late_clo
     assert repoing.require(R2).state is RepoState.CLOSED
     assert [(one.reference, one.cash) for one in repo.legs[3:]] == [("R1-C1.2", eur("4000600.00"))]
     late = shown(repo, world.market, THURSDAY)["late"]
-    assert (late["on"], late["amount"]) == ("4000600.00", "200.03")  # a day at 1.8 %, for people to claim
+    assert (late["on"], late["amount"], late["rate"]) == (
+        "4000600.00",
+        "200.03",
+        "1.8",
+    )  # a day at 1.8 %, for people to claim
 
-    # All is as it was, but for what the repos cost: 750.00, and 390.00 for two days of the other.
+    # All is as it was, but for the coupon and what the repos cost: 750.00, and 390.00 for two days of the other.
     assert days.owed(repo) == [0, 0, 0]
     assert days.held(BOND) == [4_000_000_000, 50_000_000, 1_000_000_000]
-    assert days.cash() == ["24999250.00", "18000360.00", "12000390.00"]
-    assert days.ledger.income_owed(title) == 5_000_000  # a claim of its own, whatever becomes of the repo
+    assert days.cash() == ["25049250.00", "17950360.00", "12000390.00"]
     days.next_day(THURSDAY + timedelta(1))
     assert repoing.run() is False
     assert days.violations() == {}

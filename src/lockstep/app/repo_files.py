@@ -19,7 +19,7 @@ from lockstep.domain.market import Market
 from lockstep.domain.money import Money, Quantity
 from lockstep.domain.repo.terms import Lot, RepoTerms, repo_id
 
-__all__ = ["party_of", "percent", "read_positions", "read_terms"]
+__all__ = ["party_of", "percent", "percent_text", "read_positions", "read_terms"]
 
 _PERCENT = re.compile(r"(-?)([0-9]{1,3})(?:\.([0-9]{1,4}))?")
 
@@ -31,6 +31,13 @@ def percent(text: str, *, field: str) -> int:
         raise InvalidInput(field, text, "a percentage such as 3.65 or -0.5, with at most four decimals")
     parts = int(found[2]) * 10_000 + int((found[3] or "").ljust(4, "0"))
     return -parts if found[1] else parts
+
+
+def percent_text(parts: int) -> str:
+    """Parts of a million as such a percentage, with no more decimals than it needs."""
+    whole, rest = divmod(abs(parts), 10_000)
+    decimals = f"{rest:04d}".rstrip("0")
+    return f"{'-' if parts < 0 else ''}{whole}{'.' if decimals else ''}{decimals}"
 
 
 def party_of(market: Market, text: str, *, field: str) -> Party:

@@ -9,7 +9,7 @@ from typing import Any, cast
 from lockstep.app.collateral import LocalCollateralWallets, open_collateral
 from lockstep.app.home import EMBEDDED, Home
 from lockstep.app.records import open_book
-from lockstep.app.repo_files import party_of, read_positions
+from lockstep.app.repo_files import party_of, percent_text, read_positions
 from lockstep.chain.acting import Sending
 from lockstep.chain.node import Node
 from lockstep.domain.collateral.documents import parse_schedule
@@ -118,7 +118,7 @@ def shown(repo: Repo, market: Market, today: date) -> Mapping[str, Any]:
         "currency": repo.terms.purchase_price.currency,
         "purchasePrice": repo.money(repo.principal).text(),
         "priceDifferential": repo.money(differential).text(),
-        "pricingRate": repo.rate,
+        "pricingRate": percent_text(repo.rate),
         "dayCount": repo.terms.basis.value,
         "waits": repo.waits,
         "securities": [
@@ -147,6 +147,11 @@ def shown(repo: Repo, market: Market, today: date) -> Mapping[str, Any]:
         ],
         "late": None
         if late is None
-        else {"on": late.on.text(), "amount": late.amount.text(), "perDay": late.per_day.text(), "rate": late.rate},
+        else {
+            "on": late.on.text(),
+            "amount": late.amount.text(),
+            "perDay": late.per_day.text(),
+            "rate": percent_text(late.rate),
+        },
         "history": [{**asdict(one), "at": one.at.isoformat()} for one in repo.history],
     }

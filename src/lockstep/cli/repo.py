@@ -274,8 +274,8 @@ def _lines(told: Mapping[str, Any]) -> None:
     until = told["repurchaseDate"] or "on demand"
     parties = f"{told['seller']} → {told['buyer']}"
     typer.echo(f"{told['repoId']}  {told['state']}  {parties}, {told['purchaseDate']} to {until}")
-    price, interest = grouped(told["purchasePrice"]), told["priceDifferential"]
-    typer.echo(f"  {price} {told['currency']} and {interest} interest, {told['dayCount']}")
+    price, rate = grouped(told["purchasePrice"]), f"{told['pricingRate']} %, {told['dayCount']}"
+    typer.echo(f"  {price} {told['currency']} at {rate}, {told['priceDifferential']} interest so far")
     if told["waits"]:
         typer.echo(f"  waits: {told['waits']}")
     for one in told["securities"]:

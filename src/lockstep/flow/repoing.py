@@ -54,7 +54,8 @@ from lockstep.signing import call_bytes, pledge_id, together_of
 __all__ = ["DONE_BEFORE", "Repoing"]
 
 DONE_BEFORE = frozenset({"ActUsed", "AlreadyUsed"})
-"""Refusals that say that the act was run already: the next look shows what came of it."""
+"""Refusals that say that the act was run already, if it was: a party may have burnt its number, or used the leg for
+something else."""
 
 _log = logging.getLogger(__name__)
 
@@ -90,7 +91,7 @@ class Repoing:
         """One of `domain.repo.moves`, stored. Raises what it raises, InvalidInput for an id that there is none of."""
         known = self.require(repo_id)
         changed = move(known, self.clock.now())
-        if changed.successor is not None:
+        if changed.successor is not None and changed.successor != known.successor:
             check_terms(changed.successor, self.market, self.ledger)
         for transfer in changed.pending_transfers:
             if transfer.lot_in is not None:
@@ -264,23 +265,28 @@ class Repoing:
         """Tells the register of a settled leg, until it shows it at the final block."""
         assert leg.order is not None and leg.settlement_id is not None
         now, final, lot = self.clock.now(), self.ledger.final_block(), repo.lot(leg.lot)
-        if leg.kind is LegKind.OPENING:
+        opens = leg.kind is LegKind.OPENING
+        if opens:
             title = pledge_id(repo.terms.agreement_id, self._token(lot), leg.settlement_id)
-            if self.ledger.pledge(title, final) is not None:
-                return self._keep(repo, leg_recorded(repo, leg.reference, now, title))
             call: Call = RecordTitleCall(agreement_id=repo.terms.agreement_id, order=leg.order)
             party = repo.terms.buyer
         else:
             title = _recorded_title(lot)
-            events = self.ledger.events_of_pledge(title, final)
-            if any(isinstance(one.said, Returned) and one.said.settlement_id == leg.settlement_id for one in events):
-                return self._keep(repo, leg_recorded(repo, leg.reference, now))
             call, party = RecordReturnCall(pledge_id=title, order=leg.order), repo.terms.seller
+
+        def seen(at: int | None) -> bool:
+            if opens:
+                return self.ledger.pledge(title, at) is not None
+            said = (one.said for one in self.ledger.events_of_pledge(title, at))
+            return any(isinstance(one, Returned) and one.settlement_id == leg.settlement_id for one in said)
+
+        if seen(final):
+            return self._keep(repo, leg_recorded(repo, leg.reference, now, title if opens else None))
         if self.ledger.time_of(final) > leg.act_by:
             by = int(now.timestamp()) + ACT_SECONDS
             leg = replace(leg, act_by=by)
             repo = self._store(repo, _with(repo, leg))
-        self._run(repo, leg.reference, leg.act_by, ((party, call),))
+        self._run(repo, leg.reference, leg.act_by, ((party, call),), seen)
         return repo
 
     # --- transfers
@@ -294,15 +300,18 @@ class Repoing:
         if one.lot_in is not None:
             salt, token = lot_salt(repo.terms.repo_id, one.lot_in.number), self._token(one.lot_in)
             title = pledge_id(repo.terms.agreement_id, token, salt)
-            if self.ledger.pledge(title, final) is not None:
-                return self._keep(repo, transfer_done(repo, one.number, now, title))
             units, agreement = one.lot_in.units, repo.terms.agreement_id
             calls.append((seller, PledgeCall(agreement_id=agreement, token=token, quantity=units, salt=salt)))
         if one.lot_out:
             lot = repo.lot(one.lot_out)
             calls.append((buyer, ReturnUnitsCall(pledge_id=_recorded_title(lot), quantity=one.units_out)))
-            if one.lot_in is None and self._is_back(repo, one, lot, final):
-                return self._keep(repo, transfer_done(repo, one.number, now))
+
+        def seen(at: int | None) -> bool:
+            """What comes in and goes out does so together."""
+            return self.ledger.pledge(title, at) is not None if title is not None else self._is_back(repo, one, at)
+
+        if seen(final):
+            return self._keep(repo, transfer_done(repo, one.number, now, title))
         used = [
             self.ledger.is_nonce_used(
                 self._wallet_of(party), act_nonce(repo.terms.repo_id, f"{subject}/{place}", one.act_by), final
@@ -313,21 +322,30 @@ class Repoing:
             return self._keep(repo, transfer_died(repo, one.number, "a party burnt the number of its act", now))
         if self.ledger.time_of(final) > one.act_by:  # in no later block can it be run any more
             return self._keep(repo, transfer_died(repo, one.number, "not run in time", now))
-        self._run(repo, subject, one.act_by, calls)
+        self._run(repo, subject, one.act_by, calls, seen)
         return repo
 
-    def _is_back(self, repo: Repo, one: Transfer, lot: Lot, final: int) -> bool:
+    def _is_back(self, repo: Repo, one: Transfer, at: int | None) -> bool:
         """Whether units were given back by the transfer's own act, and not burnt: as many fewer are owed."""
         nonce = act_nonce(repo.terms.repo_id, f"transfer {one.number}/0", one.act_by)
-        if not self.ledger.is_nonce_used(self._wallet_of(repo.terms.buyer), nonce, final):
+        if not self.ledger.is_nonce_used(self._wallet_of(repo.terms.buyer), nonce, at):
             return False
-        pledge = self.ledger.pledge(_recorded_title(lot), final)
+        lot = repo.lot(one.lot_out)
+        pledge = self.ledger.pledge(_recorded_title(lot), at)
         return pledge is not None and pledge.owed <= lot.units - one.units_out
 
     # --- acts
 
-    def _run(self, repo: Repo, subject: str, by: int, calls: Sequence[tuple[Party, Call]]) -> None:
-        """Sends what the parties sign, each under its derived number; several count only together.
+    def _run(
+        self,
+        repo: Repo,
+        subject: str,
+        by: int,
+        calls: Sequence[tuple[Party, Call]],
+        seen: Callable[[int | None], bool],
+    ) -> None:
+        """Sends what the parties sign, each under its derived number; several count only together. What is `seen` at
+        the head already is waited for.
 
         Raises Refused NotSignedYet where one has not: nothing is sent then, and the next look asks again.
         """
@@ -351,7 +369,7 @@ class Repoing:
         try:
             self.ledger.run(signed)
         except ContractRefused as refusal:
-            if refusal.name not in DONE_BEFORE:
+            if refusal.name not in DONE_BEFORE or not seen(None):
                 raise
 
     def _token(self, lot: Lot) -> str:

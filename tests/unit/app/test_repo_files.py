@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lockstep.app.repo_files import percent, read_positions, read_terms
+from lockstep.app.repo_files import percent, percent_text, read_positions, read_terms
 from lockstep.app.repos import shown
 from lockstep.domain.accrual import DayCount
 from lockstep.domain.errors import InvalidInput
@@ -100,6 +100,8 @@ def test_what_is_no_file_of_json_is_refused(tmp_path: Path) -> None:
 
 def test_percentages_are_read_digit_by_digit() -> None:
     assert [percent(one, field="f") for one in ("3.65", "-0.5", "0", "102.0001")] == [36_500, -5_000, 0, 1_020_001]
+    for text in ("3.65", "-0.5", "0", "102.0001", "-12"):
+        assert percent_text(percent(text, field="f")) == text
     for wrong in ("", "1.00001", ".5", "1e2", "+1", "1000"):
         with pytest.raises(InvalidInput):
             percent(wrong, field="f")
@@ -110,5 +112,5 @@ def test_a_repo_is_shown_with_its_interest_so_far(tmp_path: Path) -> None:
     told = shown(repo, example_market(), date.fromordinal(DAY.toordinal() + 10))
     assert (told["state"], told["purchasePrice"], told["priceDifferential"]) == ("AGREED", "9000.00", "-1.23")
     assert told["securities"][0]["quantity"] == "90"
-    assert told["late"] is None
+    assert (told["pricingRate"], told["late"], told["waits"]) == ("-0.5", None, "")
     assert json.dumps(told)

@@ -13,7 +13,7 @@ import pytest
 from collateral_venue import DEPTH, GIVER, TAKER, UNITS, CollateralVenue
 from lockstep.app.collateral import LocalCollateralWallets
 from lockstep.domain.accrual import DayCount
-from lockstep.domain.collateral.calls import ReturnUnitsCall
+from lockstep.domain.collateral.calls import RecordTitleCall, ReturnUnitsCall
 from lockstep.domain.collateral.register import AgreementId, AgreementMode
 from lockstep.domain.errors import Conflict, InvalidInput, LeaseLost, Refused, Unavailable
 from lockstep.domain.identifiers import Bic, Isin, Lei, lei_check_digits
@@ -522,6 +522,19 @@ def test_it_is_not_closed_for_other_units_than_are_owed(desk: Desk) -> None:
     assert (repo.state, repo.waits) == (RepoState.CLOSED, "")
     assert [one.cash.amount for one in repo.legs[2:]] == [300_300, 600_600]
     assert desk.units() == (UNITS, 0, UNITS, 0)
+
+
+def test_a_leg_that_was_used_for_another_agreement_is_shown(desk: Desk) -> None:
+    """The buyer has the leg recorded under another title agreement of the two before the service does."""
+    other = desk.venue.agree(mode=AgreementMode.TITLE_TRANSFER, salt=9)
+    desk.repoing().open(desk.terms())
+    desk.turn()
+    trade = next(one for one in desk.book.trades() if one.terms.deliverer_reference == "R1-O1.1")
+    assert trade.order is not None
+    desk.venue.run(TAKER, RecordTitleCall(agreement_id=other, order=trade.order))
+    repo = desk.until_quiet()
+    assert (repo.state, repo.waits.partition("(")[0]) == (RepoState.AGREED, "AlreadyUsed")
+    assert [one.state for one in repo.legs] == [LegState.SETTLED, LegState.RECORDED]
 
 
 def test_nothing_is_asked_of_the_ledger_while_nothing_is_due(desk: Desk) -> None:

@@ -103,6 +103,18 @@ def test_a_lock_is_no_margin() -> None:
     assert any("settlement aa was booked" in one and "the last second to pay" in one for one in judged["I2"])
 
 
+def test_a_sale_counts_as_what_its_settlement_fetched() -> None:
+    settlement = PAID.locks[0].settlement
+    facts = replace(PAID, sold={settlement: SELLER})
+    sold = Counted(agreement="a1", call=settlement, amount=300, at=at(72))
+    assert found(plus(facts, "counted", sold)) == {}
+    for wrong in (replace(sold, amount=299), replace(sold, at=at(29)), replace(sold, call=PAID.locks[1].settlement)):
+        assert found(plus(facts, "counted", wrong)).keys() == {"I1"}
+    assert found(plus(PAID, "counted", sold)).keys() == {"I1"}  # of what the register did not sell
+    stranger = replace(facts, sold={settlement: BUYER})
+    assert found(plus(stranger, "counted", sold)).keys() == {"I2"}  # it was not the taker who was paid
+
+
 # --- pledges
 
 

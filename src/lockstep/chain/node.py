@@ -1,6 +1,5 @@
 """One node's JSON-RPC, with its failures told apart: the contract said no, or nobody answered."""
 
-import ast
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +18,7 @@ from lockstep.chain import answers
 from lockstep.chain.failover import FailoverProvider
 from lockstep.chain.jsonrpc import HttpEndpoint, batch_of
 from lockstep.chain.packing import AT_ONCE, LONGEST, program, unpacked
-from lockstep.chain.refusals import EmptyRevert, UnknownRevert, decode_refusal
+from lockstep.chain.refusals import refusal_of, refusal_of_tester
 from lockstep.domain.errors import ContractRefused, LockstepError, Unavailable
 
 __all__ = ["ContractCall", "Head", "Node", "Standing"]
@@ -320,9 +319,9 @@ class Node:
         try:
             return question()
         except (ContractCustomError, ContractLogicError) as error:
-            raise _refusal(error.data) from error
+            raise refusal_of(error.data) from error
         except _or_reverted() as error:
-            raise _refusal_of_tester(error) from error
+            raise refusal_of_tester(error) from error
         except (*_SILENT, Web3Exception, ValidationError) as error:  # an error of the node's own proves nothing either
             raise _silence(error) from error
 
@@ -386,28 +385,8 @@ def _named(block: int | bytes | None) -> str:
     return hex(block) if isinstance(block, int) else "0x" + block.hex()
 
 
-def _refusal(data: object) -> ContractRefused:
-    """Of what a node gives as revert data: hex as a rule, nothing where the contract gave nothing."""
-    if data in (None, "", "0x", "no data"):
-        return EmptyRevert()
-    try:
-        return decode_refusal(bytes.fromhex(str(data).removeprefix("0x")))
-    except ValueError:
-        return UnknownRevert(str(data).encode())
-
-
 def _or_reverted(*kinds: type[Exception]) -> tuple[type[Exception], ...]:
     """And what eth-tester raises for a call that reverts, where there is such a chain in this process: with it comes a
     whole EVM, which takes long to load, and no other process is to pay for that."""
     module = sys.modules.get("eth_tester.exceptions")
     return kinds if module is None else (*kinds, module.TransactionFailed)
-
-
-def _refusal_of_tester(error: Exception) -> ContractRefused:
-    """eth-tester shows the revert data as the Python text of a bytes object."""
-    shown = str(error).partition("execution reverted: ")[2]
-    try:
-        data = ast.literal_eval(shown)
-    except (ValueError, SyntaxError):
-        data = None
-    return decode_refusal(data) if isinstance(data, bytes) else UnknownRevert(str(error).encode())

@@ -364,8 +364,9 @@ def test_a_call_that_may_not_be(desk: Desk, said: Change_, field: str, value: st
 
 
 def test_a_day_on_which_nothing_can_be_paid_any_more(desk: Desk) -> None:
-    desk.world.clock.move_to(PAY_BY)
+    desk.world.clock.move_to(PAY_BY - timedelta(seconds=1))
     desk.world.value(100_000)
+    assert desk.world.clock.now() == PAY_BY
     with pytest.raises(InvalidInput) as caught:
         desk.hand_in(desk.request())
     assert (caught.value.field, caught.value.value) == (DELIVERED_ON, DAY.isoformat())

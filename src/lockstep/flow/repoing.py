@@ -283,8 +283,8 @@ class Repoing:
 
         if seen(final):
             return self._keep(repo, leg_recorded(repo, leg.reference, now, title if opens else None))
-        if self.ledger.time_of(final) > leg.act_by:
-            by = int(now.timestamp()) + ACT_SECONDS
+        if (chain_time := self.ledger.time_of(final)) > leg.act_by:
+            by = max(int(now.timestamp()), chain_time) + ACT_SECONDS  # a chain's clock may be ahead
             leg = replace(leg, act_by=by)
             repo = self._store(repo, _with(repo, leg))
         self._run(repo, leg.reference, leg.act_by, ((party, call),), seen)

@@ -19,8 +19,8 @@ HEAD = """\
 The command is in `.venv/bin` after `make demo`. `--help` after any command says the same as this page.
 
 It exits with 0; with 1 and one line on standard error for a failure that has a name (see [errors](errors.md));
-with 1 also where `demo` or `simulate` finds a broken invariant or figure, where `submit` or `rebuild` had a file refused and
-where `verify-deployment` finds something that failed; with 2 for wrong arguments, where `verify-deployment` could
+with 1 also where `demo` or `simulate` finds a broken invariant or figure, where `submit` or `rebuild` had a file refused
+and where `verify-deployment` finds something that failed; with 2 for wrong arguments, where `verify-deployment` could
 compare nothing, and where `simulate` has no pyrevm to run on.
 """
 
@@ -47,6 +47,7 @@ TAIL = """\
 | `collateral show` | an agreement with its figures, or a pledge with its history |
 | `collateral offer` | `{"settlement", "pledge", "file"}` |
 | `collateral income` | `{"pledge", "income", "signature": [hex…], "outcome"}` |
+| `collateral sign` | what it is of, `outcome`, `acts` |
 | `collateral end-sale` | `{"settlement", "outcome"}` |
 | `collateral pay-income` | a register payment |
 | `collateral payments` | `{"payments": [register payment…]}` |
@@ -106,7 +107,8 @@ An *agreement* has `agreement`, `giver`, `taker`, `mode`, `currency`, `until`, i
 A *register payment* has `payment` (its id), `kind` (`income` or `sale`), `stage` (`OPEN`, `COUNTED`, `GIVEN_BACK` or
 `LAPSED`), `agreement`, `pledge`, `income` (null of a sale), `amount`, `currency`, `debtor`, `creditor`, `attempt` and
 `reason` (why it waits).
-`outcome` is `done`, `done before` (nothing was sent) or `written` (to a file); `acts` have `party`, `does` and `nonce`.
+`outcome` is `done`, `done before` (nothing was sent), `written` (to a file) or `looked at`; `acts` have `party`, `does`
+and `nonce`.
 
 A *margin call* has `call`, `agreement`, `caller`, `called`, `is_return`, `state`, `currency`, `amount`, `agreed` (null
 until it is answered), `disputed`, `delivered`, `open`, `collateral` (the kinds taken; null where no message said),

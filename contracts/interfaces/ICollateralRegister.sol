@@ -114,8 +114,9 @@ interface ICollateralRegister is ICollateral {
     function value(Valuation calldata valuation, bytes calldata proof) external;
 
     /// @notice Counts a payment between the parties. Anyone may present it.
-    /// @dev Emits {CashRecorded}, and {IncomePaid} before it where income was paid. Requirements: proved by DvP's present epoch, once; no more comes back
-    /// than is there; of a sale, it has ended, and counts beyond what was credited; for income, it is a payment to the giver, on a pledge of the agreement, of no more than is owed.
+    /// @dev Emits {CashRecorded}; of income {IncomePaid} before it. Requirements: proved by DvP's present epoch, once; no
+    /// more comes back than is there; of a sale, it has ended, and counts beyond what was credited; for income, it is a
+    /// payment to the giver, on a pledge of the agreement, of no more than is owed.
     function recordCash(Cash calldata cash, bytes calldata proof) external;
 
     /// @notice Begins the way to enforcement.

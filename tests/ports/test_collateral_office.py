@@ -21,9 +21,19 @@ from collateral_venue import (
     YEAR,
     CollateralVenue,
 )
-from lockstep.app.collateral_files import IncomeFile, read_acts, read_agreement, read_sale, sale_text, shown, write_file
+from lockstep.app.collateral_files import (
+    IncomeFile,
+    read_acts,
+    read_agreement,
+    read_income,
+    read_sale,
+    sale_text,
+    shown,
+    write_file,
+)
 from lockstep.app.collateral_office import CollateralOffice, How
 from lockstep.app.collateral_sales import offered
+from lockstep.app.collateral_signing import look_at, sign_file
 from lockstep.app.collateral_views import agreement_shown, agreements_listed, pledge_shown
 from lockstep.domain.collateral.register import AgreementId, AgreementMode, Income, PledgeId
 from lockstep.domain.errors import ContractRefused, InvalidInput, Misconfigured
@@ -227,9 +237,9 @@ def test_acts_are_signed_elsewhere_and_submitted_from_their_file(
         office.desk.submit_file(path)
     assert (caught.value.field, caught.value.rule) == ("acts/1/signature", f"the signature of {GIVER.address}")
     with pytest.raises(InvalidInput, match="the key of one of"):
-        office.sign(path, THIRD)
-    assert [one["does"].split()[0] for one in office.sign(path, GIVER)["acts"]] == ["pledges", "releases"]
-    office.sign(path, TAKER)
+        sign_file(office, path, THIRD)
+    assert [one["does"].split()[0] for one in sign_file(office, path, GIVER)["acts"]] == ["pledges", "releases"]
+    sign_file(office, path, TAKER)
     assert office.told(office.desk.submit_file(path))["outcome"] == "done"
     assert venue.ledger.pledge(told["pledge"]).quantity == 700  # type: ignore[union-attr]
     assert venue.ledger.pledge(old).quantity == 0  # type: ignore[union-attr]
@@ -253,7 +263,7 @@ def test_a_file_of_acts_that_is_wrong_is_refused_by_name(
 ) -> None:
     agreement, path = venue.agree(), tmp_path / "acts.json"
     office.pledge(agreement, BOND, "1", How(draft=path))
-    office.sign(path, GIVER)
+    sign_file(office, path, GIVER)
     content = json.loads(path.read_text())
     (content if set(change) & set(content) else content["acts"][0]).update(change)
     path.write_text(json.dumps(content))
@@ -267,7 +277,7 @@ def test_an_altered_act_is_refused_by_the_register(
 ) -> None:
     agreement, path = venue.agree(), tmp_path / "acts.json"
     office.pledge(agreement, BOND, "1", How(draft=path))
-    office.sign(path, GIVER)
+    sign_file(office, path, GIVER)
     path.write_text(path.read_text().replace(f"{100:064x}", f"{200:064x}"))
     with pytest.raises(ContractRefused, match="ActNotSigned"):
         office.desk.submit_file(path)
@@ -312,7 +322,7 @@ def test_one_refusal_leaves_the_whole_chain_as_it_was(
     path = tmp_path / "unwind.json"
     office.unwind(root, "10", How(draft=path))
     for one in (THIRD, SECOND, TAKER):
-        office.sign(path, one)
+        sign_file(office, path, one)
     office.release(leaf, "1")
     with pytest.raises(ContractRefused, match="InsufficientPledge"):
         office.desk.submit_file(path)
@@ -374,9 +384,10 @@ def test_a_sale_is_offered_signed_locked_and_ended(
     sale = offered(office.names, assets_of(venue), venue.clock, pledge, "4", "SECODEFF", "3.90")
     path = tmp_path / "sale.json"
     write_file(path, sale_text(sale))
-    with pytest.raises(InvalidInput, match="the buyer"):
-        office.sign(path, THIRD)
-    assert office.sign(path, SECOND)["acts"][0]["does"] == f"buys 4 {BOND} for 3.90 EUR"
+    assert look_at(office, path)["outcome"] == "looked at"
+    with pytest.raises(InvalidInput, match="the key of one of"):
+        sign_file(office, path, THIRD)
+    assert sign_file(office, path, SECOND)["acts"][0]["does"] == f"buys 4 {BOND} for 3.90 EUR"
     told = office.sell(read_sale(path))
     settlement = SettlementId(told["settlement"])
     assert settlement == settlement_id(sale.order, venue.network)
@@ -389,6 +400,44 @@ def test_a_sale_is_offered_signed_locked_and_ended(
     assert office.end_sale(settlement)["outcome"] == "done"
     assert venue.ledger.pledge(pledge).quantity == (600 if paid else 1_000)  # type: ignore[union-attr]
     assert venue.units(SECOND)[0] == (400 if paid else 0)
+
+
+def test_an_agreement_and_income_are_signed_in_their_files(
+    venue: CollateralVenue, office: CollateralOffice, tmp_path: Path
+) -> None:
+    path = agreement_file(tmp_path, venue, salt=5)
+    elsewhere = office_of(venue, tmp_path, GIVER, TAKER)
+    for one in (GIVER, TAKER):
+        assert sign_file(elsewhere, path, one)["outcome"] == "written"
+    with pytest.raises(InvalidInput, match="the key of one of"):
+        sign_file(elsewhere, path, THIRD)
+    agreement = elsewhere.open(read_agreement(path, office.market))["agreement"]
+    pledge = office.pledge(agreement, BOND, "10")["pledge"]
+    content = {
+        "format": "lockstep-income/1",
+        "pledge": pledge,
+        "income": HASH,
+        "recordDate": shown(venue.now()),
+        "entitled": 0,
+        "owed": "30",
+        "valuers": [one.address for one in VALUERS],
+        "quorum": 2,
+    }
+    income = tmp_path / "income.json"
+    income.write_text(json.dumps(content))
+    assert look_at(office, income)["acts"][0]["does"] == (
+        f"says that TAKRDEFF owes 0.30 EUR of income on pledge {pledge}"
+    )
+    for signer in (VALUERS[0], VALUERS[0], VALUERS[2]):
+        sign_file(office, income, signer)
+    file = read_income(income)
+    assert len(file.signatures) == 2
+    assert office.record_income(file)["outcome"] == "done"
+    other = tmp_path / "other.json"
+    other.write_text("{}")
+    with pytest.raises(InvalidInput) as caught:
+        look_at(office, other)
+    assert caught.value.field == "format"
 
 
 def test_title_is_returned_and_owed_units_are_set_off(venue: CollateralVenue, office: CollateralOffice) -> None:

@@ -33,18 +33,24 @@ from lockstep.durable import make_folder, put_file, sync_folder
 from lockstep.signing import checked_address, valuers_epoch, valuers_hash
 
 __all__ = [
+    "ACTS",
+    "AGREEMENT",
+    "INCOME",
+    "SALE",
     "AgreementFile",
     "IncomeFile",
     "SaleOrder",
     "acts_text",
+    "format_of",
     "instant",
-    "is_sale",
     "read_acts",
     "read_agreement",
     "read_income",
     "read_sale",
     "sale_text",
     "shown",
+    "signed_agreement_text",
+    "signed_income_text",
     "write_file",
 ]
 
@@ -212,10 +218,23 @@ def read_sale(path: Path) -> SaleOrder:
     return found
 
 
-def is_sale(path: Path) -> bool:
-    """Whether a file says that it is a sale's order. Raises InvalidInput for one that is no JSON."""
+def format_of(path: Path) -> str:
+    """What a file says that it is; empty where it says nothing. Raises InvalidInput for one that is no JSON."""
     content = load(path)
-    return isinstance(content, Mapping) and content.get("format") == SALE
+    return str(content.get("format", "")) if isinstance(content, Mapping) else ""
+
+
+def signed_agreement_text(path: Path, side: str, signature: bytes) -> str:
+    """The agreement's file with one more signature, of `giver` or `taker`."""
+    content = load(path)
+    return _text({**content, "signatures": {**content.get("signatures", {}), side: signature.hex()}})
+
+
+def signed_income_text(path: Path, signature: bytes) -> str:
+    """The income's file with one more valuer's signature; the same again changes nothing."""
+    content = load(path)
+    signatures = [*content.get("signatures", []), signature.hex()]
+    return _text({**content, "signatures": list(dict.fromkeys(signatures))})
 
 
 def sale_text(sale: SaleOrder) -> str:

@@ -7,7 +7,7 @@ quantities as instructions have them. Once the registry names a wallet's heir, a
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,7 @@ from lockstep.app.collateral_files import (
     AgreementFile,
     IncomeFile,
     SaleOrder,
-    is_sale,
-    read_sale,
-    sale_text,
     shown,
-    write_file,
 )
 from lockstep.app.collateral_names import CollateralNames, described
 from lockstep.app.home import EMBEDDED, Home
@@ -280,20 +276,6 @@ class CollateralOffice:
         call = (ConfirmLongStopCall if confirm else ProposeLongStopCall)(pledge_id=identifier)
         told = self._carry_out([Wanted(party=role.address, call=call)], how)
         return {"pledge": identifier, "confirmableAfter": _time(self.ledger.long_stop_from(identifier)), **told}
-
-    def sign(self, path: Path, key: Key) -> Mapping[str, Any]:
-        """Adds a key's signature to its own acts in a file, or to a sale's order that is its to buy."""
-        if is_sale(path):
-            sale = read_sale(path)
-            if sale.order.movement.buyer != key.address:
-                raise InvalidInput("key", key.address, f"the key of {sale.order.movement.buyer}, the buyer")
-            settlement = settlement_id(sale.order, self.market.network)
-            signature = key.sign(bytes.fromhex(settlement))
-            write_file(path, sale_text(replace(sale, buyer_signature=signature)))
-            buys = self.names.quantity(sale.order.movement.token, sale.order.movement.quantity)
-            does = f"buys {buys} {self.names.isin(sale.order.movement.token)} for {sale.cash}"
-            return {"settlement": settlement, "outcome": "written", "acts": [{"party": key.address, "does": does}]}
-        return self.told(self.desk.sign_file(path, key))
 
     # --- what the acts share
 

@@ -235,13 +235,18 @@ def long_stop(
 @collateral_app.command()
 def sign(
     file: ActsArgument,
-    key: Annotated[str, typer.Option("--key", help="Whose keystore signs, such as wallet-BIC.")],
+    key: Annotated[
+        str | None, typer.Option("--key", help="Whose keystore signs, such as wallet-BIC; nobody's if absent.")
+    ] = None,
     home: HomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,
 ) -> None:
-    """Sign one's own acts in a file, or a sale's order as its buyer; shows what each act does. Nothing is sent."""
+    """Show what a file of acts, an agreement, a sale's order or income has its signers do; with a key, sign one's own
+    part of it. Nothing is sent."""
+    from lockstep.app.collateral_signing import look_at, sign_file
+
     office = office_of(home, key)
-    told(office.sign(file, Home(home).key(key)), as_json)
+    told(look_at(office, file) if key is None else sign_file(office, file, Home(home).key(key)), as_json)
 
 
 @collateral_app.command()

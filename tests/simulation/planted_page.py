@@ -25,12 +25,12 @@ are of the commit that wrote them (`scripts/planted_table.py`) and change with t
 bug shows nothing; seeds that have one of them off are passed over, and counted all the same; *at*: the share of the
 occasions, in a [file of faults](simulation.md#files-of-faults), where the usual one is too rare. *Found by*: what the
 first violation names, an [invariant](invariants.md) (I, of [collateral](invariants.md#collateral) C) or a
-[promise](invariants.md#promises-to-people) (P); *no end* where a trade never ended or the world found no rest, *a process died* of an error that nobody planned, *a late write*
-where a worker wrote under a lease that it had lost, *a lock while halted* where one was made though people had not
-accepted yet that final blocks were replaced, *a break untold* where the service heard two endings and told nobody.
-*Within*: the number of seeds that is stated, from 1 on, a quarter more at least than it took; *seed* and *steps*: the
-first that showed it, and its run up to there. Where one check gone does no harm, since another part of the
-system checks too, *with* says what had to go as well.
+[promise](invariants.md#promises-to-people) (P); *no end* where a trade never ended or the world found no rest, *a
+process died* of an error that nobody planned, *a late write* where a worker wrote under a lease that it had lost, *a
+lock while halted* where one was made though people had not accepted yet that final blocks were replaced, *a break
+untold* where the service heard two endings and told nobody. *Within*: the number of seeds that is stated, from 1 on,
+a quarter more at least than it took; *seed* and *steps*: the first that showed it, and its run up to there. Where one
+check gone does no harm, since another part of the system checks too, *with* says what had to go as well.
 
 | bug | what is wrong | written | needs | found by | within | seed | steps |
 |---|---|---|---|---|---|---|---|

@@ -74,6 +74,13 @@ SHARING: Mapping[int, str] = {
 }
 """Found with `TWO_STORIES`, and workers that share."""
 
+BUSY = FaultPlan(rates={"margin-called": 0.5, "collateral-valued": 0.35, "repo-agreed": 0.3}, collateral=True)
+COLLATERAL: Mapping[int, str] = {
+    112: "a worker died of a node that objected to a valuation, instead of trying again",
+    128: "a delivery of bonds that the register refused wrote a line into the journal at each look, for an hour",
+}
+"""Found with `BUSY`, in a market with a collateral register."""
+
 MISJUDGED: Mapping[int, tuple[str, Mapping[str, float]]] = {
     34: (
         "a lock given back, and gone below finality with its end: its trade had ended, so no reason could tell of it, "
@@ -109,6 +116,11 @@ def test_what_other_rates_found_stays_mended(seed: int, kind: str) -> None:
 @pytest.mark.parametrize("seed", SHARING)
 def test_what_two_stories_found_stays_mended(seed: int) -> None:
     assert not run_seed(seed, TWO_STORIES, sharing=True).violations
+
+
+@pytest.mark.parametrize("seed", COLLATERAL)
+def test_what_collateral_found_stays_mended(seed: int) -> None:
+    assert not run_seed(seed, BUSY).violations
 
 
 @pytest.mark.parametrize("seed", MISJUDGED)

@@ -11,8 +11,8 @@ SEEDS = range(1, 21)
 PLAN = FaultPlan(collateral=True)
 _ACT = re.compile(rf" ({'|'.join(COLLATERAL)}) +(\w[^:]*): (.*)")
 SELDOM = {
-    "sells", "ends_a_sale", "sets_off", "gives_units_back", "ends_a_default", "runs_apart", "terminates_a_repo", "changes_a_repo",
-    "pledges_on_too_much", "substitutes_worthless_units", "takes_without_a_default",
+    "sells", "ends_a_sale", "sets_off", "gives_units_back", "ends_a_default", "runs_apart", "terminates_a_repo",
+    "changes_a_repo", "pledges_on_too_much", "substitutes_worthless_units", "takes_without_a_default",
 }  # fmt: skip
 """Not in each twenty seeds."""
 

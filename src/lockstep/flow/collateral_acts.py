@@ -16,7 +16,7 @@ from lockstep.domain.values import replace
 from lockstep.ports import CollateralLedger, CollateralWallet
 from lockstep.signing import together_of
 
-__all__ = ["Hindrance", "made_by", "run_alone"]
+__all__ = ["Hindrance", "is_told", "made_by", "run_alone"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +31,11 @@ class Hindrance:
 _DONE_BEFORE = "ActUsed"
 """The refusal that says that the act was run already: the next look shows what came of it."""
 _OF_UNITS = (Appropriated, Released, Returned, SetOff)
+
+
+def is_told(before: str, reason: str) -> bool:
+    """Whether a reason to wait is the one that is stored: figures in brackets may change with each block."""
+    return bool(before) and before.partition("(")[0] == reason.partition("(")[0]
 
 
 def made_by(ledger: CollateralLedger, pledge: PledgeId, party: str, nonce: int, last: int) -> RegisterEvent | None:

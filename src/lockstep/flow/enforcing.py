@@ -42,7 +42,7 @@ from lockstep.domain.margin_call import CallState
 from lockstep.domain.market import Market
 from lockstep.domain.order import Order
 from lockstep.domain.values import replace
-from lockstep.flow.collateral_acts import made_by, run_alone
+from lockstep.flow.collateral_acts import is_told, made_by, run_alone
 from lockstep.flow.enforcement_acts import call_of, require_sale, standing_of
 from lockstep.flow.margin_figures import require_fresh
 from lockstep.ports import (
@@ -312,7 +312,7 @@ class Enforcing:
 
     def _wait(self, one: Enforcement, reason: str) -> bool:
         """Remembers why it waits, once per reason."""
-        if one.reason == reason:
+        if is_told(one.reason, reason):
             return False
         self._store(replace(one, reason=reason), "enforcement waits", {"reason": reason})
         return True

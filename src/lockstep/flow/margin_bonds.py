@@ -29,7 +29,7 @@ from lockstep.domain.margin_case import MarginCase
 from lockstep.domain.market import Market
 from lockstep.domain.money import Money
 from lockstep.domain.values import replace
-from lockstep.flow.collateral_acts import made_by, run_alone
+from lockstep.flow.collateral_acts import is_told, made_by, run_alone
 from lockstep.flow.margin_figures import prices_by, require_fresh, worth
 from lockstep.ports import Change, Clock, CollateralLedger, CollateralWallet, MarginBook
 from lockstep.signing import call_bytes, pledge_id
@@ -197,7 +197,7 @@ class MarginBonds:
 
     def _wait(self, case: MarginCase, move: BondMove, reason: str) -> bool:
         """Remembers why it waits, once per reason."""
-        if move.reason == reason:
+        if is_told(move.reason, reason):
             return False
         self._keep(case, replace(move, reason=reason), "margin bonds wait")
         return True

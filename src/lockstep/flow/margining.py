@@ -36,6 +36,7 @@ from lockstep.domain.market import Market, Participant
 from lockstep.domain.money import Money
 from lockstep.domain.values import replace
 from lockstep.flow.asking import due, is_open, status_request
+from lockstep.flow.collateral_acts import is_told
 from lockstep.flow.enforcing import Enforcing
 from lockstep.flow.margin_bonds import MarginBonds
 from lockstep.flow.margin_figures import counted_payment, require_parties
@@ -356,7 +357,7 @@ class Margining:
 
     def _wait(self, case: MarginCase, reason: str) -> bool:
         """Remembers why it waits, once per reason."""
-        if case.reason == reason:
+        if is_told(case.reason, reason):
             return False
         self._store(replace(case, reason=reason), "margin waits", {"reason": reason})
         return True

@@ -38,6 +38,7 @@ from lockstep.domain.register_payment import PaymentStage, RegisterPayment
 from lockstep.domain.values import replace
 from lockstep.flow.asking import due, is_open, status_request
 from lockstep.flow.carrying import carry
+from lockstep.flow.collateral_acts import is_told
 from lockstep.flow.margining import Margining
 from lockstep.flow.register_ordering import register_payment_message, salt_of
 from lockstep.ports import (
@@ -361,7 +362,7 @@ class RegisterPaying:
 
     def _wait(self, one: RegisterPayment, reason: str) -> bool:
         """Remembers why it waits, once per reason."""
-        if one.reason == reason:
+        if is_told(one.reason, reason):
             return False
         self._store(replace(one, reason=reason), "register payment waits", {"reason": reason})
         return True

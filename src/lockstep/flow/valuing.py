@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lockstep.domain.collateral.register import Agreement, AgreementId, PricedToken, Valuation
-from lockstep.domain.errors import ContractRefused, InvalidInput, Refused, Unavailable
+from lockstep.domain.errors import InvalidInput, LeaseLost, LockstepError, Refused
 from lockstep.domain.margin import CsaTerms, margin_due
 from lockstep.domain.margin_payment import ValuationAttestation
 from lockstep.domain.order import Epoch
@@ -114,7 +114,9 @@ def present_valuations(ledger: CollateralLedger, board: ValuationBoard) -> bool:
             try:
                 ledger.value(valuation, proof)
                 sent = True
-            except (ContractRefused, Unavailable):  # another was quicker, or the node is slow: the next look shows
+            except LeaseLost:
+                raise
+            except LockstepError:  # another was quicker, or the node is slow, or objects: the next look tries again
                 pass
             break
     return sent

@@ -217,10 +217,10 @@ class CollateralReader:
         signers = {audit_typed.signer(typed, bytes(given[f"{one}Signature"])) for one in ("giver", "taker")}
         return {"derived": audit_typed.digest(typed).hex(), "consents": frozenset(one for one in signers if one)}
 
-    def _of_recordTitle(self, given: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802
+    def _of_recordTitle(self, given: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802 -- the call's own name
         return {"derived": self._order_id(given)}
 
-    def _of_recordReturn(self, given: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802
+    def _of_recordReturn(self, given: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802 -- the call's own name
         return {"derived": self._order_id(given)}
 
     def _of_sell(self, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -235,11 +235,11 @@ class CollateralReader:
         valuation["prices"] = [dict(one) for one in valuation["prices"]]
         return {"proof": _proof(_typed(self._network, "Valuation", valuation), bytes(given["proof"]), 0)}
 
-    def _of_recordCash(self, given: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802
+    def _of_recordCash(self, given: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802 -- the call's own name
         cash = dict(given["cash"])
         return {"proof": _proof(_typed(self._network, "Cash", cash), bytes(given["proof"]), cash["epoch"])}
 
-    def _of_recordIncome(self, given: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802
+    def _of_recordIncome(self, given: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802 -- the call's own name
         return {"proof": _proof(_typed(self._network, "Income", dict(given["income"])), bytes(given["proof"]), 0)}
 
 

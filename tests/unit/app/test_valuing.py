@@ -11,7 +11,7 @@ import pytest
 from lockstep.agent import ValuationDirectory
 from lockstep.app.valuing import Valuer, read_exposures, read_prices
 from lockstep.domain.collateral.register import Position
-from lockstep.domain.errors import InvalidInput
+from lockstep.domain.errors import InvalidInput, Refused
 from lockstep.flow.valuing import block_at, present_valuations
 from lockstep.testing.fakes import BOND, key
 from margin_world import MARKET, TERMS, VALUERS, MarginWorld
@@ -89,6 +89,21 @@ def test_two_of_three_are_presented_once(office: Office) -> None:
     head = office.world.chain.head
     assert not present_valuations(office.world.ledger, office.board)
     assert office.world.chain.head == head
+
+
+def test_a_node_that_objects_is_asked_again(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    office.write()
+    for one in office.valuers:
+        one.look()
+
+    def objects(*_: object) -> None:
+        raise Refused("NodeObjects", {"objection": "the node is overloaded"})
+
+    with monkeypatch.context() as patch:
+        patch.setattr(office.world.ledger, "value", objects)
+        assert not present_valuations(office.world.ledger, office.board)
+    assert present_valuations(office.world.ledger, office.board)
+    assert office.state() == (150_000, 150_000)
 
 
 def test_what_lies_there_is_not_called_again(office: Office) -> None:

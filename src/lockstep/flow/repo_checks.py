@@ -3,14 +3,15 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from lockstep.domain.collateral.register import AgreementMode
-from lockstep.domain.errors import InvalidInput, Refused
+from lockstep.domain.collateral.register import AgreementMode, PledgeId
+from lockstep.domain.collateral.register_events import Returned, TitleTransferred
+from lockstep.domain.errors import InvalidInput, LockstepError, Refused
 from lockstep.domain.market import Market
-from lockstep.domain.repo.life import Repo
+from lockstep.domain.repo.life import Repo, Transfer
 from lockstep.domain.repo.terms import Lot, RepoTerms
 from lockstep.ports import CollateralLedger
 
-__all__ = ["check_lot", "check_terms", "owed", "require_owed"]
+__all__ = ["check_lot", "check_terms", "owed", "recorded_title", "require_owed", "title_made", "wrong_in"]
 
 
 def check_terms(terms: RepoTerms, market: Market, ledger: CollateralLedger) -> None:
@@ -55,3 +56,36 @@ def require_owed(repo: Repo, ledger: CollateralLedger) -> None:
         recorded = repo.lot(number).units
         if units != recorded:
             raise Refused("TitleDiffers", {"lot": number, "actual": units, "expected": recorded})
+
+
+def recorded_title(lot: Lot) -> PledgeId:
+    """Raises LockstepError for a lot that came in and is not in the register yet."""
+    if lot.pledge_id is None:
+        raise LockstepError(f"lot {lot.number} has no title in the register")
+    return lot.pledge_id
+
+
+def title_made(ledger: CollateralLedger, title: PledgeId, at: int | None) -> tuple[str, TitleTransferred] | None:
+    """What made a title, and in which transaction. Its id says neither how much it is, nor which act made it."""
+    for one in ledger.events_of_pledge(title, at):
+        if isinstance(one.said, TitleTransferred):
+            return one.transaction, one.said
+    return None
+
+
+def wrong_in(ledger: CollateralLedger, repo: Repo, transfer: Transfer, title: PledgeId, at: int) -> str:
+    """Why what came in under a transfer's name is not the transfer: the seller can give anything under it."""
+    made = title_made(ledger, title, at)
+    assert made is not None and transfer.lot_in is not None
+    transaction, come = made
+    if come.quantity != transfer.lot_in.units:
+        return f"{come.quantity} units came in, not {transfer.lot_in.units}"
+    if not transfer.lot_out:
+        return ""
+    gone = ledger.events_of_pledge(recorded_title(repo.lot(transfer.lot_out)), at)
+    if any(
+        isinstance(one.said, Returned) and (one.transaction, one.said.quantity) == (transaction, transfer.units_out)
+        for one in gone
+    ):
+        return ""
+    return f"{come.quantity} units came in alone, and {transfer.units_out} did not go out with them"

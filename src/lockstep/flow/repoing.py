@@ -15,7 +15,7 @@ from datetime import datetime
 
 from lockstep.domain.collateral.calls import Call, PledgeCall, RecordReturnCall, RecordTitleCall, ReturnUnitsCall
 from lockstep.domain.collateral.register import NOT_TOGETHER, Act, PledgeId
-from lockstep.domain.collateral.register_events import Returned, TitleTransferred
+from lockstep.domain.collateral.register_events import Returned
 from lockstep.domain.errors import (
     Conflict,
     ContractRefused,
@@ -46,7 +46,15 @@ from lockstep.domain.repo.moves import (
 from lockstep.domain.repo.terms import Lot, RepoId, RepoTerms
 from lockstep.domain.trade import TradeState
 from lockstep.flow.receiving import receive
-from lockstep.flow.repo_checks import check_lot, check_terms, owed, require_owed
+from lockstep.flow.repo_checks import (
+    check_lot,
+    check_terms,
+    owed,
+    recorded_title,
+    require_owed,
+    title_made,
+    wrong_in,
+)
 from lockstep.flow.repo_legs import act_nonce, cancellation_message, leg_message, lot_salt, told
 from lockstep.ports import Change, Clock, CollateralLedger, CollateralWallet, RepoBook, StoredInstruction
 from lockstep.signing import call_bytes, pledge_id, together_of
@@ -271,12 +279,12 @@ class Repoing:
             call: Call = RecordTitleCall(agreement_id=repo.terms.agreement_id, order=leg.order)
             party = repo.terms.buyer
         else:
-            title = _recorded_title(lot)
+            title = recorded_title(lot)
             call, party = RecordReturnCall(pledge_id=title, order=leg.order), repo.terms.seller
 
         def seen(at: int | None) -> bool:
             if opens:
-                made = self._title(title, at)
+                made = title_made(self.ledger, title, at)
                 return made is not None and made[1].settlement_id == leg.settlement_id
             said = (one.said for one in self.ledger.events_of_pledge(title, at))
             return any(isinstance(one, Returned) and one.settlement_id == leg.settlement_id for one in said)
@@ -305,14 +313,14 @@ class Repoing:
             calls.append((seller, PledgeCall(agreement_id=agreement, token=token, quantity=units, salt=salt)))
         if one.lot_out:
             lot = repo.lot(one.lot_out)
-            calls.append((buyer, ReturnUnitsCall(pledge_id=_recorded_title(lot), quantity=one.units_out)))
+            calls.append((buyer, ReturnUnitsCall(pledge_id=recorded_title(lot), quantity=one.units_out)))
 
         def seen(at: int | None) -> bool:
             """What comes in and goes out does so together."""
-            return self._title(title, at) is not None if title is not None else self._is_back(repo, one, at)
+            return title_made(self.ledger, title, at) is not None if title is not None else self._is_back(repo, one, at)
 
         if seen(final):
-            wrong = self._wrong_in(repo, one, title, final) if title is not None else ""
+            wrong = wrong_in(self.ledger, repo, one, title, final) if title is not None else ""
             if wrong:
                 return self._keep(repo, transfer_died(repo, one.number, wrong, now))
             return self._keep(repo, transfer_done(repo, one.number, now, title))
@@ -329,38 +337,13 @@ class Repoing:
         self._run(repo, subject, one.act_by, calls, seen)
         return repo
 
-    def _title(self, title: PledgeId, at: int | None) -> tuple[str, TitleTransferred] | None:
-        """What made a title, and in which transaction. Its id says neither how much it is, nor which act made it."""
-        for one in self.ledger.events_of_pledge(title, at):
-            if isinstance(one.said, TitleTransferred):
-                return one.transaction, one.said
-        return None
-
-    def _wrong_in(self, repo: Repo, one: Transfer, title: PledgeId, at: int) -> str:
-        """Why what came in under a transfer's name is not the transfer: the seller can give anything under it."""
-        made = self._title(title, at)
-        assert made is not None and one.lot_in is not None
-        transaction, come = made
-        if come.quantity != one.lot_in.units:
-            return f"{come.quantity} units came in, not {one.lot_in.units}"
-        if not one.lot_out:
-            return ""
-        gone = self.ledger.events_of_pledge(_recorded_title(repo.lot(one.lot_out)), at)
-        if any(
-            isinstance(other.said, Returned)
-            and (other.transaction, other.said.quantity) == (transaction, one.units_out)
-            for other in gone
-        ):
-            return ""
-        return f"{come.quantity} units came in alone, and {one.units_out} did not go out with them"
-
     def _is_back(self, repo: Repo, one: Transfer, at: int | None) -> bool:
         """Whether units were given back by the transfer's own act, and not burnt: as many fewer are owed."""
         nonce = act_nonce(repo.terms.repo_id, f"transfer {one.number}/0", one.act_by)
         if not self.ledger.is_nonce_used(self._wallet_of(repo.terms.buyer), nonce, at):
             return False
         lot = repo.lot(one.lot_out)
-        pledge = self.ledger.pledge(_recorded_title(lot), at)
+        pledge = self.ledger.pledge(recorded_title(lot), at)
         return pledge is not None and pledge.owed <= lot.units - one.units_out
 
     # --- acts
@@ -410,9 +393,3 @@ class Repoing:
 
 def _with(repo: Repo, leg: Leg) -> Repo:
     return replace(repo, legs=tuple(leg if one.reference == leg.reference else one for one in repo.legs))
-
-
-def _recorded_title(lot: Lot) -> PledgeId:
-    if lot.pledge_id is None:
-        raise LockstepError(f"lot {lot.number} has no title in the register")
-    return lot.pledge_id

@@ -20,8 +20,8 @@ The command is in `.venv/bin` after `make demo`. `--help` after any command says
 
 It exits with 0; with 1 and one line on standard error for a failure that has a name (see [errors](errors.md));
 with 1 also where `demo` or `simulate` finds a broken invariant or figure, where `submit` or `rebuild` had a file
-refused and where `verify-deployment` finds something that failed; with 2 for wrong arguments, where `verify-deployment` could
-compare nothing, and where `simulate` has no pyrevm to run on.
+refused and where `verify-deployment` finds something that failed; with 2 for wrong arguments, where
+`verify-deployment` could compare nothing, and where `simulate` has no pyrevm to run on.
 """
 
 TAIL = """\
@@ -119,8 +119,8 @@ is `refused`.
 
 An *enforcement* has `enforcement`, `agreement`, `call` (null where it is for none), `state` (OPEN, CURED or ENFORCED),
 `currency`, `begun_at`, `declared`, `enforceable_after`, `appropriates`, `withdrawn`, `taken`, `left` (what was owed
-still when it ended), `acts` (each `number`, `act`, `isin`, `quantity`, `pledge`, `settlement`, `sold`, `state`, `value`,
-`reason`) and `reason`, why it waits or how it ended.
+still when it ended), `acts` (each `number`, `act`, `isin`, `quantity`, `pledge`, `settlement`, `sold`, `state`,
+`value`, `reason`) and `reason`, why it waits or how it ended.
 
 A *left* settlement has `settlement_id`, `units` (its status on the chain), `cash` (its payment's state) and what is
 known of it: `trade_id`, `seller`, `buyer`, `isin`, `quantity` (in units), `pay_by`, `amount`, `debtor`, `creditor`,

@@ -68,7 +68,7 @@ PAY_BY = MARKET.pay_by_on(DAY)
 class MarginWorld:
     """What survives any process, and the processes."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, terms: Agreement = TERMS) -> None:
         self.root, self.clock = root, FakeClock(MORNING)
         self.chain = FakeChain(self.clock, NETWORK, Epoch(number=1, agents=tuple(k.address for k in KEYS), quorum=3))
         assert NETWORK.collateral is not None
@@ -78,15 +78,15 @@ class MarginWorld:
             self.rtgs.available[account.number] = 1_000_000
         self.cash = FakeCashSystem(self.rtgs, SERVICE)
         self.board = MarginBoard(root / "board")
-        self.agreement = self.ledger.agreed(TERMS)
+        self.agreement = self.ledger.agreed(terms)
         self.chain.mine(2)
         self.registers: dict[int, tuple[Register, MarginRegister]] = {}
         self.lines: dict[int, FakeCashSystem] = {}
         self.agents = {place: self.start(place) for place in range(4)}
         self.value(100_000)
 
-    def start(self, place: int, keys: tuple[Any, ...] = (), *, lost: bool = False) -> Agent:
-        """An agent, as after a crash; with `lost` its register is gone."""
+    def start(self, place: int, keys: tuple[Any, ...] = (), *, lost: bool = False, key: Any = None) -> Agent:
+        """An agent, as after a crash; with `lost` its register is gone; with `key` it is another in its place."""
         for one in self.registers.pop(place, ()):
             one.close()
         path = self.root / f"agent-{place}.db"
@@ -94,7 +94,7 @@ class MarginWorld:
             for suffix in ("", "-wal", "-shm"):
                 Path(f"{path}{suffix}").unlink(missing_ok=True)
         register, margin_register = self.registers[place] = Register(path), MarginRegister(path)
-        assets, own = FakeAssetLedger(self.chain), (KEYS[place], *keys)
+        assets, own = FakeAssetLedger(self.chain), (key or KEYS[place], *keys)
         self.lines[place] = cash = FakeCashSystem(self.rtgs, AGENTS[place])
         desk = MarginDesk(
             bic=AGENTS[place],

@@ -195,21 +195,23 @@ def test_advices_tell_each_party_its_own_story(day: Day) -> None:
         for side in ("deliverer", "receiver")
         if one[f"{side}_reference"]
     }
-    assert set(told) == set(expected)
+    written = [path.read_bytes() for path in (day.kept / "outbox").rglob("*.xml")]
+    accepted = [read(data) for data in written if b"<AckdAccptd>" in data]
+    assert set(told) == set(expected) == {(mail.receiver, mail.body.reference) for mail in accepted}
     for key, one in expected.items():
         advices = told[key]
         statuses = {advice.status for advice in advices}
-        assert AdviceStatus.ACCEPTED in statuses
+        assert AdviceStatus.ACCEPTED not in statuses, "it is told beside the first matching status"
         assert (AdviceStatus.MATCHED in statuses) is (one["state"] != "UNMATCHED")
         assert (AdviceStatus.CANCELLED in statuses) is (one["state"] in ("RELEASED", "CANCELLED"))
         if one["state"] == "UNMATCHED":
-            (unmatched,) = (advice for advice in advices if advice.status is not AdviceStatus.ACCEPTED)
+            (unmatched,) = advices
             assert (unmatched.status, unmatched.reason_code) == (AdviceStatus.UNMATCHED, one["code"])
         if one["state"] in ("RELEASED", "CANCELLED"):
             (last,) = (advice for advice in advices if advice.status is AdviceStatus.CANCELLED)
             assert one["code"] in (last.reason_code, (last.reason or "").partition(":")[0])
         if one["state"] == "SETTLED" and one["number"] != 12:
-            assert statuses == {AdviceStatus.ACCEPTED, AdviceStatus.MATCHED}
+            assert statuses == {AdviceStatus.MATCHED}
         trade_ids = {advice.trade_id for advice in advices if advice.trade_id}
         assert trade_ids <= {day.row(one["deliverer_reference"])["id"]}
 

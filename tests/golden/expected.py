@@ -153,6 +153,33 @@ EXPECTED = {
             settlement_id=SETTLEMENT,
         ),
     ),
+    "sese.024.001.12.matched-alone": Message(
+        sender=SERVICE,
+        receiver=ALDER.bic,
+        message_id="LSTP-ADV-3",
+        created=at(2, 9, 30),
+        body=StatusAdvice(
+            reference=Reference("ALDER-2026/00017"),
+            side=Side.DELIVER,
+            status=AdviceStatus.MATCHED,
+            trade_id=TRADE,
+            salt=SALT,
+            settlement_id=SETTLEMENT,
+        ),
+    ),
+    "sese.024.001.12.unmatched": Message(
+        sender=SERVICE,
+        receiver=BIRCH.bic,
+        message_id="LSTP-ADV-4",
+        created=at(2, 9, 31),
+        body=StatusAdvice(
+            reference=Reference("BIRCH(42)"),
+            side=Side.RECEIVE,
+            status=AdviceStatus.UNMATCHED,
+            reason_code="DMON",
+            reason="cash differs beyond tolerance",
+        ),
+    ),
     "sese.027.001.07": Message(
         sender=SERVICE,
         receiver=BIRCH.bic,
@@ -316,6 +343,7 @@ EXPECTED = {
 
 _OUTSIDE = "not in Lockstep's usage guideline"
 _WHOLE = "an instant in whole seconds with Z or an offset, as 2026-03-02T14:30:00Z"
+_BESIDE = "only AckdAccptd/NoSpcfdRsn beside MtchgSts"
 
 REFUSED = {
     "camt.007.001.08.instruction": (
@@ -348,5 +376,9 @@ REFUSED = {
         "2026-03-04T00:00:00Z",
         f"{_OUTSIDE}, which takes Dt here",
     ),
+    "sese.024.001.12.accepted-late-and-matched": (
+        "Document/SctiesSttlmTxStsAdvc/PrcgSts/AckdAccptd/Rsn", "", _BESIDE,
+    ),
+    "sese.024.001.12.rejected-and-matched": ("Document/SctiesSttlmTxStsAdvc/PrcgSts/Rjctd", "", _BESIDE),
 }  # fmt: skip
 """Right by the published schemas, outside the usage guideline: field, value and rule of the refusal."""

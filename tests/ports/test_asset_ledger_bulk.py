@@ -8,8 +8,10 @@ import pytest
 from anvil import running
 from ledger_venues import AGENTS, BUYER, OPERATOR, SELLER, STRANGER, UNITS, ChainVenue
 
+from lockstep.chain.encoding import read_data, status_data
 from lockstep.chain.fees import SendingRules
 from lockstep.chain.ledger import EvmAssetLedger
+from lockstep.chain.node import ContractCall
 from lockstep.chain.sender import Sender
 from lockstep.domain.errors import ContractRefused, InvalidInput, LockstepError, Refused, Unavailable
 from lockstep.domain.identifiers import TradeId
@@ -127,6 +129,53 @@ def test_many_locks_are_one_transaction(venue: ChainVenue) -> None:
         **{one.terms.trade_id: (venue.id(one),) for one in given},
         TradeId("ee" * 32): (),
     }
+
+
+def test_a_node_answers_a_program_as_it_answers_one_by_one(anvil: ChainVenue) -> None:
+    """What refuses, runs for ever, answers too little or is no contract spoils nobody else's answer."""
+    codes = {
+        "word": "602a60005260206000f3",  # 42
+        "more": "602a60005260406000f3",
+        "reverts": "60206000fd",
+        "for ever": "5b600056",
+        "too little": "601f6000f3",
+        "none": "",
+        "sender": "3360005260206000f3",
+        "data": "60003560005260206000f3",
+    }
+    places = {name: f"0x{number:040x}" for number, name in enumerate(codes, 0xC0DE)}
+    for name, code in codes.items():
+        anvil.chain.ask("anvil_setCode", places[name], "0x" + code)
+    names = [*codes, "for ever", "word"] * 30
+    given = [ContractCall(to=places[one], data=place.to_bytes(4) * 50) for place, one in enumerate(names)]
+    node = anvil.chain.node
+    words, alone = node.words(given), node.calls(given)
+    assert node._unpacked == 0, "it was asked by a program"
+    for name, word, answer, asked in zip(names, words, alone, given, strict=True):
+        if name in ("reverts", "for ever"):
+            assert isinstance(word, LockstepError) and (type(word), str(word)) == (type(answer), str(answer)), name
+        elif name == "sender":
+            assert isinstance(word, bytes) and len(word) == 32, "no view of ours asks who looks"
+        elif isinstance(answer, bytes) and len(answer) >= 32:
+            assert word == answer[:32], name
+        else:
+            assert word == answer, name
+        if name == "data":
+            assert word == asked.data[:32]
+
+
+def test_views_of_a_block_are_of_that_block(anvil: ChainVenue) -> None:
+    with as_it_was(anvil) as venue:
+        given = locked(venue, 6)
+        node, head = venue.chain.node, venue.chain.node.head().number
+        calls = [ContractCall(to=venue.network.dvp, data=status_data(venue.id(one), one.movement)) for one in given]
+        calls.append(ContractCall(to=venue.network.dvp, data=read_data("DvP", "currentEpoch")))
+        for block in range(head - 5, head + 1):
+            words = node.words(calls, block)
+            assert words == node.calls(calls, block)
+            seen = {int.from_bytes(one) for one in words[:-1]}
+            assert seen == {AssetStatus.NONE} or seen == {AssetStatus.LOCKED}
+        assert node._unpacked == 0 and seen == {AssetStatus.LOCKED}
 
 
 def test_one_lock_is_a_transaction_of_its_own(venue: ChainVenue) -> None:

@@ -91,7 +91,7 @@ def _claims_and_fences_ignored(patch: pytest.MonkeyPatch) -> None:
         patch,
         Batch._trade_conflict,
         ("if hold is not None and known is not None and known.hold not in (hold, None):", "if False:"),
-        ("if trade.version != (known.version if known else 0):", "if False:"),
+        ('return stored_since("trade", known.version if known else 0, trade.trade_id, trade.version)', "return None"),
     )
 
 

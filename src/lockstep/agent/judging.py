@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from lockstep.domain.cash import CashView
+from lockstep.domain.collateral.register import Agreement
 from lockstep.domain.errors import Refused
 from lockstep.domain.market import Market
 from lockstep.domain.order import ALONE, AssetEvent, AssetStatus, AssetView, Epoch, Order, OutcomeResult
 from lockstep.domain.payment import Payment
 from lockstep.signing import cash_hash, settlement_id
 
-__all__ = ["Evidence", "judge_never_request", "judge_outcome", "judge_release"]
+__all__ = ["Evidence", "judge_never_request", "judge_outcome", "judge_proceeds", "judge_release"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,8 +29,9 @@ class Evidence:
     """Under which addresses this agent signs, of this and of earlier epochs."""
     earlier: Sequence[Sequence[AssetEvent]] = ()
     """The histories of settlements of the same trade that were locked before this one."""
-    sold_for: str | None = None
-    """Where the collateral register sells: the wallet of the pledge's taker, who is paid; see `MarginDesk.sold_for`."""
+    sold_under: Agreement | None = None
+    """Where the collateral register sells: the pledge's agreement, whose taker is paid, in its currency; see
+    `MarginDesk.sold_under`."""
 
 
 def judge_release(evidence: Evidence) -> None:
@@ -77,11 +79,7 @@ def judge_outcome(evidence: Evidence) -> OutcomeResult | None:
     _one_story(evidence)
     cash = evidence.cash
     if cash.is_booked:
-        order = _final_order(evidence)
-        _same_terms(evidence, order, _payment(evidence))
-        booked = max(at for at in (cash.booked_at, cash.noticed_at) if at is not None)
-        if booked.timestamp() > order.terms.pay_by:
-            raise _refused(evidence, "BookedLate", actual=booked.isoformat(), expected=order.terms.pay_by)
+        _booked_for(evidence, _final_order(evidence))
         return OutcomeResult.PAID
     if cash.is_never:
         _final_order(evidence)
@@ -90,6 +88,25 @@ def judge_outcome(evidence: Evidence) -> OutcomeResult | None:
             raise _refused(evidence, "EndedOtherwise", actual=paid[-1], expected="no proof of PAID on the chain")
         return OutcomeResult.NEVER
     return None
+
+
+def judge_proceeds(evidence: Evidence) -> bool:
+    """Whether the RTGS's messages show what a sale fetched. So may agents say who cannot prove the outcome of its lock,
+    as the epoch is a later one by now. Raises Refused as `judge_outcome`.
+    """
+    _one_story(evidence)
+    if evidence.sold_under is None or not evidence.cash.is_booked:
+        return False
+    _booked_for(evidence, _locked_order(evidence))
+    return True
+
+
+def _booked_for(evidence: Evidence, order: Order) -> None:
+    cash = evidence.cash
+    _same_terms(evidence, order, _payment(evidence))
+    booked = max(at for at in (cash.booked_at, cash.noticed_at) if at is not None)
+    if booked.timestamp() > order.terms.pay_by:
+        raise _refused(evidence, "BookedLate", actual=booked.isoformat(), expected=order.terms.pay_by)
 
 
 def _open(evidence: Evidence) -> None:
@@ -111,6 +128,16 @@ def _payment(evidence: Evidence) -> Payment:
 
 
 def _final_order(evidence: Evidence) -> Order:
+    """As `_locked_order`, of an epoch that this agent is of."""
+    order = _locked_order(evidence)
+    if not set(evidence.agents) & set(evidence.epoch.agents):
+        # Its word would prove nothing; and who cannot prove PAID must not help to bring a payment about.
+        expected = f"an agent of epoch {evidence.epoch.number}"
+        raise _refused(evidence, "NotInEpoch", actual=", ".join(evidence.agents), expected=expected)
+    return order
+
+
+def _locked_order(evidence: Evidence) -> Order:
     """The order as locked, its id computed anew: for this chain, this contract, this epoch."""
     lock = next((event for event in evidence.history if event.name == "Locked"), None)
     if lock is None or lock.order is None:
@@ -122,10 +149,6 @@ def _final_order(evidence: Evidence) -> Order:
         raise _refused(evidence, "SettlementDiffers", actual=computed, expected=evidence.cash.settlement_id)
     if lock.order.movement.epoch != evidence.epoch.number:
         raise _refused(evidence, "WrongEpoch", actual=lock.order.movement.epoch, expected=evidence.epoch.number)
-    if not set(evidence.agents) & set(evidence.epoch.agents):
-        # Its word would prove nothing; and who cannot prove PAID must not help to bring a payment about.
-        expected = f"an agent of epoch {evidence.epoch.number}"
-        raise _refused(evidence, "NotInEpoch", actual=", ".join(evidence.agents), expected=expected)
     return lock.order
 
 
@@ -145,12 +168,12 @@ def _same_terms(evidence: Evidence, order: Order, payment: Payment) -> None:
 
 def _same_parties(evidence: Evidence, order: Order, payment: Payment) -> None:
     """Both signatures on a lock prove nothing unless they are those of the banks behind the accounts."""
-    market, movement = evidence.market, order.movement
+    market, movement, sold = evidence.market, order.movement, evidence.sold_under
     if movement.token not in {security.token for security in market.securities.values()}:
         raise _refused(evidence, "TokenUnknown", actual=movement.token, expected="a security of this market")
     for name, wallet, account in (
         ("BuyerDiffers", movement.buyer, payment.debtor),
-        ("SellerDiffers", evidence.sold_for or movement.seller, payment.creditor),
+        ("SellerDiffers", sold.taker if sold is not None else movement.seller, payment.creditor),
     ):
         owners = [
             one
@@ -160,6 +183,8 @@ def _same_parties(evidence: Evidence, order: Order, payment: Payment) -> None:
         expected = owners[0].wallet if len(owners) == 1 else "one participant's account"
         if wallet != expected:
             raise _refused(evidence, name, actual=f"{wallet}, {account.number}", expected=expected)
+    if sold is not None and payment.amount.currency != sold.currency:  # the register counts minor units of this alone
+        raise _refused(evidence, "CurrencyDiffers", actual=payment.amount.currency, expected=sold.currency)
 
 
 def _refused(evidence: Evidence, name: str, *, actual: object, expected: object) -> Refused:

@@ -37,7 +37,8 @@ class MarginEvidence:
     is_counted: bool
     """The register counts a payment of this call already, finally or not."""
     under_way: int
-    """Minor units that this agent let go the same way under the agreement, and that do not count yet; without this."""
+    """Minor units that this agent let go, or the RTGS tells as booked, the same way under the agreement, and that do
+    not count yet; without this."""
     others: Sequence[str]
     """Other payments of the same call that this agent released, and that may yet be booked: their ids."""
     booked_besides: Sequence[str]

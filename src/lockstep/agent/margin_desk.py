@@ -5,7 +5,7 @@ Of a sale of pledged units the lock is DvP's, and the agent judges it as a trade
 Its memory is the mailbox and the chain, read again after a restart, and its register. Each step may be repeated.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -77,12 +77,13 @@ class MarginDesk:
         except LockstepError:  # nothing is known: nothing is concluded
             return False, ()
         margin = [(view, payment) for view in views if (payment := self._payment_of(view)) is not None]
+        moved = {view.settlement_id: payment for view, payment in margin if _may_have_moved(view)}
         booked = {(_call(payment), view.settlement_id) for view, payment in margin if view.is_booked}
         done, over = False, list[SettlementId]()
         for view, payment in margin:
             others = [one for call, one in booked if call == _call(payment) and one != view.settlement_id]
             try:
-                done |= self._attend(view, payment, others)
+                done |= self._attend(view, payment, others, moved)
                 if self._is_over(view, payment):
                     self._forget(view.settlement_id)
                     over.append(view.settlement_id)
@@ -98,15 +99,15 @@ class MarginDesk:
 
     # --- sales
 
-    def sold_for(self, settlement: SettlementId) -> str | None:
-        """For whom the register sells the units of a lock, finally: the wallet of the pledge's taker; None: it is no
-        sale. Raises Unavailable."""
+    def sold_under(self, settlement: SettlementId) -> Agreement | None:
+        """Under which agreement the register sells the units of a lock, finally; None: it is no sale. Raises
+        Unavailable."""
         self._look()
         found = self._sale_of(settlement)
-        return None if found is None else self._agreements[found].taker
+        return None if found is None else self._agreements[found]
 
     def note_sale(self, settlement: SettlementId, amount: int) -> None:
-        """What a sale's payment was: before PAID is signed of it. Raises Contradiction if another was noted."""
+        """What a sale's payment was: before anything is signed of it. Raises Contradiction if another was noted."""
         self.register.note_sale(settlement, amount)
 
     def attend_sales(self) -> bool:
@@ -194,13 +195,24 @@ class MarginDesk:
         for identifier in self._between.get(parties, ()):
             yield identifier, self._agreements[identifier]
 
-    def _evidence(self, view: CashView, payment: MarginPayment, booked: Sequence[str]) -> MarginEvidence:
+    def _evidence(
+        self,
+        view: CashView,
+        payment: MarginPayment,
+        booked: Sequence[str],
+        moved: Mapping[SettlementId, MarginPayment],
+    ) -> MarginEvidence:
         agreement, call = _call(payment)
         released = self.register.released(agreement)
         sign, claim = -1 if payment.is_return else 1, self._claims.get((agreement, call))
+        # Also what others released: this agent may serve since later, or have a register of before.
+        known = {
+            one: (_call(paid)[1], paid.signed_amount) for one, paid in moved.items() if _call(paid)[0] == agreement
+        }
+        known |= {one: (its_call, amount) for one, its_call, amount in released}
         under_way = sum(
             amount * sign
-            for one, its_call, amount in released
+            for one, (its_call, amount) in known.items()
             if one != view.settlement_id
             and amount * sign > 0
             and (agreement, its_call) not in self._counted
@@ -232,7 +244,13 @@ class MarginDesk:
 
     # --- one payment
 
-    def _attend(self, view: CashView, payment: MarginPayment, others: Sequence[str]) -> bool:
+    def _attend(
+        self,
+        view: CashView,
+        payment: MarginPayment,
+        others: Sequence[str],
+        moved: Mapping[SettlementId, MarginPayment],
+    ) -> bool:
         if view.is_never:
             if any(one == view.settlement_id for one, _, _ in self.register.released(payment.agreement_id)):
                 self.register.give_up(view.settlement_id)
@@ -240,7 +258,7 @@ class MarginDesk:
         if _call(payment) in self._counted:
             return False
         asked = self._ask(view)  # first, as it may be refused for ever
-        evidence = self._evidence(view, payment, others)
+        evidence = self._evidence(view, payment, others, moved)
         if view.state is PaymentState.HELD and view.contradiction is None:
             return self._release(evidence) or asked
         return (judge_margin_booking(evidence) and self._sign(evidence)) or asked
@@ -340,3 +358,8 @@ class MarginDesk:
 
 def _call(payment: MarginPayment) -> Call:
     return payment.agreement_id, margin_call_id(payment.agreement_id, payment.salt)
+
+
+def _may_have_moved(view: CashView) -> bool:
+    """By either of the RTGS's two messages, whatever else it said."""
+    return not view.is_never and (view.state is PaymentState.BOOKED or view.noticed_at is not None)

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from lockstep.agent.asking import never_request
-from lockstep.agent.judging import Evidence, judge_never_request, judge_outcome, judge_release
+from lockstep.agent.judging import Evidence, judge_never_request, judge_outcome, judge_proceeds, judge_release
 from lockstep.agent.looking import Look, order_in
 from lockstep.agent.margin_desk import MarginDesk
 from lockstep.agent.speaking import NO_SETTLEMENT, Signed, Speaker
 from lockstep.domain.cash import CashView
+from lockstep.domain.collateral.register import Agreement
 from lockstep.domain.errors import Contradiction, LockstepError, Refused, Unavailable
 from lockstep.domain.identifiers import SettlementId, derive_message_id, derive_uetr
 from lockstep.domain.message import Message
@@ -245,14 +246,14 @@ class Agent(Speaker):
             epoch=self.assets.epoch(order.movement.epoch if order is not None else None),
             agents=tuple(key.address for key in self._keys),
             earlier=self._earlier(view.settlement_id, order) if to_release else (),
-            sold_for=self._sold_for(order, view.settlement_id),
+            sold_under=self._sold_under(order, view.settlement_id),
         )
 
-    def _sold_for(self, order: Order | None, settlement: SettlementId) -> str | None:
-        """Whom a sale of pledged units pays; of all else the seller of the order is paid."""
+    def _sold_under(self, order: Order | None, settlement: SettlementId) -> Agreement | None:
+        """Whom a sale of pledged units pays, and in what; of all else the seller of the order is paid."""
         if self.margin is None or order is None or order.movement.seller != self.market.network.collateral:
             return None
-        return self.margin.sold_for(settlement)
+        return self.margin.sold_under(settlement)
 
     def _earlier(self, settlement: SettlementId, order: Order | None) -> list[Sequence[AssetEvent]]:
         """What became of the settlements of the same trade that were locked before this one."""
@@ -322,12 +323,12 @@ class Agent(Speaker):
     def _sign(self, view: CashView) -> Signed | None:
         """Signed is for the order's epoch: the contract takes no other."""
         evidence = self._evidence(view)
+        if self.margin is not None and judge_proceeds(evidence):
+            assert view.payment is not None  # the judgement found it
+            self.margin.note_sale(view.settlement_id, view.payment.amount.amount)
         result = judge_outcome(evidence)
         if result is None:
             return None
-        if evidence.sold_for is not None and result is OutcomeResult.PAID and self.margin is not None:
-            assert view.payment is not None  # the judgement found it
-            self.margin.note_sale(view.settlement_id, view.payment.amount.amount)
         epoch = evidence.epoch
         key = next(one for one in self._keys if one.address in epoch.agents)  # the judgement found one
         digest = outcome_digest(view.settlement_id, result, epoch.number, self.market.network)

@@ -84,7 +84,7 @@ def alone(home: Home, role: str) -> Iterator[None]:
 
 
 def spare_collector() -> None:
-    """Has Python's collector of cycles leave alone what was loaded, and come less often: for a process that stays.
+    """Has Python's collector of cycles leave alone what was loaded, and come less often: for who stays, or does much.
 
     Values go when nobody refers to them any more; a batch of trades makes many that live for a moment, and no cycles.
     """

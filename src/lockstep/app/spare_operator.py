@@ -2,6 +2,7 @@
 
 import os
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -17,6 +18,9 @@ from lockstep.store import SqlLeases
 
 __all__ = ["spare_sender"]
 
+PATIENCE_SECONDS = LEASE_SECONDS + 1
+"""A service that took another key, and a command that was killed, have the old one for so long."""
+
 
 @contextmanager
 def spare_sender(home: Home, purpose: str) -> Iterator[Sender]:
@@ -25,14 +29,12 @@ def spare_sender(home: Home, purpose: str) -> Iterator[Sender]:
     leases = SqlLeases(database, home.clock())
     keys = OperatorKeys(home, node, database, lambda _: None)
     holder = f"{socket.gethostname()}/{purpose}/{os.getpid()}"
-    lease: Lease | None = None
-    for address in keys.in_use(1, lambda _: None):
-        lease = leases.claim(key_subject(address), holder, LEASE_SECONDS)
-        if lease is not None:
-            break
-    if lease is None:
-        rule = "every operator's key is in use by a service: `lockstep key add-operator` makes one more"
-        raise Misconfigured(rule)
+    until = time.monotonic() + PATIENCE_SECONDS
+    while (lease := _claimed(keys, leases, holder)) is None:
+        if time.monotonic() > until:
+            rule = "every operator's key is in use by a service: `lockstep key add-operator` makes one more"
+            raise Misconfigured(rule)
+        time.sleep(0.25)
     try:
         with kept(leases, [lease], LEASE_SECONDS):
             sender = keys.sender(lease)
@@ -40,3 +42,8 @@ def spare_sender(home: Home, purpose: str) -> Iterator[Sender]:
             yield sender
     finally:
         leases.release(lease)
+
+
+def _claimed(keys: OperatorKeys, leases: SqlLeases, holder: str) -> Lease | None:
+    addresses = keys.in_use(1, lambda _: None)
+    return next(filter(None, (leases.claim(key_subject(one), holder, LEASE_SECONDS) for one in addresses)), None)

@@ -113,7 +113,7 @@ def free_nonces(node: Node, dvp: str, wanted: Mapping[str, tuple[int, int]]) -> 
 def _numbers(node: Node, calls: Sequence[ContractCall], block: int | None = None) -> list[int]:
     """The first word of each answer."""
     found = []
-    for call, answer in zip(calls, node.calls(calls, block) if calls else (), strict=True):
+    for call, answer in zip(calls, node.words(calls, block) if calls else (), strict=True):
         if isinstance(answer, LockstepError):
             raise answer
         found.append(first_word(call.to, answer))

@@ -1,6 +1,5 @@
 """One node's JSON-RPC, with its failures told apart: the contract said no, or nobody answered."""
 
-import ast
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +17,8 @@ from web3.providers.base import BaseProvider
 from lockstep.chain import answers
 from lockstep.chain.failover import FailoverProvider
 from lockstep.chain.jsonrpc import HttpEndpoint, batch_of
-from lockstep.chain.refusals import EmptyRevert, UnknownRevert, decode_refusal
+from lockstep.chain.packing import AT_ONCE, LONGEST, program, unpacked
+from lockstep.chain.refusals import refusal_of, refusal_of_tester
 from lockstep.domain.errors import ContractRefused, LockstepError, Unavailable
 
 __all__ = ["ContractCall", "Head", "Node", "Standing"]
@@ -32,6 +32,8 @@ BATCH = 250
 """Questions in one request: nodes take 1,000 as a rule, and their answers grow large."""
 BATCH_CHARACTERS = 1_000_000
 """In one request, unless one question alone is larger: anvil takes 2 MB, geth 5."""
+FEW, TRIES = 4, 3
+"""So many views are asked for by a program; by none after a node has answered so often without one, and never with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +81,8 @@ class Node:
         elif not isinstance(endpoint, BaseProvider):
             endpoint = FailoverProvider([HttpEndpoint(one, timeout_seconds=timeout_seconds) for one in endpoint])
         self.web3 = Web3(endpoint)
+        self._unpacked = self._unheard = 0
+        """Looks in a row where the node ran no program and answered without; where it was silent to programs."""
         # It asks for the chain id anew with every call; the adapters check it once, when they are made.
         self.web3.middleware_onion.remove("validation")
 
@@ -195,6 +199,38 @@ class Node:
         at = _named(block)
         return self._all_alike([("eth_call", (_request(one), at)) for one in calls], answers.data)
 
+    def words(
+        self, calls: Sequence[ContractCall], block: int | None = None
+    ) -> list[bytes | ContractRefused | Unavailable]:
+        """As `calls`, of views of which 32 bytes are wanted, 200 to a question where the node runs `packing`'s program.
+        What that brought no word of is asked by itself."""
+        short = all(len(one.data) <= LONGEST for one in calls)
+        if len(calls) < FEW or not short or self._unpacked >= TRIES or batch_of(self.web3.provider) is None:
+            return self.calls(calls, block)
+        if self._unheard >= TRIES:  # it is away, or something on the way stops programs: this tells
+            plain = self.calls(calls, block)
+            if any(not isinstance(one, Unavailable) for one in plain):
+                self._unheard, self._unpacked = TRIES - 1, self._unpacked + 1
+            return plain
+        parts = [calls[start : start + AT_ONCE] for start in range(0, len(calls), AT_ONCE)]
+        programs = [program([(one.to, one.data) for one in part]) for part in parts]
+        told = self._all_alike([("eth_call", (one, _named(block))) for one in programs], answers.data)
+        ran = [
+            unpacked(one, len(part)) if isinstance(one, bytes) else None for one, part in zip(told, parts, strict=True)
+        ]
+        found: list[bytes | ContractRefused | Unavailable | None] = []
+        for part, answer, words in zip(parts, told, ran, strict=True):
+            found += words or [answer if _is_silence(answer) else None] * len(part)  # whoever asks again waits again
+        self._unheard = self._unheard + 1 if any(map(_is_silence, told)) else 0
+        rest = [one for one, word in zip(calls, found, strict=True) if word is None]
+        alone = self.calls(rest, block) if rest else []
+        if any(ran):
+            self._unpacked = 0
+        elif any(not isinstance(one, Unavailable) for one in alone):  # what it cannot tell at all says nothing
+            self._unpacked += 1
+        by_itself = iter(alone)
+        return [next(by_itself) if word is None else word for word in found]
+
     def codes(self, addresses: Sequence[str]) -> list[bytes]:
         """The code at each address; empty where there is none."""
         found = self._all_alike([("eth_getCode", (one, "latest")) for one in addresses], answers.data)
@@ -283,9 +319,9 @@ class Node:
         try:
             return question()
         except (ContractCustomError, ContractLogicError) as error:
-            raise _refusal(error.data) from error
+            raise refusal_of(error.data) from error
         except _or_reverted() as error:
-            raise _refusal_of_tester(error) from error
+            raise refusal_of_tester(error) from error
         except (*_SILENT, Web3Exception, ValidationError) as error:  # an error of the node's own proves nothing either
             raise _silence(error) from error
 
@@ -317,6 +353,10 @@ def _silence(error: Exception) -> Unavailable:
     return silence
 
 
+def _is_silence(answer: object) -> bool:
+    return isinstance(answer, Unavailable) and isinstance(answer.__cause__, _SILENT)
+
+
 def _read_by(understood: Callable[[Any], Answer], method: str, answer: Any) -> Answer:
     try:
         return understood(answer)
@@ -345,28 +385,8 @@ def _named(block: int | bytes | None) -> str:
     return hex(block) if isinstance(block, int) else "0x" + block.hex()
 
 
-def _refusal(data: object) -> ContractRefused:
-    """Of what a node gives as revert data: hex as a rule, nothing where the contract gave nothing."""
-    if data in (None, "", "0x", "no data"):
-        return EmptyRevert()
-    try:
-        return decode_refusal(bytes.fromhex(str(data).removeprefix("0x")))
-    except ValueError:
-        return UnknownRevert(str(data).encode())
-
-
 def _or_reverted(*kinds: type[Exception]) -> tuple[type[Exception], ...]:
     """And what eth-tester raises for a call that reverts, where there is such a chain in this process: with it comes a
     whole EVM, which takes long to load, and no other process is to pay for that."""
     module = sys.modules.get("eth_tester.exceptions")
     return kinds if module is None else (*kinds, module.TransactionFailed)
-
-
-def _refusal_of_tester(error: Exception) -> ContractRefused:
-    """eth-tester shows the revert data as the Python text of a bytes object."""
-    shown = str(error).partition("execution reverted: ")[2]
-    try:
-        data = ast.literal_eval(shown)
-    except (ValueError, SyntaxError):
-        data = None
-    return decode_refusal(data) if isinstance(data, bytes) else UnknownRevert(str(error).encode())

@@ -13,6 +13,7 @@ The last four are no answer of these contracts (`domain.errors.UNNAMED_REVERTS`)
 bytes as 0x-prefixed hex, numbers as int.
 """
 
+import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -37,6 +38,8 @@ __all__ = [
     "decode_refusal",
     "explain",
     "refusal_from_hex",
+    "refusal_of",
+    "refusal_of_tester",
 ]
 
 _PANIC, _ERROR = bytes.fromhex("4e487b71"), bytes.fromhex("08c379a0")
@@ -158,6 +161,26 @@ def decode_refusal(data: bytes) -> ContractRefused:
     except (DecodingError, UnicodeDecodeError, OverflowError):
         pass
     return UnknownRevert(data)
+
+
+def refusal_of(data: object) -> ContractRefused:
+    """Of what a node gives as revert data: hex as a rule, nothing where the contract gave nothing."""
+    if data in (None, "", "0x", "no data"):
+        return EmptyRevert()
+    try:
+        return decode_refusal(bytes.fromhex(str(data).removeprefix("0x")))
+    except ValueError:
+        return UnknownRevert(str(data).encode())
+
+
+def refusal_of_tester(error: Exception) -> ContractRefused:
+    """eth-tester shows the revert data as the Python text of a bytes object."""
+    shown = str(error).partition("execution reverted: ")[2]
+    try:
+        data = ast.literal_eval(shown)
+    except (ValueError, SyntaxError):
+        data = None
+    return decode_refusal(data) if isinstance(data, bytes) else UnknownRevert(str(error).encode())
 
 
 def refusal_from_hex(text: str) -> ContractRefused:

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
+MANY_FILES = 10_000
+"""From so many on Python's collector of cycles takes longer over them than it takes to spare it."""
+
 app = typer.Typer(
     help="Tokenised securities on a chain, cash in the banks' RTGS, moving together or not at all.",
     no_args_is_help=True,
@@ -148,12 +151,15 @@ def submit(
     A margin call (colr.003) and its answer (colr.004) are passed on to the other party; the node must answer for them.
     """
     from lockstep.app.intake import Taken, expand, submit_files
+    from lockstep.app.loops import spare_collector
     from lockstep.app.records import open_reception
 
     place = Home(home)
     reception = open_reception(place)
     console = Console(quiet=as_json)
     paths = list(expand(files))
+    if len(paths) > MANY_FILES:
+        spare_collector()
     counts: dict[str, int] = {}
 
     def margin_mail() -> "MarginMail":

@@ -103,13 +103,13 @@ class CancellationRequest:
 
 
 class AdviceStatus(Enum):
-    """What a sese.024 says of an instruction."""
+    """What a sese.024 says of an instruction. What is matched or unmatched is accepted: the message says both."""
 
-    ACCEPTED = "ACCEPTED"  # PrcgSts/AckdAccptd
+    ACCEPTED = "ACCEPTED"  # PrcgSts/AckdAccptd, and nothing else yet
     REJECTED = "REJECTED"  # PrcgSts/Rjctd
     CANCELLED = "CANCELLED"  # PrcgSts/Canc
-    MATCHED = "MATCHED"  # MtchgSts/Mtchd
-    UNMATCHED = "UNMATCHED"  # MtchgSts/Umtchd
+    MATCHED = "MATCHED"  # MtchgSts/Mtchd, beside PrcgSts/AckdAccptd
+    UNMATCHED = "UNMATCHED"  # MtchgSts/Umtchd, beside PrcgSts/AckdAccptd
     PENDING = "PENDING"  # SttlmSts/Pdg: before the settlement date's end
     FAILING = "FAILING"  # SttlmSts/Flng: the settlement date has passed
 

@@ -12,15 +12,28 @@ from lockstep.domain.identifiers import Bic, Uetr, derive_message_id
 from lockstep.domain.market import Market
 from lockstep.domain.message import Message
 from lockstep.domain.statement import StatementRequest
-from lockstep.domain.trade import Trade
+from lockstep.domain.trade import Trade, TradeState
 from lockstep.domain.transfer import StatusRequest
 from lockstep.flow.ordering import payment_for
 from lockstep.ports import CashBody
 
-__all__ = ["begun_at", "due", "due_at", "half_told", "is_open", "statement_request", "status_request"]
+__all__ = [
+    "begun_at",
+    "due",
+    "due_at",
+    "half_told",
+    "is_open",
+    "is_told",
+    "share",
+    "statement_request",
+    "status_request",
+    "turn_of",
+]
 
 AT_FIRST = timedelta(minutes=5)
 AT_LONGEST = timedelta(minutes=15)
+SPREAD_SECONDS = 300
+"""So long after `AT_FIRST` the service has asked about all that began to wait at one moment."""
 
 
 def due(begun: datetime, last: datetime | None, now: datetime) -> bool:
@@ -44,6 +57,24 @@ def begun_at(trade: Trade, view: CashView | None, *, doubted: bool) -> datetime 
         return None
     begun = [trade.intents[name] for name in ("cash", "cancel cash") if name in trade.intents]
     return min(begun, default=trade.matched_at if doubted or view is not None else None)
+
+
+def turn_of(trade: Trade, begun: datetime) -> datetime:
+    """When the service counts the silence about a payment as begun: where it `is_told`, each trade's own part of
+    `SPREAD_SECONDS` later, as any number of them may wait since one moment."""
+    return begun + share(trade, SPREAD_SECONDS) if is_told(trade) else begun
+
+
+def is_told(trade: Trade) -> bool:
+    """Whether whatever ends its wait is told, or has its time: the RTGS has answered that it has the payment, which it
+    earmarked or is short of money for, and nobody has begun to end it."""
+    short = trade.state is TradeState.LOCKED and trade.reason is not None and trade.reason.code == "MONY"
+    return (short or trade.state is TradeState.EARMARKED) and trade.intents.keys() <= {"lock", "cash", "status asked"}
+
+
+def share(trade: Trade, seconds: int) -> timedelta:
+    """A part of these seconds, each trade's own: what began together is not due together for ever."""
+    return timedelta(seconds=seconds * int(trade.trade_id[:4], 16) >> 16)
 
 
 def is_open(view: CashView | None) -> bool:

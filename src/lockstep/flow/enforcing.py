@@ -45,6 +45,7 @@ from lockstep.domain.values import replace
 from lockstep.flow.collateral_acts import is_told, made_by, run_alone
 from lockstep.flow.enforcement_acts import call_of, require_sale, standing_of
 from lockstep.flow.margin_figures import require_fresh
+from lockstep.flow.margin_ordering import payment_of
 from lockstep.ports import (
     Change,
     Clock,
@@ -52,12 +53,13 @@ from lockstep.ports import (
     CollateralWallet,
     EnforcementBook,
 )
-from lockstep.signing import settlement_id
+from lockstep.signing import margin_id, settlement_id
 
 __all__ = ["ACT_SECONDS", "Enforcing"]
 
 ACT_SECONDS = 900
 """From when an act is decided on to its last second. What was not run by then is decided on anew."""
+_AGAINST_THE_GIVER = frozenset({MoveKind.DECLARE, MoveKind.APPROPRIATE, MoveKind.SET_OFF})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,6 +189,9 @@ class Enforcing:
         follows = next_step(one, at)
         match follows:
             case Planned():
+                paid = self._booked_call(one.agreement_id) if follows.kind in _AGAINST_THE_GIVER else None
+                if paid is not None:  # the register's figures are of before it
+                    return self._wait(one, f"a payment of margin call {paid} is booked, and not counted yet")
                 move = self._decided(one, at, follows.kind, follows.pledge_id, follows.units)
                 self._keep(replace(one, reason=""), move, f"{follows.kind.name.lower().replace('_', ' ')} intended")
                 return True
@@ -197,6 +202,16 @@ class Enforcing:
                 facts = {"outcome": follows.outcome.value, "left": str(follows.left), "reason": follows.reason}
                 self._store(ended, "enforcement ended", facts)
                 return True
+
+    def _booked_call(self, agreement_id: AgreementId) -> Reference | None:
+        """A call that the giver has paid, and of which the register does not know yet, finally."""
+        for case in self.book.open_margin_cases():
+            if case.agreement_id != agreement_id or case.is_return or not case.is_paying:
+                continue
+            view = self.book.cash_view(margin_id(payment_of(case, self.market), self.ledger.register))
+            if view is not None and view.is_booked:
+                return case.reference
+        return None
 
     def _declared(self, one: Enforcement, at: Standing) -> bool:
         """The default is on the register, whoever had the act run."""

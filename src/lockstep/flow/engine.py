@@ -21,7 +21,7 @@ from lockstep.flow.halting import tell
 from lockstep.flow.hearing import Mail, heard, pages
 from lockstep.flow.lost import lost_to
 from lockstep.flow.margining import Margining
-from lockstep.flow.matching import AGE_OUT, match
+from lockstep.flow.matching import AGE_OUT, match, put_off
 from lockstep.flow.pacing import Moved, OpenTrades, Pacing
 from lockstep.flow.recovering import decide_cancellations, look_at_unclaimed
 from lockstep.flow.register_paying import RegisterPaying
@@ -175,13 +175,14 @@ class Engine:
     ) -> tuple[bool, Collection[tuple[Lei, Reference]]]:
         """Whether anything moved, and the instructions that the next pass is to look at again."""
         settler, book, lost = self.settler, self.settler.book, None
+        left: set[tuple[Lei, Reference]] = set()
+        told: list[Change] = []
         if any(one.late for one in waiting):
             try:
                 lost = lost_to(book, settler.assets, settler.market)
             except Unavailable:  # what may be lost is not known: the next pass
-                return False, {one.key for one in waiting}
-        changes = match(waiting, settler.market, self.salt_key, now, lost, self.keep)
-        left: set[tuple[Lei, Reference]] = set()
+                waiting, left, told = put_off(waiting, settler.market, now)
+        changes = [*told, *match(waiting, settler.market, self.salt_key, now, lost, self.keep)]
         for start in range(0, len(changes), BATCH):
             self.keep()
             some = changes[start : start + BATCH]

@@ -11,7 +11,6 @@ issue ─> answer ─> pay: the pacs.009 is earmarked ─> agents release, RTGS 
 How bonds move is in `margin_bonds`; a call may be met in part by either.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -31,7 +30,7 @@ from lockstep.domain.journal import Entry
 from lockstep.domain.margin_call import CallState, MarginCall, deliver, overdue, resolve, withdraw
 from lockstep.domain.margin_case import MarginCase
 from lockstep.domain.margin_message import MarginCallRequest, MarginCallResponse
-from lockstep.domain.margin_payment import MarginPayment, margin_salt
+from lockstep.domain.margin_payment import MarginPayment
 from lockstep.domain.market import Market, Participant
 from lockstep.domain.money import Money
 from lockstep.domain.values import replace
@@ -40,7 +39,7 @@ from lockstep.flow.collateral_acts import is_told
 from lockstep.flow.enforcing import Enforcing
 from lockstep.flow.margin_bonds import MarginBonds
 from lockstep.flow.margin_figures import counted_payment, require_parties
-from lockstep.flow.margin_ordering import payment_message
+from lockstep.flow.margin_ordering import member_of, payment_message, payment_of
 from lockstep.flow.pledging import heard
 from lockstep.ports import (
     AssetLedger,
@@ -152,17 +151,17 @@ class Margining:
         self, agreement_id: AgreementId, reference: Reference, name: Reference, isin: Isin, units: int
     ) -> MarginCase:
         """The called giver pledges units for it: see `MarginBonds.deliver`."""
-        return self.bonds.deliver(self._case(agreement_id, reference), name, isin, units)
+        return self.bonds.deliver(self._with_room(agreement_id, reference), name, isin, units)
 
     def return_bonds(
         self, agreement_id: AgreementId, reference: Reference, name: Reference, pledge: PledgeId, units: int
     ) -> MarginCase:
         """The called taker releases units for it: see `MarginBonds.give_back`."""
-        return self.bonds.give_back(self._case(agreement_id, reference), name, pledge, units)
+        return self.bonds.give_back(self._with_room(agreement_id, reference), name, pledge, units)
 
     def withdraw(self, agreement_id: AgreementId, reference: Reference, reason: str) -> MarginCase:
         """The caller takes it back. Raises Refused PaymentUnderWay once it is being paid, BondsUnderWay likewise."""
-        case = self._case(agreement_id, reference)
+        case = self._without_dead_payment(self._case(agreement_id, reference))
         if case.is_paying:
             raise Refused("PaymentUnderWay", {"call": reference, "attempt": case.attempt})
         if case.bonds_under_way:
@@ -211,14 +210,14 @@ class Margining:
         identifier = margin_id(payment, self.ledger.register)
         counted = counted_payment(self.ledger, payment)
         view = self.book.cash_view(identifier)
+        if view is not None and f"heard {case.attempt}" not in case.intents:  # also where it counts already
+            return self._claim(case, identifier, now)
         if counted is not None:
             amount, is_final = counted
             if amount != payment.signed_amount:
                 rule = f"the register counts {amount} for this call, {payment.signed_amount} was to be paid"
                 raise LockstepError(rule)
             return is_final and self._met(case, identifier, view, now)
-        if view is not None and f"heard {case.attempt}" not in case.intents:
-            return self._claim(case, identifier, now)
         if view is not None and view.contradiction is not None:
             raise LockstepError(f"{view.contradiction}: of margin payment {identifier}")
         if view is not None and view.is_booked:
@@ -272,7 +271,8 @@ class Margining:
     def _again(self, case: MarginCase, view: CashView, now: datetime) -> bool:
         """The RTGS will never book it, and keeps that for ever under its id: the next attempt has another."""
         if case.call.state.is_end:
-            return False
+            self._store(self._without_dead_payment(case), "margin payment given up", {"state": case.call.state.value})
+            return True
         if case.attempt >= ATTEMPTS_AT_MOST:
             why = view.reason or view.reason_code
             return self._wait(case, f"{case.attempt} payments were refused, the last: {why}")
@@ -327,27 +327,29 @@ class Margining:
     # --- what the steps share
 
     def _payment(self, case: MarginCase) -> MarginPayment:
-        assert case.pay_by is not None
-        money = self._money(case)
-        return MarginPayment(
-            agreement_id=case.agreement_id,
-            amount=money,
-            is_return=case.is_return,
-            debtor=self._member(case.call.called).account(money.currency),
-            creditor=self._member(case.call.caller).account(money.currency),
-            salt=margin_salt(case.agreement_id, case.reference, case.attempt),
-            pay_by=int(case.pay_by.timestamp()),
-        )
+        return payment_of(case, self.market)
+
+    def _with_room(self, agreement_id: AgreementId, reference: Reference) -> MarginCase:
+        """The call for which bonds are to move. Where all of it was to be paid in cash, and the RTGS will not book
+        that, the bonds come in its place: it is not tried again."""
+        case = self._case(agreement_id, reference)
+        return case if case.unmet else self._without_dead_payment(case)
+
+    def _without_dead_payment(self, case: MarginCase) -> MarginCase:
+        """The call, not stored yet, as if a payment that the RTGS will never book had not been wanted."""
+        if not case.is_paying:
+            return case
+        view = self.book.cash_view(margin_id(self._payment(case), self.ledger.register))
+        if view is None or not view.is_never:
+            return case
+        return replace(case, paying=0, attempt=0, pay_by=None, intents={}, reason="")
 
     @staticmethod
     def _money(case: MarginCase) -> Money:
         return Money(currency=case.call.amount.currency, amount=case.paying)
 
     def _member(self, bic: Bic) -> Participant:
-        found: Sequence[Participant] = [one for one in self.market.participants.values() if one.bic == bic]
-        if len(found) != 1:
-            raise InvalidInput("party", bic, "the BIC of one participant")
-        return found[0]
+        return member_of(self.market, bic)
 
     def _case(self, agreement_id: AgreementId, reference: Reference) -> MarginCase:
         case = self.book.margin_case(agreement_id, reference)

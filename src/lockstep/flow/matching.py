@@ -13,18 +13,20 @@ from datetime import datetime, timedelta
 from itertools import count
 from typing import Protocol
 
-from lockstep.domain.instruction import AdviceStatus, CancellationStatus, Instruction, Side
+from lockstep.domain.identifiers import Lei, Reference
+from lockstep.domain.instruction import AdviceStatus, Instruction, Side
 from lockstep.domain.journal import Entry
 from lockstep.domain.market import Market
 from lockstep.domain.trade import Reason, Trade, TradeState, TradeTerms
 from lockstep.domain.values import replace
 from lockstep.flow.receives import Receives
-from lockstep.flow.reporting import advise, answer_request
+from lockstep.flow.reporting import advise, cancel_unmatched
 from lockstep.ports import Change, StoredInstruction
 
-__all__ = ["AGE_OUT", "LostTrades", "agree", "match", "match_key", "salt_of", "trade_of"]
+__all__ = ["AGE_OUT", "LostTrades", "agree", "match", "match_key", "put_off", "salt_of", "trade_of"]
 
 _HELD = Reason(code="CMIS", text="handed in again: it may be a side of a settlement whose other side has not come")
+_PUT_OFF = Reason(code="CMIS", text="not known yet whether it is a side of a settlement that the records lost")
 
 AGE_OUT = timedelta(days=20)
 """After the settlement date; T2S cancels unmatched instructions after twenty business days."""
@@ -54,6 +56,8 @@ def match(
     keep: Callable[[], None] = lambda: None,
 ) -> list[Change]:
     """One change per new trade, per instruction that aged out, and per change of why one waits.
+
+    Every instruction is told its status the first time, and with it that it was accepted: nothing else tells so.
 
     `lost` tells of trades that the ledgers have and the records do not: what is handed in again after a loss, perhaps
     in another order, matches first what it had matched before, and else nothing as long as it may be a side of one
@@ -93,6 +97,19 @@ def match(
                 others = _nearest(stored, left[stored.instruction.side.other])
                 changes.extend(_still_waiting(stored, _why_waiting(stored, others, market), market, now))
     return changes
+
+
+def put_off(
+    waiting: Sequence[StoredInstruction], market: Market, now: datetime
+) -> tuple[list[StoredInstruction], set[tuple[Lei, Reference]], list[Change]]:
+    """While it cannot be known what the records lost: those that can be matched all the same, the keys of those that
+    must wait, as one of them was handed in again, and what these are told if nothing was told them yet.
+    """
+    unsure = {match_key(one.instruction) for one in waiting if one.late}
+    left = [one for one in waiting if match_key(one.instruction) in unsure]
+    free = [one for one in waiting if match_key(one.instruction) not in unsure]
+    told = [change for one in left if one.reason is None for change in _still_waiting(one, _PUT_OFF, market, now)]
+    return free, {one.key for one in left}, told
 
 
 def _every(times: int, call: Callable[[], None]) -> Callable[[], None]:
@@ -283,11 +300,5 @@ def _aged_out(stored: StoredInstruction, market: Market, now: datetime) -> Chang
     return Change(
         entries=(Entry(at=now, kind="aged out", subject=stored.instruction.reference, facts={"reason": str(reason)}),),
         instructions=(replace(stored, status="AGED_OUT", reason=reason),),
-        outgoing=(
-            *(
-                answer_request(market, stored.instruction, one, CancellationStatus.CANCELLED, now)
-                for one in stored.cancellations
-            ),
-            advise(market, stored.instruction, AdviceStatus.CANCELLED, now, reason=reason),
-        ),
+        outgoing=cancel_unmatched(market, stored, reason, stored.cancellations, now),
     )

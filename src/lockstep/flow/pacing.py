@@ -11,8 +11,8 @@ from datetime import UTC, datetime, time, timedelta
 from enum import Enum
 
 from lockstep.domain.identifiers import SettlementId, TradeId
-from lockstep.domain.trade import Trade, TradeState
-from lockstep.flow.asking import begun_at, due_at
+from lockstep.domain.trade import Trade
+from lockstep.flow.asking import begun_at, due_at, is_told, share, turn_of
 from lockstep.ports import Book, Claimed
 
 __all__ = ["LONGEST_SECONDS", "SENT_SECONDS", "TOLD_SECONDS", "Moved", "OpenTrades", "Pacing"]
@@ -57,16 +57,18 @@ class Pacing:
         if waited < -SENT_SECONDS:  # a clock was ahead, and its times say nothing
             waited = LONGEST_SECONDS
         seconds = min(1 + max(waited, 0), TOLD_SECONDS)
-        if failed or not _is_told(trade):
+        if failed or not is_told(trade):
             return now + timedelta(seconds=min(seconds, LONGEST_SECONDS))
-        turns = [now + timedelta(seconds=seconds) - _share(trade, seconds // 8)]
+        turns = [now + timedelta(seconds=seconds) - share(trade, seconds // 8)]
         begun = begun_at(trade, None, doubted=False)
         if begun is not None:  # the RTGS is asked
             last = now if moved else trade.intents.get("status asked")
-            asked = due_at(begun, last)
-            if asked <= now:  # and it was not asked: two stories are people's, and it would be due for ever
+            asked = due_at(turn_of(trade, begun), last)
+            late = asked <= now  # and it was not asked: two stories are people's, and it would be due for ever
+            if late:
                 asked = now + timedelta(seconds=LONGEST_SECONDS)
-            turns.append(asked + _share(trade, LONGEST_SECONDS))
+            # Those asked about at one moment, as after an outage, have no other spread.
+            turns.append(asked + share(trade, LONGEST_SECONDS) if late or last is not None else asked)
         if trade.order is not None and trade.order.terms.pay_by >= now.timestamp():  # the time to pay is over
             turns.append(datetime.fromtimestamp(trade.order.terms.pay_by + 1, UTC))
         return min(turns)
@@ -82,18 +84,6 @@ class Pacing:
         """Since when it waits. A question and its answer change nothing, and are no end of it."""
         stored = [at for name, at in trade.intents.items() if name != "status asked"]
         return max([trade.matched_at, self._waits_since.get(trade.trade_id, trade.matched_at), *stored])
-
-
-def _share(trade: Trade, seconds: int) -> timedelta:
-    """A part of these seconds, each trade's own: what began together is not due together for ever."""
-    return timedelta(seconds=seconds * int(trade.trade_id[:4], 16) >> 16)
-
-
-def _is_told(trade: Trade) -> bool:
-    """Whether whatever ends its wait is told, or has its time: the RTGS has answered that it has the payment, which it
-    earmarked or is short of money for, and nobody has begun to end it."""
-    short = trade.state is TradeState.LOCKED and trade.reason is not None and trade.reason.code == "MONY"
-    return (short or trade.state is TradeState.EARMARKED) and trade.intents.keys() <= {"lock", "cash", "status asked"}
 
 
 @dataclass(frozen=True, slots=True)

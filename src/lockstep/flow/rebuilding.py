@@ -26,7 +26,7 @@ from lockstep.flow.gathering import Gathered, Heard, SeenLock
 from lockstep.flow.lost import Lost
 from lockstep.flow.matching import agree, match, match_key, salt_of, trade_of
 from lockstep.flow.mirroring import missing_in
-from lockstep.flow.reporting import advise, advise_both, end_both
+from lockstep.flow.reporting import advise_both, end_both
 from lockstep.flow.settling import Sight, observed
 from lockstep.ports import Change, StoredInstruction, Unclaimed
 from lockstep.signing import check_order
@@ -332,15 +332,9 @@ class _Rebuilding:
         )
 
     def _told_before(self, change: Change) -> Change:
-        """What neither ledger knows of: its parties are told again from the beginning."""
-        told = [
-            message
-            for stored in change.instructions
-            for message in (
-                advise(self.market, stored.instruction, AdviceStatus.ACCEPTED, self.now),
-                *(self.given.pending.get(stored.key, ()) if stored.status == "WAITING" else ()),
-            )
-        ]
+        """What neither ledger knows of: a wish to cancel it waits, as its party is told again."""
+        waiting = [stored for stored in change.instructions if stored.status == "WAITING"]
+        told = [message for stored in waiting for message in self.given.pending.get(stored.key, ())]
         return replace(change, outgoing=(*told, *change.outgoing))
 
     def _unclaimed(

@@ -7,20 +7,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from lockstep.domain.errors import Conflict, InvalidInput, LockstepError, Refused
-from lockstep.domain.instruction import (
-    AdviceStatus,
-    CancellationRequest,
-    CancellationStatus,
-    Instruction,
-    Side,
-)
+from lockstep.domain.instruction import CancellationRequest, CancellationStatus, Instruction, Side
 from lockstep.domain.journal import Entry
 from lockstep.domain.market import Market
 from lockstep.domain.message import Message
 from lockstep.domain.trade import Reason, Trade, TradeState
 from lockstep.domain.values import replace
 from lockstep.flow.reading_ahead import Records, read_ahead
-from lockstep.flow.reporting import Refusal, advise, answer_request, refuse
+from lockstep.flow.reporting import Refusal, answer_request, cancel_unmatched, refuse
 from lockstep.ports import Book, Change, Clock, PartyBody, StoredInstruction
 
 __all__ = ["INSTRUCTED", "HandedIn", "Reception", "Unusable", "accepted", "receive"]
@@ -296,8 +290,7 @@ def _instruct(
         facts["late"] = f"after its settlement date, {instruction.settlement_date}"
     return Change(
         entries=(Entry(at=now, kind=INSTRUCTED, subject=instruction.reference, facts=facts),),
-        instructions=(stored,),
-        outgoing=(advise(market, instruction, AdviceStatus.ACCEPTED, now),),
+        instructions=(stored,),  # its party is told that it is accepted with its first matching status
     )
 
 
@@ -347,10 +340,7 @@ def _cancel_unmatched(
         entries=(entry,),
         instructions=(replace(stored, status="CANCELLED", reason=reason),),
         requests=(request,),
-        outgoing=(
-            answer_request(market, stored.instruction, request, CancellationStatus.CANCELLED, now),
-            advise(market, stored.instruction, AdviceStatus.CANCELLED, now, reason=reason),
-        ),
+        outgoing=cancel_unmatched(market, stored, reason, (request,), now),
     )
 
 

@@ -24,14 +24,14 @@ from typing import Protocol
 from lockstep.domain.cash import CashView
 from lockstep.domain.errors import LeaseLost, LockstepError, Unavailable
 from lockstep.domain.identifiers import Lei, Reference, SettlementId, TradeId
-from lockstep.domain.instruction import AdviceStatus, CancellationStatus, Instruction, Side
+from lockstep.domain.instruction import Instruction, Side
 from lockstep.domain.journal import Entry
 from lockstep.domain.market import Market
 from lockstep.domain.order import AssetEvent, Order
 from lockstep.domain.payment import BookingNotice, Payment, PaymentReport, PaymentState
 from lockstep.domain.trade import Reason, Trade
 from lockstep.flow.carrying import carry
-from lockstep.flow.reporting import advise, answer_request
+from lockstep.flow.reporting import cancel_unmatched
 from lockstep.flow.wants import CashViewOf, FinalTime, History, Steps, UnclaimedOf
 from lockstep.ports import AssetLedger, AttestationBoard, Book, Change, SettlementBody, StoredInstruction, Unclaimed
 
@@ -312,16 +312,10 @@ def _may_be(instruction: Instruction, order: Order, market: Market) -> bool:
 
 def _cancelled(stored: StoredInstruction, market: Market, now: datetime) -> Change:
     reason = Reason(code="CANI", text="cancelled by the party that instructed, before any match")
-    instruction = stored.instruction
-    entry = Entry(at=now, kind="cancelled unmatched", subject=instruction.reference, facts={"reason": str(reason)})
+    subject = stored.instruction.reference
+    entry = Entry(at=now, kind="cancelled unmatched", subject=subject, facts={"reason": str(reason)})
     return Change(
         entries=(entry,),
         instructions=(replace(stored, status="CANCELLED", reason=reason),),
-        outgoing=(
-            *(
-                answer_request(market, instruction, one, CancellationStatus.CANCELLED, now)
-                for one in stored.cancellations
-            ),
-            advise(market, instruction, AdviceStatus.CANCELLED, now, reason=reason),
-        ),
+        outgoing=cancel_unmatched(market, stored, reason, stored.cancellations, now),
     )

@@ -139,6 +139,8 @@ class RegisterPaying:
         terms = None if pledge is None else self.ledger.agreement(pledge.agreement_id)
         if pledge is None or terms is None:
             raise InvalidInput("sale/pledge", pledge_id, "a pledge in this register")
+        if cash.currency != terms.currency:
+            raise InvalidInput("sale/currency", cash.currency, f"{terms.currency}, the agreement's")
         buyer, taker = self._member(order.movement.buyer), self._member(terms.taker)
         debtor, creditor = buyer.account(cash.currency), taker.account(cash.currency)
         if cash_hash(salt, cash, debtor, creditor) != order.terms.cash_hash:
@@ -179,13 +181,12 @@ class RegisterPaying:
 
         Raises Unavailable where nothing is known, LockstepError for what people must look at.
         """
-        counted = self._counted(one)
+        counted, now, identifier = self._counted(one), self.clock.now(), self._identifier(one)
+        view = self.book.cash_view(identifier)
+        if view is not None and f"heard {one.attempt}" not in one.intents:  # also where it counts already
+            return self._claim(one, identifier, now)
         if counted is not None:
             return counted and self._end(one, PaymentStage.COUNTED)
-        now, identifier = self.clock.now(), self._identifier(one)
-        view = self.book.cash_view(identifier)
-        if view is not None and f"heard {one.attempt}" not in one.intents:
-            return self._claim(one, identifier, now)
         if view is not None and view.contradiction is not None:
             raise LockstepError(f"{view.contradiction}: of payment {identifier}")
         if one.order is None:

@@ -15,7 +15,7 @@ from datetime import datetime
 
 from lockstep.domain.collateral.calls import Call, PledgeCall, RecordReturnCall, RecordTitleCall, ReturnUnitsCall
 from lockstep.domain.collateral.register import NOT_TOGETHER, Act, PledgeId
-from lockstep.domain.collateral.register_events import Returned
+from lockstep.domain.collateral.register_events import Returned, TitleTransferred
 from lockstep.domain.errors import (
     Conflict,
     ContractRefused,
@@ -276,14 +276,15 @@ class Repoing:
 
         def seen(at: int | None) -> bool:
             if opens:
-                return self.ledger.pledge(title, at) is not None
+                made = self._title(title, at)
+                return made is not None and made[1].settlement_id == leg.settlement_id
             said = (one.said for one in self.ledger.events_of_pledge(title, at))
             return any(isinstance(one, Returned) and one.settlement_id == leg.settlement_id for one in said)
 
         if seen(final):
             return self._keep(repo, leg_recorded(repo, leg.reference, now, title if opens else None))
-        if self.ledger.time_of(final) > leg.act_by:
-            by = int(now.timestamp()) + ACT_SECONDS
+        if (chain_time := self.ledger.time_of(final)) > leg.act_by:
+            by = max(int(now.timestamp()), chain_time) + ACT_SECONDS  # a chain's clock may be ahead
             leg = replace(leg, act_by=by)
             repo = self._store(repo, _with(repo, leg))
         self._run(repo, leg.reference, leg.act_by, ((party, call),), seen)
@@ -308,9 +309,12 @@ class Repoing:
 
         def seen(at: int | None) -> bool:
             """What comes in and goes out does so together."""
-            return self.ledger.pledge(title, at) is not None if title is not None else self._is_back(repo, one, at)
+            return self._title(title, at) is not None if title is not None else self._is_back(repo, one, at)
 
         if seen(final):
+            wrong = self._wrong_in(repo, one, title, final) if title is not None else ""
+            if wrong:
+                return self._keep(repo, transfer_died(repo, one.number, wrong, now))
             return self._keep(repo, transfer_done(repo, one.number, now, title))
         used = [
             self.ledger.is_nonce_used(
@@ -324,6 +328,31 @@ class Repoing:
             return self._keep(repo, transfer_died(repo, one.number, "not run in time", now))
         self._run(repo, subject, one.act_by, calls, seen)
         return repo
+
+    def _title(self, title: PledgeId, at: int | None) -> tuple[str, TitleTransferred] | None:
+        """What made a title, and in which transaction. Its id says neither how much it is, nor which act made it."""
+        for one in self.ledger.events_of_pledge(title, at):
+            if isinstance(one.said, TitleTransferred):
+                return one.transaction, one.said
+        return None
+
+    def _wrong_in(self, repo: Repo, one: Transfer, title: PledgeId, at: int) -> str:
+        """Why what came in under a transfer's name is not the transfer: the seller can give anything under it."""
+        made = self._title(title, at)
+        assert made is not None and one.lot_in is not None
+        transaction, come = made
+        if come.quantity != one.lot_in.units:
+            return f"{come.quantity} units came in, not {one.lot_in.units}"
+        if not one.lot_out:
+            return ""
+        gone = self.ledger.events_of_pledge(_recorded_title(repo.lot(one.lot_out)), at)
+        if any(
+            isinstance(other.said, Returned)
+            and (other.transaction, other.said.quantity) == (transaction, one.units_out)
+            for other in gone
+        ):
+            return ""
+        return f"{come.quantity} units came in alone, and {one.units_out} did not go out with them"
 
     def _is_back(self, repo: Repo, one: Transfer, at: int | None) -> bool:
         """Whether units were given back by the transfer's own act, and not burnt: as many fewer are owed."""

@@ -25,7 +25,7 @@ from lockstep.domain.message import Message
 from lockstep.domain.notice import Rejection
 from lockstep.domain.trade import Reason, Trade
 from lockstep.domain.values import replace
-from lockstep.ports import PartyBody
+from lockstep.ports import PartyBody, StoredInstruction
 
 _ISO_CODES = {
     AdviceStatus.UNMATCHED: {"CMIS", "DMON"},
@@ -42,7 +42,16 @@ MAX_REASON = 210
 MAX_DESCRIPTION = 350
 """Length of ErrLctn and of RsnDesc (Max350Text)."""
 
-__all__ = ["Refusal", "advise", "advise_both", "answer_request", "confirm_both", "end_both", "refuse"]
+__all__ = [
+    "Refusal",
+    "advise",
+    "advise_both",
+    "answer_request",
+    "cancel_unmatched",
+    "confirm_both",
+    "end_both",
+    "refuse",
+]
 
 
 def advise(
@@ -102,6 +111,24 @@ def answer_request(
     about = f"{request.sender}/{request.message_id}"
     said = f"sese.027/{status.value}/{reason.code if reason else ''}"
     return _message(market, instruction, body, about, said, now)
+
+
+def cancel_unmatched(
+    market: Market,
+    stored: StoredInstruction,
+    reason: Reason,
+    requests: Sequence[Message[CancellationRequest]],
+    now: datetime,
+) -> tuple[Message[PartyBody], ...]:
+    """What the party of an instruction is told that ends before any match: the answers to its requests, sese.024
+    CANCELLED; first that it was accepted, where no matching status has told it.
+    """
+    instruction, told = stored.instruction, stored.reason is not None
+    return (
+        *(() if told else (advise(market, instruction, AdviceStatus.ACCEPTED, now),)),
+        *(answer_request(market, instruction, one, CancellationStatus.CANCELLED, now) for one in requests),
+        advise(market, instruction, AdviceStatus.CANCELLED, now, reason=reason),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

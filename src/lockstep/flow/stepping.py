@@ -16,7 +16,7 @@ from lockstep.domain.order import NO_PROOF, AssetStatus, EndCall, LockCall, Outc
 from lockstep.domain.trade import Reason, Trade, TradeState
 from lockstep.domain.values import replace
 from lockstep.flow.answering import Answering, SettleAll, has_failed
-from lockstep.flow.asking import begun_at, due, half_told, statement_request, status_request
+from lockstep.flow.asking import begun_at, due, half_told, statement_request, status_request, turn_of
 from lockstep.flow.beside import Beside
 from lockstep.flow.ordering import cancel_message, order_for, payment_message, payment_uetr
 from lockstep.flow.pacing import Moved
@@ -342,7 +342,7 @@ class Settler(Storing):
         if trade.state.is_end or begun is None:
             return False
         last = trade.intents.get("status asked")
-        if not due(begun, last, sight.now):
+        if not due(turn_of(trade, begun), last, sight.now):
             return False
         now = sight.now.replace(microsecond=0)
         intents = {**trade.intents, "status asked": now}

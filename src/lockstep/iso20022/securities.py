@@ -30,12 +30,12 @@ __all__ = ["KINDS"]
 
 _CASH = {Side.DELIVER: "CRDT", Side.RECEIVE: "DBIT"}
 _PARTIES = {Side.DELIVER: "DlvrgSttlmPties", Side.RECEIVE: "RcvgSttlmPties"}
-_STATUSES = {
+_STATUSES = {  # MtchgSts first: acceptance may stand beside it
+    AdviceStatus.MATCHED: ("MtchgSts", "Mtchd"),
+    AdviceStatus.UNMATCHED: ("MtchgSts", "Umtchd"),
     AdviceStatus.ACCEPTED: ("PrcgSts", "AckdAccptd"),
     AdviceStatus.REJECTED: ("PrcgSts", "Rjctd"),
     AdviceStatus.CANCELLED: ("PrcgSts", "Canc"),
-    AdviceStatus.MATCHED: ("MtchgSts", "Mtchd"),
-    AdviceStatus.UNMATCHED: ("MtchgSts", "Umtchd"),
     AdviceStatus.PENDING: ("SttlmSts", "Pdg"),
     AdviceStatus.FAILING: ("SttlmSts", "Flng"),
 }
@@ -226,6 +226,9 @@ def _with_reason(group: str, name: str, code: str | None, reason: str | None) ->
     return node(group, node(name, node("Rsn", node("Cd", leaf("Cd", code)), words("AddtlRsnInf", reason))))
 
 
+_ACCEPTED = _with_reason("PrcgSts", "AckdAccptd", None, None)
+
+
 def _write_advice(message: Message[StatusAdvice]) -> tuple[str, ...]:
     advice = message.body
     group, name = _STATUSES[advice.status]
@@ -237,6 +240,7 @@ def _write_advice(message: Message[StatusAdvice]) -> tuple[str, ...]:
         status = _with_reason(group, name, advice.reason_code, advice.reason)
     return (
         node("TxId", leaf("AcctOwnrTxId", advice.reference)),
+        _ACCEPTED if group == "MtchgSts" else "",
         status,
         supplement(
             "Advice",
@@ -248,8 +252,16 @@ def _write_advice(message: Message[StatusAdvice]) -> tuple[str, ...]:
     )
 
 
+def _require_accepted(fields: Fields) -> None:
+    """Beside MtchgSts, PrcgSts says that the instruction is accepted, and no more. It may be missing."""
+    for other in ("Rjctd", "Canc", "AckdAccptd/Rsn"):
+        fields.refuse(f"PrcgSts/{other}", "only AckdAccptd/NoSpcfdRsn beside MtchgSts")
+
+
 def _read_advice(fields: Fields) -> StatusAdvice:
     status, path = next((status, "/".join(names)) for status, names in _STATUSES.items() if "/".join(names) in fields)
+    if status in (AdviceStatus.MATCHED, AdviceStatus.UNMATCHED):
+        _require_accepted(fields)
     ours = "SplmtryData/Envlp/Advice"
     trade, settlement = fields.get(f"{ours}/TradId"), fields.get(f"{ours}/SttlmId")
     said = fields.get(f"{path}/AddtlRsnInf" if status is AdviceStatus.MATCHED else f"{path}/Rsn/AddtlRsnInf")

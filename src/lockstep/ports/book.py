@@ -35,6 +35,8 @@ class StoredInstruction:
     received_at: datetime
     trade_id: TradeId | None = None
     reason: Reason | None = None
+    """Why it waits or has ended, as its party was told. None while it waits: its party was told nothing yet, and not
+    that it is accepted either."""
     late: datetime | None = None
     """When it turned out that the records were lost, and that it may have matched, and settled, before."""
     cancellations: tuple[Message[CancellationRequest], ...] = ()

@@ -65,8 +65,10 @@ def told(box: str, data: bytes) -> Told | None:
         return None
     root, said = found.root, dict[str, Any]()
     if found.kind == "sese.024":
-        status = next((one for group in ("PrcgSts", "MtchgSts", "SttlmSts") for one in _all(root, f"{group}/*")), None)
-        said = {"status": "" if status is None else _name(status)}
+        found_all = [one for group in ("PrcgSts", "MtchgSts", "SttlmSts") for one in _all(root, f"{group}/*")]
+        said = {"accepted": any(_name(one) == "AckdAccptd" for one in found_all)}
+        status = next((one for one in found_all if _name(one) != "AckdAccptd"), next(iter(found_all), None))
+        said |= {"status": "" if status is None else _name(status)}
         said["code"] = None if status is None else _text(status, "Rsn/Cd/Cd")
         said |= {"reference": _text(root, "TxId/AcctOwnrTxId")}
         said |= {"side": _text(root, "SplmtryData/Envlp/Advice/SctiesMvmntTp")}

@@ -113,23 +113,23 @@ _e, _h, _d = event_table.c, halt_table.c, doubt_table.c
 _ROW = (_e.block, _e.place, _e.kind, _e.settlement, _e.transaction_hash, _e.at, _e.trade, _e.packed_order)
 _LOCKED = int(EventKind.Locked)
 _ENDS = tuple(int(one) for one in EventKind if one.is_end)
-ASKED_AT_ONCE = 500
-"""Trades in one statement."""
-PAGE = 10_000
-"""Settlements in memory at once, of all that there are."""
+ASKED_AT_ONCE = 500  # trades in one statement
+PAGE = 10_000  # settlements in memory at once, of all that there are
 
 _mine: Any = _e.reader == bindparam("reader")
 _one: Any = bindparam("one")
 _of_source = select(checkpoint_table.c.reader).where(checkpoint_table.c.source == bindparam("source"))
 
 
-def _events(*which: Any) -> Query:
-    return Query(select(*_ROW).where(_mine, *which).order_by(_e.block, _e.place))
+def _events(*which: Any, mine: Any = _mine) -> Query:
+    return Query(select(*_ROW).where(mine, *which).order_by(_e.block, _e.place))
 
 
 _CHECKPOINT = Query(select(checkpoint_table).where(checkpoint_table.c.source == bindparam("source")))
 _UNENDED = _events(_e.settlement.in_(select(_e.settlement).where(_mine, _e.unended)))
-_OF, _ABOVE = _events(_e.settlement == _one), _events(_e.block > _one)
+# No index by the reader: before it has counted them PostgreSQL believes that a reader has few events, and reads all.
+_OF = _events(_e.settlement == _one, mine=_e.reader + 0 == bindparam("reader"))
+_ABOVE = _events(_e.block > _one)
 _LATER = Query(
     select(_e.block, _e.place, _e.settlement)
     .where(_mine, _e.kind == _LOCKED)

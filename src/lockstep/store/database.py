@@ -17,6 +17,8 @@ Database = Engine
 """An open one, for those who only hand it on."""
 
 BUSY_TIMEOUT_MILLISECONDS = 15_000
+OLDEST = 120_000
+"""PostgreSQL 12, as its drivers number versions."""
 DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgresql+psycopg": "postgresql+psycopg"}
 
 
@@ -24,8 +26,8 @@ def open_database(url: str) -> Database:
     """An engine on the service's database; creates the tables where there are none, and brings older ones up to date.
 
     Every transaction on SQLite begins IMMEDIATE: two processes take turns instead of failing late. Raises
-    Misconfigured for a URL that is none, for a server that does not wait for its disk, and for a database that a newer
-    version has written; Unavailable where a server does not answer.
+    Misconfigured for a URL that is none, for a server that does not wait for its disk or is older than PostgreSQL 12,
+    and for a database that a newer version has written; Unavailable where a server does not answer.
     """
     where = _url(url)
     try:
@@ -37,6 +39,8 @@ def open_database(url: str) -> Database:
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare)
         event.listen(engine, "begin", _begin)
+    else:
+        event.listen(engine, "connect", _plan_anew)
     try:
         _judge_durability(engine)
         schema.bring_up_to_date(engine)
@@ -75,6 +79,16 @@ def _url(url: str) -> URL:
 def _options(url: URL) -> dict[str, Any]:
     """On PostgreSQL whoever waited for a row must see what was committed meanwhile, whatever the server's default."""
     return {} if url.drivername == "sqlite" else {"isolation_level": "READ COMMITTED"}
+
+
+def _plan_anew(connection: Any, _: object) -> None:
+    """A server keeps the plan of a statement that is run again and again; one that was made while a table was small
+    goes through all of it for ever after. Older servers cannot be told, nor run all statements of the store."""
+    version = connection.info.server_version
+    if version < OLDEST:
+        raise Misconfigured(f"the service's database: PostgreSQL {version // 10_000} breaks the rule: 12 or later")
+    connection.execute("SET plan_cache_mode = force_custom_plan")
+    connection.commit()
 
 
 def _prepare(connection: Any, _: object) -> None:

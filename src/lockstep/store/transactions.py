@@ -19,7 +19,10 @@ _COLUMNS = (*_PLAIN, "serves", "skipped", "final")
 _STORED = ("digest", "sender", *_COLUMNS)
 _SELECT = f"SELECT number, {', '.join(_STORED)} FROM sent_transaction WHERE"
 _OF_KEYS = Statement(f"{_SELECT} key IN LIST")
-_SERVING = Statement(f"{_SELECT} digest IN (SELECT digest FROM sent_transaction_served WHERE key IN LIST)")
+_SERVING = Statement(  # PostgreSQL would rather look for each transaction ever sent among what these serve
+    "WITH these AS [[MATERIALIZED]] (SELECT DISTINCT digest FROM sent_transaction_served WHERE key IN LIST) "
+    f"{_SELECT} digest IN (SELECT digest FROM these)"
+)
 _UNMINED = Statement(f"{_SELECT} sender = ? AND status IN ('reserved', 'signed', 'broadcast') ORDER BY nonce")
 _FROM_NONCE = Statement(f"{_SELECT} sender = ? AND final = 0 AND nonce >= ? ORDER BY nonce, number LIMIT ?")
 _FINAL = Statement("UPDATE sent_transaction SET final = 1 WHERE sender = ? AND final = 0 AND nonce < ?")

@@ -122,8 +122,9 @@ def p2_status_told(facts: PromiseFacts) -> Iterator[str]:
         if matched and not ended and live and not any(one.trade in facts.trades_undone for one in matched):
             yield f"{box} was told that {reference} matched, and never how it ended"
     for terms in {one.terms for one in facts.asked if one.terms and one.outcome == "taken" and one.life == facts.life}:
-        told = {one.status for one in sent[terms.owner_bic, terms.reference] if one.kind == "sese.024"}
-        if "AckdAccptd" not in told:
+        advices = [one for one in sent[terms.owner_bic, terms.reference] if one.kind == "sese.024"]
+        told = {one.status for one in advices}
+        if not any(one.accepted for one in advices):
             yield f"{terms.owner_bic} was never told that {terms.reference} is accepted"
         if not told & {MATCHED, "Umtchd", CANCELLED}:
             yield f"{terms.owner_bic} was never told whether {terms.reference} matched"

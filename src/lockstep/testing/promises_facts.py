@@ -89,7 +89,10 @@ class Told:
     reference: str
     side: str
     status: str = ""
-    """Rjctd, Canc, Mtchd, …, as the message has it; none in sese.025."""
+    """Rjctd, Canc, Mtchd, …, as the message has it; none in sese.025. Where acceptance stands beside another status,
+    that other one."""
+    accepted: bool = False
+    """Whether a sese.024 says that the instruction is accepted, alone or beside another status."""
     code: str | None = None
     trade: str | None = None
     settlement: str | None = None

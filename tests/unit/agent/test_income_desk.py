@@ -16,7 +16,7 @@ from lockstep.domain.order import Epoch, Movement, Order, OrderTerms
 from lockstep.domain.payment import PaymentState
 from lockstep.signing import build_quorum_proof, cash_digest, cash_hash, margin_id, settlement_id
 from lockstep.testing.fakes import BOND, SELLER, key
-from margin_world import GIVER_ACCOUNT, MARKET, NETWORK, NEXT_KEYS, PAY_BY, TAKER_ACCOUNT, MarginWorld
+from margin_world import GIVER_ACCOUNT, MARKET, NETWORK, NEXT_KEYS, PAY_BY, TAKER_ACCOUNT, TERMS, MarginWorld
 
 PLEDGE, OTHER = PledgeId("a1" * 32), PledgeId("a2" * 32)
 COUPON, SECOND = "c1" * 32, "c2" * 32
@@ -212,6 +212,35 @@ def test_a_sale_pays_the_taker_and_is_signed_as_proceeds(world: MarginWorld) -> 
     world.settle()
     assert world.is_booked(identifier) == 1
     assert proceeds(world, identifier) == [(90_000, 1)] * 4
+
+
+def test_proceeds_are_of_the_agreements_currency(tmp_path: Path) -> None:
+    """The register counts minor units and knows no other: yen would pass for euro cents."""
+    world = MarginWorld(tmp_path, replace(TERMS, currency="USD"))
+    world.ledger.pledged(world.agreement, PLEDGE)
+    identifier = world.ledger.sell(PLEDGE, sale(world))
+    world.chain.mine(2)
+    pay_sale(world, identifier)
+    world.settle()
+    assert state(world, identifier) is PaymentState.HELD
+    steps = world.registers[0][0].steps()
+    assert {detail.partition("(")[0] for _, kind, _, detail in steps if kind == "refused"} == {"CurrencyDiffers"}
+    world.close()
+
+
+def test_the_next_agents_sign_proceeds_of_a_lock_that_was_not_theirs(world: MarginWorld) -> None:
+    """None of those who proved the sale's lock serves any more, and the register takes no other epoch's word."""
+    identifier = world.ledger.sell(PLEDGE, sale(world))
+    world.chain.mine(2)
+    pay_sale(world, identifier)
+    world.settle()
+    world.chain.rotate(Epoch(number=2, agents=tuple(one.address for one in NEXT_KEYS), quorum=3))
+    world.chain.mine(2)
+    for place in range(4):
+        world.start(place, lost=True, key=NEXT_KEYS[place])
+    world.settle()
+    assert proceeds(world, identifier) == [(90_000, 1)] * 4 + [(90_000, 2)] * 4
+    count_proceeds(world, identifier, 90_000)
 
 
 @pytest.mark.parametrize("final", [False, True])

@@ -106,6 +106,25 @@ def test_two_calls_together_bring_no_more_than_is_required(world: MarginWorld) -
     assert "ExceedsRequired" in world.refusals()
 
 
+@pytest.mark.parametrize("is_return", [False, True])
+def test_what_others_released_and_is_booked_is_not_due_once_more(world: MarginWorld, is_return: bool) -> None:
+    """Agents that do not remember the release, as new ones cannot, and those whose register is of before it."""
+    if is_return:
+        given = world.payment(100_000)
+        world.pay(given)
+        world.settle()
+        world.count(given)
+        world.value(20_000)
+    world.pay(world.payment(60_000, call="X-1", is_return=is_return))
+    world.settle()
+    for place in range(4):
+        world.start(place, lost=True)
+    second = world.pay(world.payment(60_000, call="X-2", is_return=is_return))
+    world.settle()
+    assert world.is_booked(second) == 0
+    assert world.refusals() == {"ExceedsExcess" if is_return else "ExceedsRequired"}
+
+
 def test_figures_that_are_too_old_move_nothing(world: MarginWorld) -> None:
     world.clock.advance(3_700)
     world.chain.mine(3)

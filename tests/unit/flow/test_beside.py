@@ -145,7 +145,7 @@ def test_nothing_counts_as_delivered_before_it_is(bench: BesideBench) -> None:
     bench.instruct_many(MANY)
     bench.engine.do("matching")
     waiting = bench.book.undelivered()
-    assert len(waiting) == 4 * MANY and not bench.engine.do("outbox")
+    assert len(waiting) == 2 * MANY and not bench.engine.do("outbox")
     assert bench.book.undelivered() == waiting and bench.beside.left == 1
     bench.engine.under_way.outbox = None  # it dies
     bench.beside.left = 0
@@ -155,21 +155,21 @@ def test_nothing_counts_as_delivered_before_it_is(bench: BesideBench) -> None:
 
 
 def test_sheaves_are_delivered_one_after_the_other(bench: BesideBench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engines, "SHEAF", 8)
+    monkeypatch.setattr(engines, "SHEAF", 4)
     bench.instruct_many(MANY)
     bench.engine.do("matching")
     assert deliver(bench) >= 4, "two whole sheaves, and the rest of them, are each written while others go on"
-    assert bench.mailbox.counted.items["deliver_all"] == 4 * MANY
+    assert bench.mailbox.counted.items["deliver_all"] == 2 * MANY
 
 
 def test_what_cannot_be_written_does_not_hold_up_later_ones(
     bench: BesideBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Not even a sheaf of nothing else: it is passed over, and tried again after the last one."""
-    monkeypatch.setattr(engines, "SHEAF", 8)
+    monkeypatch.setattr(engines, "SHEAF", 4)
     bench.instruct_many(MANY)
     bench.engine.do("matching")
-    stuck = {one.message_id for one in bench.book.undelivered()[:9]}
+    stuck = {one.message_id for one in bench.book.undelivered()[:5]}
     whole = bench.mailbox.deliver_all
 
     def some(messages: Sequence[Any]) -> Sequence[Any]:

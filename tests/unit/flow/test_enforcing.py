@@ -170,6 +170,24 @@ def test_covered_before_it_is_declared_nothing_is(short: Desk) -> None:
     assert (short.one().outcome, short.one().moves) == (Outcome.CURED, ())
 
 
+def test_nothing_is_taken_over_a_payment_that_is_booked(short: Desk) -> None:
+    """The taker has the money; the register will know of it once the agents have signed."""
+    short.call(100)
+    short.margining.pay(short.agreement, CALL)
+    short.turn()
+    ((identifier, held),) = short.rtgs.payments.items()
+    short._release(identifier, held.payment.uetr)
+    short.turn()
+    short.begin()
+    short.rest()
+    assert (short.taken(), short.state().enforce_from) == ([], 0)
+    assert short.one().reason == f"a payment of margin call {CALL} is booked, and not counted yet"
+    short.agents()
+    short.rest()
+    assert (short.one().outcome, short.state().credit) == (Outcome.CURED, 100)
+    assert short.venue.units(TAKER) == (0, 0)
+
+
 def test_another_hand_declares_and_ends_it(venue: CollateralVenue) -> None:
     desk = patient(venue)
     desk.venue.run(TAKER, DeclareDefaultCall(agreement_id=desk.agreement))

@@ -15,6 +15,7 @@ from lockstep.domain.errors import Conflict, InvalidInput, Refused, Unavailable
 from lockstep.domain.identifiers import Reference
 from lockstep.domain.margin_bonds import ActState, BondMove, bond_nonce, bond_salt
 from lockstep.domain.margin_call import CallState, dispute
+from lockstep.domain.payment import PaymentState
 from lockstep.ports import Change
 from lockstep.signing import pledge_id
 from margin_venue import BUND, CALL, OBL, Killed, MarginVenue, euros
@@ -137,6 +138,33 @@ def test_in_bonds_and_in_cash(desk: MarginVenue) -> None:
     case = desk.case()
     assert (case.paying, case.is_counted, desk.credit()) == (540, True, 540)
     assert (case.call.state, case.call.delivered, move(desk).value) == (CallState.DELIVERED, 900, 360)
+
+
+def test_bonds_in_place_of_cash_that_will_never_be_booked(desk: MarginVenue) -> None:
+    """Who cannot pay may still deliver, and is not made to pay as well."""
+    account = next(
+        one.account("EUR").number for one in desk.market.participants.values() if one.wallet == GIVER.address
+    )
+    desk.rtgs.available[account] = 0
+    desk.call(900)
+    desk.margining.pay(desk.agreement, CALL)
+    desk.turns(2)
+    with pytest.raises(InvalidInput, match="nothing: all that is owed"):
+        deliver(desk)  # it may yet be booked
+    (held,) = desk.rtgs.payments.values()
+    desk.rtgs._never(held, PaymentState.REJECTED, "AM04", "no funds")
+    desk.turns(2)
+    with pytest.raises(InvalidInput, match="so many that they count"):
+        desk.margining.deliver_bonds(desk.agreement, CALL, FIRST, BUND, 1)
+    assert desk.case().is_paying  # what was refused changes nothing
+    deliver(desk)
+    desk.rtgs.available[account] = 1_000_000
+    desk.clock.advance(16 * 60)
+    desk.turns(6)
+    case = desk.case()
+    assert (case.call.state, case.call.delivered, case.is_paying) == (CallState.DELIVERED, 900, False)
+    assert (desk.credit(), len(desk.rtgs.payments)) == (0, 1)
+    assert desk.book.all_unclaimed() == []
 
 
 # Killed and silent

@@ -252,8 +252,9 @@ def test_counted_by_another_hand(service: Service) -> None:
     service.turn()
     world.settle()
     world.count(world.payment(60_000))
-    service.turns(4)
+    service.turns(5)
     assert (service.case().is_counted, credit(service)) == (True, 60_000)
+    assert service.book.all_unclaimed() == []  # heard of after it counted, it is no lost trade's either
 
 
 def test_what_is_counted_in_a_block_that_vanishes_is_counted_again(service: Service) -> None:
@@ -370,6 +371,23 @@ def test_what_is_being_paid_is_not_withdrawn(service: Service) -> None:
     with pytest.raises(Refused) as caught:
         service.margining.withdraw(service.world.agreement, CALL, "an error")
     assert caught.value.name == "PaymentUnderWay"
+
+
+def test_what_will_never_be_booked_keeps_no_call_from_being_withdrawn(service: Service) -> None:
+    service.world.rtgs.available["ACC-SELLER"] = 0
+    service.call()
+    service.margining.pay(service.world.agreement, CALL)
+    service.turns(2)
+    (held,) = service.world.rtgs.payments.values()
+    service.world.rtgs._never(held, PaymentState.REJECTED, "AM04", "no funds")
+    service.turns(2)
+    service.margining.withdraw(service.world.agreement, CALL, "an error")
+    service.world.rtgs.available["ACC-SELLER"] = 100_000
+    service.world.clock.advance(16 * 60)
+    service.turns()
+    assert (service.case().is_open, service.case().call.state) == (False, CallState.WITHDRAWN)
+    assert (booked(service), len(service.world.rtgs.payments)) == ([], 1)
+    assert service.book.all_unclaimed() == []
 
 
 @pytest.mark.parametrize(

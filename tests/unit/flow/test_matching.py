@@ -189,12 +189,34 @@ def test_aging(days: int) -> None:
         assert set(statuses.values()) == {"WAITING"}
         return
     assert statuses == {"D-1": "AGED_OUT", "R-1": "AGED_OUT"}
-    assert {one.body.status for change in told for one in change.outgoing} == {AdviceStatus.CANCELLED}
+    said = [(one.body.reference, one.body.status.name) for change in told for one in change.outgoing]  # type: ignore[union-attr]
+    assert said == [("D-1", "CANCELLED"), ("R-1", "ACCEPTED"), ("R-1", "CANCELLED")], "D-1 was accepted with its reason"
     assert {entry.kind for change in told for entry in change.entries} == {"aged out"}
 
 
 def test_nothing_aged_is_matched() -> None:
     assert pairs(run(stored(DELIVER), stored(RECEIVE), at=MORNING + 21 * ONE_DAY)) == []
+
+
+@given(st.booleans(), st.booleans(), st.integers(0, 2), st.integers(0, 21))
+def test_at_the_first_look_each_is_told_that_it_is_accepted(fits: bool, late: bool, copies: int, days: int) -> None:
+    """By the bytes that its party gets: a message of its own, or beside what it says of the match."""
+
+    class Everything:
+        def had(self, deliver: StoredInstruction, receive: StoredInstruction, salt: str) -> bool:
+            return False
+
+        def may_have(self, stored: StoredInstruction) -> bool:
+            return True
+
+    receives = [
+        replace(RECEIVE, reference=Reference(f"R-{n}"), cash=euro(99_000 if fits else 1)) for n in range(copies)
+    ]
+    waiting = [stored(one, late=MORNING if late else None) for one in (DELIVER, *receives)]
+    changes = match(waiting, MARKET, SALT_KEY, MORNING + days * ONE_DAY, Everything())
+    mail = [(one.receiver, one.body.reference, write(one)) for change in changes for one in change.outgoing]  # type: ignore[union-attr]
+    accepted = [(receiver, reference) for receiver, reference, data in mail if b"<AckdAccptd>" in data]
+    assert sorted(accepted) == sorted((one.instruction.owner.bic, one.instruction.reference) for one in waiting)
 
 
 def instructions() -> st.SearchStrategy[list[Instruction]]:

@@ -1,5 +1,6 @@
 """When a trade is looked at again."""
 
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -11,7 +12,7 @@ from lockstep.domain.errors import Unavailable
 from lockstep.domain.trade import Reason, Trade, TradeState
 from lockstep.flow import pacing
 from lockstep.flow.answering import Answering
-from lockstep.flow.asking import due
+from lockstep.flow.asking import SPREAD_SECONDS, due, turn_of
 from lockstep.flow.pacing import LONGEST_SECONDS, SENT_SECONDS, TOLD_SECONDS, Moved, Pacing
 from lockstep.flow.wants import NewNonce
 from lockstep.store import queue
@@ -123,6 +124,45 @@ def test_what_began_together_is_not_due_together() -> None:
     trades = [replace(TOLD, trade_id=sha256(str(number).encode()).hexdigest()) for number in range(200)]
     found = sorted(seconds_to(Pacing().next_look(one, False, now), now) for one in trades)
     assert len(set(found)) > 10 and found[0] >= 101 - 101 // 8 and found[-1] <= 101
+
+
+def test_payments_that_wait_since_one_moment_are_asked_about_one_after_the_other() -> None:
+    """Each is looked at when its turn has come, as the step counts it."""
+    pace, found = Pacing(), list[int]()
+    for number in range(1_000):
+        trade = replace(TOLD, trade_id=sha256(str(number).encode()).hexdigest())
+        now = MORNING
+        while not due(turn_of(trade, MORNING), None, now):
+            again = pace.next_look(trade, False, now)
+            assert again is not None and again > now
+            now = again
+        found.append(seconds_to(now, MORNING))
+    assert min(found) >= 300 and max(found) <= 300 + SPREAD_SECONDS
+    minutes = Counter(one // 60 for one in found)
+    assert set(minutes) == {5, 6, 7, 8, 9} and max(minutes.values()) < 400
+
+
+def test_payments_asked_about_at_one_moment_are_not_all_asked_again_at_one() -> None:
+    """After an outage, or a clock that jumped, every turn had passed."""
+    asked, found = MORNING + timedelta(hours=2), set[datetime]()
+    for number in range(200):
+        trade = replace(TOLD, trade_id=sha256(str(number).encode()).hexdigest())
+        trade = replace(trade, intents={**TOLD.intents, "status asked": asked})
+        looked = asked
+        while not due(turn_of(trade, MORNING), asked, looked):
+            again = Pacing().next_look(trade, False, looked)
+            assert again is not None and again > looked
+            looked = again
+        found.add(looked)
+    assert len(found) > 40 and max(found) - min(found) <= timedelta(seconds=LONGEST_SECONDS)
+
+
+def test_a_payment_that_is_not_told_of_is_asked_about_at_once() -> None:
+    last = "ff" * 32
+    for trade in (replace(TOLD, reason=None), replace(TOLD, intents={**TOLD.intents, "cancel cash": MORNING})):
+        assert turn_of(replace(trade, trade_id=last), MORNING) == MORNING
+    assert turn_of(replace(TOLD, trade_id=last), MORNING) == MORNING + timedelta(seconds=SPREAD_SECONDS - 1)
+    assert turn_of(replace(TOLD, trade_id="00" * 32), MORNING) == MORNING
 
 
 @pytest.mark.parametrize("first", ["0000", "0444", "8000", "ffff"])

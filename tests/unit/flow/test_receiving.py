@@ -16,7 +16,6 @@ from lockstep.domain.instruction import (
     Party,
     QuantityType,
     Side,
-    StatusAdvice,
 )
 from lockstep.domain.money import Money, Quantity
 from lockstep.domain.trade import Trade, TradeState
@@ -70,9 +69,33 @@ def test_instruction(book: FakeBook) -> None:
     assert change.seen == ((SELLER.bic, "M-1", "a"),)
     kept = book.instruction(SELLER.lei, DELIVER.reference)
     assert kept is not None and (kept.status, kept.instruction, kept.message_id) == ("WAITING", DELIVER, "M-1")
-    (message,) = change.outgoing
-    assert isinstance(message.body, StatusAdvice)
-    assert (message.receiver, message.body.status.value, message.body.reference) == (SELLER.bic, "ACCEPTED", "D-1")
+    assert not change.outgoing, "that it is accepted is told with its first matching status"
+
+
+def told(change: Change) -> list[tuple[str, str]]:
+    return [(type(one.body).__name__, one.body.status.name) for one in change.outgoing if hasattr(one.body, "status")]
+
+
+@pytest.mark.parametrize("looked_at", [False, True])
+def test_who_cancels_before_the_first_look_is_told_of_the_acceptance_too(instructed: FakeBook, looked_at: bool) -> None:
+    if looked_at:
+        (change,) = match(instructed.waiting(), MARKET, SALT_KEY, MORNING)
+        instructed.commit(change)
+        assert told(change) == [("StatusAdvice", "UNMATCHED")]
+    ended = [("CancellationAdvice", "CANCELLED"), ("StatusAdvice", "CANCELLED")]
+    accepted = [] if looked_at else [("StatusAdvice", "ACCEPTED")]
+    change = take(instructed, ASK_DELIVER, "C-1")
+    assert told(change) == [*accepted, *ended]
+    assert {one.receiver for one in change.outgoing} == {SELLER.bic}
+
+
+def test_who_cancels_while_it_is_looked_at_is_told_of_the_acceptance_too(instructed: FakeBook) -> None:
+    (look,) = match(instructed.waiting(), MARKET, SALT_KEY, MORNING)
+    change = take(instructed, ASK_DELIVER, "C-1")
+    with pytest.raises(Conflict):
+        instructed.commit(look)
+    assert [message.message_id for message in instructed.undelivered()] == [one.message_id for one in change.outgoing]
+    assert told(change)[0] == ("StatusAdvice", "ACCEPTED") and told(change)[-1] == ("StatusAdvice", "CANCELLED")
 
 
 def test_the_same_again(instructed: FakeBook) -> None:

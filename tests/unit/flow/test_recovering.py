@@ -8,7 +8,8 @@ from datetime import timedelta
 import pytest
 from flow_world import Bench, check
 
-from lockstep.domain.instruction import CancellationAdvice, CancellationStatus, Side
+from lockstep.domain.errors import Unavailable
+from lockstep.domain.instruction import CancellationAdvice, CancellationStatus, Side, StatusAdvice
 from lockstep.domain.order import OutcomeResult
 from lockstep.domain.trade import Reason, TradeState
 from lockstep.flow.matching import AGE_OUT
@@ -172,6 +173,31 @@ def test_handed_in_again_by_its_mark_also_what_a_backup_had(settled: Bench) -> N
     assert settled.submit(RECEIVE, late=True) == "duplicate" and kept(settled).late
     settled.ask_to_cancel(Side.RECEIVE)
     assert kept(settled).status == "WAITING"
+
+
+def test_while_the_node_is_away_others_match_and_who_must_wait_is_told(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the records lost cannot be known: an instruction that was handed in again, and its like, wait for it."""
+
+    def away(*_: object) -> None:
+        raise Unavailable("no node")
+
+    def told() -> list[tuple[str, str]]:
+        bodies = [one.body for one in bench.mailbox.messages.values()]
+        return sorted((one.reference, one.status.name) for one in bodies if isinstance(one, StatusAdvice))
+
+    monkeypatch.setattr("lockstep.flow.engine.lost_to", away)
+    bench.submit(RECEIVE, late=True)
+    bench.submit(DELIVER)
+    bench.instruct(2, quantity="2000")
+    for _ in range(3):
+        bench.tick(agents=False)
+    assert told() == [("D-1", "UNMATCHED"), ("D-2", "MATCHED"), ("R-1", "UNMATCHED"), ("R-2", "MATCHED")]
+    assert bench.kinds().count("unmatched") == 2, "told once"
+    monkeypatch.undo()
+    bench.run()
+    assert [one.state for one in bench.book.trades()] == [TradeState.SETTLED] * 2
 
 
 # --- payments that no trade has

@@ -317,3 +317,6 @@ def test_terms_that_are_not_the_orders_are_refused(service: Service) -> None:
     with pytest.raises(InvalidInput) as caught:
         service.paying.take_sale(PledgeId("00" * 32), sale(), cash, SALT)
     assert caught.value.field == "sale/pledge"
+    with pytest.raises(InvalidInput) as caught:
+        service.paying.take_sale(PLEDGE, sale(), replace(cash, currency="USD"), SALT)
+    assert (caught.value.field, caught.value.rule) == ("sale/currency", "EUR, the agreement's")

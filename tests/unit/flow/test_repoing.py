@@ -13,7 +13,7 @@ import pytest
 from collateral_venue import DEPTH, GIVER, TAKER, UNITS, CollateralVenue
 from lockstep.app.collateral import LocalCollateralWallets
 from lockstep.domain.accrual import DayCount
-from lockstep.domain.collateral.calls import RecordTitleCall, ReturnUnitsCall
+from lockstep.domain.collateral.calls import PledgeCall, RecordTitleCall, ReturnUnitsCall
 from lockstep.domain.collateral.register import AgreementId, AgreementMode
 from lockstep.domain.errors import Conflict, InvalidInput, LeaseLost, Refused, Unavailable
 from lockstep.domain.identifiers import Bic, Isin, Lei, lei_check_digits
@@ -34,7 +34,7 @@ from lockstep.domain.repo.moves import (
 from lockstep.domain.repo.terms import Lot, RepoId, RepoTerms, repo_id
 from lockstep.domain.trade import Reason, Trade, TradeState, TradeTerms
 from lockstep.flow.receiving import INSTRUCTED
-from lockstep.flow.repo_legs import leg_instruction
+from lockstep.flow.repo_legs import leg_instruction, lot_salt
 from lockstep.flow.repoing import Repoing
 from lockstep.iso20022 import write
 from lockstep.ports import Change, CollateralLedger, StoredInstruction
@@ -490,6 +490,33 @@ def test_a_transfer_that_nobody_signs_is_given_up_and_holds_up_no_close(desk: De
     assert desk.units() == (UNITS, 0, UNITS, 0)
     with pytest.raises(Refused, match="RepoNotReady"):
         desk.repoing().change(R1, lambda one, now: topped_up(one, BUND, 1, now))
+
+
+def lot_given(desk: Desk, number: int, isin: Isin, units: int) -> None:
+    """The seller gives units under a lot's own salt, past the service."""
+    token, salt = desk.market.security(isin).token, lot_salt(R1, number)
+    desk.venue.run(GIVER, PledgeCall(agreement_id=desk.agreement, token=token, quantity=units, salt=salt))
+    desk.venue.chain.mine(DEPTH)
+
+
+def test_a_lot_of_fewer_units_under_its_name_is_not_the_lot(desk: Desk) -> None:
+    """The register's name of a lot says nothing of its size: one unit would pass for five hundred."""
+    desk.opened()
+    desk.wallet = LocalCollateralWallets({TAKER.address: TAKER}, desk.venue.register)
+    lot_given(desk, 3, BUND, 1)
+    repo = desk.change(lambda one, now: topped_up(one, BUND, 500, now))
+    assert [(one.state, one.reason) for one in repo.transfers] == [(LegState.DEAD, "1 units came in, not 500")]
+    assert [one.units for one in repo.lots] == [3_000, 6_000]
+
+
+def test_a_substitution_of_which_half_was_made_is_not_made(desk: Desk) -> None:
+    desk.opened()
+    desk.wallet = LocalCollateralWallets({}, desk.venue.register)
+    lot_given(desk, 3, BUND, 1_100)
+    repo = desk.change(lambda one, now: substituted(one, 2, 1_000, BUND, 1_100, now))
+    told = "1100 units came in alone, and 1000 did not go out with them"
+    assert [(one.state, one.reason) for one in repo.transfers] == [(LegState.DEAD, told)]
+    assert [one.units for one in repo.lots] == [3_000, 6_000]
 
 
 def test_taken_down_anew_it_finds_what_became_of_it(desk: Desk) -> None:

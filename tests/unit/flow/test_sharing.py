@@ -112,7 +112,7 @@ class Shared(BulkBench):
     def settled_all(self, count: int) -> None:
         assert Counter(one.state for one in self.book.trades()) == {TradeState.SETTLED: count}
         assert Counter(self.events()) == {"Locked": count, "Settled": count} and len(self.rtgs.booked) == count
-        assert len(self.mailbox.messages) == 6 * count, "accepted, matched and settled, to both"
+        assert len(self.mailbox.messages) == 4 * count, "matched and settled, to both"
         assert all(one.reason is None and one.attempt == 1 for one in self.book.trades())
         check(self)
 
@@ -165,7 +165,7 @@ def test_a_worker_without_a_key_does_what_needs_none(tmp_path: Path) -> None:
         shared.go_on("first")
     assert shared.workers["first"].duties == {*DUTIES} - {"recovery"}
     assert Counter(one.state for one in shared.book.trades()) == {TradeState.MATCHED: 3}
-    assert len(shared.mailbox.messages) == 4 * 3 and not shared.steppers["first"]
+    assert len(shared.mailbox.messages) == 2 * 3 and not shared.steppers["first"]
     assert lease is not None
     shared.workers["second"].leases.release(lease)
     shared.run_all()

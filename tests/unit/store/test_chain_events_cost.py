@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, text
 
 from lockstep.domain.chain_events import BEGINNING, Checkpoint, EventKind, EventRow
 from lockstep.domain.market import Network
-from lockstep.store import SqlChainEvents, open_chain_events
+from lockstep.store import SqlChainEvents, open_chain_events, open_database
+from stores import PostgresqlStore
 
 NETWORK = Network(chain_id=1, dvp="0x" + "d0" * 20, finality_depth=2)
 STEPS = 10
@@ -56,3 +57,29 @@ class Counted:
 def test_a_question_costs_the_same_of_twenty_times_as_many(tmp_path: Path, what: str) -> None:
     few, many = (Counted(tmp_path / f"{count}.db", count).cost(what) for count in (200, 4_000))
     assert many < 2 * few + 100
+
+
+def test_postgresql_that_never_counted_its_rows_reads_only_what_is_asked_for(
+    postgresql_server: PostgresqlStore,
+) -> None:
+    url, count, asked = postgresql_server.fresh(), 3_000, 40
+    engine = open_database(url)
+    with engine.begin() as connection:
+        connection.execute(text("ALTER TABLE chain_event SET (autovacuum_enabled = false)"))
+    store = SqlChainEvents(engine, NETWORK)
+    settlements = [os.urandom(32) for _ in range(count)]
+    rows = [EventRow(block, 0, EventKind.Locked, one, b"t" * 32, 1) for block, one in enumerate(settlements)]
+    store.advance(BEGINNING, rows, Checkpoint(number=count, hash="aa", final=count, locked=count))
+    assert all(len(store.of(one)) == 1 for one in settlements[:asked])
+    engine.dispose()  # a server's counts are told when a session ends
+    engine = open_database(url)
+    with engine.connect() as connection:
+        assert connection.execute(text("SHOW plan_cache_mode")).scalar() == "force_custom_plan"
+        read = connection.execute(
+            text("SELECT sum(idx_tup_read) FROM pg_stat_user_indexes WHERE relname = 'chain_event'")
+        ).scalar_one()
+        scanned = connection.execute(
+            text("SELECT seq_tup_read FROM pg_stat_user_tables WHERE relname = 'chain_event'")
+        ).scalar_one()
+    engine.dispose()
+    assert read + scanned < 10 * asked

@@ -340,3 +340,9 @@ def test_a_server_that_says_stored_before_it_is_is_refused(postgresql_server: St
     with pytest.raises(Misconfigured, match=r"synchronous_commit: 'off' breaks the rule: on$"):
         open_database(careless.render_as_string(hide_password=False))
     open_database(url).dispose()
+
+
+def test_a_server_that_is_too_old_is_refused(postgresql_server: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lockstep.store.database.OLDEST", 1_000_000)
+    with pytest.raises(Misconfigured, match=r"PostgreSQL \d\d breaks the rule: 12 or later$"):
+        open_database(postgresql_server.fresh())

@@ -98,8 +98,8 @@ def wish(terms: Terms, outcome: str = "taken") -> Asked:
 
 def told(about: Terms, status: str, kind: str = "sese.024", **more: Any) -> Told:
     said = {"box": about.owner_bic, "receiver": about.owner_bic, "reference": about.reference, "side": about.side}
-    name = f"{kind}/{status}/{about.reference}"
-    return Told(**said | {"message_id": name, "kind": kind, "status": status} | more)
+    name, accepted = f"{kind}/{status}/{about.reference}", status == "AckdAccptd"
+    return Told(**said | {"message_id": name, "kind": kind, "status": status, "accepted": accepted} | more)
 
 
 def confirmed(terms: Terms) -> Told:
@@ -115,6 +115,7 @@ def heard(word: str, position: int, cash: str | None = "98.50") -> Heard:
 
 ACCEPTED = [told(one, "AckdAccptd") for one in (DELIVER, RECEIVE)]
 MATCHED = [told(one, "Mtchd", trade=TRADE) for one in (DELIVER, RECEIVE)]
+ACCEPTED_MATCHED = [replace(one, accepted=True) for one in MATCHED]
 CONFIRMED = [confirmed(one) for one in (DELIVER, RECEIVE)]
 SOUND = PromiseFacts(
     given=GIVEN,
@@ -214,6 +215,11 @@ PLANTED: Mapping[str, tuple[str, PromiseFacts, str]] = {
     "never told that it is accepted": (
         "P2",
         replace(SOUND, told=[ACCEPTED[0], *MATCHED, *CONFIRMED]),
+        "never told that T1R is accepted",
+    ),
+    "told that it matched, and not that it is accepted": (
+        "P2",
+        replace(SOUND, told=[*ACCEPTED_MATCHED[:1], MATCHED[1], *CONFIRMED]),
         "never told that T1R is accepted",
     ),
     "never told whether it matched": (
@@ -341,6 +347,7 @@ HARMLESS: Mapping[str, PromiseFacts] = {
     "it cannot be delivered, and people know": replace(
         SOUND, rows=[*SOUND.rows, BoxRow(message_id="kept", delivered=False)], undeliverable=frozenset({"kept"})
     ),
+    "accepted and matched are one message": replace(SOUND, told=[*ACCEPTED_MATCHED, *CONFIRMED], rows=[]),
     "calm came too late": replace(
         ENDED_UNSETTLED, told=[*ACCEPTED, told(DELIVER, "Umtchd"), told(RECEIVE, "Umtchd")],
         given=replace(GIVEN, calm_since=PAY_BY - timedelta(minutes=59)),

@@ -15,7 +15,7 @@ from lockstep.simulation.market import COLLATERAL_MARKET
 from simulation.planted_contracts import Change, compiled
 from simulation.planting import Planted, rewrite
 
-__all__ = ["PLANTED"]
+__all__ = ["PLANTED", "UNMEASURED"]
 
 BOOKS, REGISTER, ENFORCEMENT, COVER = (
     "contracts/collateral/CollateralBooks.sol",
@@ -101,6 +101,28 @@ PLANTED = (
         plant=_changed((BOOKS, "if (_actor() != acting) revert NotActing(_actor(), acting);", "")),
     ),
     Planted(
+        name="counted before it is booked",
+        collateral=True,
+        what="agents sign a margin payment for the register while its money is only set aside, and do not release it",
+        guard="the service, which presents what is booked only",
+        plant=_counted_before_it_is_booked,
+    ),
+    Planted(
+        name="never counted",
+        collateral=True,
+        what="the service does not present what agents signed of margin payments",
+        plant=_never_counted,
+    ),
+    Planted(
+        name="margin beyond what is required",
+        collateral=True,
+        what="a margin call is paid fifty times over",
+        guard="agents, who compare the amount with the valuers' figures",
+        plant=_pays_too_much,
+    ),
+)
+UNMEASURED = (
+    Planted(
         name="an old price",
         collateral=True,
         what="a price that the latest valuation does not name counts as cover",
@@ -133,24 +155,5 @@ PLANTED = (
             )
         ),
     ),
-    Planted(
-        name="counted before it is booked",
-        collateral=True,
-        what="agents sign a margin payment for the register while its money is only set aside, and do not release it",
-        guard="the service, which presents what is booked only",
-        plant=_counted_before_it_is_booked,
-    ),
-    Planted(
-        name="never counted",
-        collateral=True,
-        what="the service does not present what agents signed of margin payments",
-        plant=_never_counted,
-    ),
-    Planted(
-        name="margin beyond what is required",
-        collateral=True,
-        what="a margin call is paid fifty times over",
-        guard="agents, who compare the amount with the valuers' figures",
-        plant=_pays_too_much,
-    ),
 )
+"""Written, and not yet run against enough seeds to be stated."""

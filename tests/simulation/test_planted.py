@@ -27,10 +27,8 @@ KNOWN = {
     "hash-of-the-headings": (1, "I7"),
     "final-one-block-early": (2, "I6"),
     "receivers-amount-settles": (2, "P3"),
-    "never counted": (7, "C4"),
-    "counted before it is booked": (5, "C4"),
 }
-"""Bug, seed, and the invariant or promise that reports it; three are by the blind author, two of collateral."""
+"""Bug, seed, and the invariant or promise that reports it; the last three are by the blind author."""
 
 
 @pytest.mark.parametrize("name", KNOWN)

@@ -24,7 +24,7 @@ from .story import market_of
 
 SELLER, BUYER, ISIN, SHARES = "FABLZZ2A", "UTOPZZ2A", "ZZ00EXB20314", "ZZ00LOREM014"
 DAY = "2026-11-23"
-DYING = {"service": 5}
+DYING = {"service": 12}
 
 
 @pytest.fixture

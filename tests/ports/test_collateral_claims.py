@@ -30,7 +30,7 @@ from lockstep.domain.identifiers import SettlementId
 from lockstep.domain.order import Order, OutcomeResult
 from lockstep.signing import pledge_id, settlement_id
 
-ACTS = 120
+ACTS = 60
 
 
 class Player:

@@ -16,7 +16,7 @@ __all__ = ["PLANTED"]
 
 
 def _released_before_final(patch: pytest.MonkeyPatch) -> None:
-    rewrite(patch, judging._final_order, ("if not lock.final:", "if False:"))
+    rewrite(patch, judging._locked_order, ("if not lock.final:", "if False:"))
     rewrite(patch, Agent._release, (".final is not AssetStatus.LOCKED", ".head is not AssetStatus.LOCKED"))
     at_final = "_statuses(node, network, there, final.number)"
     rewrite(

@@ -12,7 +12,7 @@ from eth_utils.crypto import keccak
 
 from lockstep.chain import binding, refusal_classes
 from lockstep.chain.artifacts import CONTRACTS, MADE_BY, SHIPPED, artifact
-from lockstep.chain.node import Node, _refusal
+from lockstep.chain.node import Node
 from lockstep.chain.refusal_classes import REFUSALS
 from lockstep.chain.refusals import (
     ContractRefusal,
@@ -23,6 +23,7 @@ from lockstep.chain.refusals import (
     decode_refusal,
     explain,
     refusal_from_hex,
+    refusal_of,
 )
 from lockstep.chain.skipped import skipped_legs
 from lockstep.domain.errors import UNNAMED_REVERTS, ContractRefused, InvalidInput
@@ -183,11 +184,11 @@ def test_what_cannot_be_read(data: bytes) -> None:
 
 def test_what_nodes_give_as_revert_data() -> None:
     data = refusal_classes.ZeroQuantity(settlementId="0x" + "11" * 32).data
-    assert isinstance(_refusal("0x" + data.hex()), refusal_classes.ZeroQuantity)
-    assert isinstance(_refusal("0x"), EmptyRevert)
-    assert isinstance(_refusal(None), EmptyRevert)
-    assert isinstance(_refusal("0xzz"), UnknownRevert)
-    assert isinstance(_refusal({"message": "odd"}), UnknownRevert)
+    assert isinstance(refusal_of("0x" + data.hex()), refusal_classes.ZeroQuantity)
+    assert isinstance(refusal_of("0x"), EmptyRevert)
+    assert isinstance(refusal_of(None), EmptyRevert)
+    assert isinstance(refusal_of("0xzz"), UnknownRevert)
+    assert isinstance(refusal_of({"message": "odd"}), UnknownRevert)
     assert Node is not None
 
 

@@ -5,20 +5,17 @@ register: an agreement that both wallets signed, and figures that its valuers si
 a payment that no agreement allows, nor one of more than the valuers say is due.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from lockstep.domain.cash import CashView
-from lockstep.domain.collateral.register import NO_PLEDGE, Agreement, AgreementId, Register, State
-from lockstep.domain.errors import InvalidInput, Refused
-from lockstep.domain.margin_payment import CALL_DIGITS, IncomeClaim, MarginPayment, income_salt
-from lockstep.domain.market import Market
+from lockstep.domain.collateral.register import NO_PLEDGE, Agreement, State
+from lockstep.domain.errors import Refused
+from lockstep.domain.margin_payment import IncomeClaim, MarginPayment
 from lockstep.domain.order import Epoch
-from lockstep.domain.payment import CashAccount
-from lockstep.signing import margin_id
 
-__all__ = ["MarginEvidence", "judge_margin_booking", "judge_margin_release", "payment_named"]
+__all__ = ["MarginEvidence", "judge_margin_booking", "judge_margin_release"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +24,7 @@ class MarginEvidence:
 
     cash: CashView
     payment: MarginPayment
-    """What the payment's id says it is: see `payment_named`."""
+    """What the payment's id says it is: see `flow.naming`."""
     terms: Agreement
     state: State
     cover: int
@@ -51,53 +48,6 @@ class MarginEvidence:
     """Of income: what is paid, as it was recorded finally."""
     owed: int = 0
     """Of income: what the pledge's taker owes still, of this and other claims."""
-
-
-def payment_named(
-    view: CashView,
-    market: Market,
-    register: Register,
-    agreements: Iterable[tuple[AgreementId, Agreement]],
-    claims: Collection[IncomeClaim] = (),
-) -> MarginPayment | None:
-    """The payment of margin, or of income of one of these claims, that a payment's id says it is. None: it is none that
-    these agreements and claims know.
-
-    Parties and currency are an agreement's for life. Another amount, account, pledge or last second is another id.
-    """
-    paid = view.payment
-    if paid is None or paid.settlement_id != view.settlement_id:
-        return None
-    currency = paid.amount.currency
-    debtor, creditor = (_wallet(market, account, currency) for account in (paid.debtor, paid.creditor))
-    if debtor is None or creditor is None:
-        return None
-    for identifier, terms in agreements:
-        if terms.currency != currency or (debtor, creditor) not in (
-            (terms.giver, terms.taker),
-            (terms.taker, terms.giver),
-        ):
-            continue
-        is_return = debtor == terms.taker
-        own = [one for one in claims if one.agreement_id == identifier] if is_return else []
-        pledges = [one.pledge_id for one in own if income_salt(one, 1)[:CALL_DIGITS] == paid.salt[:CALL_DIGITS]]
-        for pledge in (NO_PLEDGE, *pledges):
-            try:
-                named = MarginPayment(
-                    agreement_id=identifier,
-                    amount=paid.amount,
-                    is_return=is_return,
-                    pledge_id=pledge,
-                    debtor=paid.debtor,
-                    creditor=paid.creditor,
-                    salt=paid.salt,
-                    pay_by=int(paid.pay_by.timestamp()),
-                )
-                if margin_id(named, register) == view.settlement_id:
-                    return named
-            except (InvalidInput, ValueError):  # more than the register can count, or a salt that is none
-                continue
-    return None
 
 
 def judge_margin_release(evidence: MarginEvidence, now: datetime) -> None:
@@ -174,15 +124,6 @@ def _serving(evidence: MarginEvidence) -> None:
     if not set(evidence.agents) & set(evidence.epoch.agents):
         expected = f"an agent of epoch {evidence.epoch.number}"
         raise _refused(evidence, "NotInEpoch", actual=", ".join(evidence.agents), expected=expected)
-
-
-def _wallet(market: Market, account: CashAccount, currency: str) -> str | None:
-    owners = [
-        one.wallet
-        for one in market.participants.values()
-        if account.owner == one.bic and account.number == one.accounts.get(currency)
-    ]
-    return owners[0] if len(owners) == 1 else None
 
 
 def _refused(evidence: MarginEvidence, name: str, *, actual: object, expected: object) -> Refused:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from lockstep.agent.margin import MarginEvidence, judge_margin_booking, judge_margin_release, payment_named
+from lockstep.agent.margin import MarginEvidence, judge_margin_booking, judge_margin_release
 from lockstep.agent.margin_register import MarginRegister
 from lockstep.agent.register import Register
 from lockstep.domain.cash import CashView
@@ -23,6 +23,7 @@ from lockstep.domain.market import Market
 from lockstep.domain.message import Message
 from lockstep.domain.payment import PaymentState, Release
 from lockstep.flow.asking import due, is_open, status_request
+from lockstep.flow.naming import payment_named
 from lockstep.ports import AssetLedger, CashBoard, CashSystem, Clock, CollateralLedger
 from lockstep.signing import Key, cash_digest, margin_call_id, margin_cash, recover
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any, Protocol, TypeVar, cast
 
+from lockstep.app.collateral import open_collateral
 from lockstep.app.home import Home
 from lockstep.app.intake import Taken, expand
 from lockstep.app.processes import alone_with_chain, open_cash
@@ -31,6 +32,7 @@ from lockstep.domain.market import Market
 from lockstep.domain.message import Message
 from lockstep.domain.order import AssetEvent
 from lockstep.flow.gathering import Gathered, Heard
+from lockstep.flow.naming import RegistersOwn
 from lockstep.flow.rebuilding import rebuild
 from lockstep.iso20022 import read
 from lockstep.ports import AssetLedger, BulkAssetLedger, CashSystem, Change
@@ -64,6 +66,8 @@ class Done:
     states: Mapping[str, int]
     waiting: int
     uninstructed: Mapping[SettlementId, Mapping[str, str]]
+    of_register: Mapping[SettlementId, Mapping[str, str]]
+    """Payments of margin and income, and sales of pledged units."""
     outcomes: Mapping[str, int]
     """Files by what became of them: instructed, cancellation asked, duplicate or refused."""
     refused: Sequence[Taken]
@@ -76,6 +80,7 @@ class Done:
             "trades": dict(self.states),
             "waiting": self.waiting,
             "without_instructions": [{"settlement_id": one, **facts} for one, facts in self.uninstructed.items()],
+            "of_register": [{"settlement_id": one, **facts} for one, facts in self.of_register.items()],
             "files": dict(self.outcomes),
             "refused": [one.as_json() for one in self.refused],
             "mail": self.mail,
@@ -92,7 +97,10 @@ def rebuild_home(home: Home, paths: Iterable[Path], told: Told = lambda _what, _
     with alone_with_chain(home) as (book, assets):
         now = home.clock().now()
         reading = partial(_heard_at, home.root, now)
-        return rebuild_records(book, reading, assets, home.market(), home.salt_key(), now, expand(paths), told)
+        market = home.market()
+        has_register = market.network.collateral is not None
+        register = RegistersOwn(market=market, ledger=open_collateral(home)) if has_register else None
+        return rebuild_records(book, reading, assets, market, home.salt_key(), now, expand(paths), told, register)
 
 
 def _heard_at(root: Path, now: datetime) -> Heard | LockstepError:
@@ -121,6 +129,7 @@ def rebuild_records(
     now: datetime,
     files: Iterable[Path],
     told: Told = lambda _what, _count: None,
+    register: RegistersOwn | None = None,
 ) -> Done:
     """As `rebuild_home`, on what it is given; `reading` reads the mail, in the second process.
 
@@ -145,12 +154,13 @@ def rebuild_records(
         if isinstance(heard, LockstepError):
             raise heard
         histories.update(_histories(assets, set(assets.locked()) - histories.keys(), told))
-        rebuilt = rebuild(gathered, heard, salt_key, histories.items(), final_time)
+        rebuilt = rebuild(gathered, heard, salt_key, histories.items(), final_time, register)
         book.begin_with(_parts(rebuilt.changes, BATCH))
     return Done(
         states=rebuilt.states,
         waiting=rebuilt.waiting,
         uninstructed=rebuilt.uninstructed,
+        of_register=rebuilt.of_register,
         outcomes=outcomes,
         refused=refused,
         mail=heard.cursor,

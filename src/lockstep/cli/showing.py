@@ -99,6 +99,7 @@ def rebuilt(console: Console, done: "Done") -> None:
     lines = (
         (done.waiting, "instructions only wait: no counterpart's instruction was given, and neither ledger knows them"),
         (len(done.uninstructed), "settlements have no instructions: hand them in with lockstep submit --late"),
+        (len(done.of_register), "are the collateral register's payments: hand their calls in with lockstep submit"),
         (len(done.refused), "files were refused"),
     )
     for count, what in lines:

@@ -22,6 +22,7 @@ from lockstep.flow.hearing import Mail, heard, pages
 from lockstep.flow.lost import lost_to
 from lockstep.flow.margining import Margining
 from lockstep.flow.matching import AGE_OUT, match, put_off
+from lockstep.flow.naming import RegistersOwn
 from lockstep.flow.pacing import Moved, OpenTrades, Pacing
 from lockstep.flow.recovering import decide_cancellations, look_at_unclaimed
 from lockstep.flow.register_paying import RegisterPaying
@@ -179,7 +180,7 @@ class Engine:
         told: list[Change] = []
         if any(one.late for one in waiting):
             try:
-                lost = lost_to(book, settler.assets, settler.market)
+                lost = lost_to(book, settler.assets, settler.market, self._register())
             except Unavailable:  # what may be lost is not known: the next pass
                 waiting, left, told = put_off(waiting, settler.market, now)
         changes = [*told, *match(waiting, settler.market, self.salt_key, now, lost, self.keep)]
@@ -203,6 +204,10 @@ class Engine:
             return own.run() | own.enforcing.run(self.keep) | sent
         except Unavailable:
             return False
+
+    def _register(self) -> RegistersOwn | None:
+        margining = self.margining
+        return None if margining is None else RegistersOwn(market=margining.market, ledger=margining.ledger)
 
     def _step_payments(self) -> bool:
         """As margin: what is paid here is no lost trade's."""
@@ -230,7 +235,7 @@ class Engine:
         book = settler.book
         waiting = cast(BulkBook, book).waiting_to_cancel() if hasattr(book, "waiting_to_cancel") else book.waiting()
         now = settler.clock.now()
-        unclaimed = look_at_unclaimed(book, settler.assets, settler.board, settler.market, now)
+        unclaimed = look_at_unclaimed(book, settler.assets, settler.board, settler.market, now, self._register())
         for changes in (unclaimed, decide_cancellations(waiting, book, settler.assets, settler.market, now)):
             try:
                 for change in changes:

@@ -12,6 +12,7 @@ from lockstep.domain.money import Money
 from lockstep.domain.order import Order
 from lockstep.domain.payment import CashAccount
 from lockstep.flow.matching import trade_of
+from lockstep.flow.naming import RegistersOwn
 from lockstep.ports import AssetLedger, Book, BulkBook, StoredInstruction
 
 __all__ = ["Lost", "lost_to"]
@@ -65,8 +66,8 @@ class Lost:
         return (*accounts, instruction.cash, instruction.settlement_date) in self._cash
 
 
-def lost_to(book: Book, assets: AssetLedger, market: Market) -> Lost | None:
-    """What is lost to these records; None: nothing. Raises Unavailable."""
+def lost_to(book: Book, assets: AssetLedger, market: Market, register: RegistersOwn | None = None) -> Lost | None:
+    """What is lost to these records; None: nothing. What is the register's is no trade's. Raises Unavailable."""
     unclaimed = book.all_unclaimed()
     if not unclaimed:
         return None
@@ -78,7 +79,9 @@ def lost_to(book: Book, assets: AssetLedger, market: Market) -> Lost | None:
     salts = {one.salt for one in unclaimed if one.salt}
     unpaid = [one for one in ids if one not in views or views[one].payment is None]
     orders = [order for one in unpaid if (order := _order(assets, one)) is not None]
-    return Lost(market, salts.__contains__, views.values(), orders)
+    own = {} if register is None else register.named(views.values())
+    of_trades = [view for one, view in views.items() if one not in own]
+    return Lost(market, salts.__contains__, of_trades, orders)
 
 
 def _order(assets: AssetLedger, settlement: SettlementId) -> Order | None:

@@ -50,13 +50,12 @@ def require_parties(ledger: CollateralLedger, case: MarginCase, caller: str, cal
     require_fresh(ledger.state(case.agreement_id, at), case.agreement_id, terms.max_age_seconds, ledger.time_of(at))
 
 
-def counted_payment(ledger: CollateralLedger, payment: MarginPayment) -> tuple[int, bool] | None:
-    """What the register counts for a payment's call: amount, and whether that is final."""
-    final = ledger.final_block()
+def counted_payment(ledger: CollateralLedger, payment: MarginPayment) -> tuple[int, int] | None:
+    """What the register counts for a payment's call, finally or not: amount, and in which block."""
     call = margin_call_id(payment.agreement_id, payment.salt)
     for one in ledger.events_of(payment.agreement_id):
         if isinstance(one.said, CashRecorded) and one.said.call_id == call:
-            return one.said.amount, one.block <= final
+            return one.said.amount, one.block
     return None
 
 

@@ -12,7 +12,7 @@ How bonds move is in `margin_bonds`; a call may be met in part by either.
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from lockstep.domain.cash import CashView
 from lockstep.domain.collateral.register import AgreementId, PledgeId
@@ -30,9 +30,10 @@ from lockstep.domain.journal import Entry
 from lockstep.domain.margin_call import CallState, MarginCall, deliver, overdue, resolve, withdraw
 from lockstep.domain.margin_case import MarginCase
 from lockstep.domain.margin_message import MarginCallRequest, MarginCallResponse
-from lockstep.domain.margin_payment import MarginPayment
+from lockstep.domain.margin_payment import MarginPayment, margin_salt
 from lockstep.domain.market import Market, Participant
 from lockstep.domain.money import Money
+from lockstep.domain.payment import Payment
 from lockstep.domain.values import replace
 from lockstep.flow.asking import due, is_open, status_request
 from lockstep.flow.collateral_acts import is_told
@@ -40,6 +41,7 @@ from lockstep.flow.enforcing import Enforcing
 from lockstep.flow.margin_bonds import MarginBonds
 from lockstep.flow.margin_figures import counted_payment, require_parties
 from lockstep.flow.margin_ordering import member_of, payment_message, payment_of
+from lockstep.flow.naming import payment_found
 from lockstep.flow.pledging import heard
 from lockstep.ports import (
     AssetLedger,
@@ -111,7 +113,7 @@ class Margining:
         caller, called = self._member(call.caller), self._member(call.called)
         require_parties(self.ledger, case, caller.wallet, called.wallet)
         facts = {"agreement_id": agreement_id, "amount": str(call.amount), "caller": call.caller, "called": call.called}
-        return self._store(case, "margin called", facts, also)
+        return self._store(self._found(case), "margin called", facts, also)
 
     def answer(
         self, agreement_id: AgreementId, response: MarginCallResponse, sender: Bic, also: Change = _NOTHING
@@ -133,7 +135,7 @@ class Margining:
         Said again it changes nothing. Raises InvalidInput for more than is neither here nor under way in bonds,
         Conflict for another amount than said.
         """
-        case = self._case(agreement_id, reference)
+        case = self._found(self._case(agreement_id, reference))
         most = Money(currency=case.call.amount.currency, amount=case.unmet)
         wanted = amount or most
         if case.attempt:
@@ -205,19 +207,20 @@ class Margining:
         if self.bonds.step(case):
             return True
         if not case.is_paying:
-            return self._late(case, now)
+            found = self._found(case)
+            return self._adopt(found) if found.is_paying else self._late(case, now)
         payment = self._payment(case)
-        identifier = margin_id(payment, self.ledger.register)
+        identifier = self._identifier(case)
         counted = counted_payment(self.ledger, payment)
         view = self.book.cash_view(identifier)
         if view is not None and f"heard {case.attempt}" not in case.intents:  # also where it counts already
             return self._claim(case, identifier, now)
         if counted is not None:
-            amount, is_final = counted
+            amount, block = counted
             if amount != payment.signed_amount:
                 rule = f"the register counts {amount} for this call, {payment.signed_amount} was to be paid"
                 raise LockstepError(rule)
-            return is_final and self._met(case, identifier, view, now)
+            return block <= self.ledger.final_block() and self._met(case, identifier, view, block)
         if view is not None and view.contradiction is not None:
             raise LockstepError(f"{view.contradiction}: of margin payment {identifier}")
         if view is not None and view.is_booked:
@@ -247,7 +250,7 @@ class Margining:
         intents = {**case.intents, "cash": now}
         intents.pop("asked", None)
         begun = replace(case, attempt=attempt, pay_by=pay_by, intents=intents, reason="")
-        identifier = margin_id(self._payment(begun), self.ledger.register)
+        identifier = self._identifier(begun)
         facts = {"margin_id": identifier, "attempt": str(attempt), "amount": str(self._money(begun))}
         return self._store(begun, "margin payment intended", facts)
 
@@ -266,6 +269,11 @@ class Margining:
         intents = {**case.intents, f"heard {case.attempt}": now}
         entry = Entry(at=now, kind="margin payment heard", subject=case.reference, facts={"margin_id": identifier})
         self.book.commit(Change(entries=(entry,), margin=(replace(case, intents=intents),), claimed=(identifier,)))
+        return True
+
+    def _adopt(self, found: MarginCase) -> bool:
+        facts = {"attempt": str(found.attempt), "amount": str(self._money(found))}
+        self._store(found, "margin payment found", facts)
         return True
 
     def _again(self, case: MarginCase, view: CashView, now: datetime) -> bool:
@@ -298,11 +306,13 @@ class Margining:
             return self._wait(case, f"the register refuses, retried: {error}")
         return False
 
-    def _met(self, case: MarginCase, identifier: SettlementId, view: CashView | None, now: datetime) -> bool:
-        """What was paid is delivered when it was booked, however late that is heard."""
+    def _met(self, case: MarginCase, identifier: SettlementId, view: CashView | None, block: int) -> bool:
+        """What was paid is delivered when it was booked, however late that is heard; where the RTGS's word is lost,
+        when the register counted it, which is no earlier."""
         call = case.call
         if not call.state.is_end:
-            call = deliver(call, self._money(case), view.booked_at if view and view.booked_at else now)
+            booked = None if view is None else view.booked_at or view.noticed_at
+            call = deliver(call, self._money(case), booked or datetime.fromtimestamp(self.ledger.time_of(block), UTC))
         facts = {"margin_id": identifier, "amount": str(self._money(case)), "state": call.state.value}
         self._store(replace(case, call=call, is_counted=True, reason=""), "margin counted", facts)
         return True
@@ -329,6 +339,22 @@ class Margining:
     def _payment(self, case: MarginCase) -> MarginPayment:
         return payment_of(case, self.market)
 
+    def _found(self, case: MarginCase) -> MarginCase:
+        """A call that nothing is paid for yet, with the payment that it had before the records were lost, if one is
+        booked or may be: not stored yet."""
+        if case.attempt:
+            return case
+
+        def begun(attempt: int, paid: Payment, at: datetime) -> MarginCase:
+            intents = {**case.intents, "cash": at}
+            return replace(case, paying=paid.amount.amount, attempt=attempt, pay_by=paid.pay_by, intents=intents)
+
+        salts = [margin_salt(*case.key, attempt) for attempt in range(1, ATTEMPTS_AT_MOST + 1)]
+        return payment_found(self.book, salts, begun, self._identifier, self.clock.now()) or case
+
+    def _identifier(self, case: MarginCase) -> SettlementId:
+        return margin_id(self._payment(case), self.ledger.register)
+
     def _with_room(self, agreement_id: AgreementId, reference: Reference) -> MarginCase:
         """The call for which bonds are to move. Where all of it was to be paid in cash, and the RTGS will not book
         that, the bonds come in its place: it is not tried again."""
@@ -339,7 +365,7 @@ class Margining:
         """The call, not stored yet, as if a payment that the RTGS will never book had not been wanted."""
         if not case.is_paying:
             return case
-        view = self.book.cash_view(margin_id(self._payment(case), self.ledger.register))
+        view = self.book.cash_view(self._identifier(case))
         if view is None or not view.is_never:
             return case
         return replace(case, paying=0, attempt=0, pay_by=None, intents={}, reason="")

@@ -26,6 +26,7 @@ from lockstep.flow.gathering import Gathered, Heard, SeenLock
 from lockstep.flow.lost import Lost
 from lockstep.flow.matching import agree, match, match_key, salt_of, trade_of
 from lockstep.flow.mirroring import missing_in
+from lockstep.flow.naming import RegistersOwn, account_text, facts_of
 from lockstep.flow.reporting import advise_both, end_both
 from lockstep.flow.settling import Sight, observed
 from lockstep.ports import Change, StoredInstruction, Unclaimed
@@ -50,6 +51,8 @@ class Rebuilt:
     """Instructions whose counterpart was not given, or that wait for a pass to cancel them."""
     uninstructed: Mapping[SettlementId, Mapping[str, str]]
     """Settlements that no trade explains, with what is known of each."""
+    of_register: Mapping[SettlementId, Mapping[str, str]]
+    """Payments of margin and income, and sales of pledged units: no trade's."""
     changes: Iterator[Change]
     """In order, once; the first has the journal's first entry."""
 
@@ -60,10 +63,18 @@ def rebuild(
     salt_key: bytes,
     histories: Iterable[tuple[SettlementId, Sequence[AssetEvent]]],
     final_time: int,
+    register: RegistersOwn | None = None,
 ) -> Rebuilt:
-    """Every trade that the instructions and the ledgers tell of. `final_time`: when the last final block was made."""
+    """Every trade that the instructions and the ledgers tell of. `final_time`: when the last final block was made;
+    `register`: what is the collateral register's own, where the market has one. Raises Unavailable of its node."""
     return _Rebuilding(
-        given=gathered, heard=heard, market=gathered.market, now=gathered.now, salt_key=salt_key, final_time=final_time
+        given=gathered,
+        heard=heard,
+        market=gathered.market,
+        now=gathered.now,
+        salt_key=salt_key,
+        final_time=final_time,
+        register=register,
     ).run(histories)
 
 
@@ -75,6 +86,8 @@ class _Rebuilding:
     now: datetime
     salt_key: bytes
     final_time: int
+    register: RegistersOwn | None
+    of_register: dict[SettlementId, dict[str, str]] = field(default_factory=dict)
     locks: dict[SettlementId, SeenLock] = field(default_factory=dict)
     of_trade: dict[TradeId, list[SeenLock]] = field(default_factory=lambda: defaultdict(list))
     """In the order of the locks."""
@@ -91,8 +104,9 @@ class _Rebuilding:
             if view.payment is not None and (payer := payers.get(view.payment.debtor.owner)) is not None:
                 self.payments[payer, Reference(view.payment.end_to_end_id)].append(view.payment.salt)
         matched = self._match_what_is_known()
-        explained = {trade.settlement_id for _, trade, _, _ in self.trades}
-        uninstructed = self._uninstructed(explained)
+        explained: set[SettlementId | None] = {trade.settlement_id for _, trade, _, _ in self.trades}
+        self._find_registers(explained)
+        uninstructed = self._uninstructed(explained | self.of_register.keys())
         left = [one for one in self.given.instructions.values() if one.key not in matched]
         rest = match(left, self.market, self.salt_key, self.now, self._lost(uninstructed))
         states = {state.value: 0 for state in TradeState}
@@ -104,7 +118,8 @@ class _Rebuilding:
             states=states,
             waiting=waiting,
             uninstructed=uninstructed,
-            changes=self._changes(rest, explained, uninstructed, states, waiting),
+            of_register=self.of_register,
+            changes=self._changes(rest, explained | self.of_register.keys(), uninstructed, states, waiting),
         )
 
     def _read_chain(self, histories: Iterable[tuple[SettlementId, Sequence[AssetEvent]]]) -> None:
@@ -204,6 +219,18 @@ class _Rebuilding:
         orders = [self.locks[one].order for one in uninstructed if one in self.locks and one not in views]
         return Lost(self.market, lambda _: False, views.values(), orders)
 
+    def _find_registers(self, explained: set[SettlementId | None]) -> None:
+        if self.register is None:
+            return
+        paid = [view for one, view in self.heard.views.items() if one not in explained and one not in self.locks]
+        for settlement, payment in self.register.named([view for view in paid if not view.is_never]).items():
+            self.of_register[settlement] = self._facts(None, self.heard.views[settlement]) | facts_of(payment)
+        for settlement, lock in self.locks.items():
+            pledge = None if settlement in explained else self.register.sold(settlement, lock.order)
+            if pledge is not None:
+                facts = self._facts(lock, self.heard.views.get(settlement))
+                self.of_register[settlement] = {"what": "sale", "pledge_id": pledge, **facts}
+
     def _uninstructed(self, explained: set[SettlementId | None]) -> dict[SettlementId, dict[str, str]]:
         known = {trade.trade_id for trade, _, _, _ in self.trades}
         salts = {trade.terms.salt for trade, _, _, _ in self.trades}
@@ -240,8 +267,8 @@ class _Rebuilding:
             payment = view.payment
             facts |= {
                 "amount": str(payment.amount),
-                "debtor": _account(payment.debtor),
-                "creditor": _account(payment.creditor),
+                "debtor": account_text(payment.debtor),
+                "creditor": account_text(payment.creditor),
                 "receiver_reference": payment.end_to_end_id,
                 "settlement_date": payment.settlement_date.isoformat(),
             }
@@ -275,6 +302,7 @@ class _Rebuilding:
             "cancellations": str(sum(map(len, given.requests.values()))),
             "waiting": str(waiting),
             "without_instructions": str(len(uninstructed)),
+            "of_register": str(len(self.of_register)),
             **{f"trades_{state.lower()}": str(count) for state, count in states.items()},
         }
         first = Entry(at=self.now, kind="rebuilt", subject=SUBJECT, facts=facts)
@@ -290,9 +318,10 @@ class _Rebuilding:
             yield self._change(*trade)
         for change in rest:
             yield self._told_before(change)
-        yield from _by(TOGETHER, tuple(self._unclaimed(explained, uninstructed)), "unclaimed")
-        for settlement, known in uninstructed.items():
-            yield Change(entries=(Entry(at=self.now, kind="no instructions", subject=settlement, facts=known),))
+        yield from _by(TOGETHER, tuple(self._unclaimed((*uninstructed, *self.of_register))), "unclaimed")
+        for kind, several in (("no instructions", uninstructed), ("register payment", self.of_register)):
+            for settlement, known in several.items():
+                yield Change(entries=(Entry(at=self.now, kind=kind, subject=settlement, facts=known),))
 
     def _change(self, matched: Trade, trade: Trade, deliver: StoredInstruction, receive_: StoredInstruction) -> Change:
         """A trade that a ledger knows, and what its parties are told: the match, and how it stands."""
@@ -337,19 +366,18 @@ class _Rebuilding:
         told = [message for stored in waiting for message in self.given.pending.get(stored.key, ())]
         return replace(change, outgoing=(*told, *change.outgoing))
 
-    def _unclaimed(
-        self, explained: set[SettlementId | None], uninstructed: Mapping[SettlementId, Mapping[str, str]]
-    ) -> Iterator[Unclaimed]:
-        """Payments that wait for their trade, and locks that are to be ended without one."""
+    def _unclaimed(self, settlements: Iterable[SettlementId]) -> Iterator[Unclaimed]:
+        """Payments that wait for their trade or call, and locks that are to be ended without one."""
         now = self.now.replace(microsecond=0)
-        for settlement in uninstructed:
+        for settlement in settlements:
             lock, view = self.locks.get(settlement), self.heard.views.get(settlement)
             ended = lock is not None and lock.view(0).final.is_done
             salt = self.heard.salts.get(settlement, "")
             if ended and not salt:
                 continue
             contradicted = view is not None and view.contradiction is not None
-            yield Unclaimed(settlement_id=settlement, salt=salt, due=None if ended or contradicted else now)
+            told = ended or contradicted or (lock is None and settlement in self.of_register)
+            yield Unclaimed(settlement_id=settlement, salt=salt, due=None if told else now)
 
     def _breaks(self, explained: set[SettlementId | None]) -> Iterator[Entry]:
         """What is booked as far as the mail tells, and a statement does not show. Of each only the first is told."""
@@ -370,7 +398,3 @@ def _by(most: int, values: tuple[object, ...], name: str) -> Iterator[Change]:
     for start in range(0, len(values), most):
         some: dict[str, Any] = {name: values[start : start + most]}
         yield Change(**some)
-
-
-def _account(account: CashAccount) -> str:
-    return f"{account.owner}/{account.number}"

@@ -1,13 +1,15 @@
 """After the service's records were lost: what the ledgers show of trades that the records do not have.
 
 The instructions come again, one by one, and make the same trades; their locks are found on the chain
-(`stepping`). Three things cannot wait for that:
+(`stepping`). Four things cannot wait for that:
 
 - A payment that the RTGS tells of, and no trade has. Its trade is not ordered again before the chain shows what
   became of the payment's lock: the buyer would pay twice. Where a reorganisation below the finality depth took the
   lock, the trade stops with its BREAK; where the trade never comes, the journal tells a `break`, once.
 - A lock that no trade has, with a payment or without, is ended on the agents' proof (`carrying`), whether its
   instructions ever come again or not.
+- A payment that is the collateral register's (`naming`) is none of a lost trade's: the journal says once what it is,
+  and it is kept for the call, claim or sale that it pays, should that be handed in again.
 - A cancellation of an instruction that was handed in again, or that an unclaimed payment may be for, and whose
   counterpart is not there yet. It is done once the chain shows no lock that may be its trade's; else it is kept, for
   the trade.
@@ -17,9 +19,9 @@ shows every lock that can matter, unless that is gone.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Protocol, cast
 
 from lockstep.domain.cash import CashView
 from lockstep.domain.errors import LeaseLost, LockstepError, Unavailable
@@ -31,9 +33,19 @@ from lockstep.domain.order import AssetEvent, Order
 from lockstep.domain.payment import BookingNotice, Payment, PaymentReport, PaymentState
 from lockstep.domain.trade import Reason, Trade
 from lockstep.flow.carrying import carry
+from lockstep.flow.naming import RegistersOwn, facts_of
 from lockstep.flow.reporting import cancel_unmatched
 from lockstep.flow.wants import CashViewOf, FinalTime, History, Steps, UnclaimedOf
-from lockstep.ports import AssetLedger, AttestationBoard, Book, Change, SettlementBody, StoredInstruction, Unclaimed
+from lockstep.ports import (
+    AssetLedger,
+    AttestationBoard,
+    Book,
+    Change,
+    PaymentBook,
+    SettlementBody,
+    StoredInstruction,
+    Unclaimed,
+)
 
 __all__ = [
     "Lookup",
@@ -106,7 +118,12 @@ def lock_of(known: Sequence[SettlementId]) -> Steps[SettlementId]:
 
 
 def look_at_unclaimed(
-    book: Book, assets: AssetLedger, board: AttestationBoard, market: Market, now: datetime
+    book: Book,
+    assets: AssetLedger,
+    board: AttestationBoard,
+    market: Market,
+    now: datetime,
+    register: RegistersOwn | None = None,
 ) -> Iterator[Change]:
     """What has become of unclaimed settlements that are due, in one change. Those whose lock is open are carried on.
 
@@ -120,11 +137,12 @@ def look_at_unclaimed(
         assets=assets,
         board=board,
         market=market,
+        register=register,
         final=datetime.fromtimestamp(assets.final_time(), UTC),
         now=now.replace(microsecond=0),
     )
     changes = [look.at_or_again(one) for one in due]
-    left = [one.settlement_id for change in changes for one in change.unclaimed]
+    left = [one.settlement_id for change in changes for one in change.unclaimed if one.settlement_id not in look.own]
     payments = [view.payment for one in left if (view := book.cash_view(one)) is not None and view.payment is not None]
     yield Change(
         entries=tuple(entry for change in changes for entry in change.entries),
@@ -146,9 +164,12 @@ class _Look:
     assets: AssetLedger
     board: AttestationBoard
     market: Market
+    register: RegistersOwn | None
     final: datetime
     """When the last final block was made, asked before the chain's events."""
     now: datetime
+    own: set[SettlementId] = field(default_factory=set)
+    """Of those that were looked at, the collateral register's."""
 
     def at_or_again(self, one: Unclaimed) -> Change:
         """What cannot be looked at now keeps none of the others waiting."""
@@ -172,6 +193,8 @@ class _Look:
             return self._carried(one, history, view)
         if view is None or view.is_never:
             return Change(claimed=(settlement,))
+        if (own := self._of_register(one, view)) is not None:
+            return own
         again = Change(unclaimed=(replace(one, due=self.now + AGAIN),))
         told = view.booked_at or view.noticed_at
         if told is None or self.final <= told + SKEW:
@@ -187,6 +210,21 @@ class _Look:
         order = next((event.order for event in history if event.order is not None), None)
         trade = self.book.trade(order.terms.trade_id) if order is not None else None
         return trade is not None and trade.settlement_id == settlement
+
+    def _of_register(self, one: Unclaimed, view: CashView) -> Change | None:
+        """What it pays, told once; None: it is not the register's."""
+        payment = None if self.register is None else self.register.named([view]).get(one.settlement_id)
+        if payment is None or view.payment is None:
+            return None
+        self.own.add(one.settlement_id)
+        book, facts = cast(PaymentBook, self.book), facts_of(payment)
+        case = book.margin_case(payment.agreement_id, Reference(view.payment.end_to_end_id))
+        stored = book.register_payment(facts["call_id"])
+        if (case is not None and case.is_counted) or (stored is not None and not stored.is_open):
+            return Change(claimed=(one.settlement_id,))  # heard of after it counted
+        facts["rule"] = "a payment of the collateral register's: it counts there, whether its call is handed in or not"
+        entry = Entry(at=self.now, kind="register payment", subject=one.settlement_id, facts=facts)
+        return Change(entries=(entry,), unclaimed=(replace(one, due=None),))
 
     def _carried(self, one: Unclaimed, history: Sequence[AssetEvent], view: CashView | None) -> Change:
         """The lock ended, if that can be proved; how is told once."""

@@ -34,12 +34,14 @@ from lockstep.domain.margin_payment import IncomeClaim, MarginPayment, income_sa
 from lockstep.domain.market import Market, Participant
 from lockstep.domain.money import Money
 from lockstep.domain.order import AssetEvent, Order
+from lockstep.domain.payment import Payment
 from lockstep.domain.register_payment import PaymentStage, RegisterPayment
 from lockstep.domain.values import replace
 from lockstep.flow.asking import due, is_open, status_request
 from lockstep.flow.carrying import carry
 from lockstep.flow.collateral_acts import is_told
 from lockstep.flow.margining import Margining
+from lockstep.flow.naming import payment_found
 from lockstep.flow.register_ordering import register_payment_message, salt_of
 from lockstep.ports import (
     AssetLedger,
@@ -124,6 +126,10 @@ class RegisterPaying:
             debtor=self._member(terms.taker).account(terms.currency),
             creditor=self._member(terms.giver).account(terms.currency),
         )
+        found = self._found(made, claim)
+        if found is not None:
+            facts = {"payment": self._identifier(found), "attempt": str(found.attempt), "amount": str(found.amount)}
+            return self._store(found, "income payment found", facts)
         return self._begin(made, self.clock.now().replace(microsecond=0))
 
     def take_sale(self, pledge_id: PledgeId, order: Order, cash: Money, salt: str) -> RegisterPayment:
@@ -350,6 +356,15 @@ class RegisterPaying:
                     agreement_id=pledge.agreement_id, pledge_id=pledge_id, income_id=income_id, owed=one.said.owed
                 )
         raise InvalidInput("income", income_id, "income that the pledge's taker owes, recorded finally")
+
+    def _found(self, made: RegisterPayment, claim: IncomeClaim) -> RegisterPayment | None:
+        """The payment that it had before the records were lost, if one is booked or may be."""
+
+        def begun(attempt: int, paid: Payment, at: datetime) -> RegisterPayment:
+            return replace(made, attempt=attempt, pay_by=paid.pay_by, intents={"cash": at})
+
+        salts = [income_salt(claim, attempt) for attempt in range(1, ATTEMPTS_AT_MOST + 1)]
+        return payment_found(self.book, salts, begun, self._identifier, self.clock.now())
 
     def _member(self, wallet: str) -> Participant:
         found = [one for one in self.market.participants.values() if one.wallet == wallet]

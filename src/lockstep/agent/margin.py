@@ -5,9 +5,10 @@ register: an agreement that both wallets signed, and figures that its valuers si
 a payment that no agreement allows, nor one of more than the valuers say is due.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 
 from lockstep.domain.cash import CashView
 from lockstep.domain.collateral.register import NO_PLEDGE, Agreement, AgreementId, Register, State
@@ -59,26 +60,27 @@ def payment_named(
     register: Register,
     agreements: Iterable[tuple[AgreementId, Agreement]],
     claims: Collection[IncomeClaim] = (),
+    heirs: Mapping[str, str] = MappingProxyType({}),
 ) -> MarginPayment | None:
     """The payment of margin, or of income of one of these claims, that a payment's id says it is. None: it is none that
     these agreements and claims know.
 
-    Parties and currency are an agreement's for life. Another amount, account, pledge or last second is another id.
+    Parties and currency are an agreement's for life; of a wallet that has one its heir, by `heirs`, stands behind it.
+    Another amount, account, pledge or last second is another id.
     """
     paid = view.payment
     if paid is None or paid.settlement_id != view.settlement_id:
         return None
     currency = paid.amount.currency
-    debtor, creditor = (_wallet(market, account, currency) for account in (paid.debtor, paid.creditor))
-    if debtor is None or creditor is None:
+    owners = [_wallet(market, account, currency) for account in (paid.debtor, paid.creditor)]
+    pays, gets = (one and heirs.get(one, one) for one in owners)
+    if pays is None or gets is None:
         return None
     for identifier, terms in agreements:
-        if terms.currency != currency or (debtor, creditor) not in (
-            (terms.giver, terms.taker),
-            (terms.taker, terms.giver),
-        ):
+        giver, taker = (heirs.get(one, one) for one in (terms.giver, terms.taker))
+        if terms.currency != currency or (pays, gets) not in ((giver, taker), (taker, giver)):
             continue
-        is_return = debtor == terms.taker
+        is_return = pays == taker
         own = [one for one in claims if one.agreement_id == identifier] if is_return else []
         pledges = [one.pledge_id for one in own if income_salt(one, 1)[:CALL_DIGITS] == paid.salt[:CALL_DIGITS]]
         for pledge in (NO_PLEDGE, *pledges):

@@ -22,6 +22,7 @@ from lockstep.domain.margin_payment import CashAttestation, IncomeClaim, MarginP
 from lockstep.domain.market import Market
 from lockstep.domain.message import Message
 from lockstep.domain.payment import PaymentState, Release
+from lockstep.domain.values import replace
 from lockstep.flow.asking import due, is_open, status_request
 from lockstep.flow.naming import payment_named
 from lockstep.ports import AssetLedger, CashBoard, CashSystem, Clock, CollateralLedger
@@ -57,6 +58,8 @@ class MarginDesk:
     """Payments that the register counts, finally."""
     _young: set[Call] = field(default_factory=set)
     """The same, not finally."""
+    _by_heirs: Mapping[str, str] = field(default_factory=dict)
+    _heirs_at: int = -1
     _read_to: int = -1
     _final: int = 0
     _named: dict[SettlementId, MarginPayment] = field(default_factory=dict)
@@ -101,11 +104,17 @@ class MarginDesk:
     # --- sales
 
     def sold_under(self, settlement: SettlementId) -> Agreement | None:
-        """Under which agreement the register sells the units of a lock, finally; None: it is no sale. Raises
-        Unavailable."""
+        """Under which agreement the register sells the units of a lock, finally; None: it is no sale. Of the
+        taker's wallets, where it was succeeded, the one that the market names. Raises Unavailable."""
         self._look()
         found = self._sale_of(settlement)
-        return None if found is None else self._agreements[found]
+        if found is None:
+            return None
+        terms, heirs = self._agreements[found], self._heirs()
+        wallets = [one.wallet for one in self.market.participants.values()]
+        heir = heirs.get(terms.taker, terms.taker)
+        taker = next((one for one in wallets if heirs.get(one, one) == heir), terms.taker)
+        return replace(terms, taker=taker)
 
     def note_sale(self, settlement: SettlementId, amount: int) -> None:
         """What a sale's payment was: before anything is signed of it. Raises Contradiction if another was noted."""
@@ -182,10 +191,27 @@ class MarginDesk:
         known = self._named.get(view.settlement_id)
         if known is None:
             agreements = list(self._known_between(view))
-            known = payment_named(view, self.market, self.ledger.register, agreements, self._claims.values())
+            register, claims = self.ledger.register, self._claims.values()
+            known = payment_named(view, self.market, register, agreements, claims)
+            if known is None:
+                with suppress(LockstepError):  # nothing is known of heirs: the next look asks again
+                    every = self._agreements.items()
+                    known = payment_named(view, self.market, register, every, claims, self._heirs())
             if known is not None:
                 self._named[view.settlement_id] = known
         return known
+
+    def _heirs(self) -> Mapping[str, str]:
+        """Of wallets that were succeeded, members' and parties', who acts for them, by the final block. Read once for
+        each, where it is asked for. Raises Unavailable."""
+        if self._heirs_at != self._final:
+            parties = {one for terms in self._agreements.values() for one in (terms.giver, terms.taker)}
+            lines = self.ledger.lines(
+                {*parties, *(one.wallet for one in self.market.participants.values())}, self._final
+            )
+            self._by_heirs = {wallet: line[-1] for wallet, line in lines.items() if len(line) > 1}
+            self._heirs_at = self._final
+        return self._by_heirs
 
     def _known_between(self, view: CashView) -> Iterator[tuple[AgreementId, Agreement]]:
         """Agreements of the two banks that pay and are paid."""

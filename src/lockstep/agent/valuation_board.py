@@ -2,22 +2,23 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from lockstep.agent.board_files import LARGEST_SHEET, content_of, listed, names, put, written
 from lockstep.agent.board_forms import hash_from
 from lockstep.domain.collateral.register import AgreementId, PricedToken, Valuation
-from lockstep.domain.errors import Conflict, InvalidInput
+from lockstep.domain.errors import Conflict, InvalidInput, Unavailable
 from lockstep.domain.margin_payment import ValuationAttestation
-from lockstep.signing import valuers_epoch
+from lockstep.signing import checked_address, valuers_epoch
 
 __all__ = ["ValuationDirectory"]
 
 NEWEST = 20
-"""Of one agreement that are read, the latest first."""
-MOST_FILES, MOST_AGREEMENTS = 100, 100_000
+"""Of one agreement that are told of each valuer, the latest first."""
+MOST_AGREEMENTS = 100_000
 _AGREEMENT = re.compile(r"[0-9a-f]{64}")
 _SECOND = re.compile(r"[1-9][0-9]{0,12}")
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
@@ -43,16 +44,38 @@ class ValuationDirectory:
     def agreements(self) -> Sequence[AgreementId]:
         return [AgreementId(one) for one in listed(self._root, MOST_AGREEMENTS) if _AGREEMENT.fullmatch(one)]
 
-    def valuations(self, agreement_id: AgreementId, until: int) -> Sequence[ValuationAttestation]:
+    def valuations(
+        self,
+        agreement_id: AgreementId,
+        since: int,
+        until: int,
+        is_genuine: Callable[[ValuationAttestation], bool],
+    ) -> Sequence[ValuationAttestation]:
+        told, found = Counter[str](), list[ValuationAttestation]()
+        for one in self._lying(agreement_id, since, until):
+            if told[one.valuer] >= NEWEST or not is_genuine(one):
+                continue
+            if any((other.valuer, other.valuation) == (one.valuer, one.valuation) for other in found):
+                continue  # the same under another name
+            told[one.valuer] += 1
+            found.append(one)
+            if all(told[each] >= NEWEST for each in one.valuers.agents):
+                break
+        return found
+
+    def _lying(self, agreement_id: AgreementId, since: int, until: int) -> Iterator[ValuationAttestation]:
+        """Whatever can be read, the newest first; what is in the way hides nothing else."""
         folder = self._root / hash_from(agreement_id)
         seconds = sorted((int(one) for one in listed(folder) if _SECOND.fullmatch(one)), reverse=True)
-        found: list[ValuationAttestation] = []
-        for second in [one for one in seconds if one <= until][:NEWEST]:
-            for name in listed(folder / str(second), MOST_FILES):
+        for second in (one for one in seconds if since <= one <= until):
+            try:
+                files = listed(folder / str(second))
+            except Unavailable:  # no folder of ours: a link that leads in a circle, for one
+                continue
+            for name in files:
                 one = _read(folder / str(second) / name)
                 if one is not None and (one.valuation.agreement_id, one.valuation.as_of) == (agreement_id, second):
-                    found.append(one)
-        return found
+                    yield one
 
 
 def _read(path: Path) -> ValuationAttestation | None:
@@ -103,7 +126,7 @@ def _attestation_from(content: Any) -> ValuationAttestation:
 def _address(value: Any) -> str:
     if not isinstance(value, str) or not _ADDRESS.fullmatch(value):
         raise ValueError("an address")
-    return value
+    return checked_address(value.lower(), field="address")  # one spelling: two would be two stories
 
 
 def _number(value: Any, bits: int) -> int:

@@ -26,6 +26,7 @@ from lockstep.domain.errors import InvalidInput
 from lockstep.domain.margin_payment import MarginPayment
 from lockstep.domain.market import Market
 from lockstep.domain.payment import Payment
+from lockstep.domain.values import replace
 from lockstep.signing import margin_call_id, margin_id
 from lockstep.testing.facts_collateral import Counted, Margin, Pledge
 
@@ -37,7 +38,8 @@ def read_collateral(node: Node, market: Market, facts: rtgs.Facts) -> Mapping[st
     ledger = EvmCollateralLedger(node, register_of(market.network))
     head = ledger.head_block()
     events = ledger.events(last=head)
-    agreements = {one.said.agreement_id: one.said.agreement for one in events if isinstance(one.said, Agreed)}
+    opened = {one.said.agreement_id: one.said.agreement for one in events if isinstance(one.said, Agreed)}
+    agreements = _between_members(opened, market, ledger, head)
     with_income = {one.said.pledge_id for one in events if isinstance(one.said, IncomeRecorded)}
     income = {name: one.agreement_id for name, one in ledger.pledges(with_income, head).items()}
     paid = (_named(one.payment, market, ledger.register, agreements, income) for one in facts.payments)
@@ -114,6 +116,21 @@ def _named(
             except (InvalidInput, ValueError):  # more than the register can count, or a salt that is none
                 continue
     return None
+
+
+def _between_members(
+    agreements: Mapping[AgreementId, Agreement], market: Market, ledger: EvmCollateralLedger, head: int
+) -> Mapping[AgreementId, Agreement]:
+    """With the members' wallets as the market has them, where a party's was succeeded, or is its successor."""
+    members = [one.wallet for one in market.participants.values()]
+    parties = {one for terms in agreements.values() for one in (terms.giver, terms.taker)}
+    lines = ledger.lines({*members, *parties}, head)
+    named = {lines[one][-1]: one for one in members}
+    named = {one: one if one in members else named.get(lines[one][-1], one) for one in parties}
+    return {
+        identifier: replace(terms, giver=named[terms.giver], taker=named[terms.taker])
+        for identifier, terms in agreements.items()
+    }
 
 
 def _between(

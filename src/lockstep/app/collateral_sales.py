@@ -9,6 +9,7 @@ from lockstep.domain.errors import InvalidInput
 from lockstep.domain.identifiers import SettlementId, TradeId
 from lockstep.domain.money import Money
 from lockstep.domain.order import Movement, Order, OrderTerms
+from lockstep.flow.register_parties import owner_of
 from lockstep.ports import AssetLedger, Clock
 from lockstep.signing import cash_hash
 
@@ -36,7 +37,8 @@ def offered(
     identifier, given = names.find_pledge(pledge)
     terms = names.ledger.agreement(given.agreement_id)
     register, market = names.ledger.register, names.market
-    taker = names.owner(terms.taker) if terms is not None else None
+    ledger = names.ledger
+    taker = owner_of(ledger, market, terms.taker, ledger.final_block()) if terms is not None else None
     bidder = names.owner(names.wallet(buyer))
     if terms is None or taker is None or bidder is None:
         raise InvalidInput("buyer", buyer, "a participant, as the pledge's taker is one")

@@ -38,6 +38,7 @@ from lockstep.domain.money import Money, Quantity
 from lockstep.flow.margin_figures import require_fresh
 from lockstep.flow.margin_mail import MarginMail
 from lockstep.flow.margining import Margining
+from lockstep.flow.register_parties import owner_of
 from lockstep.iso20022 import write
 from lockstep.ports import CollateralLedger
 
@@ -255,9 +256,9 @@ def _amount(asked: Asked, figures: Figures) -> Money:
 
 
 def _member(margining: Margining, wallet: str, agreement_id: AgreementId) -> Participant:
-    for one in margining.market.participants.values():
-        if one.wallet == wallet:
-            return one
+    owner = owner_of(margining.ledger, margining.market, wallet, margining.ledger.final_block())
+    if owner is not None:
+        return owner
     raise InvalidInput("agreement", agreement_id, f"one between participants; {wallet} is nobody's wallet here")
 
 

@@ -25,6 +25,7 @@ from lockstep.domain.money import Money, Quantity
 from lockstep.domain.rounding import share_text
 from lockstep.domain.values import replace
 from lockstep.flow.pledging import Lying, Portfolio, portfolio_value, reckoned
+from lockstep.flow.register_parties import owner_of
 
 __all__ = ["reckon"]
 
@@ -87,7 +88,8 @@ def _on_register(home: Home, agreement: str, given: MarginFile, market: Market) 
     if terms.currency != given.terms.currency:
         raise InvalidInput("terms/currency", given.terms.currency, f"{terms.currency}, the agreement's")
     giver = market.participants[given.parties.giver]
-    if giver.wallet != terms.giver:
+    owner = owner_of(ledger, market, terms.giver, ledger.final_block())
+    if owner is None or owner.lei != giver.lei:
         raise InvalidInput("terms/giver", giver.bic, f"the agreement's giver, whose wallet is {terms.giver}")
     codes = {one.token: one.isin for one in market.securities.values()}
     units: dict[Isin, int] = {}

@@ -10,6 +10,7 @@ from lockstep.chain.acting import MOST_GAS, Sending
 from lockstep.chain.collateral_events import RegisterEvents, agreement_of
 from lockstep.chain.decoding import checksummed
 from lockstep.chain.encoding import selector
+from lockstep.chain.holdings import lines_at
 from lockstep.chain.ledger import call_data, outputs_of, packed, read
 from lockstep.chain.node import ContractCall, Node
 from lockstep.domain.collateral.register import (
@@ -70,6 +71,8 @@ class EvmCollateralLedger:
             node, register.address, finality_depth=register.finality_depth, first_block=first_block
         )
         self._told = on_over_commitment
+        self._registry = ""
+        """Of the participants: it is the register's for good."""
 
     @property
     def register(self) -> Register:
@@ -147,6 +150,13 @@ class EvmCollateralLedger:
 
     def is_nonce_used(self, party: str, nonce: int, at: int | None = None) -> bool:
         return bool(self._read("isNonceUsed", party, nonce, block=at)[0])
+
+    def lines(self, wallets: Collection[str], at: int | None = None) -> Mapping[str, Sequence[str]]:
+        block = self.head_block() if at is None else at
+        if not self._registry:
+            (address,) = self._read("registry", block=None)
+            self._registry = checksummed(address)
+        return lines_at(self._node, self._registry, list(wallets), block)
 
     def _read(self, name: str, *arguments: object, block: int | None) -> Any:
         return read(self._node, _CONTRACT, self._register.address, name, *arguments, block=block)

@@ -10,7 +10,7 @@ from lockstep.domain.collateral.sheet import Holding
 from lockstep.domain.errors import ContractRefused, LockstepError, Misconfigured
 from lockstep.domain.market import Network
 
-__all__ = ["heirs_at", "holdings_at", "registry_of"]
+__all__ = ["heirs_at", "holdings_at", "lines_at", "registry_of"]
 
 _TOKEN = "SecurityToken"
 _QUESTIONS = ("freeOf", "earmarkedTotalOf", "getFrozenTokens", "isAccountFrozen")
@@ -65,6 +65,21 @@ def heirs_at(node: Node, registry: str, wallets: Sequence[str], block: int) -> d
     calls = [ContractCall(to=registry, data=call_data("ParticipantRegistry", "heirOf", one)) for one in wallets]
     heirs = [checksummed("0x" + number.to_bytes(20).hex()) for number in _numbers(node, calls, block)]
     return {wallet: heir for wallet, heir in zip(wallets, heirs, strict=True) if heir not in (wallet, ZERO)}
+
+
+def lines_at(node: Node, registry: str, wallets: Sequence[str], block: int) -> dict[str, list[str]]:
+    """Each of these wallets with those that succeeded it by that block, in their order. Raises Unavailable."""
+    lines, open_ = {one: [one] for one in wallets}, list(dict.fromkeys(wallets))
+    while open_:
+        ends = [lines[one][-1] for one in open_]
+        calls = [ContractCall(to=registry, data=call_data("ParticipantRegistry", "successorOf", one)) for one in ends]
+        found = [checksummed("0x" + number.to_bytes(20).hex()) for number in _numbers(node, calls, block)]
+        # The registry has no circles: it takes no wallet as successor that was succeeded itself.
+        followed = [(one, following) for one, following in zip(open_, found, strict=True) if following != ZERO]
+        for one, following in followed:
+            lines[one].append(following)
+        open_ = [one for one, _ in followed]
+    return lines
 
 
 def registry_of(node: Node, token: str) -> str:

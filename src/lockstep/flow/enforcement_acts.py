@@ -18,6 +18,7 @@ from lockstep.domain.errors import InvalidInput, Refused
 from lockstep.domain.identifiers import SettlementId
 from lockstep.domain.order import ALONE, Order
 from lockstep.flow.margin_figures import prices_by
+from lockstep.flow.register_parties import as_acting
 from lockstep.ports import CollateralLedger
 from lockstep.signing import call_bytes
 
@@ -25,7 +26,10 @@ __all__ = ["call_of", "require_sale", "standing_of"]
 
 
 def standing_of(ledger: CollateralLedger, agreement_id: AgreementId, at: int | None = None) -> Standing:
-    """All of one block; of the final one if none is named. Raises Refused UnknownAgreement, Unavailable."""
+    """All of one block, of the final one if none is named; heirs stand for their parties.
+
+    Raises Refused UnknownAgreement, Unavailable.
+    """
     block = ledger.final_block() if at is None else at
     terms = ledger.agreement(agreement_id, block)
     if terms is None:
@@ -34,7 +38,7 @@ def standing_of(ledger: CollateralLedger, agreement_id: AgreementId, at: int | N
     made = [one.said.pledge_id for one in events if isinstance(one.said, Pledged | TitleTransferred)]
     pledges = ledger.pledges(made, block)
     return Standing(
-        terms=terms,
+        terms=as_acting(ledger, terms, block),
         state=ledger.state(agreement_id, block),
         cover=ledger.cover(agreement_id, block),
         prices=prices_by(events),

@@ -46,6 +46,7 @@ from lockstep.flow.collateral_acts import is_told, made_by, run_alone
 from lockstep.flow.enforcement_acts import call_of, require_sale, standing_of
 from lockstep.flow.margin_figures import require_fresh
 from lockstep.flow.margin_ordering import payment_of
+from lockstep.flow.register_parties import heir_of
 from lockstep.ports import (
     Change,
     Clock,
@@ -237,6 +238,10 @@ class Enforcing:
             return self._done(one, move, nonce, final)
         if at.now > move.act_by:  # in no later block can it be run any more
             return self._overdue(one, move)
+        heir = heir_of(self.ledger, move.party, final)
+        if heir != move.party:  # its wallet was succeeded: what it signed can be run no more, and was not
+            self._keep(one, replace(move, party=heir, reason=""), "the heir's turn")
+            return True
         act = Act(party=move.party, call=call_of(one, move, at.terms), nonce=nonce, by=move.act_by)
         hindrance = run_alone(self.ledger, self.wallet, act)
         if hindrance is None:

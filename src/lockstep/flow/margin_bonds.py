@@ -131,21 +131,24 @@ class MarginBonds:
 
     def _move(self, case: MarginCase, move: BondMove) -> bool:
         terms, final = self._terms(case), self.ledger.final_block()
-        party = self._acting(case, terms)
+        party = terms.taker if case.is_return else terms.giver
+        line = self.ledger.lines([party], final)[party]  # an act may have been run before its wallet was succeeded
         nonce = bond_nonce(case.agreement_id, case.reference, move.name, move.act_by)
         if case.is_return:
-            used = self.ledger.is_nonce_used(party, nonce, final)
-            event = made_by(self.ledger, move.pledge_id, party, nonce, final) if used else None
+            by = next((one for one in line if self.ledger.is_nonce_used(one, nonce, final)), None)
+            used = by is not None
+            event = None if by is None else made_by(self.ledger, move.pledge_id, by, nonce, final)
         else:
             event = self._pledge(case, move, final)
-            used = event is None and self.ledger.is_nonce_used(party, nonce, final)
+            used = event is None and any(self.ledger.is_nonce_used(one, nonce, final) for one in line)
         if event is not None:
             return self._arrived(case, move, event)
         if used:
             return self._died(case, move, "the wallet burnt the number of its act")
         if self.ledger.time_of(final) > move.act_by:  # in no later block can it be run any more
             return self._died(case, move, "not run in time")
-        return self._run(case, move, Act(party=party, call=self._call(case, move, terms), nonce=nonce, by=move.act_by))
+        act = Act(party=line[-1], call=self._call(case, move, terms), nonce=nonce, by=move.act_by)
+        return self._run(case, move, act)
 
     def _call(self, case: MarginCase, move: BondMove, terms: Agreement) -> bytes:
         call: Call
@@ -207,10 +210,6 @@ class MarginBonds:
         if terms is None:
             raise Refused("UnknownAgreement", {"agreement_id": case.agreement_id})
         return terms
-
-    @staticmethod
-    def _acting(case: MarginCase, terms: Agreement) -> str:
-        return terms.taker if case.is_return else terms.giver
 
     @staticmethod
     def _money(case: MarginCase, amount: int) -> Money:

@@ -33,9 +33,10 @@ def require_fresh(state: State, agreement_id: AgreementId, max_age_seconds: int,
 
 
 def require_parties(ledger: CollateralLedger, case: MarginCase, caller: str, called: str) -> None:
-    """Whether the two wallets are an agreement's, and its figures good to call by; all of the final block.
+    """Whether the two wallets, or their heirs, are an agreement's, and its figures good to call by.
 
-    Raises Refused UnknownAgreement, NotTheParties or StaleValuation, InvalidInput for another currency, Unavailable.
+    All of the final block. Raises Refused UnknownAgreement, NotTheParties or StaleValuation, InvalidInput for another
+    currency, Unavailable.
     """
     call, at = case.call, ledger.final_block()
     terms = ledger.agreement(case.agreement_id, at)
@@ -44,7 +45,8 @@ def require_parties(ledger: CollateralLedger, case: MarginCase, caller: str, cal
     if call.amount.currency != terms.currency:
         raise InvalidInput("amount", call.amount, f"an amount of {terms.currency}, the agreement's currency")
     parties = (terms.giver, terms.taker) if case.is_return else (terms.taker, terms.giver)
-    if (caller, called) != parties:
+    lines = ledger.lines({caller, called, *parties}, at)
+    if any(lines[one][-1] != lines[party][-1] for one, party in zip((caller, called), parties, strict=True)):
         details = {"agreement_id": case.agreement_id, "actual": f"{caller}, {called}"}
         raise Refused("NotTheParties", {**details, "expected": ", ".join(parties)})
     require_fresh(ledger.state(case.agreement_id, at), case.agreement_id, terms.max_age_seconds, ledger.time_of(at))

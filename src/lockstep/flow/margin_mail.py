@@ -21,6 +21,7 @@ from lockstep.domain.margin_case import MarginCase
 from lockstep.domain.margin_message import MarginBody, MarginCallRequest, MarginCallResponse
 from lockstep.domain.message import Message
 from lockstep.flow.margining import Margining
+from lockstep.flow.register_parties import owner_of
 from lockstep.flow.reporting import Refusal, refuse
 from lockstep.ports import Change, PartyBody
 
@@ -98,14 +99,14 @@ class MarginMail:
     def _judged(self, agreement_id: AgreementId, body: MarginCallRequest, now: datetime) -> MarginCall:
         """The call, if its agreement is theirs and its days are ones on which it can be met."""
         margining, parties = self.margining, body.obligation
-        terms = margining.ledger.agreement(agreement_id, margining.ledger.final_block())
+        at = margining.ledger.final_block()
+        terms = margining.ledger.agreement(agreement_id, at)
         if terms is None:
             raise InvalidInput(
                 _AGREEMENT, agreement_id, "an agreement that is open, finally, on the collateral register"
             )
         if body.agreement.currency != terms.currency:
             raise InvalidInput(_CURRENCY, body.agreement.currency, f"{terms.currency}, the agreement's")
-        wallets = {one.bic: one.wallet for one in margining.market.participants.values()}
         asks, owes = (terms.giver, terms.taker) if body.is_return else (terms.taker, terms.giver)
         for field, party, wallet, role in (
             (
@@ -116,7 +117,8 @@ class MarginMail:
             ),
             ("Oblgtn/PtyB/AnyBIC", parties.party_b, owes, "taker" if body.is_return else "giver"),
         ):
-            if wallets.get(party) != wallet:
+            owner = owner_of(margining.ledger, margining.market, wallet, at)
+            if owner is None or owner.bic != party:
                 raise InvalidInput(field, party, f"the BIC of the agreement's {role}")
         latest = max(now, datetime.fromtimestamp(margining.ledger.time_of(), UTC))  # a chain's clock may be ahead
         if parties.valued_at > latest:

@@ -8,6 +8,7 @@ lost.
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import TypeVar, cast
 
 from lockstep.domain.cash import CashView
@@ -41,11 +42,19 @@ class RegistersOwn:
         if not paid:
             return {}
         agreements, claims = self._shown()
+        register, every, heirs = self.ledger.register, agreements.items(), self._heirs(agreements.values())
         return {
             view.settlement_id: named
             for view in paid
-            if (named := payment_named(view, self.market, self.ledger.register, agreements.items(), claims)) is not None
+            if (named := payment_named(view, self.market, register, every, claims, heirs)) is not None
         }
+
+    def _heirs(self, agreements: Iterable[Agreement]) -> Mapping[str, str]:
+        """Of wallets that were succeeded, members' and parties', who acts for them, by the final block."""
+        parties = {one for terms in agreements for one in (terms.giver, terms.taker)}
+        wallets = {*parties, *(one.wallet for one in self.market.participants.values())}
+        lines = self.ledger.lines(wallets, self.ledger.final_block())
+        return {wallet: line[-1] for wallet, line in lines.items() if len(line) > 1}
 
     def sold(self, settlement: SettlementId, order: Order) -> PledgeId | None:
         """The pledge whose units a lock sells, finally; None: it is no sale. Raises Unavailable."""
@@ -124,26 +133,27 @@ def payment_named(
     register: Register,
     agreements: Iterable[tuple[AgreementId, Agreement]],
     claims: Collection[IncomeClaim] = (),
+    heirs: Mapping[str, str] = MappingProxyType({}),
 ) -> MarginPayment | None:
     """The payment of margin, or of income of one of these claims, that a payment's id says it is. None: it is none that
     these agreements and claims know.
 
-    Parties and currency are an agreement's for life. Another amount, account, pledge or last second is another id.
+    Parties and currency are an agreement's for life; of a wallet that has one its heir, by `heirs`, stands behind it.
+    Another amount, account, pledge or last second is another id.
     """
     paid = view.payment
     if paid is None or paid.settlement_id != view.settlement_id:
         return None
     currency = paid.amount.currency
-    debtor, creditor = (_wallet(market, account, currency) for account in (paid.debtor, paid.creditor))
-    if debtor is None or creditor is None:
+    owners = [_wallet(market, account, currency) for account in (paid.debtor, paid.creditor)]
+    pays, gets = (one and heirs.get(one, one) for one in owners)
+    if pays is None or gets is None:
         return None
     for identifier, terms in agreements:
-        if terms.currency != currency or (debtor, creditor) not in (
-            (terms.giver, terms.taker),
-            (terms.taker, terms.giver),
-        ):
+        giver, taker = (heirs.get(one, one) for one in (terms.giver, terms.taker))
+        if terms.currency != currency or (pays, gets) not in ((giver, taker), (taker, giver)):
             continue
-        is_return = debtor == terms.taker
+        is_return = pays == taker
         own = [one for one in claims if one.agreement_id == identifier] if is_return else []
         pledges = [one.pledge_id for one in own if income_salt(one, 1)[:CALL_DIGITS] == paid.salt[:CALL_DIGITS]]
         for pledge in (NO_PLEDGE, *pledges):

@@ -43,6 +43,7 @@ from lockstep.flow.collateral_acts import is_told
 from lockstep.flow.margining import Margining
 from lockstep.flow.naming import payment_found
 from lockstep.flow.register_ordering import register_payment_message, salt_of
+from lockstep.flow.register_parties import owner_of
 from lockstep.ports import (
     AssetLedger,
     AttestationBoard,
@@ -367,10 +368,10 @@ class RegisterPaying:
         return payment_found(self.book, salts, begun, self._identifier, self.clock.now())
 
     def _member(self, wallet: str) -> Participant:
-        found = [one for one in self.market.participants.values() if one.wallet == wallet]
-        if len(found) != 1:
+        found = owner_of(self.ledger, self.market, wallet, self.ledger.final_block())
+        if found is None:
             raise InvalidInput("wallet", wallet, "the wallet of one participant")
-        return found[0]
+        return found
 
     def _end(self, one: RegisterPayment, stage: PaymentStage) -> bool:
         self._store(replace(one, stage=stage, reason=""), "register payment ended", {"stage": stage.value})

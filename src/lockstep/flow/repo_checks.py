@@ -9,6 +9,7 @@ from lockstep.domain.errors import InvalidInput, LockstepError, Refused
 from lockstep.domain.market import Market
 from lockstep.domain.repo.life import Repo, Transfer
 from lockstep.domain.repo.terms import Lot, RepoTerms
+from lockstep.flow.register_parties import as_acting, heir_of
 from lockstep.ports import CollateralLedger
 
 __all__ = ["check_lot", "check_terms", "owed", "recorded_title", "require_owed", "title_made", "wrong_in"]
@@ -23,7 +24,11 @@ def check_terms(terms: RepoTerms, market: Market, ledger: CollateralLedger) -> N
     currency = terms.purchase_price.currency
     for lot in terms.lots:
         check_lot(lot, currency, market)
-    found = ledger.agreement(terms.agreement_id, ledger.final_block())
+    at = ledger.final_block()
+    found = ledger.agreement(terms.agreement_id, at)
+    if found is not None:
+        found = as_acting(ledger, found, at)
+        giver, taker = (heir_of(ledger, one, at) for one in (giver, taker))
     expected = (giver, taker, currency, AgreementMode.TITLE_TRANSFER)
     actual = (found.giver, found.taker, found.currency, found.mode) if found is not None else None
     if found is None or actual != expected:

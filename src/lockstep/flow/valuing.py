@@ -6,8 +6,9 @@ second that they are true of: two who have the same figures sign the same 32 byt
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from lockstep.domain.collateral.register import Agreement, AgreementId, PricedToken, Valuation
+from lockstep.domain.collateral.register import Agreement, AgreementId, PricedToken, Register, Valuation
 from lockstep.domain.errors import InvalidInput, LeaseLost, LockstepError, Refused
 from lockstep.domain.margin import CsaTerms, margin_due
 from lockstep.domain.margin_payment import ValuationAttestation
@@ -15,7 +16,7 @@ from lockstep.domain.order import Epoch
 from lockstep.domain.rounding import PARTS, divide_down
 from lockstep.flow.margin_figures import required_by
 from lockstep.ports import CollateralLedger, ValuationBoard
-from lockstep.signing import Key, build_quorum_proof, valuation_digest, valuers_hash
+from lockstep.signing import Key, build_quorum_proof, recover, valuation_digest, valuers_hash
 
 __all__ = ["Exposure", "block_at", "present_valuations", "sign_valuation", "valued"]
 
@@ -103,11 +104,10 @@ def present_valuations(ledger: CollateralLedger, board: ValuationBoard) -> bool:
         terms = ledger.agreement(agreement_id)
         if terms is None:
             continue
-        latest = ledger.state(agreement_id).valued_at
-        left = [one for one in board.valuations(agreement_id, now) if one.valuation.as_of > latest]
-        for valuation, valuers, signatures in _stories(left, terms):
-            if now > valuation.as_of + terms.max_age_seconds:
-                continue  # the register would refuse it
+        # What is older the register has, or would refuse.
+        since = max(ledger.state(agreement_id).valued_at + 1, now - terms.max_age_seconds)
+        is_genuine = partial(_is_genuine, terms, ledger.register)
+        for valuation, valuers, signatures in _stories(board.valuations(agreement_id, since, now, is_genuine)):
             proof = build_quorum_proof(valuation_digest(valuation, ledger.register), signatures, valuers)
             if proof is None:
                 continue
@@ -122,14 +122,21 @@ def present_valuations(ledger: CollateralLedger, board: ValuationBoard) -> bool:
     return sent
 
 
-def _stories(
-    left: Sequence[ValuationAttestation], terms: Agreement
-) -> Sequence[tuple[Valuation, Epoch, Sequence[bytes]]]:
-    """Each valuation that somebody signed, the newest first, with all signatures under it; of the agreed valuers."""
+def _is_genuine(terms: Agreement, register: Register, one: ValuationAttestation) -> bool:
+    """Whether one of the agreement's valuers signed it."""
+    if valuers_hash(one.valuers) != terms.valuers or one.valuer not in one.valuers.agents:
+        return False
+    try:
+        return recover(valuation_digest(one.valuation, register), one.signature) == one.valuer
+    except InvalidInput:
+        return False
+
+
+def _stories(left: Sequence[ValuationAttestation]) -> Sequence[tuple[Valuation, Epoch, Sequence[bytes]]]:
+    """Each valuation that somebody signed, the newest first, with all signatures under it."""
     found: dict[Valuation, tuple[Epoch, list[bytes]]] = {}
     for one in left:
-        if valuers_hash(one.valuers) == terms.valuers:
-            found.setdefault(one.valuation, (one.valuers, []))[1].append(one.signature)
+        found.setdefault(one.valuation, (one.valuers, []))[1].append(one.signature)
     newest = sorted(found, key=lambda valuation: -valuation.as_of)
     return [(valuation, *found[valuation]) for valuation in newest]
 

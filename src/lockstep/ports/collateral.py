@@ -89,6 +89,9 @@ class CollateralLedger(Protocol):
     def is_nonce_used(self, party: str, nonce: int, at: int | None = None) -> bool:
         """Whether a party's act under this number was run, or the number burnt."""
 
+    def lines(self, wallets: Collection[str], at: int | None = None) -> Mapping[str, Sequence[str]]:
+        """Of each wallet the line of those that took its place, itself first. The last, its heir, acts for it."""
+
     # --- events
 
     def events(self, first: int = 0, last: int | None = None) -> Sequence[RegisterEvent]:

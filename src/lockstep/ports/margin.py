@@ -1,6 +1,6 @@
 """Margin in cash: the calls that the service has under way, and what agents leave of payments that were booked."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from lockstep.domain.collateral.register import AgreementId
@@ -58,8 +58,15 @@ class ValuationBoard(Protocol):
     def agreements(self) -> Sequence[AgreementId]:
         """Those that anything is there for. Raises Unavailable."""
 
-    def valuations(self, agreement_id: AgreementId, until: int) -> Sequence[ValuationAttestation]:
-        """The latest that are there for an agreement, of no second after `until`, unverified; the newest first.
+    def valuations(
+        self,
+        agreement_id: AgreementId,
+        since: int,
+        until: int,
+        is_genuine: Callable[[ValuationAttestation], bool],
+    ) -> Sequence[ValuationAttestation]:
+        """Of each valuer the latest for an agreement, of the seconds from `since` to `until`; the newest first.
 
+        What is not genuine is passed over before anything is limited: whoever writes there hides nobody's word.
         Raises Unavailable.
         """

@@ -15,7 +15,7 @@ from lockstep.domain.money import Money
 from lockstep.domain.order import Epoch, Movement, Order, OrderTerms
 from lockstep.domain.payment import PaymentState
 from lockstep.signing import build_quorum_proof, cash_digest, cash_hash, margin_id, settlement_id
-from lockstep.testing.fakes import BOND, SELLER, key
+from lockstep.testing.fakes import BOND, BUYER, SELLER, key
 from margin_world import GIVER_ACCOUNT, MARKET, NETWORK, NEXT_KEYS, PAY_BY, TAKER_ACCOUNT, TERMS, MarginWorld
 
 PLEDGE, OTHER = PledgeId("a1" * 32), PledgeId("a2" * 32)
@@ -292,3 +292,25 @@ def test_an_amount_that_was_noted_is_never_another(world: MarginWorld) -> None:
     assert register.sales() == {settlement: 5}
     register.drop_sale(settlement)
     assert register.sales() == {}
+
+
+@pytest.mark.parametrize("is_named", [True, False])
+def test_a_sale_pays_the_taker_whose_wallet_was_replaced(
+    world: MarginWorld, monkeypatch: pytest.MonkeyPatch, is_named: bool
+) -> None:
+    heir = key("the taker's new wallet").address
+    if is_named:
+        buyer = replace(MARKET.participants[BUYER.lei], wallet=heir)
+        monkeypatch.setattr(
+            "margin_world.MARKET", replace(MARKET, participants={**MARKET.participants, BUYER.lei: buyer})
+        )
+        for place in range(4):
+            world.start(place)
+    world.ledger.succeed(TERMS.taker, heir)
+    world.chain.mine(2)
+    identifier = world.ledger.sell(PLEDGE, sale(world))
+    world.chain.mine(2)
+    pay_sale(world, identifier)
+    world.settle()
+    assert world.is_booked(identifier) == 1
+    assert proceeds(world, identifier) == [(90_000, 1)] * 4

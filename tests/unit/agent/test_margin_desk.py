@@ -19,7 +19,8 @@ from lockstep.domain.money import Money
 from lockstep.domain.order import Epoch
 from lockstep.domain.payment import PaymentState
 from lockstep.signing import cash_digest
-from margin_world import GIVER_ACCOUNT, KEYS, NEXT_KEYS, PAY_BY, TAKER_ACCOUNT, TERMS, MarginWorld
+from lockstep.testing.fakes import SELLER, key
+from margin_world import GIVER_ACCOUNT, KEYS, MARKET, NEXT_KEYS, PAY_BY, TAKER_ACCOUNT, TERMS, MarginWorld
 
 
 @pytest.fixture
@@ -313,3 +314,40 @@ def test_a_lock_on_the_way_is_no_margin(world: MarginWorld) -> None:
     assert world.is_booked(SettlementId("77" * 32)) == 0
     assert identifier not in world.rtgs.payments
     assert world.refusals() == set()
+
+
+# --- lost wallets
+
+NEW_WALLET = key("the giver's new wallet").address
+
+
+def test_the_margin_of_a_member_whose_wallet_was_replaced_is_paid_and_counts(
+    world: MarginWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The agreement has the old wallet for good; the market names the new one."""
+    seller = replace(MARKET.participants[SELLER.lei], wallet=NEW_WALLET)
+    moved = replace(MARKET, participants={**MARKET.participants, SELLER.lei: seller})
+    monkeypatch.setattr("margin_world.MARKET", moved)
+    for place in range(4):
+        world.start(place)
+    payment = world.payment(60_000)
+    identifier = world.pay(payment)
+    world.settle()
+    assert world.is_booked(identifier) == 0  # a stranger's wallet, as far as the registry says
+    world.ledger.succeed(TERMS.giver, key("a wallet in between").address)
+    world.ledger.succeed(key("a wallet in between").address, NEW_WALLET)
+    world.settle()
+    assert world.is_booked(identifier) == 0  # nor before that is final
+    world.chain.mine(2)
+    world.settle()
+    assert world.is_booked(identifier) == 1
+    world.count(payment)
+    assert world.ledger.state(world.agreement).credit == 60_000
+
+
+def test_a_market_that_names_the_lost_wallet_still_is_served(world: MarginWorld) -> None:
+    world.ledger.succeed(TERMS.giver, NEW_WALLET)
+    world.chain.mine(2)
+    identifier = world.pay(world.payment(60_000))
+    world.settle()
+    assert world.is_booked(identifier) == 1

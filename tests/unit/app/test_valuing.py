@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from lockstep.agent import ValuationDirectory
 from lockstep.app.valuing import Valuer, read_exposures, read_prices
 from lockstep.domain.collateral.register import Position
 from lockstep.domain.errors import InvalidInput, Refused
-from lockstep.flow.valuing import block_at, present_valuations
+from lockstep.flow.valuing import block_at, present_valuations, sign_valuation
 from lockstep.testing.fakes import BOND, key
 from margin_world import MARKET, TERMS, VALUERS, MarginWorld
 
@@ -125,8 +126,60 @@ def test_the_same_files_at_another_time_are_the_same_signature(office: Office) -
     office.world.clock.advance(30)
     office.valuers[0].look()
     office.valuers[1].look()
-    first, second = office.board.valuations(office.world.agreement, 2**40)
+    first, second = office.board.valuations(office.world.agreement, 0, 2**40, lambda _: True)
     assert first.valuation == second.valuation
+
+
+def _copies(office: Office) -> tuple[Path, dict[str, Any]]:
+    """The agreement's folder, and what one valuer left there."""
+    folder = office.root / "board" / "valuations" / office.world.agreement
+    path = next(folder.glob(f"*/{office.valuers[0].key.address}.json"))
+    content: dict[str, Any] = json.loads(path.read_text())
+    return folder, content
+
+
+def test_unsigned_words_of_later_seconds_hide_none(office: Office) -> None:
+    office.write()
+    for one in office.valuers[:2]:
+        one.look()
+    folder, content = _copies(office)
+    for second in range(int(content["as_of"]) + 1, int(content["as_of"]) + 31):
+        (folder / str(second)).mkdir()
+        for each in VALUERS:
+            forged = {**content, "as_of": second, "valuer": each.address}
+            (folder / str(second) / f"{each.address}.json").write_text(json.dumps(forged))
+    assert present_valuations(office.world.ledger, office.board)
+    assert office.state() == (150_000, 150_000)
+
+
+def test_one_valuer_alone_hides_no_others_word(office: Office) -> None:
+    office.write()
+    for one in office.valuers[:2]:
+        one.look()
+    (honest, _) = office.board.valuations(office.world.agreement, 0, 2**40, lambda _: True)
+    for ahead in range(1, 41):
+        lie = replace(honest.valuation, as_of=honest.valuation.as_of + ahead, exposure=1)
+        office.board.publish_valuation(sign_valuation(office.world.ledger, lie, honest.valuers, VALUERS[2]))
+    assert present_valuations(office.world.ledger, office.board)
+    assert office.state() == (150_000, 150_000)
+
+
+def test_files_beside_a_word_hide_it_not(office: Office) -> None:
+    office.write()
+    for one in office.valuers[:2]:
+        one.look()
+    folder, content = _copies(office)
+    second = folder / str(content["as_of"])
+    (price,) = content["prices"]
+    for number in range(150):  # before the valuers' by their names: junk, and their own words otherwise spelt
+        (second / f"0{number:03}.json").write_text("{}")
+        token = "0x" + "".join(c.upper() if number >> i & 1 else c for i, c in enumerate(price[0][2:].lower()))
+        again = {**content, "prices": [[token, *price[1:]]]}
+        (second / f"0a{number:03}.json").write_text(json.dumps(again))
+    loop = folder / str(int(content["as_of"]) + 1)
+    loop.symlink_to(loop.name)
+    assert present_valuations(office.world.ledger, office.board)
+    assert office.state() == (150_000, 150_000)
 
 
 def test_other_figures_for_the_same_second_are_refused(office: Office) -> None:

@@ -545,3 +545,17 @@ def test_the_command_hands_them_in(desk: Desk, tmp_path: Path, monkeypatch: pyte
     assert done.exit_code == 1, done.output  # one was refused
     assert "1 duplicate, 1 margin answered, 1 margin called, 1 refused" in done.output
     assert opened == [1]
+
+
+def test_a_call_to_a_party_whose_wallet_was_replaced_is_taken(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    seller = replace(MARKET.participants[SELLER.lei], wallet="0x" + "77" * 20)
+    moved = replace(MARKET, participants={**MARKET.participants, SELLER.lei: seller})
+    monkeypatch.setattr(f"{__name__}.MARKET", moved)
+    desk.start()
+    with pytest.raises(InvalidInput) as caught:
+        desk.hand_in(desk.request())
+    assert (caught.value.field, caught.value.value) == ("Oblgtn/PtyB/AnyBIC", SELLER.bic)
+    desk.world.ledger.succeed(TERMS.giver, seller.wallet)
+    desk.world.chain.mine(2)
+    assert desk.hand_in(desk.request()) == "margin called"
+    assert desk.case().call.called == SELLER.bic

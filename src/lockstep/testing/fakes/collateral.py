@@ -3,7 +3,7 @@
 Of a pledge it knows under which agreement it was made, and no units.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from lockstep.domain.collateral.register import (
@@ -55,6 +55,7 @@ class FakeCollateralLedger:
         """What `positions` answers, of whatever block."""
         self._events: list[RegisterEvent] = []
         self._states: list[tuple[int, AgreementId, State]] = []
+        self._successions: list[tuple[int, str, str]] = []
         self.before = self.after = no_fault
 
     # --- looking
@@ -126,7 +127,21 @@ class FakeCollateralLedger:
             counted=True,
         )
 
+    def lines(self, wallets: Collection[str], at: int | None = None) -> Mapping[str, Sequence[str]]:
+        self.before("lines")
+        lines = {one: [one] for one in wallets}
+        for block, wallet, heir in self._successions:
+            for line in lines.values():
+                if line[-1] == wallet and (at is None or block <= at):
+                    line.append(heir)
+        return lines
+
     # --- acting
+
+    def succeed(self, wallet: str, heir: str) -> None:
+        """The registry names a lost wallet's heir."""
+        self.chain.mine()
+        self._successions.append((self.chain.head, wallet, heir))
 
     def pledged(self, agreement_id: AgreementId, pledge_id: PledgeId) -> None:
         """The giver pledged something."""
@@ -218,6 +233,7 @@ class FakeCollateralLedger:
         self.chain.reorganise(depth)
         self._events = [one for one in self._events if one.block <= left]
         self._states = [one for one in self._states if one[0] <= left]
+        self._successions = [one for one in self._successions if one[0] <= left]
 
     def _add(self, said: Said) -> None:
         self.chain.mine()

@@ -41,6 +41,7 @@ from lockstep.ports import (
     AttestationBoard,
     Book,
     Change,
+    MarginBook,
     PaymentBook,
     SettlementBody,
     StoredInstruction,
@@ -217,9 +218,9 @@ class _Look:
         if payment is None or view.payment is None:
             return None
         self.own.add(one.settlement_id)
-        book, facts = cast(PaymentBook, self.book), facts_of(payment)
-        case = book.margin_case(payment.agreement_id, Reference(view.payment.end_to_end_id))
-        stored = book.register_payment(facts["call_id"])
+        facts, reference = facts_of(payment), Reference(view.payment.end_to_end_id)
+        case = cast(MarginBook, self.book).margin_case(payment.agreement_id, reference)
+        stored = cast(PaymentBook, self.book).register_payment(facts["call_id"])
         if (case is not None and case.is_counted) or (stored is not None and not stored.is_open):
             return Change(claimed=(one.settlement_id,))  # heard of after it counted
         facts["rule"] = "a payment of the collateral register's: it counts there, whether its call is handed in or not"

@@ -16,7 +16,10 @@ from lockstep.domain.money import Money
 from lockstep.domain.order import AssetStatus, Epoch, Movement, Order, OrderTerms
 from lockstep.domain.payment import PaymentState
 from lockstep.domain.register_payment import PaymentStage, RegisterPayment
+from lockstep.flow.gathering import Gathered, Heard
 from lockstep.flow.hearing import heard
+from lockstep.flow.naming import RegistersOwn
+from lockstep.flow.rebuilding import rebuild
 from lockstep.flow.register_paying import RegisterPaying
 from lockstep.signing import cash_hash
 from lockstep.testing.fakes import BOND, MORNING, SELLER, FakeAssetLedger, FakeBook, key
@@ -246,6 +249,63 @@ def test_what_is_not_owed_is_not_paid(service: Service) -> None:
     with pytest.raises(Refused, match="IncomeMet"):
         service.paying.pay_income(PLEDGE, COUPON)
     assert service.book.register_payments() == []
+
+
+# All records lost
+
+
+def lost_and_rebuilt(service: Service) -> list[str]:
+    """What the rebuild says of the payments that are there."""
+    world = service.world
+    told, assets = Heard(world.clock.now()), FakeAssetLedger(world.chain)
+    while mail := world.cash.receive(told.cursor):
+        told.hear(mail)
+    histories = [(one, assets.history(one)) for one in assets.locked()]
+    own = RegistersOwn(market=MARKET, ledger=world.ledger)
+    gathered = Gathered(MARKET, world.clock.now())
+    done = rebuild(gathered, told, b"k" * 32, histories, assets.final_time(), own)
+    service.book = FakeBook(service._committed)
+    service.start()
+    for change in done.changes:
+        service.book.commit(change)
+    assert not done.uninstructed
+    return [facts["what"] for facts in done.of_register.values()]
+
+
+@pytest.mark.parametrize("turns", [1, 2])
+def test_income_asked_for_again_after_a_loss_is_paid_once(service: Service, turns: int) -> None:
+    service.paying.pay_income(PLEDGE, COUPON)
+    service.turns(turns)
+    assert lost_and_rebuilt(service) == ["income"]
+    service.killed_at = "register payment heard"
+    service.paying.pay_income(PLEDGE, COUPON)
+    with pytest.raises(Killed):
+        service.turns()
+    service.start()
+    service.turns()
+    assert (booked(service), owed(service), len(service.world.rtgs.payments)) == ([1_200], 0, 1)
+    assert service.only().stage is PaymentStage.COUNTED
+    assert service.book.all_unclaimed() == []
+
+
+def test_income_that_counts_is_not_paid_again_after_a_loss(service: Service) -> None:
+    service.paying.pay_income(PLEDGE, COUPON)
+    service.turns()
+    assert lost_and_rebuilt(service) == ["income"]
+    with pytest.raises(Refused) as caught:
+        service.paying.pay_income(PLEDGE, COUPON)
+    assert (caught.value.name, booked(service)) == ("IncomeMet", [1_200])
+
+
+@pytest.mark.parametrize("turns", [2, 4, 16])
+def test_a_sale_taken_again_after_a_loss_goes_on(service: Service, turns: int) -> None:
+    settlement = service.sell()
+    service.turns(turns)
+    assert lost_and_rebuilt(service) == ["sale"]
+    service.paying.take_sale(PLEDGE, sale(), Money(currency="EUR", amount=90_000), SALT)
+    service.turns()
+    assert (status(service, settlement), booked(service), credit(service)) == (AssetStatus.SETTLED, [90_000], 90_000)
+    assert (service.only().stage, len(service.world.rtgs.payments)) == (PaymentStage.COUNTED, 1)
 
 
 # Sales

@@ -77,7 +77,7 @@ class CollateralVenue:
     second: str
     participants: str
     log: FakeTransactionLog
-    ledger: EvmCollateralLedger = None  # type: ignore[assignment]  # set by `renew`
+    ledger: EvmCollateralLedger = None
     attempts: list[OverCommitment] = field(default_factory=list)
     numbers: Any = field(default_factory=count)
     mining: bool = True

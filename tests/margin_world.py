@@ -173,7 +173,7 @@ class MarginWorld:
             "salt": margin_salt(self.agreement, Reference(call), attempt),
             "pay_by": int(PAY_BY.timestamp()),
         }
-        return MarginPayment(**{**stated, **changes})  # type: ignore[arg-type]
+        return MarginPayment(**{**stated, **changes})
 
     def named(self, payment: MarginPayment) -> SettlementId:
         return margin_id(payment, self.ledger.register)

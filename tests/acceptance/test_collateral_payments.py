@@ -93,7 +93,7 @@ class Day:
             "max_age_seconds": 86_400,
             "sale_floor": 500_000,
         }
-        terms = Agreement(**(stated | changes))  # type: ignore[arg-type]
+        terms = Agreement(**(stated | changes))
         self.office.open(AgreementFile(terms=terms, valuers=WHO))
         return agreement_id(terms, self.ledger.register)
 

@@ -46,7 +46,7 @@ def test_pledges_are_seen_by_everybody_and_at_every_block(installation: Installa
     wallets = LocalCollateralWallets(keys, register)
     database = open_database(f"sqlite:///{tmp_path / 'sent.db'}")
 
-    def ledger():  # type: ignore[no-untyped-def]
+    def ledger():
         """As after a restart: it remembers what the records say."""
         sender = Sender(Node(installation.rpc), home.key("operator"), SqlTransactionLog(database), lambda _: None)
         return open_collateral(home, sender=sender)

@@ -110,7 +110,7 @@ def test_a_repo_by_commands_while_the_service_is_killed(installation: Installati
     file.write_text(json.dumps(terms))
 
     def shown(name: str) -> dict[str, Any]:
-        return one.json("repo", "show", name)["repos"][0]  # type: ignore[no-any-return]
+        return one.json("repo", "show", name)["repos"][0]
 
     def until(what: str, reached: Callable[[dict[str, Any]], bool], name: str = "R1") -> dict[str, Any]:
         nonlocal kills

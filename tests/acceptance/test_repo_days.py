@@ -80,7 +80,7 @@ class Days:
             seller=parties[0],
             buyer=parties[1],
             basis=DayCount.ACTUAL_360,
-            **changes,  # type: ignore[arg-type]
+            **changes,
         )
 
     def until_quiet(self, identity: str = R1) -> Repo:

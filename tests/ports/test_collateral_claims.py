@@ -67,7 +67,7 @@ class Player:
     def few(self) -> int:
         return self.random.randint(1, 400)
 
-    def taker_of(self, pledge: PledgeId):  # type: ignore[no-untyped-def]
+    def taker_of(self, pledge: PledgeId):
         found = self.venue.ledger.pledge(pledge)
         assert found is not None
         return venue_key(self.venue, found.agreement_id, taker=True)
@@ -143,7 +143,7 @@ class Player:
         self.venue.run(self.taker_of(pledge), SetOffCall(pledge_id=pledge, quantity=self.few() // 8 + 1))
 
 
-def venue_key(venue: CollateralVenue, agreement: AgreementId, *, taker: bool):  # type: ignore[no-untyped-def]
+def venue_key(venue: CollateralVenue, agreement: AgreementId, *, taker: bool):
     terms = venue.ledger.agreement(agreement)
     assert terms is not None
     address = terms.taker if taker else terms.giver

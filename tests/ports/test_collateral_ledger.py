@@ -76,7 +76,7 @@ def venue(opened: CollateralVenue) -> Iterator[CollateralVenue]:
 
 def refusal(venue: CollateralVenue, *acts: object) -> ContractRefused:
     with pytest.raises(ContractRefused) as caught:
-        venue.ledger.run(acts)  # type: ignore[arg-type]
+        venue.ledger.run(acts)
     return caught.value
 
 

@@ -147,7 +147,7 @@ def test_the_same_command_again_changes_nothing(
 ) -> None:
     agreement = venue.agree()
     told = office.pledge(agreement[:10], BOND, "30")
-    assert venue.ledger.pledge(told["pledge"]).quantity == 3_000  # type: ignore[union-attr]
+    assert venue.ledger.pledge(told["pledge"]).quantity == 3_000
     assert (told["outcome"], told["final"]) == ("done", False)
     assert told["acts"][0]["does"] == f"pledges 30 {BOND} under {agreement}"
     before = sent(venue)
@@ -158,7 +158,7 @@ def test_the_same_command_again_changes_nothing(
     another = office.pledge(agreement, BOND, "30", How(reference="2"))
     assert another["pledge"] != told["pledge"]
     more = office.top_up(told["pledge"][:8], "5")
-    assert venue.ledger.pledge(more["pledge"]).quantity == 500  # type: ignore[union-attr]
+    assert venue.ledger.pledge(more["pledge"]).quantity == 500
     assert venue.units(GIVER) == (UNITS, UNITS - 6_500)
     venue.chain.mine(DEPTH)
     assert office.pledge(agreement, BOND, "30")["final"] is True
@@ -241,8 +241,8 @@ def test_acts_are_signed_elsewhere_and_submitted_from_their_file(
     assert [one["does"].split()[0] for one in sign_file(office, path, GIVER)["acts"]] == ["pledges", "releases"]
     sign_file(office, path, TAKER)
     assert office.told(office.desk.submit_file(path))["outcome"] == "done"
-    assert venue.ledger.pledge(told["pledge"]).quantity == 700  # type: ignore[union-attr]
-    assert venue.ledger.pledge(old).quantity == 0  # type: ignore[union-attr]
+    assert venue.ledger.pledge(told["pledge"]).quantity == 700
+    assert venue.ledger.pledge(old).quantity == 0
     assert office.desk.submit_file(path).outcome == "done before"
 
 
@@ -398,7 +398,7 @@ def test_a_sale_is_offered_signed_locked_and_ended(
     venue.end(sale.order, OutcomeResult.PAID if paid else OutcomeResult.NEVER)
     assert office.end_sale(settlement)["outcome"] == "done"
     assert office.end_sale(settlement)["outcome"] == "done"
-    assert venue.ledger.pledge(pledge).quantity == (600 if paid else 1_000)  # type: ignore[union-attr]
+    assert venue.ledger.pledge(pledge).quantity == (600 if paid else 1_000)
     assert venue.units(SECOND)[0] == (400 if paid else 0)
 
 
@@ -445,7 +445,7 @@ def test_title_is_returned_and_owed_units_are_set_off(venue: CollateralVenue, of
     title = office.pledge(agreement, BOND, "10")["pledge"]
     assert venue.units(TAKER) == (1_000, 1_000)
     office.return_units(title, "4")
-    assert (venue.units(TAKER)[0], venue.ledger.pledge(title).owed) == (600, 600)  # type: ignore[union-attr]
+    assert (venue.units(TAKER)[0], venue.ledger.pledge(title).owed) == (600, 600)
     venue.value(agreement, 2_000)
     office.declare_default(agreement)
     venue.pass_time(2)
@@ -513,6 +513,6 @@ def test_every_act_is_read_back_as_it_was_written(venue: CollateralVenue, office
     path = office.desk.folder / "one.json"
     office.pledge(agreement, BOND, "1", How(draft=path))
     (act,) = read_acts(path, venue.register)
-    assert read_call(act.call).agreement_id == agreement  # type: ignore[union-attr]
+    assert read_call(act.call).agreement_id == agreement
     with pytest.raises(InvalidInput):
         read_call(act.call + bytes(32))

@@ -149,7 +149,7 @@ def test_a_restart_knows_what_was_released_and_signs_for_the_next_epoch(world: M
 def test_only_the_taker_pays_income() -> None:
     with pytest.raises(InvalidInput) as caught:
         MarginPayment(
-            agreement_id="ab" * 32,  # type: ignore[arg-type]
+            agreement_id="ab" * 32,
             amount=Money(currency="EUR", amount=1),
             is_return=False,
             pledge_id=PLEDGE,

@@ -31,7 +31,7 @@ def desk(founded: CollateralVenue) -> Iterator[EnforcingVenue]:
     founded.log.stored.clear()
     founded.renew()
     made = EnforcingVenue(founded)
-    made.pledge = made.pledged(1_000)  # type: ignore[attr-defined]
+    made.pledge = made.pledged(1_000)
     made.value(1_000)
     yield made
     founded.revert(snapshot)
@@ -79,7 +79,7 @@ def test_sold_by_an_order_that_its_buyer_signed(desk: EnforcingVenue, run: Any, 
     order = desk.offered(1_000, 950)
     identifier = settlement_id(order, desk.market.network)
     (signature,) = desk.venue.signed(identifier, SECOND)
-    given: dict[str, Any] = {"pledge_id": desk.pledge, "order": order, "cash": euros(950), "salt": SALT}  # type: ignore[attr-defined]
+    given: dict[str, Any] = {"pledge_id": desk.pledge, "order": order, "cash": euros(950), "salt": SALT}
     path = tmp_path / "sale.json"
     path.write_text(sale_text(SaleOrder(**given)))
     unsigned = run("sell", E1, str(path))
@@ -120,7 +120,7 @@ def test_withdrawn(desk: EnforcingVenue, run: Any) -> None:
 def test_what_is_not_there_is_named(desk: EnforcingVenue, run: Any, arguments: tuple[str, ...]) -> None:
     assert run(*arguments).exit_code == 1
     assert desk.book.enforcements() == []
-    assert desk.venue.units(desk.venue.ledger.agreement(desk.agreement).giver)[0] == UNITS  # type: ignore[union-attr]
+    assert desk.venue.units(desk.venue.ledger.agreement(desk.agreement).giver)[0] == UNITS
 
 
 def test_covered_nothing_is_begun(desk: EnforcingVenue, run: Any) -> None:

@@ -263,7 +263,7 @@ def test_a_call_that_the_service_keeps_moving_is_said_again_a_few_times(office: 
         tries.append(change)
         raise Conflict("margin call version", "moved")
 
-    office.book.commit = moved  # type: ignore[method-assign]  # another is always faster
+    office.book.commit = moved
     with pytest.raises(Unavailable):
         pay(office.margining, office.case())
     assert len(tries) == margin_desk.TRIES
@@ -344,4 +344,4 @@ def test_without_a_register_there_is_no_margin() -> None:
     network = replace(MARKET.network, collateral=None)
     home = SimpleNamespace(market=lambda: replace(MARKET, network=network))
     with pytest.raises(Misconfigured, match="no collateral register"):
-        margin_desk.register_ledger(home)  # type: ignore[arg-type]  # as far as it is asked
+        margin_desk.register_ledger(home)

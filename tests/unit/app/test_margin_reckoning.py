@@ -80,7 +80,7 @@ class Files:
     def reckon(self, terms: dict[str, Any] | None = None, **options: Any) -> dict[str, Any]:
         given = self.put("terms", TERMS if terms is None else terms)
         paths = {name: self.root / f"{name}.json" for name in options.pop("files", ())}
-        return dict(reckon(self.home, given, **paths, **options))  # type: ignore[arg-type]  # a home as far as asked
+        return dict(reckon(self.home, given, **paths, **options))
 
 
 @pytest.fixture

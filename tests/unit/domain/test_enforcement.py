@@ -165,7 +165,7 @@ def test_what_is_over_goes_back_once_something_was_taken_and_nothing_is_owed() -
     covered = standing(pledge(500), credit=600, cover=400)  # 4.00 are owed still, and margin for them stays
     assert next_step(taken, covered) == Planned(kind=MoveKind.END)
     ended = next_step(taken, standing(enforce_from=0, credit=900))
-    assert ended == Ended(outcome=Outcome.ENFORCED, left=100, reason=ended.reason)  # type: ignore[union-attr]
+    assert ended == Ended(outcome=Outcome.ENFORCED, left=100, reason=ended.reason)
 
 
 def test_withdrawn_it_takes_and_releases_nothing() -> None:

@@ -381,8 +381,8 @@ def test_not_paid_it_is_pledged_as_before_and_sold_anew(desk: Desk) -> None:
     desk.end(first, OutcomeResult.NEVER)
     desk.rest()
     sale = desk.one().moves[-1]
-    assert (sale.state, sale.value, sale.offer.is_settled) == (ActState.DONE, 0, False)  # type: ignore[union-attr]
-    assert desk.venue.ledger.pledge(pledge).quantity == 1_000  # type: ignore[union-attr]
+    assert (sale.state, sale.value, sale.offer.is_settled) == (ActState.DONE, 0, False)
+    assert desk.venue.ledger.pledge(pledge).quantity == 1_000
     second = desk.offered(1_000, 900, nonce=1)
     desk.sell(pledge, second, 900)
     desk.rest()

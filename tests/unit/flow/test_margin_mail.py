@@ -274,7 +274,7 @@ def test_a_call_that_the_service_moves_meanwhile_is_judged_anew(desk: Desk) -> N
             commit(Change(margin=(other,)))
         commit(change)
 
-    desk.book.commit = late  # type: ignore[method-assign]  # another worker's commit comes first
+    desk.book.commit = late
     assert desk.hand_in(desk.response()) == "margin answered"
     assert (desk.case().call.delivered, desk.case().call.state) == (10_000, CallState.AGREED)
 

@@ -189,7 +189,7 @@ def test_aging(days: int) -> None:
         assert set(statuses.values()) == {"WAITING"}
         return
     assert statuses == {"D-1": "AGED_OUT", "R-1": "AGED_OUT"}
-    said = [(one.body.reference, one.body.status.name) for change in told for one in change.outgoing]  # type: ignore[union-attr]
+    said = [(one.body.reference, one.body.status.name) for change in told for one in change.outgoing]
     assert said == [("D-1", "CANCELLED"), ("R-1", "ACCEPTED"), ("R-1", "CANCELLED")], "D-1 was accepted with its reason"
     assert {entry.kind for change in told for entry in change.entries} == {"aged out"}
 
@@ -214,7 +214,7 @@ def test_at_the_first_look_each_is_told_that_it_is_accepted(fits: bool, late: bo
     ]
     waiting = [stored(one, late=MORNING if late else None) for one in (DELIVER, *receives)]
     changes = match(waiting, MARKET, SALT_KEY, MORNING + days * ONE_DAY, Everything())
-    mail = [(one.receiver, one.body.reference, write(one)) for change in changes for one in change.outgoing]  # type: ignore[union-attr]
+    mail = [(one.receiver, one.body.reference, write(one)) for change in changes for one in change.outgoing]
     accepted = [(receiver, reference) for receiver, reference, data in mail if b"<AckdAccptd>" in data]
     assert sorted(accepted) == sorted((one.instruction.owner.bic, one.instruction.reference) for one in waiting)
 

@@ -150,7 +150,7 @@ class Desk:
                 ),
             )
             self.venue.settled(order)
-            state, reason = TradeState.SETTLED, None  # type: ignore[assignment]
+            state, reason = TradeState.SETTLED, None
         trade = Trade(
             trade_id=terms.trade_id,
             terms=terms,
@@ -313,9 +313,9 @@ def test_it_opens_by_trades_and_the_register_has_the_title(desk: Desk) -> None:
     desk.repoing().run()
     found = {(one.owner, one.reference): one for one in (stored.instruction for stored in desk.book.instructions())}
     assert {key[1] for key in found} == {"R1-O1.1", "R1-O2.1"}
-    sells = found[SELLER, "R1-O1.1"]  # type: ignore[index]
+    sells = found[SELLER, "R1-O1.1"]
     assert (sells.side, sells.quantity.text(), sells.cash.text()) == (Side.DELIVER, "30", "3000.00")
-    assert found[BUYER, "R1-O1.1"].side is Side.RECEIVE  # type: ignore[index]
+    assert found[BUYER, "R1-O1.1"].side is Side.RECEIVE
     repo = desk.until_quiet()
     assert repo.state is RepoState.OPEN
     assert desk.units() == (UNITS - 3_000, 3_000, UNITS - 6_000, 6_000)

@@ -54,7 +54,7 @@ def test_there_is_one_of_each() -> None:
 
 
 def test_what_does_not_fit_its_type_is_refused() -> None:
-    data = bytearray(call_bytes(calls.ReleaseCall(pledge_id="ab" * 32, quantity=5)))  # type: ignore[arg-type]
+    data = bytearray(call_bytes(calls.ReleaseCall(pledge_id="ab" * 32, quantity=5)))
     data[4 + 32] = 1  # a quantity above 64 bits
     with pytest.raises(InvalidInput, match="within their types"):
         read_call(bytes(data))

@@ -75,5 +75,5 @@ def test_both_kinds_are_stored_and_changed_under_their_versions(tmp_path: Path) 
 )
 def test_what_is_no_payment_is_refused(changes: dict[str, object], field: str) -> None:
     with pytest.raises(InvalidInput) as caught:
-        replace(INCOME, **changes)  # type: ignore[arg-type]
+        replace(INCOME, **changes)
     assert caught.value.field == field

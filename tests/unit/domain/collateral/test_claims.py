@@ -32,7 +32,7 @@ def terms(giver: str, taker: str, **changes: object) -> Agreement:
         "reuse_cap": 500_000,
         "max_depth": 2,
     }
-    return Agreement(**(usual | changes))  # type: ignore[arg-type]
+    return Agreement(**(usual | changes))
 
 
 def history(*blocks: tuple[int, Said]) -> list[RegisterEvent]:

@@ -36,7 +36,7 @@ TAIL = """\
 | `up` | one object a line: `{"event", "detail"}` |
 | `submit` | `{"files": [file…]}` |
 | `rebuild` | `{"trades": {"SETTLED": n, …}, "waiting": n, "without_instructions": [left…], \
-"files": {outcome: n}, "refused": [file…], "mail": n, "seconds": n}` |
+"of_register": [left…], "files": {outcome: n}, "refused": [file…], "mail": n, "seconds": n}` |
 | `decide-never` | `{"settlement_id", "decided": "never"}` |
 | `run` | `{"states": {"SETTLED": n, …}}`, once it stops |
 | `trades` | `{"halted": true or false, "reorganisations": [reorganisation…], "trades": [row…]}` |

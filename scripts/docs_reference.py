@@ -35,7 +35,7 @@ TAIL = """\
 | `simulate` | `{"seeds": n, "steps": n, "faults": {…}, "ended": {state: n}, "violations": [failed…], "hashes": {…}}` |
 | `up` | one object a line: `{"event", "detail"}` |
 | `submit` | `{"files": [file…]}` |
-| `rebuild` | `{"trades": {"SETTLED": n, …}, "waiting": n, "without_instructions": [left…], \
+| `rebuild` | `{"trades": {"SETTLED": n, …}, "waiting": n, "without_instructions": [left…], "of_register": [left…], \
 "files": {outcome: n}, "refused": [file…], "mail": n, "seconds": n}` |
 | `decide-never` | `{"settlement_id", "decided": "never"}` |
 | `run` | `{"states": {"SETTLED": n, …}}`, once it stops |

@@ -30,7 +30,7 @@ from lockstep.domain.identifiers import SettlementId
 from lockstep.domain.order import Order, OutcomeResult
 from lockstep.signing import pledge_id, settlement_id
 
-ACTS = 60
+ACTS = 120
 
 
 class Player:
@@ -150,7 +150,7 @@ def venue_key(venue: CollateralVenue, agreement: AgreementId, *, taker: bool):
     return next(one for one in PARTIES if one.address == address)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1])
 def test_claims_are_what_the_contract_says_at_every_block(seed: int) -> None:
     venue = CollateralVenue.open()
     player = Player(venue, seed)

@@ -47,11 +47,16 @@ def by_hand(url: str, change: str) -> None:
 def test_it_reads_an_account_once(world: World, read: list[set[str]]) -> None:
     pay(world.rtgs, 1)
     assert {BUYER, SELLER} in read
-    read.clear()
-    assert [pay(world.rtgs, number) for number in (2, 3, 4)] == [3, 4, 5]
+    paid = 1
+    for _ in range(3):  # beside another transaction of the server, as an autovacuum's, PostgreSQL's are read again
+        read.clear()
+        assert [pay(world.rtgs, paid + more) for more in (1, 2, 3)] == [paid + more for more in (2, 3, 4)]
+        paid += 3
+        if not read:
+            break
     assert read == []
-    assert world.money() == (14_600, 0)
-    assert world.money(SELLER_ACCOUNT) == (400, 0)
+    assert world.money() == (15_000 - 100 * paid, 0)
+    assert world.money(SELLER_ACCOUNT) == (100 * paid, 0)
 
 
 CHANGE = text(f"UPDATE accounts SET posted = posted + 7 WHERE account = '{BUYER}'")

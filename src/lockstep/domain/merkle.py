@@ -8,7 +8,16 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-__all__ = ["EMPTY", "Frontier", "consistency_path", "inclusion_path", "is_consistent", "leaf_hash", "root", "root_from"]
+__all__ = [
+    "EMPTY",
+    "Frontier",
+    "consistency_path",
+    "inclusion_paths",
+    "is_consistent",
+    "leaf_hash",
+    "root",
+    "root_from",
+]
 
 EMPTY = hashlib.sha256().digest()
 """The root of a tree without leaves."""
@@ -63,21 +72,25 @@ def root(leaves: Sequence[bytes]) -> bytes:
     return Frontier().grown(leaves).root
 
 
-def inclusion_path(leaves: Sequence[bytes], index: int) -> list[bytes]:
-    """The siblings on the way from a leaf to the root, lowest first. Raises ValueError for an index that is not there."""
-    if not 0 <= index < len(leaves):
-        raise ValueError(f"{index} is no leaf of {len(leaves)}")
-    path: list[bytes] = []
-    low, high = 0, len(leaves)
-    while high - low > 1:
-        middle = low + _split(high - low)
-        if index < middle:
-            path.append(root(leaves[middle:high]))
-            high = middle
-        else:
-            path.append(root(leaves[low:middle]))
-            low = middle
-    return path[::-1]
+def inclusion_paths(leaves: Sequence[bytes], indices: Sequence[int]) -> list[list[bytes]]:
+    """Of each leaf asked for the siblings on its way to the root, lowest first.
+
+    Raises ValueError for an index that is not there.
+    """
+    for index in indices:
+        if not 0 <= index < len(leaves):
+            raise ValueError(f"{index} is no leaf of {len(leaves)}")
+    paths: list[list[bytes]] = [[] for _ in indices]
+    level, height = list(leaves), 0
+    while len(level) > 1:
+        for index, path in zip(indices, paths, strict=True):
+            sibling = index >> height ^ 1
+            if sibling < len(level):  # else it has none at this height, and is taken up as it is
+                path.append(level[sibling])
+        pairs = zip(level[::2], level[1::2], strict=False)
+        level = [*(_node(left, right) for left, right in pairs), *level[len(level) & ~1 :]]
+        height += 1
+    return paths
 
 
 def root_from(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes:

@@ -11,7 +11,7 @@ from lockstep.domain.merkle import (
     EMPTY,
     Frontier,
     consistency_path,
-    inclusion_path,
+    inclusion_paths,
     is_consistent,
     leaf_hash,
     root,
@@ -68,7 +68,7 @@ def test_the_empty_tree() -> None:
 
 def test_published_inclusion_and_consistency() -> None:
     leaves = leaves_of(INPUTS)
-    assert [one.hex() for one in inclusion_path(leaves, 0)] == [
+    assert [one.hex() for one in inclusion_paths(leaves, [0])[0]] == [
         "96a296d224f285c67bee93c30f8a309157f0daa35dc5b87e410b78630a09cfc7",
         "5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e",
         "6b47aaf29ee3c2af9af889bc1fb9254dabd31177f16232dd6aab035ca39bf6e4",
@@ -85,8 +85,7 @@ def test_every_leaf_of_every_size(size: int) -> None:
     entries = [str(one).encode() for one in range(size)]
     leaves, expected = leaves_of(entries), mth(entries)
     assert root(leaves) == expected
-    for index in range(size):
-        path = inclusion_path(leaves, index)
+    for index, path in enumerate(inclusion_paths(leaves, range(size))):
         assert root_from(leaves[index], index, size, path) == expected
         if size > 1:
             other = (index + 1) % size
@@ -128,7 +127,7 @@ def test_what_is_no_place_in_a_tree_is_refused() -> None:
         with pytest.raises(ValueError, match="no leaf"):
             root_from(leaves[0], index, size, [])
     with pytest.raises(ValueError, match="no leaf"):
-        inclusion_path(leaves, 8)
+        inclusion_paths(leaves, [0, 8])
     for size in (0, 9):
         with pytest.raises(ValueError, match="earlier size"):
             consistency_path(leaves, size)

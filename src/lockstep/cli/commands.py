@@ -11,6 +11,7 @@ from rich.status import Status
 from lockstep.app.home import Home
 from lockstep.app.keyholders import AGENTS
 from lockstep.cli import halted, records, roles, rtgs, showing
+from lockstep.cli.evidence import evidence, verify
 from lockstep.cli.options import DEFAULT_HOME, HomeOption, JsonOption, print_json
 from lockstep.cli.simulate import simulate
 
@@ -372,6 +373,8 @@ def agent_reconcile(
         typer.echo("\n".join(f"{name.replace('_', ' ')}: {value}" for name, value in found.items()))
 
 
+app.command()(evidence)
+app.command()(verify)
 app.command()(records.rebuild)
 app.command()(records.resume)
 app.command()(records.decide_never)

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from lockstep.domain.identifiers import SettlementId, TradeId
-from lockstep.domain.instruction import Side
 from lockstep.domain.journal import Entry, entry_hash
 from lockstep.domain.merkle import leaf_hash, root_from
 from lockstep.evidence.cash_leg import THEIRS, CashMessage
@@ -63,20 +62,24 @@ def _hash(one: EntryPart) -> bytes:
 
 
 def judge_mail(
-    pack: Pack, instructed: Sequence[tuple[Side, str]], messages: Sequence[CashMessage], references: Sequence[str]
+    pack: Pack, instructed: Sequence[tuple[str, str]], messages: Sequence[CashMessage], references: Sequence[str]
 ) -> bool:
-    """Whether the journal tells of each message that came in; False where the records were lost and rebuilt."""
+    """Whether the journal tells of each message that came in; False where the records were lost and rebuilt.
+
+    `instructed`: sender and id of each instruction. Raises BrokenLink.
+    """
     kinds = {one.kind for one in pack.journal.entries}
-    taken = {one.facts.get("message_id"): one for one in pack.journal.entries if one.kind == INSTRUCTED}
+    taken = [one for one in pack.journal.entries if one.kind == INSTRUCTED]
     heard = {one.facts.get("message_id") for one in pack.journal.entries if one.kind == "heard"}
-    for one in taken.values():
+    for one in taken:
         if one.subject not in references:
             raise BrokenLink(Link.JOURNAL_MAIL, f"entry {one.number} is of instruction {one.subject!r}")
     if REBUILT in kinds:
         return False
-    for _, name in instructed:
-        if name not in taken:
-            raise BrokenLink(Link.JOURNAL_MAIL, f"no entry says that {name} was instructed")
+    names = {(one.facts.get("owner"), one.facts.get("message_id")) for one in taken}
+    for sender, name in instructed:
+        if (sender, name) not in names:
+            raise BrokenLink(Link.JOURNAL_MAIL, f"no entry says that {name} of {sender} was instructed")
     for message in messages:
         if isinstance(message.body, THEIRS) and message.message_id not in heard:
             raise BrokenLink(Link.JOURNAL_MAIL, f"no entry says that {message.message_id} was heard")

@@ -27,9 +27,10 @@ def judge_terms(pack: Pack) -> TradeTerms:
     return terms
 
 
-def judge_instructions(pack: Pack, terms: TradeTerms, trust: Trust) -> Sequence[tuple[Side, str]]:
-    """Side and message id of each sese.023 that the pack has; each is by its party and says the terms."""
-    found: list[tuple[Side, str]] = []
+def judge_instructions(pack: Pack, terms: TradeTerms, trust: Trust) -> Sequence[tuple[str, str]]:
+    """Sender and message id of each sese.023 that the pack has; each is by its party and says the terms."""
+    found: list[tuple[str, str]] = []
+    sides: list[Side] = []
     for data in pack.instructions:
         try:
             message = read(data)
@@ -47,11 +48,10 @@ def judge_instructions(pack: Pack, terms: TradeTerms, trust: Trust) -> Sequence[
         if _party(trust, lei, Link.INSTRUCTION).bic != message.sender:
             raise BrokenLink(Link.INSTRUCTION, f"{message.sender} is not the BIC that you trust for LEI {lei}")
         _compare(message.message_id, said, terms)
-        if any(side is said.side for side, _ in found):
-            raise BrokenLink(Link.INSTRUCTION, f"{message.message_id} is the second one to {said.side.name.lower()}")
-        found.append((said.side, message.message_id))
-    if [side for side, _ in found] == [Side.RECEIVE, Side.DELIVER]:
-        raise BrokenLink(Link.INSTRUCTION, "the receiver's stands before the deliverer's")
+        found.append((message.sender, message.message_id))
+        sides.append(said.side)
+    if sides != [one for one in (Side.DELIVER, Side.RECEIVE) if one in sides]:
+        raise BrokenLink(Link.INSTRUCTION, "not one of the deliverer, then one of the receiver")
     return found
 
 

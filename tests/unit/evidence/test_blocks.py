@@ -14,7 +14,7 @@ from lockstep.domain.errors import Unavailable
 from lockstep.evidence.blocks import Header, Receipt, header_bytes, prove, receipt_bytes, transaction_bytes
 from lockstep.evidence.tries import value_at
 from lockstep.signing.words import keccak
-from ports.anvil import running
+from anvil import running
 
 
 

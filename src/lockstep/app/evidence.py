@@ -239,8 +239,7 @@ def _journal(
     numbers = [
         row.number
         for row in rows
-        if row.entry.subject in (trade.trade_id, settlement)
-        or (row.entry.kind == INSTRUCTED and _taken(row) in taken)
+        if row.entry.subject in (trade.trade_id, settlement) or (row.entry.kind == INSTRUCTED and _taken(row) in taken)
     ]
     return journal_part(rows[: _through_the_day(rows, numbers[-1])], numbers)
 
@@ -278,12 +277,8 @@ def _trust(sources: Sources, epoch: Epoch, chain: ChainPart) -> Trust:
             TrustedParty(lei=one.lei, bic=one.bic, wallet=one.wallet) for one in market.participants.values()
         ),
         securities=tuple(
-            TrustedSecurity(isin=one.isin, token=one.token, decimals=one.decimals)
-            for one in market.securities.values()
+            TrustedSecurity(isin=one.isin, token=one.token, decimals=one.decimals) for one in market.securities.values()
         ),
-        blocks=tuple(
-            keccak(header) for number, header in zip(numbers, chain.headers, strict=True) if number in last
-        ),
+        blocks=tuple(keccak(header) for number, header in zip(numbers, chain.headers, strict=True) if number in last),
         roots=(),
     )
-

@@ -36,9 +36,7 @@ def block_of(node: Node, transaction: str) -> BlockAnswers:
     receipts = node.raw([("eth_getTransactionReceipt", (one,)) for one in hashes])
     if None in transactions or None in receipts or transaction not in hashes:
         raise Unavailable(f"the node knows block {receipt['blockHash']} in part only")
-    return BlockAnswers(
-        block=block, transactions=transactions, receipts=receipts, place=hashes.index(transaction)
-    )
+    return BlockAnswers(block=block, transactions=transactions, receipts=receipts, place=hashes.index(transaction))
 
 
 def header_of(node: Node, number: int) -> Mapping[str, Any]:

@@ -48,8 +48,11 @@ def evidence(
 def verify(
     file: Annotated[Path, typer.Argument(help="An evidence pack.")],
     trust: Annotated[
-        Path, typer.Option("--trust", help="JSON: the keys, addresses and block hashes that you trust, and have "
-                           "from elsewhere than the pack.")
+        Path,
+        typer.Option(
+            "--trust",
+            help="JSON: the keys, addresses and block hashes that you trust, and have from elsewhere than the pack.",
+        ),
     ],
     as_json: JsonOption = False,
 ) -> None:

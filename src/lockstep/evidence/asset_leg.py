@@ -32,7 +32,7 @@ EVENTS: Mapping[str, bytes] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssetFacts:
-    """When the asset leg moved: timestamps of blocks, seconds. `lock_final` is of the block that made the lock final."""
+    """When the asset leg moved: blocks' timestamps, seconds. `lock_final` is of the block that made the lock final."""
 
     locked: int
     lock_final: int
@@ -43,9 +43,7 @@ class AssetFacts:
     """Whether the end shows the order's units going from its seller to its buyer."""
 
 
-def judge_chain(
-    pack: Pack, order: Order, settlement: SettlementId, result: OutcomeResult, trust: Trust
-) -> AssetFacts:
+def judge_chain(pack: Pack, order: Order, settlement: SettlementId, result: OutcomeResult, trust: Trust) -> AssetFacts:
     """Raises BrokenLink."""
     lock, end = pack.chain.lock, pack.chain.end
     headers = _proven(pack, trust)

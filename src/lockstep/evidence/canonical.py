@@ -13,6 +13,8 @@ from dataclasses import fields, is_dataclass
 from functools import cache
 from typing import Any, TypeVar
 
+import orjson
+
 from lockstep.domain.errors import InvalidInput
 
 __all__ = ["dump", "load"]
@@ -36,11 +38,13 @@ def load(kind: type[Value], data: bytes, *, field: str, canonical: bool = True) 
     Raises InvalidInput, naming the field below `field`.
     """
     try:
-        content = json.loads(data.decode(), object_pairs_hook=None if canonical else _once)
+        content = orjson.loads(data)  # which bounds how deep it nests, whatever the interpreter's limit
+        if not canonical:
+            content = json.loads(data.decode(), object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
         raise InvalidInput(field, f"{len(data)} bytes", f"JSON in UTF-8 ({error})") from None
     try:
-        value = typing.cast(Value, _reader(kind)(content))
+        value = typing.cast(Value, _reader(typing.cast(Any, kind))(content))
     except InvalidInput as error:
         raise InvalidInput("/".join(filter(None, (field, error.field))), error.value, error.rule) from None
     if canonical and not _is_form_of(value, data):
@@ -81,7 +85,8 @@ def _names(kind: type) -> tuple[str, ...]:
 @cache
 def _reader(hint: Any) -> Read:
     """How a value of a type comes from what JSON has. What it returns raises InvalidInput."""
-    origin, arguments = typing.get_origin(hint) or hint, typing.get_args(hint)
+    origin: Any = typing.get_origin(hint) or hint
+    arguments = typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
         inner = _reader(next(one for one in arguments if one is not type(None)))
         return lambda value: None if value is None else inner(value)
@@ -95,11 +100,11 @@ def _reader(hint: Any) -> Read:
             name: _under(name, _text, one) for name, one in sorted(_of(dict, "an object", value).items())
         }
     if is_dataclass(origin):
-        return _object_reader(typing.cast(type, origin))
+        return _object_reader(origin)
     return {str: _text, int: _whole, bytes: _data}[origin]
 
 
-def _object_reader(kind: type) -> Read:
+def _object_reader(kind: Any) -> Read:
     hints = typing.get_type_hints(kind)
     readers = {name: _reader(hints[name]) for name in _names(kind)}
 

@@ -1,4 +1,4 @@
-"""What the RTGS said of a settlement's payment: messages as they came, folded as the service and the agents fold them."""
+"""What the RTGS said of a settlement's payment: its messages as they came, folded as service and agents fold them."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -78,9 +78,7 @@ def journal_part(rows: Sequence[JournalRow], numbers: Sequence[int]) -> JournalP
     return JournalPart(size=len(rows), root=root(leaves), entries=tuple(entries))
 
 
-def finished(
-    pack: Pack, terms: TradeTerms, order: Order, settlement: SettlementId, trust: Trust, key: Key
-) -> Pack:
+def finished(pack: Pack, terms: TradeTerms, order: Order, settlement: SettlementId, trust: Trust, key: Key) -> Pack:
     """With its moments, sealed. Raises BrokenLink where one leg does not hold."""
     result = OutcomeResult[pack.outcome]
     messages = cash_leg.judge_messages(pack, terms, order, settlement, trust)

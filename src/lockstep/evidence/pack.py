@@ -37,7 +37,7 @@ __all__ = [
 
 FORM = "lockstep-evidence-1"
 _SEALED = b"\x19Lockstep evidence pack\n"
-"""Before what is signed: no transaction and no EIP-712 digest begins so (ERC-191 leaves the second byte to versions)."""
+"""Before what is signed: no transaction and no EIP-712 digest begins so (ERC-191: the second byte is a version)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""What who verifies a pack brings himself: public keys, addresses and hashes that he has from elsewhere than the pack."""
+"""What who verifies a pack brings himself: public keys, addresses and hashes, from elsewhere than the pack."""
 
 from dataclasses import dataclass
 
@@ -101,12 +101,13 @@ class Trust:
                 raise InvalidInput("trust/epochs/agents", ", ".join(epoch.agents), "ascending, none twice")
             if not 0 < epoch.quorum <= len(epoch.agents):
                 raise InvalidInput("trust/epochs/quorum", epoch.quorum, f"1 to {len(epoch.agents)}, the agents")
-        for field, keys in (
+        unique: tuple[tuple[str, list[str | int]], ...] = (
             ("epochs/number", [one.number for one in self.epochs]),
             ("parties/lei", [one.lei for one in self.parties]),
             ("securities/isin", [one.isin for one in self.securities]),
             ("roots/size", [one.size for one in self.roots]),
-        ):
+        )
+        for field, keys in unique:
             for key in keys:
                 if keys.count(key) > 1:
                     raise InvalidInput(f"trust/{field}", key, "there once")
@@ -122,7 +123,9 @@ class Trust:
 
     def epoch(self, number: int) -> Epoch | None:
         found = next((one for one in self.epochs if one.number == number), None)
-        return found and Epoch(number=found.number, agents=found.agents, quorum=found.quorum)
+        if found is None:
+            return None
+        return Epoch(number=found.number, agents=found.agents, quorum=found.quorum)
 
     def party(self, lei: str) -> TrustedParty | None:
         return next((one for one in self.parties if one.lei == lei), None)

@@ -37,9 +37,7 @@ def verify(data: bytes, trust: Trust) -> Verdict:
     view = cash_leg.judge_outcome(messages, order, result)
     facts = asset_leg.judge_chain(pack, order, settlement, result, trust)
     anchored = journal_leg.judge_journal(pack, terms.trade_id, settlement, trust)
-    told = journal_leg.judge_mail(
-        pack, instructed, messages, (terms.deliverer_reference, terms.receiver_reference)
-    )
+    told = journal_leg.judge_mail(pack, instructed, messages, (terms.deliverer_reference, terms.receiver_reference))
     moments = moments_of(facts, messages, view, result)
     if pack.moments != moments:
         raise BrokenLink(Link.MOMENTS, f"they are {pack.moments}, and follow to be {moments}")

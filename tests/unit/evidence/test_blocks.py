@@ -1,5 +1,6 @@
 """Headers, transactions and receipts of real chains: py-evm in the process, and anvil."""
 
+import itertools
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -14,8 +15,7 @@ from lockstep.domain.errors import Unavailable
 from lockstep.evidence.blocks import Header, Receipt, header_bytes, prove, receipt_bytes, transaction_bytes
 from lockstep.evidence.tries import value_at
 from lockstep.signing.words import keccak
-from anvil import running
-
+from ports.anvil import running
 
 
 def asked(node: Node, method: str, *parameters: Any) -> Any:
@@ -66,7 +66,7 @@ def test_each_header_is_what_its_hash_says(chain: Any) -> None:
         assert "0x" + header.parent.hex() == block["parentHash"]
         seen.append(header)
     assert [one.number for one in seen] == list(range(len(seen)))
-    assert all(before.hash == after.parent for before, after in zip(seen, seen[1:], strict=False))
+    assert all(before.hash == after.parent for before, after in itertools.pairwise(seen))
     with pytest.raises(Unavailable, match="otherwise"):
         header_bytes({**block, "extraData": "0x1234"})
 

@@ -64,7 +64,9 @@ def said(pack: Pack, *words: bytes) -> int:
 
 
 def without(pack: Pack, *words: bytes) -> Pack:
-    return replace(pack, cash_messages=tuple(one for one in pack.cash_messages if not all(word in one for word in words)))
+    return replace(
+        pack, cash_messages=tuple(one for one in pack.cash_messages if not all(word in one for word in words))
+    )
 
 
 def with_message(pack: Pack, place: int, data: bytes) -> Pack:
@@ -313,7 +315,7 @@ def an_instruction_among_the_cash(day: Day, pack: Pack) -> Pack:
 
 @forges(Link.CASH_MESSAGE, "breaks the rule")
 def a_message_that_cannot_be_read(day: Day, pack: Pack) -> Pack:
-    return with_message(pack, -1, pack.cash_messages[-1][:-1])
+    return with_message(pack, -1, pack.cash_messages[-1][:-20])
 
 
 @forges(Link.CASH_OUTCOME, "not both there")
@@ -451,9 +453,7 @@ def the_receipt_of_another_block(day: Day, pack: Pack) -> Pack:
 def _joined(day: Day, pack: Pack, lock: str, end: str) -> Forged:
     """Lock and end of two trades, with all headers of both; each was on the chain."""
     packs = {"first": pack, "poor": day.pack("poor"), "second": day.pack("second")}
-    headers = sorted(
-        {one for name in (lock, end) for one in packs[name].chain.headers}, key=lambda one: _number(one)
-    )
+    headers = sorted({one for name in (lock, end) for one in packs[name].chain.headers}, key=lambda one: _number(one))
     chain = ChainPart(headers=tuple(headers), lock=packs[lock].chain.lock, end=packs[end].chain.end)
     return replace(pack, chain=chain), replace(day.trust, blocks=all_blocks(*packs.values()))
 
@@ -463,15 +463,8 @@ def _number(header: bytes) -> int:
 
 
 @forges(Link.LOCK, "no event")
-def the_lock_of_another_trade(day: Day, pack: Pack) -> Pack | Forged:
-    return changed_to_end_as_lock(day, pack)
-
-
-def changed_to_end_as_lock(day: Day, pack: Pack) -> Forged:
-    """The lock of the trade that was given back, which came before this one's end or in its block."""
-    poor = day.pack("poor")
-    assert pack.chain.lock != poor.chain.lock
-    return _joined(day, pack, "poor", "first")
+def the_lock_of_another_trade(day: Day, pack: Pack) -> Forged:
+    return _joined(day, pack, "second", "first")
 
 
 @forges(Link.END, "no event")
@@ -530,7 +523,13 @@ def a_path_that_is_too_short(day: Day, pack: Pack) -> Pack:
 
 @forges(Link.JOURNAL_PATH, "no leaf")
 def a_journal_that_is_too_short(day: Day, pack: Pack) -> Pack:
-    return changed_part(pack, "journal", size=1)
+    return changed_part(pack, "journal", size=0)
+
+
+@forges(Link.JOURNAL_PATH, "many")
+def a_journal_of_one_entry(day: Day, pack: Pack) -> Pack:
+    entries = (replace(pack.journal.entries[0], number=1), *pack.journal.entries[1:])
+    return changed_part(pack, "journal", size=1, entries=entries)
 
 
 @forges(Link.JOURNAL_ROOT, "you trust")

@@ -11,10 +11,12 @@ import pytest
 from evidence_day import Day
 
 from lockstep.app.evidence import make_evidence
+from lockstep.chain.blocks import header_of
 from lockstep.domain.errors import InvalidInput, Unavailable
 from lockstep.domain.trade import TradeState
 from lockstep.evidence import BrokenLink, Claim, Link, Trust, verify
 from lockstep.evidence.canonical import dump
+from lockstep.evidence.making import headers_part
 from lockstep.evidence.pack import Moments
 from lockstep.evidence.trust import TrustedRoot
 
@@ -41,13 +43,10 @@ def test_its_moments_are_those_of_both_ledgers(day: Day) -> None:
     events = {one.name: one for one in day.world.ledger.history(trade.settlement_id)}
     depth = day.world.market.network.finality_depth
     final = day.world.chain.node.block(events["Locked"].block + depth)
-    (payment,) = [
-        one for one in day.world.rtgs.facts().payments if one.payment.settlement_id == trade.settlement_id
-    ]
-    assert [datetime.fromisoformat(one) for one in (pack.moments.securities.entered, pack.moments.securities.final)] == [
-        events["Locked"].at,
-        events["Settled"].at,
-    ]
+    orders = day.world.rtgs.facts().orders
+    (payment,) = [one for one in orders if one.order.settlement_id == trade.settlement_id]
+    assert datetime.fromisoformat(pack.moments.securities.entered) == events["Locked"].at
+    assert datetime.fromisoformat(pack.moments.securities.final) == events["Settled"].at
     assert datetime.fromisoformat(pack.moments.securities.irrevocable).timestamp() == final.timestamp
     assert datetime.fromisoformat(pack.moments.cash.final) == payment.booked_at
     assert datetime.fromisoformat(pack.moments.cash.irrevocable) == payment.irrevocable_at
@@ -92,15 +91,19 @@ def test_without_the_original_files_the_instructions_stay_open(day: Day) -> None
 
 
 def test_a_block_that_is_trusted_vouches_for_those_before_it(day: Day) -> None:
-    pack = day.pack()
-    assert len(day.trust.blocks) in (1, 2)
-    assert len(pack.chain.headers) >= day.world.market.network.finality_depth + 2
-    last = day.trust.blocks[-1]
-    contiguous = len(day.trust.blocks) == 1
-    try:
-        verify(day.first.pack, replace(day.trust, blocks=(last,)))
-    except BrokenLink as broken:
-        assert broken.link is Link.HEADER and not contiguous
+    """With all headers up to one that is known, as a checkpoint, no other hash is needed."""
+    pack, node = day.pack(), day.world.chain.node
+    checkpoint = node.head().number
+    blocks = {number: header_of(node, number) for number in range(pack.chain.lock.block, checkpoint + 1)}
+    assert len(blocks) > len(pack.chain.headers)
+    longer = day.sealed(replace(pack, chain=replace(pack.chain, headers=headers_part(blocks))))
+    trust = replace(day.trust, blocks=(bytes.fromhex(node.block(checkpoint).hash),))
+    assert verify(dump(longer), trust).proven == day.first.verdict.proven
+    gap = tuple(one for place, one in enumerate(longer.chain.headers) if place != len(blocks) - 2)
+    broken = day.sealed(replace(longer, chain=replace(longer.chain, headers=gap)))
+    with pytest.raises(BrokenLink) as refused:
+        verify(dump(broken), trust)
+    assert refused.value.link is Link.HEADER
 
 
 def test_what_is_no_trade_with_an_end_on_the_chain_has_no_pack(day: Day, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,7 +178,6 @@ def test_a_trust_file_means_one_thing_or_is_refused(day: Day, field: str, change
 
 
 def test_a_trust_file_is_read_as_people_write_json(day: Day) -> None:
-
 
     text = json.dumps(json.loads(day.trust.write()), indent=2)
     assert Trust.read(text.encode()) == day.trust

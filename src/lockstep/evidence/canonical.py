@@ -20,16 +20,13 @@ from lockstep.domain.errors import InvalidInput
 __all__ = ["dump", "load"]
 
 Value = TypeVar("Value")
-Read = Callable[[Any], Any]
-
-_written = json.JSONEncoder(
-    separators=(",", ":"), ensure_ascii=False, sort_keys=True, allow_nan=False, check_circular=False
-).encode
+Convert = Callable[[Any], Any]
 
 
 def dump(value: Any) -> bytes:
     """A value's one form."""
-    return (_written(_plain(value)) + "\n").encode()
+    kind: Any = type(value)
+    return orjson.dumps(_writer(kind)(value), option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE)
 
 
 def load(kind: type[Value], data: bytes, *, field: str, canonical: bool = True) -> Value:
@@ -47,16 +44,9 @@ def load(kind: type[Value], data: bytes, *, field: str, canonical: bool = True) 
         value = typing.cast(Value, _reader(typing.cast(Any, kind))(content))
     except InvalidInput as error:
         raise InvalidInput("/".join(filter(None, (field, error.field))), error.value, error.rule) from None
-    if canonical and not _is_form_of(value, data):
+    if canonical and dump(value) != data:
         raise InvalidInput(field, f"{len(data)} bytes", "JSON in its canonical form")
     return value
-
-
-def _is_form_of(value: Any, data: bytes) -> bool:
-    try:
-        return dump(value) == data
-    except UnicodeEncodeError:  # half of a surrogate pair
-        return False
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -67,23 +57,30 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _plain(value: Any) -> Any:
-    if is_dataclass(value):
-        return {name: _plain(getattr(value, name)) for name in _names(type(value))}
-    if isinstance(value, bytes):
-        return value.hex()
-    if isinstance(value, tuple):
-        return [_plain(one) for one in value]
+def _as_it_is(value: Any) -> Any:
     return value
 
 
 @cache
-def _names(kind: type) -> tuple[str, ...]:
-    return tuple(one.name for one in fields(kind))
+def _writer(hint: Any) -> Convert:
+    """How a value of a type becomes what JSON has."""
+    origin: Any = typing.get_origin(hint) or hint
+    arguments = typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        inner = _writer(next(one for one in arguments if one is not type(None)))
+        return lambda value: None if value is None else inner(value)
+    if origin is tuple:
+        item = _writer(arguments[0])
+        return lambda value: [item(one) for one in value]
+    if is_dataclass(origin):
+        hints = typing.get_type_hints(origin)
+        writers = [(one.name, _writer(hints[one.name])) for one in fields(origin)]
+        return lambda value: {name: write(getattr(value, name)) for name, write in writers}
+    return bytes.hex if origin is bytes else _as_it_is
 
 
 @cache
-def _reader(hint: Any) -> Read:
+def _reader(hint: Any) -> Convert:
     """How a value of a type comes from what JSON has. What it returns raises InvalidInput."""
     origin: Any = typing.get_origin(hint) or hint
     arguments = typing.get_args(hint)
@@ -104,9 +101,9 @@ def _reader(hint: Any) -> Read:
     return {str: _text, int: _whole, bytes: _data}[origin]
 
 
-def _object_reader(kind: Any) -> Read:
+def _object_reader(kind: Any) -> Convert:
     hints = typing.get_type_hints(kind)
-    readers = {name: _reader(hints[name]) for name in _names(kind)}
+    readers = {one.name: _reader(hints[one.name]) for one in fields(kind)}
 
     def read(value: Any) -> Any:
         found = _of(dict, "an object", value)
@@ -118,7 +115,7 @@ def _object_reader(kind: Any) -> Read:
     return read
 
 
-def _under(name: str, read: Read, value: Any) -> Any:
+def _under(name: str, read: Convert, value: Any) -> Any:
     try:
         return read(value)
     except InvalidInput as error:

@@ -8,7 +8,7 @@ from lockstep.domain.instruction import Instruction, Side
 from lockstep.domain.order import ALONE, Attestation, Order, OutcomeResult
 from lockstep.domain.trade import TradeTerms
 from lockstep.evidence.links import BrokenLink, Link
-from lockstep.evidence.pack import Pack
+from lockstep.evidence.pack import Pack, TermsPart
 from lockstep.evidence.trust import Trust, TrustedParty
 from lockstep.iso20022 import read
 from lockstep.signing import recover, settlement_id, verify
@@ -22,6 +22,8 @@ def judge_terms(pack: Pack) -> TradeTerms:
         terms = pack.terms.value()
     except (InvalidInput, ValueError) as error:
         raise BrokenLink(Link.TERMS, str(error)) from error
+    if TermsPart.of(terms) != pack.terms:
+        raise BrokenLink(Link.TERMS, f"they are not written as messages write them: {TermsPart.of(terms)}")
     if terms.trade_id != pack.trade_id:
         raise BrokenLink(Link.TERMS, f"their hash is {terms.trade_id}, the pack says trade {pack.trade_id}")
     return terms

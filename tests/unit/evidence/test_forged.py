@@ -104,6 +104,11 @@ def no_amount(day: Day, pack: Pack) -> Pack:
     return changed_part(pack, "terms", quantity="-1")
 
 
+@forges(Link.TERMS, "as messages write them")
+def the_same_amount_written_otherwise(day: Day, pack: Pack) -> Pack:
+    return changed_part(pack, "terms", cash=f"0{pack.terms.cash}")
+
+
 @forges(Link.TERMS, "isoformat")
 def no_day(day: Day, pack: Pack) -> Pack:
     return changed_part(pack, "terms", settlement_date="tomorrow")

@@ -37,8 +37,9 @@ class AssetFacts:
     locked: int
     lock_final: int
     ended: int
-    lock_block: int
-    end_block: int
+    lock_transaction: str
+    """Hash, 0x-prefixed hex."""
+    end_transaction: str
     units_moved: bool
     """Whether the end shows the order's units going from its seller to its buyer."""
 
@@ -53,22 +54,22 @@ def judge_chain(pack: Pack, order: Order, settlement: SettlementId, result: Outc
                 raise BrokenLink(Link.FINALITY, f"block {number}, which makes the {name} final, is not there")
     if (lock.block, lock.place) >= (end.block, end.place):
         raise BrokenLink(Link.FINALITY, f"the end, in block {end.block}, is not after the lock, in block {lock.block}")
-    for name, one in (("lock", lock), ("end", end)):
-        _included(name, one, headers[one.block])
+    lock_hash, lock_receipt = _included("lock", lock, headers[lock.block])
+    end_hash, end_receipt = _included("end", end, headers[end.block])
     contract, topic = bytes.fromhex(trust.network.dvp.removeprefix("0x")), hash_word(settlement)
     wanted = Log(address=contract, topics=(EVENTS["Locked"], topic), data=locked_data(order))
-    if wanted not in _receipt("lock", lock).logs:
+    if not lock_receipt.has(wanted):
         raise BrokenLink(Link.LOCK, f"its receipt has no event of {trust.network.dvp} that this order was locked")
-    receipt, event = _receipt("end", end), "Settled" if result is OutcomeResult.PAID else "GivenBack"
-    if Log(address=contract, topics=(EVENTS[event], topic), data=b"") not in receipt.logs:
+    event = "Settled" if result is OutcomeResult.PAID else "GivenBack"
+    if not end_receipt.has(Log(address=contract, topics=(EVENTS[event], topic), data=b"")):
         raise BrokenLink(Link.END, f"its receipt has no event {event} of {trust.network.dvp} for this settlement")
     return AssetFacts(
         locked=headers[lock.block].timestamp,
         lock_final=headers[lock.block + trust.network.finality_depth].timestamp,
         ended=headers[end.block].timestamp,
-        lock_block=lock.block,
-        end_block=end.block,
-        units_moved=_transfer(order) in receipt.logs,
+        lock_transaction=lock_hash,
+        end_transaction=end_hash,
+        units_moved=end_receipt.has(_transfer(order)),
     )
 
 
@@ -91,30 +92,24 @@ def _proven(pack: Pack, trust: Trust) -> Mapping[int, Header]:
     return found
 
 
-def _included(name: str, one: TransactionPart, header: Header) -> None:
+def _included(name: str, one: TransactionPart, header: Header) -> tuple[str, Receipt]:
+    """The transaction's hash, and its receipt, both as they stand in the block."""
     if one.place < 0:
         raise BrokenLink(Link.TRANSACTION, f"the {name}'s place in its block is {one.place}")
     key = rlp.encode(one.place)
-    for link, root, value, proof in (
-        (Link.TRANSACTION, header.transactions, one.transaction, one.transaction_proof),
-        (Link.RECEIPT, header.receipts, one.receipt, one.receipt_proof),
-    ):
-        try:
-            proved = value_at(root, key, proof)
-        except ValueError as error:
-            raise BrokenLink(link, f"the {name}'s, at place {one.place} of block {header.number}: {error}") from error
-        if proved != value:
-            raise BrokenLink(link, f"the {name}'s is not what stands at place {one.place} of block {header.number}")
-
-
-def _receipt(name: str, one: TransactionPart) -> Receipt:
     try:
-        receipt = Receipt.read(one.receipt)
+        transaction = value_at(header.transactions, key, one.transaction_proof)
     except ValueError as error:
-        raise BrokenLink(Link.RECEIPT, f"the {name}'s: {error}") from error
+        where = f"the {name}'s, at place {one.place} of block {header.number}"
+        raise BrokenLink(Link.TRANSACTION, f"{where}: {error}") from error
+    try:
+        receipt = Receipt.read(value_at(header.receipts, key, one.receipt_proof))
+    except ValueError as error:
+        where = f"the {name}'s, at place {one.place} of block {header.number}"
+        raise BrokenLink(Link.RECEIPT, f"{where}: {error}") from error
     if not receipt.succeeded:
         raise BrokenLink(Link.RECEIPT, f"the {name}'s transaction failed")
-    return receipt
+    return f"0x{keccak(transaction).hex()}", receipt
 
 
 def locked_data(order: Order) -> bytes:

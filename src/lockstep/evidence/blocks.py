@@ -223,10 +223,10 @@ class Log:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """What came of a transaction."""
+    """What came of a transaction. A batch leaves hundreds of events: they are kept as they are encoded."""
 
     succeeded: bool
-    logs: tuple[Log, ...]
+    logs: frozenset[bytes]
 
     @classmethod
     def read(cls, data: bytes) -> "Receipt":
@@ -234,19 +234,48 @@ class Receipt:
         typed = bool(data) and data[0] < 0x80
         if typed and data[0] not in _TRANSACTIONS:
             raise ValueError(f"a receipt of type {data[0]} is not known")
-        fields = _list(data[1:] if typed else data, "receipt")
-        if len(fields) != 4 or not isinstance(fields[3], list):
-            raise ValueError("a receipt has status, gas, bloom and logs")
-        return cls(succeeded=fields[0] == b"\1", logs=tuple(_log(one) for one in fields[3]))
+        whole = _items(data[1:] if typed else data)
+        fields = _items(_listed(whole[0])) if len(whole) == 1 else []
+        if len(fields) != 4:
+            raise ValueError("a receipt is a list of status, gas, bloom and logs")
+        return cls(succeeded=fields[0] == b"\1", logs=frozenset(_items(_listed(fields[3]))))
+
+    def has(self, log: Log) -> bool:
+        """Whether the transaction left this event. An event has one encoding only."""
+        return rlp.encode([log.address, list(log.topics), log.data]) in self.logs
 
 
-def _log(found: Any) -> Log:
-    if not isinstance(found, list) or len(found) != 3 or not isinstance(found[1], list):
-        raise ValueError("a log has address, topics and data")
-    address, topics, data = found
-    if not all(isinstance(one, bytes) for one in (address, data, *topics)):
-        raise ValueError("a log has address, topics and data")
-    return Log(address=address, topics=tuple(topics), data=data)
+def _items(data: bytes) -> list[bytes]:
+    """The items of RLP that stand one behind the other, each as it is encoded. Raises ValueError."""
+    found, place = [], 0
+    while place < len(data):
+        first = data[place]
+        if first < 0x80:
+            end = place + 1
+        elif first < 0xC0:
+            end = _end(data, place, first - 0x80)
+        else:
+            end = _end(data, place, first - 0xC0)
+        if end > len(data):
+            raise ValueError("RLP ends within an item")
+        found.append(data[place:end])
+        place = end
+    return found
+
+
+def _end(data: bytes, place: int, size: int) -> int:
+    """Where the item ends that begins at `place` with a prefix for `size`, or for the length of the size."""
+    if size < 56:
+        return place + 1 + size
+    digits = size - 55
+    return place + 1 + digits + int.from_bytes(data[place + 1 : place + 1 + digits])
+
+
+def _listed(item: bytes) -> bytes:
+    """What stands in an encoded list. Raises ValueError for what is none."""
+    if not item or item[0] < 0xC0:
+        raise ValueError("RLP has a text where a list should be")
+    return item[1:] if item[0] < 0xF8 else item[1 + item[0] - 0xF7 :]
 
 
 def _list(data: bytes, what: str) -> list[Any]:

@@ -44,9 +44,7 @@ def transaction_part(
     return TransactionPart(
         block=Header.read(found.header).number,
         place=place,
-        transaction=found.transaction,
         transaction_proof=found.transaction_proof,
-        receipt=found.receipt,
         receipt_proof=found.receipt_proof,
     )
 

@@ -166,13 +166,11 @@ class AttestationPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransactionPart:
-    """A transaction and its receipt as their block's roots have them, with the nodes from the roots down to them."""
+    """A transaction and its receipt: the nodes from their block's roots down to them. The last node holds each."""
 
     block: int
     place: int
-    transaction: bytes
     transaction_proof: tuple[bytes, ...]
-    receipt: bytes
     receipt_proof: tuple[bytes, ...]
 
 

@@ -116,18 +116,18 @@ def _verdict(
     cash = f"{terms.cash} {terms.currency}"
     proven = [
         (Link.CONSENT, f"seller and buyer signed to move {terms.quantity} {terms.isin} against {cash}"),
-        (Link.LOCK, f"the units were locked in block {facts.lock_block}, at {moments.securities.entered}"),
+        (Link.LOCK, f"the units were locked at {moments.securities.entered}, by {facts.lock_transaction}"),
         (Link.QUORUM, f"{len(pack.attestations)} agents of epoch {order.epoch} signed {pack.outcome}"),
     ]
     left = []
     if paid:
         proven.append((Link.CASH_OUTCOME, f"the RTGS told that {cash} were booked at {moments.cash.final}"))
-        proven.append((Link.END, f"the units were delivered in block {facts.end_block}, at {moments.securities.final}"))
+        proven.append((Link.END, f"the units were delivered at {moments.securities.final}, by {facts.end_transaction}"))
         if not facts.units_moved:
             left.append((Link.END, "to which wallet: not the order's buyer from its seller; one of them was succeeded"))
     else:
         proven.append((Link.CASH_OUTCOME, "the RTGS told that it will never be booked"))
-        proven.append((Link.END, f"the units were given back in block {facts.end_block}, at {_shown(facts.ended)}"))
+        proven.append((Link.END, f"the units were given back at {_shown(facts.ended)}, by {facts.end_transaction}"))
         if view.payment is None:
             left.append((Link.CASH_MESSAGE, "which accounts were to be debited and credited: no payment is there"))
     (proven if len(pack.instructions) == 2 else left).append(

@@ -123,11 +123,13 @@ def test_what_is_no_header_and_no_receipt() -> None:
             Header.read(data)
     for data, words in (
         (b"\x7e\xc0", "type 126"),
-        (b"\x02", "RLP"),
+        (b"\x02", "status"),
+        (b"\x02\xc0\xc0", "status"),
         (rlp.encode([b"\1", b"", b""]), "status"),
-        (rlp.encode([b"\1", b"", b"", b""]), "status"),
-        (rlp.encode([b"\1", b"", b"", [b"log"]]), "a log"),
-        (rlp.encode([b"\1", b"", b"", [[b"log", [[]], b""]]]), "a log"),
+        (rlp.encode([b"\1", b"", b"", b""]), "a list should be"),
+        (rlp.encode(b"receipt"), "a list should be"),
+        (rlp.encode([b"\1", b"", b"", []])[:-1], "within an item"),
+        (b"\xf9\xff", "within an item"),
     ):
         with pytest.raises(ValueError, match=words):
             Receipt.read(data)

@@ -412,9 +412,11 @@ def the_end_before_the_lock(day: Day, pack: Pack) -> Pack:
     return replace(pack, chain=replace(pack.chain, lock=pack.chain.end, end=pack.chain.lock))
 
 
-@forges(Link.TRANSACTION, "is not what stands")
+@forges(Link.TRANSACTION, "the one that is referred to")
 def a_transaction_that_was_changed(day: Day, pack: Pack) -> Pack:
-    return changed_chain(pack, "lock", transaction=flipped(pack.chain.lock.transaction))
+    """It stands in the last node."""
+    *nodes, last = pack.chain.lock.transaction_proof
+    return changed_chain(pack, "lock", transaction_proof=(*nodes, flipped(last)))
 
 
 @forges(Link.TRANSACTION, "the end's")
@@ -439,9 +441,15 @@ def a_node_too_many(day: Day, pack: Pack) -> Pack:
     return changed_chain(pack, "end", transaction_proof=(*proof, proof[-1]))
 
 
-@forges(Link.RECEIPT, "is not what stands")
+@forges(Link.RECEIPT, "the one that is referred to")
 def a_receipt_that_was_changed(day: Day, pack: Pack) -> Pack:
-    return changed_chain(pack, "end", receipt=flipped(pack.chain.end.receipt))
+    *nodes, last = pack.chain.end.receipt_proof
+    return changed_chain(pack, "end", receipt_proof=(*nodes, flipped(last)))
+
+
+@forges(Link.RECEIPT, "referred to")
+def a_transaction_for_a_receipt(day: Day, pack: Pack) -> Pack:
+    return changed_chain(pack, "end", receipt_proof=pack.chain.end.transaction_proof)
 
 
 @forges(Link.RECEIPT, "missing")
@@ -451,8 +459,7 @@ def no_proof_of_the_receipt(day: Day, pack: Pack) -> Pack:
 
 @forges(Link.RECEIPT, "the lock's")
 def the_receipt_of_another_block(day: Day, pack: Pack) -> Pack:
-    end = pack.chain.end
-    return changed_chain(pack, "lock", receipt=end.receipt, receipt_proof=end.receipt_proof)
+    return changed_chain(pack, "lock", receipt_proof=pack.chain.end.receipt_proof)
 
 
 def _joined(day: Day, pack: Pack, lock: str, end: str) -> Forged:

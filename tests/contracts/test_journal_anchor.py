@@ -1,6 +1,5 @@
 """JournalAnchor: roots of a journal's days, for good (append only)."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -38,8 +37,8 @@ class Venue:
 
 
 @pytest.fixture
-def venue(world: World) -> Iterator[Venue]:
-    yield Venue(world)
+def venue(world: World) -> Venue:
+    return Venue(world)
 
 
 def test_a_days_root_stands_with_its_size_and_the_day_before(venue: Venue) -> None:

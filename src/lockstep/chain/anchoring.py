@@ -1,6 +1,7 @@
 """The AnchorLedger port on the JournalAnchor contract."""
 
 from datetime import date
+from hashlib import sha256
 
 from lockstep.chain.acting import Sending
 from lockstep.chain.ledger import call_data, read
@@ -39,8 +40,8 @@ class EvmAnchorLedger:
 
     def anchor(self, root: DayRoot) -> None:
         day, words = day_number(root.day), (bytes.fromhex(root.journal), bytes.fromhex(root.root))
-        key = f"anchor/{root.journal}/{day}"
+        data = call_data(_CONTRACT, "anchor", words[0], day, root.size, words[1])
+        key = f"anchor/{sha256(data).hexdigest()}"
         if self._sender is None:
             raise Refused("ReadOnly", {"call": key})
-        data = call_data(_CONTRACT, "anchor", words[0], day, root.size, words[1])
         self._sender.ensure(key, self._address, data, ANCHOR_GAS)

@@ -50,6 +50,8 @@ class FakeAnchorLedger:
             raise ContractRefused("DayNotOver", {"journal": root.journal, "day": root.day})
         if root.size < max([1, *(one.size for one in before[-1:])]):
             raise ContractRefused("SizeShrank", {"journal": root.journal, "actual": root.size})
+        if before and root.size == before[-1].size and root.root != before[-1].root:
+            raise ContractRefused("RootDiffers", {"journal": root.journal, "actual": root.root})
         self.head += 1
         self.sent.append(root)
         self.written.append((self.head, root))

@@ -13,7 +13,8 @@ from lockstep.app.views import find_trade
 from lockstep.chain.blocks import block_of, header_of
 from lockstep.chain.ledger import EvmAssetLedger
 from lockstep.chain.node import Node
-from lockstep.domain.errors import InvalidInput, Misconfigured, Refused, Unavailable
+from lockstep.domain.anchor import DayRoot
+from lockstep.domain.errors import Contradiction, InvalidInput, Misconfigured, Refused, Unavailable
 from lockstep.domain.identifiers import SettlementId
 from lockstep.domain.journal import JournalRow
 from lockstep.domain.market import Market
@@ -34,11 +35,11 @@ from lockstep.evidence.pack import (
     TermsPart,
 )
 from lockstep.evidence.trust import FORM as TRUST_FORM
-from lockstep.evidence.trust import Trust, TrustedEpoch, TrustedNetwork, TrustedParty, TrustedSecurity
+from lockstep.evidence.trust import Trust, TrustedEpoch, TrustedNetwork, TrustedParty, TrustedRoot, TrustedSecurity
 from lockstep.evidence.verifying import verify
 from lockstep.flow.ordering import payment_message
 from lockstep.iso20022 import LARGEST_FILE, write
-from lockstep.ports import AttestationBoard, Book, StoredInstruction
+from lockstep.ports import AnchorBook, AttestationBoard, Book, StoredInstruction
 from lockstep.signing import Key
 from lockstep.signing import verify as check
 from lockstep.signing.words import keccak
@@ -65,6 +66,8 @@ class Sources:
     board: AttestationBoard
     mail: MailOf
     key: Key
+    anchors: AnchorBook | None = None
+    """Of the journal's days; None: they are not anchored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,18 +81,19 @@ class Evidence:
 
 def open_sources(home: Home) -> Sources:
     """Of an installation. Raises Misconfigured, Unavailable."""
-    settings, market = home.settings(), home.market()
+    settings, market, book = home.settings(), home.market(), open_book(home)
     if settings.rpc == EMBEDDED:
         raise Misconfigured("network.json, rpc: the chain lives inside `lockstep up`, and no proofs can be had of it")
     node = Node(settings.rpcs)
     return Sources(
         market=market,
-        book=open_book(home),
+        book=book,
         node=node,
         assets=EvmAssetLedger(node, market.network),
         board=DirectoryBoard(home.attestations),
         mail=open_mail(home),
         key=home.key("operator"),
+        anchors=book,
     )
 
 
@@ -109,8 +113,9 @@ def make_evidence(sources: Sources, identifier: str, files: Iterable[Path] = ())
     result, event = _ENDS[trade.state]
     epoch = sources.assets.epoch(order.movement.epoch)
     chain = _chain(sources, settlement, event)
-    trust = _trust(sources, epoch, chain)
     instructed = _instructed(sources.book, trade)
+    journal, anchored = _journal(sources, trade, settlement, instructed)
+    trust = _trust(sources, epoch, chain, anchored)
     unfinished = Pack(
         form=FORM,
         network=NetworkPart(chain_id=sources.market.network.chain_id, dvp=sources.market.network.dvp),
@@ -123,7 +128,7 @@ def make_evidence(sources: Sources, identifier: str, files: Iterable[Path] = ())
         attestations=_attestations(sources, settlement, result, epoch),
         cash_messages=_cash_messages(sources, trade, settlement),
         chain=chain,
-        journal=_journal(sources.book, trade, settlement, instructed),
+        journal=journal,
         moments=UNTOLD,
         seal=None,
     )
@@ -231,17 +236,25 @@ def _originals(instructed: Sequence[StoredInstruction], files: Iterable[Path]) -
 
 
 def _journal(
-    book: Book, trade: Trade, settlement: SettlementId, instructed: Sequence[StoredInstruction]
-) -> JournalPart:
-    """The trade's entries, in the tree over the journal as it was when their last day was over."""
-    rows = book.journal()
+    sources: Sources, trade: Trade, settlement: SettlementId, instructed: Sequence[StoredInstruction]
+) -> tuple[JournalPart, DayRoot | None]:
+    """The trade's entries, in the tree over the journal as it was first anchored with all of them: that day, too.
+
+    While no such root stands, as it was when their last day was over.
+    """
+    rows = sources.book.journal()
     taken = {(one.instruction.reference, one.instruction.owner.bic, one.message_id) for one in instructed}
     numbers = [
         row.number
         for row in rows
         if row.entry.subject in (trade.trade_id, settlement) or (row.entry.kind == INSTRUCTED and _taken(row) in taken)
     ]
-    return journal_part(rows[: _through_the_day(rows, numbers[-1])], numbers)
+    anchored = None if sources.anchors is None else sources.anchors.day_root_over(numbers[-1])
+    size = _through_the_day(rows, numbers[-1]) if anchored is None else anchored.size
+    part = journal_part(rows[:size], numbers)
+    if anchored is not None and part.root.hex() != anchored.root:
+        raise Contradiction(f"{anchored.day}: the journal leads to the root {part.root.hex()}, not to the one anchored")
+    return part, anchored
 
 
 def _taken(row: JournalRow) -> tuple[str, str | None, str | None]:
@@ -260,7 +273,7 @@ def _through_the_day(rows: Sequence[JournalRow], number: int) -> int:
 # --- trust
 
 
-def _trust(sources: Sources, epoch: Epoch, chain: ChainPart) -> Trust:
+def _trust(sources: Sources, epoch: Epoch, chain: ChainPart, anchored: DayRoot | None) -> Trust:
     """What this installation believes, for who has the same from elsewhere to compare it with."""
     market = sources.market
     depth = market.network.finality_depth
@@ -280,5 +293,5 @@ def _trust(sources: Sources, epoch: Epoch, chain: ChainPart) -> Trust:
             TrustedSecurity(isin=one.isin, token=one.token, decimals=one.decimals) for one in market.securities.values()
         ),
         blocks=tuple(keccak(header) for number, header in zip(numbers, chain.headers, strict=True) if number in last),
-        roots=(),
+        roots=() if anchored is None else (TrustedRoot(size=anchored.size, root=bytes.fromhex(anchored.root)),),
     )

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,13 +12,16 @@ from evidence_day import Day
 
 from lockstep.app.evidence import make_evidence
 from lockstep.chain.blocks import header_of
-from lockstep.domain.errors import InvalidInput, Unavailable
+from lockstep.domain.anchor import DayRoot
+from lockstep.domain.errors import Contradiction, InvalidInput, Unavailable
 from lockstep.domain.trade import TradeState
 from lockstep.evidence import BrokenLink, Claim, Link, Trust, verify
-from lockstep.evidence.canonical import dump
+from lockstep.evidence.canonical import dump, load
 from lockstep.evidence.making import headers_part
-from lockstep.evidence.pack import Moments
+from lockstep.evidence.pack import Moments, Pack
 from lockstep.evidence.trust import TrustedRoot
+from lockstep.flow.anchoring import Anchoring
+from lockstep.testing.fakes import FakeAnchorBook, FakeAnchorLedger, FakeClock
 
 
 def links(claims: tuple[Claim, ...]) -> set[Link]:
@@ -70,6 +73,38 @@ def test_the_journal_under_a_trusted_root(day: Day) -> None:
     assert Link.JOURNAL_ROOT in links(verdict.proven)
     other = TrustedRoot(size=pack.journal.size + 1, root=bytes(32))
     assert links(verify(day.first.pack, replace(day.trust, roots=(other,))).open) == {Link.JOURNAL_ROOT}
+
+
+def test_the_journal_under_the_first_root_that_was_anchored(day: Day) -> None:
+    clock, book = FakeClock(day.world.clock.now() + timedelta(days=2)), day.world.book
+    ledger, sources = FakeAnchorLedger(clock.now()), replace(day.sources, anchors=book)
+    assert make_evidence(sources, "DELI-1", [day.files]).pack == day.first.pack, "nothing is anchored yet"
+    flow = Anchoring(clock=clock, book=book, ledger=ledger)
+    for _ in range(5):
+        flow.step()
+        ledger.mine()
+    made = make_evidence(sources, "DELI-1", [day.files])
+    pack = load(Pack, made.pack, field="pack")
+    root = next(one for _, one in ledger.written if one.size >= pack.journal.entries[-1].number)
+    known = TrustedRoot(size=root.size, root=bytes.fromhex(root.root))
+    assert (pack.journal.size, pack.journal.root) == (known.size, known.root)
+    assert made.trust.roots == (known,)
+    assert not made.verdict.open
+    assert Link.JOURNAL_ROOT in links(made.verdict.proven)
+    false = replace(known, root=bytes(32))
+    with pytest.raises(BrokenLink) as caught:
+        verify(made.pack, replace(made.trust, roots=(false,)))
+    assert caught.value.link is Link.JOURNAL_ROOT
+
+
+def test_a_journal_that_does_not_lead_to_the_root_anchored_gives_no_pack(day: Day) -> None:
+    class Altered(FakeAnchorBook):
+        def day_root_over(self, number: int) -> DayRoot | None:
+            return DayRoot(journal="11" * 32, day=date(2026, 1, 1), size=number, root="22" * 32)
+
+    sources = replace(day.sources, anchors=Altered(day.world.book))
+    with pytest.raises(Contradiction, match="not to the one anchored"):
+        make_evidence(sources, "DELI-1", [day.files])
 
 
 def test_the_journal_part_is_of_the_whole_journal(day: Day) -> None:

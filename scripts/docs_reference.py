@@ -20,8 +20,9 @@ The command is in `.venv/bin` after `make demo`. `--help` after any command says
 
 It exits with 0; with 1 and one line on standard error for a failure that has a name (see [errors](errors.md));
 with 1 also where `demo` or `simulate` finds a broken invariant or figure, where `submit` or `rebuild` had a file
-refused and where `verify-deployment` finds something that failed; with 2 for wrong arguments, where
-`verify-deployment` could compare nothing, and where `simulate` has no pyrevm to run on.
+refused and where `verify-deployment` or `verify` finds something that failed; with 2 for wrong arguments, where
+`verify-deployment` could compare nothing, where `verify` cannot read a file, and where `simulate` has no pyrevm to run
+on.
 """
 
 TAIL = """\
@@ -65,6 +66,9 @@ TAIL = """\
 | `repo run` | `{"states": {id: state, …}, "errors": {id: error, …}}` |
 | `repo close` | `{"notice", "securities", "repurchasePrice", "net", "payer", "closedOut"}` |
 | `repo selection` | `{"method", "cost", "currency", "purchasePrice", "securities": [security…]}`, always |
+| `evidence` | `{"file", "bytes", "trade_id", "settlement_id", "outcome", "proven": [claim…], "open": [claim…]}` |
+| `verify` | `{"holds": true, "trade_id", "settlement_id", "outcome", "proven", "open"}`, or `{"holds": false, "link", \
+"reason"}`; a claim is `{"link", "text"}` |
 | `verify-deployment` | `{"sound": true, "findings": [{"verdict", "field", "expected", "found", "event"}…]}` |
 | `rtgs serve` | `{"url"}`, once it listens |
 | `why-not` | `{"passes": true, "refusal": refusal or null}` |

@@ -229,7 +229,9 @@ class World:
         self.registrar, self.issuer, self.seller, self.buyer, self.outsider, self.other = self.keys[:6]
         self.collateral, self.gateway = self.keys[6:8]
         self.agents = sorted((Key.named(f"agent {i}") for i in range(4)), key=lambda key: key.address.lower())
-        self.artifacts = {n: artifact(n) for n in ("ParticipantRegistry", "SecurityToken", "DvP")} | mocks
+        self.artifacts = {
+            n: artifact(n) for n in ("ParticipantRegistry", "SecurityToken", "DvP", "JournalAnchor")
+        } | mocks
         abis = [entry for a in self.artifacts.values() for entry in a["abi"]]
         self._errors = {function_abi_to_4byte_selector(e): e for e in abis if e["type"] == "error"}
         self._events = {event_abi_to_log_topic(e): e for e in abis if e["type"] == "event"}

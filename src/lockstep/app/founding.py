@@ -13,7 +13,16 @@ from lockstep.chain.factory import Factory, find_factory, salt_of
 from lockstep.chain.ledger import read
 from lockstep.chain.manifest import Manifest, recorded
 from lockstep.chain.node import Node
-from lockstep.chain.planning import Planned, Planner, carry_out, plan_collateral, plan_market, token_arguments, token_id
+from lockstep.chain.planning import (
+    Planned,
+    Planner,
+    carry_out,
+    plan_anchor,
+    plan_collateral,
+    plan_market,
+    token_arguments,
+    token_id,
+)
 from lockstep.chain.roles import RoleHolders
 from lockstep.domain.errors import InvalidInput, Misconfigured
 from lockstep.domain.identifiers import Bic, Isin, Lei
@@ -64,7 +73,8 @@ class Founded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """A market's contracts before they are sent: registry, DvP, a collateral register if wanted, a token by ISIN."""
+    """A market's contracts before they are sent: registry, DvP, collateral register and journal's anchor if wanted, a
+    token by ISIN."""
 
     holders: RoleHolders
     factory: Factory
@@ -74,10 +84,11 @@ class Plan:
     dvp: Planned
     tokens: Mapping[Isin, Planned]
     collateral: Planned | None = None
+    anchor: Planned | None = None
 
     @property
     def contracts(self) -> tuple[Planned, ...]:
-        beside = () if self.collateral is None else (self.collateral,)
+        beside = [one for one in (self.collateral, self.anchor) if one is not None]
         return self.registry, self.dvp, *beside, *self.tokens.values()
 
 
@@ -117,6 +128,7 @@ def plan_chain(
         dvp=dvp,
         tokens=tokens,
         collateral=beside,
+        anchor=plan_anchor(planner, registry.address, holders.operator) if market.anchor else None,
     )
 
 
@@ -170,6 +182,7 @@ def found_chain(
         dvp=plan.dvp.address,
         finality_depth=finality_depth,
         collateral=None if plan.collateral is None else plan.collateral.address,
+        anchor=None if plan.anchor is None else plan.anchor.address,
     )
     wallets = {of: key.address for of, key in roles.wallets.items()}
     tokens = {isin: token.address for isin, token in plan.tokens.items()}

@@ -82,6 +82,8 @@ class MarketFile:
     """Whether the market has a collateral register."""
     collateral_lei: Lei | None = None
     """The entity that answers for what the register holds while it sells: without it, nothing is enforced by sale."""
+    anchor: bool = False
+    """Whether the service's journal has a contract to be anchored at."""
 
     @property
     def opening(self) -> datetime:
@@ -128,20 +130,26 @@ def _market(content: Mapping[str, Any]) -> MarketFile:
         holdings=tuple(_holding(row, decimals) for row in content.get("holdings", ())),
         mandates=tuple(_mandate(row) for row in content.get("mandates", ())),
         **_collateral(content),
+        anchor=_flag(content, "anchor"),
         tolerances={currency: _tolerance(row, currency) for currency, row in content["tolerances"].items()},
     )
 
 
 def _collateral(content: Mapping[str, Any]) -> dict[str, Any]:
-    wanted, entity = content.get("collateral", False), content.get("collateral_lei")
-    if not isinstance(wanted, bool):
-        raise InvalidInput("collateral", wanted, "true or false")
+    wanted, entity = _flag(content, "collateral"), content.get("collateral_lei")
     if entity is not None and not wanted:
         raise InvalidInput("collateral_lei", entity, "given only with collateral = true")
     return {
         "collateral": wanted,
         "collateral_lei": None if entity is None else lei(entity, field="collateral_lei"),
     }
+
+
+def _flag(content: Mapping[str, Any], name: str) -> bool:
+    wanted = content.get(name, False)
+    if not isinstance(wanted, bool):
+        raise InvalidInput(name, wanted, "true or false")
+    return wanted
 
 
 def _distinct(field: str, values: Sequence[str]) -> None:

@@ -65,6 +65,7 @@ __all__ = [
     "open_cash",
     "open_engine",
     "open_ledger",
+    "open_mail",
     "open_reception",
     "reconcile_agent",
     "run_agent",
@@ -155,7 +156,15 @@ def open_cash(home: Home) -> CashSystem:
     return _cash(home, home.market().service)
 
 
-def _cash(home: Home, party: Bic) -> CashSystem:
+def open_mail(home: Home) -> Callable[[int, int], Sequence[tuple[int, bytes]]]:
+    """The service's mail from the RTGS after a sequence number, at most so many, as the bytes that came.
+
+    Raises Misconfigured; the function raises Unavailable.
+    """
+    return _cash(home, home.market().service).mail
+
+
+def _cash(home: Home, party: Bic) -> DirectoryCashSystem | HttpCashSystem:
     """The RTGS as a party sees it, through the door that `rtgs_url` names. Raises Misconfigured."""
     settings = home.settings()
     drop = settings.rtgs_drop

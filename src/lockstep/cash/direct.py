@@ -53,4 +53,8 @@ class DirectCashSystem:
 
     def receive(self, after: int, limit: int = 200) -> Sequence[tuple[int, Message[CashBody] | Unreadable]]:
         """See `ports.CashSystem.receive`."""
-        return read_mail(self._mailbox(self._bic, after, limit), self._bic)
+        return read_mail(self.mail(after, limit), self._bic)
+
+    def mail(self, after: int, limit: int = 200) -> Sequence[tuple[int, bytes]]:
+        """As `receive`, each message as the bytes that came."""
+        return self._mailbox(self._bic, after, limit)

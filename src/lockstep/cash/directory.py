@@ -90,6 +90,10 @@ class DirectoryCashSystem:
 
     def receive(self, after: int, limit: int = 200) -> Sequence[tuple[int, Message[CashBody] | Unreadable]]:
         """See `ports.CashSystem.receive`."""
+        return read_mail(self.mail(after, limit), self._bic)
+
+    def mail(self, after: int, limit: int = 200) -> Sequence[tuple[int, bytes]]:
+        """As `receive`, each message as the bytes that came."""
         items: list[tuple[int, bytes]] = []
         try:
             if not (self._root / "out").is_dir():
@@ -101,7 +105,7 @@ class DirectoryCashSystem:
             pass
         except OSError as error:
             raise Unavailable(f"{self._root}: {error}") from error
-        return read_mail(items, self._bic)
+        return items
 
     def _leave(self, message_id: str, data: bytes) -> str:
         """Puts the file there whole, under a name that no earlier try has: NAME-1.xml, NAME-2.xml, …"""

@@ -102,6 +102,10 @@ class HttpCashSystem:
 
     def receive(self, after: int, limit: int = 200) -> Sequence[tuple[int, Message[CashBody] | Unreadable]]:
         """See `ports.CashSystem.receive`."""
+        return read_mail(self.mail(after, limit), self._bic)
+
+    def mail(self, after: int, limit: int = 200) -> Sequence[tuple[int, bytes]]:
+        """As `receive`, each message as the bytes that came."""
         status, answer = self._call("GET", self._url, query=f"?after={after}&limit={limit}")
         if status != 200:
             raise _refusal(status, answer)
@@ -111,7 +115,7 @@ class HttpCashSystem:
             raise Unavailable(f"{self._url} answered with something else than mail: {error!r}") from error
         if not all(before < one < _SEQUENCES for before, one in pairwise([after, *(number for number, _ in items)])):
             raise Unavailable(f"{self._url} answered with mail out of order after {after}")
-        return read_mail(items, self._bic)
+        return items
 
     def check_trust(self) -> None:
         """Whether each side takes the other's certificate, before a wrong one looks like silence for ever.

@@ -11,7 +11,7 @@ from eth_utils.crypto import keccak
 
 __all__ = ["CONTRACTS", "MADE_BY", "SHIPPED", "Artifact", "artifact", "event_topic"]
 
-CONTRACTS = ("ParticipantRegistry", "SecurityToken", "DvP", "CollateralRegister")
+CONTRACTS = ("ParticipantRegistry", "SecurityToken", "DvP", "CollateralRegister", "JournalAnchor")
 """What is deployed. Their ABIs have every error and every event."""
 
 MADE_BY = {"DvP": ("DvPNet",), "CollateralRegister": ("CollateralEnforcement",)}

@@ -21,6 +21,7 @@ from lockstep.chain.roles import RoleHolders
 from lockstep.domain.errors import ContractRefused, Misconfigured
 
 __all__ = [
+    "ANCHOR",
     "COLLATERAL",
     "DVP",
     "REGISTRY",
@@ -28,14 +29,16 @@ __all__ = [
     "PlannedPart",
     "Planner",
     "carry_out",
+    "plan_anchor",
     "plan_collateral",
     "plan_market",
     "token_arguments",
     "token_id",
 ]
 
-REGISTRY, DVP, COLLATERAL = "registry", "dvp", "collateral"
-"""Ids of the contracts that a deployment has once, the last one if its market wants it; a token's is `token/<ISIN>`."""
+REGISTRY, DVP, COLLATERAL, ANCHOR = "registry", "dvp", "collateral", "anchor"
+"""Ids of the contracts that a deployment has once, the last two if its market wants them; a token's is `token/<ISIN>`.
+"""
 
 # Of ISecurityToken.Terms and Setup: the kind for neither bond, share nor fund unit; the most units that an account
 # can hold; all bits of the rules' jurisdictions and investor classes.
@@ -123,6 +126,11 @@ def plan_market(planner: Planner, roles: RoleHolders) -> tuple[Planned, Planned]
 def plan_collateral(planner: Planner, registry: str, dvp: str) -> Planned:
     """The collateral register beside them."""
     return planner.add(COLLATERAL, "CollateralRegister", {"dvp_": dvp, "registry_": registry})
+
+
+def plan_anchor(planner: Planner, registry: str, anchorer: str) -> Planned:
+    """Where the journal's daily roots will stand."""
+    return planner.add(ANCHOR, "JournalAnchor", {"registry_": registry, "firstAnchorer": anchorer})
 
 
 def token_arguments(

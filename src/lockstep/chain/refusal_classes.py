@@ -23,6 +23,7 @@ __all__ = [
     "AlreadySucceeded",
     "AlreadyUsed",
     "AmendmentExpired",
+    "AnchorerUnchanged",
     "BadAgentCount",
     "BadAsOf",
     "BadPart",
@@ -31,6 +32,8 @@ __all__ = [
     "ChainChanged",
     "Covered",
     "CycleTooLarge",
+    "DayNotLater",
+    "DayNotOver",
     "DepthExceeded",
     "DepthTooGreat",
     "DifferentEntity",
@@ -48,6 +51,7 @@ __all__ = [
     "ERC7943CannotSend",
     "ERC7943CannotTransfer",
     "ERC7943InsufficientUnfrozenBalance",
+    "EmptyAnchor",
     "EmptyDocument",
     "EmptyLei",
     "ExceedsExposure",
@@ -84,6 +88,7 @@ __all__ = [
     "NotActing",
     "NotAgreed",
     "NotAmendable",
+    "NotAnchorer",
     "NotAscending",
     "NotConfirmer",
     "NotCovered",
@@ -114,11 +119,13 @@ __all__ = [
     "QuorumNotReached",
     "ReuseExceeded",
     "RolesNotApart",
+    "RootDiffers",
     "SaleNotEnded",
     "SameHands",
     "SameParty",
     "SecurityPaused",
     "ShareTooHigh",
+    "SizeShrank",
     "StaleValuation",
     "StarvedOfGas",
     "StatusNotReachable",
@@ -245,8 +252,8 @@ class AlreadyEnded(ContractRefusal):
 
 
 class AlreadyProposed(ContractRefusal):
-    """ParticipantRegistry, SecurityToken: The proposal is still open. DvP: A long stop of this settlement was
-    proposed; it may be confirmed after `from`."""
+    """ParticipantRegistry, SecurityToken, JournalAnchor: The proposal is still open. DvP: A long stop of this
+    settlement was proposed; it may be confirmed after `from`."""
 
     forms: ClassVar = {
         bytes.fromhex("8e94136b"): (
@@ -312,6 +319,19 @@ class AmendmentExpired(ContractRefusal):
     }
     agreementId: str
     by: int
+
+
+class AnchorerUnchanged(ContractRefusal):
+    """`anchorer` may anchor already, or may not, as it is wanted."""
+
+    forms: ClassVar = {
+        bytes.fromhex("194dda46"): (
+            Field("anchorer", "address"),
+            Field("allowed", "bool"),
+        ),
+    }
+    anchorer: str
+    allowed: bool
 
 
 class BadAgentCount(ContractRefusal):
@@ -438,6 +458,38 @@ class CycleTooLarge(ContractRefusal):
     settlementId: str
     actual: int
     limit: int
+
+
+class DayNotLater(ContractRefusal):
+    """The journal has a root for `last`, and takes none for that day or one before."""
+
+    forms: ClassVar = {
+        bytes.fromhex("2f9ac8bd"): (
+            Field("journal", "bytes32"),
+            Field("day", "uint32"),
+            Field("last", "uint32"),
+        ),
+    }
+    journal: str
+    day: int
+    last: int
+
+
+class DayNotOver(ContractRefusal):
+    """The day lasts until before `end`: more entries may come."""
+
+    forms: ClassVar = {
+        bytes.fromhex("a80ff1c2"): (
+            Field("journal", "bytes32"),
+            Field("day", "uint32"),
+            Field("time", "uint256"),
+            Field("end", "uint256"),
+        ),
+    }
+    journal: str
+    day: int
+    time: int
+    end: int
 
 
 class DepthExceeded(ContractRefusal):
@@ -637,6 +689,21 @@ class ERC7943InsufficientUnfrozenBalance(ContractRefusal):
     account: str
     amount: int
     unfrozen: int
+
+
+class EmptyAnchor(ContractRefusal):
+    """The zero hash names no journal and is no tree's root."""
+
+    forms: ClassVar = {
+        bytes.fromhex("c6556659"): (
+            Field("journal", "bytes32"),
+            Field("day", "uint32"),
+            Field("root", "bytes32"),
+        ),
+    }
+    journal: str
+    day: int
+    root: str
 
 
 class EmptyDocument(ContractRefusal):
@@ -1125,6 +1192,15 @@ class NotAmendable(ContractRefusal):
     agreementId: str
 
 
+class NotAnchorer(ContractRefusal):
+    """`caller` may not anchor."""
+
+    forms: ClassVar = {
+        bytes.fromhex("0e5e5f6f"): (Field("caller", "address"),),
+    }
+    caller: str
+
+
 class NotAscending(ContractRefusal):
     """Parties and tokens are strictly ascending, which excludes zero and doubles."""
 
@@ -1304,9 +1380,9 @@ class NotPresentEpoch(ContractRefusal):
 
 
 class NotProposed(ContractRefusal):
-    """ParticipantRegistry, SecurityToken: `proposer` did not propose this very call, or withdrew it, or it was made
-    already. Zero: nobody did whose word would count. DvP: What is confirmed is not what was proposed; zero: nothing
-    was."""
+    """ParticipantRegistry, SecurityToken, JournalAnchor: `proposer` did not propose this very call, or withdrew it,
+    or it was made already. Zero: nobody did whose word would count. DvP: What is confirmed is not what was
+    proposed; zero: nothing was."""
 
     forms: ClassVar = {
         bytes.fromhex("eb8dbab1"): (
@@ -1525,6 +1601,23 @@ class RolesNotApart(ContractRefusal):
     role: str
 
 
+class RootDiffers(ContractRefusal):
+    """The tree did not grow since the last one anchored, so its root is the same."""
+
+    forms: ClassVar = {
+        bytes.fromhex("e15c532e"): (
+            Field("journal", "bytes32"),
+            Field("size", "uint64"),
+            Field("actual", "bytes32"),
+            Field("expected", "bytes32"),
+        ),
+    }
+    journal: str
+    size: int
+    actual: str
+    expected: str
+
+
 class SaleNotEnded(ContractRefusal):
     """The sale is not where this call needs it."""
 
@@ -1582,6 +1675,21 @@ class ShareTooHigh(ContractRefusal):
     agreementId: str
     actual: int
     limit: int
+
+
+class SizeShrank(ContractRefusal):
+    """A tree has at least one entry, and at least as many as the last one anchored."""
+
+    forms: ClassVar = {
+        bytes.fromhex("917d6f72"): (
+            Field("journal", "bytes32"),
+            Field("actual", "uint64"),
+            Field("expected", "uint64"),
+        ),
+    }
+    journal: str
+    actual: int
+    expected: int
 
 
 class StaleValuation(ContractRefusal):
@@ -1903,6 +2011,7 @@ REFUSALS: tuple[type[ContractRefusal], ...] = (
     AlreadySucceeded,
     AlreadyUsed,
     AmendmentExpired,
+    AnchorerUnchanged,
     BadAgentCount,
     BadAsOf,
     BadPart,
@@ -1911,6 +2020,8 @@ REFUSALS: tuple[type[ContractRefusal], ...] = (
     ChainChanged,
     Covered,
     CycleTooLarge,
+    DayNotLater,
+    DayNotOver,
     DepthExceeded,
     DepthTooGreat,
     DifferentEntity,
@@ -1928,6 +2039,7 @@ REFUSALS: tuple[type[ContractRefusal], ...] = (
     ERC7943CannotSend,
     ERC7943CannotTransfer,
     ERC7943InsufficientUnfrozenBalance,
+    EmptyAnchor,
     EmptyDocument,
     EmptyLei,
     ExceedsExposure,
@@ -1964,6 +2076,7 @@ REFUSALS: tuple[type[ContractRefusal], ...] = (
     NotActing,
     NotAgreed,
     NotAmendable,
+    NotAnchorer,
     NotAscending,
     NotConfirmer,
     NotCovered,
@@ -1994,11 +2107,13 @@ REFUSALS: tuple[type[ContractRefusal], ...] = (
     QuorumNotReached,
     ReuseExceeded,
     RolesNotApart,
+    RootDiffers,
     SaleNotEnded,
     SameHands,
     SameParty,
     SecurityPaused,
     ShareTooHigh,
+    SizeShrank,
     StaleValuation,
     StarvedOfGas,
     StatusNotReachable,

@@ -24,7 +24,8 @@ class RoleHolders:
     """Addresses by role. Of `agents`, `quorum` must agree, and up to `faulty` of them may be faulty or stolen.
 
     `registrar_confirmer` confirms what the registrar proposes at the registry; `officer` and `confirmer` are the two
-    of DvP and of every token. `operator` and `deployer` have no right in any contract.
+    of DvP and of every token. `operator` may write the journal's roots, where a market has a contract for that; other
+    rights it has none, and `deployer` has none at all.
     """
 
     issuer: str

@@ -128,6 +128,7 @@ _KNOWN: dict[str, tuple[Watched, ...]] = {
         Watched(name=name, contract="CollateralRegister", function=name)
         for name in ("dvp", "registry", "enforcementCode")
     ),
+    "JournalAnchor": (Watched(name="registry", contract="JournalAnchor", function="registry"),),
     "SecurityToken": (
         _token_role("issuer", 0),
         _token_role("officer", 1),

@@ -24,6 +24,7 @@ from lockstep.cli import (
     valuer,
 )
 from lockstep.cli.demo import demo, example
+from lockstep.cli.evidence import evidence, verify
 from lockstep.cli.options import DEFAULT_HOME, HomeOption, JsonOption, print_json
 from lockstep.cli.simulate import simulate
 
@@ -353,6 +354,8 @@ def agent_reconcile(
 
 
 app.command()(inventory.inventory)
+app.command()(evidence)
+app.command()(verify)
 app.command()(records.rebuild)
 app.command()(records.resume)
 app.command()(records.decide_never)

@@ -83,6 +83,8 @@ class Network:
     finality_depth: int
     collateral: str | None = None
     """The collateral register's address, where the market has one."""
+    anchor: str | None = None
+    """The address where the service's journal is anchored, where the market has one."""
 
 
 @quick

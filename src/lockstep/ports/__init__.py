@@ -8,6 +8,7 @@ Unavailable for one says that nothing is known of that one. Raised as a whole, a
 Unavailable as a whole is raised only where certainly nothing was done.
 """
 
+from lockstep.ports.anchors import AnchorBook, AnchorLedger
 from lockstep.ports.assets import AssetLedger, BulkAssetLedger
 from lockstep.ports.board import AttestationBoard, BulkAttestationBoard, SignOnceRegister
 from lockstep.ports.book import Book, BulkBook, Change, StoredInstruction, Unclaimed
@@ -25,6 +26,8 @@ from lockstep.ports.wallet import OrderWallet
 from lockstep.ports.work import Claimed, WaitingGroup, WaitingRoom, WorkQueue
 
 __all__ = [
+    "AnchorBook",
+    "AnchorLedger",
     "AssetLedger",
     "AttestationBoard",
     "Book",

@@ -20,6 +20,7 @@ from lockstep.domain.payment import CashAccount
 from lockstep.domain.trade import Trade
 from lockstep.ports import Change, Claimed, Clock, Lease, PartyBody, Results, StoredInstruction, Unclaimed, WaitingGroup
 from lockstep.store import tables, waiting
+from lockstep.store.anchors import Anchors
 from lockstep.store.behind import all_at_once
 from lockstep.store.bulk import Insert, Statement
 from lockstep.store.codec import load
@@ -101,7 +102,7 @@ _NEW_SUBJECTS = Insert(tables.journal_subject, "name", conflict="(name) DO NOTHI
 _SUBJECTS = Statement("SELECT name, number FROM journal_subject WHERE name IN LIST")
 
 
-class SqlBook(MarginCalls, Enforcements, RegisterPayments, Repos):
+class SqlBook(Anchors, MarginCalls, Enforcements, RegisterPayments, Repos):
     """MarginBook, RepoBook, WorkQueue and WaitingRoom on a database. `on_commit` is called after each commit, for each
     change stored, with its last entry's kind.
 

@@ -25,6 +25,7 @@ from sqlalchemy.types import TypeEngine
 
 __all__ = [
     "LATEST_VERSION",
+    "anchor",
     "cash_view",
     "enforcement",
     "instruction",
@@ -47,7 +48,7 @@ __all__ = [
     "version",
 ]
 
-LATEST_VERSION = "0010"
+LATEST_VERSION = "0011"
 """The newest of `migrations/versions`: what these tables are."""
 
 metadata = MetaData()
@@ -199,6 +200,19 @@ journal = Table(
     # over these numbers what is at work now lies together.
     Column("about", WHOLE),
     Index("journal_about", "about", "number"),
+)
+
+anchor = Table(
+    "anchor",
+    metadata,
+    Column("day", WHOLE, primary_key=True, autoincrement=False),  # since 1 January 1970
+    Column("journal", Text, nullable=False),
+    Column("size", WHOLE, nullable=False),
+    Column("root", Text, nullable=False),
+    Column("peaks", Text, nullable=False),  # of the tree's whole subtrees, 64 hex digits each: see domain.merkle
+    Column("state", Text, nullable=False),  # CLOSED, ANCHORED, PASSED_OVER
+    _unfinished("anchor_closed", "day", where="state = 'CLOSED'"),
+    Index("anchor_size", "size"),
 )
 
 margin_call = Table(

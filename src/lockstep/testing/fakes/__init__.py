@@ -5,6 +5,7 @@ effect and after it had all; a test raises there what it wants to see survived. 
 `FakeRtgs` are the two ledgers that several parties share, `FakeWorld` one small market on top of both.
 """
 
+from lockstep.testing.fakes.anchors import FakeAnchorBook, FakeAnchorLedger
 from lockstep.testing.fakes.assets import FakeAssetLedger
 from lockstep.testing.fakes.book import FakeBook
 from lockstep.testing.fakes.chain import FakeChain
@@ -46,6 +47,8 @@ __all__ = [
     "SALT_KEY",
     "SELLER",
     "SERVICE",
+    "FakeAnchorBook",
+    "FakeAnchorLedger",
     "FakeAssetLedger",
     "FakeBoard",
     "FakeBook",

@@ -1,0 +1,47 @@
+"""The AnchorLedger port on the JournalAnchor contract."""
+
+from datetime import date
+from hashlib import sha256
+
+from lockstep.chain.acting import Sending
+from lockstep.chain.ledger import call_data, read
+from lockstep.chain.node import Node
+from lockstep.domain.anchor import DayRoot, day_number, day_of_number
+from lockstep.domain.errors import Refused
+
+__all__ = ["EvmAnchorLedger"]
+
+_CONTRACT = "JournalAnchor"
+ANCHOR_GAS = 150_000
+"""Three slots written anew, an event, and room."""
+
+
+class EvmAnchorLedger:
+    """One network's anchors through one node. Without a sender it can only look."""
+
+    def __init__(self, node: Node, address: str, finality_depth: int, sender: Sending | None = None) -> None:
+        self._node, self._address, self._depth, self._sender = node, address, finality_depth, sender
+
+    def final_block(self) -> int:
+        return max(0, self._node.head().number - self._depth)
+
+    def time_of(self, block: int | None = None) -> int:
+        return self._node.block("latest" if block is None else block).timestamp
+
+    def anchor_of(self, journal: str, day: date, at: int | None = None) -> DayRoot | None:
+        number = day_number(day)
+        (words,) = read(self._node, _CONTRACT, self._address, "anchorOf", bytes.fromhex(journal), number, block=at)
+        root, size, *_ = words
+        return DayRoot(journal=journal, day=day, size=size, root=root.hex()) if any(root) else None
+
+    def last_day(self, journal: str, at: int | None = None) -> date | None:
+        (number,) = read(self._node, _CONTRACT, self._address, "lastDayOf", bytes.fromhex(journal), block=at)
+        return day_of_number(number) if number else None
+
+    def anchor(self, root: DayRoot) -> None:
+        day, words = day_number(root.day), (bytes.fromhex(root.journal), bytes.fromhex(root.root))
+        data = call_data(_CONTRACT, "anchor", words[0], day, root.size, words[1])
+        key = f"anchor/{sha256(data).hexdigest()}"
+        if self._sender is None:
+            raise Refused("ReadOnly", {"call": key})
+        self._sender.ensure(key, self._address, data, ANCHOR_GAS)

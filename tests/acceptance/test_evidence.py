@@ -1,0 +1,78 @@
+"""One trade in one file by the commands, from processes and anvil, and the file judged without any of them (I7)."""
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from .running import COMMAND, EVERYBODY, Installation
+from .story import Writer, reference
+
+REFERENCE = reference(Writer.SELLER.body, 1)
+
+
+def judged(pack: Path, trust: Path, place: Path) -> tuple[int, str]:
+    """By a process of its own, in a folder that has no installation."""
+    done = subprocess.run(
+        [*COMMAND, "verify", str(pack), "--trust", str(trust), "--json"],
+        cwd=place,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return done.returncode, done.stdout or done.stderr
+
+
+@pytest.fixture(scope="module")
+def settled(
+    installed: Callable[[Path], Installation], small_market: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Installation, Path]:
+    """An installation that settled one trade, its RTGS and agents still up, and the folder of the instructions."""
+    files = tmp_path_factory.mktemp("instructions")
+    installation = installed(small_market)
+    installation.submit(*Writer(files).trade(1, "1000.00"))
+    installation.start(*EVERYBODY)
+    installation.attend(lambda: installation.shows({REFERENCE: "SETTLED"}), {}, 60, "the trade settles")
+    return installation, files
+
+
+def test_a_trades_evidence_by_the_commands(settled: tuple[Installation, Path], tmp_path: Path) -> None:
+    installation, files = settled
+    pack, trust = tmp_path / "pack.json", tmp_path / "trust.json"
+    arguments = ("evidence", REFERENCE, "--out", str(pack), "--trust-out", str(trust), "--instructions", str(files))
+    made = installation.json(*arguments)
+    assert made["outcome"] == "SETTLED"
+    assert {one["link"] for one in made["open"]} == {"journal-root"}
+
+    code, told = judged(pack, trust, tmp_path)
+    assert code == 0, told
+    assert json.loads(told) == {"holds": True} | {
+        name: made[name] for name in ("trade_id", "settlement_id", "outcome", "proven", "open")
+    }
+    content = json.loads(pack.read_bytes())
+    assert content["moments"]["securities"]["final"] is not None
+    assert content["moments"]["cash"]["final"] is not None
+    assert len(content["instructions"]) == 2
+
+    data = pack.read_bytes()
+    forged = content["journal"]["entries"][1]["facts"]
+    name, value = next((name, value) for name, value in forged.items() if value.isalnum())
+    pack.write_bytes(data.replace(f'"{name}":"{value}"'.encode(), f'"{name}":"{value}0"'.encode(), 1))
+    code, told = judged(pack, trust, tmp_path)
+    assert (code, json.loads(told)["link"]) == (1, "journal-path"), told
+
+
+def test_a_pack_and_a_trust_file_that_cannot_be_read(settled: tuple[Installation, Path], tmp_path: Path) -> None:
+    installation, _ = settled
+    pack, trust = tmp_path / "pack.json", tmp_path / "trust.json"
+    code, output = installation.run("evidence", REFERENCE, "--out", str(pack), "--trust-out", str(trust))
+    assert code == 0, output
+    assert "open" in output and "instruction" in output
+    assert judged(tmp_path / "none.json", trust, tmp_path)[0] == 2
+    code, told = judged(pack, pack, tmp_path)
+    assert code == 2 and "trust" in told
+    code, output = installation.run("evidence", "NOBODY", "--out", str(pack))
+    assert code == 1 and "one trade" in output

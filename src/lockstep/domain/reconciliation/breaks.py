@@ -166,7 +166,7 @@ class Break:
         return self.noted(Note(at=at, by=person(by), act=Act.COMMENTED, text=_said(text, field="text")))
 
     def closed(self, reason: CloseReason, text: str, *, by: str, at: datetime) -> "Break":
-        """By a person, who says why. Raises InvalidInput for a bad name or text or a run's reason, Refused BreakClosed."""
+        """By a person, who says why. Raises InvalidInput for a bad name, text or a run's reason, Refused BreakClosed."""
         if not reason.is_persons:
             raise InvalidInput("reason", reason.value, "accepted or mistaken: that books agree is for a run to find")
         told_why = f"{reason.value}: {_said(text, field='text')}"
@@ -199,9 +199,9 @@ class Break:
 
     def gone(self, *, at: datetime) -> "Break":
         """After a run in which the books agree: it closes itself and says why; the same value where it had before."""
-        if not self.is_there:
-            return self
         if self.state is BreakState.CLOSED:
+            if not self.is_there:
+                return self
             note = Note(at=at, by=SELF, act=Act.GONE, text="the books agree now")
             return replace(self.noted(note), is_there=False)
         reason, text = self._self_reason()
@@ -214,7 +214,7 @@ class Break:
     def _self_reason(self) -> tuple[CloseReason, str]:
         if self._approved_since_open():
             return CloseReason.CORRECTED, "the books agree after an approved correction"
-        if self.break_class is BreakClass.TIMING:
+        if self.break_class is BreakClass.TIMING and self.found.differences[0].field != "day":
             return CloseReason.ARRIVED, "a matter of time: the late side arrived"
         if self.break_class in (BreakClass.MISSING, BreakClass.EXTRA):
             return CloseReason.ARRIVED, "what one side lacked is there, or gone from both"

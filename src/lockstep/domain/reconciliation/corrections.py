@@ -75,14 +75,13 @@ def propose(
         raise InvalidInput("why", why, f"1 to {_LONGEST_TEXT} characters")
     if not one.is_open:
         raise Refused("BreakClosed", {"break": one.break_id, "state": one.state.value})
-    difference = next((each for each in one.found.differences if each.field == field), None)
-    if difference is None:
+    said = _said_by(one, book, field)
+    if said is None:
         listed = ", ".join(each.field for each in one.found.differences)
         raise InvalidInput("field", field, f"one that the break differs in: {listed}")
     if book is not one.found.book and book not in one.found.against:
         listed = ", ".join(each.value for each in (one.found.book, *one.found.against))
         raise InvalidInput("book", book.value, f"one that the break is about: {listed}")
-    said = difference.said if book is one.found.book else difference.agreed
     if right == said:
         raise InvalidInput("right", right, "other than what the book says")
     for each in known:
@@ -123,9 +122,18 @@ def decide(
             raise Refused("FourEyes", {**named, "proposed_by": correction.proposed_by})
         if not one.is_open:
             raise Refused("BreakClosed", {**named, "state": one.state.value})
-        if one.found.fingerprint != correction.fingerprint:
-            raise Refused("CorrectionStale", {**named, "found": one.found.fingerprint})
+        says = _said_by(one, correction.book, correction.field)
+        if one.found.fingerprint != correction.fingerprint or says != correction.said:
+            raise Refused("CorrectionStale", {**named, "expected": correction.said, "says": says})
     state = CorrectionState.APPROVED if approve else CorrectionState.REJECTED
     decided = replace(correction, state=state, decided_by=by, decided_at=at, decided_why=why)
     act = Act.APPROVED if approve else Act.REJECTED
     return one.noted(Note(at=at, by=by, act=act, text=correction.correction_id)), decided
+
+
+def _said_by(one: Break, book: Book, field: str) -> str | None:
+    """What a book says of a field, as the break has it; None where it differs in no such field."""
+    for each in one.found.differences:
+        if each.field == field:
+            return each.said if book is one.found.book else each.agreed
+    return None

@@ -28,7 +28,7 @@ class BreakClass(Enum):
     LATE = "late"
     """The same, but later than agreed or than the others had it, beyond what is tolerated."""
     TIMING = "timing"
-    """Not there yet, and it may still come; closes itself when it does."""
+    """Not there or not that far yet, and it may still come, which closes it; or agreed for another day."""
 
     @property
     def rank(self) -> int:
@@ -89,7 +89,12 @@ class Difference:
     agreed: str
     """What the others say, or the one that decides; "" for nothing."""
     by: int = 0
-    """Units or minor units, said minus agreed; seconds or days for what is late."""
+    """Units or minor units, said minus agreed; seconds for what is late; lines too many for a duplicate."""
+
+    @property
+    def what(self) -> str:
+        """What makes it the same difference in another run."""
+        return str(self.by) if self.break_class is BreakClass.AMOUNT else f"{self.said}|{self.agreed}"
 
 
 @quick
@@ -119,8 +124,8 @@ class Found:
 
     @property
     def fingerprint(self) -> str:
-        """Sixteen hex digits of what differs: another figure, another fingerprint."""
-        lines = (f"{one.break_class.value}|{one.field}|{one.said}|{one.agreed}" for one in self.differences)
+        """Sixteen hex digits of what differs. Of figures only by how much: balances move, and the gap stays the same."""
+        lines = (f"{one.break_class.value}|{one.field}|{one.what}" for one in self.differences)
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 

@@ -35,14 +35,14 @@ class Rule:
     """Base units, inclusive."""
     tolerated_amount: int = 0
     """Minor units, inclusive."""
-    tolerated_seconds: int = 0
-    """How much later than agreed a book may have had it, inclusive."""
+    tolerated_seconds: int | None = None
+    """How much later than the others a book may have had it, inclusive; None: on the same UTC day."""
     patience_days: int = 1
     """Business days after the day on which others had it, inclusive, in which a gap is timing and no more."""
 
     def __post_init__(self) -> None:
         for field in ("tolerated_quantity", "tolerated_amount", "tolerated_seconds", "patience_days"):
-            if getattr(self, field) < 0:
+            if (getattr(self, field) or 0) < 0:
                 raise InvalidInput(field, getattr(self, field), "not below zero")
         if not self.name:
             raise InvalidInput("name", self.name, "a name for every rule")

@@ -66,6 +66,9 @@ def compare(lines: Iterable[Line], rules: RuleBook, run: Run) -> Comparison:
     tolerated: list[Tolerated] = []
     alone: list[Key] = []
     for key in sorted(by_key):
+        for told in by_key[key].values():
+            if len(told) > 1:
+                told.sort(key=_order)
         instrument = key.instrument or _instrument(by_key[key])
         rule = rules.rule(key, instrument)
         books = _expected([one for one in rule.compared if one in run.spoke[key.subject]], by_key[key], run)
@@ -151,9 +154,8 @@ class _OfKey:
 
     def _spokesman(self, book: Book) -> Line:
         """Of a book that tells a key more than once, the line nearest to what the other books say."""
-        lines = sorted(self.told[book], key=lambda one: (*(str(getattr(one, name)) for name in _CONTENT), one.origin))
         others = [one for other in self.books if other is not book for one in self.told.get(other, ())]
-        return min(lines, key=lambda line: sum(_unlike(line, one) for one in others))
+        return min(self.told[book], key=lambda line: sum(_unlike(line, one) for one in others))
 
     def _add(self, book: Book, kind: BreakClass, name: str, said: object, agreed: object, by: int = 0) -> None:
         one = Difference(break_class=kind, field=name, said=_text(said), agreed=_text(agreed), by=by)
@@ -234,6 +236,11 @@ class _OfKey:
 
 def _utc_day(at: datetime) -> date:
     return at.astimezone(UTC).date()
+
+
+def _order(one: Line) -> tuple[str, ...]:
+    """An order of lines that depends on nothing but what they say."""
+    return (*(_text(getattr(one, name)) for name in _CONTENT), one.origin)
 
 
 def _unlike(one: Line, other: Line) -> int:

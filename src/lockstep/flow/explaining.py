@@ -5,7 +5,7 @@ for two things: one content under two keys of a book is one finding (identity), 
 what is in flight is a matter of time.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from lockstep.domain.reconciliation.books import Book, Key, Line, LineStatus, Subject
 from lockstep.domain.reconciliation.differences import BreakClass, Cause, Difference, Evidence, Found

@@ -166,7 +166,7 @@ class Break:
         return self.noted(Note(at=at, by=person(by), act=Act.COMMENTED, text=_said(text, field="text")))
 
     def closed(self, reason: CloseReason, text: str, *, by: str, at: datetime) -> "Break":
-        """By a person, who says why. Raises InvalidInput for a bad name, text or a run's reason, Refused BreakClosed."""
+        """By a person, who says why. Raises InvalidInput for a bad name, text or reason, Refused BreakClosed."""
         if not reason.is_persons:
             raise InvalidInput("reason", reason.value, "accepted or mistaken: that books agree is for a run to find")
         told_why = f"{reason.value}: {_said(text, field='text')}"

@@ -124,7 +124,7 @@ class Found:
 
     @property
     def fingerprint(self) -> str:
-        """Sixteen hex digits of what differs. Of figures only by how much: balances move, and the gap stays the same."""
+        """Sixteen hex digits of what differs; of figures only by how much, as balances move and the gap stays."""
         lines = (f"{one.break_class.value}|{one.field}|{one.what}" for one in self.differences)
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 

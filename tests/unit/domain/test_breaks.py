@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError, replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -10,14 +11,16 @@ from lockstep.domain.errors import InvalidInput, Refused
 from lockstep.domain.reconciliation.books import Book, Key
 from lockstep.domain.reconciliation.breaks import SELF, Act, Break, BreakState, CloseReason
 from lockstep.domain.reconciliation.corrections import Correction, CorrectionState, decide, propose
-from lockstep.domain.reconciliation.differences import BreakClass, Difference, Found
+from lockstep.domain.reconciliation.differences import BreakClass, Cause, Difference, Found
 
 DAY = date(2026, 4, 2)
 AT = datetime(2026, 4, 2, 17, tzinfo=UTC)
 LATER = AT + timedelta(hours=1)
 
 
-def found(kind: BreakClass = BreakClass.AMOUNT, said: str = "90", agreed: str = "100", field: str = "quantity") -> Found:
+def found(
+    kind: BreakClass = BreakClass.AMOUNT, said: str = "90", agreed: str = "100", field: str = "quantity"
+) -> Found:
     by = int(said) - int(agreed) if kind is BreakClass.AMOUNT else 0
     one = Difference(break_class=kind, field=field, said=said, agreed=agreed, by=by)
     return Found(
@@ -218,3 +221,9 @@ def test_proposals_that_fit_nothing_are_refused() -> None:
     assert (second.number, second.said) == (2, "100")
     with pytest.raises(InvalidInput):
         decide(replace(OPEN, found=replace(found(), book=Book.SERVICE)), first, approve=True, by="Bea", at=LATER)
+
+
+def test_every_word_is_documented() -> None:
+    page = Path(__file__).parents[3].joinpath("docs/reference/reconciliation.md").read_text()
+    words = {one.value for kind in (BreakClass, Cause, BreakState, CloseReason, CorrectionState) for one in kind}
+    assert not [one for one in sorted(words) if f"`{one}`" not in page]

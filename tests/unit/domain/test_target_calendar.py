@@ -7,7 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lockstep.domain.errors import InvalidInput
-from lockstep.domain.target_calendar import business_days_after, closing_days, easter, is_business_day, next_business_day
+from lockstep.domain.target_calendar import (
+    business_days_after,
+    closing_days,
+    easter,
+    is_business_day,
+    next_business_day,
+)
 
 PUBLISHED = [
     "2002-03-31 2003-04-20 2004-04-11 2005-03-27 2006-04-16 2007-04-08 2008-03-23 2009-04-12 2010-04-04 2011-04-24",

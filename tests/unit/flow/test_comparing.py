@@ -78,7 +78,9 @@ SPOIL_TRADE = {
 }
 SPOIL_FIGURE = {
     "amount": lambda line: [
-        replace(line, quantity=line.quantity + 3) if line.quantity is not None else replace(line, amount=line.amount + 3)
+        replace(line, quantity=line.quantity + 3)
+        if line.quantity is not None
+        else replace(line, amount=line.amount + 3)
     ],
 }
 
@@ -276,7 +278,9 @@ def test_a_row_set_apart_is_the_cause_of_its_gap() -> None:
     assert found.evidence[0].origin == "holdings.csv:17: no quantity"
 
 
-@pytest.mark.parametrize(("day", "kind", "cause"), [(19, "timing", Cause.IN_FLIGHT), (25, "amount", Cause.TRADE_BREAKS)])
+@pytest.mark.parametrize(
+    ("day", "kind", "cause"), [(19, "timing", Cause.IN_FLIGHT), (25, "amount", Cause.TRADE_BREAKS)]
+)
 def test_a_balance_is_explained_by_the_trade_that_its_book_lacks(day: int, kind: str, cause: Cause) -> None:
     missing = trade(1)
     del missing[Book.LEGACY]

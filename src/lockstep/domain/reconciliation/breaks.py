@@ -5,8 +5,8 @@ OPEN ──> ASSIGNED ──> CLOSED ──> REOPENED ──> ASSIGNED, CLOSED
   └─────────────────────^
 ```
 
-A run is level-triggered: what it finds it tells by `seen`, what it no longer finds by `gone`. A break closes itself when
-the books agree, and says why. One that a person closed stays closed while exactly the same difference lasts.
+A run is level-triggered: what it finds it tells by `seen`, what it no longer finds by `gone`. A break closes itself
+when the books agree, and says why. One that a person closed stays closed while exactly the same difference lasts.
 Nothing is edited away: `notes` only grow, and each stored version names the one before.
 """
 

@@ -162,7 +162,13 @@ def _one_of_two(lost: Found, other: Found, books: Books) -> Found:
         for name in names
     )
     evidence = tuple(_evidence(one, one.key.text()) for one in (*_lines(other, books), *_lines(lost, books)))
-    return replace(lost, differences=differences, cause=Cause.OTHER_REFERENCE, evidence=evidence[:_MOST_EVIDENCE])
+    return replace(
+        lost,
+        other_key=other.key,
+        differences=differences,
+        cause=Cause.OTHER_REFERENCE,
+        evidence=evidence[:_MOST_EVIDENCE],
+    )
 
 
 def _part(one: Found, name: str) -> str:

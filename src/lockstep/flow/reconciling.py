@@ -15,6 +15,7 @@ from lockstep.domain.reconciliation import corrections
 from lockstep.domain.reconciliation.books import Book
 from lockstep.domain.reconciliation.breaks import Break, CloseReason
 from lockstep.domain.reconciliation.corrections import Correction, CorrectionState
+from lockstep.domain.reconciliation.differences import break_id
 from lockstep.domain.values import quick
 from lockstep.flow.comparing import Comparison, Run
 
@@ -53,6 +54,7 @@ def reconcile(breaks: Iterable[Break], comparison: Comparison) -> Reconciled:
         known[one.break_id] = one
     run, changed = comparison.run, list[tuple[Break | None, Break]]()
     found = {one.break_id for one in comparison.found}
+    into = {break_id(one.book, one.other_key): one.break_id for one in comparison.found if one.other_key is not None}
     alone = {*comparison.alone}
     for each in comparison.found:
         before = known.get(each.break_id)
@@ -60,7 +62,7 @@ def reconcile(breaks: Iterable[Break], comparison: Comparison) -> Reconciled:
         changed.append((before, after))
     for name, before in known.items():
         if name not in found and before.found.key not in alone and _can_tell(run, before):
-            changed.append((before, before.gone(at=run.at)))
+            changed.append((before, before.gone(at=run.at, into=into.get(name, ""))))
     real = [(before, after) for before, after in changed if after is not before]
     entries = [entry for before, after in real for entry in _entries(before, after)]
     return Reconciled(changed=tuple(after for _, after in real), entries=tuple(entries))

@@ -145,7 +145,7 @@ def test_a_person_says_why_and_cannot_say_that_books_agree() -> None:
             OPEN.closed(CloseReason.ACCEPTED, text, by="Bea", at=AT)
         with pytest.raises(InvalidInput):
             OPEN.commented(text, by="Bea", at=AT)
-    for reason in (CloseReason.ARRIVED, CloseReason.AGREED, CloseReason.CORRECTED):
+    for reason in (CloseReason.ARRIVED, CloseReason.AGREED, CloseReason.CORRECTED, CloseReason.MERGED):
         with pytest.raises(InvalidInput, match=reason.value):
             OPEN.closed(reason, "x", by="Bea", at=AT)
 

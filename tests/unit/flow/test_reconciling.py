@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from lockstep.domain.errors import Conflict, Refused
 from lockstep.domain.reconciliation.books import Book, Key, Line, Subject
 from lockstep.domain.reconciliation.breaks import Break, BreakState, CloseReason
+from lockstep.domain.reconciliation.differences import BreakClass
 from lockstep.domain.reconciliation.rules import RuleBook
 from lockstep.flow.comparing import Comparison, Run, compare
 from lockstep.flow.reconciling import assign, close, comment, decide, propose, reconcile, reopen
@@ -58,6 +59,21 @@ def test_it_closes_itself_comes_back_and_says_so() -> None:
     result = reconcile([gone], compared(off("P1"), 2))
     assert [one.state for one in result.changed] == [BreakState.REOPENED]
     assert result.entries[0].facts["text"].startswith("came back")
+
+
+def test_what_another_break_tells_now_is_merged_into_it() -> None:
+    mangled = sound("P1") | {"P9": {Book.LEGACY: 100}}
+    del mangled["P1"][Book.LEGACY]
+    extra = {"P9": {Book.LEGACY: 100}}
+    (alone,) = reconcile((), compared(extra)).changed
+    found, gone = reconcile([alone], compared(mangled, 1)).changed
+    assert (found.break_class, found.found.differences[0].said) == (BreakClass.IDENTITY, "P9")
+    assert (gone.break_id, gone.reason) == (alone.break_id, CloseReason.MERGED)
+    assert found.break_id in gone.notes[-1].text
+    (back, still) = sorted(
+        reconcile([found, gone], compared(sound("P1") | extra, 2)).changed, key=lambda one: one.is_open
+    )
+    assert (back.state, still.state, still.break_id) == (BreakState.CLOSED, BreakState.REOPENED, alone.break_id)
 
 
 def test_silence_closes_nothing() -> None:

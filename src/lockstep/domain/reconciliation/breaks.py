@@ -47,7 +47,7 @@ BREAK_MOVES: Mapping[BreakState, frozenset[BreakState]] = {
 
 
 class CloseReason(Enum):
-    """Why a break was closed. The first three are a run's to say, the others a person's."""
+    """Why a break was closed. The first four are a run's to say, the others a person's."""
 
     ARRIVED = "arrived"
     """What one side lacked is there now."""
@@ -55,6 +55,8 @@ class CloseReason(Enum):
     """The books say the same now, and no correction of ours was approved."""
     CORRECTED = "corrected"
     """The books say the same now, after an approved correction."""
+    MERGED = "merged"
+    """What it told is part of another break now."""
     ACCEPTED = "accepted"
     """The difference stays, and is known and explained."""
     MISTAKEN = "mistaken"
@@ -197,14 +199,17 @@ class Break:
             return fresh  # only the evidence is another
         return fresh.noted(Note(at=at, by=SELF, act=Act.CHANGED, text=f"{told(self.found)} -> {told(found)}"))
 
-    def gone(self, *, at: datetime) -> "Break":
-        """After a run in which the books agree: it closes itself and says why; the same value where it had before."""
+    def gone(self, *, at: datetime, into: str = "") -> "Break":
+        """After a run in which the books agree: it closes itself and says why; the same value where it had before.
+
+        `into` is the break that tells it now, where that is why this one is gone.
+        """
         if self.state is BreakState.CLOSED:
             if not self.is_there:
                 return self
-            note = Note(at=at, by=SELF, act=Act.GONE, text="the books agree now")
+            note = Note(at=at, by=SELF, act=Act.GONE, text=f"part of break {into}" if into else "the books agree now")
             return replace(self.noted(note), is_there=False)
-        reason, text = self._self_reason()
+        reason, text = (CloseReason.MERGED, f"part of break {into}") if into else self._self_reason()
         note = Note(at=at, by=SELF, act=Act.CLOSED, text=f"{reason.value}: {text}")
         return replace(self._moved(BreakState.CLOSED, note, reason), is_there=False, assignee="")
 
@@ -218,7 +223,7 @@ class Break:
             return CloseReason.ARRIVED, "a matter of time: the late side arrived"
         if self.break_class in (BreakClass.MISSING, BreakClass.EXTRA):
             return CloseReason.ARRIVED, "what one side lacked is there, or gone from both"
-        return CloseReason.AGREED, "the books agree again"
+        return CloseReason.AGREED, "the books agree, within what the rules tolerate"
 
     def _approved_since_open(self) -> bool:
         for note in reversed(self.notes):

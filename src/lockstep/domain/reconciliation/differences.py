@@ -7,7 +7,7 @@ from enum import Enum
 from lockstep.domain.reconciliation.books import Book, Key
 from lockstep.domain.values import quick
 
-__all__ = ["BreakClass", "Cause", "Difference", "Evidence", "Found", "Tolerated"]
+__all__ = ["BreakClass", "Cause", "Difference", "Evidence", "Found", "Tolerated", "break_id"]
 
 
 class BreakClass(Enum):
@@ -67,6 +67,11 @@ class Cause(Enum):
     SETTLED_LATE = "settled late"
 
 
+def break_id(book: Book, key: Key) -> str:
+    """Sixteen hex digits of SHA-256 over book and key: the same break each day, on every machine."""
+    return hashlib.sha256(f"lockstep break\n{book.value}\n{key.text()}".encode()).hexdigest()[:16]
+
+
 @quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
@@ -112,6 +117,8 @@ class Found:
     instrument: str = ""
     against: tuple[Book, ...] = ()
     """Who says otherwise: without one of these in a later run, nothing can be concluded from silence."""
+    other_key: Key | None = None
+    """Under which the book has the same content: what it has there is part of this, and no finding of its own."""
 
     @property
     def break_class(self) -> BreakClass:
@@ -119,8 +126,7 @@ class Found:
 
     @property
     def break_id(self) -> str:
-        """Sixteen hex digits of SHA-256 over book and key: the same break each day, on every machine."""
-        return hashlib.sha256(f"lockstep break\n{self.book.value}\n{self.key.text()}".encode()).hexdigest()[:16]
+        return break_id(self.book, self.key)
 
     @property
     def fingerprint(self) -> str:

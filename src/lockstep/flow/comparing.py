@@ -119,7 +119,9 @@ class _OfKey:
         present = {one: self._spokesman(one) for one in self.books if one in self.told}
         if len(present) == len(self.books) and self._all_the_same(present):
             return
-        self._duplicates(present)
+        if self.key.subject is not Subject.TRADE:
+            present = self._with_zeros(present)
+        self._duplicates()
         self._presence(present)
         if len(present) > 1:
             for name in _IDENTITY:
@@ -152,6 +154,18 @@ class _OfKey:
         first, *others = present.values()
         return all(getattr(one, name) == getattr(first, name) for one in others for name in _CONTENT)
 
+    def _with_zeros(self, present: dict[Book, Line]) -> dict[Book, Line]:
+        """Many books leave out a balance of nothing: where one says zero and most have none, all say zero."""
+        name = "quantity" if self.key.subject is Subject.POSITION else "amount"
+        some = {book for book, line in present.items() if getattr(line, name) != 0}
+        none = [book for book in self.books if book not in some]
+        most_have_some = len(some) > len(none) or (len(some) == len(none) and self.books[0] in some)
+        if len(some) == len(present) or most_have_some:
+            return present
+        quantity, amount = (0, None) if self.key.subject is Subject.POSITION else (None, 0)
+        zeros = {book: Line(book=book, key=self.key, quantity=quantity, amount=amount) for book in self.books}
+        return zeros | present
+
     def _spokesman(self, book: Book) -> Line:
         """Of a book that tells a key more than once, the line nearest to what the other books say."""
         others = [one for other in self.books if other is not book for one in self.told.get(other, ())]
@@ -161,9 +175,9 @@ class _OfKey:
         one = Difference(break_class=kind, field=name, said=_text(said), agreed=_text(agreed), by=by)
         self.differences.setdefault(book, []).append(one)
 
-    def _duplicates(self, present: Mapping[Book, Line]) -> None:
-        for book in present:
-            if (count := len(self.told[book])) > 1:
+    def _duplicates(self) -> None:
+        for book in self.books:
+            if (count := len(self.told.get(book, ()))) > 1:
                 self._add(book, BreakClass.DUPLICATE, "lines", count, 1, by=count - 1)
 
     def _presence(self, present: Mapping[Book, Line]) -> None:

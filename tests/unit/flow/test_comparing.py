@@ -198,6 +198,29 @@ def test_who_is_not_expected_lacks_nothing() -> None:
     assert not only(free, future, ended).found
 
 
+@pytest.mark.parametrize(
+    ("chain", "service", "legacy", "expected"),
+    [
+        (0, None, None, set()),
+        (0, 0, None, set()),
+        (None, 0, None, set()),
+        (0, None, 50, {("legacy", "amount")}),
+        (None, 0, 50, {("legacy", "amount")}),
+        (0, 50, 50, {("chain", "amount")}),
+        (None, None, 50, {("legacy", "extra")}),
+        (50, 50, None, {("legacy", "missing")}),
+        (None, 50, 50, {("chain", "missing")}),
+    ],
+)
+def test_a_balance_of_nothing_may_be_left_out(
+    chain: int | None, service: int | None, legacy: int | None, expected: set[tuple[str, str]]
+) -> None:
+    said = {Book.CHAIN: chain, Book.SERVICE: service, Book.LEGACY: legacy}
+    key = Key.position("P1", "XS1")
+    result = only({book: Line(book=book, key=key, quantity=one) for book, one in said.items() if one is not None})
+    assert {(one.book.value, one.break_class.value) for one in result.found} == expected
+
+
 def test_tolerance_by_rule_is_inclusive_and_told() -> None:
     books = balance(Subject.CASH, 1, 1_000)
     exact = Rule(name="exact", subject=Subject.CASH, instrument="EUR", participant="P2")

@@ -100,15 +100,16 @@ class _Reader:
                 else:
                     if holder is None:
                         yield from self._apart(element, self._holder_of(element))
-                    self._drop_before_end(element)
+                    self._require_end_of(element)
                     sub_account, last = None, element
                     element.clear(keep_tail=True)
             elif name == "BalForSubAcct" and sub_account is not None and parent is sub_account:
                 if event == "start":
                     holder = holder or self._holder_of(sub_account)
+                    self._drop_like(element, sub_account)
                 elif holder is not None:
                     yield self._row(element, holder)
-                    self._keep_header(sub_account, element)
+                    element.clear(keep_tail=True)
             elif name == "BalForAcct" and parent is self._report:
                 if event == "start":
                     if last is not None and local_name(str(last.tag)) == _SUB_ACCOUNT:
@@ -162,7 +163,10 @@ class _Reader:
             f"{{{_ISO}{_HEAD}}}AppHdr"
         ]:
             raise InvalidMessage("Document", shown(" in ".join(map(local_name, above))), "alone, or in BizMsg")
-        validate(deepcopy(root[0]), f"{_HEAD}.xsd")
+        try:
+            validate(deepcopy(root[0]), f"{_HEAD}.xsd")
+        except InvalidMessage as broken:
+            raise InvalidMessage(f"AppHdr/{broken.field}", broken.value, broken.rule) from None
         said = root[0].findtext(f"{{{_ISO}{_HEAD}}}MsgDefIdr")
         if said != self._definition:
             rule = f"{self._definition}, as the document's namespace says"
@@ -219,15 +223,16 @@ class _Reader:
         """Whose a sub-account is, by what stands before its first balance."""
         header = etree.Element(str(sub_account.tag))
         header.extend(deepcopy(child) for child in sub_account if local_name(str(child.tag)) not in _ROWS)
+        if not self.statement.has_sub_accounts:
+            place = f"{self._place}/StmtGnlDtls/SubAcctInd"
+            return _Holder(Lei(""), "", InvalidMessage(place, "false", f"true where there is a {_SUB_ACCOUNT}"))
         try:
-            if not self.statement.has_sub_accounts:
-                raise InvalidMessage("StmtGnlDtls/SubAcctInd", "false", f"true where there is a {_SUB_ACCOUNT}")
             validate(header, f"{self._definition}.xsd")
             fields = _fields(header)
             owner, account = _owner(fields), fields["SfkpgAcct/Id"]
             active = fields["ActvtyInd"] == "true" and self.statement.has_activity
         except InvalidInput as broken:
-            return _Holder(Lei(""), "", self._placed(broken, "" if "/" in broken.field else _SUB_ACCOUNT))
+            return _Holder(Lei(""), "", self._placed(broken, _SUB_ACCOUNT))
         if not active:
             place = f"{self._place}/{_SUB_ACCOUNT}/ActvtyInd"
             return _Holder(owner, account, InvalidMessage(place, "false", "true where there is a balance"))
@@ -313,14 +318,14 @@ class _Reader:
         if last is not None:
             self._report.remove(last)
 
-    def _keep_header(self, sub_account: etree._Element, element: etree._Element) -> None:
-        """The balance that was read stays until the next is, for libxml2 works at the end of it."""
-        element.clear(keep_tail=True)
+    def _drop_like(self, element: etree._Element, sub_account: etree._Element) -> None:
+        """The balance that was read last goes when the next begins: until then libxml2 works at its end."""
         before = element.getprevious()
         if before is not None and before.tag == element.tag:
             sub_account.remove(before)
 
-    def _drop_before_end(self, sub_account: etree._Element) -> None:
+    def _require_end_of(self, sub_account: etree._Element) -> None:
+        """Nothing stands between its balances or follows them, else more than the last of them would be there."""
         names = [local_name(str(child.tag)) for child in sub_account]
         if "BalForSubAcct" in names and (len(names) > names.index("BalForSubAcct") + 1 or len(names) > 4):
             at = f"{self._place}/{_SUB_ACCOUNT}/{shown(names[-1])}"

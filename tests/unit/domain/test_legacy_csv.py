@@ -11,10 +11,12 @@ from lockstep.domain.legacy import BadRow, LegacyPosition, LegacyStatus, sound
 from lockstep.domain.legacy_csv import LONGEST_LINE, read_cash, read_positions, read_trades
 from lockstep.domain.money import Money, Quantity
 
-OWNER, OTHER = "ZZZZ00BOOK0000000071", "ZZZZ00BOOK0000000168"
+OWNER, OTHER = "ZZZZ00BOOK0000000076", "ZZZZ00BOOK0000000173"
 ISIN = "ZZB000000017"
 POSITIONS = "as_of,owner,account,isin,quantity\n"
-TRADES = "reference,deliverer,receiver,isin,quantity,amount,currency,trade_date,settlement_date,status,settled_at,uetr\n"
+TRADES = (
+    "reference,deliverer,receiver,isin,quantity,amount,currency,trade_date,settlement_date,status,settled_at,uetr\n"
+)
 UETR = "d74d1753-a260-467a-9f5c-40b82dec13e0"
 
 
@@ -92,8 +94,8 @@ def test_a_balance_may_be_below_zero() -> None:
 @pytest.mark.parametrize(
     ("change", "field", "rule"),
     [
-        ({"owner": OWNER[:-1] + "0"}, "owner", "check digits should be 71"),
-        ({"isin": ISIN[:-1] + "0"}, "isin", "check digit should be 7"),
+        ({"owner": OWNER[:-2] + "00"}, "owner", f"check digits should be {OWNER[-2:]}"),
+        ({"isin": ISIN[:-1] + str((int(ISIN[-1]) + 1) % 10)}, "isin", f"check digit should be {ISIN[-1]}"),
         ({"as_of": "2026-02-30"}, "as_of", "a day of the calendar"),
         ({"as_of": "2026-W01-1"}, "as_of", "a day of the calendar"),
         ({"account": "A B"}, "account", "1 to 35"),
@@ -152,7 +154,8 @@ def test_bytes_that_are_no_line_cost_one_line_each() -> None:
 
 
 @pytest.mark.parametrize(
-    "header", ["", "as_of,owner,account,isin\n", POSITIONS[:-1] + ",colour\n", POSITIONS[:-1] + ",isin\n", POSITIONS[:-1]]
+    "header",
+    ["", "as_of,owner,account,isin\n", POSITIONS[:-1] + ",colour\n", POSITIONS[:-1] + ",isin\n", POSITIONS[:-1]],
 )
 def test_a_header_that_is_not_understood_refuses_the_file(header: str) -> None:
     with pytest.raises(InvalidInput) as refused:

@@ -61,7 +61,8 @@ def test_a_position_is_read_with_its_line() -> None:
 
 
 def test_columns_stand_in_any_order_and_fields_may_be_quoted() -> None:
-    text = f'isin;quantity;account;owner;as_of;quantity_type;available\r\n"{ISIN}";-7.50;S;{OWNER};2026-11-23;FaceAmt;0\r\n'
+    text = "isin;quantity;account;owner;as_of;quantity_type;available\r\n"
+    text += f'"{ISIN}";-7.50;S;{OWNER};2026-11-23;FaceAmt;0\r\n'
     (row,) = read_positions(of_text(text), delimiter=";")
     assert isinstance(row, LegacyPosition)
     assert (row.short, row.quantity, row.units(2)) == (True, Quantity(value=75, scale=1), -750)

@@ -1,6 +1,7 @@
 """A legacy book as CSV: what is read, what is set apart with line and reason, what refuses the file."""
 
 import io
+import itertools
 from datetime import UTC, date, datetime
 
 import pytest
@@ -162,3 +163,18 @@ def test_a_header_that_is_not_understood_refuses_the_file(header: str) -> None:
     with pytest.raises(InvalidInput) as refused:
         list(read_positions(of_text(header)))
     assert refused.value.field in ("header", "line")
+
+
+class Endless(io.RawIOBase):
+    """A file that never ends."""
+
+    def __init__(self) -> None:
+        self.lines = itertools.chain([POSITIONS.encode()], itertools.repeat(position().encode()))
+
+    def readline(self, size: int | None = -1) -> bytes:
+        return next(self.lines)
+
+
+def test_a_file_is_read_as_it_comes() -> None:
+    rows = [*itertools.islice(read_positions(Endless()), 1_000)]
+    assert [row.line for row in rows] == [*range(2, 1_002)]

@@ -1,6 +1,7 @@
 """Statements of holdings: what is read, what is set apart with line and reason, what ends the reading."""
 
 import io
+import itertools
 import os
 import random
 from copy import deepcopy
@@ -14,7 +15,7 @@ from lockstep.domain.errors import InvalidMessage
 from lockstep.domain.instruction import QuantityType
 from lockstep.domain.legacy import BadRow, LegacyPosition, SubBalance
 from lockstep.domain.money import Quantity
-from lockstep.iso20022.holdings import HOLDINGS_TYPES, read_holdings
+from lockstep.iso20022.holdings import HOLDINGS_TYPES, _Reader, read_holdings
 from lockstep.testing.planted_breaks import isin, lei
 
 CUSTODY, ACCOUNTING = HOLDINGS_TYPES
@@ -265,6 +266,33 @@ def test_lines_are_right_far_down_a_file() -> None:
     many = 17_000
     rows = rows_of(statement(*(balance(1) for _ in range(many))))
     assert [row.line for row in rows] == [LINES_BEFORE + 4 * place for place in range(many)]
+
+
+class Endless(io.RawIOBase):
+    """A statement that never ends."""
+
+    def __init__(self, before: bytes, again: bytes) -> None:
+        self.left, self.again = before, again
+
+    def read(self, size: int = -1) -> bytes:
+        while len(self.left) < size:
+            self.left += self.again * 50
+        now, self.left = self.left[:size], self.left[size:]
+        return now
+
+
+@pytest.mark.parametrize("tag", ["BalForAcct", "BalForSubAcct", "SubAcctDtls"])
+def test_a_statement_is_read_as_it_comes_and_what_was_read_is_let_go(tag: str) -> None:
+    head = statement(sub_accounts="true").partition(b"</SctiesBalCtdyRpt>")[0]
+    again = sub_account(2, balance(tag="BalForSubAcct")) if tag == "SubAcctDtls" else balance(tag=tag)
+    if tag == "BalForSubAcct":
+        head += sub_account(2).removesuffix("</SubAcctDtls>\n").encode()
+    reader = _Reader(Endless(head, again.encode()))
+    most = 0
+    for row in itertools.islice(reader.rows(), 5_000):
+        assert isinstance(row, LegacyPosition)
+        most = max(most, sum(1 for _ in reader._report.iter()))
+    assert most < 2_500  # of some 50,000: no more than what a chunk of 32 KiB holds
 
 
 @pytest.mark.published_schemas

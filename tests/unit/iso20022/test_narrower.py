@@ -14,6 +14,7 @@ from lxml import etree
 
 from lockstep.domain.errors import InvalidMessage
 from lockstep.iso20022 import MESSAGE_TYPES, peek, read
+from lockstep.iso20022.holdings import HOLDINGS_TYPES
 from lockstep.iso20022.validation import parse
 
 GOLDEN = Path(__file__).parents[2] / "golden"
@@ -104,10 +105,12 @@ def test_each_message_has_a_schema_of_its_own() -> None:
     names = {file.stem for file in SCHEMAS.glob("*.xsd")}
     assert names == {
         *MESSAGE_TYPES.values(),
+        *HOLDINGS_TYPES,
         "head.001.001.02",
         "head.002.001.01",
         "common",
         "entries",
+        "holdings",
         "margin",
         "trade",
         "bizmsg",

@@ -6,6 +6,7 @@ what is in flight is a matter of time.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from lockstep.domain.reconciliation.books import Book, Key, Line, LineStatus, Subject
 from lockstep.domain.reconciliation.differences import BreakClass, Cause, Difference, Evidence, Found
@@ -222,7 +223,7 @@ def _lines_of(told: Mapping[Book, Sequence[Line]]) -> list[Line]:
 def _whole(lines: Sequence[Line]) -> Line:
     """One line of all that any of them knows."""
     names = ("instrument", "currency", "deliverer", "receiver", "quantity", "amount")
-    known = {
+    known: dict[str, Any] = {
         name: next((getattr(one, name) for one in lines if getattr(one, name) is not None), None) for name in names
     }
     return replace(lines[0], **known)

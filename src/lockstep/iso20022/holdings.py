@@ -102,14 +102,14 @@ class _Reader:
                         yield from self._apart(element, self._holder_of(element))
                     self._require_end_of(element)
                     sub_account, last = None, element
-                    element.clear(keep_tail=True)
+                    element.clear(keep_tail=True)  # type: ignore[call-arg]  # the stubs know lxml before 4.4
             elif name == "BalForSubAcct" and sub_account is not None and parent is sub_account:
                 if event == "start":
                     holder = holder or self._holder_of(sub_account)
                     self._drop_like(element, sub_account)
                 elif holder is not None:
                     yield self._row(element, holder)
-                    element.clear(keep_tail=True)
+                    element.clear(keep_tail=True)  # type: ignore[call-arg]  # the stubs know lxml before 4.4
             elif name == "BalForAcct" and parent is self._report:
                 if event == "start":
                     if last is not None and local_name(str(last.tag)) == _SUB_ACCOUNT:
@@ -119,7 +119,7 @@ class _Reader:
                     assert holder is not None  # nothing but a sub-account, after which none comes, takes it away
                     yield self._row(element, holder)
                     last = element
-                    element.clear(keep_tail=True)
+                    element.clear(keep_tail=True)  # type: ignore[call-arg]  # the stubs know lxml before 4.4
         self._require_whole()
         if said.has_activity and last is None:
             raise InvalidMessage(f"{self._place}/StmtGnlDtls/ActvtyInd", "true", "false where there is no balance")
@@ -148,8 +148,9 @@ class _Reader:
     def _require_envelope(self, report: etree._Element) -> None:
         """A document alone, or in BizMsg after its header; UTF-8 and no document type either way."""
         tree = report.getroottree()
-        if tree.docinfo.doctype:
-            raise InvalidMessage("XML/DOCTYPE", shown(tree.docinfo.doctype), "no document type declaration")
+        declared: str = tree.docinfo.doctype  # type: ignore[attr-defined]  # the stubs leave it out
+        if declared:
+            raise InvalidMessage("XML/DOCTYPE", shown(declared), "no document type declaration")
         if (tree.docinfo.encoding or "UTF-8").upper() != "UTF-8":
             raise InvalidMessage("XML/@encoding", shown(str(tree.docinfo.encoding)), "UTF-8")
         if report.tag != f"{self._in}{HOLDINGS_TYPES[self._definition]}":
@@ -337,7 +338,7 @@ def _tags(root: str) -> tuple[str, ...]:
 
 
 def _line(element: etree._Element) -> int:
-    line = element.sourceline or 0
+    line: int = element.sourceline or 0  # type: ignore[assignment,unreachable]  # the stubs give no type
     if line < _BIG_LINE:
         return line
     first: etree._Element | None = element

@@ -262,7 +262,7 @@ def _wrong(book: SoundBook, row: Row, error: str, dice: random.Random) -> tuple[
     if error == "late":
         return "reported_at", datetime.combine(business_day(book.day, 1), row.reported_at.time(), tzinfo=UTC)
     if error == "amount":
-        name = {Position: "quantity", Cash: "balance"}.get(type(row)) or dice.choice(("quantity", "amount"))
+        name = dice.choice(("quantity", "amount")) if isinstance(row, Trade) else _figure(row)
         now = int(getattr(row, name))
         by = dice.choice((1, -1)) * dice.choice((1, dice.randint(2, 100_000)))
         return name, now + by if now + by > 0 else now + abs(by)
@@ -279,6 +279,10 @@ def _wrong(book: SoundBook, row: Row, error: str, dice: random.Random) -> tuple[
                 return name, isin(999_999 - dice.randrange(1_000))
             return name, lei(book.parties + dice.randrange(1_000))
     return "", ""
+
+
+def _figure(row: Position | Cash) -> str:
+    return "quantity" if isinstance(row, Position) else "balance"
 
 
 def _changed(row: Row, error: Planted) -> Row:

@@ -130,7 +130,7 @@ class _Reader:
         try:
             if self._ahead is not None:
                 yield self._ahead
-            for event, element in self._events:  # noqa: UP028  # what stops listening to this does not end that
+            for event, element in self._events:  # noqa: UP028 -- what stops listening to this does not end that
                 yield event, element
         except etree.XMLSyntaxError as broken:
             line, column = broken.position

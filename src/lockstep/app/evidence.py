@@ -1,8 +1,10 @@
 """Evidence packs from an installation: what records, chain, agents' board and RTGS say of one trade, in one file."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, date
+from itertools import islice
 from pathlib import Path
 
 from lockstep.agent import DirectoryBoard
@@ -13,10 +15,10 @@ from lockstep.app.views import find_trade
 from lockstep.chain.blocks import block_of, header_of
 from lockstep.chain.ledger import EvmAssetLedger
 from lockstep.chain.node import Node
-from lockstep.domain.anchor import DayRoot
+from lockstep.domain.anchor import DayRoot, Growing
 from lockstep.domain.errors import Contradiction, InvalidInput, Misconfigured, Refused, Unavailable
 from lockstep.domain.identifiers import SettlementId
-from lockstep.domain.journal import JournalRow
+from lockstep.domain.journal import GENESIS, JournalRow
 from lockstep.domain.market import Market
 from lockstep.domain.order import AssetEvent, Attestation, Epoch, OutcomeResult
 from lockstep.domain.trade import Trade, TradeState
@@ -66,8 +68,8 @@ class Sources:
     board: AttestationBoard
     mail: MailOf
     key: Key
-    anchors: AnchorBook | None = None
-    """Of the journal's days; None: they are not anchored."""
+    anchors: AnchorBook
+    """Of the journal's days."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,18 +242,31 @@ def _journal(
 ) -> tuple[JournalPart, DayRoot | None]:
     """The trade's entries, in the tree over the journal as it was first anchored with all of them: that day, too.
 
-    While no such root stands, as it was when their last day was over.
+    While no such root stands, as it was when their last day was over. Of the journal only these entries are read, and
+    the hashes from the end of the last day closed before them.
     """
-    rows = sources.book.journal()
+    book, anchors = sources.book, sources.anchors
     taken = {(one.instruction.reference, one.instruction.owner.bic, one.message_id) for one in instructed}
-    numbers = [
-        row.number
-        for row in rows
+    subjects = {trade.trade_id, settlement, *(one.instruction.reference for one in instructed)}
+    found = {row.number: row for subject in subjects for row in book.journal(subject)}
+    rows = [
+        row
+        for _, row in sorted(found.items())
         if row.entry.subject in (trade.trade_id, settlement) or (row.entry.kind == INSTRUCTED and _taken(row) in taken)
     ]
-    anchored = None if sources.anchors is None else sources.anchors.day_root_over(numbers[-1])
-    size = _through_the_day(rows, numbers[-1]) if anchored is None else anchored.size
-    part = journal_part(rows[:size], numbers)
+    if not rows:
+        raise Unavailable(f"trade {trade.trade_id}: the journal has no entry of it")
+    anchored = anchors.day_root_over(rows[-1].number)
+    before = anchors.closed_before(rows[0].number) or Growing()
+    size = before.frontier.size
+    hashes = anchors.journal_hashes(max(size - 1, 0))
+    previous = GENESIS if size == 0 else next(hashes)[1]
+    some = (
+        _through_the_day(hashes, size, rows[-1])
+        if anchored is None
+        else (digest for _, digest in islice(hashes, anchored.size - size))
+    )
+    part = journal_part(rows, some, before.frontier, previous)
     if anchored is not None and part.root.hex() != anchored.root:
         raise Contradiction(f"{anchored.day}: the journal leads to the root {part.root.hex()}, not to the one anchored")
     return part, anchored
@@ -262,12 +277,13 @@ def _taken(row: JournalRow) -> tuple[str, str | None, str | None]:
     return row.entry.subject, row.entry.facts.get("owner"), row.entry.facts.get("message_id")
 
 
-def _through_the_day(rows: Sequence[JournalRow], number: int) -> int:
-    """How many entries the journal had at the end of an entry's day, UTC, as far as that is over."""
-    day, size = rows[number - 1].entry.at.date(), number
-    while size < len(rows) and rows[size].entry.at.date() <= day:
-        size += 1
-    return size
+def _through_the_day(hashes: Iterable[tuple[date, str]], size: int, last: JournalRow) -> Iterator[str]:
+    """Those to the end of an entry's day, UTC, as far as that is over; the first is of the entry after `size`."""
+    day = last.entry.at.astimezone(UTC).date()
+    for number, (dated, digest) in enumerate(hashes, size + 1):
+        if number > last.number and dated > day:
+            return
+        yield digest
 
 
 # --- trust

@@ -17,14 +17,14 @@ from lockstep.domain.anchor import DayRoot, Growing, end_of
 from lockstep.domain.errors import Contradiction, Unavailable
 from lockstep.ports import AnchorBook, AnchorLedger, Clock
 
-__all__ = ["AT_MOST", "EVERY", "GRACE", "Anchoring"]
+__all__ = ["AT_MOST", "EVERY", "GRACE", "SOON", "Anchoring"]
 
 GRACE = timedelta(minutes=10)
 """From a day's end until it is closed: workers' clocks differ, and commits take time."""
 AT_MOST = 32
 """Days looked at in one step."""
-EVERY = timedelta(minutes=1)
-"""Between two steps of a service."""
+EVERY, SOON = timedelta(minutes=1), timedelta(seconds=5)
+"""Between two steps of a service, and after one that brought something about."""
 _AT_ONCE = datetime.min.replace(tzinfo=UTC)
 
 
@@ -63,7 +63,10 @@ class Anchoring:
         ContractRefused for what the contract objects to. Nothing that was done before is undone by it.
         """
         closed = self.close_days()
-        return self.anchor_days() or closed
+        moved = self.anchor_days() or closed
+        if moved:
+            self.watch.due = self.clock.now() + SOON
+        return moved
 
     def close_days(self) -> bool:
         """Days that nobody has closed yet. True if there were any."""

@@ -112,7 +112,7 @@ class Engine:
         return self.anchoring is not None and self.anchoring.falls_due()
 
     def do(self, duty: str) -> bool:
-        """What one worker does at a time, by its name, of `DUTIES` or ANCHORING. True if anything moved. Raises LeaseLost."""
+        """What one worker does at a time, of `DUTIES` or ANCHORING. True if anything moved. Raises LeaseLost."""
         if duty == "mail":
             return self._hear_cash()
         if duty == "matching":

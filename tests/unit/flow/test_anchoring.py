@@ -8,7 +8,7 @@ import pytest
 from lockstep.domain.anchor import DayRoot
 from lockstep.domain.errors import Contradiction, Unavailable
 from lockstep.domain.journal import Entry
-from lockstep.flow.anchoring import AT_MOST, EVERY, GRACE, Anchoring
+from lockstep.flow.anchoring import AT_MOST, EVERY, GRACE, SOON, Anchoring
 from lockstep.ports import Change
 from lockstep.testing.fakes import FakeAnchorBook, FakeAnchorLedger, FakeBook, FakeClock
 
@@ -218,6 +218,11 @@ def test_a_service_steps_once_a_minute_and_only_if_its_key_may(one: Scene) -> No
     assert not flow.falls_due(), "asked again after a minute, not at each pass"
     one.clock.advance(EVERY.total_seconds())
     assert flow.falls_due()
+    one.say()
+    one.at(midnight(1) + GRACE)
+    assert flow.falls_due() and flow.step()
+    one.clock.advance(SOON.total_seconds())
+    assert flow.falls_due(), "the block may be final soon"
 
 
 def test_a_node_that_is_silent_is_asked_again_a_minute_later(one: Scene, monkeypatch: pytest.MonkeyPatch) -> None:

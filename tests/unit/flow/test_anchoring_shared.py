@@ -98,7 +98,7 @@ def test_the_worker_whose_key_may_anchors_wherever_it_is(shop: Shop) -> None:
     assert len(shop.contract.sent) == 1
     assert shop.records.days_to_anchor(1) == []
     assert shop.records.day_root_over(3) is not None
-    assert all(view.asked <= 4 for view in shop.views.values()), "once a minute"
+    assert all(view.asked <= 6 for view in shop.views.values()), "once a minute, or soon after a step"
     held = [name for name, one in shop.workers.items() if ANCHORING in one.duties]
     assert len(held) == 1
     allowed = next(key for key, view in shop.views.items() if view.allowed)

@@ -1,4 +1,4 @@
-"""The journal's days are anchored by the service itself, and a pack proves it to who asks the chain for the root (I7)."""
+"""The service anchors its journal by itself, and a pack proves it to who asks the chain for the root (I7)."""
 
 import json
 import sqlite3

@@ -203,7 +203,7 @@ def _cash_messages(sources: Sources, trade: Trade, settlement: SettlementId) -> 
         page = sources.mail(after, _PAGE)
         found += [data for _, data in page if about in data and b"BkToCstmrStmt>" not in data]
         if len(page) < _PAGE:
-            return tuple(found)
+            return tuple(dict.fromkeys(found))  # what the RTGS told twice stands once
         after = page[-1][0]
 
 

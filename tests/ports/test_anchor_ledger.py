@@ -120,7 +120,7 @@ def test_the_flow_anchors_a_weeks_days_once(venue: Venue) -> None:
 def test_without_a_sender_it_can_only_look() -> None:
     venue = on_chain()
     assert isinstance(venue.ledger, EvmAnchorLedger)
-    blind = EvmAnchorLedger(venue.ledger._node, venue.ledger._address, DEPTH)
+    blind = EvmAnchorLedger(venue.ledger._node, venue.ledger.address, DEPTH)
     with pytest.raises(Refused, match="ReadOnly"):
         blind.anchor(FIRST)
     assert blind.last_day(FIRST.journal) is None
@@ -135,8 +135,8 @@ def test_who_may_anchor_is_told_beforehand() -> None:
     with pytest.raises(ContractRefused, match="NotAnchorer"):
         in_memory_ledger.anchor(FIRST)
     stranger = Sender(ledger._node, key("stranger"), FakeTransactionLog(), lambda _: None)
-    other = EvmAnchorLedger(ledger._node, ledger._address, DEPTH, stranger)
-    assert not other.may_anchor() and not EvmAnchorLedger(ledger._node, ledger._address, DEPTH).may_anchor()
+    other = EvmAnchorLedger(ledger._node, ledger.address, DEPTH, stranger)
+    assert not other.may_anchor() and not EvmAnchorLedger(ledger._node, ledger.address, DEPTH).may_anchor()
     assert ledger.is_anchorer(key("operator").address) and not ledger.is_anchorer(key("stranger").address)
 
 

@@ -21,15 +21,15 @@ from lockstep.chain.planning import ANCHOR
 from lockstep.chain.sender import Sender
 from lockstep.domain.anchor import DayRoot
 from lockstep.domain.errors import InvalidInput, Misconfigured
-from lockstep.domain.journal import GENESIS, entry_hash
+from lockstep.domain.journal import GENESIS, Entry, entry_hash
 from lockstep.domain.merkle import Frontier, leaf_hash
 from lockstep.flow.anchoring import Anchoring
 from lockstep.flow.engine import ANCHORING
 from lockstep.flow.sharing import LEASE_SECONDS, key_subject
-from lockstep.ports import AnchorBook, AnchorLedger, Book, Lease
+from lockstep.ports import AnchorBook, AnchorLedger, Book, Change, Lease
 from lockstep.store import Database, SqlBook, SqlLeases
 
-__all__ = ["Anchored", "DayShown", "Standing", "anchor_days", "service_anchoring"]
+__all__ = ["Anchored", "DayShown", "Standing", "accept_other", "anchor_days", "service_anchoring"]
 
 LOOK_SECONDS = 0.5
 _PAGE = 4_096
@@ -98,34 +98,68 @@ def anchor_days(home: Home, day: date | None = None, *, check: bool = False, wai
     With `check` the whole journal is read and hashed anew. Raises Misconfigured where there is no contract, or no door
     to the chain, InvalidInput for a day that is not closed, Unavailable, and what `Anchoring.step` does.
     """
-    settings, network = home.settings(), home.market().network
-    if network.anchor is None:
-        raise Misconfigured("the market was founded without `anchor = true`: its journal has no contract for its roots")
-    if settings.rpc == EMBEDDED:
-        raise Misconfigured("an embedded chain is inside its own process alone: no other can look at it")
-    node, database = Node(settings.rpcs), home.open_database()
+    node, ledger, database = _opened(home)
     try:
-        ledger, book = EvmAnchorLedger(node, network.anchor, network.finality_depth), SqlBook(database)
+        book = SqlBook(database)
         keys = [one for one in home.operators() if ledger.is_anchorer(one)]
         by = None
         with _hand(home, node, database, keys) as (own, address):
             if own is not None:
                 by = address
                 _settle(own, wait_seconds)
-        roots = book.day_roots()
-        if day is not None:
-            roots = [one for one in roots if one.day == day]
-            if not roots:
-                raise InvalidInput("day", day, "a day, UTC, that is over and had entries")
+        roots = book.day_roots() if day is None else [_root_of(book, day)]
         leads = _rehashed(book, roots) if check else {}
         final = ledger.final_block()
         days = [DayShown(root=one, standing=_standing(ledger, one, final), leads=leads.get(one.day)) for one in roots]
         known = book.last_closed()
         since = read_manifest(home.manifest()).contract(ANCHOR).block or 0
         others = {one: last for one, last in ledger.journals(since).items() if known is None or one != known.journal}
-        return Anchored(contract=network.anchor, by=by, keys=keys, days=days, others=others)
+        return Anchored(contract=ledger.address, by=by, keys=keys, days=days, others=others)
     finally:
         database.dispose()
+
+
+def accept_other(home: Home, day: date, by: str, why: str) -> DayRoot:
+    """People accept that another root stands for a day than the records have, as after a backup was restored: it is
+    passed over, and the days after it are anchored. Returns what the chain has.
+
+    Raises InvalidInput where no other root stands, finally, and what `anchor_days` does.
+    """
+    for field, text in (("by", by), ("why", why)):
+        if not text.strip():
+            raise InvalidInput(field, text, "not empty: it stands in the journal")
+    _, ledger, database = _opened(home)
+    try:
+        book = SqlBook(database)
+        own = _root_of(book, day)
+        other = ledger.anchor_of(own.journal, day, ledger.final_block())
+        if other is None or other == own:
+            raise InvalidInput("day", day, "one for which another root stands, in a final block, than the records have")
+        facts = {"by": by, "why": why, "day": day.isoformat(), "root": own.root, "size": str(own.size)}
+        facts |= {"other_root": other.root, "other_size": str(other.size)}
+        entry = Entry(at=home.clock().now(), kind="other root accepted", subject=ANCHORING, facts=facts)
+        book.commit(Change(entries=(entry,)))
+        book.anchored(own, stands=False)
+        return other
+    finally:
+        database.dispose()
+
+
+def _opened(home: Home) -> tuple[Node, EvmAnchorLedger, Database]:
+    settings, network = home.settings(), home.market().network
+    if network.anchor is None:
+        raise Misconfigured("the market was founded without `anchor = true`: its journal has no contract for its roots")
+    if settings.rpc == EMBEDDED:
+        raise Misconfigured("an embedded chain is inside its own process alone: no other can look at it")
+    node = Node(settings.rpcs)
+    return node, EvmAnchorLedger(node, network.anchor, network.finality_depth), home.open_database()
+
+
+def _root_of(book: AnchorBook, day: date) -> DayRoot:
+    found = next((one for one in book.day_roots() if one.day == day), None)
+    if found is None:
+        raise InvalidInput("day", day, "a day, UTC, that is over and had entries")
+    return found
 
 
 @contextmanager

@@ -22,7 +22,7 @@ class EvmAnchorLedger:
     the contract takes roots from some only."""
 
     def __init__(self, node: Node, address: str, finality_depth: int, sender: Sender | None = None) -> None:
-        self._node, self._address, self._depth, self._sender = node, address, finality_depth, sender
+        self._node, self.address, self._depth, self._sender = node, address, finality_depth, sender
 
     def final_block(self) -> int:
         return max(0, self._node.head().number - self._depth)
@@ -32,24 +32,24 @@ class EvmAnchorLedger:
 
     def anchor_of(self, journal: str, day: date, at: int | None = None) -> DayRoot | None:
         number = day_number(day)
-        (words,) = read(self._node, _CONTRACT, self._address, "anchorOf", bytes.fromhex(journal), number, block=at)
+        (words,) = read(self._node, _CONTRACT, self.address, "anchorOf", bytes.fromhex(journal), number, block=at)
         root, size, *_ = words
         return DayRoot(journal=journal, day=day, size=size, root=root.hex()) if any(root) else None
 
     def last_day(self, journal: str, at: int | None = None) -> date | None:
-        (number,) = read(self._node, _CONTRACT, self._address, "lastDayOf", bytes.fromhex(journal), block=at)
+        (number,) = read(self._node, _CONTRACT, self.address, "lastDayOf", bytes.fromhex(journal), block=at)
         return day_of_number(number) if number else None
 
     def may_anchor(self) -> bool:
         return self._sender is not None and self.is_anchorer(self._sender.address)
 
     def is_anchorer(self, account: str) -> bool:
-        (allowed,) = read(self._node, _CONTRACT, self._address, "isAnchorer", account)
+        (allowed,) = read(self._node, _CONTRACT, self.address, "isAnchorer", account)
         return bool(allowed)
 
     def journals(self, first_block: int = 0) -> dict[str, date]:
         """Every journal that has roots here since a block, with its last day."""
-        told = happened(self._node, _CONTRACT, self._address, ("Anchored",), first_block)
+        told = happened(self._node, _CONTRACT, self.address, ("Anchored",), first_block)
         return {
             str(one.arguments["journal"]).removeprefix("0x"): day_of_number(int(one.arguments["day"])) for one in told
         }
@@ -60,4 +60,4 @@ class EvmAnchorLedger:
         key = f"anchor/{sha256(data).hexdigest()}"
         if self._sender is None:
             raise Refused("ReadOnly", {"call": key})
-        self._sender.ensure(key, self._address, data, ANCHOR_GAS)
+        self._sender.ensure(key, self.address, data, ANCHOR_GAS)

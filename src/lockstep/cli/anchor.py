@@ -75,6 +75,24 @@ def _show(console: Console, told: Any) -> None:
         console.print(f"[yellow]another journal[/] {name}, anchored until {last}", soft_wrap=True)
 
 
+@anchorer_app.command("accept-other")
+def anchorer_accept_other(
+    day: Annotated[datetime, typer.Argument(formats=["%Y-%m-%d"], metavar="DAY", help="The day, UTC.")],
+    by: Annotated[str, typer.Option("--by", help="Who decides; it stands in the journal.")],
+    why: Annotated[str, typer.Option("--why", help="On what grounds; it stands in the journal.")],
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Accept that another root stands for a day than the records have, as after a backup was restored.
+
+    Ours for that day is passed over, and later days are anchored again. Evidence of that day stays contradicted.
+    """
+    from lockstep.app.anchoring import accept_other
+
+    other = accept_other(Home(home), day.date(), by, why)
+    _told({"day": other.day.isoformat(), "accepted": other.root, "size": other.size}, as_json)
+
+
 def _act(home: Any, key: str) -> Any:
     from lockstep.app.officiating import open_office
 

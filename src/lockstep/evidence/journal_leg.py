@@ -102,18 +102,18 @@ def judge_mail(
 def _judge_heard(entries: Sequence[EntryPart], messages: Sequence[CashMessage]) -> None:
     """Each message of the RTGS was heard, as what it is, in this order; and where no other was, left this state."""
     heard = [one for one in entries if one.kind == "heard"]
-    names = [one.facts.get("message_id") for one in heard]
+    places = {one.facts.get("message_id"): place for place, one in reversed([*enumerate(heard)])}  # where it was new
     view, last = None, -1
     for message in messages:
         name = message.message_id
-        if name not in names:
+        if name not in places:
             raise BrokenLink(Link.JOURNAL_MAIL, f"no entry says that {name} was heard")
-        place = names.index(name)
+        place = places[name]
         if place < last:
             raise BrokenLink(Link.JOURNAL_MAIL, f"{name} was heard before the one that stands before it")
         expected, last = {"message": type(message.body).__name__}, place
         view = fold(view, message.body)
-        if len(names) == len(messages):
+        if len(heard) == len(messages):
             expected["state"] = view.state.value if view.state else ""
         _agree(heard[place], name, expected)
 

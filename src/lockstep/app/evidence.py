@@ -1,9 +1,10 @@
 """Evidence packs from an installation: what records, chain, agents' board and RTGS say of one trade, in one file."""
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date
+from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 
@@ -23,13 +24,14 @@ from lockstep.domain.market import Market
 from lockstep.domain.order import AssetEvent, Attestation, Epoch, OutcomeResult
 from lockstep.domain.trade import Trade, TradeState
 from lockstep.evidence.canonical import dump
-from lockstep.evidence.journal_leg import INSTRUCTED
+from lockstep.evidence.journal_leg import INSTRUCTED, REBUILT
 from lockstep.evidence.links import Verdict
 from lockstep.evidence.making import UNTOLD, finished, headers_part, journal_part, transaction_part
 from lockstep.evidence.pack import (
     FORM,
     AttestationPart,
     ChainPart,
+    EntryPart,
     JournalPart,
     NetworkPart,
     OrderPart,
@@ -55,6 +57,9 @@ _ENDS = {
 MailOf = Callable[[int, int], Sequence[tuple[int, bytes]]]
 """The service's mail from the RTGS after a sequence number, at most so many, as bytes."""
 _PAGE = 200
+_MARGIN = timedelta(days=1)
+"""Before and after the journal tells of a trade: the RTGS's clock is another, and a message may be late."""
+_CREATED = re.compile(rb"<CreDt>([^<]{1,40})</CreDt>")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +133,7 @@ def make_evidence(sources: Sources, identifier: str, files: Iterable[Path] = ())
         order=OrderPart.of(order, trade.seller_signature, trade.buyer_signature),
         outcome=result.name,
         attestations=_attestations(sources, settlement, result, epoch),
-        cash_messages=_cash_messages(sources, trade, settlement),
+        cash_messages=_cash_messages(sources, trade, settlement, journal.entries),
         chain=chain,
         journal=journal,
         moments=UNTOLD,
@@ -190,21 +195,55 @@ def _is_valid(one: Attestation, epoch: Epoch, market: Market) -> bool:
     return True
 
 
-def _cash_messages(sources: Sources, trade: Trade, settlement: SettlementId) -> tuple[bytes, ...]:
-    """The payment as it was sent, then what the RTGS told of it, as it came.
+def _cash_messages(
+    sources: Sources, trade: Trade, settlement: SettlementId, entries: Sequence[EntryPart]
+) -> tuple[bytes, ...]:
+    """The payment as it was sent, then what the RTGS told of it, as it came, around the time of the trade's entries.
 
     A message that names several settlements, as a statement does, is left out: it is others' business too.
     """
     found: list[bytes] = []
     if "cash" in trade.intents:
         found.append(write(payment_message(trade, sources.market, trade.intents["cash"])))
-    about, after = settlement.encode(), 0
+    about = settlement.encode()
+    first, last = (datetime.fromisoformat(entries[place].at) for place in (0, -1))
+    rebuilt = any(one.kind == REBUILT for one in entries)  # after the mail had come: entries do not say when
+    after = 0 if rebuilt else _mail_before(sources.mail, sources.book.cash_cursor(), first - _MARGIN)
     while True:
         page = sources.mail(after, _PAGE)
         found += [data for _, data in page if about in data and b"BkToCstmrStmt>" not in data]
-        if len(page) < _PAGE:
+        if len(page) < _PAGE or (_created(page[-1][1]) or last) > last + _MARGIN:
             return tuple(dict.fromkeys(found))  # what the RTGS told twice stands once
         after = page[-1][0]
+
+
+def _mail_before(mail: MailOf, through: int, since: datetime) -> int:
+    """A sequence number through which no message of the RTGS was made after an instant; 0 where some do not say when.
+
+    Found by halving, as a service has millions: the RTGS writes them in the order of time, but for what is late.
+    """
+    before = 0
+    while before < through:
+        middle = (before + through) // 2
+        page = mail(middle, 1)
+        made = _created(page[0][1]) if page else since
+        if made is None:
+            return 0
+        if made < since:
+            before = page[0][0]
+        else:
+            through = middle
+    return before
+
+
+def _created(data: bytes) -> datetime | None:
+    """When a message was made, by its header, whatever else it is."""
+    found = _CREATED.search(data)
+    try:
+        made = None if found is None else datetime.fromisoformat(found[1].decode())
+    except ValueError:
+        return None
+    return made if made is not None and made.tzinfo is not None else None
 
 
 # --- records

@@ -8,8 +8,8 @@ from typing import Any
 from lockstep.chain.refusals import explain, refusal_from_hex
 from lockstep.domain.cash import CashView
 from lockstep.domain.errors import ContractRefused, InvalidInput, Unavailable
-from lockstep.domain.instruction import Side
 from lockstep.domain.identifiers import TradeId
+from lockstep.domain.instruction import Side
 from lockstep.domain.journal import Entry
 from lockstep.domain.market import Market
 from lockstep.domain.order import AssetEvent

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -57,7 +58,11 @@ def anchor(
 
 
 def _show(console: Console, told: Any) -> None:
-    table = Table("day, UTC", "entries", "root", "stands", title=f"JournalAnchor {told.contract}")
+    table = Table(title=f"JournalAnchor {told.contract}", box=box.SIMPLE_HEAD)
+    table.add_column("day, UTC", no_wrap=True)
+    table.add_column("entries", justify="right", no_wrap=True)
+    table.add_column("root", overflow="fold", ratio=1)
+    table.add_column("stands", min_width=24)
     for one in told.days:
         standing = one.standing.value
         shown = f"[{_STYLES.get(standing, 'yellow')}]{standing}[/]"

@@ -21,7 +21,7 @@ __all__ = ["reconcile_app"]
 reconcile_app = typer.Typer(help="Breaks between the books, and what people do about them.", no_args_is_help=True)
 
 IdArgument = Annotated[str, typer.Argument(metavar="BREAK", help="A break's id, or its beginning.")]
-IdsArgument = Annotated[list[str], typer.Argument(metavar="BREAK…", help="Breaks' ids, or their beginnings.")]
+IdsArgument = Annotated[list[str], typer.Argument(metavar="BREAK", help="Breaks' ids, or their beginnings.")]
 CorrectionArgument = Annotated[
     str,
     typer.Argument(

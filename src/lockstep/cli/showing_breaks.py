@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["as_json", "correction", "correction_as_json", "line", "listed", "names_of", "shown", "shown_as_json"]
 
 _SHORT = 8
+_ISIN = 12
 _LONGEST_REFERENCE = 20
 _FIGURES = ("quantity", "amount")
 
@@ -37,7 +38,7 @@ def listed(console: Console, found: Sequence["Aged"], names: Mapping[str, str]) 
     table.add_column("days", justify="right", no_wrap=True)
     for name in ("class", "book"):
         table.add_column(name, no_wrap=True)
-    table.add_column("of")
+    table.add_column("of", min_width=_ISIN)
     table.add_column("cause")
     table.add_column("state")
     for one in found:
@@ -51,8 +52,7 @@ def listed(console: Console, found: Sequence["Aged"], names: Mapping[str, str]) 
             _state(one),
         )
     console.print(table)
-    opened = sum(one.is_open for one in found)
-    line(console, f"{len(found):,} breaks, {opened:,} open" if opened < len(found) else f"{opened:,} open breaks")
+    line(console, f"{len(found):,} in all, {sum(one.is_open for one in found):,} open")
 
 
 def shown(console: Console, found: "Shown", names: Mapping[str, str]) -> None:
@@ -61,13 +61,10 @@ def shown(console: Console, found: "Shown", names: Mapping[str, str]) -> None:
     line(console, f"break {one.break_id}  {aged.break_class.value} at the {aged.book.value} book, {_state(aged)}")
     line(console, f"of {what.key.text()}{f', {aged.instrument}' if aged.instrument not in what.key.text() else ''}")
     if aged.participants:
-        line(
-            console,
-            f"concerns {', '.join(f'{each} {names[each]}' if each in names else each for each in aged.participants)}",
-        )
-    line(
-        console, f"since {aged.opened_on}, {aged.days} business days; came back {aged.reopened} times; rule {aged.rule}"
-    )
+        who = (f"{each} {names[each]}" if each in names else each for each in aged.participants)
+        line(console, f"concerns {', '.join(who)}")
+    back = f", came back {aged.reopened} times" if aged.reopened else ""
+    line(console, f"since {aged.opened_on}, business days: {aged.days}{back}; rule {aged.rule}")
     if not one.is_there:
         line(console, "the last run that could tell found that the books agree")
     against = ", ".join(each.value for each in what.against)
@@ -190,7 +187,8 @@ def _numbers(found: "Shown") -> list[int | None]:
 
 
 def _noted(note: "Note") -> str:
-    return f"{note.at:%Y-%m-%d %H:%M} UTC  {note.by}: {note.act.value}{': ' if note.text else ''}{note.text}"
+    text = note.text.replace("\n", "\n          ")
+    return f"{note.at:%Y-%m-%d %H:%M} UTC  {note.by}: {note.act.value}{': ' if text else ''}{text}"
 
 
 def _about(one: "Aged", names: Mapping[str, str]) -> str:

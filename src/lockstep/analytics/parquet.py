@@ -7,7 +7,7 @@
 | moment | timestamp in microseconds, UTC |
 | money | decimal(38, 4): every ISO 4217 currency's decimals have room |
 | quantity | decimal(38, 0), or decimal(38, 18) where the table says each security's decimals |
-| share | `NAME` as decimal(38, 9), rounded half to even; `NAME_numerator`, `NAME_denominator` as 64-bit integers, exact |
+| share | `NAME` as decimal(38, 9), rounded half to even; exact in 64-bit `NAME_numerator`, `NAME_denominator` |
 """
 
 from collections.abc import Iterator, Mapping, Sequence

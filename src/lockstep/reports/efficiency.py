@@ -54,7 +54,7 @@ def efficiency(records: Records, tables: PenaltyTerms, *, since: date | None = N
             totals_table(charged, records),
         ),
         notes=(
-            "A business day of TARGET counts from its cut-off on; a trade that fails on several days is counted on each.",
+            "A business day of TARGET counts from its cut-off on; who fails on several days is counted on each.",
             "Whoever lacks securities (LACK) or cash (MONY) fails; where another reason or none was told, nobody is "
             "charged.",
             *penalty_notes(charged, tables),
@@ -201,13 +201,17 @@ def _sums_columns(name: str, title: str) -> tuple[Column, ...]:
 def _reasons_table(followed: Sequence[Following]) -> Table:
     rows = sorted(_grouped(followed, "reason"), key=lambda one: (-one[3], one[0], one[1]))
     note = "A trade counts once for each reason that it failed for, and a fail for each business day."
-    return Table(name="reasons", title="Why", columns=_sums_columns("reason_code", "Reason"), rows=tuple(rows), note=note)
+    return Table(
+        name="reasons", title="Why", columns=_sums_columns("reason_code", "Reason"), rows=tuple(rows), note=note
+    )
 
 
 def _ages_table(followed: Sequence[Following]) -> Table:
     order = {label: place for place, (_, _, label) in enumerate(AGES)}
     rows = sorted(_grouped(followed, "age"), key=lambda one: (order[one[0]], one[1]))
-    return Table(name="ages", title="For how long", columns=_sums_columns("age", "Business days failed"), rows=tuple(rows))
+    return Table(
+        name="ages", title="For how long", columns=_sums_columns("age", "Business days failed"), rows=tuple(rows)
+    )
 
 
 def _participants_table(followed: Iterable[Following], records: Records) -> Table:
@@ -257,7 +261,9 @@ def _figures(followed: Sequence[Following], charged: Sequence[tuple[Following, P
         tone=Tone.PLAIN if share is None else _tone(share),
     )
     for currency in sorted({one.story.terms.cash.currency for one in judged}):
-        cash = [(one.story.terms.cash.amount, one.on_time) for one in judged if one.story.terms.cash.currency == currency]
+        cash = [
+            (one.story.terms.cash.amount, one.on_time) for one in judged if one.story.terms.cash.currency == currency
+        ]
         whole, part = sum(amount for amount, _ in cash), sum(amount for amount, good in cash if good)
         by_value = Fraction(part, whole)
         yield Figure(

@@ -5,9 +5,9 @@ it has not settled when the day ends (UTC), or ended unsettled at the cut-off or
 cut-off is cancelled, and no fail. Paid and not yet settled, it is not judged before the day's end.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, timedelta
 from enum import Enum
 
 from lockstep.domain.anchor import end_of
@@ -82,21 +82,19 @@ def follow(story: Story, records: Records) -> Following:
 
 
 def _days(story: Story, records: Records) -> Iterator[Day]:
+    today = records.as_of.astimezone(UTC).date()
+    ended = story.first(*_UNSETTLED_ENDS)
     day = due_on(story.terms.settlement_date)
-    while True:
-        cut_off, end = records.market.pay_by_on(day), end_of(day)
-        if story.matched_at >= end:
+    while day <= today:
+        if story.matched_at >= end_of(day):
             yield Day(day=day, fate=Fate.FAILED, matched=False)
         else:
             one = _judged(story, records, day)
             yield one
             if one.fate is not Fate.FAILED:
                 return
-        ended = story.first(*_UNSETTLED_ENDS)
         day = next_business_day(day)
         if ended is not None and ended.at < records.market.pay_by_on(day):
-            return
-        if records.as_of < cut_off or records.as_of < records.market.pay_by_on(day) and not _settled_by(story, day):
             return
 
 
@@ -139,15 +137,13 @@ def penalties_of(following: Following, records: Records, tables: PenaltyTerms) -
         if one.fate is not Fate.FAILED:
             continue
         if one.matched:
-            by = {_SECURITIES: terms.deliverer, _CASH: terms.receiver}.get(code_of(one.reason))
-            kind = PenaltyKind.SETTLEMENT_FAIL
+            lacks: Mapping[str, str] = {_SECURITIES: terms.deliverer, _CASH: terms.receiver}
+            by, kind = lacks.get(code_of(one.reason)), PenaltyKind.SETTLEMENT_FAIL
         else:
             by, kind = _last_to_enter(following.story, records), PenaltyKind.LATE_MATCHING
         if by is not None:
             lack_of_cash = by == terms.receiver
-            yield penalty(
-                terms, records.market, tables, kind=kind, day=one.day, by=by, lack_of_cash=lack_of_cash
-            )
+            yield penalty(terms, records.market, tables, kind=kind, day=one.day, by=by, lack_of_cash=lack_of_cash)
 
 
 def _last_to_enter(story: Story, records: Records) -> str | None:

@@ -136,7 +136,14 @@ class Penalty:
 
 
 def penalty(
-    terms: TradeTerms, market: Market, tables: PenaltyTerms, *, kind: PenaltyKind, day: date, by: str, lack_of_cash: bool
+    terms: TradeTerms,
+    market: Market,
+    tables: PenaltyTerms,
+    *,
+    kind: PenaltyKind,
+    day: date,
+    by: str,
+    lack_of_cash: bool,
 ) -> Penalty:
     """What `by` owes for a day: reference value × rate, to the nearest minor unit, a half up."""
     value, value_from = tables.reference_value(market, terms, day)

@@ -101,6 +101,6 @@ def penalty_notes(charged: Sequence[tuple[Following, Penalty]], tables: PenaltyT
             missing.setdefault(one.story.terms.cash.currency, each.day)
     for currency, day in sorted(missing.items()):
         yield (
-            f"No rate for overnight credit in {currency} is given for {day.isoformat()}: what lack of cash costs there is "
-            "not in the sums."
+            f"No rate for overnight credit in {currency} is given for {day.isoformat()}: what lack of cash costs there "
+            "is not in the sums."
         )

@@ -159,7 +159,9 @@ def fold(prefix: Prefix, known: Mapping[str, Known], market: Market) -> Records:
                 settlements[entry.subject] = entry.facts["settlement_id"]
             _take(row, known[entry.subject], moves)
         elif entry.kind == "matched":
-            raise Contradiction(f"journal entry {row.number}: trade {entry.subject} matched, and no record has its terms")
+            raise Contradiction(
+                f"journal entry {row.number}: trade {entry.subject} matched, and no record has its terms"
+            )
     as_of, source = prefix.finish()
     stories = [
         Story(

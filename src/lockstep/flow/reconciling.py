@@ -140,6 +140,7 @@ def _entries(before: Break | None, after: Break) -> list[Entry]:
         "cause": after.found.cause.value,
         "rule": after.found.rule,
         "state": after.state.value,
+        "opened_on": after.opened_on.isoformat(),
     }
     return [
         Entry(

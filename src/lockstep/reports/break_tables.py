@@ -21,7 +21,6 @@ _CLASSES = tuple(
 _STATES = (("closed", Tone.GOOD), ("open", Tone.WARN), ("reopened", Tone.BAD))
 _COLUMNS = (
     Column(name="class", title="Class", tones=_CLASSES),
-    Column(name="subject", title="Of"),
     Column(name="key", title="What"),
     Column(name="concerns", title="Concerns"),
     Column(name="book", title="Book"),
@@ -58,7 +57,6 @@ def _row(run: ParallelRun, one: Break) -> tuple[Cell, ...]:
     unexplained = ", unexplained" if is_unexplained(one) else ""
     return (
         one.break_class.value,
-        key.kind,
         _what(run, key, found.instrument),
         ", ".join(parties),
         found.book.value,
@@ -76,8 +74,8 @@ def _row(run: ParallelRun, one: Break) -> tuple[Cell, ...]:
 
 def _what(run: ParallelRun, key: Key, instrument: str) -> str:
     if key.subject is Subject.TRADE:
-        return f"{key.reference}{f', {run.name(instrument)}' if instrument else ''}"
-    return run.name(key.instrument)
+        return f"trade {key.reference}{f', {run.name(instrument)}' if instrument else ''}"
+    return f"{key.kind}, {run.name(key.instrument)}"
 
 
 def _both(run: ParallelRun, one: Break, each: Difference) -> tuple[str, str]:

@@ -103,7 +103,7 @@ def _open_figure(run: ParallelRun) -> Figure:
     oldest = f", the oldest for {counted(last.oldest_break_days, 'business day')}" if last.open_breaks else ""
     tone = Tone.BAD if last.unexplained_breaks else Tone.WARN if last.open_breaks else Tone.GOOD
     note = f"{last.unexplained_breaks} unexplained{oldest}"
-    return Figure(title="Open breaks at the last day's end", value=f"{last.open_breaks:,}", note=note, tone=tone)
+    return Figure(title="Open breaks, last day", value=f"{last.open_breaks:,}", note=note, tone=tone)
 
 
 def _gain_figures(score: Score) -> Iterator[Figure]:
@@ -111,7 +111,7 @@ def _gain_figures(score: Score) -> Iterator[Figure]:
     if mean is not None:
         later = f", {finality.later:,} later" if finality.later else ""
         yield Figure(
-            title="Final, on average" if mean >= 0 else "Final later, on average",
+            title="Final, on average",
             value=f"{span(round(abs(mean)))} {'earlier' if mean >= 0 else 'later'}",
             note=f"{finality.earlier:,} of {counted(finality.both, 'trade')} earlier{later}",
             tone=Tone.GOOD if mean > 0 else Tone.PLAIN if not mean else Tone.WARN,

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from lxml import etree
 
-from lockstep.domain.errors import InvalidMessage
+from lockstep.domain.errors import InvalidInput, InvalidMessage
 from lockstep.domain.identifiers import Bic, Isin, Lei
 from lockstep.domain.instruction import QuantityType
 from lockstep.domain.legacy import SubBalance
@@ -53,20 +53,23 @@ def write_holdings(*, statement_id: str, as_of: datetime, servicer: Bic, account
     active = any(one.balances for one in accounts)
     if as_of.utcoffset() is None or as_of.microsecond:
         raise InvalidMessage(f"Document/{_ROOT}/StmtGnlDtls/StmtDtTm", as_of, "whole seconds, with an offset from UTC")
-    text = node(
-        _ROOT,
-        page("Pgntn", 1, True),
-        node(
-            "StmtGnlDtls",
-            leaf("StmtId", statement_id),
-            node("StmtDtTm", leaf("DtTm", utc(as_of.astimezone(UTC)))),
-            "<Frqcy><Cd>ADHO</Cd></Frqcy><UpdTp><Cd>COMP</Cd></UpdTp><StmtBsis><Cd>SETT</Cd></StmtBsis>",
-            leaf("ActvtyInd", truth(active)),
-            leaf("SubAcctInd", truth(bool(accounts))),
-        ),
-        node("AcctSvcr", _any_bic(servicer, "AcctSvcr")),
-        *map(_account, accounts),
-    )
+    try:
+        text = node(
+            _ROOT,
+            page("Pgntn", 1, True),
+            node(
+                "StmtGnlDtls",
+                leaf("StmtId", statement_id),
+                node("StmtDtTm", leaf("DtTm", utc(as_of.astimezone(UTC)))),
+                "<Frqcy><Cd>ADHO</Cd></Frqcy><UpdTp><Cd>COMP</Cd></UpdTp><StmtBsis><Cd>SETT</Cd></StmtBsis>",
+                leaf("ActvtyInd", truth(active)),
+                leaf("SubAcctInd", truth(bool(accounts))),
+            ),
+            node("AcctSvcr", _any_bic(servicer, "AcctSvcr")),
+            *map(_account, accounts),
+        )
+    except InvalidInput as broken:
+        raise InvalidMessage(broken.field, broken.value, broken.rule) from None
     head = f'<?xml version="1.0" encoding="UTF-8"?>\n<Document xmlns="urn:iso:std:iso:20022:tech:xsd:{_DEFINITION}">'
     data = f"{head}{text}</Document>\n".encode()
     try:

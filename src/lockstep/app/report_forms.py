@@ -4,7 +4,7 @@ Terminal, CSV, JSON and HTML need nothing more than Lockstep itself; Parquet nee
 where a published ISO 20022 message says what the report does: positions and holders as semt.002.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import groupby
 
 from lockstep.domain.errors import InvalidInput, Misconfigured
@@ -75,7 +75,7 @@ def _accounts(report: Report) -> Iterator[StatedAccount]:
         )
 
 
-def _balance(one: dict[str, object]) -> StatedBalance:
+def _balance(one: Mapping[str, object]) -> StatedBalance:
     owned, pledged, decimals = one["owned"], one["pledged"], one["decimals"]
     assert isinstance(owned, int) and isinstance(pledged, int) and isinstance(decimals, int)  # as its columns say
     part = SubBalance(code="PLED", quantity=Quantity.of_units(pledged, decimals))

@@ -16,17 +16,17 @@ from lockstep.iso20022.stating import StatedAccount, StatedBalance, write_holdin
 from lockstep.reports.model import Report
 from lockstep.reports.rendering import FORMATS, one_table, render
 
-__all__ = ["FORMS", "XML_KINDS", "in_form"]
+__all__ = ["FORMS", "XML_KINDS", "as_form"]
 
 FORMS = (*FORMATS, "parquet", "xml")
 XML_KINDS = {"holders": "semt.002.001.11"}
 """Kinds of report that a published message says, and which."""
 
 
-def in_form(report: Report, form: str, *, table: str | None = None, servicer: Bic | None = None) -> bytes:
+def as_form(report: Report, form: str, table: str | None = None, *, servicer: Bic | None = None) -> bytes:
     """The report's bytes; of its tables only the named one, if one is named.
 
-    `servicer` is who states the holdings, for XML. Raises InvalidInput for an unknown form or table, for a kind that no
+    `servicer` is who states the holdings, for XML that names it. Raises InvalidInput for an unknown form or table, for a kind that no
     published message says, and for what a form cannot hold; Misconfigured where a library is not installed.
     """
     if form == "parquet":
@@ -46,8 +46,6 @@ def _xml(report: Report, servicer: Bic | None) -> bytes:
     if report.kind not in XML_KINDS:
         listed = ", ".join(f"{kind} ({message})" for kind, message in XML_KINDS.items())
         raise InvalidInput("format", "xml", f"a report that a published message says: {listed}; this is {report.kind}")
-    if servicer is None:
-        raise InvalidInput("servicer", "", "the BIC of who states the holdings")
     return write_holdings(
         statement_id=report.as_of.strftime("HOLDERS-%Y%m%dT%H%M%SZ"),
         as_of=report.as_of,

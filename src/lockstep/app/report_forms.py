@@ -26,8 +26,8 @@ XML_KINDS = {"holders": "semt.002.001.11"}
 def as_form(report: Report, form: str, table: str | None = None, *, servicer: Bic | None = None) -> bytes:
     """The report's bytes; of its tables only the named one, if one is named.
 
-    `servicer` is who states the holdings, for XML that names it. Raises InvalidInput for an unknown form or table, for a kind that no
-    published message says, and for what a form cannot hold; Misconfigured where a library is not installed.
+    `servicer` is who states the holdings, for XML that names it. Raises InvalidInput for an unknown form or table, for
+    a kind that no published message says, and for what a form cannot hold; Misconfigured where a library is missing.
     """
     if form == "parquet":
         try:

@@ -100,10 +100,10 @@ def _figure(run: ParallelRun, key: Key, isin: str, field: str, text: str) -> str
 
 
 def _last(one: Break) -> str:
-    """The last note that says more than the columns before it."""
+    """What happened to it last, after it was opened."""
     for note in reversed(one.notes):
         if note.act is not Act.OPENED and note.text:
-            return f"{note.by}: {note.text}"
+            return f"{note.act.value} by {note.by}: {note.text}"
     return ""
 
 

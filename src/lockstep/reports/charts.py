@@ -4,9 +4,11 @@ Drawn 420 wide, so that its letters can still be read on a telephone. Bars stand
 else they lie. What a colour tells is told by a legend too, and the page has each chart's figures as a table.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from math import ceil
 
 from markupsafe import Markup
 
@@ -20,6 +22,7 @@ WIDTH, HEIGHT = 420, 220
 COLOURS = 8
 """How many series the page tells apart by colour; then they come again."""
 _TOP, _BOTTOM, _GAP = 14, 24, 8
+_DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _LETTER = Fraction(61, 10)
 """How wide a letter of 11 pixels is, about."""
 _LINE, _THICKEST_LINE = 22, 38
@@ -90,9 +93,9 @@ def _scale(chart: Chart, bars: Sequence[_Bar]) -> Scale:
 
 
 def _fits(chart: Chart) -> bool:
-    """Whether every label has room below its bars."""
+    """Whether every label has room below its bars; of days, not every one needs it."""
     room = Fraction(WIDTH - 50, max(1, len(chart.labels)))
-    return all(_wide(one) <= room - 2 for one in chart.labels)
+    return all(_wide(one) <= room - 2 for one in chart.labels) or all(map(_DAY.fullmatch, chart.labels))
 
 
 def _wide(text: str) -> Fraction:
@@ -116,9 +119,18 @@ def _standing(chart: Chart) -> list[Markup]:
         parts.append(_mark(chart, bar, x, top, max(one - 1, Fraction(1)), low - top))
         if direct and _wide(_brief(bar, chart)) <= one + 14:
             parts.append(_TEXT.format(place(x + one / 2), place(top - 3), "m v", _brief(bar, chart)))
-    for number, label in enumerate(chart.labels):
-        parts.append(_TEXT.format(place(left + each * number + each / 2), HEIGHT - 8, "m", label))
-    return parts
+    return [*parts, *_below(chart, left, each)]
+
+
+def _below(chart: Chart, left: int, each: Fraction) -> list[Markup]:
+    """The labels, the last one always, and as many before it as have room."""
+    wide = max(map(_wide, chart.labels), default=Fraction(0)) + 2
+    every = 1 if wide <= each else ceil(wide * 3 / 2 / each)
+    return [
+        _TEXT.format(place(min(left + each * number + each / 2, WIDTH - wide / 2)), HEIGHT - 8, "m", label)
+        for number, label in enumerate(chart.labels)
+        if (len(chart.labels) - 1 - number) % every == 0
+    ]
 
 
 def _lying(chart: Chart) -> tuple[int, list[Markup]]:
@@ -182,11 +194,7 @@ def _lines(chart: Chart) -> list[Markup]:
                         place(point[0]), place(point[1]), colour, told
                     )
                 )
-    every = max(1, -(-int(max(map(_wide, chart.labels), default=Fraction(0)) + 6) // max(1, int(each))))
-    for number, label in enumerate(chart.labels):
-        if (len(chart.labels) - 1 - number) % every == 0:
-            parts.append(_TEXT.format(place(left + each * number + each / 2), HEIGHT - 8, "m", label))
-    return parts
+    return [*parts, *_below(chart, left, each)]
 
 
 _Point = tuple[Fraction, Fraction, int | Fraction]

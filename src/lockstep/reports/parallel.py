@@ -109,11 +109,10 @@ def _open_figure(run: ParallelRun) -> Figure:
 def _gain_figures(score: Score) -> Iterator[Figure]:
     mean, finality = score.finality.mean_seconds_earlier, score.finality
     if mean is not None:
-        later = f", {finality.later:,} later" if finality.later else ""
         yield Figure(
-            title="Final, on average",
-            value=f"{span(round(abs(mean)))} {'earlier' if mean >= 0 else 'later'}",
-            note=f"{finality.earlier:,} of {counted(finality.both, 'trade')} earlier{later}",
+            title="Final earlier, on average by" if mean >= 0 else "Final later, on average by",
+            value=span(round(abs(mean))),
+            note=f"{finality.earlier:,} of {counted(finality.both, 'trade')} earlier, {finality.later:,} later",
             tone=Tone.GOOD if mean > 0 else Tone.PLAIN if not mean else Tone.WARN,
         )
     fails = score.fails

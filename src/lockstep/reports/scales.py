@@ -39,7 +39,7 @@ def scale_of(values: Iterable[int | Fraction], unit: str, *, from_zero: bool) ->
         low, high = min(low, Fraction(0)), max(high, Fraction(0))
     if high == low:
         high = low + 1
-    step = _step((high - low) / _STEPS, whole=unit != "%" and unit not in MINOR_UNITS)
+    step = max(_step((high - low) / _STEPS), _least(unit))
     first, last = low // step, -(-high // step)
     factor = _factor(unit)
     ticks = tuple(number * step for number in range(first, last + 1))
@@ -77,15 +77,19 @@ def _read(value: int | Fraction, unit: str) -> Fraction:
     return Fraction(value) * _factor(unit)
 
 
-def _step(rough: Fraction, *, whole: bool) -> Fraction:
+def _least(unit: str) -> Fraction:
+    """No two lines are nearer than can be told apart: a minor unit, 0.001 %, one of what is counted."""
+    return Fraction(1, 10 ** (3 if unit == "%" else MINOR_UNITS.get(unit, 0)))
+
+
+def _step(rough: Fraction) -> Fraction:
     """The next of 1, 2, 5 times a power of ten that is no less."""
     power = Fraction(1)
     while power * 10 <= rough:
         power *= 10
     while power > rough:
         power /= 10
-    step = next(power * one for one in (1, 2, 5, 10) if power * one >= rough)
-    return max(step, Fraction(1)) if whole else step
+    return next(power * one for one in (1, 2, 5, 10) if power * one >= rough)
 
 
 def _short(value: Fraction, step: Fraction) -> str:

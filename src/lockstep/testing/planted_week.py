@@ -101,6 +101,8 @@ class Planted:
     field: str = ""
     says: str = ""
     """What stands there instead; in the legacy files as text."""
+    found_at: str = ""
+    """The book that says otherwise than the others, where it is not `side`."""
     story: str = ""
 
 
@@ -230,10 +232,12 @@ def _one(
     field: str = "",
     says: str = "",
     side: str = "legacy",
+    found_at: str = "",
     story: str,
 ) -> Planted:
-    """A trade that one side lacks may still come on its day, and is a matter of time until that day is over."""
-    waits = subject == "trade" and error in ("missing", "extra")
+    """A trade that one side lacks may still come on its day, and is a matter of time until that day is over; but not
+    where its row came and cannot be read."""
+    waits = subject == "trade" and error in ("missing", "extra") and not field
     return Planted(
         number=number,
         subject=subject,
@@ -245,6 +249,7 @@ def _one(
         classes=("timing", error) if waits else (error,),
         field=field,
         says=says,
+        found_at=found_at,
         story=story,
     )
 
@@ -279,7 +284,7 @@ PLANTED: Sequence[Planted] = (
     _one(22, "position", "amount", _of(TATOE, LOREM.isin), range(WED, END), side="chain", field="quantity", says="+700",
          story="the issuer issued units past the service"),
     _one(23, "cash", "amount", _of(FABLE, "JPY"), range(WED, END), side="rtgs", field="balance", says="+5000000",
-         story="the central bank credited the account past the service"),
+         found_at="legacy", story="the central bank credited the account, and nobody told the legacy system"),
     _one(24, "position", "extra", _of(CHIMERA, EXB31.isin), range(WED, THU), field="quantity", says="125000.00",
          story="an owner that nobody knows"),
     _one(25, "cash", "extra", _of(CHIMERA, "EUR"), range(WED, THU), field="balance", says="998.70",
@@ -291,8 +296,8 @@ PLANTED: Sequence[Planted] = (
     _one(34, "position", "missing", _of(UTOPIA, EXB31.isin), range(THU, FRI), field="quantity", says="4x",
          story="its balance in the statement cannot be read"),
     _one(35, "trade", "duplicate", "CSD-1127-01", range(FRI, END), story="told twice"),
-    _one(36, "trade", "late", "CSD-1127-03", range(FRI, END), story="told the next morning"),
-    _one(37, "trade", "timing", "CSD-1127-06", range(FRI, END), field="settled_at", says="2026-11-26T15:00:00Z",
+    _one(36, "trade", "late", "CSD-1127-02", range(FRI, END), story="told the next morning"),
+    _one(37, "trade", "timing", "CSD-1127-05", range(FRI, END), field="settled_at", says="2026-11-26T15:00:00Z",
          story="settled a day before it was agreed"),
     _one(38, "cash", "amount", _of(UTOPIA, "JPY"), range(FRI, END), field="balance", says="-", story="the wrong sign"),
     _one(39, "position", "amount", _of(ATLANTIS, EXB31.isin), range(FRI, END), field="quantity", says="*10",
@@ -309,7 +314,7 @@ def answers() -> list[dict[str, object]]:
             "number": one.number,
             "subject": one.subject,
             "error": one.error,
-            "book": one.side,
+            "book": one.found_at or one.side,
             "name": one.name,
             "found": {
                 str(DAYS[day]): one.classes[min(day - one.first, len(one.classes) - 1)]

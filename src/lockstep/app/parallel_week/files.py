@@ -1,4 +1,4 @@
-"""A parallel week as a folder: market, rules, gates, a folder of the legacy system's files for each day, and what people
+"""A parallel week as a folder: market, rules, gates, a folder of the legacy system's files for each day, what people
 do. `examples/parallel-week` shows each file."""
 
 import json

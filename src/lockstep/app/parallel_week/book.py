@@ -4,7 +4,7 @@ The legacy system names a trade's payment by its own UETR, Lockstep by another. 
 instruction that both came of; without a UETR, trades are matched by what they are.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -12,12 +12,13 @@ from lockstep.app.books.said import Said
 from lockstep.app.legacy_books import LegacyBook, days_of, read_legacy_book
 from lockstep.app.parallel_week.files import Place
 from lockstep.app.shadow_feed import instructions_of, twins
-from lockstep.domain.identifiers import TradeId, Uetr
+from lockstep.domain.identifiers import Uetr
 from lockstep.domain.legacy import LegacyInstruction
 from lockstep.domain.legacy_lines import LegacyProfile, OurTrade
 from lockstep.domain.market import Market
 from lockstep.domain.reconciliation.books import Book, Key, Line, Subject
-from lockstep.domain.trade import Trade
+from lockstep.flow.ordering import payment_uetr
+from lockstep.ports import BulkBook
 
 __all__ = ["MirroredBook"]
 
@@ -25,11 +26,8 @@ __all__ = ["MirroredBook"]
 class MirroredBook:
     """A folder of days, as `reconcile_day` asks for it."""
 
-    def __init__(
-        self, folder: Path, market: Market, trades: Callable[[], Sequence[Trade]], named: Callable[[Trade], str]
-    ) -> None:
-        """`named` is a trade's key in the books."""
-        self.folder, self._market, self._trades, self._named = folder, market, trades, named
+    def __init__(self, folder: Path, market: Market, book: BulkBook) -> None:
+        self.folder, self._market, self._book = folder, market, book
         decimals: dict[str, int] = {one.isin: one.decimals for one in market.securities.values()}
         self.profile = LegacyProfile(decimals=decimals)
         self._references: dict[str, str] = {}
@@ -37,16 +35,12 @@ class MirroredBook:
         """As it was last read."""
 
     def __call__(self, day: date, ours: Sequence[Line], wanted: Collection[Key]) -> Said:
-        """See `books.said.LegacyBook`. Raises InvalidInput for a folder that has nothing of the day."""
-        pairs = self._pairs(day)
-        known = [
-            trade
-            for line in ours
-            if (trade := OurTrade.of(line, decimals=self._decimals(line), uetr=pairs.get(line.key.reference)))
-        ]
+        """See `books.said.LegacyBook`: `ours` and `wanted` are among the records. Raises InvalidInput for a folder that
+        has nothing of the day."""
+        known = list(self._ours(day))
         told = self.read = read_legacy_book(self.folder, day, profile=self.profile, ours=known)
         self._references |= {key.reference: row.reference for key, row in told.trades.items()}
-        by_theirs = {uetr: Key.trade(reference) for reference, uetr in pairs.items()}
+        by_theirs = {one.uetr: one.key for one in known if one.uetr is not None}
         apart = {(book, by_theirs.get(Uetr(key.reference), key)): why for (book, key), why in told.set_apart.items()}
         return Said(
             book=Book.LEGACY,
@@ -65,17 +59,27 @@ class MirroredBook:
             name = self._references.get(key.reference, key.reference)
         return Place(book=book.value, subject=key.kind, name=name)
 
-    def _decimals(self, line: Line) -> int:
-        return self.profile.decimals.get(line.instrument or "", 0)
-
-    def _pairs(self, day: date) -> Mapping[str, Uetr]:
-        """The legacy system's UETR by the key that the books have a trade under."""
-        given = _instructed(self.folder, day)
-        trades = self._trades()
-        by_trade: Mapping[TradeId, Uetr] = twins(trades, given)
-        for trade in trades:
-            self._references[self._named(trade)] = trade.terms.deliverer_reference
-        return {self._named(trade): by_trade[trade.trade_id] for trade in trades if trade.trade_id in by_trade}
+    def _ours(self, day: date) -> Iterator[OurTrade]:
+        """Every trade, under the legacy system's UETR where its instruction has one."""
+        trades = self._book.trades()
+        theirs = twins(trades, _instructed(self.folder, day))
+        views = self._book.cash_views([one.settlement_id for one in trades if one.settlement_id is not None])
+        for one in trades:
+            view = views.get(one.settlement_id) if one.settlement_id is not None else None
+            paid = view.payment.uetr if view is not None and view.payment is not None else None
+            name = one.trade_id if one.settlement_id is None else paid or payment_uetr(one)
+            terms = one.terms
+            self._references[name] = terms.deliverer_reference
+            yield OurTrade(
+                key=Key.trade(name),
+                uetr=theirs.get(one.trade_id),
+                deliverer=terms.deliverer,
+                receiver=terms.receiver,
+                isin=terms.isin,
+                quantity=terms.quantity,
+                cash=terms.cash,
+                settlement_date=terms.settlement_date,
+            )
 
 
 def _instructed(folder: Path, until: date) -> list[LegacyInstruction]:

@@ -177,11 +177,9 @@ def _part(one: Found, name: str) -> str:
 
 
 def _is_balance(one: Found) -> bool:
-    """A position or cash that differs in its figure alone."""
-    return one.key.subject is not Subject.TRADE and [each.field for each in one.differences] in (
-        ["quantity"],
-        ["amount"],
-    )
+    """A position or cash that differs in its figure alone, or is not there."""
+    fields = [each.field for each in one.differences]
+    return one.key.subject is not Subject.TRADE and fields in (["quantity"], ["amount"], ["line"])
 
 
 Behind = Mapping[tuple[Book, Subject, str, str], Sequence[tuple[int, Found]]]

@@ -8,9 +8,10 @@ from datetime import UTC, date, datetime, timedelta
 from datetime import time as time_of_day
 from pathlib import Path
 
+from lockstep.app.auditing_world import audit_world
 from lockstep.app.breaks import BreakDesk
 from lockstep.app.parallel_week.book import MirroredBook
-from lockstep.app.parallel_week.files import Week, instant, read_week
+from lockstep.app.parallel_week.files import Place, Week, instant, read_week
 from lockstep.app.parallel_week.judging import Judged, judge_day
 from lockstep.app.parallel_week.people import HAPPENINGS, Done, People
 from lockstep.app.reconciling import Reconciliation, of_world, reconcile_day
@@ -19,12 +20,22 @@ from lockstep.app.world import World
 from lockstep.domain.errors import LockstepError
 from lockstep.domain.legacy import LegacyInstruction
 from lockstep.domain.reconciliation.breaks import Break
+from lockstep.domain.reconciliation.differences import Found
 
-__all__ = ["DayTold", "WeekReport", "run_parallel_week"]
+__all__ = ["DayTold", "Finding", "WeekReport", "run_parallel_week"]
 
 MORNING = time_of_day(6)
 """UTC: what came late is there, and the day before is reconciled."""
 BETWEEN_ACTS = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What a day's run found at one place, and the numbers of what was planted there."""
+
+    place: Place
+    found: Found
+    numbers: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,12 +47,10 @@ class DayTold:
     happened: Sequence[str]
     """What was done past the service, in words."""
     run: Reconciliation
-    places: Mapping[str, str]
-    """Of each break by id: where it is, in words."""
-    judged: Judged | None
-    """None where nothing was planted: then there is nothing to judge by."""
-    closed: Sequence[Break]
-    """Those that closed themselves."""
+    findings: Sequence[Finding]
+    judged: Judged
+    closed: Sequence[tuple[Place, Break]]
+    """Breaks that closed themselves."""
     acts: Sequence[Done]
 
 
@@ -55,11 +64,14 @@ class WeekReport:
     """All, as they stand at the end."""
     never_found: Sequence[str]
     """Planted discrepancies that no day found as what they are."""
+    invariants: Mapping[str, Sequence[str]]
+    """Each violation by name; an empty list means that it holds."""
     seconds: float
 
     @property
     def sound(self) -> bool:
-        return not self.never_found and not any(one.judged and one.judged.wrong for one in self.days)
+        """Whether all that was planted was found, each as what it is, and nothing else; invariants hold."""
+        return not (self.never_found or any(one.judged.wrong for one in self.days) or any(self.invariants.values()))
 
 
 def run_parallel_week(
@@ -87,12 +99,13 @@ def run_parallel_week(
                 one = desk.day(day)
                 days.append(one)
                 done(one)
-            right = {planted.number for one in days if one.judged for planted in one.judged.right}
+            right = {planted.number for one in days for planted in one.judged.right}
             return WeekReport(
                 week=week,
                 days=days,
                 breaks=world.book.breaks(),
                 never_found=[f"no. {one.number}, {one.place}" for one in week.planted if one.number not in right],
+                invariants=audit_world(world),
                 seconds=time.monotonic() - started,
             )
         finally:
@@ -113,7 +126,7 @@ class _Desk:
         fed, happened = self._settle(day)
         self._to_morning(day)
         run = reconcile_day(of_world(self.world), day, legacy=self.legacy)
-        found = [(self.legacy.place(one.book, one.key), one.break_class) for one in run.comparison.found]
+        findings = [self._finding(day, one) for one in run.comparison.found]
         acts = []
         for node in self.week.acts:
             if node.day("day") == day:
@@ -124,13 +137,20 @@ class _Desk:
             fed=fed,
             happened=happened,
             run=run,
-            places={
-                one.break_id: str(self.legacy.place(one.found.book, one.found.key)) for one in self.world.book.breaks()
-            },
-            judged=judge_day(day, found, self.week.planted) if self.week.planted else None,
-            closed=[one for one in run.reconciled.changed if not one.is_open and not one.is_there],
+            findings=findings,
+            judged=judge_day(day, [(one.place, one.found.break_class) for one in findings], self.week.planted),
+            closed=[
+                (self.legacy.place(one.found.book, one.found.key), one)
+                for one in run.reconciled.changed
+                if not one.is_open and not one.is_there
+            ],
             acts=acts,
         )
+
+    def _finding(self, day: date, found: Found) -> Finding:
+        place = self.legacy.place(found.book, found.key)
+        numbers = [one.number for one in self.week.planted if one.place == place and day in one.found]
+        return Finding(place=place, found=found, numbers=tuple(numbers))
 
     def _settle(self, day: date) -> tuple[list[Fed], list[str]]:
         """Everything of the day in the order of its moments, until the RTGS has closed it."""

@@ -79,6 +79,11 @@ class People:
         (after,) = self._desk.close([one.break_id], reason, text, by=by)
         return f"{after.state.value}, {reason.value}: {text}"
 
+    def _reopen(self, node: Node, one: Break, by: str) -> str:
+        text = node.text("text")
+        (after,) = self._desk.reopen([one.break_id], text, by=by)
+        return f"{after.state.value}: {text}"
+
     def _propose(self, node: Node, one: Break, by: str) -> str:
         field = node.text("field")
         right = next((each.agreed for each in one.found.differences if each.field == field), "")
@@ -106,6 +111,7 @@ _ACTS: Mapping[str, Callable[[People, Node, Break, str], str]] = {
     "assign": People._assign,
     "comment": People._comment,
     "close": People._close,
+    "reopen": People._reopen,
     "propose": People._propose,
     "approve": People._approve,
     "reject": People._reject,

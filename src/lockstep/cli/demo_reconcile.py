@@ -1,0 +1,182 @@
+"""`lockstep demo reconcile`: a parallel week told day by day, and whether all that was planted was found."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from lockstep.cli import showing
+from lockstep.cli.options import print_json
+
+if TYPE_CHECKING:  # loading the chain takes longer than showing help
+    from lockstep.app.demo_reconcile import DayTold, Finding, WeekReport
+    from lockstep.domain.reconciliation.breaks import Break
+
+__all__ = ["tell"]
+
+_STYLES = {"identity": "magenta", "timing": "dim", "late": "yellow"}
+
+
+def tell(folder: Path, keep: Path | None, *, as_json: bool) -> None:
+    """Runs the folder's week. Exits with 1 where something planted was not found as what it is, or something else was
+    found, a figure is another than expected.toml has, or an invariant does not hold."""
+    from lockstep.app.demo_reconcile import run_parallel_week
+    from lockstep.app.parallel_week.files import read_week
+
+    console = Console(quiet=as_json)
+    names = _names(read_week(folder).market)
+    with console.status("founding the market") as status:
+        report = run_parallel_week(
+            folder,
+            keep,
+            told=lambda line: console.print(f"[dim]{escape(line)}[/]"),
+            begun=status.update,
+            done=lambda one: _show_day(console, one, names),
+        )
+    if as_json:
+        print_json(_as_json(report))
+    else:
+        _show_report(console, report)
+    if not report.sound:
+        raise typer.Exit(1)
+
+
+def _names(market: Any) -> Mapping[str, str]:
+    return {one.lei: one.name for one in market.members} | {one.isin: one.symbol for one in market.securities}
+
+
+def _show_day(console: Console, one: "DayTold", names: Mapping[str, str]) -> None:
+    console.print()
+    instructed = sum(fed.outcome == "instructed" for fed in one.fed)
+    of_late = len(one.run.comparison.found)
+    console.print(
+        f"[bold]{one.day:%A %d %B}[/]  {instructed} trades mirrored; {one.run.comparison.keys} keys compared, "
+        f"{of_late} breaks found"
+    )
+    for line in one.happened:
+        console.print(Padding(f"[yellow]past the service, {escape(line)}[/]", (0, 0, 0, 2)))
+    if one.findings:
+        console.print(_findings(one, names))
+    for said in one.run.said:
+        for line in said.told:
+            console.print(Padding(f"[dim]set apart: {escape(line)}[/]", (0, 0, 0, 2)))
+    closed: dict[str, int] = {}
+    for _, gone in one.closed:
+        reason = gone.reason.value if gone.reason else "gone"
+        closed[reason] = closed.get(reason, 0) + 1
+    if closed:
+        listed = ", ".join(f"{count} {reason}" for reason, count in sorted(closed.items()))
+        console.print(Padding(f"closed by themselves: {listed}", (0, 0, 0, 2)))
+    for act in one.acts:
+        words = f"[bold]{escape(act.by)}[/] {act.what} {escape(_named(act.about, names))}: {escape(act.result)}"
+        console.print(Padding(words, (0, 0, 0, 2)))
+    for line in one.judged.wrong:
+        console.print(Padding(f"[bold red]✗ {escape(line)}[/]", (0, 0, 0, 2)))
+
+
+def _findings(one: "DayTold", names: Mapping[str, str]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=True)
+    for title in ("no.", "class", "at", "of", "what", "cause", ""):
+        table.add_column(title, justify="right" if title == "no." else "left", no_wrap=title in ("no.", "class", "at"))
+    right = {planted.number for planted in one.judged.right}
+    for finding in sorted(one.findings, key=lambda each: (each.numbers or (1_000,), each.place)):
+        kind = finding.found.break_class.value
+        table.add_row(
+            ", ".join(map(str, finding.numbers)),
+            Text(kind, style=_STYLES.get(kind, "")),
+            finding.place.book,
+            _named(finding.place.name, names),
+            _differs(finding, names),
+            finding.found.cause.value,
+            Text("✓", style="green") if right.issuperset(finding.numbers) and finding.numbers else Text("✗", "red"),
+        )
+    return table
+
+
+def _named(name: str, names: Mapping[str, str]) -> str:
+    """With people's names in place of LEIs and ISINs."""
+    return " ".join(names.get(part, part) for word in name.split() for part in word.split("|"))
+
+
+def _differs(finding: "Finding", names: Mapping[str, str]) -> str:
+    """What the book says and what the others say, in few words."""
+    gravest = finding.found.differences[0]
+    if gravest.field == "line":
+        return "not there" if not gravest.said else "nobody else has it"
+    if gravest.field == "lines":
+        return f"told {gravest.said} times"
+    said, agreed = (names.get(text, text) for text in (gravest.said, gravest.agreed))
+    return f"{gravest.field} {said}, not {agreed}"
+
+
+def _show_report(console: Console, report: "WeekReport") -> None:
+    console.print()
+    console.print(_left(report.breaks))
+    console.print(showing.invariants(report.invariants))
+    planted = len(report.week.planted)
+    wrong = [line for one in report.days for line in one.judged.wrong]
+    if planted and not wrong and not report.never_found:
+        console.print(
+            f"[green]all {planted} planted discrepancies found on their days, each as what it is; none more[/]"
+        )
+    elif planted:
+        found = planted - len(report.never_found)
+        console.print(f"[bold red]{found} of {planted} planted discrepancies found as what they are[/]")
+        for line in wrong:
+            console.print(f"[red]✗ {escape(line)}[/]")
+    console.print(f"{len(report.days)} business days; {len(report.breaks)} breaks; {report.seconds:.1f} seconds")
+
+
+def _left(breaks: Iterable["Break"]) -> Table:
+    counts: dict[tuple[str, str], int] = {}
+    for one in breaks:
+        why = one.reason.value if one.reason else ""
+        counts[one.state.value, why] = counts.get((one.state.value, why), 0) + 1
+    table = Table(title="Breaks at the end of the week", title_justify="left", box=box.SIMPLE_HEAD)
+    table.add_column("state")
+    table.add_column("why")
+    table.add_column("breaks", justify="right")
+    for (state, why), count in sorted(counts.items()):
+        table.add_row(state, why, str(count))
+    return table
+
+
+def _as_json(report: "WeekReport") -> Mapping[str, object]:
+    return {
+        "days": [
+            {
+                "day": one.day.isoformat(),
+                "mirrored": {fed.instruction.reference: fed.outcome for fed in one.fed},
+                "past_the_service": list(one.happened),
+                "found": [
+                    {
+                        "planted": list(each.numbers),
+                        "book": each.place.book,
+                        "subject": each.place.subject,
+                        "name": each.place.name,
+                        "class": each.found.break_class.value,
+                        "cause": each.found.cause.value,
+                        "differs": _differs(each, {}),
+                    }
+                    for each in one.findings
+                ],
+                "closed": {str(place): gone.reason.value if gone.reason else "" for place, gone in one.closed},
+                "acts": [{"by": act.by, "do": act.what, "about": act.about, "result": act.result} for act in one.acts],
+                "wrong": list(one.judged.wrong),
+            }
+            for one in report.days
+        ],
+        "never_found": list(report.never_found),
+        "breaks": len(report.breaks),
+        "open": sum(one.is_open for one in report.breaks),
+        "invariants": {name: not violations for name, violations in report.invariants.items()},
+        "violations": {name: list(found) for name, found in report.invariants.items() if found},
+        "seconds": round(report.seconds, 3),
+    }

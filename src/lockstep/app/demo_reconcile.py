@@ -47,6 +47,8 @@ class DayTold:
     happened: Sequence[str]
     """What was done past the service, in words."""
     run: Reconciliation
+    set_apart: Sequence[str]
+    """Rows of the day's files that could not be read, and files that were refused."""
     findings: Sequence[Finding]
     judged: Judged
     closed: Sequence[tuple[Place, Break]]
@@ -125,7 +127,7 @@ class _Desk:
     def day(self, day: date) -> DayTold:
         fed, happened = self._settle(day)
         self._to_morning(day)
-        run = reconcile_day(of_world(self.world), day, legacy=self.legacy)
+        run = reconcile_day(of_world(self.world), day, legacy=self.legacy, rules=self.week.rules)
         findings = [self._finding(day, one) for one in run.comparison.found]
         acts = []
         for node in self.week.acts:
@@ -137,6 +139,7 @@ class _Desk:
             fed=fed,
             happened=happened,
             run=run,
+            set_apart=[line for said in run.said for line in said.told if line.startswith(str(day))],
             findings=findings,
             judged=judge_day(day, [(one.place, one.found.break_class) for one in findings], self.week.planted),
             closed=[

@@ -1,8 +1,10 @@
 """`lockstep demo reconcile`: a parallel week told day by day, and whether all that was planted was found."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 from rich import box
@@ -14,10 +16,14 @@ from rich.text import Text
 
 from lockstep.cli import showing
 from lockstep.cli.options import print_json
+from lockstep.domain.money import minor_units
+from lockstep.domain.reconciliation.books import Subject
 
 if TYPE_CHECKING:  # loading the chain takes longer than showing help
-    from lockstep.app.demo_reconcile import DayTold, Finding, WeekReport
+    from lockstep.app.demo_reconcile import DayTold, WeekReport
+    from lockstep.app.market_file import MarketFile
     from lockstep.domain.reconciliation.breaks import Break
+    from lockstep.domain.reconciliation.differences import Found
 
 __all__ = ["tell"]
 
@@ -31,7 +37,7 @@ def tell(folder: Path, keep: Path | None, *, as_json: bool) -> None:
     from lockstep.app.parallel_week.files import read_week
 
     console = Console(quiet=as_json)
-    names = _names(read_week(folder).market)
+    names = _Names(read_week(folder).market)
     with console.status("founding the market") as status:
         report = run_parallel_week(
             folder,
@@ -48,11 +54,48 @@ def tell(folder: Path, keep: Path | None, *, as_json: bool) -> None:
         raise typer.Exit(1)
 
 
-def _names(market: Any) -> Mapping[str, str]:
-    return {one.lei: one.name for one in market.members} | {one.isin: one.symbol for one in market.securities}
+class _Names:
+    """What people call participants and securities, and how finely each thing is counted."""
+
+    def __init__(self, market: "MarketFile") -> None:
+        self._names: dict[str, str] = {one.lei: one.name for one in market.members}
+        self._names |= {one.isin: one.symbol for one in market.securities}
+        self._decimals: dict[str, int] = {one.isin: one.decimals for one in market.securities}
+        self._currencies: dict[str, str] = {one.isin: one.currency for one in market.securities}
+
+    def of(self, name: str) -> str:
+        """With people's names in place of LEIs and ISINs."""
+        return " ".join(self._names.get(part, part) for word in name.split() for part in word.split("|"))
+
+    def said(self, found: "Found", text: str) -> str:
+        """What a book says of the gravest difference's field."""
+        field, about = found.differences[0].field, found.about
+        if field == "quantity":
+            return showing.grouped(_decimal(text, self._decimals.get(about, 0)))
+        if field == "amount":
+            return showing.grouped(_decimal(text, minor_units(self._currencies.get(about, about))))
+        if field == "at":
+            return f"{datetime.fromisoformat(text):%a %H:%M}"
+        return self._names.get(text, text)
+
+    def differs(self, found: "Found") -> str:
+        """What the book says and what the others say, in few words."""
+        gravest = found.differences[0]
+        if gravest.field == "line":
+            return "not there" if not gravest.said else "nobody else has it"
+        if gravest.field == "lines":
+            return f"told {gravest.said} times"
+        is_named = found.key.subject is Subject.TRADE and gravest.field != "at"
+        field = f"{gravest.field} " if is_named else ""
+        return f"{field}{self.said(found, gravest.said)}, not {self.said(found, gravest.agreed)}"
 
 
-def _show_day(console: Console, one: "DayTold", names: Mapping[str, str]) -> None:
+def _decimal(units: str, decimals: int) -> str:
+    sign, digits = units[: units.startswith("-")], units.removeprefix("-").rjust(decimals + 1, "0")
+    return f"{sign}{digits[:-decimals]}.{digits[-decimals:]}" if decimals else units
+
+
+def _show_day(console: Console, one: "DayTold", names: _Names) -> None:
     console.print()
     instructed = sum(fed.outcome == "instructed" for fed in one.fed)
     of_late = len(one.run.comparison.found)
@@ -64,24 +107,19 @@ def _show_day(console: Console, one: "DayTold", names: Mapping[str, str]) -> Non
         console.print(Padding(f"[yellow]past the service, {escape(line)}[/]", (0, 0, 0, 2)))
     if one.findings:
         console.print(_findings(one, names))
-    for said in one.run.said:
-        for line in said.told:
-            console.print(Padding(f"[dim]set apart: {escape(line)}[/]", (0, 0, 0, 2)))
-    closed: dict[str, int] = {}
-    for _, gone in one.closed:
-        reason = gone.reason.value if gone.reason else "gone"
-        closed[reason] = closed.get(reason, 0) + 1
+    for line in one.set_apart:
+        console.print(Padding(f"[dim]set apart: {escape(line)}[/]", (0, 0, 0, 2)))
+    closed = Counter(gone.reason.value if gone.reason else "" for _, gone in one.closed)
     if closed:
         listed = ", ".join(f"{count} {reason}" for reason, count in sorted(closed.items()))
         console.print(Padding(f"closed by themselves: {listed}", (0, 0, 0, 2)))
-    for act in one.acts:
-        words = f"[bold]{escape(act.by)}[/] {act.what} {escape(_named(act.about, names))}: {escape(act.result)}"
-        console.print(Padding(words, (0, 0, 0, 2)))
+    if one.acts:
+        console.print(Padding(_acts(one, names), (1, 0, 0, 2)))
     for line in one.judged.wrong:
         console.print(Padding(f"[bold red]✗ {escape(line)}[/]", (0, 0, 0, 2)))
 
 
-def _findings(one: "DayTold", names: Mapping[str, str]) -> Table:
+def _findings(one: "DayTold", names: _Names) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=True)
     for title in ("no.", "class", "at", "of", "what", "cause", ""):
         table.add_column(title, justify="right" if title == "no." else "left", no_wrap=title in ("no.", "class", "at"))
@@ -92,28 +130,22 @@ def _findings(one: "DayTold", names: Mapping[str, str]) -> Table:
             ", ".join(map(str, finding.numbers)),
             Text(kind, style=_STYLES.get(kind, "")),
             finding.place.book,
-            _named(finding.place.name, names),
-            _differs(finding, names),
+            names.of(finding.place.name),
+            names.differs(finding.found),
             finding.found.cause.value,
             Text("✓", style="green") if right.issuperset(finding.numbers) and finding.numbers else Text("✗", "red"),
         )
     return table
 
 
-def _named(name: str, names: Mapping[str, str]) -> str:
-    """With people's names in place of LEIs and ISINs."""
-    return " ".join(names.get(part, part) for word in name.split() for part in word.split("|"))
-
-
-def _differs(finding: "Finding", names: Mapping[str, str]) -> str:
-    """What the book says and what the others say, in few words."""
-    gravest = finding.found.differences[0]
-    if gravest.field == "line":
-        return "not there" if not gravest.said else "nobody else has it"
-    if gravest.field == "lines":
-        return f"told {gravest.said} times"
-    said, agreed = (names.get(text, text) for text in (gravest.said, gravest.agreed))
-    return f"{gravest.field} {said}, not {agreed}"
+def _acts(one: "DayTold", names: _Names) -> Table:
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for title in ("at", "by", "about", "what"):
+        table.add_column(no_wrap=title in ("at", "by"), style="dim" if title == "at" else "")
+    for act in one.acts:
+        result = Text(act.result, style="red" if act.result.startswith("refused") else "")
+        table.add_row(f"{act.at:%a %H:%M}", act.by, names.of(act.about), Text(f"{act.what}: ") + result)
+    return table
 
 
 def _show_report(console: Console, report: "WeekReport") -> None:
@@ -149,6 +181,7 @@ def _left(breaks: Iterable["Break"]) -> Table:
 
 
 def _as_json(report: "WeekReport") -> Mapping[str, object]:
+    plain = _Names(report.week.market)
     return {
         "days": [
             {
@@ -163,7 +196,7 @@ def _as_json(report: "WeekReport") -> Mapping[str, object]:
                         "name": each.place.name,
                         "class": each.found.break_class.value,
                         "cause": each.found.cause.value,
-                        "differs": _differs(each, {}),
+                        "differs": plain.differs(each.found),
                     }
                     for each in one.findings
                 ],

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import datetime
 
 from lockstep.app.breaks import BreakDesk
 from lockstep.app.collateral_day.files import Node
@@ -23,7 +23,7 @@ __all__ = ["HAPPENINGS", "Done", "People"]
 class Done:
     """One act and what came of it."""
 
-    day: date
+    at: datetime
     by: str
     what: str
     about: str
@@ -40,7 +40,8 @@ class People:
     def act(self, node: Node) -> Done:
         """Raises InvalidInput for an act that nobody knows or a break that is not there, and what the desk raises; a
         refusal that `refused` names is what should come of it."""
-        day, by = node.day("day"), node.text("by")
+        node.day("day")
+        by = node.text("by")
         act = node.chosen("do", _ACTS)
         place = Place(
             book=Book(node.text("book")).value, subject=Subject(node.text("subject")).value, name=node.text("name")
@@ -51,12 +52,12 @@ class People:
         except Refused as error:
             if error.name != refused:
                 raise
-            result = f"refused: {error}"
+            result = f"refused: {error.name}"
         else:
             if refused:
                 raise InvalidInput(f"{node.path}/refused", refused, f"what comes of it: {result}")
         node.done()
-        return Done(day=day, by=by, what=node.text("do"), about=str(place), result=result)
+        return Done(at=self._desk.clock.now(), by=by, what=node.text("do"), about=str(place), result=result)
 
     def _break(self, node: Node, place: Place) -> Break:
         found = [one for one in self._desk.book.breaks() if self._place(one) == place]
@@ -66,7 +67,7 @@ class People:
 
     def _assign(self, node: Node, one: Break, by: str) -> str:
         (after,) = self._desk.assign([one.break_id], node.text("to"), by=by)
-        return f"{after.state.value}, {after.assignee}"
+        return f"to {after.assignee}"
 
     def _comment(self, node: Node, one: Break, by: str) -> str:
         text = node.text("text")
@@ -76,13 +77,13 @@ class People:
     def _close(self, node: Node, one: Break, by: str) -> str:
         text = node.text("text")
         reason = node.chosen("reason", {each.value: each for each in CloseReason if each.is_persons})
-        (after,) = self._desk.close([one.break_id], reason, text, by=by)
-        return f"{after.state.value}, {reason.value}: {text}"
+        self._desk.close([one.break_id], reason, text, by=by)
+        return f"{reason.value}, {text}"
 
     def _reopen(self, node: Node, one: Break, by: str) -> str:
         text = node.text("text")
-        (after,) = self._desk.reopen([one.break_id], text, by=by)
-        return f"{after.state.value}: {text}"
+        self._desk.reopen([one.break_id], text, by=by)
+        return text
 
     def _propose(self, node: Node, one: Break, by: str) -> str:
         field = node.text("field")
@@ -91,7 +92,7 @@ class People:
             one.break_id, book=one.found.book, field=field, right=right, why=node.text("text"), by=by
         )
         self._proposed[self._place(one)] = made.correction_id
-        return f"{made.field} of the {made.book.value} book should be {made.right}, not {made.said}"
+        return f"{made.field} {made.right}, not {made.said}: {made.why}"
 
     def _approve(self, node: Node, one: Break, by: str) -> str:
         return self._decided(node, one, by, approve=True)
@@ -104,7 +105,7 @@ class People:
         if waiting is None:
             raise InvalidInput(f"{node.path}/name", node.text("name"), "a break with a proposed correction")
         made = self._desk.decide(waiting, approve=approve, by=by, why=node.text("text", ""))
-        return f"{made.state.value}, proposed by {made.proposed_by}"
+        return f"as {made.proposed_by} proposed"
 
 
 _ACTS: Mapping[str, Callable[[People, Node, Break, str], str]] = {

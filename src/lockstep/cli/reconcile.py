@@ -29,7 +29,7 @@ CorrectionArgument = Annotated[
     ),
 ]
 ByOption = Annotated[str, typer.Option("--by", metavar="NAME", help="Who does it; stands in the journal.")]
-AllOption = Annotated[bool, typer.Option("--all/--open", help="Closed ones too, or only those open.")]
+AllOption = Annotated[bool, typer.Option("--all/--open", help="Closed ones too; only those that are open if absent.")]
 ClassOption = Annotated[
     str | None,
     typer.Option(

@@ -53,6 +53,8 @@ class Reconciliation:
     """All breaks that are open after it, the oldest first."""
     told: tuple[str, ...] = ()
     """What people should know of the run."""
+    lines: tuple[Line, ...] = ()
+    """What was compared, of all books."""
 
     @property
     def agrees(self) -> bool:
@@ -204,6 +206,7 @@ def reconcile_day(
         said=said,
         open=tuple(still),
         told=tuple(told),
+        lines=tuple(lines),
     )
 
 

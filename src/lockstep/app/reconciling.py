@@ -61,6 +61,8 @@ class Reconciliation:
     intraday: bool = False
     told: tuple[str, ...] = ()
     """What people should know of the run."""
+    lines: tuple[Line, ...] = ()
+    """What was compared, of all books."""
 
     @property
     def agrees(self) -> bool:
@@ -168,6 +170,7 @@ def reconcile_day(
         open=tuple(still),
         intraday=intraday,
         told=tuple(told),
+        lines=tuple(lines),
     )
 
 

@@ -4,7 +4,7 @@ Terminal, CSV, JSON and HTML need nothing more than Lockstep itself; Parquet nee
 where a published ISO 20022 message says what the report does: positions and holders as semt.002.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import groupby
 
 from lockstep.domain.errors import InvalidInput, Misconfigured
@@ -16,18 +16,18 @@ from lockstep.iso20022.stating import StatedAccount, StatedBalance, write_holdin
 from lockstep.reports.model import Report
 from lockstep.reports.rendering import FORMATS, one_table, render
 
-__all__ = ["FORMS", "XML_KINDS", "in_form"]
+__all__ = ["FORMS", "XML_KINDS", "as_form"]
 
 FORMS = (*FORMATS, "parquet", "xml")
 XML_KINDS = {"holders": "semt.002.001.11"}
 """Kinds of report that a published message says, and which."""
 
 
-def in_form(report: Report, form: str, *, table: str | None = None, servicer: Bic | None = None) -> bytes:
+def as_form(report: Report, form: str, table: str | None = None, *, servicer: Bic | None = None) -> bytes:
     """The report's bytes; of its tables only the named one, if one is named.
 
-    `servicer` is who states the holdings, for XML. Raises InvalidInput for an unknown form or table, for a kind that no
-    published message says, and for what a form cannot hold; Misconfigured where a library is not installed.
+    `servicer` is who states the holdings, for XML that names it. Raises InvalidInput for an unknown form or table, for
+    a kind that no published message says, and for what a form cannot hold; Misconfigured where a library is missing.
     """
     if form == "parquet":
         try:
@@ -46,8 +46,6 @@ def _xml(report: Report, servicer: Bic | None) -> bytes:
     if report.kind not in XML_KINDS:
         listed = ", ".join(f"{kind} ({message})" for kind, message in XML_KINDS.items())
         raise InvalidInput("format", "xml", f"a report that a published message says: {listed}; this is {report.kind}")
-    if servicer is None:
-        raise InvalidInput("servicer", "", "the BIC of who states the holdings")
     return write_holdings(
         statement_id=report.as_of.strftime("HOLDERS-%Y%m%dT%H%M%SZ"),
         as_of=report.as_of,
@@ -75,7 +73,7 @@ def _accounts(report: Report) -> Iterator[StatedAccount]:
         )
 
 
-def _balance(one: dict[str, object]) -> StatedBalance:
+def _balance(one: Mapping[str, object]) -> StatedBalance:
     owned, pledged, decimals = one["owned"], one["pledged"], one["decimals"]
     assert isinstance(owned, int) and isinstance(pledged, int) and isinstance(decimals, int)  # as its columns say
     part = SubBalance(code="PLED", quantity=Quantity.of_units(pledged, decimals))

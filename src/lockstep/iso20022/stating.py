@@ -48,7 +48,9 @@ class StatedAccount:
     balances: tuple[StatedBalance, ...]
 
 
-def write_holdings(*, statement_id: str, as_of: datetime, servicer: Bic, accounts: Sequence[StatedAccount]) -> bytes:
+def write_holdings(
+    *, statement_id: str, as_of: datetime, accounts: Sequence[StatedAccount], servicer: Bic | None = None
+) -> bytes:
     """The page. Raises InvalidMessage, with the field's path, for a value that has no place in it."""
     active = any(one.balances for one in accounts)
     if as_of.utcoffset() is None or as_of.microsecond:
@@ -65,7 +67,7 @@ def write_holdings(*, statement_id: str, as_of: datetime, servicer: Bic, account
                 leaf("ActvtyInd", truth(active)),
                 leaf("SubAcctInd", truth(bool(accounts))),
             ),
-            node("AcctSvcr", _any_bic(servicer, "AcctSvcr")),
+            "" if servicer is None else node("AcctSvcr", _any_bic(servicer, "AcctSvcr")),
             *map(_account, accounts),
         )
     except InvalidInput as broken:

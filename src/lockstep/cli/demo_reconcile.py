@@ -150,7 +150,7 @@ def _acts(one: "DayTold", names: _Names) -> Table:
 
 def _show_report(console: Console, report: "WeekReport") -> None:
     console.print()
-    console.print(_left(report.breaks))
+    console.print(_left(report.parallel.breaks))
     console.print(showing.invariants(report.invariants))
     planted = len(report.week.planted)
     wrong = [line for one in report.days for line in one.judged.wrong]
@@ -163,7 +163,9 @@ def _show_report(console: Console, report: "WeekReport") -> None:
         console.print(f"[bold red]{found} of {planted} planted discrepancies found as what they are[/]")
         for line in wrong:
             console.print(f"[red]✗ {escape(line)}[/]")
-    console.print(f"{len(report.days)} business days; {len(report.breaks)} breaks; {report.seconds:.1f} seconds")
+    console.print(
+        f"{len(report.days)} business days; {len(report.parallel.breaks)} breaks; {report.seconds:.1f} seconds"
+    )
 
 
 def _left(breaks: Iterable["Break"]) -> Table:
@@ -207,8 +209,8 @@ def _as_json(report: "WeekReport") -> Mapping[str, object]:
             for one in report.days
         ],
         "never_found": list(report.never_found),
-        "breaks": len(report.breaks),
-        "open": sum(one.is_open for one in report.breaks),
+        "breaks": len(report.parallel.breaks),
+        "open": sum(one.is_open for one in report.parallel.breaks),
         "invariants": {name: not violations for name, violations in report.invariants.items()},
         "violations": {name: list(found) for name, found in report.invariants.items() if found},
         "seconds": round(report.seconds, 3),

@@ -7,6 +7,7 @@ from datetime import datetime
 from lockstep.app.breaks import BreakDesk
 from lockstep.app.collateral_day.files import Node
 from lockstep.app.parallel_week.files import Place
+from lockstep.app.shadow import ShadowDesk
 from lockstep.app.world import World
 from lockstep.chain.deployment import Deployer
 from lockstep.domain.errors import InvalidInput, Refused
@@ -33,8 +34,8 @@ class Done:
 class People:
     """Everybody who works on breaks. A break is named as in planted.json: book, subject, name."""
 
-    def __init__(self, desk: BreakDesk, place: Callable[[Break], Place]) -> None:
-        self._desk, self._place = desk, place
+    def __init__(self, desk: BreakDesk, shadow: ShadowDesk, place: Callable[[Break], Place]) -> None:
+        self._desk, self._shadow, self._place = desk, shadow, place
         self._proposed: dict[Place, str] = {}
 
     def act(self, node: Node) -> Done:
@@ -42,13 +43,15 @@ class People:
         refusal that `refused` names is what should come of it."""
         node.day("day")
         by = node.text("by")
-        act = node.chosen("do", _ACTS)
-        place = Place(
-            book=Book(node.text("book")).value, subject=Subject(node.text("subject")).value, name=node.text("name")
-        )
-        refused = node.text("refused", "")
+        refused, kind = node.text("refused", ""), node.chosen("do", dict.fromkeys([*_ACTS, *_STEPS], node.text("do")))
         try:
-            result = act(self, node, self._break(node, place), by)
+            if kind in _STEPS:
+                about = node.text("security")
+                result = _STEPS[kind](self, node, about, by)
+            else:
+                place = self._named(node)
+                about = str(place)
+                result = _ACTS[kind](self, node, self._break(node, place), by)
         except Refused as error:
             if error.name != refused:
                 raise
@@ -57,7 +60,11 @@ class People:
             if refused:
                 raise InvalidInput(f"{node.path}/refused", refused, f"what comes of it: {result}")
         node.done()
-        return Done(at=self._desk.clock.now(), by=by, what=node.text("do"), about=str(place), result=result)
+        return Done(at=self._desk.clock.now(), by=by, what=kind, about=about, result=result)
+
+    def _named(self, node: Node) -> Place:
+        book, subject = Book(node.text("book")), Subject(node.text("subject"))
+        return Place(book=book.value, subject=subject.value, name=node.text("name"))
 
     def _break(self, node: Node, place: Place) -> Break:
         found = [one for one in self._desk.book.breaks() if self._place(one) == place]
@@ -107,7 +114,23 @@ class People:
         made = self._desk.decide(waiting, approve=approve, by=by, why=node.text("text", ""))
         return f"as {made.proposed_by} proposed"
 
+    def _promote(self, node: Node, isin: str, by: str) -> str:
+        course = self._shadow.propose(isin, node.text("text"), by=by)
+        assert course.pending is not None
+        return f"{course.pending.to.value} proposed: {course.pending.why}"
 
+    def _decide(self, node: Node, isin: str, by: str) -> str:
+        pending = self._shadow.course(isin).pending
+        if pending is None:
+            raise InvalidInput(f"{node.path}/security", isin, "one whose promotion is proposed")
+        course = self._shadow.decide(pending.proposal_id, approve=True, why=node.text("text"), by=by)
+        return f"{course.stage.value} from {course.since:%A} on: {course.steps[-1].why}"
+
+
+_STEPS: Mapping[str, Callable[[People, Node, str, str], str]] = {
+    "promote": People._promote,
+    "agree": People._decide,
+}
 _ACTS: Mapping[str, Callable[[People, Node, Break, str], str]] = {
     "assign": People._assign,
     "comment": People._comment,

@@ -13,7 +13,7 @@ from lockstep.domain.errors import Conflict
 from lockstep.domain.journal import Entry
 from lockstep.domain.reconciliation import corrections
 from lockstep.domain.reconciliation.books import Book
-from lockstep.domain.reconciliation.breaks import Break, CloseReason
+from lockstep.domain.reconciliation.breaks import Break, CloseReason, told
 from lockstep.domain.reconciliation.corrections import Correction, CorrectionState
 from lockstep.domain.reconciliation.differences import break_id
 from lockstep.domain.values import quick
@@ -140,7 +140,13 @@ def _entries(before: Break | None, after: Break) -> list[Entry]:
         "cause": after.found.cause.value,
         "rule": after.found.rule,
         "state": after.state.value,
+        "reason": after.reason.value if after.reason else "",
         "opened_on": after.opened_on.isoformat(),
+        "participants": "|".join(after.found.concerned),
+        "instrument": after.found.about,
+        "assignee": after.assignee,
+        "reopened": str(after.reopened),
+        "found": told(after.found),
     }
     return [
         Entry(

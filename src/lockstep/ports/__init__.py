@@ -12,12 +12,14 @@ from lockstep.ports.anchors import AnchorBook, AnchorLedger
 from lockstep.ports.assets import AssetLedger, BulkAssetLedger
 from lockstep.ports.board import AttestationBoard, BulkAttestationBoard, SignOnceRegister
 from lockstep.ports.book import Book, BulkBook, Change, StoredInstruction, Unclaimed
+from lockstep.ports.breaks import BreakBook
 from lockstep.ports.cash import BulkCashSystem, CashBody, CashSystem, SettlementBody, Unreadable
 from lockstep.ports.clock import Clock, Randomness
 from lockstep.ports.collateral import CollateralLedger, CollateralWallet
 from lockstep.ports.leases import Lease, Leases
 from lockstep.ports.mailbox import BulkMailbox, Mailbox, PartyBody
 from lockstep.ports.margin import CashBoard, EnforcementBook, MarginBook, ValuationBoard
+from lockstep.ports.parallel import ParallelBook
 from lockstep.ports.payments import PaymentBook
 from lockstep.ports.repos import RepoBook
 from lockstep.ports.results import Results
@@ -31,6 +33,7 @@ __all__ = [
     "AssetLedger",
     "AttestationBoard",
     "Book",
+    "BreakBook",
     "BulkAssetLedger",
     "BulkAttestationBoard",
     "BulkBook",
@@ -50,6 +53,7 @@ __all__ = [
     "Mailbox",
     "MarginBook",
     "OrderWallet",
+    "ParallelBook",
     "PartyBody",
     "PaymentBook",
     "Randomness",

@@ -1,6 +1,6 @@
 """The service's records in memory."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 
@@ -10,9 +10,14 @@ from lockstep.domain.enforcement import Enforcement
 from lockstep.domain.errors import Conflict
 from lockstep.domain.identifiers import Lei, Reference, SettlementId, TradeId
 from lockstep.domain.instruction import CancellationRequest
-from lockstep.domain.journal import GENESIS, JournalRow, entry_hash
+from lockstep.domain.journal import GENESIS, Entry, JournalRow, entry_hash
 from lockstep.domain.margin_case import MarginCase
 from lockstep.domain.message import Message
+from lockstep.domain.parallel.pairs import Paired
+from lockstep.domain.parallel.scorecards import StoredCard
+from lockstep.domain.parallel.stages import Course
+from lockstep.domain.reconciliation.breaks import Break
+from lockstep.domain.reconciliation.corrections import Correction
 from lockstep.domain.register_payment import RegisterPayment
 from lockstep.domain.repo.life import Repo
 from lockstep.domain.repo.terms import RepoId
@@ -42,6 +47,11 @@ class FakeBook:
         self._repos: dict[RepoId, Repo] = {}
         self._payments: dict[str, RegisterPayment] = {}
         self._enforcements: dict[tuple[AgreementId, Reference], Enforcement] = {}
+        self._breaks: dict[str, Break] = {}
+        self._corrections: dict[str, Correction] = {}
+        self._courses: dict[str, Course] = {}
+        self._cards: dict[tuple[str, str], StoredCard] = {}
+        self._pairs: dict[str, Paired] = {}
 
     def commit(self, change: Change) -> None:
         self._check(change)
@@ -56,6 +66,13 @@ class FakeBook:
         self._payments.update({one.name: replace(one, version=one.version + 1) for one in change.payments})
         self._repos.update({one.terms.repo_id: replace(one, version=one.version + 1) for one in change.repos})
         self._enforcements.update({one.key: replace(one, version=one.version + 1) for one in change.enforcements})
+        self._breaks.update({one.break_id: replace(one, version=one.version + 1) for one in change.breaks})
+        self._corrections.update(
+            {one.correction_id: replace(one, version=one.version + 1) for one in change.corrections}
+        )
+        self._courses.update({one.isin: replace(one, version=one.version + 1) for one in change.courses})
+        self._cards.update({one.key: replace(one, version=one.version + 1) for one in change.scorecards})
+        self._pairs.update({one.pair.reference: replace(one, version=one.version + 1) for one in change.pairs})
         self._cash.update({view.settlement_id: view for view in change.cash})
         self._cursor = self._cursor if change.cash_cursor is None else change.cash_cursor
         self._unclaimed.update({one.settlement_id: one for one in change.unclaimed})
@@ -102,6 +119,27 @@ class FakeBook:
             stored_one = self._enforcements.get(one.key)
             if one.version != (stored_one.version if stored_one else 0):
                 raise Conflict("enforcement version", f"{'/'.join(one.key)}/{one.version}")
+        for found in change.breaks:
+            stored_break = self._breaks.get(found.break_id)
+            if found.version != (stored_break.version if stored_break else 0):
+                raise Conflict("break version", f"{found.break_id}/{found.version}")
+        for correction in change.corrections:
+            stored_correction = self._corrections.get(correction.correction_id)
+            if correction.version != (stored_correction.version if stored_correction else 0):
+                name = f"{correction.break_id}/{correction.correction_id}"
+                raise Conflict("correction version", f"{name}/{correction.version}")
+        for course in change.courses:
+            stored_course = self._courses.get(course.isin)
+            if course.version != (stored_course.version if stored_course else 0):
+                raise Conflict("course version", f"{course.isin}/{course.version}")
+        for card in change.scorecards:
+            stored_card = self._cards.get(card.key)
+            if card.version != (stored_card.version if stored_card else 0):
+                raise Conflict("scorecard version", f"{'/'.join(card.key)}/{card.version}")
+        for pair in change.pairs:
+            stored_pair = self._pairs.get(pair.pair.reference)
+            if pair.version != (stored_pair.version if stored_pair else 0):
+                raise Conflict("trade pair version", f"{pair.pair.reference}/{pair.version}")
 
     def instruction(self, owner: Lei, reference: Reference) -> StoredInstruction | None:
         return self._instructions.get((owner, reference))
@@ -159,6 +197,47 @@ class FakeBook:
 
     def enforcements(self) -> Sequence[Enforcement]:
         return list(self._enforcements.values())
+
+    def breaks(self) -> Sequence[Break]:
+        return list(self._breaks.values())
+
+    def standing_breaks(self) -> Sequence[Break]:
+        return [one for one in self._breaks.values() if one.is_open or one.is_there]
+
+    def breaks_of(self, ids: Collection[str]) -> Mapping[str, Break]:
+        return {one: self._breaks[one] for one in ids if one in self._breaks}
+
+    def breaks_beginning(self, beginning: str) -> Sequence[Break]:
+        return [self._breaks[one] for one in sorted(self._breaks) if one.startswith(beginning)]
+
+    def corrections(self, break_id: str | None = None) -> Sequence[Correction]:
+        return [one for one in self._corrections.values() if break_id in (None, one.break_id)]
+
+    def keep(
+        self, changed: Sequence[Break], corrections: Sequence[Correction] = (), entries: Sequence[Entry] = ()
+    ) -> None:
+        change = Change(breaks=tuple(changed), corrections=tuple(corrections), entries=tuple(entries))
+        if change:
+            self.commit(change)
+
+    def course(self, isin: str) -> Course | None:
+        return self._courses.get(isin)
+
+    def courses(self) -> Sequence[Course]:
+        return [self._courses[isin] for isin in sorted(self._courses)]
+
+    def scorecards(self, isin: str, since: date | None = None, until: date | None = None) -> Sequence[StoredCard]:
+        known = (self._cards[key] for key in sorted(self._cards) if key[1] == isin)
+        return [one for one in known if (since or date.min) <= one.card.day <= (until or date.max)]
+
+    def scorecards_of(self, day: date) -> Sequence[StoredCard]:
+        return [self._cards[key] for key in sorted(self._cards) if key[0] == day.isoformat()]
+
+    def paired(self, references: Collection[str]) -> Mapping[str, Paired]:
+        return {one: self._pairs[one] for one in references if one in self._pairs}
+
+    def paired_on(self, day: date) -> Sequence[Paired]:
+        return [self._pairs[one] for one in sorted(self._pairs) if self._pairs[one].seen_on == day]
 
     def due_repos(self, today: date) -> Sequence[Repo]:
         return [one for one in self._repos.values() if one.look_from is not None and one.look_from <= today]

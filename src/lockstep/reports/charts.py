@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
+from textwrap import wrap
 
 from markupsafe import Markup
 
@@ -102,6 +103,12 @@ def _wide(text: str) -> Fraction:
     return len(text) * _LETTER
 
 
+def _in_lines(label: str) -> list[str]:
+    """A label in one line or two; what is longer ends in dots."""
+    lines = wrap(label, _LONGEST_LABEL, max_lines=2, placeholder="…")
+    return lines or [""]
+
+
 def _standing(chart: Chart) -> list[Markup]:
     bars = _bars(chart)
     scale = _scale(chart, bars)
@@ -136,11 +143,12 @@ def _below(chart: Chart, left: int, each: Fraction) -> list[Markup]:
 def _lying(chart: Chart) -> tuple[int, list[Markup]]:
     bars = _bars(chart)
     scale = _scale(chart, bars)
-    named = [label if len(label) <= _LONGEST_LABEL else f"{label[: _LONGEST_LABEL - 1]}…" for label in chart.labels]
-    left = int(max(map(_wide, named), default=Fraction(0))) + _GAP
+    named = [_in_lines(label) for label in chart.labels]
+    left = int(max((_wide(one) for lines in named for one in lines), default=Fraction(0))) + _GAP
     slots = 1 if chart.kind is ChartKind.STACKED else max(1, len(chart.series))
     room = (HEIGHT - _TOP - _BOTTOM) // max(1, len(named))
-    each = max(_LINE, 13 * slots + 8, min(_THICKEST_LINE, room))
+    tallest = max(map(len, named), default=1)
+    each = max(_LINE, 13 * slots + 8, 12 * tallest + 6, min(_THICKEST_LINE, room))
     widest = max((_wide(_text_of(one.end, chart)) for one in bars), default=Fraction(0))
     height, length = each * len(named) + _TOP + _BOTTOM, WIDTH - left - int(widest) - 6
     parts = []
@@ -162,13 +170,13 @@ def _lying(chart: Chart) -> tuple[int, list[Markup]]:
             ends[bar.label] = (high, y + one / 2, bar.end)
     for high, y, total in ends.values():
         parts.append(_TEXT.format(place(high + 4), place(y + 4), "v", _text_of(total, chart)))
-    for number, (label, short) in enumerate(zip(chart.labels, named, strict=True)):
-        y = _TOP + each * number + Fraction(each, 2) + 4
-        parts.append(
-            Markup('<text x="{}" y="{}" class="e"><title>{}</title>{}</text>').format(
-                left - _GAP, place(y), label, short
-            )
+    for number, (label, lines) in enumerate(zip(chart.labels, named, strict=True)):
+        y = _TOP + each * number + Fraction(each, 2) + 4 - 6 * (len(lines) - 1)
+        drawn = Markup("").join(
+            Markup('<tspan x="{}" dy="{}">{}</tspan>').format(left - _GAP, 12 if line else 0, text)
+            for line, text in enumerate(lines)
         )
+        parts.append(Markup('<text y="{}" class="e"><title>{}</title>{}</text>').format(place(y), label, drawn))
     return height, parts
 
 

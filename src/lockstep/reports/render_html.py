@@ -25,6 +25,8 @@ __all__ = ["ROWS_SHOWN", "html_text"]
 ROWS_SHOWN = 1000
 """Of a longer table the page has so many rows, and says so."""
 _LONG_TEXT, _FEW_WORDS, _NARROW = 48, 14, 5
+_LONG_FIGURE = 12
+"""Longer ones are written smaller."""
 _IDENTIFIER = re.compile(r"(?=.*[0-9])[0-9A-Za-z|:/.\-]{12,}")
 """Ids, LEIs, ISINs, UETRs, hashes: shown in letters of one width."""
 
@@ -76,6 +78,7 @@ def html_text(report: Report) -> str:
         tables=tables,
         halves=_halves(tables),
         abreast=_abreast(len(report.figures)),
+        long_figure=_LONG_FIGURE,
         across=_across(len(report.charts)),
     )
 
@@ -162,6 +165,8 @@ def _cell(table: Table, cells: Cells, row: int, at: int) -> _Cell:
         kind = "s"
     elif _IDENTIFIER.fullmatch(text):
         kind = "id"
+    elif len(text) <= _FEW_WORDS:
+        kind = "s"
     else:
-        kind = "long" if len(text) > _LONG_TEXT else "words" if len(text) > _FEW_WORDS and " " in text else ""
+        kind = "long" if len(text) > _LONG_TEXT else "words"
     return _Cell(text, kind, tone, bar)

@@ -32,7 +32,7 @@ def test_the_figures_are_the_sums_of_the_days() -> None:
         # 2 + 3 + 1 + 1 + 0 of 20 each day
         ("Positions agree", "93.00 %", "93 of 100 compared", Tone.WARN),
         ("Cash agrees", "100 %", "30 of 30 compared", Tone.GOOD),
-        ("Open breaks, last day", "1", "0 unexplained, the oldest for 0 business days", Tone.WARN),
+        ("Open breaks", "2", "1 unexplained, the oldest for 4 business days", Tone.BAD),
         # 7,200 + 7,800 + 8,400 + 9,000 + 9,600 seconds are 42,000, of 210 trades 200 each
         ("Final earlier, on average by", "3 min 20 s", "5 of 210 trades earlier, 0 later", Tone.GOOD),
         ("Fails avoided", "5", "25,000,000.00 EUR; none added", Tone.GOOD),

@@ -4,13 +4,13 @@ from collections.abc import Iterable
 
 from lockstep.domain.parallel.scoring import is_unexplained
 from lockstep.domain.reconciliation.books import Key, Subject
-from lockstep.domain.reconciliation.breaks import Act, Break
+from lockstep.domain.reconciliation.breaks import SELF, Act, Break
 from lockstep.domain.reconciliation.corrections import Correction
 from lockstep.domain.reconciliation.differences import BreakClass, Difference, Found
 from lockstep.reports.cells import decimal_text, grouped
 from lockstep.reports.model import Cell, Column, ColumnKind, Table, Tone
 from lockstep.reports.parallel_run import ParallelRun
-from lockstep.reports.words import money
+from lockstep.reports.words import money, shortened
 
 __all__ = ["breaks_table", "corrections_table"]
 
@@ -27,10 +27,10 @@ _COLUMNS = (
     Column(name="says", title="It says"),
     Column(name="agreed", title="Others say"),
     Column(name="cause", title="Likely cause"),
-    Column(name="opened_on", title="Since", kind=_K.DAY),
-    Column(name="age_days", title="Business days", kind=_K.COUNT),
+    Column(name="age_days", title="Days", kind=_K.COUNT),
     Column(name="state", title="State", tones=_STATES),
     Column(name="assignee", title="Assigned to"),
+    Column(name="opened_on", title="Since", kind=_K.DAY),
     Column(name="last", title="Last said"),
     Column(name="reference", title="Trade"),
     Column(name="break_id", title="Break"),
@@ -38,7 +38,7 @@ _COLUMNS = (
 
 
 def breaks_table(run: ParallelRun, breaks: Iterable[Break], *, name: str, title: str) -> Table:
-    """The oldest first, then the gravest. Open ones have their age as of the last scored day."""
+    """The oldest first, then the gravest. Open ones have their age as of the last scored day, in business days."""
     rows = sorted(breaks, key=lambda one: (one.opened_on, one.break_class.rank, one.break_id))
     dropped = () if any(one.is_open for one in rows) else ("age_days", "assignee")
     kept = [place for place, one in enumerate(_COLUMNS) if one.name not in dropped]
@@ -64,10 +64,10 @@ def _row(run: ParallelRun, one: Break) -> tuple[Cell, ...]:
         "; ".join(said),
         "; ".join(agreed),
         f"{found.cause.value}{unexplained}",
-        one.opened_on,
         age if one.is_open else None,
-        one.state.value if one.reason is None else "closed",
+        one.state.value,
         one.assignee,
+        one.opened_on,
         _last(one),
         key.reference,
         one.break_id,
@@ -120,10 +120,12 @@ def _figure(run: ParallelRun, found: Found, field: str, text: str) -> str:
 
 
 def _last(one: Break) -> str:
-    """What happened to it last, after it was opened."""
+    """What happened to it last that the columns before do not tell."""
     for note in reversed(one.notes):
-        if note.act is not Act.OPENED and note.text:
-            return f"{note.act.value} by {note.by}: {note.text}"
+        if note.by == SELF and note.act is Act.REOPENED:
+            return "came back"
+        if note.act not in (Act.OPENED, Act.CHANGED):
+            return f"{note.act.value} by {note.by}" + (f": {shortened(note.text)}" if note.text else "")
     return ""
 
 

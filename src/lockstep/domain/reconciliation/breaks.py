@@ -150,6 +150,11 @@ class Break:
         return self.state is not BreakState.CLOSED
 
     @property
+    def is_standing(self) -> bool:
+        """Whether a run must look at it again: open, or closed by a person while the difference is still there."""
+        return self.is_open or self.is_there
+
+    @property
     def break_class(self) -> BreakClass:
         return self.found.break_class
 

@@ -52,6 +52,8 @@ class Correction:
     decided_by: str = ""
     decided_at: datetime | None = None
     decided_why: str = ""
+    version: int = 0
+    """Counts its stored versions, as a break's."""
 
     @property
     def correction_id(self) -> str:

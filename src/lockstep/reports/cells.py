@@ -84,6 +84,11 @@ class Cells:
                 if (name or needed) and (name not in self._places or self._column(name).kind is not kind):
                     raise InvalidInput(f"{table.name}.{one.name}.{place}", name, f"a {kind.value} column of the table")
 
+    def for_people(self) -> list[int]:
+        """The columns that are shown: not those that only tell others' decimals."""
+        aids = {one.decimals_in for one in self._table.columns}
+        return [place for place, one in enumerate(self._table.columns) if one.name not in aids]
+
     def exact(self, row: int, column: int) -> str:
         """For files; "" where there is nothing to say."""
         return self._written(row, column, _EXACT)

@@ -22,7 +22,7 @@ COLOURS = 8
 _TOP, _BOTTOM, _GAP = 14, 24, 8
 _LETTER = Fraction(61, 10)
 """How wide a letter of 11 pixels is, about."""
-_LINE = 22
+_LINE, _THICKEST_LINE = 22, 38
 _LONGEST_LABEL = 22
 _DIRECT = 12
 """Up to so many bars have their values beside them."""
@@ -127,7 +127,8 @@ def _lying(chart: Chart) -> tuple[int, list[Markup]]:
     named = [label if len(label) <= _LONGEST_LABEL else f"{label[: _LONGEST_LABEL - 1]}…" for label in chart.labels]
     left = int(max(map(_wide, named), default=Fraction(0))) + _GAP
     slots = 1 if chart.kind is ChartKind.STACKED else max(1, len(chart.series))
-    each = max(_LINE, 13 * slots + 8)
+    room = (HEIGHT - _TOP - _BOTTOM) // max(1, len(named))
+    each = max(_LINE, 13 * slots + 8, min(_THICKEST_LINE, room))
     widest = max((_wide(_text_of(one.end, chart)) for one in bars), default=Fraction(0))
     height, length = each * len(named) + _TOP + _BOTTOM, WIDTH - left - int(widest) - 6
     parts = []

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from importlib.resources import files
+from itertools import pairwise
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
 from markupsafe import Markup
@@ -23,7 +24,7 @@ __all__ = ["ROWS_SHOWN", "html_text"]
 
 ROWS_SHOWN = 1000
 """Of a longer table the page has so many rows, and says so."""
-_LONG_TEXT = 48
+_LONG_TEXT, _NARROW = 48, 5
 _IDENTIFIER = re.compile(r"(?=.*[0-9])[0-9A-Za-z|:/.\-]{12,}")
 """Ids, LEIs, ISINs, UETRs, hashes: shown in letters of one width."""
 
@@ -47,6 +48,8 @@ class _Section:
     rows: tuple[tuple[_Cell, ...], ...]
     all: str
     more: bool
+    is_narrow: bool
+    """Of few columns and short texts: two such stand side by side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +66,16 @@ class _Picture:
 def html_text(report: Report) -> str:
     """Raises InvalidInput for a cell that is not of its column's kind, and for a stack with a value below zero."""
     shown = moment_text(report.as_of)
+    tables = [_section(one, f"table-{number}") for number, one in enumerate(report.tables, 1)]
     return _template().render(
         report=report,
         style=Markup(_file("report.css")),
         as_of=shown,
         as_of_shown=f"{shown[:19].replace('T', ' ')} UTC",
         charts=[_picture(one, f"chart-{number}") for number, one in enumerate(report.charts, 1)],
-        tables=[_section(one, f"table-{number}") for number, one in enumerate(report.tables, 1)],
+        tables=tables,
+        halves=_halves(tables),
+        across=_across(len(report.charts)),
     )
 
 
@@ -82,6 +88,21 @@ def _template() -> Template:
     return Environment(
         loader=FunctionLoader(_file), autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True
     ).get_template("report.html")
+
+
+def _halves(sections: list[_Section]) -> set[str]:
+    """Which sections have half the page: narrow ones, by twos as they follow each other."""
+    found: set[str] = set()
+    for one, following in pairwise(sections):
+        if one.is_narrow and following.is_narrow and one.anchor not in found:
+            found |= {one.anchor, following.anchor}
+    return found
+
+
+def _across(count: int) -> list[int]:
+    """How many pictures stand beside each one, with it: rows of three, and of two where else one would be alone."""
+    twos = {0: 0, 1: min(count, 4), 2: 2}[count % 3]
+    return [3] * (count - twos) + [2] * twos
 
 
 def _picture(chart: Chart, anchor: str) -> _Picture:
@@ -101,23 +122,22 @@ def _picture(chart: Chart, anchor: str) -> _Picture:
 
 def _section(table: Table, anchor: str) -> _Section:
     cells, length = Cells(table), len(table.rows)
+    places = cells.for_people()
     return _Section(
         anchor=anchor,
         title=table.title,
         note=table.note,
         count=f"{length:,}" if length > 1 else None,
-        head=tuple(_heads(table)),
-        rows=tuple(
-            tuple(_cell(table, cells, row, at) for at in range(len(table.columns)))
-            for row in range(min(length, ROWS_SHOWN))
-        ),
+        head=tuple(_heads(table, places)),
+        rows=tuple(tuple(_cell(table, cells, row, at) for at in places) for row in range(min(length, ROWS_SHOWN))),
         all=f"{length:,}",
         more=length > ROWS_SHOWN,
+        is_narrow=len(places) <= _NARROW and all(len(str(one)) <= _LONG_TEXT for row in table.rows for one in row),
     )
 
 
-def _heads(table: Table) -> Iterator[tuple[str, str]]:
-    for one in table.columns:
+def _heads(table: Table, places: list[int]) -> Iterator[tuple[str, str]]:
+    for one in (table.columns[place] for place in places):
         utc = one.kind is ColumnKind.MOMENT and "UTC" not in one.title
         yield f"{one.title} (UTC)" if utc else one.title, "n" if one.kind in RIGHT_ALIGNED else ""
 

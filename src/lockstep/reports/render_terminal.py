@@ -16,6 +16,8 @@ from lockstep.reports.model import ColumnKind, Report, Table, Tone
 
 __all__ = ["printable", "terminal_text"]
 
+_READABLE = 16
+"""Letters of a text's column at least, if it has so many."""
 _STYLES = {Tone.PLAIN: "", Tone.GOOD: "green", Tone.WARN: "yellow", Tone.BAD: "red"}
 _WORDS = {Tone.PLAIN: "", Tone.GOOD: "", Tone.WARN: " (!)", Tone.BAD: " (!!)"}
 
@@ -50,7 +52,7 @@ def terminal_text(report: Report, *, width: int = 120, colour: bool = False) -> 
     for table in report.tables:
         console.print()
         console.print(Text(printable(table.title), style="bold"))
-        console.print(_grid(table) if table.rows else Text("none", style="dim"))
+        console.print(_table(table, width) if table.rows else Text("none", style="dim"))
         if table.note:
             console.print(Text(printable(table.note), style="dim"))
     for note in report.notes:
@@ -70,18 +72,63 @@ def _figures(report: Report) -> Grid:
     return grid
 
 
-def _grid(table: Table) -> Grid:
+def _titles(table: Table, places: list[int]) -> list[str]:
+    columns = [table.columns[place] for place in places]
+    return [
+        printable(f"{one.title} (UTC)" if one.kind is ColumnKind.MOMENT and "UTC" not in one.title else one.title)
+        for one in columns
+    ]
+
+
+def _shown(table: Table, places: list[int]) -> list[list[Text]]:
     cells = Cells(table)
+    tones = [dict(one.tones) for one in table.columns]
+    return [
+        [
+            Text(text, style=_STYLES[tones[place].get(text, Tone.PLAIN)])
+            for place in places
+            for text in (printable(cells.shown(row, place)),)
+        ]
+        for row in range(len(table.rows))
+    ]
+
+
+def _fits(titles: list[str], rows: list[list[Text]], kinds: list[ColumnKind], width: int) -> bool:
+    """Whether no column would have to be narrower than can be read."""
+    needed = 0
+    for place, (title, kind) in enumerate(zip(titles, kinds, strict=True)):
+        longest = max(len(title), *(len(row[place]) for row in rows))
+        needed += 2 + (min(longest, _READABLE) if kind is ColumnKind.TEXT else longest)
+    return needed <= width + 2
+
+
+def _table(table: Table, width: int) -> Grid:
+    """A grid, or where it has no room each row as lines of its own."""
+    places = Cells(table).for_people()
+    titles, rows, kinds = _titles(table, places), _shown(table, places), [table.columns[one].kind for one in places]
+    return _grid(titles, rows, kinds) if _fits(titles, rows, kinds, width) else _records(titles, rows)
+
+
+def _records(titles: list[str], rows: list[list[Text]]) -> Grid:
+    grid = Grid.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    for number, row in enumerate(rows):
+        if number:
+            grid.add_row("", "")
+        for title, text in zip(titles, row, strict=True):
+            if text.plain:
+                grid.add_row(Text(title, style="dim"), text)
+    return grid
+
+
+def _grid(titles: list[str], rows: list[list[Text]], kinds: list[ColumnKind]) -> Grid:
     grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for one in table.columns:
-        right = one.kind in RIGHT_ALIGNED
-        short = right or one.kind in (ColumnKind.DAY, ColumnKind.MOMENT)
-        title = f"{one.title} (UTC)" if one.kind is ColumnKind.MOMENT and "UTC" not in one.title else one.title
-        grid.add_column(Text(printable(title)), justify="right" if right else "left", no_wrap=short, overflow="fold")
-    for row in range(len(table.rows)):
-        shown = []
-        for place, one in enumerate(table.columns):
-            text = printable(cells.shown(row, place))
-            shown.append(Text(text, style=_STYLES[dict(one.tones).get(text, Tone.PLAIN)]))
-        grid.add_row(*shown)
+    for title, kind in zip(titles, kinds, strict=True):
+        right = kind in RIGHT_ALIGNED
+        grid.add_column(
+            Text(title), justify="right" if right else "left", no_wrap=kind is not ColumnKind.TEXT, overflow="fold"
+        )
+    for row in rows:
+        grid.add_row(*row)
     return grid

@@ -52,13 +52,14 @@ def scale_of(values: Iterable[int | Fraction], unit: str, *, from_zero: bool) ->
 
 
 def value_text(value: int | Fraction, unit: str) -> str:
-    """A value as it is read beside its mark: all its digits, with the unit."""
+    """A value as it is read beside its mark, with the unit: fractions of a minor unit, and of what is counted beyond
+    two decimals, are rounded half to even."""
     if unit == "%":
         return per_cent(value)
-    if isinstance(value, Fraction) and value.denominator != 1:
-        shown = grouped(decimal_text(round(value * 100), 2))
+    if unit in MINOR_UNITS or value.denominator == 1:
+        shown = grouped(decimal_text(round(value), MINOR_UNITS.get(unit, 0)))
     else:
-        shown = grouped(decimal_text(int(value), MINOR_UNITS.get(unit, 0)))
+        shown = grouped(decimal_text(round(value * 100), 2))
     return f"{shown} {unit}".strip()
 
 
@@ -89,8 +90,10 @@ def _step(rough: Fraction, *, whole: bool) -> Fraction:
 
 def _short(value: Fraction, step: Fraction) -> str:
     """A tick's number, in thousands or more where the steps are."""
+    if not value:
+        return "0"
     multiple, letter = next((one for one in _MULTIPLES if abs(step) * _STEPS >= one[0]), (1, ""))
     scaled, decimals = value / multiple, 0
     while (step / multiple * 10**decimals).denominator != 1 and decimals < 9:
         decimals += 1
-    return grouped(decimal_text(round(scaled * 10**decimals), decimals)) + (letter if value else "")
+    return grouped(decimal_text(round(scaled * 10**decimals), decimals)) + letter

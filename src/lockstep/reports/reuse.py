@@ -36,7 +36,7 @@ class _Tie:
     taker: str
     currency: str
     price: int | None
-    """For 1,000,000 base units, by the agreement's latest valuation; None where it has none."""
+    """For 1,000,000 base units; None where no valuation in the agreement's currency has one."""
 
     def worth(self, units: int) -> int | None:
         return None if self.price is None else divide_nearest(units * self.price, PARTS)
@@ -52,7 +52,8 @@ def reuse(events: Sequence[RegisterEvent], market: Market, owner: Callable[[str]
     Raises Contradiction for events of which some are missing.
     """
     events = [one for one in events if one.block <= point.block]
-    ties = list(_ties(Claims(events).live(point.block), _prices(events), market, owner))
+    claims = Claims(events)
+    ties = list(_ties(claims.live(point.block), _prices(events, claims), market, owner))
     pledges = [one for one in ties if not one.is_title]
     now = int(point.at.timestamp())
     names: Mapping[str, str] = {one.lei: one.name for one in market.participants.values()}
@@ -82,37 +83,51 @@ def reuse(events: Sequence[RegisterEvent], market: Market, owner: Callable[[str]
         ),
         notes=(
             "Values are by the latest price that the agreement's valuers attested, before haircuts.",
+            "An agreement that was never valued takes the latest price attested under another in its currency.",
             "Estimated re-use (field 9) is empty: the register knows what is re-used, unit by unit.",
             "Cash re-invested and funding sources (fields 11 to 17) are not in the register.",
         ),
     )
 
 
-def _prices(events: Iterable[RegisterEvent]) -> Mapping[tuple[str, str], int]:
-    """The latest valuation's price by agreement and token; what it does not name is worth nothing."""
-    found: dict[str, Valued] = {}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Prices:
+    """The latest attested prices: those of each agreement, and in each currency the latest of all agreements."""
+
+    by_agreement: Mapping[str, Mapping[str, int]]
+    by_currency: Mapping[tuple[str, str], int]
+
+    def of(self, agreement: str, currency: str, token: str) -> int | None:
+        """A valuation that does not name a security says that it is worth nothing there: another's price counts not."""
+        if agreement in self.by_agreement:
+            return self.by_agreement[agreement].get(token, 0)
+        return self.by_currency.get((currency, token))
+
+
+def _prices(events: Iterable[RegisterEvent], claims: Claims) -> _Prices:
+    by_agreement: dict[str, Mapping[str, int]] = {}
+    by_currency: dict[tuple[str, str], int] = {}
     for one in events:
         if isinstance(one.said, Valued):
-            found[one.said.agreement_id] = one.said
-    return {(said.agreement_id, each.token): each.price for said in found.values() for each in said.prices}
+            by_agreement[one.said.agreement_id] = {each.token: each.price for each in one.said.prices}
+            currency = claims.agreement(one.said.agreement_id, one.block).currency
+            by_currency |= {(currency, each.token): each.price for each in one.said.prices}
+    return _Prices(by_agreement=by_agreement, by_currency=by_currency)
 
 
-def _ties(
-    live: Iterable[Claim], prices: Mapping[tuple[str, str], int], market: Market, owner: Callable[[str], str]
-) -> Iterator[_Tie]:
+def _ties(live: Iterable[Claim], prices: _Prices, market: Market, owner: Callable[[str], str]) -> Iterator[_Tie]:
     securities = {one.token: one for one in market.securities.values()}
-    valued = {agreement for agreement, _ in prices}
     for one in live:
-        security, agreement = securities.get(one.pledge.token), one.pledge.agreement_id
-        price = prices.get((agreement, one.pledge.token), 0 if agreement in valued else None)
+        token, currency = one.pledge.token, one.agreement.currency
+        security = securities.get(token)
         yield _Tie(
             claim=one,
-            isin=security.isin if security else one.pledge.token,
+            isin=security.isin if security else token,
             decimals=security.decimals if security else 0,
             giver=owner(one.agreement.giver),
             taker=owner(one.agreement.taker),
-            currency=one.agreement.currency,
-            price=price,
+            currency=currency,
+            price=prices.of(one.pledge.agreement_id, currency, token),
         )
 
 

@@ -24,7 +24,7 @@ __all__ = ["ROWS_SHOWN", "html_text"]
 
 ROWS_SHOWN = 1000
 """Of a longer table the page has so many rows, and says so."""
-_LONG_TEXT, _NARROW = 48, 5
+_LONG_TEXT, _FEW_WORDS, _NARROW = 48, 14, 5
 _IDENTIFIER = re.compile(r"(?=.*[0-9])[0-9A-Za-z|:/.\-]{12,}")
 """Ids, LEIs, ISINs, UETRs, hashes: shown in letters of one width."""
 
@@ -75,6 +75,7 @@ def html_text(report: Report) -> str:
         charts=[_picture(one, f"chart-{number}") for number, one in enumerate(report.charts, 1)],
         tables=tables,
         halves=_halves(tables),
+        abreast=_abreast(len(report.figures)),
         across=_across(len(report.charts)),
     )
 
@@ -97,6 +98,11 @@ def _halves(sections: list[_Section]) -> set[str]:
         if one.is_narrow and following.is_narrow and one.anchor not in found:
             found |= {one.anchor, following.anchor}
     return found
+
+
+def _abreast(count: int) -> int:
+    """How many figures stand in a row where there is room: all rows as full as can be, of five at most."""
+    return -(-count // -(-count // 5)) if count else 0
 
 
 def _across(count: int) -> list[int]:
@@ -157,5 +163,5 @@ def _cell(table: Table, cells: Cells, row: int, at: int) -> _Cell:
     elif _IDENTIFIER.fullmatch(text):
         kind = "id"
     else:
-        kind = "long" if len(text) > _LONG_TEXT else ""
+        kind = "long" if len(text) > _LONG_TEXT else "words" if len(text) > _FEW_WORDS and " " in text else ""
     return _Cell(text, kind, tone, bar)

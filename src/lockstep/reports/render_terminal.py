@@ -97,9 +97,15 @@ def _fits(titles: list[str], rows: list[list[Text]], kinds: list[ColumnKind], wi
     """Whether no column would have to be narrower than can be read."""
     needed = 0
     for place, (title, kind) in enumerate(zip(titles, kinds, strict=True)):
-        longest = max(len(title), *(len(row[place]) for row in rows))
-        needed += 2 + (min(longest, _READABLE) if kind is ColumnKind.TEXT else longest)
+        needed += 2 + _narrowest(title, kind, [row[place] for row in rows])
     return needed <= width + 2
+
+
+def _narrowest(title: str, kind: ColumnKind, cells: list[Text]) -> int:
+    """Titles break between words, texts where they are long, and figures never."""
+    longest = max(map(len, cells), default=0)
+    word = max(map(len, title.split()), default=0)
+    return max(word, min(longest, _READABLE) if kind is ColumnKind.TEXT else longest)
 
 
 def _table(table: Table, width: int) -> Grid:
@@ -123,12 +129,11 @@ def _records(titles: list[str], rows: list[list[Text]]) -> Grid:
 
 
 def _grid(titles: list[str], rows: list[list[Text]], kinds: list[ColumnKind]) -> Grid:
-    grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for title, kind in zip(titles, kinds, strict=True):
+    grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=True)
+    for place, (title, kind) in enumerate(zip(titles, kinds, strict=True)):
         right = kind in RIGHT_ALIGNED
-        grid.add_column(
-            Text(title), justify="right" if right else "left", no_wrap=kind is not ColumnKind.TEXT, overflow="fold"
-        )
+        least = _narrowest(title, kind, [row[place] for row in rows])
+        grid.add_column(Text(title), justify="right" if right else "left", min_width=least, overflow="fold")
     for row in rows:
         grid.add_row(*row)
     return grid

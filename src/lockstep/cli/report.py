@@ -69,7 +69,8 @@ def report(
         penalties=penalties,
         statements=tuple(statement or ()),
     )
-    content = as_form(make_report(of_home(Home(home)), asked), form, table)
+    sources = of_home(Home(home))
+    content = as_form(make_report(sources, asked), form, table, servicer=sources.market.service)
     if out is not None:
         out.write_bytes(content)
         typer.echo(f"{out}: {len(content):,} bytes")

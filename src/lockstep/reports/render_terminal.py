@@ -45,7 +45,9 @@ def terminal_text(report: Report, *, width: int = 120, colour: bool = False) -> 
     console.print(Text(printable(report.title), style="bold"))
     if report.subtitle:
         console.print(Text(printable(report.subtitle)))
-    console.print(Text(f"as of {moment_text(report.as_of)}, journal {report.source.journal_number}", style="dim"))
+    source = report.source
+    made_from = f"journal {source.journal_number}" if source.journal_number else ", ".join(source.others) or "no entry"
+    console.print(Text(printable(f"as of {moment_text(report.as_of)}, {made_from}"), style="dim"))
     if report.figures:
         console.print()
         console.print(_figures(report))

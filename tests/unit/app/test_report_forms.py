@@ -39,7 +39,7 @@ REPORT = Report(
     title="Positions and holders",
     subtitle="",
     as_of=datetime(2026, 3, 2, 18, tzinfo=UTC),
-    source=Source(journal_number=0, journal_hash=""),
+    source=Source(journal_number=0, journal_hash="", others=("chain 1, block 812, hash 0xab",)),
     tables=(Table(name="positions", title="Positions", columns=COLUMNS, rows=ROWS),),
 )
 

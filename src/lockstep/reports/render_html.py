@@ -15,15 +15,13 @@ from itertools import pairwise
 from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from lockstep.reports.cells import RIGHT_ALIGNED, Cells, moment_text, rounded_text
+from lockstep.reports.cells import RIGHT_ALIGNED, ROWS_SHOWN, Cells, moment_text, rounded_text
 from lockstep.reports.charts import colour_of, svg
 from lockstep.reports.model import Chart, ColumnKind, Report, Table
 from lockstep.reports.scales import value_text
 
-__all__ = ["ROWS_SHOWN", "html_text"]
+__all__ = ["html_text"]
 
-ROWS_SHOWN = 1000
-"""Of a longer table the page has so many rows, and says so."""
 _LONG_TEXT, _FEW_WORDS, _NARROW = 48, 14, 5
 _LONG_FIGURE = 12
 """Longer ones are written smaller."""

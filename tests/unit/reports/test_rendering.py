@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from lockstep.domain.errors import InvalidInput
+from lockstep.reports.cells import ROWS_SHOWN
 from lockstep.reports.model import Column, Report, Table
-from lockstep.reports.render_html import ROWS_SHOWN
 from lockstep.reports.render_terminal import terminal_text
 from lockstep.reports.rendering import FORMATS, one_table, render
 
@@ -183,13 +183,17 @@ def test_each_chart_has_its_figures_as_a_table_and_a_label(page: Page) -> None:
     assert {"1,234,567,890.12 EUR", "-45,000,000.00 EUR", "251 trades", "99.50 %"} <= {*page.text}
 
 
-def test_the_page_has_the_first_rows_of_a_long_table_and_says_so() -> None:
+def test_people_are_shown_the_first_rows_of_a_long_table_and_told_so() -> None:
     rows = tuple((f"reason {number}", number) for number in range(ROWS_SHOWN + 1))
     long = replace(REPORT, charts=(), tables=(replace(SMALL, rows=rows),))
     found = Page(render(long, "html"))
     assert sum(one.startswith("reason ") for one in found.text) == ROWS_SHOWN
     assert any("The first 1000 of 1,001 rows" in one for one in found.text)
+    lines = render(long, "terminal").decode().splitlines()
+    assert sum(one.startswith("reason ") for one in lines) == ROWS_SHOWN
+    assert "The first 1000 of 1,001 rows; the CSV, JSON and Parquet forms have all." in lines
     assert len(json.loads(render(long, "json"))["tables"][0]["rows"]) == ROWS_SHOWN + 1
+    assert render(long, "csv").count(b"\r\n") == ROWS_SHOWN + 2
 
 
 def test_a_report_of_nothing_is_a_page_too() -> None:

@@ -41,7 +41,7 @@ def report(
         list[Path] | None,
         typer.Option("--statement", help="cash: a camt.053 file, instead of asking the RTGS. May be repeated."),
     ] = None,
-    form: Annotated[
+    format: Annotated[
         str, typer.Option("--format", help="terminal, csv, json, html, parquet or, of holders, xml (semt.002).")
     ] = "terminal",
     table: Annotated[
@@ -70,7 +70,7 @@ def report(
         statements=tuple(statement or ()),
     )
     sources = of_home(Home(home))
-    content = as_form(make_report(sources, asked), form, table, servicer=sources.market.service)
+    content = as_form(make_report(sources, asked), format, table, servicer=sources.market.service)
     if out is not None:
         out.write_bytes(content)
         typer.echo(f"{out}: {len(content):,} bytes")

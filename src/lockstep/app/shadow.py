@@ -26,7 +26,15 @@ from lockstep.domain.reconciliation.books import Book, Key, Subject
 from lockstep.flow import paralleling
 from lockstep.ports import BulkBook, Change, Clock, ParallelBook
 
-__all__ = ["GATES", "Scored", "ShadowDesk", "ShadowRecords", "load_gates", "open_shadow_desk"]
+__all__ = [
+    "GATES",
+    "Scored",
+    "ShadowDesk",
+    "ShadowRecords",
+    "load_gates",
+    "open_judging_desk",
+    "open_shadow_desk",
+]
 
 GATES = "gates.toml"
 """In the installation's folder: the gates and guards that hold for it."""
@@ -57,11 +65,15 @@ def load_gates(path: Path) -> Gates:
         raise InvalidInput("gates", path, "text in UTF-8") from error
 
 
-def open_shadow_desk(home: Home, gates: Path | None = None) -> "ShadowDesk":
-    """Raises as `load_gates`, and Misconfigured where there is no installation."""
-    market = home.market()
-    chosen = load_gates(gates or home.root / GATES)
-    return ShadowDesk(book=open_book(home), market=market, clock=home.clock(), gates=chosen)
+def open_shadow_desk(home: Home, gates: Gates | None = None) -> "ShadowDesk":
+    """Without gates for who only looks, or sends back: that waits for no file. Raises Misconfigured where there is no
+    installation."""
+    return ShadowDesk(book=open_book(home), market=home.market(), clock=home.clock(), gates=gates or Gates(gates=()))
+
+
+def open_judging_desk(home: Home, gates: Path | None = None) -> "ShadowDesk":
+    """With the gates of a file, the installation's own if None. Raises as `load_gates`, and Misconfigured."""
+    return open_shadow_desk(home, load_gates(gates or home.root / GATES))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,23 +8,39 @@ from datetime import UTC, date, datetime, timedelta
 from datetime import time as time_of_day
 from pathlib import Path
 
+from lockstep.app.auditing_world import audit_world
 from lockstep.app.breaks import BreakDesk
 from lockstep.app.parallel_week.book import MirroredBook
-from lockstep.app.parallel_week.files import Week, instant, read_week
+from lockstep.app.parallel_week.figures import figures_of, wrong_figures
+from lockstep.app.parallel_week.files import Place, Week, instant, read_week
 from lockstep.app.parallel_week.judging import Judged, judge_day
 from lockstep.app.parallel_week.people import HAPPENINGS, Done, People
 from lockstep.app.reconciling import Reconciliation, of_world, reconcile_day
+from lockstep.app.shadow import Scored, ShadowDesk
 from lockstep.app.shadow_feed import Fed, feed, instructions_of
 from lockstep.app.world import World
 from lockstep.domain.errors import LockstepError
 from lockstep.domain.legacy import LegacyInstruction
 from lockstep.domain.reconciliation.breaks import Break
+from lockstep.domain.reconciliation.differences import Found
+from lockstep.reports.model import Report, Source
+from lockstep.reports.parallel import parallel_report
+from lockstep.reports.parallel_run import ParallelRun
 
-__all__ = ["DayTold", "WeekReport", "run_parallel_week"]
+__all__ = ["DayTold", "Finding", "WeekReport", "run_parallel_week"]
 
 MORNING = time_of_day(6)
 """UTC: what came late is there, and the day before is reconciled."""
 BETWEEN_ACTS = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What a day's run found at one place, and the numbers of what was planted there."""
+
+    place: Place
+    found: Found
+    numbers: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,12 +52,13 @@ class DayTold:
     happened: Sequence[str]
     """What was done past the service, in words."""
     run: Reconciliation
-    places: Mapping[str, str]
-    """Of each break by id: where it is, in words."""
-    judged: Judged | None
-    """None where nothing was planted: then there is nothing to judge by."""
-    closed: Sequence[Break]
-    """Those that closed themselves."""
+    set_apart: Sequence[str]
+    """Rows of the day's files that could not be read, and files that were refused."""
+    findings: Sequence[Finding]
+    judged: Judged
+    scored: Scored
+    closed: Sequence[tuple[Place, Break]]
+    """Breaks that closed themselves."""
     acts: Sequence[Done]
 
 
@@ -51,15 +68,24 @@ class WeekReport:
 
     week: Week
     days: Sequence[DayTold]
-    breaks: Sequence[Break]
-    """All, as they stand at the end."""
+    parallel: ParallelRun
+    """Scorecards, stages, verdicts, breaks and corrections, as they stand at the end."""
+    page: Report
+    figures: Mapping[str, Mapping[str, str]]
+    """The scorecards' figures over the week, by scope."""
+    wrong_figures: Sequence[tuple[str, str, str, str]]
+    """Those that are not the expected ones: scope, name, what is found, what is expected."""
     never_found: Sequence[str]
     """Planted discrepancies that no day found as what they are."""
+    invariants: Mapping[str, Sequence[str]]
+    """Each violation by name; an empty list means that it holds."""
     seconds: float
 
     @property
     def sound(self) -> bool:
-        return not self.never_found and not any(one.judged and one.judged.wrong for one in self.days)
+        """Whether all that was planted was found, each as what it is, and nothing else; figures and invariants hold."""
+        wrong = self.never_found or self.wrong_figures or any(one.judged.wrong for one in self.days)
+        return not wrong and not any(self.invariants.values())
 
 
 def run_parallel_week(
@@ -87,12 +113,18 @@ def run_parallel_week(
                 one = desk.day(day)
                 days.append(one)
                 done(one)
-            right = {planted.number for one in days if one.judged for planted in one.judged.right}
+            parallel = desk.parallel()
+            figures = figures_of({isin: parallel.period(isin) for isin in ("", *parallel.isins)}, world.market)
+            right = {planted.number for one in days for planted in one.judged.right}
             return WeekReport(
                 week=week,
                 days=days,
-                breaks=world.book.breaks(),
+                parallel=parallel,
+                page=desk.page(parallel),
+                figures=figures,
+                wrong_figures=wrong_figures(figures, week.expected),
                 never_found=[f"no. {one.number}, {one.place}" for one in week.planted if one.number not in right],
+                invariants=audit_world(world),
                 seconds=time.monotonic() - started,
             )
         finally:
@@ -105,15 +137,20 @@ class _Desk:
     def __init__(self, week: Week, world: World) -> None:
         self.week, self.world = week, world
         self.legacy = MirroredBook(week.folder, world.market, world.book)
+        self.shadow = ShadowDesk(book=world.book, market=world.market, clock=world.clock, gates=week.gates)
         self.people = People(
-            BreakDesk(world.book, world.clock), lambda one: self.legacy.place(one.found.book, one.found.key)
+            BreakDesk(world.book, world.clock),
+            self.shadow,
+            lambda one: self.legacy.place(one.found.book, one.found.key),
         )
 
     def day(self, day: date) -> DayTold:
         fed, happened = self._settle(day)
         self._to_morning(day)
-        run = reconcile_day(of_world(self.world), day, legacy=self.legacy)
-        found = [(self.legacy.place(one.book, one.key), one.break_class) for one in run.comparison.found]
+        run = reconcile_day(of_world(self.world), day, legacy=self.legacy, rules=self.week.rules)
+        assert self.legacy.read is not None  # by the run
+        scored = self.shadow.score(run, self.legacy.read.trades)
+        findings = [self._finding(day, one) for one in run.comparison.found]
         acts = []
         for node in self.week.acts:
             if node.day("day") == day:
@@ -124,13 +161,22 @@ class _Desk:
             fed=fed,
             happened=happened,
             run=run,
-            places={
-                one.break_id: str(self.legacy.place(one.found.book, one.found.key)) for one in self.world.book.breaks()
-            },
-            judged=judge_day(day, found, self.week.planted) if self.week.planted else None,
-            closed=[one for one in run.reconciled.changed if not one.is_open and not one.is_there],
+            set_apart=[line for said in run.said for line in said.told if line.startswith(str(day))],
+            findings=findings,
+            judged=judge_day(day, [(one.place, one.found.break_class) for one in findings], self.week.planted),
+            scored=scored,
+            closed=[
+                (self.legacy.place(one.found.book, one.found.key), one)
+                for one in run.reconciled.changed
+                if not one.is_open and not one.is_there
+            ],
             acts=acts,
         )
+
+    def _finding(self, day: date, found: Found) -> Finding:
+        place = self.legacy.place(found.book, found.key)
+        numbers = [one.number for one in self.week.planted if one.place == place and day in one.found]
+        return Finding(place=place, found=found, numbers=tuple(numbers))
 
     def _settle(self, day: date) -> tuple[list[Fed], list[str]]:
         """Everything of the day in the order of its moments, until the RTGS has closed it."""
@@ -159,6 +205,24 @@ class _Desk:
         self.world.rtgs.operator.close_day()
         self.world.run_until_quiet()
         return fed, happened
+
+    def parallel(self) -> ParallelRun:
+        """All that the week has come to."""
+        book, courses = self.world.book, self.shadow.courses()
+        verdicts = [self.shadow.verdict(one.isin) for one in courses]
+        return ParallelRun(
+            cards=[one.card for day in self.week.days for one in book.scorecards_of(day)],
+            courses=courses,
+            verdicts=[one for one in verdicts if one is not None],
+            breaks=book.breaks(),
+            corrections=book.corrections(),
+            market=self.world.market,
+        )
+
+    def page(self, parallel: ParallelRun) -> Report:
+        last = self.world.book.journal()[-1]
+        source = Source(journal_number=last.number, journal_hash=last.hash)
+        return parallel_report(parallel, as_of=self.world.clock.now(), source=source)
 
     def _to_morning(self, day: date) -> None:
         self.world.move_to(datetime.combine(day + timedelta(days=1), MORNING, tzinfo=UTC))

@@ -289,7 +289,7 @@ PLANTED: Sequence[Planted] = (
          story="an owner that nobody knows"),
     _one(25, "cash", "extra", _of(CHIMERA, "EUR"), range(WED, THU), field="balance", says="998.70",
          story="an account that nobody knows"),
-    _one(26, "trade", "missing", "CSD-1125-08", range(WED, END), story="left out"),
+    _one(26, "trade", "missing", "CSD-1125-07", range(WED, END), story="left out"),
     *_timing(27, FAILED, THU, END, "failed for want of units, settled on Friday"),
     _one(32, "trade", "late", "CSD-1126-05", range(THU, END), story="told the next morning"),
     _one(33, "cash", "late", _of(ATLANTIS, "JPY"), range(THU, FRI), story="told the next morning"),

@@ -8,13 +8,14 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import date
 from pathlib import Path
 
+from lockstep.app.books.legacy_book import profile_of
 from lockstep.app.books.said import Said
 from lockstep.app.legacy_books import LegacyBook, days_of, read_legacy_book
 from lockstep.app.parallel_week.files import Place
 from lockstep.app.shadow_feed import instructions_of, twins
 from lockstep.domain.identifiers import Uetr
 from lockstep.domain.legacy import LegacyInstruction
-from lockstep.domain.legacy_lines import LegacyProfile, OurTrade
+from lockstep.domain.legacy_lines import OurTrade
 from lockstep.domain.market import Market
 from lockstep.domain.reconciliation.books import Book, Key, Line, Subject
 from lockstep.flow.ordering import payment_uetr
@@ -28,8 +29,7 @@ class MirroredBook:
 
     def __init__(self, folder: Path, market: Market, book: BulkBook) -> None:
         self.folder, self._market, self._book = folder, market, book
-        decimals: dict[str, int] = {one.isin: one.decimals for one in market.securities.values()}
-        self.profile = LegacyProfile(decimals=decimals)
+        self.profile = profile_of(market)
         self._references: dict[str, str] = {}
         self.read: LegacyBook | None = None
         """As it was last read."""

@@ -11,13 +11,17 @@ from typing import Any
 from lockstep.app.collateral_day.files import Node, load
 from lockstep.app.legacy_books import days_of
 from lockstep.app.market_file import MarketFile, read_market
+from lockstep.app.rules_file import read_rules
+from lockstep.app.shadow import GATES, load_gates
 from lockstep.domain.errors import InvalidInput
+from lockstep.domain.parallel.gate_text import Gates
 from lockstep.domain.reconciliation.books import Book, Subject
 from lockstep.domain.reconciliation.differences import BreakClass
+from lockstep.domain.reconciliation.rules import RuleBook
 
 __all__ = ["PLANTED", "WEEK", "Place", "Planted", "Week", "read_week"]
 
-WEEK, PLANTED, EXPECTED = "week.toml", "planted.json", "expected.toml"
+WEEK, RULES, PLANTED, EXPECTED = "week.toml", "rules.toml", "planted.json", "expected.toml"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -50,6 +54,8 @@ class Week:
 
     folder: Path
     market: MarketFile
+    rules: RuleBook
+    gates: Gates
     days: tuple[date, ...]
     outside: Sequence[Node]
     """What happens past the service: `issue`, `credit`."""
@@ -78,6 +84,8 @@ def read_week(folder: Path) -> Week:
     week = Week(
         folder=folder,
         market=market,
+        rules=read_rules(folder / RULES),
+        gates=load_gates(folder / GATES),
         days=days,
         outside=file.nodes("outside") if file.has("outside") else (),
         acts=file.nodes("acts") if file.has("acts") else (),

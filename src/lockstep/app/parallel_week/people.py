@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import datetime
 
 from lockstep.app.breaks import BreakDesk
 from lockstep.app.collateral_day.files import Node
 from lockstep.app.parallel_week.files import Place
+from lockstep.app.shadow import ShadowDesk
 from lockstep.app.world import World
 from lockstep.chain.deployment import Deployer
 from lockstep.domain.errors import InvalidInput, Refused
@@ -23,7 +24,7 @@ __all__ = ["HAPPENINGS", "Done", "People"]
 class Done:
     """One act and what came of it."""
 
-    day: date
+    at: datetime
     by: str
     what: str
     about: str
@@ -33,30 +34,37 @@ class Done:
 class People:
     """Everybody who works on breaks. A break is named as in planted.json: book, subject, name."""
 
-    def __init__(self, desk: BreakDesk, place: Callable[[Break], Place]) -> None:
-        self._desk, self._place = desk, place
+    def __init__(self, desk: BreakDesk, shadow: ShadowDesk, place: Callable[[Break], Place]) -> None:
+        self._desk, self._shadow, self._place = desk, shadow, place
         self._proposed: dict[Place, str] = {}
 
     def act(self, node: Node) -> Done:
         """Raises InvalidInput for an act that nobody knows or a break that is not there, and what the desk raises; a
         refusal that `refused` names is what should come of it."""
-        day, by = node.day("day"), node.text("by")
-        act = node.chosen("do", _ACTS)
-        place = Place(
-            book=Book(node.text("book")).value, subject=Subject(node.text("subject")).value, name=node.text("name")
-        )
-        refused = node.text("refused", "")
+        node.day("day")
+        by = node.text("by")
+        refused, kind = node.text("refused", ""), node.chosen("do", dict.fromkeys([*_ACTS, *_STEPS], node.text("do")))
         try:
-            result = act(self, node, self._break(node, place), by)
+            if kind in _STEPS:
+                about = node.text("security")
+                result = _STEPS[kind](self, node, about, by)
+            else:
+                place = self._named(node)
+                about = str(place)
+                result = _ACTS[kind](self, node, self._break(node, place), by)
         except Refused as error:
             if error.name != refused:
                 raise
-            result = f"refused: {error}"
+            result = f"refused: {error.name}"
         else:
             if refused:
                 raise InvalidInput(f"{node.path}/refused", refused, f"what comes of it: {result}")
         node.done()
-        return Done(day=day, by=by, what=node.text("do"), about=str(place), result=result)
+        return Done(at=self._desk.clock.now(), by=by, what=kind, about=about, result=result)
+
+    def _named(self, node: Node) -> Place:
+        book, subject = Book(node.text("book")), Subject(node.text("subject"))
+        return Place(book=book.value, subject=subject.value, name=node.text("name"))
 
     def _break(self, node: Node, place: Place) -> Break:
         found = [one for one in self._desk.book.breaks() if self._place(one) == place]
@@ -66,7 +74,7 @@ class People:
 
     def _assign(self, node: Node, one: Break, by: str) -> str:
         (after,) = self._desk.assign([one.break_id], node.text("to"), by=by)
-        return f"{after.state.value}, {after.assignee}"
+        return f"to {after.assignee}"
 
     def _comment(self, node: Node, one: Break, by: str) -> str:
         text = node.text("text")
@@ -76,8 +84,13 @@ class People:
     def _close(self, node: Node, one: Break, by: str) -> str:
         text = node.text("text")
         reason = node.chosen("reason", {each.value: each for each in CloseReason if each.is_persons})
-        (after,) = self._desk.close([one.break_id], reason, text, by=by)
-        return f"{after.state.value}, {reason.value}: {text}"
+        self._desk.close([one.break_id], reason, text, by=by)
+        return f"{reason.value}, {text}"
+
+    def _reopen(self, node: Node, one: Break, by: str) -> str:
+        text = node.text("text")
+        self._desk.reopen([one.break_id], text, by=by)
+        return text
 
     def _propose(self, node: Node, one: Break, by: str) -> str:
         field = node.text("field")
@@ -86,7 +99,7 @@ class People:
             one.break_id, book=one.found.book, field=field, right=right, why=node.text("text"), by=by
         )
         self._proposed[self._place(one)] = made.correction_id
-        return f"{made.field} of the {made.book.value} book should be {made.right}, not {made.said}"
+        return f"{made.field} {made.right}, not {made.said}: {made.why}"
 
     def _approve(self, node: Node, one: Break, by: str) -> str:
         return self._decided(node, one, by, approve=True)
@@ -99,13 +112,30 @@ class People:
         if waiting is None:
             raise InvalidInput(f"{node.path}/name", node.text("name"), "a break with a proposed correction")
         made = self._desk.decide(waiting, approve=approve, by=by, why=node.text("text", ""))
-        return f"{made.state.value}, proposed by {made.proposed_by}"
+        return f"as {made.proposed_by} proposed"
+
+    def _promote(self, node: Node, isin: str, by: str) -> str:
+        course = self._shadow.propose(isin, node.text("text"), by=by)
+        assert course.pending is not None
+        return f"{course.pending.to.value} proposed: {course.pending.why}"
+
+    def _decide(self, node: Node, isin: str, by: str) -> str:
+        pending = self._shadow.course(isin).pending
+        if pending is None:
+            raise InvalidInput(f"{node.path}/security", isin, "one whose promotion is proposed")
+        course = self._shadow.decide(pending.proposal_id, approve=True, why=node.text("text"), by=by)
+        return f"{course.stage.value} from {course.since:%A} on: {course.steps[-1].why}"
 
 
+_STEPS: Mapping[str, Callable[[People, Node, str, str], str]] = {
+    "promote": People._promote,
+    "agree": People._decide,
+}
 _ACTS: Mapping[str, Callable[[People, Node, Break, str], str]] = {
     "assign": People._assign,
     "comment": People._comment,
     "close": People._close,
+    "reopen": People._reopen,
     "propose": People._propose,
     "approve": People._approve,
     "reject": People._reject,

@@ -6,7 +6,7 @@ the guards: who is killed in between judges them with the next look.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -16,6 +16,7 @@ from lockstep.app.reconciling import Reconciliation
 from lockstep.app.records import open_book
 from lockstep.domain.errors import Conflict, InvalidInput, Misconfigured, Refused
 from lockstep.domain.legacy import LegacyTrade
+from lockstep.domain.legacy_lines import LegacyProfile
 from lockstep.domain.market import Market
 from lockstep.domain.parallel.gate_text import Gates, read_gates
 from lockstep.domain.parallel.gates import Verdict
@@ -34,6 +35,7 @@ __all__ = [
     "load_gates",
     "open_judging_desk",
     "open_shadow_desk",
+    "require_over",
 ]
 
 GATES = "gates.toml"
@@ -53,6 +55,12 @@ class Scored:
     day: ScoredDay
     fallen: tuple[tuple[Course, Verdict], ...]
     """Securities that a guard sent back, as they are now."""
+
+
+def require_over(day: date, at: datetime) -> None:
+    """Raises InvalidInput for a moment before a day's cut-off: what has not settled by then has not failed yet."""
+    if at < (end := LegacyProfile().end_of(day)):
+        raise InvalidInput("day", day, f"over before it is scored: from {end:%Y-%m-%d %H:%M} UTC on, not at {at:%H:%M}")
 
 
 def load_gates(path: Path) -> Gates:
@@ -90,7 +98,9 @@ class ShadowDesk:
 
     def score(self, run: Reconciliation, rows: Mapping[Key, LegacyTrade]) -> Scored:
         """Scores a day from its run, stores that, and sends back what a guard no longer holds. `rows` are the legacy
-        book's trades of that run. Raises InvalidInput for a run in which the legacy book did not speak."""
+        book's trades of that run. Raises InvalidInput for a run in which the legacy book did not speak, and as
+        `require_over`."""
+        require_over(run.day, run.at)
         spoke = run.comparison.run.spoke
         if not any(Book.LEGACY in books for books in spoke.values()):
             raise InvalidInput("run", run.day, "one in which the legacy book spoke")

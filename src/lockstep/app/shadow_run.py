@@ -14,7 +14,7 @@ from lockstep.app.parallel_week.book import MirroredBook
 from lockstep.app.reconciling import EXACT, Reconciliation, reconcile_day
 from lockstep.app.records import open_reception
 from lockstep.app.rules_file import read_rules
-from lockstep.app.shadow import Scored, open_judging_desk
+from lockstep.app.shadow import Scored, open_judging_desk, require_over
 from lockstep.app.shadow_feed import Fed, feed, instructions_of
 from lockstep.domain.errors import InvalidInput
 from lockstep.domain.identifiers import Uetr, uetr
@@ -52,9 +52,11 @@ def compare_day(
 ) -> Compared:
     """Reconciles a day with the legacy book of a folder, keeps the breaks, scores the day, judges the guards.
 
-    Raises as `reconcile_day`, `read_rules`, `load_gates`, and InvalidInput where the legacy book did not speak.
+    Raises as `reconcile_day`, `read_rules`, `load_gates`, and InvalidInput for a day that is not over, or where the
+    legacy book did not speak.
     """
     desk, sources = open_judging_desk(home, gates), of_home(home)
+    require_over(day, sources.clock.now())
     wanted = EXACT if rules is None else read_rules(rules)
     if is_mirror(home):
         run, rows = _mirrored(sources, folder, day, wanted)

@@ -114,7 +114,7 @@ def compare(
         print_json(compared_json(done))
     else:
         console = Console()
-        rows = [(card.isin or "all securities", card.whole) for card in done.scored.day.cards]
+        rows = [(card.isin or "all", card.whole) for card in done.scored.day.cards]
         showing_shadow.scores(console, f"{done.run.day}, as of {done.run.at:%Y-%m-%d %H:%M:%S}", rows)
         for course, verdict in done.scored.fallen:
             showing_shadow.line(console, f"{course.isin} went back to {course.stage.value}: {verdict.broken()}", "red")

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -295,6 +296,14 @@ def test_without_the_legacy_book_nothing_is_scored(bench: Bench) -> None:
     silent = Reconciliation(day=MONDAY, at=run.at, comparison=comparison, reconciled=run.reconciled, said=(), open=())
     with pytest.raises(InvalidInput, match="the legacy book spoke"):
         bench.desk.score(silent, {})
+    assert bench.book.scorecards_of(MONDAY) == []
+
+
+def test_a_day_is_scored_once_it_is_over(bench: Bench) -> None:
+    """Before the cut-off nothing has failed yet."""
+    early = replace(bench.run(MONDAY), at=datetime.combine(MONDAY, time(17, 59, 59), tzinfo=UTC))
+    with pytest.raises(InvalidInput, match="over before it is scored: from 2026-11-23 18:00 UTC on, not at 17:59"):
+        bench.desk.score(early, {})
     assert bench.book.scorecards_of(MONDAY) == []
 
 

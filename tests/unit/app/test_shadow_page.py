@@ -68,7 +68,7 @@ def test_without_gates_it_tells_of_none_unless_a_file_was_named(bench: Bench, co
     bench.score(days(1)[0])
     told = json.loads(command("--format", "json"))
     assert next(one for one in told["tables"] if one["name"] == "gates")["rows"] == []
-    with pytest.raises(Misconfigured, match="other.toml"):
+    with pytest.raises(Misconfigured, match=r"other\.toml"):
         command("--gates", str(tmp_path / "other.toml"))
 
 

@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from lockstep.domain.errors import InvalidInput
 from lockstep.reports.model import Chart, ChartKind, Tone
-from lockstep.reports.scales import Scale, place, scale_of, value_text
+from lockstep.reports.scales import Scale, bare_text, place, scale_of, value_text
 
 __all__ = ["COLOURS", "colour_of", "svg"]
 
@@ -149,7 +149,7 @@ def _lying(chart: Chart) -> tuple[int, list[Markup]]:
     room = (HEIGHT - _TOP - _BOTTOM) // max(1, len(named))
     tallest = max(map(len, named), default=1)
     each = max(_LINE, 13 * slots + 8, 12 * tallest + 6, min(_THICKEST_LINE, room))
-    widest = max((_wide(_text_of(one.end, chart)) for one in bars), default=Fraction(0))
+    widest = max((_wide(bare_text(one.end, chart.unit)) for one in bars), default=Fraction(0))
     height, length = each * len(named) + _TOP + _BOTTOM, WIDTH - left - int(widest) - 6
     parts = []
     for tick, text in zip(scale.ticks, scale.labels, strict=True):
@@ -169,7 +169,7 @@ def _lying(chart: Chart) -> tuple[int, list[Markup]]:
         else:
             ends[bar.label] = (high, y + one / 2, bar.end)
     for high, y, total in ends.values():
-        parts.append(_TEXT.format(place(high + 4), place(y + 4), "v", _text_of(total, chart)))
+        parts.append(_TEXT.format(place(high + 4), place(y + 4), "v", bare_text(total, chart.unit)))
     for number, (label, lines) in enumerate(zip(chart.labels, named, strict=True)):
         y = _TOP + each * number + Fraction(each, 2) + 4 - 6 * (len(lines) - 1)
         drawn = Markup("").join(
@@ -250,10 +250,4 @@ def _told(label: str, name: str, value: str, chart: Chart) -> str:
 
 
 def _brief(bar: _Bar, chart: Chart) -> str:
-    return _text_of(bar.value, chart)
-
-
-def _text_of(value: int | Fraction, chart: Chart) -> str:
-    """Beside a bar, where the axis says the unit."""
-    text = value_text(value, chart.unit)
-    return text if chart.unit == "%" else text.removesuffix(chart.unit).strip()
+    return bare_text(bar.value, chart.unit)

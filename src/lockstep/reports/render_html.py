@@ -18,7 +18,7 @@ from markupsafe import Markup
 from lockstep.reports.cells import RIGHT_ALIGNED, ROWS_SHOWN, Cells, moment_text, rounded_text
 from lockstep.reports.charts import colour_of, svg
 from lockstep.reports.model import Chart, ColumnKind, Report, Table
-from lockstep.reports.scales import value_text
+from lockstep.reports.scales import bare_text
 
 __all__ = ["html_text"]
 
@@ -114,7 +114,7 @@ def _across(count: int) -> list[int]:
 
 def _picture(chart: Chart, anchor: str) -> _Picture:
     several = len(chart.series) > 1
-    read = [["" if one is None else value_text(one, chart.unit) for one in values] for _, values in chart.series]
+    read = [["" if one is None else bare_text(one, chart.unit) for one in values] for _, values in chart.series]
     rows = ((label, tuple(values[at] for values in read)) for at, label in enumerate(chart.labels))
     return _Picture(
         anchor=anchor,

@@ -10,7 +10,7 @@ from fractions import Fraction
 from lockstep.domain.money import MINOR_UNITS
 from lockstep.reports.cells import decimal_text, grouped, per_cent
 
-__all__ = ["Scale", "place", "scale_of", "value_text"]
+__all__ = ["Scale", "bare_text", "place", "scale_of", "value_text"]
 
 _STEPS = 4
 """About so many lines."""
@@ -61,6 +61,12 @@ def value_text(value: int | Fraction, unit: str) -> str:
     else:
         shown = grouped(decimal_text(round(value * 100), 2))
     return f"{shown} {unit}".strip()
+
+
+def bare_text(value: int | Fraction, unit: str) -> str:
+    """The same where the unit stands elsewhere; a per cent sign stays."""
+    text = value_text(value, unit)
+    return text if unit == "%" else text.removesuffix(f" {unit}")
 
 
 def place(value: Fraction | int) -> str:

@@ -180,7 +180,7 @@ def test_what_the_page_refers_to_is_there_once(page: Page) -> None:
 def test_each_chart_has_its_figures_as_a_table_and_a_label(page: Page) -> None:
     pictures = [one for one in page.all("svg") if one.get("role") == "img"]
     assert len(pictures) == len(page.all("figure")) == len(page.all("details")) == len(REPORT.charts)
-    assert {"1,234,567,890.12 EUR", "-45,000,000.00 EUR", "251 trades", "99.50 %"} <= {*page.text}
+    assert {"1,234,567,890.12", "-45,000,000.00", "251", "99.50 %"} <= {*page.text}
 
 
 def test_people_are_shown_the_first_rows_of_a_long_table_and_told_so() -> None:

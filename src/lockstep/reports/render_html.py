@@ -23,6 +23,8 @@ from lockstep.reports.scales import bare_text
 __all__ = ["html_text"]
 
 _LONG_TEXT, _FEW_WORDS, _NARROW = 48, 14, 5
+_LONG_IDENTIFIER = 40
+"""Longer ones take two lines, or more."""
 _LONG_FIGURE = 12
 """Longer ones are written smaller."""
 _IDENTIFIER = re.compile(r"(?=.*[0-9])[0-9A-Za-z|:/.\-]{12,}")
@@ -162,7 +164,7 @@ def _cell(table: Table, cells: Cells, row: int, at: int) -> _Cell:
     elif column.kind in (ColumnKind.DAY, ColumnKind.MOMENT):
         kind = "s"
     elif _IDENTIFIER.fullmatch(text):
-        kind = "id"
+        kind = "id hash" if len(text) > _LONG_IDENTIFIER else "id"
     elif len(text) <= _FEW_WORDS:
         kind = "s"
     else:

@@ -251,7 +251,7 @@ class _OfKey:
             seconds = (at - middle).days * 86_400 + (at - middle).seconds
             if _utc_day(at) > _utc_day(middle) if most is None else at - middle > timedelta(seconds=most):
                 self._add(book, BreakClass.LATE, "at", at, middle, by=seconds)
-            elif at > middle:
+            elif most is not None and at > middle:
                 self._tolerate(book, BreakClass.LATE, "at", at, middle, seconds)
 
     def _tolerate(self, book: Book, kind: BreakClass, name: str, said: object, agreed: object, by: int) -> None:

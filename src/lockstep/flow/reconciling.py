@@ -125,12 +125,16 @@ def _acted(before: Break, after: Break, correction: Correction | None = None) ->
             "approved_by": correction.decided_by,
         }
         at = after.notes[-1].at
-        entries.append(Entry(at=at, kind="correction", subject=_subject(after), facts=facts))
+        entries.append(Entry(at=at, kind="correction", subject=after.break_id, facts=facts))
     return Acted(one=after, entries=tuple(entries), correction=correction)
 
 
 def _entries(before: Break | None, after: Break) -> list[Entry]:
-    """One for each new note; none where only the evidence is another."""
+    """One for each new note; none where only the evidence is another.
+
+    Under the break and not under its trade, whose entries go into evidence packs: what people say of a break among
+    themselves is not for strangers.
+    """
     notes = after.notes[len(before.notes) :] if before is not None else after.notes
     facts: Mapping[str, str] = {
         "break": after.break_id,
@@ -152,13 +156,8 @@ def _entries(before: Break | None, after: Break) -> list[Entry]:
         Entry(
             at=note.at,
             kind="reconciliation",
-            subject=_subject(after),
+            subject=after.break_id,
             facts={**facts, "act": note.act.value, "by": note.by, "text": note.text},
         )
         for note in notes
     ]
-
-
-def _subject(one: Break) -> str:
-    """The trade where it is one's, so that its history tells it; else the break."""
-    return one.found.key.reference or one.break_id

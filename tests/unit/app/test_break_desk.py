@@ -248,12 +248,13 @@ def test_what_is_no_text_is_refused(desk: BreakDesk, text: str) -> None:
 
 
 def test_what_tells_of_a_break_is_shown_with_it(desk: BreakDesk) -> None:
-    """A trade's entries are under the trade, and those of its other breaks are left out."""
+    """And nothing of it under the trade, whose entries are shown to strangers."""
     trade, position = of(desk, Subject.TRADE), of(desk, Subject.POSITION)
     desk.comment([trade, position], "hm", by="Ada")
-    for one, subject in ((trade, TRADE), (position, position)):
+    assert list(desk.book.journal(TRADE)) == []
+    for one in (trade, position):
         shown = desk.shown(one)
-        assert {row.entry.subject for row in shown.journal} == {subject}
+        assert {row.entry.subject for row in shown.journal} == {one}
         assert [row.entry.facts["act"] for row in shown.journal] == ["opened", "commented"]
 
 

@@ -14,13 +14,14 @@ from lockstep.app.parallel_week.book import MirroredBook
 from lockstep.app.parallel_week.figures import figures_of, wrong_figures
 from lockstep.app.parallel_week.files import Place, Week, instant, read_week
 from lockstep.app.parallel_week.judging import Judged, judge_day
-from lockstep.app.parallel_week.people import HAPPENINGS, Done, People
+from lockstep.app.parallel_week.people import HAPPENINGS, Done, People, kind_of
 from lockstep.app.reconciling import Reconciliation, of_world, reconcile_day
 from lockstep.app.shadow import Scored, ShadowDesk
 from lockstep.app.shadow_feed import Fed, feed, instructions_of
 from lockstep.app.world import World
 from lockstep.domain.errors import LockstepError
 from lockstep.domain.legacy import LegacyInstruction
+from lockstep.domain.parallel.gates import Verdict
 from lockstep.domain.reconciliation.breaks import Break
 from lockstep.domain.reconciliation.differences import Found
 from lockstep.reports.model import Report, Source
@@ -103,6 +104,11 @@ def run_parallel_week(
     """
     started = time.monotonic()
     week = read_week(folder)
+    for node in week.acts:
+        kind_of(node)
+    for node in week.outside:
+        node.chosen("do", HAPPENINGS)
+        instant(node, week.days)
     with tempfile.TemporaryDirectory(prefix="lockstep-") as temporary:
         world = World(week.market, root or Path(temporary), told=told)
         try:
@@ -138,6 +144,8 @@ class _Desk:
         self.week, self.world = week, world
         self.legacy = MirroredBook(week.folder, world.market, world.book)
         self.shadow = ShadowDesk(book=world.book, market=world.market, clock=world.clock, gates=week.gates)
+        self.verdicts: Sequence[Verdict] = ()
+        """Of the gates, after the last run and before anybody acted on it."""
         self.people = People(
             BreakDesk(world.book, world.clock),
             self.shadow,
@@ -150,6 +158,8 @@ class _Desk:
         run = reconcile_day(of_world(self.world), day, legacy=self.legacy, rules=self.week.rules)
         assert self.legacy.read is not None  # by the run
         scored = self.shadow.score(run, self.legacy.read.trades)
+        verdicts = (self.shadow.verdict(one.isin) for one in self.shadow.courses())
+        self.verdicts = [one for one in verdicts if one is not None]
         findings = [self._finding(day, one) for one in run.comparison.found]
         acts = []
         for node in self.week.acts:
@@ -208,12 +218,11 @@ class _Desk:
 
     def parallel(self) -> ParallelRun:
         """All that the week has come to."""
-        book, courses = self.world.book, self.shadow.courses()
-        verdicts = [self.shadow.verdict(one.isin) for one in courses]
+        book = self.world.book
         return ParallelRun(
             cards=[one.card for day in self.week.days for one in book.scorecards_of(day)],
-            courses=courses,
-            verdicts=[one for one in verdicts if one is not None],
+            courses=self.shadow.courses(),
+            verdicts=self.verdicts,
             breaks=book.breaks(),
             corrections=book.corrections(),
             market=self.world.market,

@@ -98,10 +98,14 @@ class ShadowDesk:
 
     def score(self, run: Reconciliation, rows: Mapping[Key, LegacyTrade]) -> Scored:
         """Scores a day from its run, stores that, and sends back what a guard no longer holds. `rows` are the legacy
-        book's trades of that run. Raises InvalidInput for a run in which the legacy book did not speak, and as
-        `require_over`."""
+        book's trades of that run. Raises InvalidInput for a run in which a book was silent or the legacy book was not
+        asked, as from silence follows nothing, and as `require_over`."""
         require_over(run.day, run.at)
         spoke = run.comparison.run.spoke
+        if run.silent:
+            silent = [(book, kind, why) for book, kinds in run.silent.items() for kind, why in kinds.items()]
+            told = "; ".join(f"{book.value} of {kind.value}: {why}" for book, kind, why in silent)
+            raise InvalidInput("run", run.day, f"one in which every book spoke; silent was {told}")
         if not any(Book.LEGACY in books for books in spoke.values()):
             raise InvalidInput("run", run.day, "one in which the legacy book spoke")
         scored = _again_on_conflict(lambda: self._score(run, rows))

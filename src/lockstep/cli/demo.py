@@ -22,6 +22,9 @@ def demo(
         ),
     ] = None,
     keep: Annotated[Path | None, typer.Option(help="Keep databases and messages in this folder.")] = None,
+    page: Annotated[
+        Path | None, typer.Option(help="Write what came of a parallel week on one page (HTML) here.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Settle a whole day in this process, on an embedded chain, and check the invariants."""
@@ -30,11 +33,14 @@ def demo(
     if folder is not None and not folder.exists():
         named = {Path("collateral"): "collateral-day", Path("reconcile"): "parallel-week"}.get(folder)
         folder = folder if named is None else example(named)
+    is_week = folder is not None and (folder / "week.toml").is_file()
+    if page is not None and not is_week:
+        raise typer.BadParameter("only of a parallel week, a folder with week.toml", param_hint="--page")
     if folder is not None and (folder / "day.toml").is_file():
         demo_collateral.tell(folder, keep, as_json=as_json)
         return
-    if folder is not None and (folder / "week.toml").is_file():
-        demo_reconcile.tell(folder, keep, as_json=as_json)
+    if folder is not None and is_week:
+        demo_reconcile.tell(folder, keep, page, as_json=as_json)
         return
     console = Console(quiet=as_json)
     with console.status("founding the market") as status:

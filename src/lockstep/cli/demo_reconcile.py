@@ -22,6 +22,7 @@ from lockstep.domain.reconciliation.books import Subject
 if TYPE_CHECKING:  # loading the chain takes longer than showing help
     from lockstep.app.demo_reconcile import DayTold, WeekReport
     from lockstep.app.market_file import MarketFile
+    from lockstep.domain.parallel.scorecards import Tally
     from lockstep.domain.reconciliation.breaks import Break
     from lockstep.domain.reconciliation.differences import Found
 
@@ -30,11 +31,12 @@ __all__ = ["tell"]
 _STYLES = {"identity": "magenta", "timing": "dim", "late": "yellow"}
 
 
-def tell(folder: Path, keep: Path | None, *, as_json: bool) -> None:
-    """Runs the folder's week. Exits with 1 where something planted was not found as what it is, or something else was
-    found, a figure is another than expected.toml has, or an invariant does not hold."""
+def tell(folder: Path, keep: Path | None, page: Path | None, *, as_json: bool) -> None:
+    """Runs the folder's week and writes its page, if wanted. Exits with 1 where something planted was not found as what
+    it is, or something else was found, a figure is another than expected.toml has, or an invariant does not hold."""
     from lockstep.app.demo_reconcile import run_parallel_week
     from lockstep.app.parallel_week.files import read_week
+    from lockstep.reports.rendering import render
 
     console = Console(quiet=as_json)
     names = _Names(read_week(folder).market)
@@ -46,10 +48,15 @@ def tell(folder: Path, keep: Path | None, *, as_json: bool) -> None:
             begun=status.update,
             done=lambda one: _show_day(console, one, names),
         )
+    if page is not None:
+        page.parent.mkdir(parents=True, exist_ok=True)
+        page.write_bytes(render(report.page, "html"))
     if as_json:
         print_json(_as_json(report))
     else:
-        _show_report(console, report)
+        _show_report(console, report, names)
+        if page is not None:
+            console.print(f"the week on one page: {page}", soft_wrap=True)
     if not report.sound:
         raise typer.Exit(1)
 
@@ -148,10 +155,19 @@ def _acts(one: "DayTold", names: _Names) -> Table:
     return table
 
 
-def _show_report(console: Console, report: "WeekReport") -> None:
+def _show_report(console: Console, report: "WeekReport", names: _Names) -> None:
     console.print()
+    console.print(_scorecard(report, names))
+    console.print(_gates(report, names))
     console.print(_left(report.parallel.breaks))
     console.print(showing.invariants(report.invariants))
+    for scope, name, found, expected in report.wrong_figures:
+        console.print(f"[red]✗ {escape(names.of(scope))}, {name}: {found or 'nothing'}, expected {expected}[/]")
+    figures, off = sum(len(one) for one in report.week.expected.values()), len(report.wrong_figures)
+    if figures and off:
+        console.print(f"[bold red]{off} of {figures} figures are not those worked out by hand in expected.toml[/]")
+    elif figures:
+        console.print(f"[green]{figures} figures are those worked out by hand in expected.toml[/]")
     planted = len(report.week.planted)
     wrong = [line for one in report.days for line in one.judged.wrong]
     if planted and not wrong and not report.never_found:
@@ -159,13 +175,56 @@ def _show_report(console: Console, report: "WeekReport") -> None:
             f"[green]all {planted} planted discrepancies found on their days, each as what it is; none more[/]"
         )
     elif planted:
-        found = planted - len(report.never_found)
-        console.print(f"[bold red]{found} of {planted} planted discrepancies found as what they are[/]")
+        found_right = planted - len(report.never_found)
+        console.print(f"[bold red]{found_right} of {planted} planted discrepancies found as what they are[/]")
         for line in wrong:
             console.print(f"[red]✗ {escape(line)}[/]")
-    console.print(
-        f"{len(report.days)} business days; {len(report.parallel.breaks)} breaks; {report.seconds:.1f} seconds"
-    )
+    breaks = len(report.parallel.breaks)
+    console.print(f"{len(report.days)} business days; {breaks} breaks; {report.seconds:.1f} seconds")
+
+
+def _scorecard(report: "WeekReport", names: _Names) -> Table:
+    table = Table(title="Scorecard of the week", title_justify="left", box=box.SIMPLE_HEAD)
+    for title in ("", "trades", "positions", "cash", "events", "earlier by", "fails avoided", "unexplained", "stage"):
+        table.add_column(title, justify="left" if title in ("", "stage") else "right")
+    stages = {one.isin: one.stage.value for one in report.parallel.courses}
+    for isin in ("", *report.parallel.isins):
+        score = report.parallel.period(isin).whole
+        mean = score.finality.mean_seconds_earlier
+        table.add_row(
+            names.of(isin) if isin else "all",
+            _share(score.trades),
+            _share(score.positions),
+            _share(score.cash),
+            _share(score.events),
+            "" if mean is None else _span(round(mean)),
+            str(score.fails.avoided),
+            str(score.unexplained_breaks),
+            stages.get(isin, ""),
+        )
+    return table
+
+
+def _share(tally: "Tally") -> str:
+    return f"{tally.agreed} of {tally.compared}" if tally.compared else ""
+
+
+def _span(seconds: int) -> str:
+    hours, minutes = divmod(abs(seconds) // 60, 60)
+    return f"{'-' if seconds < 0 else ''}{hours} h {minutes:02d}"
+
+
+def _gates(report: "WeekReport", names: _Names) -> Table:
+    table = Table(title=f"Gates, after {report.days[-1].day:%A}", title_justify="left", box=box.SIMPLE_HEAD)
+    for title in ("security", "gate", "what must hold", "what is", ""):
+        table.add_column(title, no_wrap=title == "security")
+    for verdict in report.parallel.verdicts:
+        about = (names.of(verdict.isin), verdict.about)
+        for result in verdict.results:
+            mark = Text("✓", style="green") if result.is_met else Text("✗", style="red")
+            table.add_row(*about, result.condition.text().replace("_", " "), result.figure or "nothing", mark)
+            about = ("", "")
+    return table
 
 
 def _left(breaks: Iterable["Break"]) -> Table:
@@ -208,6 +267,10 @@ def _as_json(report: "WeekReport") -> Mapping[str, object]:
             }
             for one in report.days
         ],
+        "scorecard": {scope: dict(figures) for scope, figures in report.figures.items()},
+        "wrong_figures": [list(one) for one in report.wrong_figures],
+        "stages": {one.isin: one.stage.value for one in report.parallel.courses},
+        "gates": {one.isin: {"met": one.is_met, "unmet": one.broken()} for one in report.parallel.verdicts},
         "never_found": list(report.never_found),
         "breaks": len(report.parallel.breaks),
         "open": sum(one.is_open for one in report.parallel.breaks),

@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from lockstep.app import shadow as shadow_of
+from lockstep.app.books.said import silence
 from lockstep.app.pairing import named_trades, pairs_of
 from lockstep.app.reconciling import Reconciliation
 from lockstep.app.shadow import ShadowDesk, load_gates
@@ -296,6 +297,13 @@ def test_without_the_legacy_book_nothing_is_scored(bench: Bench) -> None:
     silent = Reconciliation(day=MONDAY, at=run.at, comparison=comparison, reconciled=run.reconciled, said=(), open=())
     with pytest.raises(InvalidInput, match="the legacy book spoke"):
         bench.desk.score(silent, {})
+    assert bench.book.scorecards_of(MONDAY) == []
+
+
+def test_a_day_in_which_a_book_was_silent_is_not_scored(bench: Bench) -> None:
+    said = (silence(Book.CHAIN, [Subject.TRADE], "no node answers"),)
+    with pytest.raises(InvalidInput, match="silent was chain of trade: no node answers"):
+        bench.desk.score(replace(bench.run(MONDAY), said=said), {})
     assert bench.book.scorecards_of(MONDAY) == []
 
 

@@ -17,7 +17,7 @@ from lockstep.domain.money import Money, Quantity
 from lockstep.domain.reconciliation.books import Book, Subject
 from lockstep.domain.reconciliation.breaks import Break, CloseReason
 
-__all__ = ["HAPPENINGS", "Done", "People"]
+__all__ = ["HAPPENINGS", "Done", "People", "kind_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ class People:
         refusal that `refused` names is what should come of it."""
         node.day("day")
         by = node.text("by")
-        refused, kind = node.text("refused", ""), node.chosen("do", dict.fromkeys([*_ACTS, *_STEPS], node.text("do")))
+        refused, kind = node.text("refused", ""), kind_of(node)
         try:
             if kind in _STEPS:
                 about = node.text("security")
@@ -140,6 +140,11 @@ _ACTS: Mapping[str, Callable[[People, Node, Break, str], str]] = {
     "approve": People._approve,
     "reject": People._reject,
 }
+
+
+def kind_of(node: Node) -> str:
+    """What an act does. Raises InvalidInput."""
+    return node.chosen("do", {name: name for name in (*_ACTS, *_STEPS)})
 
 
 def _issue(world: World, node: Node) -> str:

@@ -8,7 +8,7 @@ from typing import TypeVar
 from lockstep.app.home import Home
 from lockstep.app.records import open_book
 from lockstep.domain.errors import Conflict, InvalidInput, Refused
-from lockstep.domain.journal import JournalRow
+from lockstep.domain.journal import Entry, JournalRow
 from lockstep.domain.market import Market
 from lockstep.domain.reconciliation.books import Book
 from lockstep.domain.reconciliation.breaks import Break, CloseReason
@@ -19,7 +19,7 @@ from lockstep.flow.comparing import Comparison
 from lockstep.flow.reconciling import Acted, Reconciled
 from lockstep.ports import BreakBook, Clock
 
-__all__ = ["BreakDesk", "Shown", "keep_run", "open_break_desk", "party_names"]
+__all__ = ["BreakDesk", "Shown", "judged", "keep_run", "open_break_desk", "party_names"]
 
 _TRIES = 3
 _LONGEST_ID = 16
@@ -37,18 +37,30 @@ class Shown:
     """What tells of it, in order."""
 
 
-def keep_run(book: BreakBook, comparison: Comparison) -> Reconciled:
-    """Stores what a run changes, with its journal entries. The same comparison again changes nothing.
+def judged(book: BreakBook, comparison: Comparison, can_judge: Callable[[Break], bool] = lambda _: True) -> Reconciled:
+    """What a run changes, of the breaks as they are stored. One that it did not find is gone only where the run
+    `can_judge` it: it may be about a day on which that was no business."""
+    found = book.breaks_of({one.break_id for one in comparison.found})
+    known = {one.break_id: one for one in book.standing_breaks() if can_judge(one)} | dict(found)
+    return reconciling.reconcile(known.values(), comparison)
+
+
+def keep_run(
+    book: BreakBook,
+    comparison: Comparison,
+    can_judge: Callable[[Break], bool] = lambda _: True,
+    besides: Callable[[Reconciled], Sequence[Entry]] = lambda _: (),
+) -> Reconciled:
+    """Stores what a run changes, with its journal entries and those `besides`. The same comparison again changes
+    nothing.
 
     Where a person has acted in between, the run is judged anew by what that person left. Raises Conflict where that
     happened three times over.
     """
 
     def once() -> Reconciled:
-        found = book.breaks_of({one.break_id for one in comparison.found})
-        known = {one.break_id: one for one in book.standing_breaks()} | dict(found)
-        done = reconciling.reconcile(known.values(), comparison)
-        book.keep(done.changed, (), done.entries)
+        done = judged(book, comparison, can_judge)
+        book.keep(done.changed, (), (*done.entries, *besides(done)))
         return done
 
     return _again_on_conflict(once)

@@ -22,12 +22,14 @@ from lockstep.cli import (
     repo,
     roles,
     rtgs,
+    shadow,
     showing,
     valuer,
 )
 from lockstep.cli.demo import demo, example
 from lockstep.cli.evidence import evidence, verify
 from lockstep.cli.options import DEFAULT_HOME, HomeOption, JsonOption, print_json
+from lockstep.cli.report import report
 from lockstep.cli.simulate import simulate
 
 if TYPE_CHECKING:
@@ -59,6 +61,7 @@ app.add_typer(roles.forced_transfer_app, name="forced-transfer")
 app.add_typer(roles.recovery_app, name="recovery")
 app.add_typer(roles.key_app, name="key")
 app.add_typer(anchor.anchorer_app, name="anchorer")
+app.add_typer(shadow.shadow_app, name="shadow")
 app.add_typer(valuer.valuer_app, name="valuer")
 
 app.command()(demo)
@@ -358,6 +361,7 @@ def agent_reconcile(
 
 
 app.command()(inventory.inventory)
+app.command()(report)
 app.command()(evidence)
 app.command()(verify)
 app.command()(anchor.anchor)

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from lockstep.app.home import Home
-from lockstep.cli import showing_breaks
+from lockstep.cli import showing_breaks, showing_reconciliation
 from lockstep.cli.options import DEFAULT_HOME, HomeOption, JsonOption, print_json
 
 if TYPE_CHECKING:
@@ -37,6 +37,47 @@ ClassOption = Annotated[
     ),
 ]
 TextOption = Annotated[str, typer.Option("--text", help="Why, in words; stands in the journal.")]
+
+
+@reconcile_app.command()
+def run(
+    day: Annotated[
+        str | None, typer.Option(metavar="DAY", help="Which business day, as 2026-11-23; today if absent.")
+    ] = None,
+    intraday: Annotated[
+        bool, typer.Option("--intraday", help="While the day is open: what is under way may still arrive.")
+    ] = False,
+    legacy: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="The legacy book's files of the day, or a folder for each day."),
+    ] = None,
+    rules: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="What is tolerated (TOML); nothing if absent.")
+    ] = None,
+    look: Annotated[bool, typer.Option("--look", help="Only compare: no break is stored.")] = False,
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare the chain, the RTGS, the service's records and a legacy book, and keep the breaks.
+
+    Exits with 0 where no break is open and all books spoke, with 1 where a break is, with 2 where a book did not speak,
+    or for an error.
+    """
+    from lockstep.app.reconciling import run_reconciliation
+    from lockstep.domain.errors import LockstepError
+
+    try:
+        done = run_reconciliation(Home(home), day=day, intraday=intraday, legacy=legacy, rules=rules, keep=not look)
+        names = showing_breaks.names_of(Home(home).market())
+    except LockstepError as error:
+        typer.echo(f"lockstep: {error}", err=True)
+        raise typer.Exit(2) from None
+    if as_json:
+        print_json(done.as_json())
+    else:
+        showing_reconciliation.shown(Console(), done, names)
+    if not done.agrees or done.silent:
+        raise typer.Exit(2 if done.agrees else 1)
 
 
 @reconcile_app.command()

@@ -1,0 +1,248 @@
+"""How a day's scorecards are found: from what was compared, what a run found, what stays open, and trades in pairs."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from lockstep.domain.errors import InvalidInput
+from lockstep.domain.parallel.pairs import EventKind, Side, TradePair
+from lockstep.domain.parallel.scorecards import ALL, Fails, Finality, Freed, Score, Scorecard, Tally
+from lockstep.domain.reconciliation.books import Book, Key, Line, LineStatus, Subject
+from lockstep.domain.reconciliation.breaks import Act, Break
+from lockstep.domain.reconciliation.differences import Cause, Found
+from lockstep.domain.values import quick
+
+__all__ = ["KeySeen", "ScoredDay", "is_unexplained", "keys_seen", "score_day"]
+
+_EXPLAINED = frozenset({Cause.IN_FLIGHT, Cause.TRADE_BREAKS})
+"""Causes by which figures account for the whole difference. The others are likelihoods, until people decide."""
+_WHOLE = ""
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeySeen:
+    """A key that the legacy book and another were compared in, and whom it concerns."""
+
+    key: Key
+    isin: str
+    """`ALL` for cash."""
+    participants: tuple[str, ...]
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoredDay:
+    """A day's scorecards, one for each security that anything was compared of and one of all, and what they counted."""
+
+    day: date
+    at: datetime
+    cards: tuple[Scorecard, ...]
+    """In the order of their ISINs, that of all first."""
+    settled: tuple[str, ...]
+    """References of the trades whose finality counted on this day: on a later day they do not count again."""
+
+    def card(self, isin: str = ALL) -> Scorecard | None:
+        return next((one for one in self.cards if one.isin == isin), None)
+
+
+def keys_seen(
+    lines: Iterable[Line], spoke: Mapping[Subject, frozenset[Book]], alone: Collection[Key] = ()
+) -> Iterator[KeySeen]:
+    """The keys of a comparison that the legacy book and another spoke of, in order. `alone` were not compared."""
+    passed_over = frozenset(alone)
+    told: dict[Key, list[Line]] = {}
+    for line in lines:
+        books = spoke.get(line.key.subject, frozenset())
+        if Book.LEGACY in books and len(books) > 1 and line.key not in passed_over:
+            told.setdefault(line.key, []).append(line)
+    for key in sorted(told):
+        if key.subject is not Subject.TRADE:
+            isin = key.instrument if key.subject is Subject.POSITION else ALL
+            yield KeySeen(key=key, isin=isin, participants=(key.participant,))
+            continue
+        named = Counter(one.instrument for one in told[key] if one.instrument)
+        parties = {each for one in told[key] for each in (one.deliverer, one.receiver) if each}
+        isin = min(named, key=lambda one: (-named[one], one), default=ALL)
+        yield KeySeen(key=key, isin=isin, participants=tuple(sorted(parties)))
+
+
+def is_unexplained(one: Break) -> bool:
+    """Whether an open break is accounted for by nothing: neither do figures explain all of it, as of what is in flight
+    or in other breaks, nor was a correction of it approved since."""
+    if not one.is_open or one.found.cause in _EXPLAINED:
+        return False
+    for note in reversed(one.notes):
+        if note.act in (Act.OPENED, Act.REOPENED, Act.CHANGED, Act.APPROVED):
+            return note.act is not Act.APPROVED
+    return True
+
+
+def score_day(
+    *,
+    day: date,
+    at: datetime,
+    seen: Iterable[KeySeen],
+    found: Iterable[Found],
+    breaks: Iterable[Break],
+    pairs: Iterable[TradePair],
+    settled_before: Collection[str] = (),
+) -> ScoredDay:
+    """The scorecards of a business day, as of the moment `at` of its books.
+
+    `found` is what the day's run found; `breaks` are all as they stand after it; `pairs` are the trades of that
+    moment; `settled_before` are references whose finality counted on another day. Raises InvalidInput for a key or a
+    pair told twice, and for a moment without its offset.
+    """
+    if at.utcoffset() is None:
+        raise InvalidInput("at", at, "a moment with its offset from UTC")
+    scores = _Scores()
+    listed = list(found)
+    wrong = {one.key for one in listed} | {one.other_key for one in listed if one.other_key is not None}
+    known: set[Key] = set()
+    for one in seen:
+        if one.key in known:
+            raise InvalidInput("key", one.key.text(), "each once")
+        known.add(one.key)
+        for each in scores.of(one.isin, one.participants):
+            each.compare(one.key.kind, one.key not in wrong)
+    for finding in listed:
+        for each in scores.of(_isin(finding), finding.participants):
+            each.found[finding.break_class.value] += 1
+    for stays in breaks:
+        if stays.is_open:
+            for each in scores.of(_isin(stays.found), stays.found.participants):
+                each.stays(stays.age(day), is_unexplained(stays))
+    settled: set[str] = set()
+    names: set[str] = set()
+    for pair in pairs:
+        if pair.reference in names:
+            raise InvalidInput("pair", pair.reference, "each once")
+        names.add(pair.reference)
+        if _pair(scores, pair, day, at, counts=pair.reference not in settled_before):
+            settled.add(pair.reference)
+    return ScoredDay(day=day, at=at, cards=tuple(scores.cards(day, at)), settled=tuple(sorted(settled)))
+
+
+def _isin(found: Found) -> str:
+    return ALL if found.key.subject is Subject.CASH else found.instrument
+
+
+@dataclass(slots=True)
+class _Building:
+    """A score as it grows."""
+
+    tallies: Counter[tuple[str, bool]] = field(default_factory=Counter)
+    found: Counter[str] = field(default_factory=Counter)
+    finality: Finality = field(default_factory=Finality)
+    fails: Fails = field(default_factory=Fails)
+    freed: Freed = field(default_factory=Freed)
+    open_breaks: int = 0
+    unexplained: int = 0
+    oldest: int = 0
+
+    def compare(self, kind: str, agreed: bool) -> None:
+        self.tallies[kind, agreed] += 1
+
+    def stays(self, age: int, unexplained: bool) -> None:
+        self.open_breaks += 1
+        self.unexplained += unexplained
+        self.oldest = max(self.oldest, age)
+
+    def score(self) -> Score:
+        return Score(
+            trades=self._tally(Subject.TRADE.value),
+            positions=self._tally(Subject.POSITION.value),
+            cash=self._tally(Subject.CASH.value),
+            events=self._tally("event"),
+            found=dict(sorted(self.found.items())),
+            finality=self.finality,
+            fails=self.fails,
+            freed=self.freed,
+            open_breaks=self.open_breaks,
+            unexplained_breaks=self.unexplained,
+            oldest_break_days=self.oldest,
+        )
+
+    def _tally(self, kind: str) -> Tally:
+        agreed = self.tallies[kind, True]
+        return Tally(compared=agreed + self.tallies[kind, False], agreed=agreed)
+
+
+@dataclass(slots=True)
+class _Scores:
+    """By ISIN and participant, `_WHOLE` for everybody."""
+
+    known: dict[tuple[str, str], _Building] = field(default_factory=dict)
+
+    def of(self, isin: str, participants: Iterable[str]) -> Iterator[_Building]:
+        """The scopes that something of a security concerns, each once: the security's and that of all securities, of
+        each participant and of everybody."""
+        for of_isin in dict.fromkeys((isin, ALL)):
+            for name in dict.fromkeys((*participants, _WHOLE)):
+                yield self.one(of_isin, name)
+
+    def one(self, isin: str, participant: str) -> _Building:
+        return self.known.setdefault((isin, participant), _Building())
+
+    def cards(self, day: date, at: datetime) -> Iterator[Scorecard]:
+        self.one(ALL, _WHOLE)
+        for isin in sorted({isin for isin, _ in self.known}):
+            of_it = {name: one.score() for (of, name), one in sorted(self.known.items()) if of == isin}
+            whole = of_it.pop(_WHOLE)
+            yield Scorecard(day=day, at=at, isin=isin, whole=whole, participants=of_it)
+
+
+def _pair(scores: _Scores, pair: TradePair, day: date, at: datetime, *, counts: bool) -> bool:
+    """True if its finality counts on this day."""
+    ours, theirs = pair.lockstep.as_of(at), pair.legacy.as_of(at)
+    scopes = list(scores.of(pair.isin, (pair.deliverer, pair.receiver)))
+    mine, legacy = ours.events(pair.agreed, day), theirs.events(pair.agreed, day)
+    for kind in EventKind:
+        days = [one[kind] for one in (mine, legacy) if kind in one]
+        if days and min(days) == day:
+            for each in scopes:
+                each.compare("event", mine.get(kind) == legacy.get(kind))
+    fails = _fails(pair, ours, theirs, day)
+    for each in scopes:
+        each.fails = each.fails.plus(fails)
+    seconds = pair.seconds_earlier
+    if not counts or seconds is None or ours.settled_at is None or theirs.settled_at is None:
+        return False
+    finality = Finality(
+        both=1,
+        earlier=int(seconds > 0),
+        later=int(seconds < 0),
+        seconds_earlier=seconds,
+        most_earlier=max(seconds, 0),
+        most_later=max(-seconds, 0),
+    )
+    for each in scopes:
+        each.finality = each.finality.plus(finality)
+    cash = Freed(cash={pair.currency: pair.amount * seconds}) if pair.amount else Freed()
+    units = Freed(units={pair.isin: pair.quantity * seconds})
+    for isin in dict.fromkeys((pair.isin, ALL)):
+        for name, freed in ((pair.deliverer, cash), (pair.receiver, units), (_WHOLE, cash.plus(units))):
+            one = scores.one(isin, name)
+            one.freed = one.freed.plus(freed)
+    return True
+
+
+def _fails(pair: TradePair, ours: Side, theirs: Side, day: date) -> Fails:
+    if pair.agreed != day or ours.status is None or theirs.status is None:
+        return Fails()
+    failed, legacy_failed = ours.failed(pair.agreed, day), theirs.failed(pair.agreed, day)
+    if any(one.status is LineStatus.ENDED and not fails for one, fails in ((ours, failed), (theirs, legacy_failed))):
+        return Fails()
+    avoided, more = legacy_failed and not failed, failed and not legacy_failed
+    value = {pair.currency: pair.amount}
+    return Fails(
+        due=1,
+        legacy=int(legacy_failed),
+        lockstep=int(failed),
+        avoided=int(avoided),
+        added=int(more),
+        avoided_value=value if avoided else {},
+        added_value=value if more else {},
+    )

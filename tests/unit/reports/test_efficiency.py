@@ -62,7 +62,7 @@ def test_fails_are_told_by_reason_by_age_and_by_who_caused_them() -> None:
         ("2 to 4 days", 1, 2),
     ]
     caused = {one["participant"]: (one["due"], one["fails_caused"]) for one in rows(report, "participants")}
-    assert caused == {ANNA: (5, 2), BERT: (4, 0), CORA: (1, 1)}
+    assert caused == {ANNA: (4, 2), BERT: (3, 0), CORA: (1, 1)}
     assert [(one["days_failed"], one["state"], one["last_failed"]) for one in rows(report, "fails")] == [
         (2, "SETTLED", date(2026, 11, 24)),
         (1, "RELEASED", date(2026, 11, 24)),

@@ -246,7 +246,7 @@ def _participants_table(followed: Iterable[Following], records: Records) -> Tabl
             Column(name="fails_caused", title="Fails it caused", kind=_K.COUNT),
         ),
         rows=tuple(rows),
-        note="Both sides of a trade count it, cancelled ones neither. Fails are caused by who lacked securities or cash.",
+        note="Both sides of a trade count it, cancelled ones neither. Who lacks securities or cash causes a fail.",
     )
 
 

@@ -200,6 +200,8 @@ def lone(due: int, *moves: tuple[int, str, str, str], matched: tuple[int, str] =
             at(30, "18:00"),
             [(23, Fate.FAILED, False), (24, Fate.FAILED, True), (25, Fate.SETTLED, True)],
         ),
+        (lone(23, matched=(23, "23:59:59")), at(23, "23:59:59"), [(23, Fate.FAILED, True)]),
+        (lone(23, matched=(24, "00:00")), at(24, "00:01"), [(23, Fate.FAILED, False), (24, Fate.OPEN, True)]),
     ],
 )
 def test_days_are_judged_from_their_cut_off_on(journal: Journal, moment, expected) -> None:

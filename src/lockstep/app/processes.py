@@ -31,6 +31,7 @@ from lockstep.app.loops import (
     until_stopped,
 )
 from lockstep.app.margin import open_margin_desk, open_margining
+from lockstep.app.mirror import is_mirror, require_simulated
 from lockstep.app.operators import OperatorKeys
 from lockstep.app.records import open_book, open_reception
 from lockstep.app.repos import service_repoing
@@ -165,8 +166,11 @@ def open_mail(home: Home) -> Callable[[int, int], Sequence[tuple[int, bytes]]]:
 
 
 def _cash(home: Home, party: Bic) -> DirectoryCashSystem | HttpCashSystem:
-    """The RTGS as a party sees it, through the door that `rtgs_url` names. Raises Misconfigured."""
+    """The RTGS as a party sees it, through the door that `rtgs_url` names. Raises Misconfigured, and for a mirror as
+    `require_simulated`: before anything is sent there."""
     settings = home.settings()
+    if is_mirror(home):
+        require_simulated(home)
     drop = settings.rtgs_drop
     if drop is not None:
         return DirectoryCashSystem(drop / party, party)
@@ -251,7 +255,7 @@ def run_agent(home: Home, number: int, *, rpc: str | None = None) -> None:
     party = agent_bic(market.service, number)
     with alone(home, f"agent-{number}"):
         key, *others = home.agent_keys(number)
-        register, cash = Register(home.register(number), crash_hook()), _cash(home, party)
+        register, cash = Register(home.register(number), crash_hook()), patiently(lambda: _cash(home, party))
         assets = patiently(
             lambda: EvmAssetLedger(
                 Node(endpoint),

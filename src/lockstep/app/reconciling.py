@@ -4,22 +4,20 @@ Each book is asked once; one that gives no whole answer did not speak, which is 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
+from pathlib import Path
 from typing import Any
 
 from lockstep.app.books import chain_book, rtgs_book, service_book
+from lockstep.app.books.legacy_book import in_folder
 from lockstep.app.books.said import LegacyBook, Said
 from lockstep.app.books.scope import Scope
-from lockstep.app.clocks import SystemRandomness
-from lockstep.app.home import EMBEDDED, Home
-from lockstep.app.market_file import Holding
-from lockstep.app.processes import open_cash
-from lockstep.app.records import open_book
-from lockstep.app.world import World
-from lockstep.chain.ledger import EvmAssetLedger
-from lockstep.chain.node import Node
-from lockstep.domain.errors import InvalidInput, Unavailable
+from lockstep.app.books.sources import Sources, of_home, of_world
+from lockstep.app.breaks import judged, keep_run
+from lockstep.app.home import Home
+from lockstep.app.rules_file import read_rules
+from lockstep.domain.errors import InvalidInput
 from lockstep.domain.journal import Entry
 from lockstep.domain.market import Market
 from lockstep.domain.reconciliation.books import Book, Key, Line, Subject
@@ -27,15 +25,24 @@ from lockstep.domain.reconciliation.breaks import Break
 from lockstep.domain.reconciliation.rules import PRECEDENCE, RuleBook
 from lockstep.domain.target_calendar import next_business_day
 from lockstep.flow.comparing import Comparison, Run, compare
-from lockstep.flow.reconciling import Reconciled, reconcile
-from lockstep.ports import BulkAssetLedger, CashSystem, Clock, Randomness
+from lockstep.flow.reconciling import Reconciled
 
-__all__ = ["RECONCILED", "RUNS", "Reconciliation", "Sources", "of_home", "of_world", "reconcile_day"]
+__all__ = [
+    "INTRADAY",
+    "RECONCILED",
+    "RUNS",
+    "Reconciliation",
+    "Sources",
+    "of_home",
+    "of_world",
+    "reconcile_day",
+    "run_reconciliation",
+]
 
 EXACT = RuleBook()
 """No rule: nothing is tolerated, and a gap has one business day."""
-RECONCILED, RUNS = "reconciled", "books"
-"""Kind and subject of the journal's entry for each run that was kept."""
+RECONCILED, RUNS, INTRADAY = "reconciled", "books", "books intraday"
+"""Kind of the journal's entry for each run that was kept; its subject, of a day's end and of a moment before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +58,11 @@ class Reconciliation:
     """Each book's answer."""
     open: tuple[Break, ...]
     """All breaks that are open after it, the oldest first."""
+    intraday: bool = False
     told: tuple[str, ...] = ()
     """What people should know of the run."""
+    lines: tuple[Line, ...] = ()
+    """What was compared, of all books."""
 
     @property
     def agrees(self) -> bool:
@@ -68,6 +78,7 @@ class Reconciliation:
         return {
             "day": self.day.isoformat(),
             "at": self.at.isoformat(),
+            "intraday": self.intraday,
             "keys": self.comparison.keys,
             "alone": [one.text() for one in self.comparison.alone],
             "books": [
@@ -110,57 +121,6 @@ def _break_json(one: Break, today: date) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sources:
-    """Where the books are asked. See `of_home` and `of_world`."""
-
-    market: Market
-    opening: Sequence[Holding]
-    """With what the market was founded."""
-    book: service_book.Records
-    cash: CashSystem
-    clock: Clock
-    node: Node | None
-    """None where none answers: then the chain does not speak."""
-    assets: BulkAssetLedger | None
-    randomness: Randomness = field(default_factory=SystemRandomness)
-    wait_seconds: float = rtgs_book.WAIT_SECONDS
-
-
-def of_home(home: Home) -> Sources:
-    """An installation's. Raises Misconfigured."""
-    settings, market = home.settings(), home.market()
-    node, assets = None, None
-    if settings.rpc != EMBEDDED:
-        try:
-            node = Node(settings.rpcs)
-            assets = EvmAssetLedger(node, market.network)
-        except Unavailable:
-            node = None
-    return Sources(
-        market=market,
-        opening=home.market_file().holdings,
-        book=open_book(home),
-        cash=open_cash(home),
-        clock=home.clock(),
-        node=node,
-        assets=assets,
-    )
-
-
-def of_world(world: World) -> Sources:
-    """Those of a world in this process."""
-    return Sources(
-        market=world.market,
-        opening=world.file.holdings,
-        book=world.book,
-        cash=world.service_cash(),
-        clock=world.clock,
-        node=world.chain.node,
-        assets=EvmAssetLedger(world.chain.node, world.market.network),
-    )
-
-
 def reconcile_day(
     sources: Sources,
     day: date,
@@ -168,13 +128,14 @@ def reconcile_day(
     at: datetime | None = None,
     legacy: LegacyBook | None = None,
     rules: RuleBook = EXACT,
+    intraday: bool = False,
     keep: bool = True,
 ) -> Reconciliation:
     """Asks chain, RTGS, service and the legacy book of a business day, compares, and keeps the breaks.
 
-    `at` is the moment of the books, UTC: now for today, the day's last instant for an earlier one. Without `keep`
-    nothing is stored. Raises InvalidInput for a day or moment that cannot be, or a legacy book that cannot be read;
-    Conflict where a person's act or another run stored a break meanwhile: then nothing is stored.
+    `at` is the moment of the books, UTC: now for today, the day's last instant for an earlier one. An `intraday` run
+    does not count as the day's. Without `keep` nothing is stored. Raises InvalidInput for a day or moment that cannot
+    be, or a legacy book that cannot be read; Conflict where others stored breaks meanwhile, again and again.
     """
     moment, book = _moment(day, at, sources.clock.now()), sources.book
     standing, told = list(book.standing_breaks()), list[str]()
@@ -189,21 +150,27 @@ def reconcile_day(
     apart = {place: why for one in said for place, why in one.set_apart.items()}
     lines = scope.of(line for one in said for line in one.lines)
     comparison = compare(lines, rules, Run(day=day, at=moment, spoke=spoke, set_apart=apart))
-    known = _known(sources, standing, comparison, {*scope.wanted, *(line.key for line in lines)})
-    reconciled = reconcile(known, comparison)
-    if keep:
-        entry = _entry(day, moment, said, comparison, reconciled)
-        book.keep(reconciled.changed, (), (*reconciled.entries, entry))
-    after = {one.break_id: one for one in (*standing, *reconciled.changed)}
+    looked_at = {*scope.wanted, *(line.key for line in lines)}
+
+    def can_judge(one: Break) -> bool:
+        return not _is_trade(one) or one.found.key in looked_at
+
+    def entry(done: Reconciled) -> tuple[Entry]:
+        return (_entry(day, moment, intraday, said, comparison, done),)
+
+    done = keep_run(book, comparison, can_judge, entry) if keep else judged(book, comparison, can_judge)
+    after = {one.break_id: one for one in (*book.standing_breaks(), *done.changed)}
     still = sorted((one for one in after.values() if one.is_open), key=lambda one: (one.opened_on, one.found.key))
     return Reconciliation(
         day=day,
         at=moment,
         comparison=comparison,
-        reconciled=reconciled,
+        reconciled=done,
         said=said,
         open=tuple(still),
+        intraday=intraday,
         told=tuple(told),
+        lines=tuple(lines),
     )
 
 
@@ -228,9 +195,9 @@ def _first(book: service_book.Records, day: date, standing: Sequence[Break], tol
     days = [one.opened_on for one in standing if one.is_open and one.found.key.subject is not Subject.POSITION]
     last = book.last_said(RUNS)
     if last is not None:
-        following = next_business_day(date.fromisoformat(last.entry.facts["day"]))
-        if following < day:
-            told.append(f"{last.entry.facts['day']} was compared last: the trades of the days until {day} were not")
+        compared = date.fromisoformat(last.entry.facts["day"])
+        if (following := next_business_day(compared)) < day:
+            told.append(f"{compared} was compared last: the trades of the days from then until {day} were not")
             days.append(following)
     return min([day, *(one for one in days if one <= day)])
 
@@ -262,7 +229,7 @@ def _ask(sources: Sources, scope: Scope, legacy: LegacyBook | None) -> tuple[Sai
         _of_service(service.number, service_lines, chain.said, rtgs.said, market),
     ]
     if legacy is not None:
-        ours = scope.of(line for line in service_lines if line.key.subject is Subject.TRADE)
+        ours = [line for line in service_lines if line.key.subject is Subject.TRADE]
         answers.append(_without(legacy(scope.day, ours, scope.wanted), rtgs.unasked))
     return tuple(answers)
 
@@ -291,24 +258,46 @@ def _with(said: Said, lines: Sequence[Line]) -> Said:
     return replace(said, lines=(*said.lines, *lines))
 
 
-def _known(sources: Sources, standing: Sequence[Break], comparison: Comparison, looked_at: set[Key]) -> Sequence[Break]:
-    """The breaks that this run can judge: those found again, closed ones too, and those whose keys it looked at."""
-    again = sources.book.breaks_of({one.break_id for one in comparison.found})
-    judged = {one.break_id: one for one in standing if not _is_trade(one) or one.found.key in looked_at}
-    return [*(judged | dict(again)).values()]
-
-
-def _entry(day: date, at: datetime, said: Sequence[Said], comparison: Comparison, reconciled: Reconciled) -> Entry:
+def _entry(
+    day: date, at: datetime, intraday: bool, said: Sequence[Said], comparison: Comparison, done: Reconciled
+) -> Entry:
     facts = {
         "day": day.isoformat(),
         "at": at.isoformat(),
         "keys": str(comparison.keys),
         "found": str(len(comparison.found)),
         "tolerated": str(len(comparison.tolerated)),
-        "changed": str(len(reconciled.changed)),
+        "changed": str(len(done.changed)),
         **{one.book.value: one.as_of for one in said if one.as_of},
     }
     for one in said:
         for kind, why in one.silent.items():
             facts[f"{one.book.value} silent of {kind.value}"] = why
-    return Entry(at=at, kind=RECONCILED, subject=RUNS, facts=facts)
+    return Entry(at=at, kind=RECONCILED, subject=INTRADAY if intraday else RUNS, facts=facts)
+
+
+def run_reconciliation(
+    home: Home,
+    *,
+    day: str | None = None,
+    intraday: bool = False,
+    legacy: Path | None = None,
+    rules: Path | None = None,
+    keep: bool = True,
+) -> Reconciliation:
+    """As `lockstep reconcile run` says it. Raises InvalidInput, Misconfigured, Conflict."""
+    wanted = EXACT if rules is None else read_rules(rules)
+    sources = of_home(home)
+    today = sources.clock.now().date()
+    chosen = today if day is None else _day(day)
+    if intraday and chosen != today:
+        raise InvalidInput("--intraday", chosen, f"today, {today}: of another day there is only its end")
+    book = None if legacy is None else in_folder(legacy, sources.market)
+    return reconcile_day(sources, chosen, legacy=book, rules=wanted, intraday=intraday, keep=keep)
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise InvalidInput("--day", text, "a date, as 2026-11-23") from None

@@ -10,7 +10,7 @@ import typer
 from lockstep.app.home import Home
 from lockstep.cli.options import DEFAULT_HOME, HomeOption
 
-__all__ = ["report"]
+__all__ = ["hand_over", "report"]
 
 _KINDS = "efficiency, transactions, holders, reuse, cash, audit or breaks"
 
@@ -71,6 +71,11 @@ def report(
     )
     sources = of_home(Home(home))
     content = as_form(make_report(sources, asked), format, table, servicer=sources.market.service)
+    hand_over(content, out)
+
+
+def hand_over(content: bytes, out: Path | None) -> None:
+    """To a file, of which the size is told, or to standard output."""
     if out is not None:
         out.write_bytes(content)
         typer.echo(f"{out}: {len(content):,} bytes")

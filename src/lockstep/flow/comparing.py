@@ -186,12 +186,18 @@ class _OfKey:
             return  # what ended without settling may never have reached another book
         is_missing = len(present) > len(absent) or (len(present) == len(absent) and self.books[0] in present)
         kind = BreakClass.MISSING if is_missing else BreakClass.EXTRA
-        if self._in_time(present.values()):
-            kind = BreakClass.TIMING
+        waits = self.key.subject is Subject.TRADE and self._in_time(present.values())
         there = "; ".join(f"{one.value} {_figures(line)}" for one, line in present.items())
         for book in absent if is_missing else present:
             said, agreed = ("", there) if is_missing else (_figures(present[book]), "")
-            self._add(book, kind, "line", said, agreed)
+            came = (book, self.key) in self.run.set_apart
+            by = 0 if self.key.subject is Subject.TRADE else self._balance(present, -1 if is_missing else 1)
+            self._add(book, BreakClass.TIMING if waits and not came else kind, "line", said, agreed, by=by)
+
+    def _balance(self, present: Mapping[Book, Line], sign: int) -> int:
+        """What is agreed to be held, with a sign."""
+        name = "quantity" if self.key.subject is Subject.POSITION else "amount"
+        return sign * int(self._agreed({book: getattr(one, name) for book, one in present.items()}))
 
     def _in_time(self, lines: Iterable[Line]) -> bool:
         """Whether the rule still waits for others to follow these; never for what bears no date."""
@@ -230,9 +236,18 @@ class _OfKey:
                 self._tolerate(book, BreakClass.AMOUNT, name, value, agreed, value - agreed)
 
     def _late(self, present: Mapping[Book, Line]) -> None:
-        """Later than the lower median of those that have the same status: one early or late book does not move it."""
+        """Later than the lower median of those that have the same status: one early or late book does not move it.
+
+        A balance without a moment is as of the run's. What a book has settled on another day it also has later, or
+        earlier, by as much: that is told as its day, and is not late besides.
+        """
         agreed = self._agreed({book: one.status for book, one in present.items()})
-        moments = {book: one.at for book, one in present.items() if one.at is not None and one.status is agreed}
+        is_trade = self.key.subject is Subject.TRADE
+        days = {book: one.day for book, one in present.items() if one.day is not None}
+        day = self._agreed(days) if days else None
+        same = [(book, one) for book, one in present.items() if one.day in (None, day)]
+        said = {book: one.at if is_trade else one.at or self.run.at for book, one in same}
+        moments = {book: at for book, at in said.items() if at is not None and present[book].status is agreed}
         if len(moments) < 2:
             return
         middle, most = sorted(moments.values())[(len(moments) - 1) // 2], self.rule.tolerated_seconds
@@ -240,7 +255,7 @@ class _OfKey:
             seconds = (at - middle).days * 86_400 + (at - middle).seconds
             if _utc_day(at) > _utc_day(middle) if most is None else at - middle > timedelta(seconds=most):
                 self._add(book, BreakClass.LATE, "at", at, middle, by=seconds)
-            elif at > middle:
+            elif most is not None and at > middle:
                 self._tolerate(book, BreakClass.LATE, "at", at, middle, seconds)
 
     def _tolerate(self, book: Book, kind: BreakClass, name: str, said: object, agreed: object, by: int) -> None:

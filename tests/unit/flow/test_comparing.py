@@ -238,10 +238,21 @@ def test_tolerance_by_rule_is_inclusive_and_told() -> None:
 def test_late_by_seconds_where_the_rule_says_so() -> None:
     books = trade(1)
     books[Book.SERVICE] = replace(books[Book.SERVICE], at=LONG_AGO + timedelta(seconds=61))
-    assert only(books).tolerated[0].difference.by == 61
+    assert not only(books).tolerated and not only(books).found
     minute = RuleBook(rules=(Rule(name="a minute", subject=Subject.TRADE, tolerated_seconds=60),))
     (found,) = only(books, rules=minute).found
     assert (found.break_class, found.book, found.cause) == (BreakClass.LATE, Book.SERVICE, Cause.SETTLED_LATE)
+
+
+def test_settled_on_another_day_is_its_day_and_not_late_besides() -> None:
+    books = trade(1)
+    next_day = LONG_AGO + timedelta(days=1)
+    books[Book.LEGACY] = replace(books[Book.LEGACY], day=next_day.date(), at=next_day)
+    (found,) = only(books).found
+    assert [(one.break_class, one.field) for one in found.differences] == [(BreakClass.TIMING, "day")]
+    books[Book.LEGACY] = replace(books[Book.LEGACY], day=LONG_AGO.date())
+    (found,) = only(books).found
+    assert [(one.break_class, one.field) for one in found.differences] == [(BreakClass.LATE, "at")]
 
 
 @pytest.mark.parametrize(

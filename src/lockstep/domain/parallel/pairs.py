@@ -9,7 +9,7 @@ from lockstep.domain.errors import InvalidInput
 from lockstep.domain.reconciliation.books import LineStatus
 from lockstep.domain.values import quick
 
-__all__ = ["EventKind", "Side", "TradePair"]
+__all__ = ["EventKind", "Paired", "Side", "TradePair"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -111,3 +111,16 @@ class TradePair:
         """How much earlier Lockstep was final; below zero: later. None where it has not settled in both books."""
         ours, theirs = self.lockstep.settled_second, self.legacy.settled_second
         return None if ours is None or theirs is None else theirs - ours
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paired:
+    """A pair as it is stored: as its last run had it. `version` counts its stored versions."""
+
+    pair: TradePair
+    seen_on: date
+    """The business day of the run that saw it last."""
+    counted_on: date | None = None
+    """The business day on which its finality counted; None: it has not yet."""
+    version: int = 0

@@ -16,7 +16,7 @@ from lockstep.domain.errors import InvalidInput
 from lockstep.domain.target_calendar import business_days_after
 from lockstep.domain.values import quick
 
-__all__ = ["ALL", "Fails", "Finality", "Freed", "Period", "Score", "Scorecard", "Tally", "added"]
+__all__ = ["ALL", "Fails", "Finality", "Freed", "Period", "Score", "Scorecard", "StoredCard", "Tally", "added"]
 
 ALL = ""
 """In place of an ISIN: all securities together, and cash."""
@@ -198,6 +198,20 @@ class Scorecard:
 
 def _text(value: date | datetime) -> str:
     return value.isoformat()
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredCard:
+    """A scorecard as it is stored. A day that is scored anew is its next `version`."""
+
+    card: Scorecard
+    version: int = 0
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Its day and ISIN, as texts."""
+        return self.card.day.isoformat(), self.card.isin
 
 
 @quick

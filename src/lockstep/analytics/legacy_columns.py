@@ -288,7 +288,7 @@ def _free(book: BookColumns, ours: BookColumns | None) -> pl.DataFrame:
     for number in range(PARTS):
         rows, named = (None if ours is None else ours.part(number)), book.part(number)
         if rows is not None:
-            rows = rows.select(free[0].columns)
+            rows = rows.select(free[0].columns).cast(dict(free[0].schema))
             free.append(rows if named is None else rows.join(named.select("key"), on="key", how="anti"))
     return pl.concat(free).with_columns(pl.col("day").alias("settlement"))
 

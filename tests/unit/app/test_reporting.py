@@ -169,6 +169,21 @@ def test_without_a_node_there_are_no_holders(sources: Sources) -> None:
         make_report(replace(sources, node=None, assets=None), Asked(kind="holders"))
 
 
+class Silent:
+    """An RTGS that takes every message and never answers."""
+
+    def send(self, message: object) -> None:
+        pass
+
+    def receive(self, after: int, limit: int = 200) -> list[object]:
+        return []
+
+
+def test_a_silent_rtgs_is_no_mirror_that_agrees(sources: Sources) -> None:
+    with pytest.raises(Unavailable):
+        make_report(replace(sources, cash=Silent(), wait_seconds=0), Asked(kind="cash"))
+
+
 def test_the_command_hands_over_what_was_asked(
     sources: Sources, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

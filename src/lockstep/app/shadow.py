@@ -151,6 +151,8 @@ class ShadowDesk:
 
     def _fall(self, isin: str) -> tuple[Course, Verdict] | None:
         course = self.course(isin)
+        if not self.gates.guards_of(course):
+            return None
         fallen = paralleling.fall(course, self.gates, self.cards(isin), at=self.clock.now())
         if fallen is not None:
             after, verdict = fallen

@@ -25,7 +25,7 @@ from lockstep.domain.legacy import LegacyStatus, LegacyTrade
 from lockstep.domain.money import Money, Quantity
 from lockstep.domain.parallel.gate_text import read_gates
 from lockstep.domain.parallel.pairs import Side
-from lockstep.domain.parallel.scorecards import ALL, Finality, Tally
+from lockstep.domain.parallel.scorecards import ALL, Finality, Score, Tally
 from lockstep.domain.parallel.stages import Move, Stage
 from lockstep.domain.reconciliation.books import Book, Key, Line, LineStatus, Subject
 from lockstep.domain.reconciliation.rules import RuleBook
@@ -298,6 +298,16 @@ def test_without_the_legacy_book_nothing_is_scored(bench: Bench) -> None:
     with pytest.raises(InvalidInput, match="the legacy book spoke"):
         bench.desk.score(silent, {})
     assert bench.book.scorecards_of(MONDAY) == []
+
+
+def test_a_security_that_a_later_run_does_not_meet_has_an_empty_card(bench: Bench) -> None:
+    bench.score(MONDAY)
+    run = bench.run(MONDAY)
+    comparison = compare([], RuleBook(), run.comparison.run)
+    bench.desk.score(replace(run, comparison=comparison, lines=(), open=()), {})
+    (stored,) = bench.book.scorecards(BOND)
+    assert (stored.version, stored.card.whole, stored.card.participants) == (2, Score(), {})
+    assert bench.book.paired([bench.trade.trade_id])[bench.trade.trade_id].counted_on == MONDAY
 
 
 def test_a_day_in_which_a_book_was_silent_is_not_scored(bench: Bench) -> None:

@@ -124,7 +124,7 @@ class ShadowDesk:
             at=run.at,
             seen=keys_seen(run.lines, spoke, run.comparison.alone),
             found=run.comparison.found,
-            breaks=run.open,
+            breaks=self.book.breaks(),
             pairs=pairs,
             settled_before={name for name, one in paired.items() if one.counted_on not in (None, run.day)},
         )

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from threading import Barrier, Thread
+from typing import Any
 
 import pytest
 
@@ -207,3 +209,29 @@ def test_who_lost_the_lease_stores_nothing(fresh: Callable[[], str]) -> None:
         SqlBook(engine, lease=late).keep([Break.opened(found("P1"), day=DAY, at=AT)], (), [entry("never")])
     assert (list(SqlBook(engine).breaks()), list(SqlBook(engine).journal())) == ([], [])
     engine.dispose()
+
+
+@pytest.mark.parametrize("opened", ["sqlite", "postgresql"], indirect=True)
+def test_of_two_who_act_at_the_same_time_one_comes_late(opened: Opened) -> None:
+    """At first two who found the same break, then two who noted something on it."""
+    for _ in range(5):
+        known = {one.break_id: one for one in opened().breaks()}
+        one = known.get(fresh("P1").break_id, fresh("P1")).commented("me", by="Ada", at=AT)
+        books, begin, results = [opened(), opened()], Barrier(2), list[Exception | None]()
+
+        def keep(book: BreakBook, one: Break = one, begin: Barrier = begin, results: list[Any] = results) -> None:
+            begin.wait(timeout=10)
+            try:
+                book.keep([one], (), [entry("kept")])
+                results.append(None)
+            except Conflict as error:
+                results.append(error)
+
+        threads = [Thread(target=keep, args=(book,)) for book in books]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(type(result).__name__ for result in results) == ["Conflict", "NoneType"]
+    (kept,) = opened().breaks()
+    assert (kept.version, len(kept.notes), len(opened().journal())) == (5, 6, 5)

@@ -5,6 +5,7 @@ books are joined part by part and what a join needs stays small. A line that col
 that is no UUID, a figure beyond 64 bits) is kept as it is.
 """
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
@@ -24,18 +25,18 @@ SCHEMA: Mapping[str, Any] = {
     "quantity": pl.Int64,
     "amount": pl.Int64,
     "instrument": pl.UInt32,
-    "currency": pl.UInt16,
+    "currency": pl.UInt8,
     "deliverer": pl.UInt32,
     "receiver": pl.UInt32,
     "status": pl.UInt8,
-    "day": pl.Int32,
+    "day": pl.Int16,
     "at": pl.Int64,
     "row": pl.UInt32,
-    "source": pl.UInt8,
 }
 """`key` is a position's or balance's participant and instrument (a code of 32 bits each), or the lower 64 bits of a
-trade's UUID, whose upper ones are `rest`. `day` counts from 1970-01-01, `at` in microseconds since then; `row` stands
-in `source`, both as `origin` tells them. A book has the columns that it knows."""
+trade's UUID, whose upper ones are `rest`. `day` counts from 1970-01-01. `at` counts microseconds since then; in a book
+that tells whole seconds, seconds as UInt32. `row` numbers the rows, for `origin` to say where each stands. A book has
+the columns that it knows."""
 FIELDS: Mapping[Subject, Sequence[str]] = {
     Subject.POSITION: ("quantity", "at"),
     Subject.CASH: ("amount", "at"),
@@ -43,9 +44,11 @@ FIELDS: Mapping[Subject, Sequence[str]] = {
         "quantity", "amount", "instrument", "currency", "deliverer", "receiver", "status", "day", "at",
     ),
 }  # fmt: skip
-_HALF, _SPREAD, _BITS = 1 << 32, 0x9E3779B97F4A7C15, 64 - 5
+_HALF, _SPREAD, _BITS = 1 << 32, 0x9E3779B97F4A7C15, 64 - (PARTS - 1).bit_length()
 _BATCH = 100_000
 _MOST = (1 << 63) - 1
+_LAST_DAY = (1 << 15) - 1
+_MICROSECONDS = 1_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_DAY = _EPOCH.date().toordinal()
 _STATUSES = tuple(LineStatus)
@@ -78,51 +81,71 @@ class Names:
         )
 
 
+class _Origins:
+    """Where lines stand, by their place."""
+
+    def __init__(self, origins: Sequence[str]) -> None:
+        self.origins = pl.Series(origins, dtype=pl.String)
+
+    def __call__(self, row: int) -> str:
+        return str(self.origins[row])
+
+
 class BookColumns:
     """One book's rows of one subject. `names` and `currencies` are the same for all books that are compared."""
 
-    def __init__(self, book: Book, subject: Subject, names: Names, currencies: Names) -> None:
+    def __init__(
+        self, book: Book, subject: Subject, names: Names, currencies: Names, *, whole_seconds: bool = False
+    ) -> None:
         self.book, self.subject, self.names, self.currencies = book, subject, names, currencies
+        self.whole_seconds = whole_seconds
         self.odd: list[Line] = []
         """Lines that no column can hold."""
         self.rows = 0
         self._parts: list[list[pl.DataFrame]] = [[] for _ in range(PARTS)]
-        self._sources: list[Callable[[int], str]] = []
+        self._firsts: list[int] = []
+        self._origins: list[Callable[[int], str]] = []
+        self._next = 0
 
     def add(self, rows: pl.DataFrame, origin: Callable[[int], str]) -> None:
-        """More rows, in columns of `SCHEMA`; `origin` says where a row with such a number stands.
-
-        Every addition has the same columns; `source` is filled in here.
-        """
-        if not self._sources or self._sources[-1] is not origin:
-            self._sources.append(origin)
+        """More rows, in columns of `SCHEMA`, in every addition the same; `origin` says where a `row` stands."""
+        if not self._origins or self._origins[-1] is not origin:
+            self._firsts.append(self._next)
+            self._origins.append(origin)
+        if not len(rows):
+            return
         self.rows += len(rows)
+        number = pl.col("row") + pl.lit(self._firsts[-1], dtype=pl.UInt32)
         spread = (pl.col("key") * pl.lit(_SPREAD, dtype=pl.UInt64)) // pl.lit(1 << _BITS, dtype=pl.UInt64)
-        placed = rows.with_columns(
-            pl.lit(len(self._sources) - 1, dtype=pl.UInt8).alias("source"), spread.cast(pl.UInt8).alias("part")
-        )
+        placed = rows.with_columns(number, spread.cast(pl.UInt8).alias("part"))
+        self._next = max(self._next, int(placed["row"].max()) + 1)  # type: ignore[arg-type]  # of whole numbers
         for (part,), piece in placed.partition_by("part", as_dict=True, include_key=False).items():
             self._parts[int(part)].append(piece)
 
     def add_lines(self, lines: Iterable[Line]) -> None:
         """Lines of this book and subject, as they come."""
+        names = ("key", *(("rest",) if self.subject is Subject.TRADE else ()), *FIELDS[self.subject])
         waiting = iter(lines)
         while batch := list(islice(waiting, _BATCH)):
-            rows = [(row, line) for line in batch if (row := self._row(line)) is not None]
-            self.odd += [line for line in batch if self._row(line) is None]
-            if rows:
-                names = ("key", *(("rest",) if self.subject is Subject.TRADE else ()), *FIELDS[self.subject])
-                data = {name: pl.Series(name, [row[name] for row, _ in rows], dtype=SCHEMA[name]) for name in names}
-                data["row"] = pl.Series("row", range(len(rows)), dtype=pl.UInt32)
-                origins = pl.Series([line.origin for _, line in rows], dtype=pl.String)
-                self.add(pl.DataFrame(data), lambda row, told=origins: str(told[row]))  # type: ignore[misc]  # typed by its use
+            rows, origins = [], []
+            for line in batch:
+                if (row := self._row(line)) is None:
+                    self.odd.append(line)
+                else:
+                    rows.append(row)
+                    origins.append(line.origin)
+            data = {name: pl.Series(name, [row[name] for row in rows], dtype=self.dtype(name)) for name in names}
+            data["row"] = pl.Series("row", range(len(rows)), dtype=pl.UInt32)
+            self.add(pl.DataFrame(data), _Origins(origins))
+
+    def dtype(self, name: str) -> Any:
+        """A column's type in this book."""
+        return pl.UInt32 if name == "at" and self.whole_seconds else SCHEMA[name]
 
     def part(self, number: int) -> pl.DataFrame | None:
         """The rows of one part; None where it has none."""
         pieces = self._parts[number]
-        if len(pieces) > 1:
-            pieces[:] = [pl.concat(pieces, how="vertical", rechunk=True)]
-        return pieces[0] if pieces else None
+        return pl.concat(pieces, how="vertical", rechunk=False) if pieces else None
 
     def put(self, number: int, rows: pl.DataFrame) -> None:
         """Other rows in the place of a part's."""
@@ -138,6 +161,10 @@ class BookColumns:
             return None
         row: dict[str, Any] = {"quantity": line.quantity, "amount": line.amount}
         row["at"] = None if line.at is None else moment(line.at)
+        if line.at is not None and self.whole_seconds:
+            row["at"], fraction = divmod(row["at"], _MICROSECONDS)
+            if fraction or not 0 <= row["at"] < _HALF:
+                return None
         if self.subject is not Subject.TRADE:
             instruments = self.currencies if self.subject is Subject.CASH else self.names
             row["key"] = self.names.code(line.key.participant) * _HALF + instruments.code(line.key.instrument)
@@ -152,11 +179,15 @@ class BookColumns:
         row["currency"] = None if line.currency is None else self.currencies.code(line.currency)
         row["status"] = None if line.status is None else _CODES[line.status]
         row["day"] = None if line.day is None else line.day.toordinal() - _FIRST_DAY
-        return row
+        fits = abs(row["day"] or 0) <= _LAST_DAY and (row["currency"] or 0) < 1 << 8
+        return row if fits else None
 
     def _line(self, row: Mapping[str, Any]) -> Line:
-        at = None if row.get("at") is None else _EPOCH + timedelta(microseconds=row["at"])
-        origin = self._sources[row["source"]](row["row"])
+        at = None
+        if row.get("at") is not None:
+            at = _EPOCH + timedelta(microseconds=row["at"] * (_MICROSECONDS if self.whole_seconds else 1))
+        source = bisect_right(self._firsts, row["row"]) - 1
+        origin = self._origins[source](row["row"] - self._firsts[source])
         if self.subject is not Subject.TRADE:
             participant, instrument = divmod(row["key"], _HALF)
             return Line(

@@ -67,7 +67,7 @@ def disagreeing(books: Sequence[BookColumns], *, as_of: int, moments: bool = Fal
     agreed = 0
     for number in range(PARTS):
         frames = [one.part(number) for one in books]
-        keys = _differing(frames, books[0].subject, as_of, moments=moments)
+        keys = _differing(books, frames, as_of, moments=moments)
         bad.append(keys)
         first = frames[0]
         if first is not None:
@@ -84,33 +84,39 @@ def _lines(books: Sequence[BookColumns], bad: Sequence[pl.DataFrame]) -> Iterato
                 yield from one.lines(rows.join(keys, on="key", how="semi"))
 
 
-def _differing(frames: Sequence[pl.DataFrame | None], subject: Subject, as_of: int, *, moments: bool) -> pl.DataFrame:
+def _differing(
+    books: Sequence[BookColumns], frames: Sequence[pl.DataFrame | None], as_of: int, *, moments: bool
+) -> pl.DataFrame:
     """The `key`s of one part that not every book tells once and alike, and any with the same 64 bits."""
-    there = [_whole(one, subject, as_of) for one in frames if one is not None]
+    there = [
+        _judged(book, one, as_of, moments=moments) for book, one in zip(books, frames, strict=True) if one is not None
+    ]
     if len(there) < len(frames):
-        return pl.concat([pl.DataFrame(schema={"key": pl.UInt64}), *(one.select("key") for one in there)]).unique()
+        return pl.concat([pl.DataFrame(schema={"key": pl.UInt64}), *(rows.select("key") for rows in there)]).unique()
     joined = _named(there[0], 0)
-    for place, one in enumerate(there[1:], 1):
-        joined = joined.join(_named(one, place), on="key", how="full", coalesce=True, maintain_order="none")
+    for place, rows in enumerate(there[1:], 1):
+        joined = joined.join(_named(rows, place), on="key", how="full", coalesce=True, maintain_order="none")
     differing = [pl.col(f"row_{place}").is_null() for place in range(len(there))]
-    for name in ("rest", *FIELDS[subject]):
-        having = [place for place, one in enumerate(there) if name in one.columns]
+    for name in ("rest", *FIELDS[books[0].subject]):
+        having = [place for place, rows in enumerate(there) if name in rows.columns]
         for one, other in _pairs(there, having, name):
-            mine, theirs = pl.col(f"{name}_{one}"), pl.col(f"{name}_{other}")
-            if name == "at" and not moments:
-                mine, theirs = mine // _DAY, theirs // _DAY
-            differing.append(mine != theirs)
+            differing.append(pl.col(f"{name}_{one}") != pl.col(f"{name}_{other}"))
     keys = joined.filter(pl.any_horizontal(differing)).select("key")
     counts = joined.select(pl.col(f"row_{place}").count() for place in range(len(there))).row(0)
-    twice = [one.filter(pl.col("key").is_duplicated()).select("key") for one in there] if _more(counts, there) else []
+    twice = [rows.filter(pl.col("key").is_duplicated()).select("key") for rows in there] if _more(counts, there) else []
     return pl.concat([keys, *twice]).unique()
 
 
-def _whole(rows: pl.DataFrame, subject: Subject, as_of: int) -> pl.DataFrame:
-    if subject is Subject.TRADE:
+def _judged(book: BookColumns, rows: pl.DataFrame, as_of: int, *, moments: bool) -> pl.DataFrame:
+    """With `at` in the same unit for every book: microseconds, or days."""
+    if book.subject is Subject.TRADE and "at" not in rows.columns:
         return rows
-    at = pl.col("at").fill_null(as_of) if "at" in rows.columns else pl.lit(as_of, dtype=pl.Int64).alias("at")
-    return rows.with_columns(at)
+    at = pl.col("at").cast(pl.Int64) if "at" in rows.columns else pl.lit(None, dtype=pl.Int64)
+    if book.whole_seconds:
+        at = at * 1_000_000
+    if book.subject is not Subject.TRADE:
+        at = at.fill_null(as_of)
+    return rows.with_columns((at if moments else (at // _DAY).cast(pl.Int32)).alias("at"))
 
 
 def _more(counts: Sequence[int], there: Sequence[pl.DataFrame]) -> bool:
@@ -128,5 +134,5 @@ def _pairs(there: Sequence[pl.DataFrame], having: Sequence[int], name: str) -> I
 def _named(rows: pl.DataFrame, place: int) -> pl.DataFrame:
     return rows.select(
         pl.col("key"),
-        *(pl.col(name).alias(f"{name}_{place}") for name in rows.columns if name not in ("key", "source")),
+        *(pl.col(name).alias(f"{name}_{place}") for name in rows.columns if name != "key"),
     )

@@ -88,17 +88,11 @@ class BreakDesk:
 
     def shown(self, text: str) -> Shown:
         one = self.find(text)
-        rows = {
-            row.number: row
-            for subject in dict.fromkeys((one.found.key.reference or one.break_id, one.break_id))
-            for row in self.book.journal(subject)
-            if row.entry.facts.get("break") == one.break_id
-        }
         return Shown(
             one=one,
             aged=self.aged(one),
             corrections=self.book.corrections(one.break_id),
-            journal=[rows[number] for number in sorted(rows)],
+            journal=self.book.journal(one.break_id),
         )
 
     def find(self, text: str) -> Break:

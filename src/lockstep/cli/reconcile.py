@@ -228,7 +228,7 @@ def propose(
 def approve(
     correction: CorrectionArgument,
     by: ByOption,
-    why: Annotated[str, typer.Option("--why", help="What there is to say to it.")] = "",
+    why: Annotated[str, typer.Option("--why", help="What there is to say to it; stands in the journal.")] = "",
     home: HomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,
 ) -> None:
@@ -239,7 +239,7 @@ def approve(
 @reconcile_app.command()
 def reject(
     correction: CorrectionArgument,
-    why: Annotated[str, typer.Option("--why", help="Why; stands beside it.")],
+    why: Annotated[str, typer.Option("--why", help="Why; stands in the journal.")],
     by: ByOption,
     home: HomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,

@@ -45,7 +45,7 @@ def columns(lines: list[Line], spoke: dict[Subject, frozenset[Book]] = SPOKE) ->
     books = []
     for subject, those in spoke.items():
         for book in sorted(those, key=lambda one: one.value):
-            one = BookColumns(book, subject, names, currencies)
+            one = BookColumns(book, subject, names, currencies, whole_seconds=book is Book.LEGACY)
             mine = [line for line in lines if (line.book, line.key.subject) == (book, subject)]
             one.add_lines(mine[: len(mine) // 2])
             one.add_lines(mine[len(mine) // 2 :])

@@ -223,6 +223,10 @@ def test_a_correction_needs_two(desk: BreakDesk) -> None:
     )
     with pytest.raises(Refused, match="CorrectionDecided"):
         desk.decide(made.correction_id, approve=False, by="Cyd", why="no")
+    told = [row.entry.facts for row in desk.book.journal(one)][1:]
+    content = {"of_book": "legacy", "field": "quantity", "said": "1900", "right": "1000"}
+    for facts, act, why in ((told[0], "proposed", "keyed in twice"), (told[1], "approved", "checked")):
+        assert facts.items() >= {"act": f"correction {act}", "text": made.correction_id, "why": why, **content}.items()
     (row,) = [row for row in desk.book.journal() if row.entry.kind == "correction"]
     assert (row.entry.facts["proposed_by"], row.entry.facts["approved_by"]) == ("Ada", "Bea")
     keep_run(desk.book, compared({SELLER.lei: 1_000}, 1, receiver=SELLER.lei))
@@ -245,15 +249,21 @@ def test_what_is_no_text_is_refused(desk: BreakDesk, text: str) -> None:
         with pytest.raises(InvalidInput):
             act()
     assert len(desk.book.journal()) == 2
+    made = desk.propose(one, right="1", why="x", **said)
+    if text.strip():
+        with pytest.raises(InvalidInput, match="why"):
+            desk.decide(made.correction_id, approve=True, by="Bea", why=text)
+        assert len(desk.book.journal()) == 3
 
 
 def test_what_tells_of_a_break_is_shown_with_it(desk: BreakDesk) -> None:
-    """A trade's entries are under the trade, and those of its other breaks are left out."""
+    """And nothing of it under the trade, whose entries are shown to strangers."""
     trade, position = of(desk, Subject.TRADE), of(desk, Subject.POSITION)
     desk.comment([trade, position], "hm", by="Ada")
-    for one, subject in ((trade, TRADE), (position, position)):
+    assert list(desk.book.journal(TRADE)) == []
+    for one in (trade, position):
         shown = desk.shown(one)
-        assert {row.entry.subject for row in shown.journal} == {subject}
+        assert {row.entry.subject for row in shown.journal} == {one}
         assert [row.entry.facts["act"] for row in shown.journal] == ["opened", "commented"]
 
 

@@ -70,7 +70,7 @@ def mark_mirror(home: Home, *, by: str) -> Mirror:
     return Mirror(by=by, at=now, is_new=True)
 
 
-def require_simulated(home: Home, ask: Callable[[Home, str], Any] = operate_rtgs) -> None:
+def require_simulated(home: Home, ask: Callable[[Home, str], Any] | None = None) -> None:
     """That the RTGS is the simulated one of this folder: on this machine, one door for messages and operator, which
     takes the folder's own operator key and tells of its planned faults, as no payment system does.
 
@@ -91,7 +91,7 @@ def require_simulated(home: Home, ask: Callable[[Home, str], Any] = operate_rtgs
             "that takes its messages"
         )
     try:
-        told = ask(home, "faults")
+        told = (ask or operate_rtgs)(home, "faults")
     except Refused as refused:
         raise Misconfigured(
             f"network.json, rtgs_url: what answers at {settings.rtgs_url} is not the simulated RTGS of {home.root}"

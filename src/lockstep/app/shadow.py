@@ -6,7 +6,7 @@ the guards: who is killed in between judges them with the next look.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -16,6 +16,7 @@ from lockstep.app.reconciling import Reconciliation
 from lockstep.app.records import open_book
 from lockstep.domain.errors import Conflict, InvalidInput, Misconfigured, Refused
 from lockstep.domain.legacy import LegacyTrade
+from lockstep.domain.legacy_lines import LegacyProfile
 from lockstep.domain.market import Market
 from lockstep.domain.parallel.gate_text import Gates, read_gates
 from lockstep.domain.parallel.gates import Verdict
@@ -26,7 +27,16 @@ from lockstep.domain.reconciliation.books import Book, Key, Subject
 from lockstep.flow import paralleling
 from lockstep.ports import BulkBook, Change, Clock, ParallelBook
 
-__all__ = ["GATES", "Scored", "ShadowDesk", "ShadowRecords", "load_gates", "open_shadow_desk"]
+__all__ = [
+    "GATES",
+    "Scored",
+    "ShadowDesk",
+    "ShadowRecords",
+    "load_gates",
+    "open_judging_desk",
+    "open_shadow_desk",
+    "require_over",
+]
 
 GATES = "gates.toml"
 """In the installation's folder: the gates and guards that hold for it."""
@@ -47,6 +57,12 @@ class Scored:
     """Securities that a guard sent back, as they are now."""
 
 
+def require_over(day: date, at: datetime) -> None:
+    """Raises InvalidInput for a moment before a day's cut-off: what has not settled by then has not failed yet."""
+    if at < (end := LegacyProfile().end_of(day)):
+        raise InvalidInput("day", day, f"over before it is scored: from {end:%Y-%m-%d %H:%M} UTC on, not at {at:%H:%M}")
+
+
 def load_gates(path: Path) -> Gates:
     """Raises Misconfigured where there is no such file, InvalidInput for whatever breaks a rule in it."""
     try:
@@ -57,11 +73,15 @@ def load_gates(path: Path) -> Gates:
         raise InvalidInput("gates", path, "text in UTF-8") from error
 
 
-def open_shadow_desk(home: Home, gates: Path | None = None) -> "ShadowDesk":
-    """Raises as `load_gates`, and Misconfigured where there is no installation."""
-    market = home.market()
-    chosen = load_gates(gates or home.root / GATES)
-    return ShadowDesk(book=open_book(home), market=market, clock=home.clock(), gates=chosen)
+def open_shadow_desk(home: Home, gates: Gates | None = None) -> "ShadowDesk":
+    """Without gates for who only looks, or sends back: that waits for no file. Raises Misconfigured where there is no
+    installation."""
+    return ShadowDesk(book=open_book(home), market=home.market(), clock=home.clock(), gates=gates or Gates(gates=()))
+
+
+def open_judging_desk(home: Home, gates: Path | None = None) -> "ShadowDesk":
+    """With the gates of a file, the installation's own if None. Raises as `load_gates`, and Misconfigured."""
+    return open_shadow_desk(home, load_gates(gates or home.root / GATES))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,8 +98,14 @@ class ShadowDesk:
 
     def score(self, run: Reconciliation, rows: Mapping[Key, LegacyTrade]) -> Scored:
         """Scores a day from its run, stores that, and sends back what a guard no longer holds. `rows` are the legacy
-        book's trades of that run. Raises InvalidInput for a run in which the legacy book did not speak."""
+        book's trades of that run. Raises InvalidInput for a run in which a book was silent or the legacy book was not
+        asked, as from silence follows nothing, and as `require_over`."""
+        require_over(run.day, run.at)
         spoke = run.comparison.run.spoke
+        if run.silent:
+            silent = [(book, kind, why) for book, kinds in run.silent.items() for kind, why in kinds.items()]
+            told = "; ".join(f"{book.value} of {kind.value}: {why}" for book, kind, why in silent)
+            raise InvalidInput("run", run.day, f"one in which every book spoke; silent was {told}")
         if not any(Book.LEGACY in books for books in spoke.values()):
             raise InvalidInput("run", run.day, "one in which the legacy book spoke")
         scored = _again_on_conflict(lambda: self._score(run, rows))

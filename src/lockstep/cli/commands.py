@@ -21,6 +21,7 @@ from lockstep.cli import (
     repo,
     roles,
     rtgs,
+    shadow,
     showing,
     valuer,
 )
@@ -57,6 +58,7 @@ app.add_typer(roles.security_app, name="security")
 app.add_typer(roles.forced_transfer_app, name="forced-transfer")
 app.add_typer(roles.recovery_app, name="recovery")
 app.add_typer(roles.key_app, name="key")
+app.add_typer(shadow.shadow_app, name="shadow")
 app.add_typer(valuer.valuer_app, name="valuer")
 
 app.command()(demo)

@@ -130,9 +130,10 @@ def verdict_of(course: Course, gates: Gates, cards: Sequence[tuple[Scorecard, in
 
 
 def begin_after(course: Course, cards: Sequence[tuple[Scorecard, int]]) -> date:
-    """The first day that counts in a stage that is entered now: the business day after the last one scored."""
-    last = max((card.day for card, _ in cards), default=course.since)
-    return next_business_day(max(last, course.since))
+    """The first day that counts in a stage that is entered now: the business day after the last one scored in the
+    present stage; where none was, that stage's own first day."""
+    scored = [card.day for card, _ in cards if card.day >= course.since]
+    return next_business_day(max(scored)) if scored else course.since
 
 
 def fall(

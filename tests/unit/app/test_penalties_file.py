@@ -45,10 +45,10 @@ def test_a_whole_file(tmp_path: Path) -> None:
         "EUR": (CashRate(since=date(2025, 6, 11), yearly=24_000), CashRate(since=date(2026, 11, 1), yearly=-5_000))
     }
     assert found.sources == ("our rulebook, table 3", "EUR: ECB, marginal lending facility")
-    assert found.daily_cash_rate("EUR", date(2026, 10, 31)) == Fraction(24, 360_000)
-    assert found.daily_cash_rate("EUR", date(2026, 11, 1)) == 0
-    assert found.daily_cash_rate("EUR", date(2025, 6, 10)) is None
-    assert found.daily_cash_rate("JPY", date(2026, 11, 1)) is None
+    assert found.daily_cash_rate("EUR", date(2026, 10, 31)) == (Fraction(24, 360_000), "2.4 % / 360")
+    assert found.daily_cash_rate("EUR", date(2026, 11, 1)) == (0, "0 % / 360")
+    assert found.daily_cash_rate("EUR", date(2025, 6, 10)) == (None, "")
+    assert found.daily_cash_rate("JPY", date(2026, 11, 1)) == (None, "")
 
 
 def test_an_empty_file_is_the_annex(tmp_path: Path) -> None:

@@ -135,6 +135,16 @@ def test_the_annex_has_its_rates() -> None:
     ]
 
 
+def test_rates_are_told_exactly() -> None:
+    told = {(one["kind"], one["class"]): one["daily_rate"] for one in rows(reported(RATES), "penalties")}
+    assert told["SEFP", "liquid_shares"] == "1 bp"
+    assert told["SEFP", "cash"] == told["LMFP", "cash"] == "2.4 % / 360"
+    assert [PenaltyTerms().daily_rate(one)[1] for one in (FailClass.SME_GROWTH_DEBT, FailClass.OTHER)] == [
+        "0.15 bp",
+        "0.5 bp",
+    ]
+
+
 def test_a_rate_below_zero_costs_nothing() -> None:
     below = replace(RATES, cash_rates={"EUR": (CashRate(since=date(2026, 1, 1), yearly=-5_000),)})
     assert [one["amount"] for one in rows(reported(below), "penalties") if one["class"] == "cash"] == [0] * 3

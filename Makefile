@@ -7,7 +7,7 @@ CONTRACTS := ParticipantRegistry SecurityToken DvP CollateralRegister
 export SOLCX_BINARY_PATH := $(CURDIR)/.build/solcx
 
 .DELETE_ON_ERROR:
-.PHONY: demo demo-collateral demo-reconcile test check simulate bench bench-collateral bench-engine bench-gas bench-rebuild bench-rtgs bench-simulate deep mutants contracts slither clean
+.PHONY: demo demo-collateral demo-reconcile test check simulate bench bench-collateral bench-engine bench-gas bench-rebuild bench-reconcile bench-rtgs bench-simulate deep mutants contracts slither clean
 
 demo: .venv/.base
 	$(BIN)/lockstep demo
@@ -100,6 +100,11 @@ bench-collateral: .venv/.dev
 # 100,000 trades rebuilt from both ledgers and their instructions, into bench/rebuild.json.
 bench-rebuild: .venv/.dev
 	$(BIN)/python bench/rebuild.py
+
+# Reconciliation: books of millions compared and loaded, planted errors found, evidence verified, into
+# bench/reconcile.json.
+bench-reconcile: .venv/.dev
+	$(BIN)/python bench/reconcile.py
 
 # The settlement engine: trades per second, and where the time goes, into bench/engine.json. Hours; goes on where it
 # stopped. TRADES=300 for a try, ONLY=sqlite_1 for one figure, LIMIT=SECONDS for each.

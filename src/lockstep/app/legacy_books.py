@@ -10,7 +10,7 @@ nothing: then the book did not speak of its subject, and lacks nothing.
 
 import csv
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -27,6 +27,7 @@ from lockstep.domain.legacy_lines import (
     OurTrade,
     Told,
     cash_lines,
+    of_day,
     position_lines,
     trade_lines,
 )
@@ -40,7 +41,7 @@ __all__ = ["Apart", "LegacyBook", "days_of", "read_legacy_book"]
 
 LATE = "-late"
 Rows = Iterable[LegacyRow | BadRow]
-_READERS: Mapping[Subject, tuple[str, Callable[[BinaryIO], Rows]]] = {
+READERS: Mapping[Subject, tuple[str, Callable[[BinaryIO], Rows]]] = {
     Subject.TRADE: ("trades", read_trades),
     Subject.POSITION: ("positions", read_positions),
     Subject.CASH: ("cash", read_cash),
@@ -150,7 +151,7 @@ class _Reading:
 
     def read(self, folder: Path, day: date, subjects: Iterable[Subject]) -> None:
         for subject in subjects:
-            name, reader = _READERS[subject]
+            name, reader = READERS[subject]
             for path in (folder / f"{name}.csv", folder / f"{name}{LATE}.csv"):
                 if path.is_file():
                     with self._file(path, subject), path.open("rb") as source:
@@ -191,18 +192,18 @@ class _Reading:
                 bad.append(row)
                 continue
             try:
-                if not isinstance(row, LegacyTrade) and row.as_of != day:
-                    others.add(row.as_of)
-                    raise InvalidInput("as_of", row.as_of, f"the day of the book, {day}")
+                of_day(row, day)
                 self.profile.check(row)
             except InvalidInput as broken:
+                if not isinstance(row, LegacyTrade):
+                    others.add(row.as_of)
                 self.apart.append(Apart(file=name, row=BadRow.of(row.line, broken), key=self.profile.key(row)))
             else:
                 told.append(Told(row=row, origin=f"{name}:{row.line}", received=received, is_late=is_late))
-        if others and len(told) == before:
+        if others - {day} and len(told) == before:
             raise InvalidInput("as_of", ", ".join(map(str, sorted(others))), f"the day of the book, {day}")
         if bad:
-            keys = _keys_of(path, subject, {one.line for one in bad}, self.profile) if path.suffix == ".csv" else {}
+            keys = keys_of(path, subject, {one.line for one in bad}, self.profile) if path.suffix == ".csv" else {}
             self.apart += [Apart(file=name, row=one, key=keys.get(one.line)) for one in bad]
 
     def _statements(self, folder: Path, day: date) -> None:
@@ -213,19 +214,26 @@ class _Reading:
                 page = read_holdings(source)
                 pages.setdefault(page.statement.statement_id or path.stem, []).append(page.statement)
                 self._take(path, Subject.POSITION, page.rows, day)
-        for name, told in pages.items():
-            numbers = sorted(one.page for one in told)
-            last = [one.page for one in told if one.is_last]
-            if numbers != list(range(1, len(told) + 1)) or last != [len(told)]:
-                rule = "each page of the statement once, up to the last"
-                self.refused[f"{name}"] = str(InvalidInput("Pgntn/PgNb", ", ".join(map(str, numbers)), rule))
-                self.silent.add(Subject.POSITION)
+        if broken := incomplete(pages):
+            self.refused |= broken
+            self.silent.add(Subject.POSITION)
 
     def _name(self, path: Path) -> str:
         return path.relative_to(self.root).as_posix()
 
 
-def _keys_of(path: Path, subject: Subject, lines: set[int], profile: LegacyProfile) -> dict[int, Key]:
+def incomplete(pages: Mapping[str, Sequence[HoldingsStatement]]) -> dict[str, str]:
+    """Statements that lack a page, or have one twice, and why that is refused."""
+    found = {}
+    for name, told in pages.items():
+        numbers = sorted(one.page for one in told)
+        if numbers != list(range(1, len(told) + 1)) or [one.page for one in told if one.is_last] != [len(told)]:
+            rule = "each page of the statement once, up to the last"
+            found[name] = str(InvalidInput("Pgntn/PgNb", ", ".join(map(str, numbers)), rule))
+    return found
+
+
+def keys_of(path: Path, subject: Subject, lines: set[int], profile: LegacyProfile) -> dict[int, Key]:
     """The keys that rows name which could not be read whole, where the fields of the key itself can be."""
     keys: dict[int, Key] = {}
     with path.open("rb") as source:

@@ -28,6 +28,7 @@ from lockstep.cli import (
 from lockstep.cli.demo import demo, example
 from lockstep.cli.evidence import evidence, verify
 from lockstep.cli.options import DEFAULT_HOME, HomeOption, JsonOption, print_json
+from lockstep.cli.report import report
 from lockstep.cli.simulate import simulate
 
 if TYPE_CHECKING:
@@ -358,6 +359,7 @@ def agent_reconcile(
 
 
 app.command()(inventory.inventory)
+app.command()(report)
 app.command()(evidence)
 app.command()(verify)
 app.command()(records.rebuild)

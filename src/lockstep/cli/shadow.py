@@ -10,6 +10,7 @@ from rich.console import Console
 from lockstep.app.home import Home
 from lockstep.cli import showing_shadow
 from lockstep.cli.options import DEFAULT_HOME, HomeOption, JsonOption, print_json
+from lockstep.cli.report import hand_over
 from lockstep.cli.showing_breaks import names_of
 
 if TYPE_CHECKING:  # loading the books takes longer than showing help
@@ -231,6 +232,27 @@ def status(
     showing_shadow.courses(Console(), found)
     if security:
         showing_shadow.steps(Console(), found[0])
+
+
+@shadow_app.command()
+def report(
+    gates: Annotated[
+        Path | None, typer.Option("--gates", metavar="FILE", help="Gates (TOML); the folder's own if absent.")
+    ] = None,
+    form: Annotated[
+        str, typer.Option("--format", metavar="FORM", help="terminal, csv, json, html or parquet.")
+    ] = "terminal",
+    table: Annotated[
+        str | None, typer.Option("--table", help="Only this table; csv and parquet hold one, the first if absent.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="The file to write; standard output if absent.")] = None,
+    home: HomeOption = DEFAULT_HOME,
+) -> None:
+    """Show the whole run, as one page: agreement, breaks, gains, gates, promotions; as of the journal's last entry."""
+    from lockstep.app.report_forms import as_form
+    from lockstep.app.shadow_page import parallel_page
+
+    hand_over(as_form(parallel_page(Home(home), gates), form, table), out)
 
 
 def _desk(home: Path) -> "ShadowDesk":

@@ -37,6 +37,7 @@ __all__ = [
     "Told",
     "TradeLines",
     "cash_lines",
+    "of_day",
     "position_lines",
     "trade_lines",
 ]
@@ -64,8 +65,8 @@ class LegacyProfile:
     """Balances of these are keyed by the book's account, not by the owner's LEI."""
 
     def __post_init__(self) -> None:
-        if self.cut_off.tzinfo is not None:
-            raise InvalidInput("cut_off", self.cut_off, "a time of day in UTC, without an offset")
+        if self.cut_off.tzinfo is not None or self.cut_off.microsecond:
+            raise InvalidInput("cut_off", self.cut_off, "a time of day in UTC in whole seconds, without an offset")
         if Subject.TRADE in self.by_account:
             raise InvalidInput("by_account", Subject.TRADE.value, "position or cash")
 
@@ -181,6 +182,12 @@ def trade_lines(told: Iterable[Told], ours: Iterable[OurTrade], profile: LegacyP
         rows.setdefault(key, row)
         lines.append(_trade_line(one, row, key, origin, profile))
     return TradeLines(lines=tuple(lines), rows=rows, matching=matching)
+
+
+def of_day(row: LegacyRow, day: date) -> None:
+    """Raises InvalidInput for a balance of another day."""
+    if not isinstance(row, LegacyTrade) and row.as_of != day:
+        raise InvalidInput("as_of", row.as_of, f"the day of the book, {day}")
 
 
 def _keys(matching: Matching[LegacyTrade, OurTrade]) -> dict[int, tuple[Key, str]]:

@@ -14,8 +14,10 @@ from lockstep.domain.errors import InvalidInput
 from lockstep.domain.money import minor_units
 from lockstep.reports.model import Cell, Column, ColumnKind, Table
 
-__all__ = ["RIGHT_ALIGNED", "Cells", "decimal_text", "grouped", "moment_text", "per_cent", "rounded_text"]
+__all__ = ["RIGHT_ALIGNED", "ROWS_SHOWN", "Cells", "decimal_text", "grouped", "moment_text", "per_cent", "rounded_text"]
 
+ROWS_SHOWN = 1000
+"""Of a longer table people are shown so many rows, and told so; files have all."""
 RIGHT_ALIGNED = frozenset({ColumnKind.COUNT, ColumnKind.QUANTITY, ColumnKind.MONEY, ColumnKind.SHARE})
 
 _MOST_DECIMALS = 77

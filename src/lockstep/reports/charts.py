@@ -4,15 +4,18 @@ Drawn 420 wide, so that its letters can still be read on a telephone. Bars stand
 else they lie. What a colour tells is told by a legend too, and the page has each chart's figures as a table.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from math import ceil
+from textwrap import wrap
 
 from markupsafe import Markup
 
 from lockstep.domain.errors import InvalidInput
 from lockstep.reports.model import Chart, ChartKind, Tone
-from lockstep.reports.scales import Scale, place, scale_of, value_text
+from lockstep.reports.scales import Scale, bare_text, place, scale_of, value_text
 
 __all__ = ["COLOURS", "colour_of", "svg"]
 
@@ -20,6 +23,7 @@ WIDTH, HEIGHT = 420, 220
 COLOURS = 8
 """How many series the page tells apart by colour; then they come again."""
 _TOP, _BOTTOM, _GAP = 14, 24, 8
+_DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _LETTER = Fraction(61, 10)
 """How wide a letter of 11 pixels is, about."""
 _LINE, _THICKEST_LINE = 22, 38
@@ -90,13 +94,19 @@ def _scale(chart: Chart, bars: Sequence[_Bar]) -> Scale:
 
 
 def _fits(chart: Chart) -> bool:
-    """Whether every label has room below its bars."""
+    """Whether every label has room below its bars; of days, not every one needs it."""
     room = Fraction(WIDTH - 50, max(1, len(chart.labels)))
-    return all(_wide(one) <= room - 2 for one in chart.labels)
+    return all(_wide(one) <= room - 2 for one in chart.labels) or all(map(_DAY.fullmatch, chart.labels))
 
 
 def _wide(text: str) -> Fraction:
     return len(text) * _LETTER
+
+
+def _in_lines(label: str) -> list[str]:
+    """A label in one line or two; what is longer ends in dots."""
+    lines = wrap(label, _LONGEST_LABEL, max_lines=2, placeholder="…")
+    return lines or [""]
 
 
 def _standing(chart: Chart) -> list[Markup]:
@@ -116,20 +126,30 @@ def _standing(chart: Chart) -> list[Markup]:
         parts.append(_mark(chart, bar, x, top, max(one - 1, Fraction(1)), low - top))
         if direct and _wide(_brief(bar, chart)) <= one + 14:
             parts.append(_TEXT.format(place(x + one / 2), place(top - 3), "m v", _brief(bar, chart)))
-    for number, label in enumerate(chart.labels):
-        parts.append(_TEXT.format(place(left + each * number + each / 2), HEIGHT - 8, "m", label))
-    return parts
+    return [*parts, *_below(chart, left, each)]
+
+
+def _below(chart: Chart, left: int, each: Fraction) -> list[Markup]:
+    """The labels, the last one always, and as many before it as have room."""
+    wide = max(map(_wide, chart.labels), default=Fraction(0)) + 2
+    every = 1 if wide <= each else ceil(wide * 3 / 2 / each)
+    return [
+        _TEXT.format(place(min(left + each * number + each / 2, WIDTH - wide / 2)), HEIGHT - 8, "m", label)
+        for number, label in enumerate(chart.labels)
+        if (len(chart.labels) - 1 - number) % every == 0
+    ]
 
 
 def _lying(chart: Chart) -> tuple[int, list[Markup]]:
     bars = _bars(chart)
     scale = _scale(chart, bars)
-    named = [label if len(label) <= _LONGEST_LABEL else f"{label[: _LONGEST_LABEL - 1]}…" for label in chart.labels]
-    left = int(max(map(_wide, named), default=Fraction(0))) + _GAP
+    named = [_in_lines(label) for label in chart.labels]
+    left = int(max((_wide(one) for lines in named for one in lines), default=Fraction(0))) + _GAP
     slots = 1 if chart.kind is ChartKind.STACKED else max(1, len(chart.series))
     room = (HEIGHT - _TOP - _BOTTOM) // max(1, len(named))
-    each = max(_LINE, 13 * slots + 8, min(_THICKEST_LINE, room))
-    widest = max((_wide(_text_of(one.end, chart)) for one in bars), default=Fraction(0))
+    tallest = max(map(len, named), default=1)
+    each = max(_LINE, 13 * slots + 8, 12 * tallest + 6, min(_THICKEST_LINE, room))
+    widest = max((_wide(bare_text(one.end, chart.unit)) for one in bars), default=Fraction(0))
     height, length = each * len(named) + _TOP + _BOTTOM, WIDTH - left - int(widest) - 6
     parts = []
     for tick, text in zip(scale.ticks, scale.labels, strict=True):
@@ -149,14 +169,14 @@ def _lying(chart: Chart) -> tuple[int, list[Markup]]:
         else:
             ends[bar.label] = (high, y + one / 2, bar.end)
     for high, y, total in ends.values():
-        parts.append(_TEXT.format(place(high + 4), place(y + 4), "v", _text_of(total, chart)))
-    for number, (label, short) in enumerate(zip(chart.labels, named, strict=True)):
-        y = _TOP + each * number + Fraction(each, 2) + 4
-        parts.append(
-            Markup('<text x="{}" y="{}" class="e"><title>{}</title>{}</text>').format(
-                left - _GAP, place(y), label, short
-            )
+        parts.append(_TEXT.format(place(high + 4), place(y + 4), "v", bare_text(total, chart.unit)))
+    for number, (label, lines) in enumerate(zip(chart.labels, named, strict=True)):
+        y = _TOP + each * number + Fraction(each, 2) + 4 - 6 * (len(lines) - 1)
+        drawn = Markup("").join(
+            Markup('<tspan x="{}" dy="{}">{}</tspan>').format(left - _GAP, 12 if line else 0, text)
+            for line, text in enumerate(lines)
         )
+        parts.append(Markup('<text y="{}" class="e"><title>{}</title>{}</text>').format(place(y), label, drawn))
     return height, parts
 
 
@@ -182,11 +202,7 @@ def _lines(chart: Chart) -> list[Markup]:
                         place(point[0]), place(point[1]), colour, told
                     )
                 )
-    every = max(1, -(-int(max(map(_wide, chart.labels), default=Fraction(0)) + 6) // max(1, int(each))))
-    for number, label in enumerate(chart.labels):
-        if (len(chart.labels) - 1 - number) % every == 0:
-            parts.append(_TEXT.format(place(left + each * number + each / 2), HEIGHT - 8, "m", label))
-    return parts
+    return [*parts, *_below(chart, left, each)]
 
 
 _Point = tuple[Fraction, Fraction, int | Fraction]
@@ -234,10 +250,4 @@ def _told(label: str, name: str, value: str, chart: Chart) -> str:
 
 
 def _brief(bar: _Bar, chart: Chart) -> str:
-    return _text_of(bar.value, chart)
-
-
-def _text_of(value: int | Fraction, chart: Chart) -> str:
-    """Beside a bar, where the axis says the unit."""
-    text = value_text(value, chart.unit)
-    return text if chart.unit == "%" else text.removesuffix(chart.unit).strip()
+    return bare_text(bar.value, chart.unit)

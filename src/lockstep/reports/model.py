@@ -123,7 +123,7 @@ class Source:
     """The records that a report is made from: whoever has the same gets the same bytes."""
 
     journal_number: int
-    """The last entry that counted."""
+    """The last entry that counted; 0: none, and `others` say what it is made from."""
     journal_hash: str
     others: tuple[str, ...] = ()
     """Each further one in words: a block and its hash, a statement's id, a file's SHA-256."""

@@ -9,6 +9,7 @@ from datetime import datetime
 from fractions import Fraction
 
 from lockstep.domain.parallel.scorecards import ALL, Period, Score
+from lockstep.domain.parallel.scoring import is_unexplained
 from lockstep.domain.reconciliation.differences import BreakClass
 from lockstep.reports.break_tables import breaks_table, corrections_table
 from lockstep.reports.cells import per_cent
@@ -96,24 +97,25 @@ def _figures(run: ParallelRun, period: Period) -> Iterator[Figure]:
 
 
 def _open_figure(run: ParallelRun) -> Figure:
-    cards = [one for one in run.cards if one.isin == ALL]
-    if not cards:
-        return Figure(title="Open breaks", value="–", note="no day has been scored")
-    last = max(cards, key=lambda one: one.day).whole
-    oldest = f", the oldest for {counted(last.oldest_break_days, 'business day')}" if last.open_breaks else ""
-    tone = Tone.BAD if last.unexplained_breaks else Tone.WARN if last.open_breaks else Tone.GOOD
-    note = f"{last.unexplained_breaks} unexplained{oldest}"
-    return Figure(title="Open breaks, last day", value=f"{last.open_breaks:,}", note=note, tone=tone)
+    left = [one for one in run.breaks if one.is_open]
+    unexplained, today = sum(map(is_unexplained, left)), run.today
+    ages = [one.age(today) for one in left if today is not None and one.opened_on <= today]
+    oldest = f", the oldest for {counted(max(ages), 'business day')}" if ages else ""
+    return Figure(
+        title="Open breaks",
+        value=f"{len(left):,}",
+        note=f"{unexplained:,} unexplained{oldest}" if left else f"{len(run.breaks):,} were found and closed",
+        tone=Tone.BAD if unexplained else Tone.WARN if left else Tone.GOOD,
+    )
 
 
 def _gain_figures(score: Score) -> Iterator[Figure]:
     mean, finality = score.finality.mean_seconds_earlier, score.finality
     if mean is not None:
-        later = f", {finality.later:,} later" if finality.later else ""
         yield Figure(
-            title="Final, on average",
-            value=f"{span(round(abs(mean)))} {'earlier' if mean >= 0 else 'later'}",
-            note=f"{finality.earlier:,} of {counted(finality.both, 'trade')} earlier{later}",
+            title="Final earlier, on average by" if mean >= 0 else "Final later, on average by",
+            value=span(round(abs(mean))),
+            note=f"{finality.earlier:,} of {counted(finality.both, 'trade')} earlier, {finality.later:,} later",
             tone=Tone.GOOD if mean > 0 else Tone.PLAIN if not mean else Tone.WARN,
         )
     fails = score.fails

@@ -94,13 +94,13 @@ def conditions_table(run: ParallelRun) -> Table:
         title="Gates",
         columns=(
             Column(name="security", title="Security"),
-            Column(name="gate", title="Gate"),
-            Column(name="about", title="From, to"),
             Column(name="condition", title="Condition"),
             Column(name="figure", title="Found"),
-            Column(name="met", title="", tones=_MET),
-            Column(name="days", title="Days", kind=_K.COUNT),
+            Column(name="met", title="It is", tones=_MET),
             Column(name="exact", title="Exactly"),
+            Column(name="days", title="Days", kind=_K.COUNT),
+            Column(name="about", title="From, to"),
+            Column(name="gate", title="Gate"),
         ),
         rows=tuple(rows),
         note="A gate is met where all its conditions are. Days count from when the security entered its stage.",
@@ -111,13 +111,13 @@ def _conditions(run: ParallelRun, verdict: Verdict) -> Iterator[tuple[Cell, ...]
     for one in verdict.results:
         yield (
             run.name(verdict.isin),
-            verdict.name,
-            verdict.about,
             _condition(one),
             _found(run, one),
             _met(one.is_met),
-            len(one.days),
             one.figure,
+            len(one.days),
+            verdict.about,
+            verdict.name,
         )
 
 

@@ -15,7 +15,7 @@ from lockstep.domain.errors import InvalidInput
 from lockstep.domain.instruction import QuantityType
 from lockstep.domain.market import Market
 from lockstep.domain.money import minor_units
-from lockstep.domain.rounding import PARTS, divide_nearest
+from lockstep.domain.rounding import PARTS, divide_nearest, share_text
 from lockstep.domain.trade import TradeTerms
 
 __all__ = ["ANNEX", "SOURCE", "CashRate", "FailClass", "Penalty", "PenaltyKind", "PenaltyTerms", "penalty"]
@@ -48,6 +48,7 @@ ANNEX: Mapping[FailClass, int] = {
     FailClass.OTHER: 50,
 }
 """For each day, in parts of a million: 100 is one basis point."""
+_BASIS_POINT = PARTS // 10_000
 _USUAL = {QuantityType.FACE_AMOUNT: FailClass.OTHER_DEBT, QuantityType.UNIT: FailClass.OTHER}
 
 
@@ -96,10 +97,19 @@ class PenaltyTerms:
         security = next((one for one in market.securities.values() if one.isin == isin), None)
         return FailClass.OTHER if security is None else _USUAL[security.quantity_type]
 
-    def daily_cash_rate(self, currency: str, day: date) -> Fraction | None:
-        """None where no rate is given for that day."""
+    def daily_cash_rate(self, currency: str, day: date) -> tuple[Fraction | None, str]:
+        """And how it is told; None where no rate is given for that day."""
         known = [one for one in self.cash_rates.get(currency, ()) if one.since <= day]
-        return Fraction(max(known[-1].yearly, 0), PARTS * self.day_counts[currency]) if known else None
+        if not known:
+            return None, ""
+        yearly, days = max(known[-1].yearly, 0), self.day_counts[currency]
+        return Fraction(yearly, PARTS * days), f"{share_text(yearly)} / {days}"
+
+    def daily_rate(self, fail_class: FailClass) -> tuple[Fraction, str]:
+        """And how it is told."""
+        whole, rest = divmod(self.rates[fail_class], _BASIS_POINT)
+        told = f"{whole}.{rest:02d}".rstrip("0").rstrip(".")
+        return Fraction(self.rates[fail_class], PARTS), f"{told} bp"
 
     def reference_value(self, market: Market, terms: TradeTerms, day: date) -> tuple[int, str]:
         """Minor units, and where the figure is from: a price of a day, or the agreed cash where there is none.
@@ -131,7 +141,9 @@ class Penalty:
     value: int
     value_from: str
     rate: Fraction | None
-    """None: not known, and so is the amount."""
+    """For the day, 1 for all; None: not known, and so is the amount."""
+    rate_told: str
+    """The same for people, exactly: basis points a day, or per cent a year by so many days."""
     amount: int | None
 
 
@@ -148,9 +160,9 @@ def penalty(
     """What `by` owes for a day: reference value × rate, to the nearest minor unit, a half up."""
     value, value_from = tables.reference_value(market, terms, day)
     fail_class = tables.class_of(market, terms.isin)
-    rate: Fraction | None = Fraction(tables.rates[fail_class], PARTS)
-    if lack_of_cash:
-        rate = tables.daily_cash_rate(terms.cash.currency, day)
+    rate, rate_told = (
+        tables.daily_cash_rate(terms.cash.currency, day) if lack_of_cash else tables.daily_rate(fail_class)
+    )
     return Penalty(
         kind=kind,
         day=day,
@@ -160,5 +172,6 @@ def penalty(
         value=value,
         value_from=value_from,
         rate=rate,
+        rate_told=rate_told,
         amount=None if rate is None else divide_nearest(value * rate.numerator, rate.denominator),
     )

@@ -30,7 +30,7 @@ def penalties_table(charged: Sequence[tuple[Following, Penalty]], records: Recor
             each.value_from,
             one.story.terms.cash.currency,
             each.value,
-            each.rate,
+            each.rate_told,
             each.amount,
         )
         for one, each in sorted(charged, key=lambda pair: (pair[1].day, pair[0].story.trade_id))
@@ -51,7 +51,7 @@ def penalties_table(charged: Sequence[tuple[Following, Penalty]], records: Recor
             Column(name="value_from", title="Valued by"),
             Column(name="currency", title="Currency"),
             Column(name="reference_value", title="Reference value", kind=_K.MONEY, currency_in="currency"),
-            Column(name="daily_rate", title="Daily rate", kind=_K.SHARE),
+            Column(name="daily_rate", title="Daily rate"),
             Column(name="amount", title="Penalty", kind=_K.MONEY, currency_in="currency"),
         ),
         rows=tuple(rows),

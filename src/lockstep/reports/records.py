@@ -33,18 +33,22 @@ class Prefix(Iterator[JournalRow]):
         if as_of is not None and as_of.utcoffset() is None:
             raise InvalidInput("as_of", as_of, "a moment with its offset from UTC")
         self._rows, self._number, self._as_of = iter(rows), number, as_of
+        self._is_over = self._is_short = False
         self.number, self.hash = 0, GENESIS
         self.latest: datetime | None = None
         """The latest moment that an entry had so far."""
 
     def __next__(self) -> JournalRow:
-        if self._number is not None and self.number >= self._number:
+        if self._is_over or (self._number is not None and self.number >= self._number):
             raise StopIteration
-        row = next(self._rows)
-        if self._as_of is not None and row.entry.at > self._as_of:
+        row = next(self._rows, None)
+        if row is None:
+            self._is_short = self._number is not None
+        if row is None or (self._as_of is not None and row.entry.at > self._as_of):
+            self._is_over = True
             raise StopIteration
         if row.number != self.number + 1 or row.hash != entry_hash(self.hash, row.number, row.entry):
-            raise Contradiction(f"journal entry {row.number} does not follow entry {self.number}, whose hash it holds")
+            raise Contradiction(f"journal entry {row.number} does not follow from entry {self.number}: was it changed?")
         self.number, self.hash = row.number, row.hash
         self.latest = row.entry.at if self.latest is None else max(self.latest, row.entry.at)
         return row
@@ -54,8 +58,8 @@ class Prefix(Iterator[JournalRow]):
         for, and for none at all without a moment."""
         for _ in self:
             pass
-        if self._number is not None and self.number < self._number:
-            raise InvalidInput("journal", self._number, f"not above {self.number}, the last entry that counts")
+        if self._is_short:
+            raise InvalidInput("journal", self._number, f"not above {self.number}, the last entry there is")
         as_of = self._as_of or self.latest
         if as_of is None:
             raise InvalidInput("journal", 0, "at least one entry, or a moment")

@@ -15,16 +15,18 @@ from itertools import pairwise
 from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from lockstep.reports.cells import RIGHT_ALIGNED, Cells, moment_text, rounded_text
+from lockstep.reports.cells import RIGHT_ALIGNED, ROWS_SHOWN, Cells, moment_text, rounded_text
 from lockstep.reports.charts import colour_of, svg
 from lockstep.reports.model import Chart, ColumnKind, Report, Table
-from lockstep.reports.scales import value_text
+from lockstep.reports.scales import bare_text
 
-__all__ = ["ROWS_SHOWN", "html_text"]
+__all__ = ["html_text"]
 
-ROWS_SHOWN = 1000
-"""Of a longer table the page has so many rows, and says so."""
 _LONG_TEXT, _FEW_WORDS, _NARROW = 48, 14, 5
+_LONG_IDENTIFIER = 40
+"""Longer ones take two lines, or more."""
+_LONG_FIGURE = 12
+"""Longer ones are written smaller."""
 _IDENTIFIER = re.compile(r"(?=.*[0-9])[0-9A-Za-z|:/.\-]{12,}")
 """Ids, LEIs, ISINs, UETRs, hashes: shown in letters of one width."""
 
@@ -76,6 +78,7 @@ def html_text(report: Report) -> str:
         tables=tables,
         halves=_halves(tables),
         abreast=_abreast(len(report.figures)),
+        long_figure=_LONG_FIGURE,
         across=_across(len(report.charts)),
     )
 
@@ -113,7 +116,7 @@ def _across(count: int) -> list[int]:
 
 def _picture(chart: Chart, anchor: str) -> _Picture:
     several = len(chart.series) > 1
-    read = [["" if one is None else value_text(one, chart.unit) for one in values] for _, values in chart.series]
+    read = [["" if one is None else bare_text(one, chart.unit) for one in values] for _, values in chart.series]
     rows = ((label, tuple(values[at] for values in read)) for at, label in enumerate(chart.labels))
     return _Picture(
         anchor=anchor,
@@ -161,7 +164,9 @@ def _cell(table: Table, cells: Cells, row: int, at: int) -> _Cell:
     elif column.kind in (ColumnKind.DAY, ColumnKind.MOMENT):
         kind = "s"
     elif _IDENTIFIER.fullmatch(text):
-        kind = "id"
+        kind = "id hash" if len(text) > _LONG_IDENTIFIER else "id"
+    elif len(text) <= _FEW_WORDS:
+        kind = "s"
     else:
-        kind = "long" if len(text) > _LONG_TEXT else "words" if len(text) > _FEW_WORDS and " " in text else ""
+        kind = "long" if len(text) > _LONG_TEXT else "words"
     return _Cell(text, kind, tone, bar)

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
-from lockstep.reports.cells import RIGHT_ALIGNED, Cells, moment_text
+from lockstep.reports.cells import RIGHT_ALIGNED, ROWS_SHOWN, Cells, moment_text
 from lockstep.reports.model import ColumnKind, Report, Table, Tone
 
 __all__ = ["printable", "terminal_text"]
@@ -45,7 +45,9 @@ def terminal_text(report: Report, *, width: int = 120, colour: bool = False) -> 
     console.print(Text(printable(report.title), style="bold"))
     if report.subtitle:
         console.print(Text(printable(report.subtitle)))
-    console.print(Text(f"as of {moment_text(report.as_of)}, journal {report.source.journal_number}", style="dim"))
+    source = report.source
+    made_from = f"journal {source.journal_number}" if source.journal_number else ", ".join(source.others) or "no entry"
+    console.print(Text(printable(f"as of {moment_text(report.as_of)}, {made_from}"), style="dim"))
     if report.figures:
         console.print()
         console.print(_figures(report))
@@ -53,6 +55,9 @@ def terminal_text(report: Report, *, width: int = 120, colour: bool = False) -> 
         console.print()
         console.print(Text(printable(table.title), style="bold"))
         console.print(_table(table, width) if table.rows else Text("none", style="dim"))
+        if len(table.rows) > ROWS_SHOWN:
+            told = f"The first {ROWS_SHOWN} of {len(table.rows):,} rows; the CSV, JSON and Parquet forms have all."
+            console.print(Text(told, style="dim"))
         if table.note:
             console.print(Text(printable(table.note), style="dim"))
     for note in report.notes:
@@ -89,7 +94,7 @@ def _shown(table: Table, places: list[int]) -> list[list[Text]]:
             for place in places
             for text in (printable(cells.shown(row, place)),)
         ]
-        for row in range(len(table.rows))
+        for row in range(min(len(table.rows), ROWS_SHOWN))
     ]
 
 

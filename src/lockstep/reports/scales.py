@@ -10,7 +10,7 @@ from fractions import Fraction
 from lockstep.domain.money import MINOR_UNITS
 from lockstep.reports.cells import decimal_text, grouped, per_cent
 
-__all__ = ["Scale", "place", "scale_of", "value_text"]
+__all__ = ["Scale", "bare_text", "place", "scale_of", "value_text"]
 
 _STEPS = 4
 """About so many lines."""
@@ -39,7 +39,7 @@ def scale_of(values: Iterable[int | Fraction], unit: str, *, from_zero: bool) ->
         low, high = min(low, Fraction(0)), max(high, Fraction(0))
     if high == low:
         high = low + 1
-    step = _step((high - low) / _STEPS, whole=unit != "%" and unit not in MINOR_UNITS)
+    step = max(_step((high - low) / _STEPS), _least(unit))
     first, last = low // step, -(-high // step)
     factor = _factor(unit)
     ticks = tuple(number * step for number in range(first, last + 1))
@@ -63,6 +63,12 @@ def value_text(value: int | Fraction, unit: str) -> str:
     return f"{shown} {unit}".strip()
 
 
+def bare_text(value: int | Fraction, unit: str) -> str:
+    """The same where the unit stands elsewhere; a per cent sign stays."""
+    text = value_text(value, unit)
+    return text if unit == "%" else text.removesuffix(f" {unit}")
+
+
 def place(value: Fraction | int) -> str:
     """A coordinate with at most one decimal."""
     return decimal_text(round(value * 10), 1).removesuffix(".0")
@@ -77,15 +83,19 @@ def _read(value: int | Fraction, unit: str) -> Fraction:
     return Fraction(value) * _factor(unit)
 
 
-def _step(rough: Fraction, *, whole: bool) -> Fraction:
+def _least(unit: str) -> Fraction:
+    """No two lines are nearer than can be told apart: a minor unit, 0.001 %, one of what is counted."""
+    return Fraction(1, 10 ** (3 if unit == "%" else MINOR_UNITS.get(unit, 0)))
+
+
+def _step(rough: Fraction) -> Fraction:
     """The next of 1, 2, 5 times a power of ten that is no less."""
     power = Fraction(1)
     while power * 10 <= rough:
         power *= 10
     while power > rough:
         power /= 10
-    step = next(power * one for one in (1, 2, 5, 10) if power * one >= rough)
-    return max(step, Fraction(1)) if whole else step
+    return next(power * one for one in (1, 2, 5, 10) if power * one >= rough)
 
 
 def _short(value: Fraction, step: Fraction) -> str:

@@ -2,13 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 
 from lockstep.domain.trade import TradeState
 from lockstep.reports.fails import code_of, due_on
 from lockstep.reports.model import Chart, ChartKind, Column, ColumnKind, Figure, Report, Table, Tone
 from lockstep.reports.records import Records, Story, in_order
-from lockstep.reports.words import counted, money
+from lockstep.reports.words import counted, money, span
 
 __all__ = ["transactions"]
 
@@ -155,8 +155,8 @@ def _figures(stories: Sequence[Story], settled: Sequence[Story], states: Counter
         middle = taken[(len(taken) - 1) // 2]
         yield Figure(
             title="From match to settled",
-            value=str(timedelta(seconds=middle)),
-            note="the middle one of those that matched on their day, h:mm:ss",
+            value=span(middle),
+            note="the middle one of those that matched on their day or later",
         )
 
 

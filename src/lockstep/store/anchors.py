@@ -20,6 +20,7 @@ _FIRST_PAGE, _PAGE = 16, 4_096
 
 _DAY = "day, journal, size, root"
 _HASHES = Statement("SELECT number, at, hash FROM journal WHERE number > ? ORDER BY number LIMIT ?")
+_SIZE = Statement("SELECT coalesce(max(number), 0) FROM journal")
 _LAST = Statement(f"SELECT {_DAY}, peaks FROM anchor ORDER BY day DESC LIMIT 1")
 _CLOSE = Insert(anchor, "day", "journal", "size", "root", "peaks", "state", conflict="(day) DO NOTHING")
 _TO_ANCHOR = Statement(f"SELECT {_DAY} FROM anchor WHERE state = 'CLOSED' ORDER BY day LIMIT ?")
@@ -33,6 +34,11 @@ class Anchors:
 
     _engine: Engine
     _lease: Lease | None
+
+    def journal_size(self) -> int:
+        """How many entries it has: the newest one's number, 0 for none."""
+        ((size,),) = _SIZE.alone(self._engine)
+        return int(size)
 
     def journal_hashes(self, after: int = 0) -> Iterator[tuple[date, str]]:
         most = _FIRST_PAGE  # most who ask stop at the first

@@ -1,8 +1,8 @@
 """Books that agree, and errors planted in them: what a reconciliation is judged by. Standard library only.
 
 A seed decides everything. `SoundBook` tells the same trades, positions and balances for each side; `plant` changes
-chosen rows on one side each and says which. Nothing here knows how breaks are found, and rows are made one by one, so
-that a book of ten million takes no more memory than one of ten.
+chosen rows on one side each and says which. Nothing here knows how breaks are found. Rows are made as they are asked
+for, so that a book of ten million takes no more memory than one of ten; `columns` makes a million in about a second.
 
 What is planted, by class:
 
@@ -19,6 +19,8 @@ What is planted, by class:
 import csv
 import json
 import random
+import sys
+from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
@@ -119,35 +121,42 @@ class SoundBook:
 
     def row(self, subject: str, number: int) -> Row:
         """A row as every side should have it. From `rows` on they are further ones, which no side should have."""
+        block, place = divmod(number, _BLOCK)
+        of = _block(self, subject, block)
         if subject == "trades":
-            return self._trade(number)
+            return self._trade(number, of, place)
         owner = lei(number % self.parties)
         account, reported = f"SAFE-{number % self.parties:06d}", self._reported(number)
-        dice = random.Random(f"{self.seed}/{subject}/{number}")
         if subject == "positions":
-            return Position(
-                self.day, owner, account, isin(number // self.parties), dice.randint(1, 10_000_000), reported
-            )
-        place = number // self.parties
-        account = f"CASH-{number % self.parties:06d}-{place // len(_CURRENCIES)}"
-        currency = _CURRENCIES[place % len(_CURRENCIES)]
-        return Cash(self.day, owner, account, currency, dice.randint(-1_000_000, 10_000_000_000), reported)
+            return Position(self.day, owner, account, isin(number // self.parties), of["quantity"][place], reported)
+        account = f"CASH-{number % self.parties:06d}-{number // self.parties // len(_CURRENCIES)}"
+        currency = _CURRENCIES[number // self.parties % len(_CURRENCIES)]
+        return Cash(self.day, owner, account, currency, of["balance"][place], reported)
 
-    def _trade(self, number: int) -> Trade:
-        dice = random.Random(f"{self.seed}/trades/{number}")
-        deliverer = dice.randrange(self.parties)
-        receiver = (deliverer + dice.randrange(1, self.parties)) % self.parties
-        quantity = dice.randint(1, 100_000)
-        settled = datetime.combine(self.day, time(7), tzinfo=UTC) + timedelta(seconds=dice.randrange(36_000))
+    def columns(self, subject: str) -> Iterator[tuple[int, Mapping[str, "array[int]"]]]:
+        """The same rows a block at a time: the first one's number, and what is drawn of each.
+
+        Of trades: `deliverer`, `receiver` and `isin` as the numbers that `lei` and `isin` take, `quantity`, `amount`,
+        `currency` as its place among EUR, USD, GBP and CHF, `settled` in seconds after 07:00 UTC, `uuid_high` and
+        `uuid_low`. Of positions the `quantity`, of cash the `balance`; owner, account and the rest follow from a row's
+        number, as `row` has them.
+        """
+        for block in range(-(-self.rows // _BLOCK)):
+            of, left = _block(self, subject, block), self.rows - block * _BLOCK
+            yield block * _BLOCK, {name: values[:left] for name, values in of.items()}
+
+    def _trade(self, number: int, of: Mapping[str, "array[int]"], place: int) -> Trade:
+        settled = datetime.combine(self.day, time(7), tzinfo=UTC) + timedelta(seconds=of["settled"][place])
+        digits = f"{of['uuid_high'][place]:016x}{of['uuid_low'][place]:016x}"
         return Trade(
             f"TRADE-{number:010d}",
-            str(UUID(int=dice.getrandbits(128), version=4)),
-            lei(deliverer),
-            lei(receiver),
-            isin(dice.randrange(max(1, min(1_000, self.rows // 10)))),
-            quantity,
-            quantity * dice.randint(100, 50_000),
-            dice.choice(_CURRENCIES),
+            f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}",
+            lei(of["deliverer"][place]),
+            lei(of["receiver"][place]),
+            isin(of["isin"][place]),
+            of["quantity"][place],
+            of["amount"][place],
+            _CURRENCIES[of["currency"][place]],
             business_day(self.day, -2),
             self.day,
             "settled",
@@ -158,6 +167,38 @@ class SoundBook:
     def _reported(self, number: int) -> datetime:
         """Before the cut-off, at 18:00 UTC."""
         return datetime.combine(self.day, time(17), tzinfo=UTC) + timedelta(seconds=number % 3_600)
+
+
+_BLOCK = 4096
+_WORDS = 8
+
+
+@lru_cache(8)
+def _block(book: SoundBook, subject: str, block: int) -> Mapping[str, "array[int]"]:
+    """What is drawn of so many rows, by the seed and the block's number alone."""
+    drawn = array("Q", random.Random(f"{book.seed}/{subject}/{block}").randbytes(_BLOCK * _WORDS * 8))
+    if sys.byteorder == "big":
+        drawn.byteswap()
+    words = [drawn[place::_WORDS] for place in range(_WORDS)]
+    if subject == "positions":
+        return {"quantity": array("q", [1 + one % 10_000_000 for one in words[0]])}
+    if subject == "cash":
+        return {"balance": array("q", [one % 10_001_000_001 - 1_000_000 for one in words[0]])}
+    parties, securities = book.parties, max(1, min(1_000, book.rows // 10))
+    deliverer = array("q", [one % parties for one in words[0]])
+    steps = (1 + one % (parties - 1) for one in words[1])
+    quantity = array("q", [1 + one % 100_000 for one in words[2]])
+    return {
+        "deliverer": deliverer,
+        "receiver": array("q", [(one + step) % parties for one, step in zip(deliverer, steps, strict=True)]),
+        "isin": array("q", [one % securities for one in words[3]]),
+        "quantity": quantity,
+        "amount": array("q", [one * (100 + price % 49_901) for one, price in zip(quantity, words[4], strict=True)]),
+        "currency": array("q", [one % len(_CURRENCIES) for one in words[5]]),
+        "settled": array("q", [(one >> 32) % 36_000 for one in words[5]]),
+        "uuid_high": array("Q", [one & ~0xF000 | 0x4000 for one in words[6]]),
+        "uuid_low": array("Q", [one & ~(3 << 62) | 1 << 63 for one in words[7]]),
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,16 +221,26 @@ class PlantedBook:
             raise ValueError(f"{side} has no {subject}")
         at = self._at.get((subject, side), {})
         for number in range(self.book.rows):
-            row, error = self.book.row(subject, number), at.get(number)
-            if error is None:
-                yield row
-            elif error.error == "duplicate":
-                yield row
-                yield _second(row, error)
-            elif error.error != "missing":
-                yield _changed(row, error)
+            if number in at:
+                yield from self._wrong(subject, at[number])
+            else:
+                yield self.book.row(subject, number)
         for number in sorted(number for number in at if number >= self.book.rows):
             yield self.book.row(subject, number)
+
+    def wrong(self, subject: str, side: str) -> tuple[Sequence[int], Sequence[Row]]:
+        """The numbers of the rows that a side does not tell as they are, and all that it tells in their place."""
+        at = self._at.get((subject, side), {})
+        return sorted(at), [row for number in sorted(at) for row in self._wrong(subject, at[number])]
+
+    def _wrong(self, subject: str, error: Planted) -> Iterator[Row]:
+        row = self.book.row(subject, error.number)
+        if error.error in ("duplicate", "extra"):
+            yield row
+        if error.error == "duplicate":
+            yield _second(row, error)
+        elif error.error not in ("missing", "extra"):
+            yield _changed(row, error)
 
     def write_legacy(self, folder: Path, *, with_ids: bool = True) -> None:
         """The legacy book's day as CSV: positions.csv, trades.csv, cash.csv; what is late in files of the next day.
@@ -334,6 +385,7 @@ def _decimal(cents: int) -> str:
     return f"{'-' if cents < 0 else ''}{whole}.{part:02d}"
 
 
+@lru_cache(1024)
 def business_day(day: date, by: int) -> date:
     """So many weekdays on, or back."""
     step = 1 if by > 0 else -1

@@ -88,6 +88,7 @@ def _card_entry(card: Scorecard) -> Entry:
     facts = {
         "day": card.day.isoformat(),
         "digest": card.digest,
+        **({"legacy_files": card.legacy_files} if card.legacy_files else {}),
         **{name: _share(getattr(whole, name)) for name in ("trades", "positions", "events")},
         **({"cash": _share(whole.cash)} if card.isin == ALL else {}),
         "found": ", ".join(f"{name} {count}" for name, count in whole.found.items()),

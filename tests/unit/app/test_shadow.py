@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
+from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -194,6 +195,19 @@ def test_the_same_again_changes_nothing(bench: Bench) -> None:
     bench.score(MONDAY)
     assert bench.book.journal() == before
     assert [one.version for one in bench.book.scorecards(BOND)] == [1]
+
+
+def test_other_files_are_another_card(bench: Bench) -> None:
+    """What `sha256sum trades.csv` says stands behind a card, as its journal entry tells."""
+    theirs = datetime.combine(MONDAY, time(9, 1), tzinfo=UTC)
+    rows = {Key.trade(bench.trade.trade_id): legacy_row(theirs)}
+    files = {"trades.csv": sha256(b"one").hexdigest(), "cash.csv": sha256(b"two").hexdigest()}
+    bench.desk.score(bench.run(MONDAY, theirs=theirs), rows, files)
+    lines = f"cash.csv {files['cash.csv']}\ntrades.csv {files['trades.csv']}\n"
+    (row,) = [one for one in bench.book.journal(BOND) if one.entry.kind == "scorecard"]
+    assert row.entry.facts["legacy_files"] == sha256(lines.encode()).hexdigest()
+    bench.desk.score(bench.run(MONDAY, theirs=theirs), rows, files | {"cash.csv": sha256(b"three").hexdigest()})
+    assert [one.version for one in bench.book.scorecards(BOND)] == [2]
 
 
 def test_another_moment_of_the_same_figures_is_no_other_card(bench: Bench) -> None:

@@ -96,6 +96,7 @@ def score_day(
     breaks: Iterable[Break],
     pairs: Iterable[TradePair],
     settled_before: Collection[str] = (),
+    legacy_files: str = "",
 ) -> ScoredDay:
     """The scorecards of a business day, as of the moment `at` of its books.
 
@@ -130,7 +131,7 @@ def score_day(
         names.add(pair.reference)
         if _pair(scores, pair, day, at, counts=pair.reference not in settled_before):
             settled.add(pair.reference)
-    return ScoredDay(day=day, at=at, cards=tuple(scores.cards(day, at)), settled=tuple(sorted(settled)))
+    return ScoredDay(day=day, at=at, cards=tuple(scores.cards(day, at, legacy_files)), settled=tuple(sorted(settled)))
 
 
 def _isin(found: Found) -> str:
@@ -243,14 +244,14 @@ class _Scores:
         names = dict.fromkeys((*participants, _WHOLE))
         return [self.one(of_isin, name) for of_isin in dict.fromkeys((isin, ALL)) for name in names]
 
-    def cards(self, day: date, at: datetime) -> Iterator[Scorecard]:
+    def cards(self, day: date, at: datetime, legacy_files: str) -> Iterator[Scorecard]:
         self.one(ALL, _WHOLE)
         by_isin: dict[str, dict[str, Score]] = {}
         for (isin, name), one in sorted(self._known.items(), key=lambda item: item[0]):
             by_isin.setdefault(isin, {})[name] = one.score()
         for isin, of_it in by_isin.items():
             whole = of_it.pop(_WHOLE)
-            yield Scorecard(day=day, at=at, isin=isin, whole=whole, participants=of_it)
+            yield Scorecard(day=day, at=at, isin=isin, whole=whole, participants=of_it, legacy_files=legacy_files)
 
 
 def _pair(scores: _Scores, pair: TradePair, day: date, at: datetime, *, counts: bool) -> bool:

@@ -34,6 +34,10 @@ TAIL = """\
 | `demo` | `{"trades": [row…], "files": [file…], "invariants": {"I1": true, …}, "violations": {…}, "seconds": n}` |
 | `demo collateral` | `{"steps": [{"name", "at", "figures": {name: text}, "wrong": {name: text}}…], \
 "inventory", "cash", "invariants", "violations", "seconds"}` |
+| `demo reconcile` | `{"days": [{"day", "mirrored": {reference: outcome}, "past_the_service", "found": [{"planted": \
+[n…], "book", "subject", "name", "class", "cause", "differs"}…], "closed": {break: reason}, "acts", "wrong"}…], \
+"scorecard": {scope: {figure: text}}, "wrong_figures", "stages", "gates", "never_found", "breaks", "open", "invariants", \
+"violations", "seconds"}` |
 | `simulate` | `{"seeds": n, "steps": n, "faults": {…}, "ended": {state: n}, "violations": [failed…], "hashes": {…}}` |
 | `up` | one object a line: `{"event", "detail"}` |
 | `submit` | `{"files": [file…]}` |

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich import box
@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # loading the chain takes longer than showing help
 
 __all__ = ["tell"]
 
+_PLAIN: Any = {"box": box.SIMPLE_HEAD, "pad_edge": False, "collapse_padding": True}
 _STYLES = {"identity": "magenta", "timing": "dim", "late": "yellow"}
 
 
@@ -86,14 +87,15 @@ class _Names:
         return self._names.get(text, text)
 
     def differs(self, found: "Found") -> str:
-        """What the book says and what the others say, in few words."""
+        """What the book says otherwise, in few words; of a balance how much more or less."""
         gravest = found.differences[0]
         if gravest.field == "line":
             return "not there" if not gravest.said else "nobody else has it"
         if gravest.field == "lines":
             return f"told {gravest.said} times"
-        is_named = found.key.subject is Subject.TRADE and gravest.field != "at"
-        field = f"{gravest.field} " if is_named else ""
+        if found.key.subject is not Subject.TRADE and gravest.by and gravest.field != "at":
+            return f"{'+' if gravest.by > 0 else '-'}{self.said(found, str(abs(gravest.by)))}"
+        field = "" if gravest.field == "at" else f"{gravest.field} "
         return f"{field}{self.said(found, gravest.said)}, not {self.said(found, gravest.agreed)}"
 
 
@@ -127,8 +129,8 @@ def _show_day(console: Console, one: "DayTold", names: _Names) -> None:
 
 
 def _findings(one: "DayTold", names: _Names) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=True)
-    for title in ("no.", "class", "at", "of", "what", "cause", ""):
+    table = Table(**_PLAIN)
+    for title in ("no.", "class", "at", "of", "says", "cause", ""):
         table.add_column(title, justify="right" if title == "no." else "left", no_wrap=title in ("no.", "class", "at"))
     right = {planted.number for planted in one.judged.right}
     for finding in sorted(one.findings, key=lambda each: (each.numbers or (1_000,), each.place)):
@@ -151,7 +153,9 @@ def _acts(one: "DayTold", names: _Names) -> Table:
         table.add_column(no_wrap=title in ("at", "by"), style="dim" if title == "at" else "")
     for act in one.acts:
         result = Text(act.result, style="red" if act.result.startswith("refused") else "")
-        table.add_row(f"{act.at:%a %H:%M}", act.by, names.of(act.about), Text(f"{act.what}: ") + result)
+        table.add_row(
+            f"{act.at:%a %H:%M}", act.by, names.of(act.about.split(" ", 2)[-1]), Text(f"{act.what}: ") + result
+        )
     return table
 
 
@@ -184,8 +188,8 @@ def _show_report(console: Console, report: "WeekReport", names: _Names) -> None:
 
 
 def _scorecard(report: "WeekReport", names: _Names) -> Table:
-    table = Table(title="Scorecard of the week", title_justify="left", box=box.SIMPLE_HEAD)
-    for title in ("", "trades", "positions", "cash", "events", "earlier by", "fails avoided", "unexplained", "stage"):
+    table = Table(title="Scorecard of the week", title_justify="left", **_PLAIN)
+    for title in ("", "trades", "positions", "cash", "events", "earlier by", "fails avoided", "breaks unclear", "stage"):
         table.add_column(title, justify="left" if title in ("", "stage") else "right")
     stages = {one.isin: one.stage.value for one in report.parallel.courses}
     for isin in ("", *report.parallel.isins):
@@ -206,7 +210,7 @@ def _scorecard(report: "WeekReport", names: _Names) -> Table:
 
 
 def _share(tally: "Tally") -> str:
-    return f"{tally.agreed} of {tally.compared}" if tally.compared else ""
+    return f"{tally.agreed}/{tally.compared}" if tally.compared else ""
 
 
 def _span(seconds: int) -> str:
@@ -215,7 +219,7 @@ def _span(seconds: int) -> str:
 
 
 def _gates(report: "WeekReport", names: _Names) -> Table:
-    table = Table(title=f"Gates, after {report.days[-1].day:%A}", title_justify="left", box=box.SIMPLE_HEAD)
+    table = Table(title=f"Gates, after {report.days[-1].day:%A}", title_justify="left", **_PLAIN)
     for title in ("security", "gate", "what must hold", "what is", ""):
         table.add_column(title, no_wrap=title == "security")
     for verdict in report.parallel.verdicts:
@@ -232,7 +236,7 @@ def _left(breaks: Iterable["Break"]) -> Table:
     for one in breaks:
         why = one.reason.value if one.reason else ""
         counts[one.state.value, why] = counts.get((one.state.value, why), 0) + 1
-    table = Table(title="Breaks at the end of the week", title_justify="left", box=box.SIMPLE_HEAD)
+    table = Table(title="Breaks at the end of the week", title_justify="left", **_PLAIN)
     table.add_column("state")
     table.add_column("why")
     table.add_column("breaks", justify="right")

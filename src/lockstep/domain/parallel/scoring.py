@@ -13,10 +13,12 @@ from lockstep.domain.reconciliation.breaks import Act, Break
 from lockstep.domain.reconciliation.differences import Cause, Found
 from lockstep.domain.values import quick
 
-__all__ = ["KeySeen", "ScoredDay", "is_unexplained", "keys_seen", "score_day"]
+__all__ = ["KeySeen", "ScoredDay", "is_unexplained", "keys_seen", "score_day", "was_open"]
 
 _EXPLAINED = frozenset({Cause.IN_FLIGHT, Cause.TRADE_BREAKS})
 """Causes by which figures account for the whole difference. The others are likelihoods, until people decide."""
+_STATES = frozenset({Act.OPENED, Act.REOPENED, Act.CLOSED})
+_EXPLAINING = frozenset({Act.OPENED, Act.REOPENED, Act.CHANGED, Act.APPROVED})
 _WHOLE = ""
 _EVENT = "event"
 
@@ -69,15 +71,20 @@ def keys_seen(
         yield KeySeen(key=key, isin=isin, participants=tuple(sorted(parties)))
 
 
-def is_unexplained(one: Break) -> bool:
-    """Whether an open break is accounted for by nothing: neither do figures explain all of it, as of what is in flight
-    or in other breaks, nor was a correction of it approved since."""
-    if not one.is_open or one.found.cause in _EXPLAINED:
+def was_open(one: Break, at: datetime | None = None) -> bool:
+    """Whether a break was open at a moment, by what its notes tell until then; whether it is, for None. So a day that
+    is scored anew has what stood open at its end, whatever people did since."""
+    acts = [note.act for note in one.notes if note.act in _STATES and (at is None or note.at <= at)]
+    return bool(acts) and acts[-1] is not Act.CLOSED
+
+
+def is_unexplained(one: Break, at: datetime | None = None) -> bool:
+    """Whether a break that was open at a moment was accounted for by nothing: neither did figures explain all of it, as
+    of what is in flight or in other breaks, nor had a correction of it been approved. As it stands now, for None."""
+    if not was_open(one, at) or one.found.cause in _EXPLAINED:
         return False
-    for note in reversed(one.notes):
-        if note.act in (Act.OPENED, Act.REOPENED, Act.CHANGED, Act.APPROVED):
-            return note.act is not Act.APPROVED
-    return True
+    acts = [note.act for note in one.notes if note.act in _EXPLAINING and (at is None or note.at <= at)]
+    return acts[-1] is not Act.APPROVED
 
 
 def score_day(
@@ -89,12 +96,13 @@ def score_day(
     breaks: Iterable[Break],
     pairs: Iterable[TradePair],
     settled_before: Collection[str] = (),
+    legacy_files: str = "",
 ) -> ScoredDay:
     """The scorecards of a business day, as of the moment `at` of its books.
 
-    `found` is what the day's run found; `breaks` are all as they stand after it; `pairs` are the trades of that
-    moment; `settled_before` are references whose finality counted on another day. Raises InvalidInput for a key or a
-    pair told twice, and for a moment without its offset.
+    `found` is what the day's run found; `breaks` are all that there are after it, closed ones too: what counts is what
+    stood open at `at`. `pairs` are the trades of that moment; `settled_before` are references whose finality counted on
+    another day. Raises InvalidInput for a key or a pair told twice, and for a moment without its offset.
     """
     if at.utcoffset() is None:
         raise InvalidInput("at", at, "a moment with its offset from UTC")
@@ -112,9 +120,9 @@ def score_day(
         for each in scores.of(_isin(finding), finding.participants):
             each.found[finding.break_class.value] += 1
     for stays in breaks:
-        if stays.is_open:
+        if was_open(stays, at):
             for each in scores.of(_isin(stays.found), stays.found.participants):
-                each.stays(stays.age(day), is_unexplained(stays))
+                each.stays(stays.age(day), is_unexplained(stays, at))
     settled: set[str] = set()
     names: set[str] = set()
     for pair in pairs:
@@ -123,7 +131,7 @@ def score_day(
         names.add(pair.reference)
         if _pair(scores, pair, day, at, counts=pair.reference not in settled_before):
             settled.add(pair.reference)
-    return ScoredDay(day=day, at=at, cards=tuple(scores.cards(day, at)), settled=tuple(sorted(settled)))
+    return ScoredDay(day=day, at=at, cards=tuple(scores.cards(day, at, legacy_files)), settled=tuple(sorted(settled)))
 
 
 def _isin(found: Found) -> str:
@@ -236,14 +244,14 @@ class _Scores:
         names = dict.fromkeys((*participants, _WHOLE))
         return [self.one(of_isin, name) for of_isin in dict.fromkeys((isin, ALL)) for name in names]
 
-    def cards(self, day: date, at: datetime) -> Iterator[Scorecard]:
+    def cards(self, day: date, at: datetime, legacy_files: str) -> Iterator[Scorecard]:
         self.one(ALL, _WHOLE)
         by_isin: dict[str, dict[str, Score]] = {}
         for (isin, name), one in sorted(self._known.items(), key=lambda item: item[0]):
             by_isin.setdefault(isin, {})[name] = one.score()
         for isin, of_it in by_isin.items():
             whole = of_it.pop(_WHOLE)
-            yield Scorecard(day=day, at=at, isin=isin, whole=whole, participants=of_it)
+            yield Scorecard(day=day, at=at, isin=isin, whole=whole, participants=of_it, legacy_files=legacy_files)
 
 
 def _pair(scores: _Scores, pair: TradePair, day: date, at: datetime, *, counts: bool) -> bool:

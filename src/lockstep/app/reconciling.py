@@ -203,7 +203,9 @@ def _ask(sources: Sources, scope: Scope, legacy: LegacyBook | None) -> tuple[Sai
     """The service first: what the ledgers have is then at least as new."""
     market, book = sources.market, sources.book
     service = service_book.read_service(book, scope)
-    chain = chain_book.read_chain(sources.node, sources.assets, market, scope, own_sales=service.sales)
+    chain = chain_book.read_chain(
+        sources.node, sources.assets, market, scope, own_sales=service.sales, first_block=sources.first_block
+    )
     rtgs = rtgs_book.read_rtgs(
         sources.cash,
         market,

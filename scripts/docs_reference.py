@@ -61,6 +61,9 @@ TAIL = """\
 | `enforcement begin`, `sell`, `withdraw` | an enforcement |
 | `enforcement show` | an enforcement, with `history` as above |
 | `enforcement list` | `{"enforcements": [enforcement…]}` |
+| `reconcile breaks`, `assign`, `comment`, `close`, `reopen` | `{"breaks": [break…]}` |
+| `reconcile show` | a break, with all that is known of it |
+| `reconcile propose`, `approve`, `reject` | a correction |
 | `repo open`, `reprice`, `roll`, `top-up`, `return`, `substitute`, `terminate` | a repo |
 | `repo show` | `{"repos": [repo…]}` |
 | `repo run` | `{"states": {id: state, …}, "errors": {id: error, …}}` |
@@ -120,6 +123,15 @@ until it is answered), `disputed`, `delivered`, `open`, `collateral` (the kinds 
 `counted`), `bonds` (each `name`, `isin`, `quantity`, `pledge`, `state`, `expected`, `value`, `reason`) and `waits`, why
 it does; a reckoned *security* `isin`, `quantity`, `value`, `rule` and `haircut`, or why it
 is `refused`.
+
+A *break* has `break` (its id), `days` (its age, business days of TARGET), `opened_on`, `class`, `book`, `key`,
+`participants` (LEIs, or a book's accounts), `instrument`, `cause`, `rule`, `state`, `reason` (null while it is open),
+`assignee`, `reopened` (how often it came back) and `told`, what was found, in one line; shown alone also `is_there`
+(whether the last run that could tell found it), `difference` (what `close --seen` takes), `against`, `differences`
+(`class`, `field`, `said`, `agreed`, `by`), `evidence` (`book`, `origin`, `says`), `notes` (`journal`, the entry's
+number, `at`, `by`, `act`, `text`) and `corrections`. A *correction* has `correction` (its id), `break`, `state`,
+`book`, `key`, `field`, `said`, `right`, `why`, `proposed_by`, `proposed_at`, `decided_by`, `decided_at` (null until
+then) and `decided_why`. Figures are base and minor units.
 
 An *enforcement* has `enforcement`, `agreement`, `call` (null where it is for none), `state` (OPEN, CURED or ENFORCED),
 `currency`, `begun_at`, `declared`, `enforceable_after`, `appropriates`, `withdrawn`, `taken`, `left` (what was owed
@@ -197,7 +209,9 @@ def _metavar(argument: Any) -> str:
 def _names(parameter: Any) -> str:
     if parameter.param_type_name == "argument":
         return f"`{_metavar(parameter)}`"
-    return ", ".join(f"`{one}`" if parameter.is_flag else f"`{one} …`" for one in parameter.opts)
+    return ", ".join(
+        f"`{one}`" if parameter.is_flag else f"`{one} …`" for one in (*parameter.opts, *parameter.secondary_opts)
+    )
 
 
 def _default(parameter: Any) -> str:

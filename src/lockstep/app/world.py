@@ -231,6 +231,10 @@ class World:
             margin=margin,
         )
 
+    def service_cash(self) -> CashSystem:
+        """The RTGS as the service sees it, for whoever asks it beside the engine."""
+        return self._cash(self.file.service)
+
     def tick(self) -> bool:
         """Everybody takes one step, a block is mined, time goes on. True if anything moved."""
         moved = False

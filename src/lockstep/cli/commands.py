@@ -16,6 +16,7 @@ from lockstep.cli import (
     halted,
     inventory,
     margin,
+    reconcile,
     records,
     repo,
     roles,
@@ -48,6 +49,7 @@ app.add_typer(agent_app, name="agent")
 app.add_typer(collateral_enforcing.collateral_app, name="collateral")
 app.add_typer(enforcement.enforcement_app, name="enforcement")
 app.add_typer(margin.margin_app, name="margin")
+app.add_typer(reconcile.reconcile_app, name="reconcile")
 app.add_typer(repo.repo_app, name="repo")
 app.add_typer(roles.long_stop_app, name="long-stop")
 app.add_typer(roles.rotation_app, name="rotation")

@@ -186,18 +186,23 @@ Behind = Mapping[tuple[Book, Subject, str, str], Sequence[tuple[int, Found]]]
 
 
 def _trades_behind(found: Iterable[Found], books: Books) -> Behind:
-    """What each trade that is a break moves at its book more than the others have it: by book, party and instrument."""
+    """What each trade that is a break moves at a book more than the others have it: by book, party and instrument.
+
+    At its own book, and as much less at each of those that it stands against: a payment that one ledger has and the
+    others do not yet is found at that ledger, and the balance that it moves at whoever comes after it.
+    """
     behind: dict[tuple[Book, Subject, str, str], list[tuple[int, Found]]] = {}
     for one in found:
         if one.key.subject is Subject.TRADE and len(one.differences) == 1 and (sign := _direction(one)):
             line = _whole(_lines_of(books[one.key]))
             for party, way in ((line.deliverer, -sign), (line.receiver, sign)):
-                if party and line.instrument and line.quantity:
-                    at = (one.book, Subject.POSITION, party, line.instrument)
-                    behind.setdefault(at, []).append((way * line.quantity, one))
-                if party and line.currency and line.amount:
-                    at = (one.book, Subject.CASH, party, line.currency)
-                    behind.setdefault(at, []).append((-way * line.amount, one))
+                for book, side in ((one.book, way), *((other, -way) for other in one.against)):
+                    if party and line.instrument and line.quantity:
+                        at = (book, Subject.POSITION, party, line.instrument)
+                        behind.setdefault(at, []).append((side * line.quantity, one))
+                    if party and line.currency and line.amount:
+                        at = (book, Subject.CASH, party, line.currency)
+                        behind.setdefault(at, []).append((-side * line.amount, one))
     return behind
 
 
@@ -229,12 +234,11 @@ def _whole(lines: Sequence[Line]) -> Line:
 
 def _by_trades(one: Found, behind: Behind) -> Found:
     """A balance whose whole difference is one trade's, or that of all its trades together."""
-    trades = behind.get((one.book, one.key.subject, one.key.participant, one.key.instrument), ())
+    every = behind.get((one.book, one.key.subject, one.key.participant, one.key.instrument), ())
+    own = [each for each in every if each[1].book is one.book]
     gap = one.differences[0]
-    single = [each for each in trades if each[0] == gap.by]
-    if len(single) == 1:
-        trades = single
-    elif sum(each[0] for each in trades) != gap.by or not trades:
+    trades = _whole_gap(gap.by, own) or _whole_gap(gap.by, [*own, *_of_others(one, every)])
+    if not trades:
         return one
     evidence = tuple(
         Evidence(book=trade.book, origin=trade.key.text(), says=f"{trade.break_class.value} of {moved}")
@@ -244,6 +248,23 @@ def _by_trades(one: Found, behind: Behind) -> Found:
         return replace(one, cause=Cause.TRADE_BREAKS, evidence=evidence)
     in_time = replace(gap, break_class=BreakClass.TIMING)
     return replace(one, differences=(in_time,), cause=Cause.IN_FLIGHT, evidence=evidence)
+
+
+def _whole_gap(by: int, trades: Sequence[tuple[int, Found]]) -> Sequence[tuple[int, Found]]:
+    """The one trade that moves as much, or all if together they do; none otherwise."""
+    single = [each for each in trades if each[0] == by]
+    if len(single) == 1:
+        return single
+    return trades if sum(each[0] for each in trades) == by else ()
+
+
+def _of_others(one: Found, every: Sequence[tuple[int, Found]]) -> list[tuple[int, Found]]:
+    """Trades that are breaks at all the books that a balance stands against, each once."""
+    by_key: dict[Key, list[tuple[int, Found]]] = {}
+    for each in every:
+        if each[1].book in one.against:
+            by_key.setdefault(each[1].key, []).append(each)
+    return [told[0] for told in by_key.values() if {each[1].book for each in told} == {*one.against}]
 
 
 def _evidence(line: Line, says: str) -> Evidence:

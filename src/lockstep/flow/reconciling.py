@@ -8,12 +8,13 @@ where the history of a break is proven; corrections are records of their own, un
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 
 from lockstep.domain.errors import Conflict
 from lockstep.domain.journal import Entry
 from lockstep.domain.reconciliation import corrections
 from lockstep.domain.reconciliation.books import Book
-from lockstep.domain.reconciliation.breaks import Break, CloseReason
+from lockstep.domain.reconciliation.breaks import Break, CloseReason, told
 from lockstep.domain.reconciliation.corrections import Correction, CorrectionState
 from lockstep.domain.reconciliation.differences import break_id
 from lockstep.domain.values import quick
@@ -110,7 +111,7 @@ def decide(one: Break, correction: Correction, *, approve: bool, by: str, at: da
 
 
 def _acted(before: Break, after: Break, correction: Correction | None = None) -> Acted:
-    entries = _entries(before, after)
+    entries = _entries(before, after, _content(correction) if correction is not None else {})
     if correction is not None and correction.state is CorrectionState.APPROVED:
         facts = {
             "correction": correction.correction_id,
@@ -125,12 +126,27 @@ def _acted(before: Break, after: Break, correction: Correction | None = None) ->
             "approved_by": correction.decided_by,
         }
         at = after.notes[-1].at
-        entries.append(Entry(at=at, kind="correction", subject=_subject(after), facts=facts))
+        entries.append(Entry(at=at, kind="correction", subject=after.break_id, facts=facts))
     return Acted(one=after, entries=tuple(entries), correction=correction)
 
 
-def _entries(before: Break | None, after: Break) -> list[Entry]:
-    """One for each new note; none where only the evidence is another."""
+def _content(correction: Correction) -> Mapping[str, str]:
+    """What the note of a proposal or a decision names by its id alone; `why` is that of whose act it is."""
+    return {
+        "of_book": correction.book.value,
+        "field": correction.field,
+        "said": correction.said,
+        "right": correction.right,
+        "why": correction.why if correction.state is CorrectionState.PROPOSED else correction.decided_why,
+    }
+
+
+def _entries(before: Break | None, after: Break, besides: Mapping[str, str] = MappingProxyType({})) -> list[Entry]:
+    """One for each new note; none where only the evidence is another.
+
+    Under the break and not under its trade, whose entries go into evidence packs: what people say of a break among
+    themselves is not for strangers.
+    """
     notes = after.notes[len(before.notes) :] if before is not None else after.notes
     facts: Mapping[str, str] = {
         "break": after.break_id,
@@ -140,18 +156,20 @@ def _entries(before: Break | None, after: Break) -> list[Entry]:
         "cause": after.found.cause.value,
         "rule": after.found.rule,
         "state": after.state.value,
+        "reason": after.reason.value if after.reason else "",
+        "opened_on": after.opened_on.isoformat(),
+        "participants": "|".join(after.found.concerned),
+        "instrument": after.found.about,
+        "assignee": after.assignee,
+        "reopened": str(after.reopened),
+        "found": told(after.found),
     }
     return [
         Entry(
             at=note.at,
             kind="reconciliation",
-            subject=_subject(after),
-            facts={**facts, "act": note.act.value, "by": note.by, "text": note.text},
+            subject=after.break_id,
+            facts={**facts, **besides, "act": note.act.value, "by": note.by, "text": note.text},
         )
         for note in notes
     ]
-
-
-def _subject(one: Break) -> str:
-    """The trade where it is one's, so that its history tells it; else the break."""
-    return one.found.key.reference or one.break_id

@@ -12,6 +12,7 @@ from lockstep.ports.anchors import AnchorBook, AnchorLedger
 from lockstep.ports.assets import AssetLedger, BulkAssetLedger
 from lockstep.ports.board import AttestationBoard, BulkAttestationBoard, SignOnceRegister
 from lockstep.ports.book import Book, BulkBook, Change, StoredInstruction, Unclaimed
+from lockstep.ports.breaks import BreakBook
 from lockstep.ports.cash import BulkCashSystem, CashBody, CashSystem, SettlementBody, Unreadable
 from lockstep.ports.clock import Clock, Randomness
 from lockstep.ports.collateral import CollateralLedger, CollateralWallet
@@ -31,6 +32,7 @@ __all__ = [
     "AssetLedger",
     "AttestationBoard",
     "Book",
+    "BreakBook",
     "BulkAssetLedger",
     "BulkAttestationBoard",
     "BulkBook",

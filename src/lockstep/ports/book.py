@@ -13,6 +13,8 @@ from lockstep.domain.journal import Entry, JournalRow
 from lockstep.domain.margin_case import MarginCase
 from lockstep.domain.message import Message
 from lockstep.domain.payment import CashAccount
+from lockstep.domain.reconciliation.breaks import Break
+from lockstep.domain.reconciliation.corrections import Correction
 from lockstep.domain.register_payment import RegisterPayment
 from lockstep.domain.repo.life import Repo
 from lockstep.domain.trade import Reason, Trade
@@ -86,6 +88,8 @@ class Change:
     payments: tuple[RegisterPayment, ...] = ()
     repos: tuple[Repo, ...] = ()
     enforcements: tuple[Enforcement, ...] = ()
+    breaks: tuple[Break, ...] = ()
+    corrections: tuple[Correction, ...] = ()
 
     def __bool__(self) -> bool:
         return any(getattr(self, name) not in ((), None) for name in self.__dataclass_fields__)
@@ -97,9 +101,10 @@ class Book(Protocol):
     def commit(self, change: Change) -> None:
         """Stores a change and numbers its entries, durably and in one transaction.
 
-        Raises Conflict, and stores nothing, if a trade, a margin call, a repo or an enforcement was stored by another
-        since it was read, or if an instruction no longer waits, or is late or has cancellations and the change leaves
-        that out; LeaseLost, and stores nothing, if it writes under a lease that another has taken over.
+        Raises Conflict, and stores nothing, if a trade, a margin call, a repo, an enforcement, a break or a correction
+        was stored by another since it was read, or if an instruction no longer waits, or is late or has cancellations
+        and the change leaves that out; LeaseLost, and stores nothing, if it writes under a lease that another has taken
+        over.
         """
 
     def instruction(self, owner: Lei, reference: Reference) -> StoredInstruction | None: ...

@@ -22,6 +22,7 @@ from lockstep.ports import Change, Claimed, Clock, Lease, PartyBody, Results, St
 from lockstep.store import tables, waiting
 from lockstep.store.anchors import Anchors
 from lockstep.store.behind import all_at_once
+from lockstep.store.breaks import Breaks
 from lockstep.store.bulk import Insert, Statement
 from lockstep.store.codec import load
 from lockstep.store.committing import BODIES, Batch
@@ -102,9 +103,9 @@ _NEW_SUBJECTS = Insert(tables.journal_subject, "name", conflict="(name) DO NOTHI
 _SUBJECTS = Statement("SELECT name, number FROM journal_subject WHERE name IN LIST")
 
 
-class SqlBook(Anchors, MarginCalls, Enforcements, RegisterPayments, Repos):
-    """MarginBook, RepoBook, WorkQueue and WaitingRoom on a database. `on_commit` is called after each commit, for each
-    change stored, with its last entry's kind.
+class SqlBook(Anchors, Breaks, MarginCalls, Enforcements, RegisterPayments, Repos):
+    """MarginBook, RepoBook, BreakBook, WorkQueue and WaitingRoom on a database. `on_commit` is called after each
+    commit, for each change stored, with its last entry's kind.
 
     A worker's writes under its `lease`; one without is for those who only hand in and look. The queue needs a `clock`.
     What a book has claimed it writes under those claims' fences.

@@ -26,7 +26,9 @@ from sqlalchemy.types import TypeEngine
 __all__ = [
     "LATEST_VERSION",
     "anchor",
+    "break_",
     "cash_view",
+    "correction",
     "enforcement",
     "instruction",
     "journal",
@@ -48,7 +50,7 @@ __all__ = [
     "version",
 ]
 
-LATEST_VERSION = "0011"
+LATEST_VERSION = "0012"
 """The newest of `migrations/versions`: what these tables are."""
 
 metadata = MetaData()
@@ -306,6 +308,32 @@ enforcement = Table(
     Column("body", Text, nullable=False),
     Index("enforcement_key", "agreement_id", "name", unique=True),
     _unfinished("enforcement_open", "number", where="open"),
+)
+
+break_ = Table(
+    "break",
+    metadata,
+    Column("number", WHOLE, primary_key=True),
+    Column("break_id", Text, nullable=False, unique=True),
+    Column("version", WHOLE, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("standing", Boolean, nullable=False),  # open, or closed by a person while the difference is there
+    Column("body", Text, nullable=False),
+    _unfinished("break_standing", "number", where="standing"),
+)
+
+correction = Table(
+    "correction",
+    metadata,
+    Column("number", WHOLE, primary_key=True),
+    Column("break_id", Text, nullable=False),
+    Column("correction_id", Text, nullable=False),
+    Column("version", WHOLE, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("open", Boolean, nullable=False),
+    Column("body", Text, nullable=False),
+    Index("correction_key", "break_id", "correction_id", unique=True),
+    _unfinished("correction_open", "number", where="open"),
 )
 
 for _busy in (instruction, trade, outgoing):

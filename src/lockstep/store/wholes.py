@@ -1,4 +1,5 @@
-"""Records that are stored as a whole, each under a version: margin calls, repos, enforcements.
+"""Records that are stored as a whole, each under a version: margin calls, repos, enforcements, breaks and
+their corrections.
 
 Part of `committing`: judged and written in its transaction. On PostgreSQL the rows that are judged by are locked.
 """
@@ -10,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Table
 
 from lockstep.domain.errors import Conflict
+from lockstep.domain.reconciliation.corrections import CorrectionState
 from lockstep.domain.repo.life import Repo
 from lockstep.domain.values import replace
 from lockstep.ports import Change
@@ -88,6 +90,24 @@ _KINDS = (
         lambda change: change.enforcements,
         lambda one: one.key,
         lambda one: (one.outcome.value if one.outcome else "OPEN", one.is_open),
+    ),
+    _Kind(
+        "break",
+        tables.break_,
+        ("break_id",),
+        "standing",
+        lambda change: change.breaks,
+        lambda one: (one.break_id,),
+        lambda one: (one.state.value, one.is_standing),
+    ),
+    _Kind(
+        "correction",
+        tables.correction,
+        ("break_id", "correction_id"),
+        "open",
+        lambda change: change.corrections,
+        lambda one: (one.break_id, one.correction_id),
+        lambda one: (one.state.value, one.state is CorrectionState.PROPOSED),
     ),
 )
 

@@ -20,7 +20,7 @@ from lockstep.domain.reconciliation.differences import BreakClass, Found
 from lockstep.domain.target_calendar import business_days_after
 from lockstep.domain.values import quick, replace
 
-__all__ = ["BREAK_MOVES", "SELF", "Act", "Break", "BreakState", "CloseReason", "Note", "person"]
+__all__ = ["BREAK_MOVES", "SELF", "Act", "Break", "BreakState", "CloseReason", "Note", "person", "said", "told"]
 
 SELF = "lockstep"
 """By whom a run's own notes are; no person may have this name."""
@@ -103,9 +103,12 @@ def person(name: str, *, field: str = "by") -> str:
     return name
 
 
-def _said(text: str, *, field: str) -> str:
-    if not text.strip() or len(text) > _LONGEST_TEXT:
-        raise InvalidInput(field, text, f"1 to {_LONGEST_TEXT} characters")
+def said(text: str, *, field: str, least: int = 1) -> str:
+    """What somebody wrote, as it is stored. Raises InvalidInput for none, too much, and what is no text."""
+    clean = all(one.isprintable() or one in "\n\t\xa0" for one in text)
+    if len(text.strip()) < least or len(text) > _LONGEST_TEXT or not clean:
+        rule = f"{least} to {_LONGEST_TEXT} characters, no control characters but tabs and line ends"
+        raise InvalidInput(field, text, rule)
     return text
 
 
@@ -150,6 +153,11 @@ class Break:
         return self.state is not BreakState.CLOSED
 
     @property
+    def is_standing(self) -> bool:
+        """Whether a run must look at it again: open, or closed by a person while the difference is still there."""
+        return self.is_open or self.is_there
+
+    @property
     def break_class(self) -> BreakClass:
         return self.found.break_class
 
@@ -165,19 +173,19 @@ class Break:
 
     def commented(self, text: str, *, by: str, at: datetime) -> "Break":
         """In every state. Raises InvalidInput for a bad name or text."""
-        return self.noted(Note(at=at, by=person(by), act=Act.COMMENTED, text=_said(text, field="text")))
+        return self.noted(Note(at=at, by=person(by), act=Act.COMMENTED, text=said(text, field="text")))
 
     def closed(self, reason: CloseReason, text: str, *, by: str, at: datetime) -> "Break":
         """By a person, who says why. Raises InvalidInput for a bad name, text or reason, Refused BreakClosed."""
         if not reason.is_persons:
             raise InvalidInput("reason", reason.value, "accepted or mistaken: that books agree is for a run to find")
-        told_why = f"{reason.value}: {_said(text, field='text')}"
+        told_why = f"{reason.value}: {said(text, field='text')}"
         moved = self._moved(BreakState.CLOSED, Note(at=at, by=person(by), act=Act.CLOSED, text=told_why), reason)
         return replace(moved, assignee="")
 
     def reopened_by(self, text: str, *, by: str, at: datetime) -> "Break":
         """By a person, who says why. Raises InvalidInput for a bad name or text, Refused BreakOpen."""
-        return self._reopened(Note(at=at, by=person(by), act=Act.REOPENED, text=_said(text, field="text")))
+        return self._reopened(Note(at=at, by=person(by), act=Act.REOPENED, text=said(text, field="text")))
 
     def seen(self, found: Found, *, at: datetime) -> "Break":
         """After a run that found it: the same value where nothing is new.

@@ -12,12 +12,10 @@ from enum import Enum
 
 from lockstep.domain.errors import InvalidInput, Refused
 from lockstep.domain.reconciliation.books import Book, Key
-from lockstep.domain.reconciliation.breaks import Act, Break, Note, person
+from lockstep.domain.reconciliation.breaks import Act, Break, Note, person, said
 from lockstep.domain.values import quick, replace
 
 __all__ = ["Correction", "CorrectionState", "decide", "propose"]
-
-_LONGEST_TEXT = 2000
 
 
 class CorrectionState(Enum):
@@ -52,6 +50,8 @@ class Correction:
     decided_by: str = ""
     decided_at: datetime | None = None
     decided_why: str = ""
+    version: int = 0
+    """Counts its stored versions, as a break's."""
 
     @property
     def correction_id(self) -> str:
@@ -70,19 +70,17 @@ def propose(
     difference in, Refused BreakClosed, Refused CorrectionPending while another of the same book and field waits.
     """
     known = [each for each in earlier if each.break_id == one.break_id]
-    by = person(by)
-    if not why.strip() or len(why) > _LONGEST_TEXT:
-        raise InvalidInput("why", why, f"1 to {_LONGEST_TEXT} characters")
+    by, why, right = person(by), said(why, field="why"), said(right, field="right", least=0)
     if not one.is_open:
         raise Refused("BreakClosed", {"break": one.break_id, "state": one.state.value})
-    said = _said_by(one, book, field)
-    if said is None:
+    stands = _said_by(one, book, field)
+    if stands is None:
         listed = ", ".join(each.field for each in one.found.differences)
         raise InvalidInput("field", field, f"one that the break differs in: {listed}")
     if book is not one.found.book and book not in one.found.against:
         listed = ", ".join(each.value for each in (one.found.book, *one.found.against))
         raise InvalidInput("book", book.value, f"one that the break is about: {listed}")
-    if right == said:
+    if right == stands:
         raise InvalidInput("right", right, "other than what the book says")
     for each in known:
         if each.state is CorrectionState.PROPOSED and (each.book, each.field) == (book, field):
@@ -94,7 +92,7 @@ def propose(
         book=book,
         key=one.found.key,
         field=field,
-        said=said,
+        said=stands,
         right=right,
         why=why,
         proposed_by=by,
@@ -111,7 +109,7 @@ def decide(
     Raises InvalidInput for a bad name or a correction of another break, Refused CorrectionDecided, Refused FourEyes,
     and for an approval Refused BreakClosed or CorrectionStale where the break is no longer what was to be corrected.
     """
-    by = person(by)
+    by, why = person(by), said(why, field="why", least=0)
     named = {"break": one.break_id, "correction": correction.correction_id}
     if correction.break_id != one.break_id:
         raise InvalidInput("correction", correction.correction_id, f"one of break {one.break_id}")

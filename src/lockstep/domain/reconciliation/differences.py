@@ -129,6 +129,16 @@ class Found:
         return break_id(self.book, self.key)
 
     @property
+    def concerned(self) -> tuple[str, ...]:
+        """Whom it is about: its parties, and of a position or cash whose it is."""
+        return tuple(sorted({*self.participants, self.key.participant} - {""}))
+
+    @property
+    def about(self) -> str:
+        """The security, or of cash the currency; "" where the books do not say."""
+        return self.key.instrument or self.instrument
+
+    @property
     def fingerprint(self) -> str:
         """Sixteen hex digits of what differs; of figures only by how much, as balances move and the gap stays."""
         lines = (f"{one.break_class.value}|{one.field}|{one.what}" for one in self.differences)

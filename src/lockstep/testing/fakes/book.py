@@ -1,6 +1,6 @@
 """The service's records in memory."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 
@@ -10,9 +10,11 @@ from lockstep.domain.enforcement import Enforcement
 from lockstep.domain.errors import Conflict
 from lockstep.domain.identifiers import Lei, Reference, SettlementId, TradeId
 from lockstep.domain.instruction import CancellationRequest
-from lockstep.domain.journal import GENESIS, JournalRow, entry_hash
+from lockstep.domain.journal import GENESIS, Entry, JournalRow, entry_hash
 from lockstep.domain.margin_case import MarginCase
 from lockstep.domain.message import Message
+from lockstep.domain.reconciliation.breaks import Break
+from lockstep.domain.reconciliation.corrections import Correction
 from lockstep.domain.register_payment import RegisterPayment
 from lockstep.domain.repo.life import Repo
 from lockstep.domain.repo.terms import RepoId
@@ -42,6 +44,8 @@ class FakeBook:
         self._repos: dict[RepoId, Repo] = {}
         self._payments: dict[str, RegisterPayment] = {}
         self._enforcements: dict[tuple[AgreementId, Reference], Enforcement] = {}
+        self._breaks: dict[str, Break] = {}
+        self._corrections: dict[str, Correction] = {}
 
     def commit(self, change: Change) -> None:
         self._check(change)
@@ -56,6 +60,10 @@ class FakeBook:
         self._payments.update({one.name: replace(one, version=one.version + 1) for one in change.payments})
         self._repos.update({one.terms.repo_id: replace(one, version=one.version + 1) for one in change.repos})
         self._enforcements.update({one.key: replace(one, version=one.version + 1) for one in change.enforcements})
+        self._breaks.update({one.break_id: replace(one, version=one.version + 1) for one in change.breaks})
+        self._corrections.update(
+            {one.correction_id: replace(one, version=one.version + 1) for one in change.corrections}
+        )
         self._cash.update({view.settlement_id: view for view in change.cash})
         self._cursor = self._cursor if change.cash_cursor is None else change.cash_cursor
         self._unclaimed.update({one.settlement_id: one for one in change.unclaimed})
@@ -102,6 +110,15 @@ class FakeBook:
             stored_one = self._enforcements.get(one.key)
             if one.version != (stored_one.version if stored_one else 0):
                 raise Conflict("enforcement version", f"{'/'.join(one.key)}/{one.version}")
+        for found in change.breaks:
+            stored_break = self._breaks.get(found.break_id)
+            if found.version != (stored_break.version if stored_break else 0):
+                raise Conflict("break version", f"{found.break_id}/{found.version}")
+        for correction in change.corrections:
+            stored_correction = self._corrections.get(correction.correction_id)
+            if correction.version != (stored_correction.version if stored_correction else 0):
+                name = f"{correction.break_id}/{correction.correction_id}"
+                raise Conflict("correction version", f"{name}/{correction.version}")
 
     def instruction(self, owner: Lei, reference: Reference) -> StoredInstruction | None:
         return self._instructions.get((owner, reference))
@@ -159,6 +176,28 @@ class FakeBook:
 
     def enforcements(self) -> Sequence[Enforcement]:
         return list(self._enforcements.values())
+
+    def breaks(self) -> Sequence[Break]:
+        return list(self._breaks.values())
+
+    def standing_breaks(self) -> Sequence[Break]:
+        return [one for one in self._breaks.values() if one.is_open or one.is_there]
+
+    def breaks_of(self, ids: Collection[str]) -> Mapping[str, Break]:
+        return {one: self._breaks[one] for one in ids if one in self._breaks}
+
+    def breaks_beginning(self, beginning: str) -> Sequence[Break]:
+        return [self._breaks[one] for one in sorted(self._breaks) if one.startswith(beginning)]
+
+    def corrections(self, break_id: str | None = None) -> Sequence[Correction]:
+        return [one for one in self._corrections.values() if break_id in (None, one.break_id)]
+
+    def keep(
+        self, changed: Sequence[Break], corrections: Sequence[Correction] = (), entries: Sequence[Entry] = ()
+    ) -> None:
+        change = Change(breaks=tuple(changed), corrections=tuple(corrections), entries=tuple(entries))
+        if change:
+            self.commit(change)
 
     def due_repos(self, today: date) -> Sequence[Repo]:
         return [one for one in self._repos.values() if one.look_from is not None and one.look_from <= today]

@@ -100,7 +100,12 @@ class _Reading:
         lines = self._lines(chunk)
         if lines is None:
             return self._slowly(chunk, range(first, first + chunk.count(b"\n") + 1), pl.DataFrame())
-        cells = lines.str.split_exact(",", len(self.columns) - 1).struct.rename_fields(self.columns).struct.unnest()
+        cells = (
+            lines.str.split_exact(",", len(self.columns) - 1)
+            .struct.rename_fields(self.columns)
+            .struct.unnest()
+            .fill_null("")
+        )
         plain = (
             (lines.str.count_matches(",", literal=True) == len(self.columns) - 1)
             & ~lines.str.contains('"', literal=True)

@@ -14,6 +14,7 @@ import polars as pl
 
 from lockstep.analytics.book_columns import PARTS, SCHEMA, BookColumns, moment
 from lockstep.analytics.book_files import pieces
+from lockstep.domain.errors import InvalidInput
 from lockstep.domain.legacy import BadRow, LegacyCash, LegacyPosition, LegacyRow, LegacyTrade
 from lockstep.domain.legacy_csv import LONGEST_LINE, read_trades
 from lockstep.domain.legacy_lines import (
@@ -21,11 +22,9 @@ from lockstep.domain.legacy_lines import (
     LegacyProfile,
     OurTrade,
     Told,
-    cash_lines,
-    position_lines,
     trade_lines,
 )
-from lockstep.domain.reconciliation.books import Line, LineStatus, Subject
+from lockstep.domain.reconciliation.books import LineStatus, Subject
 from lockstep.domain.values import replace
 
 __all__ = ["File", "add_positions", "load_balances", "load_trades"]
@@ -38,6 +37,7 @@ _FIRST_DAY = date(1970, 1, 1).toordinal()
 _CODES = {one: code for code, one in enumerate(LineStatus)}
 _BY_TERMS = ", matched by terms: score 100, nothing differs; no other candidate"
 _BATCH = 50_000
+_ROOM = f"at most {_MOST} units, and so the sum of an owner's accounts"
 Apart = Callable[[str, BadRow], object]
 """Takes a row that was set apart, and its file's name."""
 
@@ -71,7 +71,9 @@ def load_balances(book: BookColumns, files: Iterable[File], day: date, profile: 
                 for bad in piece.apart:
                     apart(file.name, bad)
                 _add_balances(book, piece.columns, places, file, profile)
-                book.add_lines(_odd(piece.rows, file, profile))
+                for row in piece.rows:
+                    if not _fits(row, profile):
+                        apart(file.name, BadRow(line=row.line, field=_figure(book), value="", rule=_ROOM))
                 _add_balances(book, _balances(book, piece.rows, profile), places, file, profile)
     _sum_accounts(book)
 
@@ -90,7 +92,7 @@ def add_positions(book: BookColumns, rows: Iterable[LegacyPosition], file: File,
 def _add_balances(book: BookColumns, rows: pl.DataFrame, places: _Places, file: File, profile: LegacyProfile) -> None:
     if not len(rows):
         return
-    figure = "amount" if book.subject is Subject.CASH else "quantity"
+    figure = _figure(book)
     end = moment(profile.end_of(file.received)) // 1_000_000
     book.add(
         rows.select(
@@ -106,7 +108,7 @@ def _add_balances(book: BookColumns, rows: pl.DataFrame, places: _Places, file: 
 
 def _balances(book: BookColumns, rows: Sequence[LegacyRow], profile: LegacyProfile) -> pl.DataFrame:
     """Rows in the columns of a piece."""
-    figure = "amount" if book.subject is Subject.CASH else "quantity"
+    figure = _figure(book)
     data: dict[str, list[int]] = {"line": [], "participant": [], "instrument": [], "account": [], figure: []}
     for row in rows:
         if not _fits(row, profile):
@@ -127,6 +129,10 @@ def _balances(book: BookColumns, rows: Sequence[LegacyRow], profile: LegacyProfi
     return pl.DataFrame(data, schema={**kinds, figure: pl.Int64})
 
 
+def _figure(book: BookColumns) -> str:
+    return "amount" if book.subject is Subject.CASH else "quantity"
+
+
 def _fits(row: LegacyRow, profile: LegacyProfile) -> bool:
     """Whether a column has room for it."""
     if isinstance(row, LegacyPosition):
@@ -139,19 +145,18 @@ def _fits(row: LegacyRow, profile: LegacyProfile) -> bool:
     return figures <= _MOST and 0 <= settled < _HALF and abs(day) < 1 << 15
 
 
-def _odd(rows: Sequence[LegacyRow], file: File, profile: LegacyProfile) -> list[Line]:
-    """Lines of the rows that no column has room for."""
-    told = [
+def _odd(rows: Sequence[LegacyRow], file: File, profile: LegacyProfile, told_later: Sequence[str]) -> list[Told]:
+    """The trades that no column has room for."""
+    return [
         Told(row=one, origin=f"{file.name}:{one.line}", received=file.received, is_late=file.is_late)
         for one in rows
-        if not _fits(one, profile)
+        if isinstance(one, LegacyTrade) and not _fits(one, profile) and one.reference not in told_later
     ]
-    return [*trade_lines(told, (), profile).lines, *position_lines(told, profile), *cash_lines(told, profile)]
 
 
 def _sum_accounts(book: BookColumns) -> None:
     """One row a key, the sum of its accounts; a row more for each time that an account tells it again."""
-    figure = "amount" if book.subject is Subject.CASH else "quantity"
+    figure = _figure(book)
     for number in range(PARTS):
         rows = book.part(number)
         if rows is None:
@@ -162,7 +167,11 @@ def _sum_accounts(book: BookColumns) -> None:
             continue
         first = several.filter(pl.struct("key", "account").is_first_distinct())
         again = several.filter(~pl.struct("key", "account").is_first_distinct()).drop("account")
-        sums = first.group_by("key", maintain_order=True).agg(pl.sum(figure), pl.max("at"), pl.first("row"))
+        total = pl.col(figure).cast(pl.Int128).sum()
+        sums = first.group_by("key", maintain_order=True).agg(total, pl.max("at"), pl.first("row"))
+        if len(sums.filter(pl.col(figure).abs() > _MOST)):
+            raise InvalidInput(figure, "the sum of an owner's accounts", _ROOM)
+        sums = sums.with_columns(pl.col(figure).cast(pl.Int64))
         single = rows.filter(~pl.col("key").is_duplicated()).drop("account")
         book.put(number, pl.concat([single, sums.select(single.columns), again.select(single.columns)]))
 
@@ -180,6 +189,7 @@ def load_trades(
     Raises InvalidInput as `load_balances`.
     """
     nameless: list[tuple[File, pl.DataFrame]] = []
+    odd: list[Told] = []
     told_later: list[str] = []
     for file in reversed(files):
         places, references = _Places(file.name), list[pl.Series]()
@@ -187,9 +197,11 @@ def load_trades(
             for piece in pieces(source, Subject.TRADE, day, profile, book.names, book.currencies):
                 for bad in piece.apart:
                     apart(file.name, bad)
-                book.add_lines(_odd(piece.rows, file, profile))
+                odd += _odd(piece.rows, file, profile, told_later)
                 for rows in (piece.columns, _trades(book, [one for one in piece.rows if _fits(one, profile)], profile)):
-                    if told_later and len(rows):
+                    if not len(rows):
+                        continue
+                    if told_later:
                         rows = rows.filter(~pl.col("reference").is_in(told_later))
                     if file.is_late:
                         references.append(rows["reference"])
@@ -197,9 +209,15 @@ def load_trades(
                     book.add(_columns(named), places)
                     if len(named) < len(rows):
                         nameless.append((file, rows.filter(pl.col("uetr").is_null()).drop("uetr", "rest")))
+        if file.is_late:
+            references.append(
+                pl.Series([one.row.reference for one in odd if isinstance(one.row, LegacyTrade)], dtype=pl.String)
+            )
         told_later += [one for references_ in references for one in references_.to_list()]
-    if nameless:
-        _match(book, nameless, profile, ours)
+    book.add_lines(trade_lines((one for one in odd if profile.key(one.row) is not None), (), profile).lines)
+    unnamed = [one for one in odd if profile.key(one.row) is None]
+    if nameless or unnamed:
+        _match(book, nameless, unnamed, profile, ours)
 
 
 def _with_moments(rows: pl.DataFrame, file: File, profile: LegacyProfile) -> pl.DataFrame:
@@ -254,31 +272,34 @@ def _trades(book: BookColumns, rows: Sequence[LegacyRow], profile: LegacyProfile
 
 
 def _match(
-    book: BookColumns, nameless: Sequence[tuple[File, pl.DataFrame]], profile: LegacyProfile, ours: BookColumns | None
+    book: BookColumns,
+    nameless: Sequence[tuple[File, pl.DataFrame]],
+    odd: Sequence[Told],
+    profile: LegacyProfile,
+    ours: BookColumns | None,
 ) -> None:
     """By all terms at once where only one trade of either book has them; what is left one by one."""
     free = _free(book, ours)
     files = list(dict.fromkeys(file for file, _ in nameless))
-    theirs = pl.concat(
-        [rows.with_columns(pl.lit(files.index(file), dtype=pl.UInt8).alias("file")) for file, rows in nameless]
-    )
+    theirs = _trades(book, (), profile).drop("uetr", "rest").with_columns(file=pl.lit(0, dtype=pl.UInt8))
+    for file, rows in nameless:
+        theirs = theirs.vstack(rows.with_columns(pl.lit(files.index(file), dtype=pl.UInt8).alias("file")))
     alone = [rows.filter(pl.struct(_TERMS).is_unique()) for rows in (theirs, free)]
     matched = alone[0].join(alone[1].select("key", "rest", *_TERMS), on=_TERMS, how="inner")
     for number, file in enumerate(files):
         rows = _with_moments(matched.filter(pl.col("file") == number).rename({"key": "uetr"}), file, profile)
         book.add(_columns(rows), _Places(file.name, _BY_TERMS))
     theirs = theirs.join(matched, on=("file", "line"), how="anti")
-    free = _near(free.join(matched, on="key", how="anti"), theirs)
+    free = free.join(matched, on="key", how="anti")
+    free = free if odd else _near(free, theirs)
     known = []
-    if ours is not None and len(theirs):
+    if ours is not None:
         for line in ours.lines(free):
             if (one := OurTrade.of(line, decimals=profile.decimals.get(line.instrument or "", 0))) is not None:
                 known.append(one)
-    told = [
-        one
-        for number, file in enumerate(files)
-        for one in _told(file, theirs.filter(pl.col("file") == number)["line"].to_list())
-    ]
+    told = [*odd]
+    for number, file in enumerate(files):
+        told += _told(file, theirs.filter(pl.col("file") == number)["line"].to_list())
     book.add_lines(trade_lines(told, known, profile).lines)
 
 
@@ -288,7 +309,7 @@ def _free(book: BookColumns, ours: BookColumns | None) -> pl.DataFrame:
     for number in range(PARTS):
         rows, named = (None if ours is None else ours.part(number)), book.part(number)
         if rows is not None:
-            rows = rows.select(free[0].columns).cast(dict(free[0].schema))
+            rows = rows.select(pl.col(name).cast(kind) for name, kind in free[0].schema.items())
             free.append(rows if named is None else rows.join(named.select("key"), on="key", how="anti"))
     return pl.concat(free).with_columns(pl.col("day").alias("settlement"))
 

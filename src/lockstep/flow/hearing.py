@@ -97,6 +97,8 @@ class _Page:
             after = self.views[settlement] = fold(before, said)
             if after != before:
                 self.changed[settlement] = None
+            elif isinstance(item.body, Statement):
+                continue  # it repeats what was heard: asked for again and again, it is no news
             if before is None and (one := unclaimed_by(self, self.market, said, self.now)) is not None:
                 self.unclaimed.append(one)
             facts = {

@@ -27,7 +27,6 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
-from uuid import UUID
 
 __all__ = ["CLASSES", "SIDES", "Cash", "Planted", "PlantedBook", "Position", "SoundBook", "Trade", "plant"]
 

@@ -111,3 +111,49 @@ def spoilt(line: Line, dice: random.Random) -> Line:
 def test_columns_and_lines_find_the_same(seed: int, rules: RuleBook) -> None:
     lines = drawn_lines(seed)
     assert compare_columns(columns(lines), rules, RUN) == compare(lines, rules, RUN)
+
+
+def test_one_key_of_two_parts_or_twice_in_both_books_is_judged() -> None:
+    one = Line(book=Book.CHAIN, key=Key.position("P1", "XS1"), quantity=5)
+    twice = [one, replace(one, book=Book.SERVICE), replace(one, book=Book.LEGACY)] * 2
+    found = compare_columns(columns(twice), RuleBook(), RUN)
+    assert found == compare(twice, RuleBook(), RUN)
+    assert len(found.found) == 3
+
+
+def test_trades_that_share_64_bits_of_their_uuids_are_two() -> None:
+    same = Line(book=Book.CHAIN, key=Key.trade(str(UUID(int=(1 << 64) + 7))), quantity=5, status=LineStatus.SETTLED)
+    other = replace(same, key=Key.trade(str(UUID(int=(2 << 64) + 7))))
+    lines = [replace(one, book=book) for one in (same, other) for book in Book]
+    lines[0] = replace(lines[0], quantity=6)
+    assert compare_columns(columns(lines), RuleBook(), RUN) == compare(lines, RuleBook(), RUN)
+
+
+def test_what_columns_cannot_hold_is_compared_all_the_same() -> None:
+    key = Key.trade(str(UUID(int=3)))
+    lines = [Line(book=book, key=key, quantity=1 << 70, day=date(2090, 1, 1), at=AT) for book in Book]
+    lines[1] = replace(lines[1], quantity=1)
+    found = compare_columns(columns(lines), RuleBook(), RUN)
+    assert found == compare(lines, RuleBook(), RUN)
+    assert len(found.found) == 1
+
+
+def test_books_that_do_not_belong_together_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = drawn_lines(1)
+    books = columns(lines)
+    with pytest.raises(InvalidInput, match="once for position"):
+        compare_columns([*books, next(one for one in books if one.subject is Subject.POSITION)], RuleBook(), RUN)
+    with pytest.raises(InvalidInput, match="all that spoke of"):
+        compare_columns(books[1:], RuleBook(), RUN)
+    with pytest.raises(InvalidInput, match="one that spoke of"):
+        compare_columns(books, RuleBook(), replace(RUN, spoke={**SPOKE, Subject.TRADE: frozenset({Book.CHAIN})}))
+    monkeypatch.setattr(reconcile, "MOST_LINES", 10)
+    with pytest.raises(InvalidInput, match="few keys disagree"):
+        compare_columns(books, RuleBook(), RUN)
+
+
+def test_what_one_book_alone_spoke_of_is_not_compared() -> None:
+    spoke = {Subject.POSITION: frozenset({Book.CHAIN})}
+    lines = [one for one in drawn_lines(2) if one.book is Book.CHAIN and one.key.subject is Subject.POSITION]
+    found = compare_columns(columns(lines, spoke), RuleBook(), replace(RUN, spoke=spoke))
+    assert (found.found, found.keys) == ((), 0)

@@ -1,20 +1,17 @@
-"""A legacy book's folder as lines, and every error planted in four books found under the class that it was planted as."""
+"""A legacy book's folder as lines, and every error planted in four books found under the class that was planted."""
 
 from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 
-import pytest
-
 from lockstep.app.legacy_books import LegacyBook, read_legacy_book
-from lockstep.domain.errors import InvalidInput
 from lockstep.domain.legacy_lines import LegacyProfile, OurTrade
 from lockstep.domain.reconciliation.books import Book, Key, Line, LineStatus, Subject
-from lockstep.domain.reconciliation.differences import BreakClass, Cause
+from lockstep.domain.reconciliation.differences import BreakClass
 from lockstep.domain.reconciliation.rules import Rule, RuleBook
 from lockstep.flow.comparing import Comparison, Run, compare
-from lockstep.testing.planted_breaks import Planted, PlantedBook, Row, SoundBook, isin, lei, plant
+from lockstep.testing.planted_breaks import Planted, PlantedBook, Row, SoundBook, plant
 
 DAY, NEXT_DAY = date(2026, 11, 23), date(2026, 11, 24)
 BOOK = SoundBook(rows=400, seed=5, parties=20)

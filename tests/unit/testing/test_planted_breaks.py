@@ -5,6 +5,7 @@ import json
 from collections import Counter
 from datetime import date
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
@@ -120,3 +121,34 @@ def test_the_legacy_files_are_read_row_by_row(tmp_path: Path, *, with_ids: bool)
             for one in record:
                 if one["subject"] == "trades" and one["field"] == "amount":
                     assert told[one["reference"]] == int(one["planted"])
+
+
+def test_columns_hold_what_rows_tell_also_over_several_blocks() -> None:
+    book = SoundBook(rows=5_000, seed=2, parties=30)
+    told: dict[str, list[tuple[object, ...]]] = {subject: [] for subject in CLASSES}
+    for subject, seen in told.items():
+        for first, of in book.columns(subject):
+            assert first == len(seen)
+            seen += zip(*of.values(), strict=True)
+        assert len(seen) == 5_000
+    for number in (0, 1, 4_095, 4_096, 4_999):
+        trade, columns = book.row("trades", number), told["trades"][number]
+        deliverer, receiver, security, quantity, amount, currency, settled, high, low = columns
+        assert (trade.deliverer, trade.receiver) == (planted_breaks.lei(deliverer), planted_breaks.lei(receiver))
+        assert (trade.isin, trade.quantity, trade.amount) == (planted_breaks.isin(security), quantity, amount)
+        assert trade.currency == ("EUR", "USD", "GBP", "CHF")[currency]
+        assert (trade.settled_at - trade.settled_at.replace(hour=7, minute=0, second=0)).seconds == settled
+        assert UUID(trade.uetr).int == (high << 64) + low and UUID(trade.uetr).version == 4
+        assert book.row("positions", number).quantity == told["positions"][number][0]
+        assert book.row("cash", number).balance == told["cash"][number][0]
+
+
+def test_wrong_rows_are_those_of_the_record() -> None:
+    planted = plant(BOOK, 90)
+    for subject, sides in HAS.items():
+        for side in sides:
+            numbers, rows = planted.wrong(subject, side)
+            mine = [one for one in planted.planted if (one.subject, one.side) == (subject, side)]
+            assert list(numbers) == sorted(one.number for one in mine)
+            sound = Counter(BOOK.row(subject, number) for number in range(BOOK.rows) if number not in numbers)
+            assert sound + Counter(rows) == Counter(planted.rows(subject, side))

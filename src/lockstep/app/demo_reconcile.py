@@ -159,7 +159,7 @@ class _Desk:
         self._to_morning(day)
         run = reconcile_day(of_world(self.world), day, legacy=self.legacy, rules=self.week.rules)
         assert self.legacy.read is not None  # by the run
-        scored = self.shadow.score(run, self.legacy.read.trades)
+        scored = self.shadow.score(run, self.legacy.read.trades, self.legacy.read.digests)
         verdicts = (self.shadow.verdict(one.isin) for one in self.shadow.courses())
         self.verdicts = [one for one in verdicts if one is not None]
         findings = [self._finding(day, one) for one in run.comparison.found]

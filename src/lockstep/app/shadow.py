@@ -20,7 +20,7 @@ from lockstep.domain.legacy_lines import LegacyProfile
 from lockstep.domain.market import Market
 from lockstep.domain.parallel.gate_text import Gates, read_gates
 from lockstep.domain.parallel.gates import Verdict
-from lockstep.domain.parallel.scorecards import ALL, Period, Scorecard
+from lockstep.domain.parallel.scorecards import ALL, Period, Scorecard, digest_of_files
 from lockstep.domain.parallel.scoring import ScoredDay, keys_seen, score_day
 from lockstep.domain.parallel.stages import Course, Stage
 from lockstep.domain.reconciliation.books import Book, Key, Subject
@@ -96,10 +96,14 @@ class ShadowDesk:
 
     # --- days
 
-    def score(self, run: Reconciliation, rows: Mapping[Key, LegacyTrade]) -> Scored:
+    def score(
+        self, run: Reconciliation, rows: Mapping[Key, LegacyTrade], files: Mapping[str, str] | None = None
+    ) -> Scored:
         """Scores a day from its run, stores that, and sends back what a guard no longer holds. `rows` are the legacy
-        book's trades of that run. Raises InvalidInput for a run in which a book was silent or the legacy book was not
-        asked, as from silence follows nothing, and as `require_over`."""
+        book's trades of that run, `files` the SHA-256 of each file that it came from. Raises InvalidInput for a run in
+        which a book was silent or the legacy book was not asked, as from silence follows nothing, and as
+        `require_over`.
+        """
         require_over(run.day, run.at)
         spoke = run.comparison.run.spoke
         if run.silent:
@@ -108,10 +112,10 @@ class ShadowDesk:
             raise InvalidInput("run", run.day, f"one in which every book spoke; silent was {told}")
         if not any(Book.LEGACY in books for books in spoke.values()):
             raise InvalidInput("run", run.day, "one in which the legacy book spoke")
-        scored = _again_on_conflict(lambda: self._score(run, rows))
+        scored = _again_on_conflict(lambda: self._score(run, rows, digest_of_files(files or {})))
         return Scored(day=scored, fallen=tuple(self.judge_guards()))
 
-    def _score(self, run: Reconciliation, rows: Mapping[Key, LegacyTrade]) -> ScoredDay:
+    def _score(self, run: Reconciliation, rows: Mapping[Key, LegacyTrade], legacy_files: str) -> ScoredDay:
         spoke = run.comparison.run.spoke
         pairs = (
             pairs_of(run.lines, named_trades(self.book, self.book.trades()), rows, self.market)
@@ -124,9 +128,10 @@ class ShadowDesk:
             at=run.at,
             seen=keys_seen(run.lines, spoke, run.comparison.alone),
             found=run.comparison.found,
-            breaks=run.open,
+            breaks=self.book.breaks(),
             pairs=pairs,
             settled_before={name for name, one in paired.items() if one.counted_on not in (None, run.day)},
+            legacy_files=legacy_files,
         )
         change = paralleling.kept(
             scored,
@@ -151,6 +156,8 @@ class ShadowDesk:
 
     def _fall(self, isin: str) -> tuple[Course, Verdict] | None:
         course = self.course(isin)
+        if not self.gates.guards_of(course):
+            return None
         fallen = paralleling.fall(course, self.gates, self.cards(isin), at=self.clock.now())
         if fallen is not None:
             after, verdict = fallen

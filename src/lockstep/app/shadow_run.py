@@ -1,6 +1,6 @@
 """A day of the parallel run by command: its legacy instructions fed to the mirror, its books compared and scored."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -8,7 +8,7 @@ from pathlib import Path
 from lockstep.app.books.legacy_book import in_folder, profile_of
 from lockstep.app.books.sources import Sources, of_home
 from lockstep.app.home import Home
-from lockstep.app.legacy_books import days_of, read_legacy_book
+from lockstep.app.legacy_books import LegacyBook, days_of, read_legacy_book
 from lockstep.app.mirror import is_mirror, require_mirror, require_simulated
 from lockstep.app.parallel_week.book import MirroredBook
 from lockstep.app.reconciling import EXACT, Reconciliation, reconcile_day
@@ -18,9 +18,9 @@ from lockstep.app.shadow import Scored, open_judging_desk, require_over
 from lockstep.app.shadow_feed import Fed, feed, instructions_of
 from lockstep.domain.errors import InvalidInput
 from lockstep.domain.identifiers import Uetr, uetr
-from lockstep.domain.legacy import BadRow, LegacyTrade
+from lockstep.domain.legacy import BadRow
 from lockstep.domain.legacy_lines import OurTrade
-from lockstep.domain.reconciliation.books import Book, Key, Line, Subject
+from lockstep.domain.reconciliation.books import Book, Line, Subject
 from lockstep.domain.reconciliation.rules import RuleBook
 
 __all__ = ["Compared", "compare_day", "feed_day"]
@@ -59,24 +59,21 @@ def compare_day(
     require_over(day, sources.clock.now())
     wanted = EXACT if rules is None else read_rules(rules)
     if is_mirror(home):
-        run, rows = _mirrored(sources, folder, day, wanted)
+        run, read = _mirrored(sources, folder, day, wanted)
     else:
-        run, rows = _beside(sources, folder, day, wanted)
-    return Compared(run=run, scored=desk.score(run, rows))
+        run, read = _beside(sources, folder, day, wanted)
+    return Compared(run=run, scored=desk.score(run, read.trades, read.digests))
 
 
-def _mirrored(
-    sources: Sources, folder: Path, day: date, rules: RuleBook
-) -> tuple[Reconciliation, Mapping[Key, LegacyTrade]]:
+def _mirrored(sources: Sources, folder: Path, day: date, rules: RuleBook) -> tuple[Reconciliation, LegacyBook]:
     """The mirror's trades came of the legacy instructions, by which the two systems' references are known."""
     book = MirroredBook(folder, sources.market, sources.book)
     run = reconcile_day(sources, day, legacy=book, rules=rules)
-    return run, book.read.trades if book.read is not None else {}
+    assert book.read is not None  # a run asks its books
+    return run, book.read
 
 
-def _beside(
-    sources: Sources, folder: Path, day: date, rules: RuleBook
-) -> tuple[Reconciliation, Mapping[Key, LegacyTrade]]:
+def _beside(sources: Sources, folder: Path, day: date, rules: RuleBook) -> tuple[Reconciliation, LegacyBook]:
     """Both systems settle: a trade's UETR is the same in both, or it is matched by what it is."""
     profile = profile_of(sources.market)
     run = reconcile_day(sources, day, legacy=in_folder(folder, sources.market, profile=profile), rules=rules)
@@ -86,7 +83,7 @@ def _beside(
         if line.book is Book.SERVICE and line.key.subject is Subject.TRADE
         if (each := OurTrade.of(line, decimals=profile.decimals.get(str(line.instrument), 0), uetr=_uetr(line)))
     ]
-    return run, read_legacy_book(folder, day, profile=profile, ours=ours).trades
+    return run, read_legacy_book(folder, day, profile=profile, ours=ours)
 
 
 def _uetr(line: Line) -> Uetr | None:

@@ -42,7 +42,8 @@ def kept(
     """What a day's scoring stores. `stored` are the day's cards of an earlier run, `paired` the pairs that are known.
 
     A security of the market that was not compared before begins in shadow. A card of an earlier run whose security this
-    one did not meet becomes an empty one. The same again changes nothing.
+    one did not meet becomes an empty one. The same figures again change nothing, whatever
+    the moment of the books.
     """
     before = {one.card.isin: one for one in stored}
     fresh = {one.isin: one for one in scored.cards}
@@ -51,7 +52,7 @@ def kept(
     cards = [
         StoredCard(card=fresh[isin], version=before[isin].version if isin in before else 0)
         for isin in sorted(fresh)
-        if isin not in before or before[isin].card != fresh[isin]
+        if isin not in before or replace(before[isin].card, at=scored.at) != fresh[isin]
     ]
     known = {one.isin for one in courses}
     begun = [
@@ -87,6 +88,7 @@ def _card_entry(card: Scorecard) -> Entry:
     facts = {
         "day": card.day.isoformat(),
         "digest": card.digest,
+        **({"legacy_files": card.legacy_files} if card.legacy_files else {}),
         **{name: _share(getattr(whole, name)) for name in ("trades", "positions", "events")},
         **({"cash": _share(whole.cash)} if card.isin == ALL else {}),
         "found": ", ".join(f"{name} {count}" for name, count in whole.found.items()),

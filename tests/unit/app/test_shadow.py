@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
+from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -25,9 +26,10 @@ from lockstep.domain.legacy import LegacyStatus, LegacyTrade
 from lockstep.domain.money import Money, Quantity
 from lockstep.domain.parallel.gate_text import read_gates
 from lockstep.domain.parallel.pairs import Side
-from lockstep.domain.parallel.scorecards import ALL, Finality, Tally
+from lockstep.domain.parallel.scorecards import ALL, Finality, Score, Tally
 from lockstep.domain.parallel.stages import Move, Stage
 from lockstep.domain.reconciliation.books import Book, Key, Line, LineStatus, Subject
+from lockstep.domain.reconciliation.breaks import CloseReason
 from lockstep.domain.reconciliation.rules import RuleBook
 from lockstep.domain.trade import Trade
 from lockstep.flow.comparing import Run, compare
@@ -195,6 +197,44 @@ def test_the_same_again_changes_nothing(bench: Bench) -> None:
     assert [one.version for one in bench.book.scorecards(BOND)] == [1]
 
 
+def test_other_files_are_another_card(bench: Bench) -> None:
+    """What `sha256sum trades.csv` says stands behind a card, as its journal entry tells."""
+    theirs = datetime.combine(MONDAY, time(9, 1), tzinfo=UTC)
+    rows = {Key.trade(bench.trade.trade_id): legacy_row(theirs)}
+    files = {"trades.csv": sha256(b"one").hexdigest(), "cash.csv": sha256(b"two").hexdigest()}
+    bench.desk.score(bench.run(MONDAY, theirs=theirs), rows, files)
+    lines = f"cash.csv {files['cash.csv']}\ntrades.csv {files['trades.csv']}\n"
+    (row,) = [one for one in bench.book.journal(BOND) if one.entry.kind == "scorecard"]
+    assert row.entry.facts["legacy_files"] == sha256(lines.encode()).hexdigest()
+    bench.desk.score(bench.run(MONDAY, theirs=theirs), rows, files | {"cash.csv": sha256(b"three").hexdigest()})
+    assert [one.version for one in bench.book.scorecards(BOND)] == [2]
+
+
+def test_another_moment_of_the_same_figures_is_no_other_card(bench: Bench) -> None:
+    """So a proposal does not fall because somebody compared once more."""
+    bench.score(MONDAY)
+    rows = {Key.trade(bench.trade.trade_id): legacy_row(datetime.combine(MONDAY, time(9, 1), tzinfo=UTC))}
+    theirs = datetime.combine(MONDAY, time(9, 1), tzinfo=UTC)
+    later = replace(bench.run(MONDAY, theirs=theirs), at=datetime.combine(MONDAY, time(23), tzinfo=UTC))
+    bench.desk.score(later, rows)
+    assert [one.version for one in bench.book.scorecards(BOND)] == [1]
+
+
+def test_a_day_scored_anew_has_the_breaks_that_it_ended_with(bench: Bench) -> None:
+    """Closing them later makes no earlier day a better one."""
+    bench.score(MONDAY, legacy_holds=999)
+    before = bench.desk.period(BOND).whole
+    assert (before.open_breaks, before.unexplained_breaks) == (1, 1)
+    (one,) = bench.book.breaks()
+    tuesday = datetime.combine(days(2)[1], time(9), tzinfo=UTC)
+    bench.book.keep([one.closed(CloseReason.ACCEPTED, "known", by="Eva", at=tuesday)], (), ())
+    bench.score(MONDAY, legacy_holds=999)
+    assert bench.desk.period(BOND).whole == before
+    bench.score(days(2)[1], legacy_holds=999)
+    (_, second) = bench.book.scorecards(BOND)
+    assert second.card.whole.open_breaks == 0
+
+
 def test_finality_counts_on_one_day_however_often_it_is_told(bench: Bench) -> None:
     monday, tuesday, wednesday = days(3)
     assert bench.score(monday, theirs=None).day.settled == ()
@@ -298,6 +338,16 @@ def test_without_the_legacy_book_nothing_is_scored(bench: Bench) -> None:
     with pytest.raises(InvalidInput, match="the legacy book spoke"):
         bench.desk.score(silent, {})
     assert bench.book.scorecards_of(MONDAY) == []
+
+
+def test_a_security_that_a_later_run_does_not_meet_has_an_empty_card(bench: Bench) -> None:
+    bench.score(MONDAY)
+    run = bench.run(MONDAY, theirs=datetime.combine(MONDAY, time(9, 1), tzinfo=UTC))
+    comparison = compare([], RuleBook(), run.comparison.run)
+    bench.desk.score(replace(run, comparison=comparison, lines=(), open=()), {})
+    (stored,) = bench.book.scorecards(BOND)
+    assert (stored.version, stored.card.whole, stored.card.participants) == (2, Score(), {})
+    assert bench.book.paired([bench.trade.trade_id])[bench.trade.trade_id].counted_on == MONDAY
 
 
 def test_a_day_in_which_a_book_was_silent_is_not_scored(bench: Bench) -> None:

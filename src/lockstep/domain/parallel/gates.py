@@ -207,6 +207,10 @@ class Verdict:
         plain = json.dumps(asdict(self), default=_plain, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(plain.encode()).hexdigest()
 
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        return tuple(one.condition for one in self.results)
+
     def broken(self) -> str:
         """The conditions that are not met, in words; "" if all are."""
         return "; ".join(one.text() for one in self.results if not one.is_met)

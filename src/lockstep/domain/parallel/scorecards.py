@@ -16,7 +16,19 @@ from lockstep.domain.errors import InvalidInput
 from lockstep.domain.target_calendar import business_days_after
 from lockstep.domain.values import quick
 
-__all__ = ["ALL", "Fails", "Finality", "Freed", "Period", "Score", "Scorecard", "StoredCard", "Tally", "added"]
+__all__ = [
+    "ALL",
+    "Fails",
+    "Finality",
+    "Freed",
+    "Period",
+    "Score",
+    "Scorecard",
+    "StoredCard",
+    "Tally",
+    "added",
+    "digest_of_files",
+]
 
 ALL = ""
 """In place of an ISIN: all securities together, and cash."""
@@ -188,12 +200,20 @@ class Scorecard:
     whole: Score
     participants: Mapping[str, Score]
     """By LEI, or account where a book has no LEI."""
+    legacy_files: str = ""
+    """The legacy book's files, by `digest_of_files`; "" where it came from none."""
 
     @property
     def digest(self) -> str:
         """SHA-256, hex, of all of it: what evidence names."""
         plain = json.dumps(asdict(self), default=_text, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(plain.encode()).hexdigest()
+
+
+def digest_of_files(files: Mapping[str, str]) -> str:
+    """SHA-256, hex, over a line `NAME SHA256` for each file, by name; "" for none."""
+    lines = "".join(f"{name} {files[name]}\n" for name in sorted(files))
+    return hashlib.sha256(lines.encode()).hexdigest() if files else ""
 
 
 def _text(value: date | datetime) -> str:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 
 from lockstep.domain.errors import InvalidInput
@@ -13,11 +13,14 @@ from lockstep.domain.reconciliation.breaks import Act, Break
 from lockstep.domain.reconciliation.differences import Cause, Found
 from lockstep.domain.values import quick
 
-__all__ = ["KeySeen", "ScoredDay", "is_unexplained", "keys_seen", "score_day"]
+__all__ = ["KeySeen", "ScoredDay", "is_unexplained", "keys_seen", "score_day", "was_open"]
 
 _EXPLAINED = frozenset({Cause.IN_FLIGHT, Cause.TRADE_BREAKS})
 """Causes by which figures account for the whole difference. The others are likelihoods, until people decide."""
+_STATES = frozenset({Act.OPENED, Act.REOPENED, Act.CLOSED})
+_EXPLAINING = frozenset({Act.OPENED, Act.REOPENED, Act.CHANGED, Act.APPROVED})
 _WHOLE = ""
+_EVENT = "event"
 
 
 @quick
@@ -68,15 +71,20 @@ def keys_seen(
         yield KeySeen(key=key, isin=isin, participants=tuple(sorted(parties)))
 
 
-def is_unexplained(one: Break) -> bool:
-    """Whether an open break is accounted for by nothing: neither do figures explain all of it, as of what is in flight
-    or in other breaks, nor was a correction of it approved since."""
-    if not one.is_open or one.found.cause in _EXPLAINED:
+def was_open(one: Break, at: datetime | None = None) -> bool:
+    """Whether a break was open at a moment, by what its notes tell until then; whether it is, for None. So a day that
+    is scored anew has what stood open at its end, whatever people did since."""
+    acts = [note.act for note in one.notes if note.act in _STATES and (at is None or note.at <= at)]
+    return bool(acts) and acts[-1] is not Act.CLOSED
+
+
+def is_unexplained(one: Break, at: datetime | None = None) -> bool:
+    """Whether a break that was open at a moment was accounted for by nothing: neither did figures explain all of it, as
+    of what is in flight or in other breaks, nor had a correction of it been approved. As it stands now, for None."""
+    if not was_open(one, at) or one.found.cause in _EXPLAINED:
         return False
-    for note in reversed(one.notes):
-        if note.act in (Act.OPENED, Act.REOPENED, Act.CHANGED, Act.APPROVED):
-            return note.act is not Act.APPROVED
-    return True
+    acts = [note.act for note in one.notes if note.act in _EXPLAINING and (at is None or note.at <= at)]
+    return acts[-1] is not Act.APPROVED
 
 
 def score_day(
@@ -88,12 +96,13 @@ def score_day(
     breaks: Iterable[Break],
     pairs: Iterable[TradePair],
     settled_before: Collection[str] = (),
+    legacy_files: str = "",
 ) -> ScoredDay:
     """The scorecards of a business day, as of the moment `at` of its books.
 
-    `found` is what the day's run found; `breaks` are all as they stand after it; `pairs` are the trades of that
-    moment; `settled_before` are references whose finality counted on another day. Raises InvalidInput for a key or a
-    pair told twice, and for a moment without its offset.
+    `found` is what the day's run found; `breaks` are all that there are after it, closed ones too: what counts is what
+    stood open at `at`. `pairs` are the trades of that moment; `settled_before` are references whose finality counted on
+    another day. Raises InvalidInput for a key or a pair told twice, and for a moment without its offset.
     """
     if at.utcoffset() is None:
         raise InvalidInput("at", at, "a moment with its offset from UTC")
@@ -111,9 +120,9 @@ def score_day(
         for each in scores.of(_isin(finding), finding.participants):
             each.found[finding.break_class.value] += 1
     for stays in breaks:
-        if stays.is_open:
+        if was_open(stays, at):
             for each in scores.of(_isin(stays.found), stays.found.participants):
-                each.stays(stays.age(day), is_unexplained(stays))
+                each.stays(stays.age(day), is_unexplained(stays, at))
     settled: set[str] = set()
     names: set[str] = set()
     for pair in pairs:
@@ -122,127 +131,160 @@ def score_day(
         names.add(pair.reference)
         if _pair(scores, pair, day, at, counts=pair.reference not in settled_before):
             settled.add(pair.reference)
-    return ScoredDay(day=day, at=at, cards=tuple(scores.cards(day, at)), settled=tuple(sorted(settled)))
+    return ScoredDay(day=day, at=at, cards=tuple(scores.cards(day, at, legacy_files)), settled=tuple(sorted(settled)))
 
 
 def _isin(found: Found) -> str:
     return ALL if found.key.subject is Subject.CASH else found.instrument
 
 
-@dataclass(slots=True)
 class _Building:
-    """A score as it grows."""
+    """A score as it grows: plain counts, as a day has many trades."""
 
-    tallies: Counter[tuple[str, bool]] = field(default_factory=Counter)
-    found: Counter[str] = field(default_factory=Counter)
-    finality: Finality = field(default_factory=Finality)
-    fails: Fails = field(default_factory=Fails)
-    freed: Freed = field(default_factory=Freed)
-    open_breaks: int = 0
-    unexplained: int = 0
-    oldest: int = 0
+    __slots__ = (
+        *("tallies", "found", "cash", "units", "avoided_value", "added_value"),
+        *("both", "earlier", "later", "seconds", "most_earlier", "most_later"),
+        *("due", "legacy", "lockstep", "avoided", "added"),
+        *("open_breaks", "unexplained", "oldest"),
+    )
+
+    def __init__(self) -> None:
+        self.tallies: dict[tuple[str, bool], int] = {}
+        self.found: Counter[str] = Counter()
+        self.cash: Counter[str] = Counter()
+        self.units: Counter[str] = Counter()
+        self.avoided_value: Counter[str] = Counter()
+        self.added_value: Counter[str] = Counter()
+        self.both = self.earlier = self.later = self.seconds = self.most_earlier = self.most_later = 0
+        self.due = self.legacy = self.lockstep = self.avoided = self.added = 0
+        self.open_breaks = self.unexplained = self.oldest = 0
 
     def compare(self, kind: str, agreed: bool) -> None:
-        self.tallies[kind, agreed] += 1
+        self.tallies[kind, agreed] = self.tallies.get((kind, agreed), 0) + 1
 
     def stays(self, age: int, unexplained: bool) -> None:
         self.open_breaks += 1
         self.unexplained += unexplained
         self.oldest = max(self.oldest, age)
 
+    def settle(self, seconds: int) -> None:
+        self.both += 1
+        self.earlier += seconds > 0
+        self.later += seconds < 0
+        self.seconds += seconds
+        self.most_earlier = max(self.most_earlier, seconds)
+        self.most_later = max(self.most_later, -seconds)
+
+    def fail(self, legacy: bool, lockstep: bool, currency: str, amount: int) -> None:
+        """A trade that was due; whether it failed in either book."""
+        self.due += 1
+        self.legacy += legacy
+        self.lockstep += lockstep
+        if legacy and not lockstep:
+            self.avoided += 1
+            self.avoided_value[currency] += amount
+        elif lockstep and not legacy:
+            self.added += 1
+            self.added_value[currency] += amount
+
     def score(self) -> Score:
         return Score(
             trades=self._tally(Subject.TRADE.value),
             positions=self._tally(Subject.POSITION.value),
             cash=self._tally(Subject.CASH.value),
-            events=self._tally("event"),
-            found=dict(sorted(self.found.items())),
-            finality=self.finality,
-            fails=self.fails,
-            freed=self.freed,
+            events=self._tally(_EVENT),
+            found=_sorted(self.found),
+            finality=Finality(
+                both=self.both,
+                earlier=self.earlier,
+                later=self.later,
+                seconds_earlier=self.seconds,
+                most_earlier=self.most_earlier,
+                most_later=self.most_later,
+            ),
+            fails=Fails(
+                due=self.due,
+                legacy=self.legacy,
+                lockstep=self.lockstep,
+                avoided=self.avoided,
+                added=self.added,
+                avoided_value=_sorted(self.avoided_value),
+                added_value=_sorted(self.added_value),
+            ),
+            freed=Freed(cash=_sorted(self.cash), units=_sorted(self.units)),
             open_breaks=self.open_breaks,
             unexplained_breaks=self.unexplained,
             oldest_break_days=self.oldest,
         )
 
     def _tally(self, kind: str) -> Tally:
-        agreed = self.tallies[kind, True]
-        return Tally(compared=agreed + self.tallies[kind, False], agreed=agreed)
+        agreed = self.tallies.get((kind, True), 0)
+        return Tally(compared=agreed + self.tallies.get((kind, False), 0), agreed=agreed)
 
 
-@dataclass(slots=True)
+def _sorted(counts: Mapping[str, int]) -> dict[str, int]:
+    return dict(sorted(counts.items()))
+
+
 class _Scores:
     """By ISIN and participant, `_WHOLE` for everybody."""
 
-    known: dict[tuple[str, str], _Building] = field(default_factory=dict)
-
-    def of(self, isin: str, participants: Iterable[str]) -> Iterator[_Building]:
-        """The scopes that something of a security concerns, each once: the security's and that of all securities, of
-        each participant and of everybody."""
-        for of_isin in dict.fromkeys((isin, ALL)):
-            for name in dict.fromkeys((*participants, _WHOLE)):
-                yield self.one(of_isin, name)
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str], _Building] = {}
 
     def one(self, isin: str, participant: str) -> _Building:
-        return self.known.setdefault((isin, participant), _Building())
+        found = self._known.get((isin, participant))
+        if found is None:
+            found = self._known[isin, participant] = _Building()
+        return found
 
-    def cards(self, day: date, at: datetime) -> Iterator[Scorecard]:
+    def of(self, isin: str, participants: Iterable[str]) -> list[_Building]:
+        """The scopes that something of a security concerns, each once: the security's and that of all securities, of
+        each participant and of everybody."""
+        names = dict.fromkeys((*participants, _WHOLE))
+        return [self.one(of_isin, name) for of_isin in dict.fromkeys((isin, ALL)) for name in names]
+
+    def cards(self, day: date, at: datetime, legacy_files: str) -> Iterator[Scorecard]:
         self.one(ALL, _WHOLE)
-        for isin in sorted({isin for isin, _ in self.known}):
-            of_it = {name: one.score() for (of, name), one in sorted(self.known.items()) if of == isin}
+        by_isin: dict[str, dict[str, Score]] = {}
+        for (isin, name), one in sorted(self._known.items(), key=lambda item: item[0]):
+            by_isin.setdefault(isin, {})[name] = one.score()
+        for isin, of_it in by_isin.items():
             whole = of_it.pop(_WHOLE)
-            yield Scorecard(day=day, at=at, isin=isin, whole=whole, participants=of_it)
+            yield Scorecard(day=day, at=at, isin=isin, whole=whole, participants=of_it, legacy_files=legacy_files)
 
 
 def _pair(scores: _Scores, pair: TradePair, day: date, at: datetime, *, counts: bool) -> bool:
     """True if its finality counts on this day."""
     ours, theirs = pair.lockstep.as_of(at), pair.legacy.as_of(at)
-    scopes = list(scores.of(pair.isin, (pair.deliverer, pair.receiver)))
+    scopes = scores.of(pair.isin, (pair.deliverer, pair.receiver))
     mine, legacy = ours.events(pair.agreed, day), theirs.events(pair.agreed, day)
     for kind in EventKind:
         days = [one[kind] for one in (mine, legacy) if kind in one]
         if days and min(days) == day:
             for each in scopes:
-                each.compare("event", mine.get(kind) == legacy.get(kind))
-    fails = _fails(pair, ours, theirs, day)
-    for each in scopes:
-        each.fails = each.fails.plus(fails)
+                each.compare(_EVENT, mine.get(kind) == legacy.get(kind))
+    _fails(scopes, pair, ours, theirs, day)
     seconds = pair.seconds_earlier
     if not counts or seconds is None or ours.settled_at is None or theirs.settled_at is None:
         return False
-    finality = Finality(
-        both=1,
-        earlier=int(seconds > 0),
-        later=int(seconds < 0),
-        seconds_earlier=seconds,
-        most_earlier=max(seconds, 0),
-        most_later=max(-seconds, 0),
-    )
     for each in scopes:
-        each.finality = each.finality.plus(finality)
-    cash = Freed(cash={pair.currency: pair.amount * seconds}) if pair.amount else Freed()
-    units = Freed(units={pair.isin: pair.quantity * seconds})
+        each.settle(seconds)
     for isin in dict.fromkeys((pair.isin, ALL)):
-        for name, freed in ((pair.deliverer, cash), (pair.receiver, units), (_WHOLE, cash.plus(units))):
-            one = scores.one(isin, name)
-            one.freed = one.freed.plus(freed)
+        for name in (pair.deliverer, _WHOLE):
+            if pair.amount:
+                scores.one(isin, name).cash[pair.currency] += pair.amount * seconds
+        for name in (pair.receiver, _WHOLE):
+            scores.one(isin, name).units[pair.isin] += pair.quantity * seconds
     return True
 
 
-def _fails(pair: TradePair, ours: Side, theirs: Side, day: date) -> Fails:
+def _fails(scopes: Iterable[_Building], pair: TradePair, ours: Side, theirs: Side, day: date) -> None:
+    """On the agreed day, of a trade that both books have and that had ended without settling in neither."""
     if pair.agreed != day or ours.status is None or theirs.status is None:
-        return Fails()
+        return
     failed, legacy_failed = ours.failed(pair.agreed, day), theirs.failed(pair.agreed, day)
     if any(one.status is LineStatus.ENDED and not fails for one, fails in ((ours, failed), (theirs, legacy_failed))):
-        return Fails()
-    avoided, more = legacy_failed and not failed, failed and not legacy_failed
-    value = {pair.currency: pair.amount}
-    return Fails(
-        due=1,
-        legacy=int(legacy_failed),
-        lockstep=int(failed),
-        avoided=int(avoided),
-        added=int(more),
-        avoided_value=value if avoided else {},
-        added_value=value if more else {},
-    )
+        return
+    for each in scopes:
+        each.fail(legacy_failed, failed, pair.currency, pair.amount)

@@ -159,8 +159,9 @@ class Course:
 
         An approval needs `verdict`, the gate's as of now, `digests`, those of the security's days as they are now, and
         `since`, the first business day of the new stage. Raises InvalidInput for a bad name or text, Refused
-        NoSuchProposal, FourEyes, GateNotMet where the gate is no longer met, EvidenceChanged where a day on which the
-        proposal stands was scored anew since, with another result.
+        NoSuchProposal, FourEyes, GateNotMet where the gate is no longer met, GateChanged where it asks for something
+        else than when it was proposed, EvidenceChanged where a day on which the proposal stands was scored anew since,
+        with another result.
         """
         by, why, pending = person(by), _said(why), self.pending
         if pending is None or pending.proposal_id != proposal_id:
@@ -175,6 +176,8 @@ class Course:
             raise InvalidInput(
                 "verdict", verdict, "the gate's verdict, the days' digests and the new stage's first day"
             )
+        if (verdict.name, verdict.conditions) != (pending.verdict.name, pending.verdict.conditions):
+            raise Refused("GateChanged", {"isin": self.isin, "proposal": proposal_id, "gate": verdict.name})
         for one in pending.verdict.evidence:
             if digests.get(one.day) != one.digest:
                 facts = {"isin": self.isin, "day": one.day, "expected": one.digest, "is": digests.get(one.day, "")}

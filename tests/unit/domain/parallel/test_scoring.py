@@ -8,7 +8,7 @@ import pytest
 from lockstep.domain.errors import InvalidInput
 from lockstep.domain.parallel.pairs import EventKind, Side, TradePair
 from lockstep.domain.parallel.scorecards import ALL, Fails, Finality, Freed, Period, Score, Tally
-from lockstep.domain.parallel.scoring import KeySeen, ScoredDay, is_unexplained, keys_seen, score_day
+from lockstep.domain.parallel.scoring import KeySeen, ScoredDay, is_unexplained, keys_seen, score_day, was_open
 from lockstep.domain.reconciliation.books import Book, Key, Line, LineStatus, Subject
 from lockstep.domain.reconciliation.breaks import Act, Break, CloseReason, Note
 from lockstep.domain.reconciliation.differences import BreakClass, Cause, Difference, Found
@@ -191,13 +191,29 @@ def test_open_breaks_count_with_their_age() -> None:
 
 def test_what_explains_a_break() -> None:
     one = Break.opened(finding(Key.trade("T1"), cause=Cause.DECIMALS), day=MONDAY, at=EVENING)
-    assert is_unexplained(one)
-    assert is_unexplained(one.assigned("Eva", by="Tom", at=EVENING))
+    assert is_unexplained(one, EVENING)
+    assert is_unexplained(one.assigned("Eva", by="Tom", at=EVENING), EVENING)
     corrected = one.noted(Note(at=EVENING, by="Eva", act=Act.APPROVED))
-    assert not is_unexplained(corrected)
-    assert not is_unexplained(corrected.commented("soon", by="Tom", at=EVENING))
-    assert is_unexplained(corrected.noted(Note(at=EVENING, by="lockstep", act=Act.CHANGED)))
-    assert not is_unexplained(one.closed(CloseReason.MISTAKEN, "no", by="Tom", at=EVENING))
+    assert not is_unexplained(corrected, EVENING)
+    assert not is_unexplained(corrected.commented("soon", by="Tom", at=EVENING), EVENING)
+    assert is_unexplained(corrected.noted(Note(at=EVENING, by="lockstep", act=Act.CHANGED)), EVENING)
+    assert not is_unexplained(one.closed(CloseReason.MISTAKEN, "no", by="Tom", at=EVENING), EVENING)
+
+
+def test_what_people_did_later_changes_no_earlier_day() -> None:
+    """Opened on Monday evening, corrected and closed on Tuesday, back on Wednesday."""
+    tuesday, wednesday = at(TUESDAY, 9), at(WEDNESDAY, 18)
+    one = Break.opened(finding(Key.trade("T1")), day=MONDAY, at=EVENING)
+    one = one.noted(Note(at=tuesday, by="Eva", act=Act.APPROVED))
+    one = one.closed(CloseReason.ACCEPTED, "known", by="Tom", at=at(TUESDAY, 10))
+    one = one.seen(finding(Key.trade("T1"), BreakClass.LATE), at=wednesday)
+    told = [
+        (was_open(one, moment), is_unexplained(one, moment))
+        for moment in (at(MONDAY, 17), EVENING, tuesday, at(TUESDAY, 18), wednesday)
+    ]
+    assert told == [(False, False), (True, True), (True, False), (False, False), (True, True)]
+    result = score_day(day=MONDAY, at=EVENING, seen=(), found=(), breaks=(one,), pairs=())
+    assert (whole(result).open_breaks, whole(result).unexplained_breaks) == (1, 1)
 
 
 def test_keys_of_lines_that_the_legacy_book_spoke_of() -> None:

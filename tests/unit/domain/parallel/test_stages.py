@@ -122,6 +122,15 @@ def test_evidence_that_changed_is_decided_by_nobody() -> None:
         approve(one, digests={})
 
 
+def test_a_gate_that_was_made_weaker_since_decides_nothing() -> None:
+    one = proposed()
+    for other in (verdict(one, at_most="5"), replace(verdict(one), name="another")):
+        with pytest.raises(Refused) as refused:
+            approve(one, now=other)
+        assert refused.value.name == "GateChanged"
+        assert refused.value.details == {"isin": BOND, "proposal": pending(one), "gate": other.name}
+
+
 def test_another_proposal_is_not_decided() -> None:
     one = proposed()
     with pytest.raises(Refused) as refused:

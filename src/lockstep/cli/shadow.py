@@ -239,7 +239,7 @@ def report(
     gates: Annotated[
         Path | None, typer.Option("--gates", metavar="FILE", help="Gates (TOML); the folder's own if absent.")
     ] = None,
-    form: Annotated[
+    format: Annotated[
         str, typer.Option("--format", metavar="FORM", help="terminal, csv, json, html or parquet.")
     ] = "terminal",
     table: Annotated[
@@ -252,7 +252,7 @@ def report(
     from lockstep.app.report_forms import as_form
     from lockstep.app.shadow_page import parallel_page
 
-    hand_over(as_form(parallel_page(Home(home), gates), form, table), out)
+    hand_over(as_form(parallel_page(Home(home), gates), format, table), out)
 
 
 def _desk(home: Path) -> "ShadowDesk":

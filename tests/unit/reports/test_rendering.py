@@ -17,7 +17,7 @@ import pytest
 
 from lockstep.domain.errors import InvalidInput
 from lockstep.reports.cells import ROWS_SHOWN
-from lockstep.reports.model import Column, Report, Table
+from lockstep.reports.model import Chart, ChartKind, Column, Report, Table
 from lockstep.reports.render_terminal import terminal_text
 from lockstep.reports.rendering import FORMATS, one_table, render
 
@@ -164,8 +164,11 @@ def test_the_page_needs_and_runs_nothing(page: Page) -> None:
 
 def test_the_page_takes_texts_for_texts(page: Page) -> None:
     assert sum(EVIL in text for text in page.text) >= 3
-    evil = replace(REPORT, title=EVIL, subtitle=EVIL, charts=(replace(REPORT.charts[0], title=EVIL, unit=EVIL),))
-    assert b"<script" not in render(evil, "html")
+    for kind in ChartKind:
+        chart = Chart(title=EVIL, kind=kind, labels=(EVIL, "b"), series=((EVIL, (1, 2)), ("s", (2, 1))), unit=EVIL)
+        evil = Page(render(replace(REPORT, title=EVIL, subtitle=EVIL, charts=(chart,)), "html"))
+        assert not evil.all("script")
+        assert {name for name, _ in evil.found} <= {name for name, _ in page.found}
 
 
 def test_what_the_page_refers_to_is_there_once(page: Page) -> None:

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 
 from lockstep.domain.journal import JournalRow
 from lockstep.domain.market import Market
+from lockstep.domain.reconciliation.books import Subject
 from lockstep.domain.reconciliation.breaks import Act, BreakState
 from lockstep.domain.reconciliation.differences import BreakClass
 from lockstep.domain.target_calendar import business_days_after
@@ -59,9 +60,15 @@ class Told:
         return business_days_after(self.opened_on, on)
 
     @property
-    def parts(self) -> Sequence[str]:
-        """Of its key: the subject, and what it is about."""
-        return self.facts["key"].split("|")
+    def key(self) -> tuple[str, str]:
+        """What kind of thing it is about, and of a trade its reference."""
+        subject, *about = self.facts["key"].split("|")
+        return subject, about[0] if subject == Subject.TRADE.value else ""
+
+    @property
+    def participants(self) -> Sequence[str]:
+        """LEIs or accounts: of its position or cash, of a trade those that its books name."""
+        return [one for one in self.facts.get("participants", "").split("|") if one]
 
 
 def told_breaks(rows: Iterable[JournalRow]) -> dict[str, Told]:
@@ -144,8 +151,7 @@ def _breaks_table(found: Sequence[Told], market: Market, today: date) -> Table:
     names: Mapping[str, str] = {one.lei: one.name for one in market.participants.values()}
     rows = []
     for one in found:
-        subject, *about = one.parts
-        is_trade = subject == "trade"
+        subject, reference = one.key
         rows.append(
             (
                 one.break_id,
@@ -153,15 +159,16 @@ def _breaks_table(found: Sequence[Told], market: Market, today: date) -> Table:
                 one.facts["class"],
                 one.facts["book"],
                 subject,
-                "" if is_trade else names.get(about[0], about[0]),
-                "" if is_trade else about[1],
-                about[0] if is_trade else "",
-                one.opened_on,
+                ", ".join(names.get(each, each) for each in one.participants),
+                one.facts.get("instrument", ""),
                 one.age(today) if one.is_open else None,
-                one.facts["cause"],
                 one.assignee,
+                shortened(one.facts.get("found", "")),
+                one.facts["cause"],
+                one.opened_on,
                 one.closed_by,
                 shortened(one.why_closed),
+                reference,
                 one.notes,
                 one.last_at,
             )
@@ -175,15 +182,16 @@ def _breaks_table(found: Sequence[Told], market: Market, today: date) -> Table:
             Column(name="class", title="Class"),
             Column(name="book", title="Book"),
             Column(name="subject", title="Of"),
-            Column(name="participant", title="Participant"),
+            Column(name="participant", title="Participants"),
             Column(name="instrument", title="Instrument"),
-            Column(name="reference", title="Trade"),
-            Column(name="opened_on", title="Found on", kind=_K.DAY),
-            Column(name="age", title="Age, business days", kind=_K.COUNT),
-            Column(name="cause", title="Likely cause"),
+            Column(name="age", title="Age, days", kind=_K.COUNT),
             Column(name="assignee", title="With"),
+            Column(name="found", title="What differs"),
+            Column(name="cause", title="Likely cause"),
+            Column(name="opened_on", title="Found on", kind=_K.DAY),
             Column(name="closed_by", title="Closed by"),
             Column(name="why_closed", title="Why closed"),
+            Column(name="reference", title="Trade"),
             Column(name="notes", title="Notes", kind=_K.COUNT),
             Column(name="last_at", title="Last note", kind=_K.MOMENT),
         ),

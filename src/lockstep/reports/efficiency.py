@@ -132,36 +132,36 @@ def _fails_table(followed: Iterable[Following], records: Records) -> Table:
         terms, last = one.story.terms, one.failed[-1]
         rows.append(
             (
-                str(one.story.trade_id),
-                str(terms.isin),
                 records.name(terms.deliverer),
                 records.name(terms.receiver),
+                str(terms.isin),
+                terms.cash.currency,
+                terms.cash.amount,
                 terms.settlement_date,
                 len(one.failed),
                 last.day,
-                one.story.last.state.value,
                 code_of(last.reason),
+                one.story.last.state.value,
                 last.reason.partition(": ")[2],
-                terms.cash.currency,
-                terms.cash.amount,
+                str(one.story.trade_id),
             )
         )
     return Table(
         name="fails",
         title="Trades that failed",
         columns=(
-            Column(name="trade_id", title="Trade"),
-            Column(name="isin", title="ISIN"),
             Column(name="deliverer", title="Seller"),
             Column(name="receiver", title="Buyer"),
-            Column(name="settlement_date", title="Agreed for", kind=_K.DAY),
-            Column(name="days_failed", title="Business days failed", kind=_K.COUNT),
-            Column(name="last_failed", title="Last failed on", kind=_K.DAY),
-            Column(name="state", title="State now", tones=(("SETTLED", Tone.GOOD),)),
-            Column(name="reason_code", title="Reason"),
-            Column(name="reason", title="In words"),
+            Column(name="isin", title="ISIN"),
             Column(name="currency", title="Currency"),
             Column(name="cash", title="Value", kind=_K.MONEY, currency_in="currency"),
+            Column(name="settlement_date", title="Agreed for", kind=_K.DAY),
+            Column(name="days_failed", title="Days failed", kind=_K.COUNT),
+            Column(name="last_failed", title="Last on", kind=_K.DAY),
+            Column(name="reason_code", title="Reason"),
+            Column(name="state", title="State now", tones=(("SETTLED", Tone.GOOD),)),
+            Column(name="reason", title="In words"),
+            Column(name="trade_id", title="Trade"),
         ),
         rows=tuple(rows),
         note="Reason as it stood at the last cut-off that the trade missed.",
@@ -217,7 +217,7 @@ def _ages_table(followed: Sequence[Following]) -> Table:
 def _participants_table(followed: Iterable[Following], records: Records) -> Table:
     """Both sides of a trade count it; its fails are the side's that lacked something."""
     sums: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0, 0, 0, 0])
-    for one in (each for each in followed if each.due is not None):
+    for one in _judged(followed):
         terms = one.story.terms
         for lei, code in ((terms.deliverer, "LACK"), (terms.receiver, "MONY")):
             counted = sums[lei, terms.cash.currency]
@@ -246,12 +246,17 @@ def _participants_table(followed: Iterable[Following], records: Records) -> Tabl
             Column(name="fails_caused", title="Fails it caused", kind=_K.COUNT),
         ),
         rows=tuple(rows),
-        note="Both sides of a trade count it. A fail is caused by the side that lacked securities or cash.",
+        note="Both sides of a trade count it, cancelled ones neither. Who lacks securities or cash causes a fail.",
     )
 
 
+def _judged(followed: Iterable[Following]) -> list[Following]:
+    """Those that were to settle on a day that is over: cancelled ones were not, by its cut-off."""
+    return [one for one in followed if one.due is not None and one.due.fate is not Fate.CANCELLED]
+
+
 def _figures(followed: Sequence[Following], charged: Sequence[tuple[Following, Penalty]]) -> Iterator[Figure]:
-    judged = [one for one in followed if one.due is not None and one.due.fate is not Fate.CANCELLED]
+    judged = _judged(followed)
     on_time = [one for one in judged if one.on_time]
     share = _share(len(on_time), len(judged))
     yield Figure(

@@ -12,6 +12,7 @@ from enum import Enum
 from fractions import Fraction
 
 from lockstep.domain.errors import InvalidInput
+from lockstep.domain.identifiers import Isin
 from lockstep.domain.instruction import QuantityType
 from lockstep.domain.market import Market
 from lockstep.domain.money import minor_units
@@ -94,7 +95,7 @@ class PenaltyTerms:
     def class_of(self, market: Market, isin: str) -> FailClass:
         if isin in self.classes:
             return self.classes[isin]
-        security = next((one for one in market.securities.values() if one.isin == isin), None)
+        security = market.securities.get(Isin(isin))
         return FailClass.OTHER if security is None else _USUAL[security.quantity_type]
 
     def daily_cash_rate(self, currency: str, day: date) -> tuple[Fraction | None, str]:
@@ -121,7 +122,7 @@ class PenaltyTerms:
             return terms.cash.amount, "agreed cash"
         last = max(known)
         quantity = Fraction(terms.quantity.value, 10**terms.quantity.scale)
-        security = next((one for one in market.securities.values() if one.isin == terms.isin), None)
+        security = market.securities.get(terms.isin)
         by_face = security is not None and security.quantity_type is QuantityType.FACE_AMOUNT
         exact = quantity * known[last] * 10 ** minor_units(terms.cash.currency) / (100 if by_face else 1)
         return divide_nearest(exact.numerator, exact.denominator), f"price of {last.isoformat()}"

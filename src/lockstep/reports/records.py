@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from lockstep.domain.errors import Contradiction, InvalidInput
-from lockstep.domain.identifiers import TradeId
+from lockstep.domain.identifiers import Lei, TradeId
 from lockstep.domain.instruction import Side
 from lockstep.domain.journal import GENESIS, JournalRow, entry_hash
 from lockstep.domain.market import Market
@@ -135,7 +135,8 @@ class Records:
 
     def name(self, lei: str) -> str:
         """A participant's; "" for a stranger."""
-        return next((one.name for one in self.market.participants.values() if one.lei == lei), "")
+        member = self.market.participants.get(Lei(lei))
+        return "" if member is None else member.name
 
     def entered_at(self, terms: TradeTerms, side: Side) -> datetime | None:
         """When a side's instruction was taken, as far as the journal tells."""

@@ -159,8 +159,6 @@ def _components_table(pledges: Iterable[_Tie], names: Mapping[str, str], at: dat
         received, given_on, left, received_value, given_value, unpriced = figures
         rows.append(
             (
-                at.astimezone(UTC).date(),
-                taker,
                 names.get(taker, ""),
                 _SECURITIES,
                 isin,
@@ -172,15 +170,15 @@ def _components_table(pledges: Iterable[_Tie], names: Mapping[str, str], at: dat
                 None if unpriced else received_value,
                 None if unpriced else given_value,
                 None,
+                taker,
+                at.astimezone(UTC).date(),
             )
         )
     return Table(
         name="components",
         title="Re-use by counterparty and security",
         columns=(
-            Column(name="event_date", title="Event date (2)", kind=_K.DAY),
-            Column(name="reporting_counterparty", title="Reporting counterparty (4)"),
-            Column(name="name", title="Name"),
+            Column(name="name", title="Counterparty"),
             Column(name="component_type", title="Type of component (6)"),
             Column(name="component", title="Collateral component (7)"),
             Column(name="received", title="Received", kind=_K.QUANTITY, decimals_in="decimals"),
@@ -191,6 +189,8 @@ def _components_table(pledges: Iterable[_Tie], names: Mapping[str, str], at: dat
             Column(name="received_value", title="Value received", kind=_K.MONEY, currency_in="currency"),
             Column(name="reused_value", title="Value re-used (8)", kind=_K.MONEY, currency_in="currency"),
             Column(name="estimated_reuse", title="Estimated re-use (9)", kind=_K.MONEY, currency_in="currency"),
+            Column(name="reporting_counterparty", title="Reporting counterparty (4)"),
+            Column(name="event_date", title="Event date (2)", kind=_K.DAY),
         ),
         rows=tuple(rows),
         note="In brackets the field's number in Delegated Regulation (EU) 2019/356, Annex, Table 4.",
@@ -203,15 +203,10 @@ def _pledges_table(pledges: Iterable[_Tie], names: Mapping[str, str], now: int) 
         pledge = one.claim.pledge
         rows.append(
             (
-                one.claim.pledge_id,
-                None if pledge.is_root else str(pledge.parent),
-                pledge.depth,
-                str(pledge.agreement_id),
-                one.isin,
-                one.giver,
                 names.get(one.giver, ""),
-                one.taker,
                 names.get(one.taker, ""),
+                one.isin,
+                pledge.depth,
                 pledge.quantity,
                 pledge.reused,
                 pledge.reusable(now),
@@ -220,6 +215,11 @@ def _pledges_table(pledges: Iterable[_Tie], names: Mapping[str, str], now: int) 
                 one.currency,
                 one.worth(pledge.quantity),
                 datetime.fromtimestamp(pledge.until, UTC),
+                one.giver,
+                one.taker,
+                one.claim.pledge_id,
+                None if pledge.is_root else str(pledge.parent),
+                str(pledge.agreement_id),
             )
         )
     units = tuple(
@@ -235,20 +235,20 @@ def _pledges_table(pledges: Iterable[_Tie], names: Mapping[str, str], now: int) 
         name="pledges",
         title="Pledges, each below what it re-uses",
         columns=(
-            Column(name="pledge_id", title="Pledge"),
-            Column(name="parent", title="Re-use of"),
-            Column(name="depth", title="Depth", kind=_K.COUNT),
-            Column(name="agreement_id", title="Agreement"),
-            Column(name="isin", title="ISIN"),
-            Column(name="giver", title="Giver's LEI"),
             Column(name="giver_name", title="Giver"),
-            Column(name="taker", title="Taker's LEI"),
             Column(name="taker_name", title="Taker"),
+            Column(name="isin", title="ISIN"),
+            Column(name="depth", title="Depth", kind=_K.COUNT),
             *units,
             Column(name="decimals", title="Decimals", kind=_K.COUNT),
             Column(name="currency", title="Currency"),
             Column(name="value", title="Value", kind=_K.MONEY, currency_in="currency"),
             Column(name="until", title="Until", kind=_K.MOMENT),
+            Column(name="giver", title="Giver's LEI"),
+            Column(name="taker", title="Taker's LEI"),
+            Column(name="pledge_id", title="Pledge"),
+            Column(name="parent", title="Re-use of"),
+            Column(name="agreement_id", title="Agreement"),
         ),
         rows=tuple(rows),
     )

@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from lockstep.app.intake import expand, submit_files
 from lockstep.app.market_file import read_market
@@ -20,6 +21,7 @@ from lockstep.app.report_forms import as_form
 from lockstep.app.reporting import KINDS, Asked, make_report
 from lockstep.app.world import World
 from lockstep.chain.ledger import read
+from lockstep.cli.commands import app
 from lockstep.domain.errors import InvalidInput, Unavailable
 from lockstep.domain.journal import Entry
 from lockstep.iso20022 import read as read_message
@@ -165,6 +167,49 @@ def test_what_cannot_be_asked_is_named(sources: Sources, asked: Asked, field: st
 def test_without_a_node_there_are_no_holders(sources: Sources) -> None:
     with pytest.raises(Unavailable, match="no node answers"):
         make_report(replace(sources, node=None, assets=None), Asked(kind="holders"))
+
+
+class Silent:
+    """An RTGS that takes every message and never answers."""
+
+    def send(self, message: object) -> None:
+        pass
+
+    def receive(self, after: int, limit: int = 200) -> list[object]:
+        return []
+
+
+def test_a_silent_rtgs_is_no_mirror_that_agrees(sources: Sources) -> None:
+    with pytest.raises(Unavailable):
+        make_report(replace(sources, cash=Silent(), wait_seconds=0), Asked(kind="cash"))
+
+
+def test_the_command_hands_over_what_was_asked(
+    sources: Sources, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("lockstep.app.reconciling.of_home", lambda home: sources)
+    path = tmp_path / "report.csv"
+    told = ("report", "efficiency", "--as-of", "2026-11-23T12:00+02:00", "--journal", "120", "--since", "2026-11-23")
+    done = CliRunner().invoke(app, [*told, "--format", "csv", "--table", "participants", "--out", str(path)])
+    assert done.exit_code == 0, done.output
+    asked = Asked(
+        kind="efficiency", as_of=datetime(2026, 11, 23, 10, tzinfo=UTC), journal=120, since=date(2026, 11, 23)
+    )
+    assert path.read_bytes() == as_form(make_report(sources, asked), "csv", "participants")
+    assert (
+        CliRunner()
+        .invoke(app, ["report", "audit", "--format", "json"])
+        .stdout_bytes.startswith(b'{\n  "kind": "audit"')
+    )
+    for wrong, field in (
+        (("audit", "--as-of", "yesterday"), "as-of"),
+        (("audit", "--as-of", "2026-11-23T12:00"), "as-of"),
+        (("audit", "--format", "pdf"), "format"),
+        (("audit", "--format", "xml"), "format"),
+        (("audit", "--table", "profit"), "table"),
+    ):
+        error = CliRunner().invoke(app, ["report", *wrong]).exception
+        assert isinstance(error, InvalidInput) and error.field == field, wrong
 
 
 # --- to the byte

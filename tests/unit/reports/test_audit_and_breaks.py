@@ -157,3 +157,26 @@ def test_every_entry_in_the_log_names_its_hash() -> None:
         assert one["hash"] == hashes[one["number"]]  # type: ignore[index]
         assert isinstance(one["at"], datetime)
         assert one["at"].tzinfo is UTC
+
+
+def test_a_trades_break_names_its_parties_and_its_reference() -> None:
+    lines = [
+        Line(
+            book=book,
+            key=Key.trade("T-1"),
+            quantity=5 if book is Book.LEGACY else 6,
+            instrument=BOND,
+            deliverer=ANNA,
+            receiver=BERT,
+            day=date(2026, 11, 23),
+        )
+        for book in BOOKS
+    ]
+    journal = Journal()
+    run = Run(day=date(2026, 11, 23), at=at(23, "19:00"), spoke={Subject.TRADE: BOOKS})
+    for one in reconcile((), compare(lines, RuleBook(), run)).entries:
+        journal.entry(one)
+    (found,) = rows(breaks(Prefix(journal.rows), market()), "breaks")
+    assert (found["participant"], found["instrument"], found["reference"]) == ("Anna, Bert", BOND, "T-1")
+    assert (found["book"], found["class"], found["opened_on"]) == ("legacy", "amount", date(2026, 11, 23))
+    assert "quantity 5" in str(found["found"])

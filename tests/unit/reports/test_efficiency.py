@@ -62,7 +62,7 @@ def test_fails_are_told_by_reason_by_age_and_by_who_caused_them() -> None:
         ("2 to 4 days", 1, 2),
     ]
     caused = {one["participant"]: (one["due"], one["fails_caused"]) for one in rows(report, "participants")}
-    assert caused == {ANNA: (5, 2), BERT: (4, 0), CORA: (1, 1)}
+    assert caused == {ANNA: (4, 2), BERT: (3, 0), CORA: (1, 1)}
     assert [(one["days_failed"], one["state"], one["last_failed"]) for one in rows(report, "fails")] == [
         (2, "SETTLED", date(2026, 11, 24)),
         (1, "RELEASED", date(2026, 11, 24)),
@@ -200,6 +200,8 @@ def lone(due: int, *moves: tuple[int, str, str, str], matched: tuple[int, str] =
             at(30, "18:00"),
             [(23, Fate.FAILED, False), (24, Fate.FAILED, True), (25, Fate.SETTLED, True)],
         ),
+        (lone(23, matched=(23, "23:59:59")), at(23, "23:59:59"), [(23, Fate.FAILED, True)]),
+        (lone(23, matched=(24, "00:00")), at(24, "00:01"), [(23, Fate.FAILED, False), (24, Fate.OPEN, True)]),
     ],
 )
 def test_days_are_judged_from_their_cut_off_on(journal: Journal, moment, expected) -> None:

@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
+
+from lockstep.cli.commands import app
 
 from .running import COMMAND
 
@@ -137,6 +140,6 @@ def test_what_a_person_sees_where_something_is_not_found_or_was_not_planted(tmp_
 
 
 def test_a_page_of_what_is_no_week(tmp_path: Path) -> None:
-    done = demo("collateral", "--page", str(tmp_path / "page.html"))
-    assert done.returncode == 2
-    assert "only of a parallel week" in done.stderr
+    done = CliRunner().invoke(app, ["demo", "collateral", "--page", str(tmp_path / "page.html")])
+    assert done.exit_code == 2
+    assert "only of a parallel week" in done.output

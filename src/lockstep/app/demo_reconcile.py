@@ -54,7 +54,9 @@ class DayTold:
     """What was done past the service, in words."""
     run: Reconciliation
     set_apart: Sequence[str]
-    """Rows of the day's files that could not be read, and files that were refused."""
+    """Rows of the day's files that could not be read."""
+    silent: Sequence[str]
+    """Which book did not speak of what, and why."""
     findings: Sequence[Finding]
     judged: Judged
     scored: Scored
@@ -171,7 +173,12 @@ class _Desk:
             fed=fed,
             happened=happened,
             run=run,
-            set_apart=[line for said in run.said for line in said.told if line.startswith(str(day))],
+            set_apart=[line for said in run.said for line in said.told if line.startswith(f"set apart: {day}/")],
+            silent=[
+                f"{one.book.value} did not speak of {subject.value}: {why}"
+                for one in run.said
+                for subject, why in one.silent.items()
+            ],
             findings=findings,
             judged=judge_day(day, [(one.place, one.found.break_class) for one in findings], self.week.planted),
             scored=scored,

@@ -117,7 +117,9 @@ def _show_day(console: Console, one: "DayTold", names: _Names) -> None:
     if one.findings:
         console.print(_findings(one, names))
     for line in one.set_apart:
-        console.print(Padding(f"[dim]set apart: {escape(line)}[/]", (0, 0, 0, 2)))
+        console.print(Padding(f"[dim]{escape(line)}[/]", (0, 0, 0, 2)))
+    for line in one.silent:
+        console.print(Padding(f"[red]{escape(line)}[/]", (0, 0, 0, 2)))
     closed = Counter(gone.reason.value if gone.reason else "" for _, gone in one.closed)
     if closed:
         listed = ", ".join(f"{count} {reason}" for reason, count in sorted(closed.items()))
@@ -189,7 +191,17 @@ def _show_report(console: Console, report: "WeekReport", names: _Names) -> None:
 
 def _scorecard(report: "WeekReport", names: _Names) -> Table:
     table = Table(title="Scorecard of the week", title_justify="left", **_PLAIN)
-    for title in ("", "trades", "positions", "cash", "events", "earlier by", "fails avoided", "breaks unclear", "stage"):
+    for title in (
+        "",
+        "trades",
+        "positions",
+        "cash",
+        "events",
+        "earlier by",
+        "fails avoided",
+        "breaks unclear",
+        "stage",
+    ):
         table.add_column(title, justify="left" if title in ("", "stage") else "right")
     stages = {one.isin: one.stage.value for one in report.parallel.courses}
     for isin in ("", *report.parallel.isins):
@@ -265,6 +277,8 @@ def _as_json(report: "WeekReport") -> Mapping[str, object]:
                     }
                     for each in one.findings
                 ],
+                "set_apart": list(one.set_apart),
+                "silent": list(one.silent),
                 "closed": {str(place): gone.reason.value if gone.reason else "" for place, gone in one.closed},
                 "acts": [{"by": act.by, "do": act.what, "about": act.about, "result": act.result} for act in one.acts],
                 "wrong": list(one.judged.wrong),

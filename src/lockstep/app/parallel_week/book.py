@@ -42,14 +42,16 @@ class MirroredBook:
         self._references |= {key.reference: row.reference for key, row in told.trades.items()}
         by_theirs = {one.uetr: one.key for one in known if one.uetr is not None}
         apart = {(book, by_theirs.get(Uetr(key.reference), key)): why for (book, key), why in told.set_apart.items()}
+        refused = "; ".join(f"{name}: {said}" for name, said in told.refused.items())
+        why = refused or f"no file of it in {self.folder}"
         return Said(
             book=Book.LEGACY,
             lines=told.lines,
             spoke=told.spoke,
-            silent={one: "its files were refused" for one in Subject if one not in told.spoke},
+            silent=dict.fromkeys((one for one in Subject if one not in told.spoke), why),
             as_of=f"{self.folder.name} {day}",
             set_apart=apart,
-            told=(*map(str, told.apart), *(f"{name}: {why}" for name, why in told.refused.items())),
+            told=tuple(f"set apart: {one}" for one in told.apart),
         )
 
     def place(self, book: Book, key: Key) -> Place:

@@ -35,9 +35,9 @@ TAIL = """\
 | `demo collateral` | `{"steps": [{"name", "at", "figures": {name: text}, "wrong": {name: text}}…], \
 "inventory", "cash", "invariants", "violations", "seconds"}` |
 | `demo reconcile` | `{"days": [{"day", "mirrored": {reference: outcome}, "past_the_service", "found": [{"planted": \
-[n…], "book", "subject", "name", "class", "cause", "differs"}…], "set_apart", "silent", "closed": {break: reason}, "acts", "wrong"}…], \
-"scorecard": {scope: {figure: text}}, "wrong_figures", "stages", "gates", "never_found", "breaks", "open", "invariants", \
-"violations", "seconds"}` |
+[n…], "book", "subject", "name", "class", "cause", "differs"}…], "set_apart", "silent", \
+"closed": {break: reason}, "acts", "wrong"}…], "scorecard": {scope: {figure: text}}, "wrong_figures", "stages", \
+"gates", "never_found", "breaks", "open", "invariants", "violations", "seconds"}` |
 | `simulate` | `{"seeds": n, "steps": n, "faults": {…}, "ended": {state: n}, "violations": [failed…], "hashes": {…}}` |
 | `up` | one object a line: `{"event", "detail"}` |
 | `submit` | `{"files": [file…]}` |

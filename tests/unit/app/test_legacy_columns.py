@@ -17,13 +17,13 @@ from lockstep.testing.planted_breaks import SoundBook, isin, lei, plant
 pytest.importorskip("polars")
 
 from lockstep.analytics import book_files
-from lockstep.analytics.book_columns import PARTS, BookColumns, Names
+from lockstep.analytics.book_columns import BookColumns, Names
 from lockstep.app.legacy_columns import LegacyColumns, read_legacy_columns
 
 
 def lines_of(book: BookColumns) -> list[Line]:
-    parts = [part for number in range(PARTS) if (part := book.part(number)) is not None]
-    return [*book.odd, *(line for part in parts for line in book.lines(part))]
+    rows = book.part(0)
+    return [*book.odd, *(() if rows is None else book.lines(rows))]
 
 
 def both(folder: Path, ours: list[OurTrade], profile: LegacyProfile = PROFILE) -> tuple[LegacyBook, LegacyColumns]:

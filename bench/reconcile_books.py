@@ -39,7 +39,7 @@ from lockstep.domain.reconciliation.books import Book, Line, Subject
 from lockstep.domain.reconciliation.rules import RuleBook
 from lockstep.flow.comparing import Run, compare
 from lockstep.iso20022.holdings import read_holdings
-from lockstep.testing.planted_breaks import isin, lei
+from lockstep.testing.sound_books import isin, lei
 
 DAY = date(2026, 11, 25)
 AT = datetime(2026, 11, 25, 18, tzinfo=UTC)

@@ -11,7 +11,8 @@ from lockstep.domain.reconciliation.books import Book, Key, Line, LineStatus, Su
 from lockstep.domain.reconciliation.differences import BreakClass
 from lockstep.domain.reconciliation.rules import Rule, RuleBook
 from lockstep.flow.comparing import Comparison, Run, compare
-from lockstep.testing.planted_breaks import Planted, PlantedBook, Row, SoundBook, plant
+from lockstep.testing.planted_breaks import Planted, PlantedBook, plant
+from lockstep.testing.sound_books import Row, SoundBook
 
 DAY, NEXT_DAY = date(2026, 11, 23), date(2026, 11, 24)
 BOOK = SoundBook(rows=400, seed=5, parties=20)

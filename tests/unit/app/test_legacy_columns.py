@@ -12,7 +12,8 @@ from lockstep.domain.errors import InvalidInput
 from lockstep.domain.legacy_lines import LegacyProfile, OurTrade
 from lockstep.domain.reconciliation.books import Book, Line, Subject
 from lockstep.domain.values import replace
-from lockstep.testing.planted_breaks import SoundBook, isin, lei, plant
+from lockstep.testing.planted_breaks import plant
+from lockstep.testing.sound_books import SoundBook, isin, lei
 
 pytest.importorskip("polars")
 

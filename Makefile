@@ -3,17 +3,21 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
-CONTRACTS := ParticipantRegistry SecurityToken DvP CollateralRegister
+CONTRACTS := ParticipantRegistry SecurityToken DvP CollateralRegister JournalAnchor
 export SOLCX_BINARY_PATH := $(CURDIR)/.build/solcx
 
 .DELETE_ON_ERROR:
-.PHONY: demo demo-collateral test check simulate bench bench-collateral bench-engine bench-gas bench-rebuild bench-reconcile bench-rtgs bench-simulate deep mutants contracts slither clean
+.PHONY: demo demo-collateral demo-reconcile test check simulate bench bench-collateral bench-engine bench-gas bench-rebuild bench-reconcile bench-rtgs bench-simulate deep mutants contracts slither clean
 
 demo: .venv/.base
 	$(BIN)/lockstep demo
 
 demo-collateral: .venv/.base
 	$(BIN)/lockstep demo collateral
+
+# Five days beside a legacy book; the page is for a browser.
+demo-reconcile: .venv/.base
+	$(BIN)/lockstep demo reconcile --page .build/parallel-week.html
 
 .venv/.base: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("Lockstep needs Python 3.11 or later" if sys.version_info < (3, 11) else 0)'

@@ -76,3 +76,32 @@ def test_a_pack_and_a_trust_file_that_cannot_be_read(settled: tuple[Installation
     assert code == 2 and "trust" in told
     code, output = installation.run("evidence", "NOBODY", "--out", str(pack))
     assert code == 1 and "one trade" in output
+
+
+def test_reports_by_the_command_are_the_same_when_asked_again(
+    settled: tuple[Installation, Path], tmp_path: Path
+) -> None:
+    """Of the same installation, its RTGS up: each kind, in a form of its own."""
+    installation, _ = settled
+
+    def report(*arguments: str) -> bytes:
+        path = tmp_path / "report"
+        code, output = installation.run("report", *arguments, "--out", str(path))
+        assert code == 0, output
+        return path.read_bytes()
+
+    first = report("transactions", "--format", "json")
+    told = json.loads(first)
+    (trades,) = (one for one in told["tables"] if one["name"] == "trades")
+    (row,) = trades["rows"]
+    assert (row["deliverer_reference"], row["state"], row["cash"]) == (REFERENCE, "SETTLED", "1000.00")
+    same = ("--as-of", told["asOf"], "--journal", str(told["source"]["journalNumber"]))
+    assert report("transactions", "--format", "json", *same) == first
+    assert b"semt.002.001.11" in report("holders", "--format", "xml")
+    assert b"<html" in report("efficiency", "--format", "html")
+    accounts = report("cash", "--format", "csv").decode().splitlines()
+    assert len(accounts) > 1 and all(",agrees," in line for line in accounts[1:])
+    assert b"instructed" in report("audit", "--format", "csv", "--table", "members")
+    assert b"Breaks between the books" in report("breaks")
+    code, output = installation.run("report", "reuse")
+    assert code == 1 and "a market with a collateral register" in output

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lockstep.app.auditing import audit
+from lockstep.app.auditing_world import audit_world
 from lockstep.app.intake import Taken, expand, submit_files
 from lockstep.app.market_file import read_market
 from lockstep.app.views import Moment, Row, timeline, trade_rows
@@ -105,7 +105,7 @@ def _report(world: World, taken: list[Taken], started: float) -> Report:
         moments=timeline(told, world.book, world.ledger) if told else [],
         holdings=_holdings(world),
         cash=_cash(world),
-        invariants=_audit(world, trades),
+        invariants=audit_world(world),
         messages_out=sum(1 for _ in (world.root / "outbox").rglob("*.xml")),
         seconds=time.monotonic() - started,
     )
@@ -115,21 +115,6 @@ def _most_telling(trades: Sequence[Trade]) -> Trade | None:
     """A settled trade that one party wanted cancelled, else any settled one."""
     settled = [one for one in trades if one.state is TradeState.SETTLED]
     return next((one for one in settled if one.cancel_asked), settled[0] if settled else None)
-
-
-def _audit(world: World, trades: Sequence[Trade]) -> dict[str, list[str]]:
-    claims = {str(one.settlement_id or one.trade_id): one.state for one in trades}
-    settlements = [one.settlement_id for one in trades if one.settlement_id]
-    return audit(
-        world.chain.node,
-        world.market,
-        world.rtgs.facts(),
-        [attestation for one in settlements for attestation in world.board.attestations(one)],
-        claims,
-        world.book.journal(),
-        ended=True,
-        terms=[one.terms for one in trades],
-    )
 
 
 def _holdings(world: World) -> list[tuple[str, Mapping[str, str]]]:

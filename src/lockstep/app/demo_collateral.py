@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from lockstep.app.auditing import audit
+from lockstep.app.auditing_world import audit_world
 from lockstep.app.collateral_day.desk import Desk, Figures
 from lockstep.app.collateral_day.files import Node, read_collateral_day
 from lockstep.app.collateral_day.steps import ACTS
@@ -86,7 +86,7 @@ def run_collateral_day(
                     steps=steps,
                     inventory=_inventory(desk),
                     cash=_cash(world),
-                    invariants=_audit(world),
+                    invariants=audit_world(world),
                     seconds=time.monotonic() - started,
                 )
         finally:
@@ -157,18 +157,3 @@ def _cash(world: World) -> Sequence[tuple[str, Mapping[str, str]]]:
         )
         for member in world.market.participants.values()
     ]
-
-
-def _audit(world: World) -> Mapping[str, Sequence[str]]:
-    trades = world.book.trades()
-    settlements = [one.settlement_id for one in trades if one.settlement_id]
-    return audit(
-        world.chain.node,
-        world.market,
-        world.rtgs.facts(),
-        [attestation for one in settlements for attestation in world.board.attestations(one)],
-        {str(one.settlement_id or one.trade_id): one.state for one in trades},
-        world.book.journal(),
-        ended=True,
-        terms=[one.terms for one in trades],
-    )

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from lockstep.agent import Agent, DirectoryBoard, Register, SignatureLog, ValuationDirectory, forgo, reconcile
 from lockstep.app.adapters import DirectoryMailbox, LocalWallets
+from lockstep.app.anchoring import service_anchoring
 from lockstep.app.founding import AGENTS, agent_bic, found_rtgs
 from lockstep.app.hands import Hands
 from lockstep.app.home import EMBEDDED, Home, RtgsCertificates
@@ -31,6 +32,7 @@ from lockstep.app.loops import (
     until_stopped,
 )
 from lockstep.app.margin import open_margin_desk, open_margining
+from lockstep.app.mirror import is_mirror, require_simulated
 from lockstep.app.operators import OperatorKeys
 from lockstep.app.records import open_book, open_reception
 from lockstep.app.repos import service_repoing
@@ -44,7 +46,7 @@ from lockstep.domain.errors import Misconfigured, Unavailable
 from lockstep.domain.identifiers import Bic, SettlementId
 from lockstep.flow.beside import Beside
 from lockstep.flow.deciding import decide_never
-from lockstep.flow.engine import DUTIES, Engine
+from lockstep.flow.engine import ANCHORING, DUTIES, Engine
 from lockstep.flow.halting import accept
 from lockstep.flow.sharing import LEASE_SECONDS, SharingWorker
 from lockstep.flow.stepping import Settler
@@ -148,6 +150,7 @@ def open_engine(
         margining=open_margining(home, node, sender, records, assets, cash),
         valuations=ValuationDirectory(home.attestations),
         repoing=service_repoing(home, node, sender, records, wallets.values()),
+        anchoring=service_anchoring(home, node, sender, records),
     )
 
 
@@ -165,8 +168,11 @@ def open_mail(home: Home) -> Callable[[int, int], Sequence[tuple[int, bytes]]]:
 
 
 def _cash(home: Home, party: Bic) -> DirectoryCashSystem | HttpCashSystem:
-    """The RTGS as a party sees it, through the door that `rtgs_url` names. Raises Misconfigured."""
+    """The RTGS as a party sees it, through the door that `rtgs_url` names. Raises Misconfigured, and for a mirror as
+    `require_simulated`: before anything is sent there."""
     settings = home.settings()
+    if is_mirror(home):
+        require_simulated(home)
     drop = settings.rtgs_drop
     if drop is not None:
         return DirectoryCashSystem(drop / party, party)
@@ -251,7 +257,7 @@ def run_agent(home: Home, number: int, *, rpc: str | None = None) -> None:
     party = agent_bic(market.service, number)
     with alone(home, f"agent-{number}"):
         key, *others = home.agent_keys(number)
-        register, cash = Register(home.register(number), crash_hook()), _cash(home, party)
+        register, cash = Register(home.register(number), crash_hook()), patiently(lambda: _cash(home, party))
         assets = patiently(
             lambda: EvmAssetLedger(
                 Node(endpoint),
@@ -293,7 +299,7 @@ def alone_with_chain(home: Home) -> Iterator[tuple[SqlBook, EvmAssetLedger]]:
         database = home.open_database()
         leases, held = SqlLeases(database, clock), list[Lease]()
         try:
-            for subject in (REBUILDING, *DUTIES):
+            for subject in (REBUILDING, *DUTIES, ANCHORING):
                 lease = leases.claim(subject, f"{socket.gethostname()}/{file.name}", LEASE_SECONDS)
                 if lease is None:
                     raise Misconfigured(f"another service is running on the database of {home.root}")

@@ -61,6 +61,8 @@ class Reconciliation:
     intraday: bool = False
     told: tuple[str, ...] = ()
     """What people should know of the run."""
+    lines: tuple[Line, ...] = ()
+    """What was compared, of all books."""
 
     @property
     def agrees(self) -> bool:
@@ -143,7 +145,7 @@ def reconcile_day(
         first=_first(book, day, standing, told),
         wanted=frozenset(one.found.key for one in standing if _is_trade(one) and one.is_open),
     )
-    said = _ask(sources, scope, legacy)
+    said = tuple(_expected(one, rules) for one in _ask(sources, scope, legacy))
     spoke = {kind: frozenset(one.book for one in said if kind in one.spoke) for kind in PRECEDENCE}
     apart = {place: why for one in said for place, why in one.set_apart.items()}
     lines = scope.of(line for one in said for line in one.lines)
@@ -168,6 +170,7 @@ def reconcile_day(
         open=tuple(still),
         intraday=intraday,
         told=tuple(told),
+        lines=tuple(lines),
     )
 
 
@@ -203,7 +206,9 @@ def _ask(sources: Sources, scope: Scope, legacy: LegacyBook | None) -> tuple[Sai
     """The service first: what the ledgers have is then at least as new."""
     market, book = sources.market, sources.book
     service = service_book.read_service(book, scope)
-    chain = chain_book.read_chain(sources.node, sources.assets, market, scope, own_sales=service.sales)
+    chain = chain_book.read_chain(
+        sources.node, sources.assets, market, scope, own_sales=service.sales, first_block=sources.first_block
+    )
     rtgs = rtgs_book.read_rtgs(
         sources.cash,
         market,
@@ -245,6 +250,17 @@ def _of_service(number: int, lines: Sequence[Line], chain: Said, rtgs: Said, mar
         silent=silent,
         as_of=f"journal {number}",
     )
+
+
+def _expected(said: Said, rules: RuleBook) -> Said:
+    """Nobody misses what a book says of a subject in which no rule compares it."""
+    silent = {}
+    for kind, why in said.silent.items():
+        about = [one for one in rules.rules if one.subject is kind]
+        whole = any(not one.instrument and not one.participant for one in about)
+        if not whole or any(said.book in one.compared for one in about):
+            silent[kind] = why
+    return replace(said, silent=silent)
 
 
 def _without(said: Said, keys: frozenset[Key]) -> Said:

@@ -11,6 +11,7 @@ from rich.markup import escape
 from lockstep.app.home import Home
 from lockstep.app.keyholders import AGENTS
 from lockstep.cli import (
+    anchor,
     collateral_enforcing,
     enforcement,
     halted,
@@ -21,12 +22,14 @@ from lockstep.cli import (
     repo,
     roles,
     rtgs,
+    shadow,
     showing,
     valuer,
 )
 from lockstep.cli.demo import demo, example
 from lockstep.cli.evidence import evidence, verify
 from lockstep.cli.options import DEFAULT_HOME, HomeOption, JsonOption, print_json
+from lockstep.cli.report import report
 from lockstep.cli.simulate import simulate
 
 if TYPE_CHECKING:
@@ -57,6 +60,8 @@ app.add_typer(roles.security_app, name="security")
 app.add_typer(roles.forced_transfer_app, name="forced-transfer")
 app.add_typer(roles.recovery_app, name="recovery")
 app.add_typer(roles.key_app, name="key")
+app.add_typer(anchor.anchorer_app, name="anchorer")
+app.add_typer(shadow.shadow_app, name="shadow")
 app.add_typer(valuer.valuer_app, name="valuer")
 
 app.command()(demo)
@@ -356,8 +361,10 @@ def agent_reconcile(
 
 
 app.command()(inventory.inventory)
+app.command()(report)
 app.command()(evidence)
 app.command()(verify)
+app.command()(anchor.anchor)
 app.command()(records.rebuild)
 app.command()(records.resume)
 app.command()(records.decide_never)

@@ -7,8 +7,7 @@ import typer
 from rich.console import Console
 from rich.status import Status
 
-from lockstep.cli import showing
-from lockstep.cli.demo_collateral import tell
+from lockstep.cli import demo_collateral, demo_reconcile, showing
 from lockstep.cli.options import JsonOption, print_json
 
 __all__ = ["demo", "example"]
@@ -18,20 +17,30 @@ def demo(
     folder: Annotated[
         Path | None,
         typer.Argument(
-            help="A folder with market.toml and waves of messages, or with market.toml and day.toml; `collateral` for "
-            "the collateral day; the first day if absent."
+            help="A folder with market.toml and waves of messages, or with market.toml and day.toml or week.toml; "
+            "`collateral` for the collateral day, `reconcile` for the parallel week; the first day if absent."
         ),
     ] = None,
     keep: Annotated[Path | None, typer.Option(help="Keep databases and messages in this folder.")] = None,
+    page: Annotated[
+        Path | None, typer.Option(help="Write what came of a parallel week on one page (HTML) here.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Settle a whole day in this process, on an embedded chain, and check the invariants."""
     from lockstep.app.demo import Progress, run_day
 
-    if folder == Path("collateral") and not folder.exists():
-        folder = example("collateral-day")
+    if folder is not None and not folder.exists():
+        named = {Path("collateral"): "collateral-day", Path("reconcile"): "parallel-week"}.get(folder)
+        folder = folder if named is None else example(named)
+    is_week = folder is not None and (folder / "week.toml").is_file()
+    if page is not None and not is_week:
+        raise typer.BadParameter("only of a parallel week, a folder with week.toml", param_hint="--page")
     if folder is not None and (folder / "day.toml").is_file():
-        tell(folder, keep, as_json=as_json)
+        demo_collateral.tell(folder, keep, as_json=as_json)
+        return
+    if folder is not None and is_week:
+        demo_reconcile.tell(folder, keep, page, as_json=as_json)
         return
     console = Console(quiet=as_json)
     with console.status("founding the market") as status:

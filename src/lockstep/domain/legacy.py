@@ -21,6 +21,7 @@ __all__ = [
     "BadRow",
     "HoldingsStatement",
     "LegacyCash",
+    "LegacyInstruction",
     "LegacyPosition",
     "LegacyRow",
     "LegacyStatus",
@@ -131,6 +132,37 @@ class LegacyTrade:
         if (self.status is LegacyStatus.SETTLED) is not (self.settled_at is not None):
             rule = "an instant for a settled trade, and only for that"
             raise InvalidInput("settled_at", "" if self.settled_at is None else self.settled_at, rule)
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegacyInstruction:
+    """What both parties instructed in the legacy system: what a mirror is fed with, and no row of a book."""
+
+    line: int
+    reference: Reference
+    """As the book names the trade."""
+    deliverer: Lei
+    receiver: Lei
+    isin: Isin
+    quantity: Quantity
+    cash: Money
+    trade_date: date
+    settlement_date: date
+    instructed_at: datetime
+    """When the second of the two was there, UTC."""
+    uetr: Uetr | None = None
+    """Of the legacy system's payment, by which its book may name the trade."""
+
+    def __post_init__(self) -> None:
+        if self.deliverer == self.receiver:
+            raise InvalidInput("receiver", self.receiver, "another party than the deliverer")
+        if not self.quantity.value:
+            raise InvalidInput("quantity", self.quantity, "greater than zero")
+        if not self.cash.amount:
+            raise InvalidInput("amount", self.cash, "greater than zero: against payment only")
+        if self.trade_date > self.settlement_date:
+            raise InvalidInput("trade_date", self.trade_date, f"not after the settlement date {self.settlement_date}")
 
 
 @quick

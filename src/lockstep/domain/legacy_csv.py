@@ -15,10 +15,17 @@ from typing import BinaryIO, TypeVar
 from lockstep.domain.errors import InvalidInput
 from lockstep.domain.identifiers import Isin, Lei, isin, lei, reference, uetr
 from lockstep.domain.instruction import QuantityType
-from lockstep.domain.legacy import BadRow, LegacyCash, LegacyPosition, LegacyStatus, LegacyTrade
+from lockstep.domain.legacy import (
+    BadRow,
+    LegacyCash,
+    LegacyInstruction,
+    LegacyPosition,
+    LegacyStatus,
+    LegacyTrade,
+)
 from lockstep.domain.money import Money, Quantity, minor_units
 
-__all__ = ["COLUMNS", "LONGEST_LINE", "read_cash", "read_positions", "read_trades"]
+__all__ = ["COLUMNS", "LONGEST_LINE", "read_cash", "read_instructions", "read_positions", "read_trades"]
 
 Row = TypeVar("Row")
 
@@ -31,6 +38,21 @@ COLUMNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("trade_date", "uetr", "settled_at"),
     ),
     "cash": (("as_of", "owner", "account", "currency", "balance"), ()),
+    "instructions": (
+        (
+            "reference",
+            "deliverer",
+            "receiver",
+            "isin",
+            "quantity",
+            "amount",
+            "currency",
+            "trade_date",
+            "settlement_date",
+            "instructed_at",
+        ),
+        ("uetr",),
+    ),
 }
 """Of each kind of file, the columns that it has, and those that it may have."""
 
@@ -53,6 +75,11 @@ def read_trades(source: BinaryIO, *, delimiter: str = ",") -> Iterator[LegacyTra
 def read_cash(source: BinaryIO, *, delimiter: str = ",") -> Iterator[LegacyCash | BadRow]:
     """Cash balances from a file. Raises InvalidInput for the header."""
     return _rows("cash", source, delimiter, _cash)
+
+
+def read_instructions(source: BinaryIO, *, delimiter: str = ",") -> Iterator[LegacyInstruction | BadRow]:
+    """What members instructed, from a file. Raises InvalidInput for the header."""
+    return _rows("instructions", source, delimiter, _instruction)
 
 
 def _rows(
@@ -147,6 +174,24 @@ def _trade(line: int, of: dict[str, str]) -> LegacyTrade:
         trade_date=_day(traded, "trade_date") if traded else None,
         uetr=uetr(unique, field="uetr") if unique else None,
         settled_at=_instant(settled, "settled_at") if settled else None,
+    )
+
+
+def _instruction(line: int, of: dict[str, str]) -> LegacyInstruction:
+    unique = of["uetr"]
+    minor_units(of["currency"], field="currency")
+    return LegacyInstruction(
+        line=line,
+        reference=reference(of["reference"]),
+        deliverer=_lei(of["deliverer"], "deliverer"),
+        receiver=_lei(of["receiver"], "receiver"),
+        isin=_isin(of["isin"], "isin"),
+        quantity=Quantity.parse(of["quantity"]),
+        cash=Money.parse(of["amount"], of["currency"]),
+        trade_date=_day(of["trade_date"], "trade_date"),
+        settlement_date=_day(of["settlement_date"], "settlement_date"),
+        instructed_at=_instant(of["instructed_at"], "instructed_at"),
+        uetr=uetr(unique, field="uetr") if unique else None,
     )
 
 

@@ -238,11 +238,15 @@ class _OfKey:
     def _late(self, present: Mapping[Book, Line]) -> None:
         """Later than the lower median of those that have the same status: one early or late book does not move it.
 
-        A balance without a moment is as of the run's.
+        A balance without a moment is as of the run's. What a book has settled on another day it also has later, or
+        earlier, by as much: that is told as its day, and is not late besides.
         """
         agreed = self._agreed({book: one.status for book, one in present.items()})
         is_trade = self.key.subject is Subject.TRADE
-        said = {book: one.at if is_trade else one.at or self.run.at for book, one in present.items()}
+        days = {book: one.day for book, one in present.items() if one.day is not None}
+        day = self._agreed(days) if days else None
+        same = [(book, one) for book, one in present.items() if one.day in (None, day)]
+        said = {book: one.at if is_trade else one.at or self.run.at for book, one in same}
         moments = {book: at for book, at in said.items() if at is not None and present[book].status is agreed}
         if len(moments) < 2:
             return

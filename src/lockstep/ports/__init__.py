@@ -19,6 +19,7 @@ from lockstep.ports.collateral import CollateralLedger, CollateralWallet
 from lockstep.ports.leases import Lease, Leases
 from lockstep.ports.mailbox import BulkMailbox, Mailbox, PartyBody
 from lockstep.ports.margin import CashBoard, EnforcementBook, MarginBook, ValuationBoard
+from lockstep.ports.parallel import ParallelBook
 from lockstep.ports.payments import PaymentBook
 from lockstep.ports.repos import RepoBook
 from lockstep.ports.results import Results
@@ -52,6 +53,7 @@ __all__ = [
     "Mailbox",
     "MarginBook",
     "OrderWallet",
+    "ParallelBook",
     "PartyBody",
     "PaymentBook",
     "Randomness",

@@ -12,6 +12,9 @@ from lockstep.domain.instruction import CancellationRequest, Instruction
 from lockstep.domain.journal import Entry, JournalRow
 from lockstep.domain.margin_case import MarginCase
 from lockstep.domain.message import Message
+from lockstep.domain.parallel.pairs import Paired
+from lockstep.domain.parallel.scorecards import StoredCard
+from lockstep.domain.parallel.stages import Course
 from lockstep.domain.payment import CashAccount
 from lockstep.domain.reconciliation.breaks import Break
 from lockstep.domain.reconciliation.corrections import Correction
@@ -90,6 +93,9 @@ class Change:
     enforcements: tuple[Enforcement, ...] = ()
     breaks: tuple[Break, ...] = ()
     corrections: tuple[Correction, ...] = ()
+    courses: tuple[Course, ...] = ()
+    scorecards: tuple[StoredCard, ...] = ()
+    pairs: tuple[Paired, ...] = ()
 
     def __bool__(self) -> bool:
         return any(getattr(self, name) not in ((), None) for name in self.__dataclass_fields__)
@@ -101,10 +107,10 @@ class Book(Protocol):
     def commit(self, change: Change) -> None:
         """Stores a change and numbers its entries, durably and in one transaction.
 
-        Raises Conflict, and stores nothing, if a trade, a margin call, a repo, an enforcement, a break or a correction
-        was stored by another since it was read, or if an instruction no longer waits, or is late or has cancellations
-        and the change leaves that out; LeaseLost, and stores nothing, if it writes under a lease that another has taken
-        over.
+        Raises Conflict, and stores nothing, if a trade, a margin call, a repo, an enforcement, a break, a correction or
+        a record of the parallel run was stored by another since it was read, or if an instruction no longer waits, or
+        is late or has cancellations and the change leaves that out; LeaseLost, and stores nothing, if it writes under a
+        lease that another has taken over.
         """
 
     def instruction(self, owner: Lei, reference: Reference) -> StoredInstruction | None: ...

@@ -34,6 +34,15 @@ class ColumnKind(Enum):
     """UTC."""
 
 
+class Tone(Enum):
+    """How a figure is to be taken."""
+
+    PLAIN = "plain"
+    GOOD = "good"
+    WARN = "warn"
+    BAD = "bad"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
     """One column: `name` in files (snake_case), `title` for people."""
@@ -45,6 +54,8 @@ class Column:
     """MONEY: the name of the column with the currency's code."""
     decimals_in: str = ""
     """QUANTITY: the name of the column with the security's decimals, a COUNT; "": none."""
+    tones: tuple[tuple[str, Tone], ...] = ()
+    """TEXT: words of a fixed list that stand out where they are shown, and how each is to be taken."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,15 +72,6 @@ class Table:
         for number, row in enumerate(self.rows):
             if len(row) != len(self.columns):
                 raise InvalidInput(f"{self.name}[{number}]", len(row), f"{len(self.columns)} cells")
-
-
-class Tone(Enum):
-    """How a figure is to be taken."""
-
-    PLAIN = "plain"
-    GOOD = "good"
-    WARN = "warn"
-    BAD = "bad"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +94,10 @@ class ChartKind(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chart:
-    """Series over labels; each series has a value for each label, None where there is none."""
+    """Series over labels; each series has a value for each label, None where there is none.
+
+    Values are as exact as a table's: minor units where the unit is a currency, 1 for all where it is `%`.
+    """
 
     title: str
     kind: ChartKind
@@ -100,11 +105,17 @@ class Chart:
     series: tuple[tuple[str, tuple[int | Fraction | None, ...]], ...]
     unit: str = ""
     """What the values count, for the axis: `trades`, `EUR`, `%` for shares."""
+    tones: tuple[Tone, ...] = ()
+    """One for each series, how it is to be taken; PLAIN and () tell series apart, and mean nothing."""
 
     def __post_init__(self) -> None:
         for name, values in self.series:
             if len(values) != len(self.labels):
                 raise InvalidInput(f"chart {self.title}, {name}", len(values), f"{len(self.labels)} values")
+        if self.tones and len(self.tones) != len(self.series):
+            raise InvalidInput(
+                f"chart {self.title}, tones", len(self.tones), f"none, or one for each of {len(self.series)}"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +123,7 @@ class Source:
     """The records that a report is made from: whoever has the same gets the same bytes."""
 
     journal_number: int
-    """The last entry that counted."""
+    """The last entry that counted; 0: none, and `others` say what it is made from."""
     journal_hash: str
     others: tuple[str, ...] = ()
     """Each further one in words: a block and its hash, a statement's id, a file's SHA-256."""
@@ -131,3 +142,18 @@ class Report:
     charts: tuple[Chart, ...] = ()
     tables: tuple[Table, ...] = field(default_factory=tuple)
     notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.as_of.utcoffset() is None:
+            raise InvalidInput("as_of", self.as_of, "a moment with its offset from UTC")
+        names = [one.name for one in self.tables]
+        for name in names:
+            if names.count(name) > 1:
+                raise InvalidInput("table", name, "a name that no other table of the report has")
+
+    def table(self, name: str) -> Table:
+        """One by its name. Raises InvalidInput with those that there are."""
+        for one in self.tables:
+            if one.name == name:
+                return one
+        raise InvalidInput("table", name, f"one of {', '.join(one.name for one in self.tables) or 'none'}")

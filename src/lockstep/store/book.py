@@ -29,6 +29,7 @@ from lockstep.store.committing import BODIES, Batch
 from lockstep.store.enforcements import Enforcements
 from lockstep.store.leases import require
 from lockstep.store.margin_calls import MarginCalls
+from lockstep.store.parallel import Parallel
 from lockstep.store.prepared import Query, transaction
 from lockstep.store.queue import Queue
 from lockstep.store.register_payments import RegisterPayments
@@ -103,8 +104,8 @@ _NEW_SUBJECTS = Insert(tables.journal_subject, "name", conflict="(name) DO NOTHI
 _SUBJECTS = Statement("SELECT name, number FROM journal_subject WHERE name IN LIST")
 
 
-class SqlBook(Anchors, Breaks, MarginCalls, Enforcements, RegisterPayments, Repos):
-    """MarginBook, RepoBook, BreakBook, WorkQueue and WaitingRoom on a database. `on_commit` is called after each
+class SqlBook(Anchors, Breaks, MarginCalls, Enforcements, Parallel, RegisterPayments, Repos):
+    """MarginBook, RepoBook, ParallelBook, WorkQueue and WaitingRoom on a database. `on_commit` is called after each
     commit, for each change stored, with its last entry's kind.
 
     A worker's writes under its `lease`; one without is for those who only hand in and look. The queue needs a `clock`.

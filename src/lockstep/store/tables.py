@@ -29,6 +29,7 @@ __all__ = [
     "break_",
     "cash_view",
     "correction",
+    "course",
     "enforcement",
     "instruction",
     "journal",
@@ -42,15 +43,17 @@ __all__ = [
     "register_payment",
     "repo",
     "request",
+    "scorecard",
     "seen",
     "sent_transaction",
     "served",
     "trade",
+    "trade_pair",
     "unclaimed_payment",
     "version",
 ]
 
-LATEST_VERSION = "0012"
+LATEST_VERSION = "0013"
 """The newest of `migrations/versions`: what these tables are."""
 
 metadata = MetaData()
@@ -334,6 +337,43 @@ correction = Table(
     Column("body", Text, nullable=False),
     Index("correction_key", "break_id", "correction_id", unique=True),
     _unfinished("correction_open", "number", where="open"),
+)
+
+course = Table(
+    "course",
+    metadata,
+    Column("number", WHOLE, primary_key=True),
+    Column("isin", Text, nullable=False, unique=True),
+    Column("version", WHOLE, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("open", Boolean, nullable=False),  # whether a promotion waits for its decision
+    Column("body", Text, nullable=False),
+)
+
+scorecard = Table(
+    "scorecard",
+    metadata,
+    Column("number", WHOLE, primary_key=True),
+    Column("day", Text, nullable=False),
+    Column("isin", Text, nullable=False),
+    Column("version", WHOLE, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("unexplained", WHOLE, nullable=False),  # breaks at the day's end
+    Column("body", Text, nullable=False),
+    Index("scorecard_key", "day", "isin", unique=True),
+    Index("scorecard_isin", "isin", "day"),
+)
+
+trade_pair = Table(
+    "trade_pair",
+    metadata,
+    Column("number", WHOLE, primary_key=True),
+    Column("reference", Text, nullable=False, unique=True),
+    Column("version", WHOLE, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("seen_on", WHOLE, nullable=False),  # days from 0001-01-01 on, that day being 1
+    Column("body", Text, nullable=False),
+    Index("trade_pair_seen_on", "seen_on"),
 )
 
 for _busy in (instruction, trade, outgoing):

@@ -1,5 +1,5 @@
 """Records that are stored as a whole, each under a version: margin calls, repos, enforcements, breaks and
-their corrections.
+their corrections, the parallel run.
 
 Part of `committing`: judged and written in its transaction. On PostgreSQL the rows that are judged by are locked.
 """
@@ -108,6 +108,33 @@ _KINDS = (
         lambda change: change.corrections,
         lambda one: (one.break_id, one.correction_id),
         lambda one: (one.state.value, one.state is CorrectionState.PROPOSED),
+    ),
+    _Kind(
+        "course",
+        tables.course,
+        ("isin",),
+        "open",
+        lambda change: change.courses,
+        lambda one: (one.isin,),
+        lambda one: (one.stage.value, one.pending is not None),
+    ),
+    _Kind(
+        "scorecard",
+        tables.scorecard,
+        ("day", "isin"),
+        "unexplained",
+        lambda change: change.scorecards,
+        lambda one: one.key,
+        lambda one: ("SCORED", one.card.whole.unexplained_breaks),
+    ),
+    _Kind(
+        "trade pair",
+        tables.trade_pair,
+        ("reference",),
+        "seen_on",
+        lambda change: change.pairs,
+        lambda one: (one.pair.reference,),
+        lambda one: ("OPEN" if one.counted_on is None else "COUNTED", one.seen_on.toordinal()),
     ),
 )
 

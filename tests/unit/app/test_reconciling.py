@@ -34,14 +34,6 @@ DAY = date(2026, 11, 23)
 LEGS = {"SETTLED": LineStatus.SETTLED, "RELEASED": LineStatus.ENDED, "CANCELLED": LineStatus.ENDED}
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """The day at its end. No test changes it."""
-    made = planted.settle(planted.founded(tmp_path_factory.mktemp("day")))
-    yield made
-    made.close()
-
-
 @pytest.fixture
 def fresh(tmp_path: Path) -> Iterator[World]:
     made = planted.founded(tmp_path / "fresh")

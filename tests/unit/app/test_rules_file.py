@@ -70,7 +70,7 @@ def test_a_rule_that_was_read_judges(tmp_path: Path) -> None:
         lines = [Line(book=Book.RTGS, key=key, amount=100), Line(book=Book.SERVICE, key=key, amount=100 + off)]
         done = compare(lines, rules, run)
         assert (len(done.found), len(done.tolerated)) == (found, tolerated)
-        assert {one.rule for one in (*done.found, *done.tolerated)} == {"yen to the unit"}
+        assert {*(one.rule for one in done.found), *(one.rule for one in done.tolerated)} == {"yen to the unit"}
 
 
 @pytest.mark.parametrize(

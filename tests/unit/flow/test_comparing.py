@@ -244,6 +244,17 @@ def test_late_by_seconds_where_the_rule_says_so() -> None:
     assert (found.break_class, found.book, found.cause) == (BreakClass.LATE, Book.SERVICE, Cause.SETTLED_LATE)
 
 
+def test_settled_on_another_day_is_its_day_and_not_late_besides() -> None:
+    books = trade(1)
+    next_day = LONG_AGO + timedelta(days=1)
+    books[Book.LEGACY] = replace(books[Book.LEGACY], day=next_day.date(), at=next_day)
+    (found,) = only(books).found
+    assert [(one.break_class, one.field) for one in found.differences] == [(BreakClass.TIMING, "day")]
+    books[Book.LEGACY] = replace(books[Book.LEGACY], day=LONG_AGO.date())
+    (found,) = only(books).found
+    assert [(one.break_class, one.field) for one in found.differences] == [(BreakClass.LATE, "at")]
+
+
 @pytest.mark.parametrize(
     ("agreed", "said", "cause"),
     [

@@ -60,6 +60,7 @@ def read_chain(
     scope: Scope,
     *,
     own_sales: Iterable[SettlementId] = (),
+    first_block: int = 0,
 ) -> ChainSaid:
     """Positions as lines; settlements not yet, as their keys are the payments': see `trade_lines`.
 
@@ -79,7 +80,7 @@ def read_chain(
     trades = {name: one for name, one in settlements.items() if name not in sales}
     as_of = f"block {block}"
     try:
-        positions, moved, told = _positions(node, market, block, sold, owner)
+        positions, moved, told = _positions(node, market, (first_block, block), sold, owner)
     except LockstepError as error:
         silent = {Subject.POSITION: str(error)}
         said = Said(book=Book.CHAIN, spoke=frozenset({Subject.TRADE}), silent=silent, as_of=as_of)
@@ -152,11 +153,12 @@ Positions = tuple[tuple[Line, ...], Mapping[Key, int], tuple[str, ...]]
 
 
 def _positions(
-    node: Node, market: Market, block: int, sales: Sequence[OnChain], owner: Callable[[str], str]
+    node: Node, market: Market, blocks: tuple[int, int], sales: Sequence[OnChain], owner: Callable[[str], str]
 ) -> Positions:
     """Lines, what the collateral register moved, and what should be known. Raises Contradiction, Unavailable."""
     isins = {one.token: one.isin for one in market.securities.values()}
-    moves = transfers(node, list(isins), block)
+    first, block = blocks
+    moves = transfers(node, list(isins), block, first)
     held = balances_by(moves)
     told = _as_state(node, market, held, moves, block)
     units: defaultdict[Key, int] = defaultdict(int)
@@ -168,7 +170,7 @@ def _positions(
     )
     moved: Counter[Key] = Counter()
     if market.network.collateral is not None:
-        of_register = transactions_of(node, market.network.collateral, block)
+        of_register = transactions_of(node, market.network.collateral, block, first)
         of_register |= {one.end.transaction for one in sales if one.end is not None}
         for (token, holder), amount in balances_by(one for one in moves if one.transaction in of_register).items():
             moved[Key.position(owner(holder), isins[token])] += amount

@@ -54,6 +54,9 @@ class Records(BreakBook, BulkBook, PaymentBook, Protocol):
     def journal(self, subject: str | None = None, after: int = 0, limit: int | None = None) -> Sequence[JournalRow]:
         """In order, those with a number above `after`; at most `limit`."""
 
+    def journal_size(self) -> int:
+        """The newest entry's number; 0 for none."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:

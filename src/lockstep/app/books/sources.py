@@ -11,8 +11,10 @@ from lockstep.app.market_file import Holding
 from lockstep.app.processes import open_cash
 from lockstep.app.records import open_book
 from lockstep.chain.ledger import EvmAssetLedger
+from lockstep.chain.manifest import read_manifest
 from lockstep.chain.node import Node
-from lockstep.domain.errors import Unavailable
+from lockstep.chain.planning import DVP
+from lockstep.domain.errors import Misconfigured, Unavailable
 from lockstep.domain.market import Market
 from lockstep.ports import BulkAssetLedger, CashSystem, Clock, Randomness
 
@@ -35,20 +37,27 @@ class Sources:
     node: Node | None
     """None where none answers: then the chain does not speak."""
     assets: BulkAssetLedger | None
+    first_block: int = 0
+    """Before it no security was there."""
     randomness: Randomness = field(default_factory=SystemRandomness)
     wait_seconds: float = rtgs_book.WAIT_SECONDS
 
 
 def of_home(home: Home) -> Sources:
-    """An installation's. Raises Misconfigured."""
+    """An installation's. Raises Misconfigured, also for one whose chain and RTGS are inside another process."""
     settings, market = home.settings(), home.market()
+    if settings.rpc == EMBEDDED:
+        raise Misconfigured("an embedded chain and its RTGS are inside their own process alone: no other can ask them")
     node, assets = None, None
-    if settings.rpc != EMBEDDED:
-        try:
-            node = Node(settings.rpcs)
-            assets = EvmAssetLedger(node, market.network)
-        except Unavailable:
-            node = None
+    try:
+        node = Node(settings.rpcs)
+        assets = EvmAssetLedger(node, market.network)
+    except Unavailable:
+        node = None
+    try:  # the tokens were created after DvP, whose address they have
+        first = read_manifest(home.manifest()).contract(DVP).block or 0
+    except Misconfigured:  # a folder of one process alone has no manifest: all blocks are read
+        first = 0
     return Sources(
         market=market,
         opening=home.market_file().holdings,
@@ -57,6 +66,7 @@ def of_home(home: Home) -> Sources:
         clock=home.clock(),
         node=node,
         assets=assets,
+        first_block=first,
     )
 
 

@@ -24,7 +24,7 @@ from lockstep.domain.identifiers import Bic, Isin, bic, lei
 from lockstep.domain.margin import CsaTerms
 from lockstep.domain.money import Money
 
-__all__ = ["AgreementFile", "BondTerms", "CollateralDay", "Node", "Quoted", "read_collateral_day"]
+__all__ = ["AgreementFile", "BondTerms", "CollateralDay", "Node", "Quoted", "load", "read_collateral_day"]
 
 DAY = "day.toml"
 _MODES = {"security interest": AgreementMode.SECURITY_INTEREST, "title transfer": AgreementMode.TITLE_TRANSFER}
@@ -93,14 +93,14 @@ def read_collateral_day(folder: Path) -> CollateralDay:
     if not market.collateral:
         raise InvalidInput("market.toml/collateral", market.collateral, "true: the market needs a collateral register")
     known = {one.isin for one in market.securities}
-    terms = _load(folder / "agreements.toml")
+    terms = load(folder / "agreements.toml")
     agreements: dict[str, AgreementFile] = {}
     for one in terms.nodes("agreements"):
         if one.text("name") in agreements:
             raise InvalidInput(f"{one.path}/name", one.text("name"), "each name once")
         agreements[one.text("name")] = _agreement(one, folder, market)
     bonds = {}
-    file = _load(folder / "bonds.toml")
+    file = load(folder / "bonds.toml")
     for name in sorted(known):
         bonds[name] = _bond(file.node(name), name)
     file.done()
@@ -111,9 +111,9 @@ def read_collateral_day(folder: Path) -> CollateralDay:
         quorum=terms.number("quorum", 1, 8),
         agreements=agreements,
         bonds=bonds,
-        prices=_quoted(_load(folder / "prices.toml"), "prices", sorted(known), _clean),
-        exposures=_quoted(_load(folder / "exposures.toml"), "exposures", list(agreements), _exposure(agreements)),
-        steps=_load(folder / DAY).nodes("steps"),
+        prices=_quoted(load(folder / "prices.toml"), "prices", sorted(known), _clean),
+        exposures=_quoted(load(folder / "exposures.toml"), "exposures", list(agreements), _exposure(agreements)),
+        steps=load(folder / DAY).nodes("steps"),
     )
     terms.done()
     return day
@@ -127,6 +127,9 @@ class Node:
 
     def has(self, name: str) -> bool:
         return name in self._content
+
+    def names(self) -> list[str]:
+        return list(self._content)
 
     def raw(self, name: str, kind: type[Chosen], rule: str) -> Chosen:
         value = self._left.pop(name, None) if name in self._left else self._content.get(name)
@@ -187,7 +190,8 @@ class Node:
             raise InvalidInput(f"{self.path}/{name}", value, "not given: nothing of this name is known here")
 
 
-def _load(path: Path) -> Node:
+def load(path: Path) -> Node:
+    """A TOML file. Raises InvalidInput."""
     try:
         return Node(tomllib.loads(path.read_text("utf-8")), path.name)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

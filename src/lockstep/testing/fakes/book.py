@@ -13,6 +13,9 @@ from lockstep.domain.instruction import CancellationRequest
 from lockstep.domain.journal import GENESIS, Entry, JournalRow, entry_hash
 from lockstep.domain.margin_case import MarginCase
 from lockstep.domain.message import Message
+from lockstep.domain.parallel.pairs import Paired
+from lockstep.domain.parallel.scorecards import StoredCard
+from lockstep.domain.parallel.stages import Course
 from lockstep.domain.reconciliation.breaks import Break
 from lockstep.domain.reconciliation.corrections import Correction
 from lockstep.domain.register_payment import RegisterPayment
@@ -46,6 +49,9 @@ class FakeBook:
         self._enforcements: dict[tuple[AgreementId, Reference], Enforcement] = {}
         self._breaks: dict[str, Break] = {}
         self._corrections: dict[str, Correction] = {}
+        self._courses: dict[str, Course] = {}
+        self._cards: dict[tuple[str, str], StoredCard] = {}
+        self._pairs: dict[str, Paired] = {}
 
     def commit(self, change: Change) -> None:
         self._check(change)
@@ -64,6 +70,9 @@ class FakeBook:
         self._corrections.update(
             {one.correction_id: replace(one, version=one.version + 1) for one in change.corrections}
         )
+        self._courses.update({one.isin: replace(one, version=one.version + 1) for one in change.courses})
+        self._cards.update({one.key: replace(one, version=one.version + 1) for one in change.scorecards})
+        self._pairs.update({one.pair.reference: replace(one, version=one.version + 1) for one in change.pairs})
         self._cash.update({view.settlement_id: view for view in change.cash})
         self._cursor = self._cursor if change.cash_cursor is None else change.cash_cursor
         self._unclaimed.update({one.settlement_id: one for one in change.unclaimed})
@@ -119,6 +128,18 @@ class FakeBook:
             if correction.version != (stored_correction.version if stored_correction else 0):
                 name = f"{correction.break_id}/{correction.correction_id}"
                 raise Conflict("correction version", f"{name}/{correction.version}")
+        for course in change.courses:
+            stored_course = self._courses.get(course.isin)
+            if course.version != (stored_course.version if stored_course else 0):
+                raise Conflict("course version", f"{course.isin}/{course.version}")
+        for card in change.scorecards:
+            stored_card = self._cards.get(card.key)
+            if card.version != (stored_card.version if stored_card else 0):
+                raise Conflict("scorecard version", f"{'/'.join(card.key)}/{card.version}")
+        for pair in change.pairs:
+            stored_pair = self._pairs.get(pair.pair.reference)
+            if pair.version != (stored_pair.version if stored_pair else 0):
+                raise Conflict("trade pair version", f"{pair.pair.reference}/{pair.version}")
 
     def instruction(self, owner: Lei, reference: Reference) -> StoredInstruction | None:
         return self._instructions.get((owner, reference))
@@ -198,6 +219,25 @@ class FakeBook:
         change = Change(breaks=tuple(changed), corrections=tuple(corrections), entries=tuple(entries))
         if change:
             self.commit(change)
+
+    def course(self, isin: str) -> Course | None:
+        return self._courses.get(isin)
+
+    def courses(self) -> Sequence[Course]:
+        return [self._courses[isin] for isin in sorted(self._courses)]
+
+    def scorecards(self, isin: str, since: date | None = None, until: date | None = None) -> Sequence[StoredCard]:
+        known = (self._cards[key] for key in sorted(self._cards) if key[1] == isin)
+        return [one for one in known if (since or date.min) <= one.card.day <= (until or date.max)]
+
+    def scorecards_of(self, day: date) -> Sequence[StoredCard]:
+        return [self._cards[key] for key in sorted(self._cards) if key[0] == day.isoformat()]
+
+    def paired(self, references: Collection[str]) -> Mapping[str, Paired]:
+        return {one: self._pairs[one] for one in references if one in self._pairs}
+
+    def paired_on(self, day: date) -> Sequence[Paired]:
+        return [self._pairs[one] for one in sorted(self._pairs) if self._pairs[one].seen_on == day]
 
     def due_repos(self, today: date) -> Sequence[Repo]:
         return [one for one in self._repos.values() if one.look_from is not None and one.look_from <= today]

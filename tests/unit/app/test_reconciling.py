@@ -34,14 +34,6 @@ DAY = date(2026, 11, 23)
 LEGS = {"SETTLED": LineStatus.SETTLED, "RELEASED": LineStatus.ENDED, "CANCELLED": LineStatus.ENDED}
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """The day at its end. No test changes it."""
-    made = planted.settle(planted.founded(tmp_path_factory.mktemp("day")))
-    yield made
-    made.close()
-
-
 @pytest.fixture
 def fresh(tmp_path: Path) -> Iterator[World]:
     made = planted.founded(tmp_path / "fresh")
@@ -344,6 +336,9 @@ def test_a_break_is_looked_at_again_on_the_days_that_follow(fresh: World) -> Non
         assert {one.opened_on for one in done.open} == {DAY} and {one.age(day) for one in done.open} == {days}
         fresh.rtgs.operator.close_day()
     assert {one.found.cause for one in done.open if one.found.key.subject is not Subject.TRADE} == {Cause.TRADE_BREAKS}
+    with pytest.raises(InvalidInput, match="one may still look"):
+        reconcile_day(lossy, DAY)
+    assert len(looked(lossy).comparison.found) == len(kinds), "looking back is free"
     assert reconcile_day(of_world(fresh), day).open == ()
 
 

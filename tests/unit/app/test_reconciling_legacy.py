@@ -2,7 +2,7 @@
 
 import csv
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -21,13 +21,6 @@ from lockstep.domain.reconciliation.rules import Rule, RuleBook
 EXPECTED: dict[str, Any] = tomllib.loads((planted.FIRST_DAY / "expected.toml").read_text())
 DAY = date(2026, 11, 23)
 Rows = dict[str, list[dict[str, str]]]
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    made = planted.settle(planted.founded(tmp_path_factory.mktemp("day")))
-    yield made
-    made.close()
 
 
 def as_expected(world: World) -> Rows:

@@ -12,7 +12,9 @@ from lockstep.app.world import World
 from lockstep.chain.audit import collect
 from lockstep.domain.reconciliation.books import Book, Subject
 
-FOLDER = Path(__file__).parents[3] / "examples" / "collateral-day"
+pytestmark = pytest.mark.deep
+
+FOLDER = Path(__file__).parents[2] / "examples" / "collateral-day"
 DAYS = (date(2026, 11, 23), date(2026, 11, 24))
 
 

@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
-CONTRACTS := ParticipantRegistry SecurityToken DvP CollateralRegister
+CONTRACTS := ParticipantRegistry SecurityToken DvP CollateralRegister JournalAnchor
 export SOLCX_BINARY_PATH := $(CURDIR)/.build/solcx
 
 .DELETE_ON_ERROR:

@@ -104,9 +104,21 @@ def transfer(world: World) -> int:
     return int(world.send(call, world.seller)["gasUsed"])
 
 
+def anchored(world: World) -> dict[str, int]:
+    """A journal's first day, and the mean of those that follow: what a service pays a day, whatever it settles."""
+    contract = world.deploy("JournalAnchor", world.registry.address, world.outsider.address)
+    today = world.now() // 86_400
+    used = []
+    for count, day in enumerate(range(today - CONSECUTIVE, today), start=1):
+        call = contract.functions.anchor(keccak(b"journal"), day, 10_000 * count, keccak(bytes([count])))
+        used.append(world.send(call, world.outsider)["gasUsed"])
+    return {"anchor_first_day": used[0], "anchor_day": round(mean(used[1:]))}
+
+
 def measure() -> dict[str, Any]:
     world = World({})
     figures: dict[str, Any] = {"transfer": transfer(world)}
+    figures |= anchored(World({}))
     figures |= single(world)
     figures["gross_100_per_leg"] = gross(world)
     figures["net_100_20_parties_per_leg"] = round(net(1)[0] / LEGS)
@@ -120,7 +132,7 @@ def measure() -> dict[str, Any]:
     figures["one_signature"] = {name: value for name, value in single(alone, (0,), 1).items() if name != "lock"}
     figures["runtime_bytes"] = {
         name: len(artifact(name)["deployedBytecode"]) // 2 - 1
-        for name in ("ParticipantRegistry", "SecurityToken", "DvP", "DvPNet")
+        for name in ("ParticipantRegistry", "SecurityToken", "DvP", "DvPNet", "JournalAnchor")
     }
     return figures
 

@@ -47,6 +47,7 @@ def packs(trades: int, seed: int) -> tuple[list[Evidence], float]:
                 board=world.board,
                 mail=partial(world.rtgs.mailbox, world.file.service),
                 key=world.roles.operator,
+                anchors=world.book,
             )
             started = time.perf_counter()
             made = [

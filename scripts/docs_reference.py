@@ -20,7 +20,8 @@ The command is in `.venv/bin` after `make demo`. `--help` after any command says
 
 It exits with 0; with 1 and one line on standard error for a failure that has a name (see [errors](errors.md));
 with 1 also where `demo` or `simulate` finds a broken invariant or figure, where `submit` or `rebuild` had a file
-refused and where `verify-deployment` or `verify` finds something that failed; with 2 for wrong arguments, where
+refused and where `verify-deployment` or `verify` finds something that failed, and where `anchor` shows a root that is
+missing or not the journal's; with 2 for wrong arguments, where
 `verify-deployment` could compare nothing, where `verify` cannot read a file, and where `simulate` has no pyrevm to run
 on.
 """
@@ -34,9 +35,9 @@ TAIL = """\
 | `demo collateral` | `{"steps": [{"name", "at", "figures": {name: text}, "wrong": {name: text}}…], \
 "inventory", "cash", "invariants", "violations", "seconds"}` |
 | `demo reconcile` | `{"days": [{"day", "mirrored": {reference: outcome}, "past_the_service", "found": [{"planted": \
-[n…], "book", "subject", "name", "class", "cause", "differs"}…], "set_apart", "silent", "closed": {break: reason}, "acts", "wrong"}…], \
-"scorecard": {scope: {figure: text}}, "wrong_figures", "stages", "gates", "never_found", "breaks", "open", "invariants", \
-"violations", "seconds"}` |
+[n…], "book", "subject", "name", "class", "cause", "differs"}…], "set_apart", "silent", \
+"closed": {break: reason}, "acts", "wrong"}…], "scorecard": {scope: {figure: text}}, "wrong_figures", "stages", \
+"gates", "never_found", "breaks", "open", "invariants", "violations", "seconds"}` |
 | `simulate` | `{"seeds": n, "steps": n, "faults": {…}, "ended": {state: n}, "violations": [failed…], "hashes": {…}}` |
 | `up` | one object a line: `{"event", "detail"}` |
 | `submit` | `{"files": [file…]}` |
@@ -44,6 +45,10 @@ TAIL = """\
 "of_register": [left…], "files": {outcome: n}, "refused": [file…], "mail": n, "seconds": n}` |
 | `decide-never` | `{"settlement_id", "decided": "never"}` |
 | `run` | `{"states": {"SETTLED": n, …}}`, once it stops |
+| `anchor` | `{"contract", "by", "keys": [address…], "days": [{"day", "size", "root", "journal", "standing", \
+"leads"}…], "others": {journal: day}}`; `leads` with `--check` |
+| `anchorer propose`, `confirm`, `stop` | `{"anchorer", "allowed", "transaction"}`; the first two also `done` |
+| `anchorer accept-other` | `{"day", "accepted", "size"}` |
 | `trades` | `{"halted": true or false, "reorganisations": [reorganisation…], "trades": [row…]}` |
 | `trade` | `{"halted", "reorganisations", "trade": row, "timeline": [{"at", "leg", "what", "detail"}…]}` |
 | `inventory` | `{"block", "at", "final", "positions": [position…], "pledges": [pledge…], "attempts": [attempt…]}` |

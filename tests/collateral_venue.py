@@ -1,8 +1,9 @@
-"""The collateral register on an embedded chain, beside DvP, with two bonds: what its port's tests and others act on.
+"""The collateral register on a chain in this process, beside DvP, with two bonds: what its tests and others act on.
 
 A giver with 10,000 units of each bond, three takers, valuers of whom two must agree, and four agents.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any, cast
@@ -47,6 +48,7 @@ from lockstep.signing import (
     valuers_epoch,
     valuers_hash,
 )
+from lockstep.simulation.chain import SimulatedChain
 from lockstep.testing.fakes import MORNING, FakeClock, FakeTransactionLog, key
 
 GIVER, TAKER, SECOND, THIRD = (key(name) for name in ("giver", "taker", "second taker", "third taker"))
@@ -70,7 +72,7 @@ class CollateralVenue:
 
     clock: FakeClock
     chain: Any
-    """An EmbeddedChain or an AnvilChain."""
+    """A SimulatedChain, which is the quickest, an EmbeddedChain or an AnvilChain."""
     network: Network
     register: Register
     token: str
@@ -84,10 +86,10 @@ class CollateralVenue:
     """On anvil, which answers before it mines: whether a block follows each act."""
 
     @classmethod
-    def open(cls, chain: Any = None) -> "CollateralVenue":
-        """On an embedded chain, or on an anvil as tests/ports/anvil.py has it."""
+    def open(cls, make: Callable[[FakeClock], Any] = SimulatedChain) -> "CollateralVenue":
+        """On a simulated chain, or on one that `make` gives: embedded, or an anvil as tests/ports/anvil.py has it."""
         clock = FakeClock(MORNING)
-        chain = chain or EmbeddedChain(clock)
+        chain = make(clock)
         registrar, issuer = (Deployer(chain.node, one, poll=chain.mine) for one in (REGISTRAR, ISSUER))
         for one in (REGISTRAR, ISSUER, OPERATOR, *PARTIES):
             registrar.fund(chain.faucet, one.address)
@@ -121,7 +123,7 @@ class CollateralVenue:
             log=FakeTransactionLog(),
         )
         made.renew()
-        if not made._is_embedded:
+        if not made._is_here:
             chain.mines(at_once=False)
         return made
 
@@ -135,21 +137,28 @@ class CollateralVenue:
         return int(self.chain.node.head().timestamp)
 
     @property
-    def _is_embedded(self) -> bool:
-        return isinstance(self.chain, EmbeddedChain)
+    def _is_here(self) -> bool:
+        """In this process, of the venue's clock."""
+        return isinstance(self.chain, EmbeddedChain | SimulatedChain)
 
     def snapshot(self) -> Any:
-        return self.chain.tester.take_snapshot() if self._is_embedded else self.chain.ask("evm_snapshot")
+        if isinstance(self.chain, SimulatedChain):
+            return self.chain.mark()
+        return self.chain.tester.take_snapshot() if self._is_here else self.chain.ask("evm_snapshot")
 
     def revert(self, snapshot: Any) -> None:
-        if self._is_embedded:
+        if isinstance(self.chain, SimulatedChain):
+            self.chain.reset(snapshot)
+        elif self._is_here:
             self.chain.tester.revert_to_snapshot(snapshot)
         else:
             assert self.chain.ask("evm_revert", snapshot)
 
     def mine_at_once(self, wanted: bool) -> None:
         """Else a transaction waits until `chain.mine`."""
-        if not self._is_embedded:
+        if isinstance(self.chain, SimulatedChain):
+            self.chain.automine = wanted
+        elif not self._is_here:
             self.mining = wanted
         elif wanted:
             self.chain.tester.enable_auto_mine_transactions()
@@ -157,7 +166,7 @@ class CollateralVenue:
             self.chain.tester.disable_auto_mine_transactions()
 
     def pass_time(self, seconds: int) -> None:
-        if self._is_embedded:
+        if self._is_here:
             self.clock.advance(seconds=seconds)
         else:
             self.chain.ask("evm_setNextBlockTimestamp", self.now() + seconds)

@@ -1,4 +1,4 @@
-"""Margin on the compiled register: the service's steps on an embedded chain, an RTGS beside it, and everyone's hands.
+"""Margin on the compiled register: the service's steps on a simulated chain, an RTGS beside it, and everyone's hands.
 
 The seller of the example market gives, its buyer takes. What agents do is done by hand: they release what is held, and
 sign what was booked. How they judge it, `margin_world` shows.

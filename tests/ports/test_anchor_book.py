@@ -141,3 +141,12 @@ def test_who_lost_the_lease_writes_nothing(fresh: Callable[[], str]) -> None:
         book.anchored(day.root, stands=True)
     assert list(book.days_to_anchor(5)) == [day.root]
     engine.dispose()
+
+
+def test_the_last_day_closed_before_an_entry(both: Both) -> None:
+    say(both, 0, 0, 1, 3)
+    assert both.anchors.closed_before(4) is None
+    monday, tuesday, thursday = close(both, MONDAY + 3 * DAY)
+    both.anchors.anchored(monday.root, stands=False)  # passed over or not, the tree was the same
+    found = [both.anchors.closed_before(number) for number in range(1, 7)]
+    assert found == [None, None, monday, tuesday, thursday, thursday]

@@ -120,7 +120,30 @@ def test_the_flow_anchors_a_weeks_days_once(venue: Venue) -> None:
 def test_without_a_sender_it_can_only_look() -> None:
     venue = on_chain()
     assert isinstance(venue.ledger, EvmAnchorLedger)
-    blind = EvmAnchorLedger(venue.ledger._node, venue.ledger._address, DEPTH)
+    blind = EvmAnchorLedger(venue.ledger._node, venue.ledger.address, DEPTH)
     with pytest.raises(Refused, match="ReadOnly"):
         blind.anchor(FIRST)
     assert blind.last_day(FIRST.journal) is None
+
+
+def test_who_may_anchor_is_told_beforehand() -> None:
+    in_memory_ledger, chain_venue = FakeAnchorLedger(NOW, DEPTH), on_chain()
+    ledger = chain_venue.ledger
+    assert isinstance(ledger, EvmAnchorLedger)
+    assert in_memory_ledger.may_anchor() and ledger.may_anchor()
+    in_memory_ledger.allowed = False
+    with pytest.raises(ContractRefused, match="NotAnchorer"):
+        in_memory_ledger.anchor(FIRST)
+    stranger = Sender(ledger._node, key("stranger"), FakeTransactionLog(), lambda _: None)
+    other = EvmAnchorLedger(ledger._node, ledger.address, DEPTH, stranger)
+    assert not other.may_anchor() and not EvmAnchorLedger(ledger._node, ledger.address, DEPTH).may_anchor()
+    assert ledger.is_anchorer(key("operator").address) and not ledger.is_anchorer(key("stranger").address)
+
+
+def test_the_journals_that_have_roots_are_told_with_their_last_days() -> None:
+    ledger = on_chain().ledger
+    assert isinstance(ledger, EvmAnchorLedger)
+    assert ledger.journals() == {}
+    for one in (FIRST, NEXT, replace(FIRST, journal="22" * 32)):
+        ledger.anchor(one)
+    assert ledger.journals() == {"11" * 32: SATURDAY, "22" * 32: FRIDAY}

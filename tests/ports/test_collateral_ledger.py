@@ -18,6 +18,7 @@ from collateral_venue import (
     salt,
 )
 from lockstep.chain.collateral import EvmCollateralLedger
+from lockstep.chain.embedded import EmbeddedChain
 from lockstep.chain.ledger import read
 from lockstep.domain.collateral import register_events as said
 from lockstep.domain.collateral.calls import (
@@ -58,10 +59,10 @@ NONE = State(exposure=0, required=0, credit=0, valued_at=0, enforce_from=0, sell
 @pytest.fixture(scope="module", params=["embedded", "anvil"])
 def opened(request: pytest.FixtureRequest) -> Iterator[CollateralVenue]:
     if request.param == "embedded":
-        yield CollateralVenue.open()
+        yield CollateralVenue.open(EmbeddedChain)
     else:
         with running() as chain:
-            yield CollateralVenue.open(chain)
+            yield CollateralVenue.open(lambda _: chain)
 
 
 @pytest.fixture

@@ -1,8 +1,11 @@
 """Evidence packs from an installation: what records, chain, agents' board and RTGS say of one trade, in one file."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 
 from lockstep.agent import DirectoryBoard
@@ -13,21 +16,22 @@ from lockstep.app.views import find_trade
 from lockstep.chain.blocks import block_of, header_of
 from lockstep.chain.ledger import EvmAssetLedger
 from lockstep.chain.node import Node
-from lockstep.domain.anchor import DayRoot
+from lockstep.domain.anchor import DayRoot, Growing
 from lockstep.domain.errors import Contradiction, InvalidInput, Misconfigured, Refused, Unavailable
 from lockstep.domain.identifiers import SettlementId
-from lockstep.domain.journal import JournalRow
+from lockstep.domain.journal import GENESIS, JournalRow
 from lockstep.domain.market import Market
 from lockstep.domain.order import AssetEvent, Attestation, Epoch, OutcomeResult
 from lockstep.domain.trade import Trade, TradeState
 from lockstep.evidence.canonical import dump
-from lockstep.evidence.journal_leg import INSTRUCTED
+from lockstep.evidence.journal_leg import INSTRUCTED, REBUILT
 from lockstep.evidence.links import Verdict
 from lockstep.evidence.making import UNTOLD, finished, headers_part, journal_part, transaction_part
 from lockstep.evidence.pack import (
     FORM,
     AttestationPart,
     ChainPart,
+    EntryPart,
     JournalPart,
     NetworkPart,
     OrderPart,
@@ -53,6 +57,9 @@ _ENDS = {
 MailOf = Callable[[int, int], Sequence[tuple[int, bytes]]]
 """The service's mail from the RTGS after a sequence number, at most so many, as bytes."""
 _PAGE = 200
+_MARGIN = timedelta(days=1)
+"""Before and after the journal tells of a trade: the RTGS's clock is another, and a message may be late."""
+_CREATED = re.compile(rb"<CreDt>([^<]{1,40})</CreDt>")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +73,8 @@ class Sources:
     board: AttestationBoard
     mail: MailOf
     key: Key
-    anchors: AnchorBook | None = None
-    """Of the journal's days; None: they are not anchored."""
+    anchors: AnchorBook
+    """Of the journal's days."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +133,7 @@ def make_evidence(sources: Sources, identifier: str, files: Iterable[Path] = ())
         order=OrderPart.of(order, trade.seller_signature, trade.buyer_signature),
         outcome=result.name,
         attestations=_attestations(sources, settlement, result, epoch),
-        cash_messages=_cash_messages(sources, trade, settlement),
+        cash_messages=_cash_messages(sources, trade, settlement, journal.entries),
         chain=chain,
         journal=journal,
         moments=UNTOLD,
@@ -188,21 +195,55 @@ def _is_valid(one: Attestation, epoch: Epoch, market: Market) -> bool:
     return True
 
 
-def _cash_messages(sources: Sources, trade: Trade, settlement: SettlementId) -> tuple[bytes, ...]:
-    """The payment as it was sent, then what the RTGS told of it, as it came.
+def _cash_messages(
+    sources: Sources, trade: Trade, settlement: SettlementId, entries: Sequence[EntryPart]
+) -> tuple[bytes, ...]:
+    """The payment as it was sent, then what the RTGS told of it, as it came, around the time of the trade's entries.
 
     A message that names several settlements, as a statement does, is left out: it is others' business too.
     """
     found: list[bytes] = []
     if "cash" in trade.intents:
         found.append(write(payment_message(trade, sources.market, trade.intents["cash"])))
-    about, after = settlement.encode(), 0
+    about = settlement.encode()
+    first, last = (datetime.fromisoformat(entries[place].at) for place in (0, -1))
+    rebuilt = any(one.kind == REBUILT for one in entries)  # after the mail had come: entries do not say when
+    after = 0 if rebuilt else _mail_before(sources.mail, sources.book.cash_cursor(), first - _MARGIN)
     while True:
         page = sources.mail(after, _PAGE)
         found += [data for _, data in page if about in data and b"BkToCstmrStmt>" not in data]
-        if len(page) < _PAGE:
-            return tuple(found)
+        if len(page) < _PAGE or (_created(page[-1][1]) or last) > last + _MARGIN:
+            return tuple(dict.fromkeys(found))  # what the RTGS told twice stands once
         after = page[-1][0]
+
+
+def _mail_before(mail: MailOf, through: int, since: datetime) -> int:
+    """A sequence number through which no message of the RTGS was made after an instant; 0 where some do not say when.
+
+    Found by halving, as a service has millions: the RTGS writes them in the order of time, but for what is late.
+    """
+    before = 0
+    while before < through:
+        middle = (before + through) // 2
+        page = mail(middle, 1)
+        made = _created(page[0][1]) if page else since
+        if made is None:
+            return 0
+        if made < since:
+            before = page[0][0]
+        else:
+            through = middle
+    return before
+
+
+def _created(data: bytes) -> datetime | None:
+    """When a message was made, by its header, whatever else it is."""
+    found = _CREATED.search(data)
+    try:
+        made = None if found is None else datetime.fromisoformat(found[1].decode())
+    except ValueError:
+        return None
+    return made if made is not None and made.tzinfo is not None else None
 
 
 # --- records
@@ -240,18 +281,31 @@ def _journal(
 ) -> tuple[JournalPart, DayRoot | None]:
     """The trade's entries, in the tree over the journal as it was first anchored with all of them: that day, too.
 
-    While no such root stands, as it was when their last day was over.
+    While no such root stands, as it was when their last day was over. Of the journal only these entries are read, and
+    the hashes from the end of the last day closed before them.
     """
-    rows = sources.book.journal()
+    book, anchors = sources.book, sources.anchors
     taken = {(one.instruction.reference, one.instruction.owner.bic, one.message_id) for one in instructed}
-    numbers = [
-        row.number
-        for row in rows
+    subjects = {trade.trade_id, settlement, *(one.instruction.reference for one in instructed)}
+    found = {row.number: row for subject in subjects for row in book.journal(subject)}
+    rows = [
+        row
+        for _, row in sorted(found.items())
         if row.entry.subject in (trade.trade_id, settlement) or (row.entry.kind == INSTRUCTED and _taken(row) in taken)
     ]
-    anchored = None if sources.anchors is None else sources.anchors.day_root_over(numbers[-1])
-    size = _through_the_day(rows, numbers[-1]) if anchored is None else anchored.size
-    part = journal_part(rows[:size], numbers)
+    if not rows:
+        raise Unavailable(f"trade {trade.trade_id}: the journal has no entry of it")
+    anchored = anchors.day_root_over(rows[-1].number)
+    before = anchors.closed_before(rows[0].number) or Growing()
+    size = before.frontier.size
+    hashes = anchors.journal_hashes(max(size - 1, 0))
+    previous = GENESIS if size == 0 else next(hashes)[1]
+    some = (
+        _through_the_day(hashes, size, rows[-1])
+        if anchored is None
+        else (digest for _, digest in islice(hashes, anchored.size - size))
+    )
+    part = journal_part(rows, some, before.frontier, previous)
     if anchored is not None and part.root.hex() != anchored.root:
         raise Contradiction(f"{anchored.day}: the journal leads to the root {part.root.hex()}, not to the one anchored")
     return part, anchored
@@ -262,12 +316,13 @@ def _taken(row: JournalRow) -> tuple[str, str | None, str | None]:
     return row.entry.subject, row.entry.facts.get("owner"), row.entry.facts.get("message_id")
 
 
-def _through_the_day(rows: Sequence[JournalRow], number: int) -> int:
-    """How many entries the journal had at the end of an entry's day, UTC, as far as that is over."""
-    day, size = rows[number - 1].entry.at.date(), number
-    while size < len(rows) and rows[size].entry.at.date() <= day:
-        size += 1
-    return size
+def _through_the_day(hashes: Iterable[tuple[date, str]], size: int, last: JournalRow) -> Iterator[str]:
+    """Those to the end of an entry's day, UTC, as far as that is over; the first is of the entry after `size`."""
+    day = last.entry.at.astimezone(UTC).date()
+    for number, (dated, digest) in enumerate(hashes, size + 1):
+        if number > last.number and dated > day:
+            return
+        yield digest
 
 
 # --- trust

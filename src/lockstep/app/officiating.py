@@ -98,6 +98,13 @@ class Observer:
     def _dvp(self) -> str:
         return self.market.network.dvp
 
+    @property
+    def _anchor(self) -> str:
+        """Raises Misconfigured where the market has none."""
+        if self.market.network.anchor is None:
+            raise Misconfigured("the market was founded without `anchor = true`: nobody writes its journal's roots")
+        return self.market.network.anchor
+
     def _dvp_read(self, name: str, *arguments: object) -> Any:
         return read(self.node, "DvP", self._dvp, name, *arguments)
 
@@ -186,6 +193,18 @@ class Office(Observer):
         words = (self.wallet("old", old), self.wallet("new", new))
         transaction = self._two_hands("ParticipantRegistry", self._registry(), "succeed", *words, confirm=confirm)
         return {"old": words[0], "new": words[1], "done": confirm, "transaction": transaction}
+
+    def allow_anchorer(self, address: str, *, confirm: bool) -> Mapping[str, Any]:
+        """The registrar proposes, the registry's confirmer makes it: one more key may write the journal's roots."""
+        anchorer = self.address("anchorer", address)
+        transaction = self._two_hands("JournalAnchor", self._anchor, "allow", anchorer, confirm=confirm)
+        return {"anchorer": anchorer, "allowed": confirm, "done": confirm, "transaction": transaction}
+
+    def stop_anchorer(self, address: str) -> Mapping[str, Any]:
+        """By either of them alone: it writes no more; what it wrote stays."""
+        anchorer = self.address("anchorer", address)
+        transaction = self.desk.act("JournalAnchor", self._anchor, "stop", anchorer)
+        return {"anchorer": anchorer, "allowed": False, "transaction": transaction}
 
     def _two_hands(self, contract: str, address: str, function: str, *words: object, confirm: bool) -> str:
         act = self.desk.act if confirm else self.desk.propose

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from lockstep.app.founding import LOW_BALANCE
 from lockstep.app.home import Home
 from lockstep.app.installing import faucet_of
+from lockstep.app.officiating import open_office
+from lockstep.chain.anchoring import EvmAnchorLedger
 from lockstep.chain.deployment import Deployer
 from lockstep.chain.node import Node
 from lockstep.chain.sender import Sender
@@ -46,8 +48,9 @@ def operators(home: Home, node: Node) -> list[Operator]:
 def add_operators(home: Home, count: int | None = None) -> list[Operator]:
     """The keys operator-2 … operator-`count`, made where they are missing; one more than there are if None.
 
-    In a rehearsal, whose time is its own, the test chain's first account gives those with little money for fees some.
-    Returns all of the folder, with or without. Raises Misconfigured, Unavailable.
+    In a rehearsal, whose time is its own, the test chain's first account gives those with little money for fees some,
+    and registrar and confirmer let them write the journal's roots, where the market has a contract for that: any worker
+    may then do it. Returns all of the folder, with or without. Raises Misconfigured, Unavailable, ContractRefused.
     """
     node, settings = Node(home.settings().rpcs), home.settings()
     there = {_number(name) for name in home.operators().values()}
@@ -62,7 +65,21 @@ def add_operators(home: Home, count: int | None = None) -> list[Operator]:
         for one in poor:
             giver.fund(faucet, one.address)
         giver.flush()
-    return operators(home, node)
+    found = operators(home, node)
+    if settings.clock_offset_seconds:
+        _let_anchor(home, node, [one.address for one in found])
+    return found
+
+
+def _let_anchor(home: Home, node: Node, addresses: Sequence[str]) -> None:
+    contract = home.market().network.anchor
+    if contract is None:
+        return
+    ledger = EvmAnchorLedger(node, contract, home.market().network.finality_depth)
+    for address in addresses:
+        if not ledger.is_anchorer(address):
+            open_office(home, "registrar").allow_anchorer(address, confirm=False)
+            open_office(home, "registrar-confirmer").allow_anchorer(address, confirm=True)
 
 
 def _number(name: str) -> int:

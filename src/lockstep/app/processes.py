@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from lockstep.agent import Agent, DirectoryBoard, Register, SignatureLog, ValuationDirectory, forgo, reconcile
 from lockstep.app.adapters import DirectoryMailbox, LocalWallets
+from lockstep.app.anchoring import service_anchoring
 from lockstep.app.founding import AGENTS, agent_bic, found_rtgs
 from lockstep.app.hands import Hands
 from lockstep.app.home import EMBEDDED, Home, RtgsCertificates
@@ -45,7 +46,7 @@ from lockstep.domain.errors import Misconfigured, Unavailable
 from lockstep.domain.identifiers import Bic, SettlementId
 from lockstep.flow.beside import Beside
 from lockstep.flow.deciding import decide_never
-from lockstep.flow.engine import DUTIES, Engine
+from lockstep.flow.engine import ANCHORING, DUTIES, Engine
 from lockstep.flow.halting import accept
 from lockstep.flow.sharing import LEASE_SECONDS, SharingWorker
 from lockstep.flow.stepping import Settler
@@ -149,6 +150,7 @@ def open_engine(
         margining=open_margining(home, node, sender, records, assets, cash),
         valuations=ValuationDirectory(home.attestations),
         repoing=service_repoing(home, node, sender, records, wallets.values()),
+        anchoring=service_anchoring(home, node, sender, records),
     )
 
 
@@ -297,7 +299,7 @@ def alone_with_chain(home: Home) -> Iterator[tuple[SqlBook, EvmAssetLedger]]:
         database = home.open_database()
         leases, held = SqlLeases(database, clock), list[Lease]()
         try:
-            for subject in (REBUILDING, *DUTIES):
+            for subject in (REBUILDING, *DUTIES, ANCHORING):
                 lease = leases.claim(subject, f"{socket.gethostname()}/{file.name}", LEASE_SECONDS)
                 if lease is None:
                     raise Misconfigured(f"another service is running on the database of {home.root}")

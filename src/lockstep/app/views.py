@@ -8,6 +8,7 @@ from typing import Any
 from lockstep.chain.refusals import explain, refusal_from_hex
 from lockstep.domain.cash import CashView
 from lockstep.domain.errors import ContractRefused, InvalidInput, Unavailable
+from lockstep.domain.identifiers import TradeId
 from lockstep.domain.instruction import Side
 from lockstep.domain.journal import Entry
 from lockstep.domain.market import Market
@@ -147,6 +148,9 @@ def _instruction_row(stored: StoredInstruction, market: Market) -> Row:
 
 def find_trade(book: Book, text: str) -> Trade:
     """The one trade whose id begins so, or that has this reference. Raises InvalidInput."""
+    whole = book.trade(TradeId(text)) if len(text) == 64 else None
+    if whole is not None:
+        return whole
     found = [
         one
         for one in book.trades()

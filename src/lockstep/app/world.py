@@ -25,6 +25,7 @@ from lockstep.app.collateral import ATTEMPTS, LocalCollateralWallets
 from lockstep.app.founding import AGENTS, Roles, agent_bic, found_chain, found_rtgs
 from lockstep.app.market_file import MarketFile
 from lockstep.cash import DirectCashSystem, DirectoryCashSystem
+from lockstep.chain.anchoring import EvmAnchorLedger
 from lockstep.chain.collateral import EvmCollateralLedger
 from lockstep.chain.embedded import EmbeddedChain
 from lockstep.chain.ledger import EvmAssetLedger
@@ -32,6 +33,7 @@ from lockstep.chain.node import Node
 from lockstep.chain.sender import Sender
 from lockstep.domain.collateral.register import register_of
 from lockstep.domain.identifiers import Bic
+from lockstep.flow.anchoring import Anchoring
 from lockstep.flow.engine import Engine
 from lockstep.flow.margin_mail import MarginMail
 from lockstep.flow.margining import Margining
@@ -141,6 +143,10 @@ class World:
             )
         self.margining = self._margining(self._cash(file.service))
         self.repoing = self._repoing()
+        self.anchoring: Anchoring | None = None
+        if network.anchor is not None:
+            anchors = EvmAnchorLedger(self.chain.node, network.anchor, network.finality_depth, sender)
+            self.anchoring = Anchoring(clock=self.clock, book=self.book, ledger=anchors)
         self.margin_mail = None if self.margining is None else MarginMail(margining=self.margining)
         self.reception = Reception(book=self.book, market=self.market, clock=self.clock)
         self.engine = Engine(
@@ -158,6 +164,7 @@ class World:
             margining=self.margining,
             valuations=ValuationDirectory(root / "attestations"),
             repoing=self.repoing,
+            anchoring=self.anchoring,
         )
 
     def _margining(self, cash: CashSystem) -> Margining | None:

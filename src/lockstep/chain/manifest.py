@@ -33,6 +33,7 @@ _FIRST_EVENTS = {
     "ParticipantRegistry": ("RegistrarChanged",),
     "DvP": ("EpochStarted",),
     "SecurityToken": ("RoleAssigned",),
+    "JournalAnchor": ("AnchorerAllowed",),
 }
 """By contract, an event that its constructor emits: it tells the block and the transaction of the creation. The
 collateral register emits none, and was created after DvP, whose address it has."""

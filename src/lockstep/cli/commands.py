@@ -11,6 +11,7 @@ from rich.markup import escape
 from lockstep.app.home import Home
 from lockstep.app.keyholders import AGENTS
 from lockstep.cli import (
+    anchor,
     collateral_enforcing,
     enforcement,
     halted,
@@ -59,6 +60,7 @@ app.add_typer(roles.security_app, name="security")
 app.add_typer(roles.forced_transfer_app, name="forced-transfer")
 app.add_typer(roles.recovery_app, name="recovery")
 app.add_typer(roles.key_app, name="key")
+app.add_typer(anchor.anchorer_app, name="anchorer")
 app.add_typer(shadow.shadow_app, name="shadow")
 app.add_typer(valuer.valuer_app, name="valuer")
 
@@ -362,6 +364,7 @@ app.command()(inventory.inventory)
 app.command()(report)
 app.command()(evidence)
 app.command()(verify)
+app.command()(anchor.anchor)
 app.command()(records.rebuild)
 app.command()(records.resume)
 app.command()(records.decide_never)

@@ -13,6 +13,7 @@ __all__ = [
     "Frontier",
     "consistency_path",
     "inclusion_paths",
+    "inclusion_paths_since",
     "is_consistent",
     "leaf_hash",
     "root",
@@ -21,6 +22,10 @@ __all__ = [
 
 EMPTY = hashlib.sha256().digest()
 """The root of a tree without leaves."""
+
+
+_HIGHEST = 64
+"""No tree is as high: numbers of entries are uint64 where they are anchored."""
 
 
 def leaf_hash(entry: bytes) -> bytes:
@@ -91,6 +96,61 @@ def inclusion_paths(leaves: Sequence[bytes], indices: Sequence[int]) -> list[lis
         level = [*(_node(left, right) for left, right in pairs), *level[len(level) & ~1 :]]
         height += 1
     return paths
+
+
+def inclusion_paths_since(
+    before: Frontier, leaves: Iterable[bytes], indices: Sequence[int]
+) -> tuple[Frontier, list[list[bytes]]]:
+    """The tree `before` grown by further leaf hashes, and of some of those, counted in the whole tree, their siblings.
+
+    As `inclusion_paths`, for a tree of which only what is new is read; what is held does not grow with it. Raises
+    ValueError for an index that is not among the new ones.
+    """
+    nodes: dict[tuple[int, int], bytes | None] = {
+        (height, index >> height ^ 1): None for index in indices for height in range(_HIGHEST)
+    }
+    size, peaks = before.size, list(before.peaks)
+    for height, peak in zip(_heights(size), reversed(peaks), strict=True):
+        if (place := (height, (size >> height) - 1)) in nodes:
+            nodes[place] = peak
+    for leaf in leaves:
+        merged, height = leaf, 0
+        if (0, size) in nodes:
+            nodes[0, size] = leaf
+        while size >> height & 1:
+            merged, height = _node(peaks.pop(), merged), height + 1
+            if (place := (height, size >> height)) in nodes:
+                nodes[place] = merged
+        peaks.append(merged)
+        size += 1
+    for index in indices:
+        if not before.size <= index < size:
+            raise ValueError(f"{index} is none of the leaves from {before.size} to {size}")
+    grown = Frontier(size=size, peaks=tuple(peaks))
+    edges = _edges(grown)
+    paths = []
+    for index in indices:
+        siblings = [(height, index >> height ^ 1) for height in range(len(edges))]
+        found = [nodes[place] or edges[place[0]] for place in siblings if place[1] <= size - 1 >> place[0]]
+        paths.append([one for one in found if one is not None])
+    return grown, paths
+
+
+def _heights(size: int) -> list[int]:
+    """Of a tree's whole subtrees, smallest first."""
+    return [height for height in range(size.bit_length()) if size >> height & 1]
+
+
+def _edges(tree: Frontier) -> list[bytes | None]:
+    """By height below the root's, the node at the right end where it is of fewer leaves than its height could have."""
+    peaks, edge = list(tree.peaks), None
+    found: list[bytes | None] = []
+    for height in range((tree.size - 1).bit_length()):
+        found.append(edge)
+        if tree.size >> height & 1:
+            peak = peaks.pop()
+            edge = peak if edge is None else _node(peak, edge)
+    return found
 
 
 def root_from(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes:

@@ -76,19 +76,20 @@ def judge_chain(pack: Pack, order: Order, settlement: SettlementId, result: Outc
 def _proven(pack: Pack, trust: Trust) -> Mapping[int, Header]:
     """The headers by number: each is of a block that is trusted, or the parent of one that is proven here."""
     found: dict[int, Header] = {}
-    blocks = frozenset(trust.blocks)
+    blocks, lowest = frozenset(trust.blocks), 0
     for data in reversed(pack.chain.headers):
         try:
             header = Header.read(data)
         except ValueError as error:
             raise BrokenLink(Link.HEADER, str(error)) from error
-        if found and header.number >= min(found):
+        if found and header.number >= lowest:
             raise BrokenLink(Link.HEADER, f"block {header.number} does not stand in its place: they ascend")
         above = found.get(header.number + 1)
         if header.hash not in blocks and (above is None or above.parent != header.hash):
             shown = f"block {header.number} ({header.hash.hex()})"
             raise BrokenLink(Link.HEADER, f"{shown} is none that you trust, nor the parent of one")
         found[header.number] = header
+        lowest = header.number
     return found
 
 

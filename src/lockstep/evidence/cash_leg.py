@@ -17,7 +17,16 @@ from lockstep.flow.mirroring import fold, settlement_of
 from lockstep.iso20022 import read
 from lockstep.signing import cash_hash
 
-__all__ = ["OURS", "THEIRS", "CashBody", "CashMessage", "judge_messages", "judge_outcome", "reported_from"]
+__all__ = [
+    "OURS",
+    "THEIRS",
+    "CashBody",
+    "CashMessage",
+    "booked_at",
+    "judge_messages",
+    "judge_outcome",
+    "reported_from",
+]
 
 CashBody = Payment | CancelPayment | PaymentReport | BookingNotice | Resolution
 CashMessage = Message[CashBody]
@@ -78,6 +87,8 @@ def _compare(name: str, body: CashBody, terms: TradeTerms, order: Order) -> None
             raise BrokenLink(
                 Link.CASH_MESSAGE, f"{name} is for {payment.settlement_date}, the terms say {terms.settlement_date}"
             )
+        if payment.pay_by.timestamp() != order.terms.pay_by:
+            raise BrokenLink(Link.CASH_MESSAGE, f"{name} may be paid until {payment.pay_by.isoformat()}, not payBy")
     if isinstance(body, BookingNotice | CancelPayment):
         amount = body.amount if isinstance(body, BookingNotice) else body.original_amount
         if (amount, body.salt) != (terms.cash, terms.salt):
@@ -101,15 +112,34 @@ def judge_outcome(messages: Sequence[CashMessage], order: Order, result: Outcome
             raise BrokenLink(
                 Link.CASH_OUTCOME, "the agents signed PAID, and pacs.002 ACSC and camt.054 are not both there"
             )
-        if view.booked_at.timestamp() > order.terms.pay_by:
-            raise BrokenLink(Link.CASH_OUTCOME, f"booked at {view.booked_at.isoformat()}, after payBy")
-        accounts = {view.payment.debtor, view.payment.creditor} if view.payment is not None else set()
+        booked = booked_at(view)
+        if booked is not None and booked.timestamp() > order.terms.pay_by:
+            raise BrokenLink(Link.CASH_OUTCOME, f"booked at {booked.isoformat()}, after payBy")
         for message in messages:
-            if isinstance(message.body, BookingNotice) and message.body.account not in accounts:
-                raise BrokenLink(Link.CASH_OUTCOME, f"{message.message_id} is of another account than the payment's")
+            _of_payment(message, view.payment)
     elif not view.is_never:
         raise BrokenLink(Link.CASH_OUTCOME, "the agents signed NEVER, and no message of the RTGS says so")
     return view
+
+
+def _of_payment(message: CashMessage, payment: Payment | None) -> None:
+    """Whether what was sent is the payment that was booked, and each notice of one of its two sides."""
+    body = message.body
+    if isinstance(body, Payment) and body != payment:
+        raise BrokenLink(Link.CASH_OUTCOME, f"{message.message_id} is another payment than the one that was booked")
+    if isinstance(body, BookingNotice):
+        sides = {} if payment is None else {payment.debtor: False, payment.creditor: True}
+        if body.account not in sides:
+            raise BrokenLink(Link.CASH_OUTCOME, f"{message.message_id} is of another account than the payment's")
+        if body.credit is not sides[body.account]:
+            raise BrokenLink(Link.CASH_OUTCOME, f"{message.message_id} books the payment the wrong way round")
+
+
+def booked_at(view: CashView) -> datetime | None:
+    """When pacs.002 ACSC and camt.054 had both booked it, as agents count it; None: they have not."""
+    if view.booked_at is None or view.noticed_at is None:
+        return None
+    return max(view.booked_at, view.noticed_at)
 
 
 def reported_from(messages: Sequence[CashMessage], view: CashView) -> datetime | None:

@@ -1,12 +1,12 @@
 """Parts of a pack from what ledgers and records answer. What is made here is judged by `verifying` before it leaves."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from lockstep.domain.identifiers import SettlementId
-from lockstep.domain.journal import GENESIS, JournalRow
-from lockstep.domain.merkle import inclusion_paths, leaf_hash, root
+from lockstep.domain.journal import JournalRow
+from lockstep.domain.merkle import Frontier, inclusion_paths_since, leaf_hash
 from lockstep.domain.order import Order, OutcomeResult
 from lockstep.domain.trade import TradeTerms
 from lockstep.evidence import asset_leg, cash_leg
@@ -54,26 +54,39 @@ def headers_part(blocks: Mapping[int, Mapping[str, Any]]) -> tuple[bytes, ...]:
     return tuple(header_bytes(blocks[number]) for number in sorted(blocks))
 
 
-def journal_part(rows: Sequence[JournalRow], numbers: Sequence[int]) -> JournalPart:
-    """The entries of these numbers, ascending, in the tree over all of `rows`: the journal from its first entry on."""
-    leaves = [leaf_hash(bytes.fromhex(one.hash)) for one in rows]
-    paths = inclusion_paths(leaves, [number - 1 for number in numbers])
-    entries = []
-    for number, path in zip(numbers, paths, strict=True):
-        row = rows[number - 1]
-        entry = row.entry
-        entries.append(
+def journal_part(rows: Sequence[JournalRow], hashes: Iterable[str], before: Frontier, previous: str) -> JournalPart:
+    """A trade's entries, ascending, in the tree that `before`, of earlier entries, becomes with `hashes`, hex.
+
+    `previous` is the hash of the last entry of `before`; GENESIS if it is empty. Raises ValueError for an entry that is
+    not among those whose hashes are given.
+    """
+    wanted = [row.number - 1 for row in rows]
+    kept: dict[int, str] = {before.size - 1: previous}  # the hash before each wanted entry
+    needed = {index - 1 for index in wanted}
+
+    def leaves() -> Iterator[bytes]:
+        for index, digest in enumerate(hashes, before.size):
+            if index in needed:
+                kept[index] = digest
+            yield leaf_hash(bytes.fromhex(digest))
+
+    tree, paths = inclusion_paths_since(before, leaves(), wanted)
+    return JournalPart(
+        size=tree.size,
+        root=tree.root,
+        entries=tuple(
             EntryPart(
                 number=row.number,
-                at=entry.at.isoformat(),
-                kind=entry.kind,
-                subject=entry.subject,
-                facts=dict(sorted(entry.facts.items())),
-                previous=rows[number - 2].hash if number > 1 else GENESIS,
+                at=row.entry.at.isoformat(),
+                kind=row.entry.kind,
+                subject=row.entry.subject,
+                facts=dict(sorted(row.entry.facts.items())),
+                previous=kept[row.number - 2],
                 path=tuple(path),
             )
-        )
-    return JournalPart(size=len(rows), root=root(leaves), entries=tuple(entries))
+            for row, path in zip(rows, paths, strict=True)
+        ),
+    )
 
 
 def finished(pack: Pack, terms: TradeTerms, order: Order, settlement: SettlementId, trust: Trust, key: Key) -> Pack:

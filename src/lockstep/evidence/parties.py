@@ -29,10 +29,9 @@ def judge_terms(pack: Pack) -> TradeTerms:
     return terms
 
 
-def judge_instructions(pack: Pack, terms: TradeTerms, trust: Trust) -> Sequence[tuple[str, str]]:
-    """Sender and message id of each sese.023 that the pack has; each is by its party and says the terms."""
-    found: list[tuple[str, str]] = []
-    sides: list[Side] = []
+def judge_instructions(pack: Pack, terms: TradeTerms, trust: Trust) -> Sequence[tuple[str, str, Instruction]]:
+    """Sender, message id and content of each sese.023 that the pack has; each is by its party and says the terms."""
+    found: list[tuple[str, str, Instruction]] = []
     for data in pack.instructions:
         try:
             message = read(data)
@@ -46,14 +45,16 @@ def judge_instructions(pack: Pack, terms: TradeTerms, trust: Trust) -> Sequence[
             raise BrokenLink(
                 Link.INSTRUCTION, f"{message.message_id} went {route}, not from {said.owner.bic} to {trust.service}"
             )
-        lei = said.owner.lei
-        if _party(trust, lei, Link.INSTRUCTION).bic != message.sender:
-            raise BrokenLink(Link.INSTRUCTION, f"{message.sender} is not the BIC that you trust for LEI {lei}")
+        for party in (said.owner, said.counterparty):
+            if _party(trust, party.lei, Link.INSTRUCTION).bic != party.bic:
+                raise BrokenLink(Link.INSTRUCTION, f"{party.bic} is not the BIC that you trust for LEI {party.lei}")
         _compare(message.message_id, said, terms)
-        found.append((message.sender, message.message_id))
-        sides.append(said.side)
+        found.append((message.sender, message.message_id, said))
+    sides = [said.side for _, _, said in found]
     if sides != [one for one in (Side.DELIVER, Side.RECEIVE) if one in sides]:
         raise BrokenLink(Link.INSTRUCTION, "not one of the deliverer, then one of the receiver")
+    if len({(said.trade_date, said.quantity_type) for _, _, said in found}) > 1:
+        raise BrokenLink(Link.INSTRUCTION, "they name two trade dates, or two ways to count: they never matched")
     return found
 
 

@@ -14,7 +14,10 @@ from lockstep.evidence.pack import FORM, Moments, MomentsPart, Pack, seal_digest
 from lockstep.evidence.trust import Trust
 from lockstep.signing import recover
 
-__all__ = ["MOST_BYTES", "moments_of", "verify"]
+__all__ = ["CLOCKS_APART", "MOST_BYTES", "moments_of", "verify"]
+
+CLOCKS_APART = 60
+"""Seconds by which the clocks of chain and RTGS may differ."""
 
 MOST_BYTES = 16 << 20
 """A pack has some 50,000; no more is read."""
@@ -38,6 +41,7 @@ def verify(data: bytes, trust: Trust) -> Verdict:
     facts = asset_leg.judge_chain(pack, order, settlement, result, trust)
     anchored = journal_leg.judge_journal(pack, terms.trade_id, settlement, trust)
     told = journal_leg.judge_mail(pack, instructed, messages, (terms.deliverer_reference, terms.receiver_reference))
+    _in_time(facts, messages, view, result)
     moments = moments_of(facts, messages, view, result)
     if pack.moments != moments:
         raise BrokenLink(Link.MOMENTS, f"they are {pack.moments}, and follow to be {moments}")
@@ -82,7 +86,7 @@ def moments_of(
     is final in the block that delivers. Cash: as the RTGS told of it; irrevocability and booking are one instant there.
     """
     paid = result is OutcomeResult.PAID
-    entered, booked = cash_leg.reported_from(messages, view), view.booked_at if paid else None
+    entered, booked = cash_leg.reported_from(messages, view), cash_leg.booked_at(view) if paid else None
     return MomentsPart(
         securities=Moments(
             entered=_shown(facts.locked),
@@ -95,6 +99,23 @@ def moments_of(
             final=booked.isoformat() if booked is not None else None,
         ),
     )
+
+
+def _in_time(
+    facts: AssetFacts, messages: Sequence[cash_leg.CashMessage], view: CashView, result: OutcomeResult
+) -> None:
+    """Whether the cash moved after the lock and ended before the units moved, as far as two clocks can tell.
+
+    Nobody sends a payment before the lock, and no agent signs what the RTGS has not told.
+    """
+    entered = cash_leg.reported_from(messages, view)
+    if entered is not None and entered.timestamp() < facts.locked - CLOCKS_APART:
+        raise BrokenLink(Link.MOMENTS, f"the cash was in the RTGS at {entered.isoformat()}, before the lock")
+    ended = cash_leg.booked_at(view) if result is OutcomeResult.PAID else view.decided_at
+    if ended is not None and ended.timestamp() > facts.ended + CLOCKS_APART:
+        raise BrokenLink(Link.MOMENTS, f"the cash ended at {ended.isoformat()}, after the units had moved")
+    if result is OutcomeResult.PAID and ended is not None and ended.timestamp() < facts.lock_final - CLOCKS_APART:
+        raise BrokenLink(Link.MOMENTS, f"the cash was booked at {ended.isoformat()}, before the lock was final")
 
 
 def _shown(seconds: int) -> str:

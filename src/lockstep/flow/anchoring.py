@@ -10,19 +10,29 @@ day under way ─> over: closed ─> sent ─> in a block ─> final: anchored
 ```
 """
 
-from dataclasses import dataclass
-from datetime import UTC, timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 from lockstep.domain.anchor import DayRoot, Growing, end_of
-from lockstep.domain.errors import Contradiction
+from lockstep.domain.errors import Contradiction, Unavailable
 from lockstep.ports import AnchorBook, AnchorLedger, Clock
 
-__all__ = ["AT_MOST", "GRACE", "Anchoring"]
+__all__ = ["AT_MOST", "EVERY", "GRACE", "SOON", "Anchoring"]
 
 GRACE = timedelta(minutes=10)
 """From a day's end until it is closed: workers' clocks differ, and commits take time."""
 AT_MOST = 32
 """Days looked at in one step."""
+EVERY, SOON = timedelta(minutes=1), timedelta(seconds=5)
+"""Between two steps of a service, and after one that brought something about."""
+_AT_ONCE = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(slots=True)
+class _Watch:
+    """When to step again. In memory: a service that starts steps at once."""
+
+    due: datetime = _AT_ONCE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +42,19 @@ class Anchoring:
     clock: Clock
     book: AnchorBook
     ledger: AnchorLedger
+    watch: _Watch = field(default_factory=_Watch)
+    """Shared by those that one worker makes of each other."""
+
+    def falls_due(self) -> bool:
+        """Whether a service is to step now: its key may anchor, and it asked this last `EVERY` ago."""
+        now = self.clock.now()
+        if now < self.watch.due:
+            return False
+        self.watch.due = now + EVERY
+        try:
+            return self.ledger.may_anchor()
+        except Unavailable:
+            return False
 
     def step(self) -> bool:
         """Closes the days that are over and sees to their roots. True if anything was stored or sent.
@@ -40,7 +63,10 @@ class Anchoring:
         ContractRefused for what the contract objects to. Nothing that was done before is undone by it.
         """
         closed = self.close_days()
-        return self.anchor_days() or closed
+        moved = self.anchor_days() or closed
+        if moved:
+            self.watch.due = self.clock.now() + SOON
+        return moved
 
     def close_days(self) -> bool:
         """Days that nobody has closed yet. True if there were any."""

@@ -14,6 +14,7 @@ from lockstep.domain.journal import Entry
 from lockstep.domain.message import Message
 from lockstep.domain.order import EndCall
 from lockstep.domain.trade import Trade
+from lockstep.flow.anchoring import Anchoring
 from lockstep.flow.answering import commit_all, deliver_all
 from lockstep.flow.batching import PATIENCE, Batching
 from lockstep.flow.beside import OUTBOX, RTGS, UnderWay
@@ -30,6 +31,7 @@ from lockstep.flow.repoing import Repoing
 from lockstep.flow.stepping import Settler
 from lockstep.flow.valuing import present_valuations
 from lockstep.ports import (
+    AnchorBook,
     BulkAssetLedger,
     BulkAttestationBoard,
     BulkBook,
@@ -49,7 +51,7 @@ from lockstep.ports import (
 
 _log = logging.getLogger(__name__)
 
-__all__ = ["BATCH", "CLAIM_SECONDS", "DUTIES", "Engine"]
+__all__ = ["ANCHORING", "BATCH", "CLAIM_SECONDS", "DUTIES", "Engine"]
 
 PAGE = 1_000
 """Messages of the RTGS that are heard at once."""
@@ -66,6 +68,8 @@ CLAIM_SECONDS = 30
 DUTIES = ("mail", "matching", "recovery", "outbox")
 """What is not a trade's own: hearing the RTGS, pairing what waits, ending what the records lost (and margin calls and
 repos), delivering."""
+ANCHORING = "anchoring"
+"""Another duty, of who may: writing the journal's roots."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +91,8 @@ class Engine:
     """Where the market has a collateral register."""
     valuations: ValuationBoard | None = None
     repoing: Repoing | None = None
+    anchoring: Anchoring | None = None
+    """Where the market has a contract for its journal's roots."""
 
     def run_once(self) -> bool:
         """One pass. True if anything moved. What fails holds up only its own trade.
@@ -97,11 +103,16 @@ class Engine:
         moved |= self.do("matching")
         moved |= self.do("recovery")
         moved |= self.step_trades()
+        moved |= self.anchors_now() and self.do(ANCHORING)
         moved |= self.do("outbox")
         return moved
 
+    def anchors_now(self) -> bool:
+        """Whether it is time to see to the journal's roots, with a key that may write them: others leave it to it."""
+        return self.anchoring is not None and self.anchoring.falls_due()
+
     def do(self, duty: str) -> bool:
-        """What one worker does at a time, by its name in `DUTIES`. True if anything moved. Raises LeaseLost."""
+        """What one worker does at a time, of `DUTIES` or ANCHORING. True if anything moved. Raises LeaseLost."""
         if duty == "mail":
             return self._hear_cash()
         if duty == "matching":
@@ -111,6 +122,8 @@ class Engine:
                 not self._is_halted()
                 and self._step_margin() | self._step_payments() | self._step_repos() | self._recover()
             )
+        if duty == ANCHORING:
+            return not self._is_halted() and self._anchor()
         return self._deliver_all()
 
     def _is_halted(self) -> bool:
@@ -228,6 +241,19 @@ class Engine:
             return own.run(self.keep)
         except Unavailable:
             return False
+
+    def _anchor(self) -> bool:
+        """Roots of days that are over. What is wrong with them is told once, and holds up no trade."""
+        if self.anchoring is None:
+            return False
+        own = replace(self.anchoring, book=cast(AnchorBook, self.settler.book))  # under this worker's lease
+        try:
+            return own.step()
+        except LockstepError as error:
+            if isinstance(error, LeaseLost):
+                raise
+            told = not isinstance(error, Unavailable)  # another root stands, or no more are taken: for people
+            return told and self._note_once(ANCHORING, "not anchored", {"rule": str(error)})
 
     def _recover(self) -> bool:
         """What the ledgers show of trades that the records lost. Nothing to do unless they were."""

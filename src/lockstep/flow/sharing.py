@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from lockstep.domain.errors import LeaseLost, LockstepError, Unavailable
-from lockstep.flow.engine import Engine
+from lockstep.flow.engine import ANCHORING, Engine
 from lockstep.ports import Book, Clock, Lease, Leases
 
 __all__ = ["LEASE_SECONDS", "LeftBehind", "SharingWorker", "key_subject"]
@@ -80,9 +80,10 @@ class SharingWorker:
             return False
         moved = self._do(engine, "mail")
         moved |= self._do(engine, "matching")
-        if self._key:  # both may send transactions
+        if self._key:  # all of these may send transactions
             moved |= self._do(engine, "recovery")
             moved |= self._step_trades(engine)
+            moved |= engine.anchors_now() and self._do(engine, ANCHORING)
         moved |= self._do(engine, "outbox")
         self._carry_on()
         return moved
@@ -156,7 +157,7 @@ class SharingWorker:
         return self._begin(subject)
 
     def _without_key(self) -> None:
-        for subject in (self._key, "recovery"):
+        for subject in (self._key, "recovery", ANCHORING):
             self._held.pop(subject, None)
         self._engine, self._key = None, ""
         self._at_duty.clear()

@@ -36,6 +36,9 @@ class AnchorBook(Protocol):
     def day_roots(self) -> Sequence[DayRoot]:
         """Every day closed, in order."""
 
+    def closed_before(self, number: int) -> Growing | None:
+        """The last day closed whose tree has only entries before the one of this number; None: there is none."""
+
 
 class AnchorLedger(Protocol):
     """Where a day's root cannot be changed any more: one network's JournalAnchor contract.
@@ -54,6 +57,9 @@ class AnchorLedger(Protocol):
 
     def last_day(self, journal: str, at: int | None = None) -> date | None:
         """The last day with a root: it takes none for that day or an earlier one."""
+
+    def may_anchor(self) -> bool:
+        """Whether the contract would take a root from the key that this sends with; without one, False."""
 
     def anchor(self, root: DayRoot) -> None:
         """Writes it. Named by its content, sent once, and called again watched over until it is in a block: then the

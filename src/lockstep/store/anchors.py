@@ -22,6 +22,7 @@ _DAY = "day, journal, size, root"
 _HASHES = Statement("SELECT number, at, hash FROM journal WHERE number > ? ORDER BY number LIMIT ?")
 _SIZE = Statement("SELECT coalesce(max(number), 0) FROM journal")
 _LAST = Statement(f"SELECT {_DAY}, peaks FROM anchor ORDER BY day DESC LIMIT 1")
+_BEFORE = Statement(f"SELECT {_DAY}, peaks FROM anchor WHERE size < ? ORDER BY size DESC, day DESC LIMIT 1")
 _CLOSE = Insert(anchor, "day", "journal", "size", "root", "peaks", "state", conflict="(day) DO NOTHING")
 _TO_ANCHOR = Statement(f"SELECT {_DAY} FROM anchor WHERE state = 'CLOSED' ORDER BY day LIMIT ?")
 _OVER = Statement(f"SELECT {_DAY} FROM anchor WHERE state = 'ANCHORED' AND size >= ? ORDER BY day LIMIT 1")
@@ -51,12 +52,7 @@ class Anchors:
             after, most = page[-1][0], _PAGE
 
     def last_closed(self) -> Growing | None:
-        for row in _LAST.alone(self._engine):
-            found = _day_root(row[:4])
-            peaks = bytes.fromhex(row[4])
-            frontier = Frontier(size=found.size, peaks=tuple(peaks[i : i + 32] for i in range(0, len(peaks), 32)))
-            return Growing(journal=found.journal, day=found.day, frontier=frontier)
-        return None
+        return _growing(_LAST.alone(self._engine))
 
     def close_day(self, closed: Growing) -> None:
         one, peaks = closed.root, b"".join(closed.frontier.peaks).hex()
@@ -78,6 +74,18 @@ class Anchors:
 
     def day_roots(self) -> Sequence[DayRoot]:
         return [_day_root(row) for row in _ALL.alone(self._engine)]
+
+    def closed_before(self, number: int) -> Growing | None:
+        return _growing(_BEFORE.alone(self._engine, number))
+
+
+def _growing(rows: Sequence[Sequence[Any]]) -> Growing | None:
+    for row in rows:
+        found = _day_root(row[:4])
+        peaks = bytes.fromhex(row[4])
+        frontier = Frontier(size=found.size, peaks=tuple(peaks[i : i + 32] for i in range(0, len(peaks), 32)))
+        return Growing(journal=found.journal, day=found.day, frontier=frontier)
+    return None
 
 
 def _day_root(row: Sequence[Any]) -> DayRoot:

@@ -7,12 +7,13 @@ import pytest
 from web3 import EthereumTesterProvider
 
 from collateral_venue import GIVER, OPERATOR, CollateralVenue
+from lockstep.chain.embedded import EmbeddedChain
 from lockstep.chain.node import Node
 
 
 @pytest.fixture(scope="module")
 def venue() -> CollateralVenue:
-    made = CollateralVenue.open()
+    made = CollateralVenue.open(EmbeddedChain)
     made.pledge(made.agree(), 1_000)
     made.chain.mine(3)
     made.pledge(made.agree(salt=1), 2_000, token=made.second)

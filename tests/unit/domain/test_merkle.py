@@ -12,6 +12,7 @@ from lockstep.domain.merkle import (
     Frontier,
     consistency_path,
     inclusion_paths,
+    inclusion_paths_since,
     is_consistent,
     leaf_hash,
     root,
@@ -135,3 +136,17 @@ def test_what_is_no_place_in_a_tree_is_refused() -> None:
     assert not is_consistent(9, root(leaves), 8, root(leaves), [])
     with pytest.raises(ValueError, match="peaks"):
         Frontier(size=3, peaks=(leaves[0],))
+
+
+@pytest.mark.parametrize("before", range(18))
+def test_paths_in_a_tree_of_which_only_the_end_is_read(before: int) -> None:
+    """They are those of the whole tree, and it grows as it does anyway."""
+    all_leaves = [leaf_hash(bytes([number])) for number in range(40)]
+    for size in range(before + 1, len(all_leaves) + 1):
+        leaves, new = all_leaves[:size], range(before, size)
+        tree, paths = inclusion_paths_since(Frontier().grown(leaves[:before]), iter(leaves[before:]), new)
+        assert paths == inclusion_paths(leaves, new)
+        assert tree == Frontier().grown(leaves)
+    for index in (before - 1, len(all_leaves)):
+        with pytest.raises(ValueError, match="none of the leaves"):
+            inclusion_paths_since(Frontier().grown(all_leaves[:before]), all_leaves[before:], [index])

@@ -75,6 +75,7 @@ def played(root: Path) -> Iterator[Day]:
             board=world.board,
             mail=partial(world.rtgs.mailbox, world.file.service),
             key=world.roles.operator,
+            anchors=world.book,
         )
         first, second, poor = (make_evidence(sources, f"DELI-{number}", [files]) for number in (1, 2, 3))
         yield Day(world=world, sources=sources, files=files, first=first, second=second, poor=poor)

@@ -2,7 +2,7 @@
 
 import pytest
 import rlp
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from trie import HexaryTrie
 
@@ -16,6 +16,7 @@ def test_the_empty_root_is_the_published_one() -> None:
     assert make_proofs([], [])[0] == EMPTY_ROOT
 
 
+@settings(deadline=None)  # whole tries are made; a busy machine is no failure
 @given(VALUES, st.data())
 def test_every_place_of_a_list_is_proved(values: list[bytes], data: st.DataObject) -> None:
     place = data.draw(st.integers(0, len(values) - 1))
@@ -36,6 +37,7 @@ def test_every_place_of_a_list_is_proved(values: list[bytes], data: st.DataObjec
     assert other < len(values) and found == values[other]  # short nodes beside it stand in the same parent
 
 
+@settings(deadline=None)  # whole tries are made; a busy machine is no failure
 @given(st.dictionaries(st.binary(min_size=1, max_size=3), st.binary(min_size=1, max_size=40), min_size=1))
 def test_keys_of_any_length_with_short_nodes_inside_others(items: dict[bytes, bytes]) -> None:
     made = HexaryTrie(db={})

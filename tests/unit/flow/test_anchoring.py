@@ -8,7 +8,7 @@ import pytest
 from lockstep.domain.anchor import DayRoot
 from lockstep.domain.errors import Contradiction, Unavailable
 from lockstep.domain.journal import Entry
-from lockstep.flow.anchoring import AT_MOST, GRACE, Anchoring
+from lockstep.flow.anchoring import AT_MOST, EVERY, GRACE, SOON, Anchoring
 from lockstep.ports import Change
 from lockstep.testing.fakes import FakeAnchorBook, FakeAnchorLedger, FakeBook, FakeClock
 
@@ -200,3 +200,38 @@ def test_cut_off_anywhere_it_ends_as_undisturbed_and_sends_nothing_twice() -> No
         assert cut == 1, number
         assert disturbed.ledger.sent == undisturbed.ledger.sent, number
         assert disturbed.book.states == undisturbed.book.states, number
+
+
+def test_a_service_steps_once_a_minute_and_only_if_its_key_may(one: Scene) -> None:
+    flow = Anchoring(clock=one.clock, book=one.book, ledger=one.ledger)
+    shared = replace(flow)
+    assert flow.falls_due()
+    assert not shared.falls_due(), "who is made of it shares its watch"
+    one.clock.advance(EVERY.total_seconds() - 1)
+    assert not flow.falls_due()
+    one.clock.advance(1)
+    assert shared.falls_due()
+    one.ledger.allowed = False
+    one.clock.advance(EVERY.total_seconds())
+    assert not flow.falls_due()
+    one.ledger.allowed = True
+    assert not flow.falls_due(), "asked again after a minute, not at each pass"
+    one.clock.advance(EVERY.total_seconds())
+    assert flow.falls_due()
+    one.say()
+    one.at(midnight(1) + GRACE)
+    assert flow.falls_due() and flow.step()
+    one.clock.advance(SOON.total_seconds())
+    assert flow.falls_due(), "the block may be final soon"
+
+
+def test_a_node_that_is_silent_is_asked_again_a_minute_later(one: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    def silent(_: object) -> bool:
+        raise Unavailable("no answer")
+
+    flow = Anchoring(clock=one.clock, book=one.book, ledger=one.ledger)
+    with monkeypatch.context() as patched:
+        patched.setattr(FakeAnchorLedger, "may_anchor", silent)
+        assert not flow.falls_due()
+    one.clock.advance(EVERY.total_seconds())
+    assert flow.falls_due()

@@ -1,4 +1,4 @@
-"""Enforcement over the compiled register and DvP on an embedded chain, and killed between any two steps: nothing is
+"""Enforcement over the compiled register and DvP on a simulated chain, and killed between any two steps: nothing is
 taken without right, beyond what is owed, or twice, and what is over goes back (I3, I10, I12)."""
 
 from collections.abc import Iterator

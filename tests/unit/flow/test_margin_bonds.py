@@ -1,4 +1,4 @@
-"""Margin calls met in bonds, over the compiled register on an embedded chain, and killed between any two steps: what is
+"""Margin calls met in bonds, over the compiled register on a simulated chain, and killed between any two steps: what is
 pledged is pledged once, counts once, and as the contract values it (I3, I10)."""
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""A repo's steps over the compiled register and DvP on an embedded chain; the trades are settled there by hand.
+"""A repo's steps over the compiled register and DvP on a simulated chain; the trades are settled there by hand.
 
 Each test drives `Repoing` as a worker would, look by look. The last one kills it at every effect.
 """

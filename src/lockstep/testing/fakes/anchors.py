@@ -16,6 +16,8 @@ class FakeAnchorLedger:
 
     def __init__(self, now: datetime, depth: int = 2, fault: Hook = no_fault) -> None:
         self.now, self.depth, self.fault, self.head = now, depth, fault, 0
+        self.allowed = True
+        """Whether whoever anchors here is an anchorer."""
         self.written: list[tuple[int, DayRoot]] = []
         """With their blocks."""
         self.sent: list[DayRoot] = []
@@ -41,8 +43,13 @@ class FakeAnchorLedger:
     def last_day(self, journal: str, at: int | None = None) -> date | None:
         return max((one.day for one in self._seen(journal, at)), default=None)
 
+    def may_anchor(self) -> bool:
+        return self.allowed
+
     def anchor(self, root: DayRoot) -> None:
         self.fault("anchor")
+        if not self.allowed:
+            raise ContractRefused("NotAnchorer", {})
         before = [*self._seen(root.journal, None)]
         if before and root.day <= before[-1].day:
             raise ContractRefused("DayNotLater", {"journal": root.journal, "day": root.day, "last": before[-1].day})
@@ -95,3 +102,7 @@ class FakeAnchorBook:
 
     def day_roots(self) -> Sequence[DayRoot]:
         return [self._days[day].root for day in sorted(self._days)]
+
+    def closed_before(self, number: int) -> Growing | None:
+        earlier = [one for one in self._days.values() if one.frontier.size < number]
+        return max(earlier, key=lambda one: one.root.day, default=None)

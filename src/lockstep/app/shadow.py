@@ -6,7 +6,7 @@ the guards: who is killed in between judges them with the next look.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -24,6 +24,7 @@ from lockstep.domain.parallel.scorecards import ALL, Period, Scorecard, digest_o
 from lockstep.domain.parallel.scoring import ScoredDay, keys_seen, score_day
 from lockstep.domain.parallel.stages import Course, Stage
 from lockstep.domain.reconciliation.books import Book, Key, Subject
+from lockstep.domain.target_calendar import is_business_day
 from lockstep.flow import paralleling
 from lockstep.ports import BulkBook, Change, Clock, ParallelBook
 
@@ -58,9 +59,20 @@ class Scored:
 
 
 def require_over(day: date, at: datetime) -> None:
-    """Raises InvalidInput for a moment before a day's cut-off: what has not settled by then has not failed yet."""
+    """Raises InvalidInput for a day on which TARGET is closed, as nothing happens on it and all agrees, and for a
+    moment before a day's cut-off: what has not settled by then has not failed yet."""
+    if not is_business_day(day):
+        raise InvalidInput("day", day, "a business day of TARGET")
     if at < (end := LegacyProfile().end_of(day)):
         raise InvalidInput("day", day, f"over before it is scored: from {end:%Y-%m-%d %H:%M} UTC on, not at {at:%H:%M}")
+
+
+def last_over(at: datetime) -> date:
+    """The last business day whose cut-off has passed."""
+    day = at.astimezone(UTC).date()
+    while not is_business_day(day) or LegacyProfile().end_of(day) > at:
+        day -= timedelta(days=1)
+    return day
 
 
 def load_gates(path: Path) -> Gates:
@@ -241,6 +253,8 @@ class ShadowDesk:
             raise Refused("LastStage", {"isin": course.isin, "stage": course.stage.value})
         if verdict is None:
             raise InvalidInput("security", course.isin, f"one with a gate from {course.stage.value} on")
+        if verdict.is_met and verdict.as_of < (last := last_over(self.clock.now())):
+            raise Refused("DaysNotScored", {"isin": course.isin, "scored": verdict.as_of, "last_over": last})
         return verdict
 
     def _store(self, before: Course, after: Course, verdict: Verdict | None = None) -> Course:

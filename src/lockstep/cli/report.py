@@ -91,8 +91,8 @@ def _moment(text: str | None) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = None
-    if moment is None or moment.utcoffset() is None:
-        raise InvalidInput("as-of", text, "ISO 8601 with its offset, as 2026-11-23T18:00Z")
-    return moment.astimezone(UTC)
+        if moment.utcoffset() is not None:
+            return moment.astimezone(UTC)
+    except (ValueError, OverflowError):  # the latter at both ends of the calendar
+        pass
+    raise InvalidInput("as-of", text, "ISO 8601 with its offset, as 2026-11-23T18:00Z")

@@ -113,8 +113,8 @@ class ShadowDesk:
     ) -> Scored:
         """Scores a day from its run, stores that, and sends back what a guard no longer holds. `rows` are the legacy
         book's trades of that run, `files` the SHA-256 of each file that it came from. Raises InvalidInput for a run in
-        which a book was silent or the legacy book was not asked, as from silence follows nothing, and as
-        `require_over`.
+        which a book was silent or the legacy book was not asked, as from silence follows nothing, one whose
+        books are older than those that the day was scored of, and as `require_over`.
         """
         require_over(run.day, run.at)
         spoke = run.comparison.run.spoke
@@ -145,9 +145,12 @@ class ShadowDesk:
             settled_before={name for name, one in paired.items() if one.counted_on not in (None, run.day)},
             legacy_files=legacy_files,
         )
+        stored = self.book.scorecards_of(run.day)
+        if (last := max((one.card.at for one in stored), default=run.at)) > run.at:
+            raise InvalidInput("run", run.at.isoformat(), f"not before {last.isoformat()}, as of when it was scored")
         change = paralleling.kept(
             scored,
-            stored=self.book.scorecards_of(run.day),
+            stored=stored,
             courses=self.book.courses(),
             pairs=pairs,
             paired=paired,

@@ -1,8 +1,8 @@
 """One table as CSV: RFC 4180, UTF-8, exact values, the columns' names first.
 
 A share stands three times: `NAME` rounded to nine decimals, and exactly in `NAME_numerator` and `NAME_denominator`. A
-text that a spreadsheet would take for a formula (it begins with = + - @, wide ones too, a tab or a line's end) has an apostrophe
-before it; JSON and Parquet have it as it is.
+text that a spreadsheet would take for a formula (it begins with = + - @, wide ones too, a tab or a line's end) has an
+apostrophe before it; JSON and Parquet have it as it is.
 """
 
 import csv

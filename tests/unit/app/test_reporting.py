@@ -29,6 +29,7 @@ from lockstep.iso20022 import write
 from lockstep.ports import Change
 from lockstep.reports.model import Report
 from lockstep.rtgs.page_views import statement_messages
+from lockstep.store import SqlBook, open_database
 
 ROOT = Path(__file__).resolve().parents[3]
 FIRST_DAY = ROOT / "examples" / "first-day"
@@ -166,6 +167,29 @@ def test_what_cannot_be_asked_is_named(sources: Sources, asked: Asked, field: st
     with pytest.raises(InvalidInput) as raised:
         make_report(sources, asked)
     assert raised.value.field == field
+
+
+@pytest.mark.parametrize("kind", OF_JOURNAL)
+@pytest.mark.parametrize("moment", [None, datetime(2002, 1, 1, tzinfo=UTC), datetime(1, 1, 1, tzinfo=UTC)])
+def test_of_nothing_there_is_a_report_in_every_form(
+    sources: Sources, tmp_path: Path, kind: str, moment: datetime | None
+) -> None:
+    """An installation in which nothing happened yet, and one asked for a moment before its first entry."""
+    empty = SqlBook(open_database(f"sqlite:///{tmp_path}/service.db"))
+    for one in (replace(sources, book=empty), *([sources] if moment else [])):
+        if kind == "cash" and one is sources:
+            continue  # the RTGS of that day is asked, which had no statements then
+        asked = Asked(kind=kind, as_of=moment, day=date(2026, 11, 23) if kind == "cash" else None)
+        report = make_report(one, asked)
+        assert report.source.journal_number == 0
+        for form in FORMS:
+            assert as_form(report, form)
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00+14:00", "9999-12-31T23:59-14:00", "2026-11-23T12:00", "now", ""])
+def test_a_moment_that_is_none_is_told(moment: str) -> None:
+    with pytest.raises(InvalidInput, match="as-of"):
+        CliRunner().invoke(app, ["report", "audit", "--as-of", moment], catch_exceptions=False)
 
 
 def test_without_a_node_there_are_no_holders(sources: Sources) -> None:

@@ -547,3 +547,59 @@ def test_words_that_move_a_cursor_are_refused(bench: Bench, why: str) -> None:
 def test_gates_that_would_keep_a_machine_busy_are_refused(text: str) -> None:
     with pytest.raises(InvalidInput):
         read_gates(text)
+
+
+def test_an_older_run_that_comes_last_changes_no_card(bench: Bench) -> None:
+    """Two compare at once: whoever began first and ends last does not put back what the other found."""
+    theirs = datetime.combine(MONDAY, time(9, 1), tzinfo=UTC)
+    rows = {Key.trade(bench.trade.trade_id): legacy_row(theirs)}
+    older = bench.run(MONDAY, theirs=theirs)
+    newer = replace(bench.run(MONDAY, theirs=theirs, legacy_holds=999), at=older.at + timedelta(minutes=1))
+    bench.desk.score(newer, rows)
+    before = bench.book.scorecards_of(MONDAY), bench.book.journal_size()
+    with pytest.raises(InvalidInput, match="as of when it was scored"):
+        bench.desk.score(older, rows)
+    assert (bench.book.scorecards_of(MONDAY), bench.book.journal_size()) == before
+
+
+def test_whoever_was_killed_after_any_write_is_finished_by_the_same_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A day that breaks the guard of a promoted security, killed before or after each commit: compared again, it ends
+    as without the kill: one card, one fall."""
+    for day in days(2):
+        bench.score(day)
+    pending = bench.desk.propose(BOND, "two days", by="Eva").pending
+    assert pending is not None
+    bench.desk.decide(pending.proposal_id, approve=True, why="seen", by="Tom")
+    third, commit = days(3)[2], SqlBook.commit
+    for number, is_after in ((1, False), (1, True), (2, False), (2, True)):
+        seen = []
+
+        def dying(
+            book: SqlBook, change: Change, at: int = number, after: bool = is_after, seen: list[int] = seen
+        ) -> None:
+            seen.append(1)
+            if len(seen) == at and not after:
+                raise KeyboardInterrupt
+            commit(book, change)
+            if len(seen) == at:
+                raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(SqlBook, "commit", dying)
+            try:
+                bench.score(third, legacy_holds=999)
+            except KeyboardInterrupt:
+                continue
+            finally:
+                assert len({row.entry.facts["digest"] for row in cards_told(bench, third)}) <= 1
+    bench.score(third, legacy_holds=999)
+    assert bench.desk.course(BOND).stage is Stage.SHADOW
+    assert [one.move for one in bench.desk.course(BOND).steps].count(Move.DEMOTED) == 1
+    assert len(cards_told(bench, third)) == 1
+
+
+def cards_told(bench: Bench, day: date) -> list[Any]:
+    rows = bench.book.journal(BOND)
+    return [one for one in rows if one.entry.kind == "scorecard" and one.entry.facts["day"] == day.isoformat()]

@@ -87,7 +87,8 @@ def require_simulated(home: Home, ask: Callable[[Home, str], Any] | None = None)
     Raises Misconfigured where it is another, Unavailable while it does not answer.
     """
     settings = home.settings()
-    if settings.rpc == EMBEDDED:  # its RTGS is an object of the one process
+    own = (EMBEDDED, (home.root.absolute() / "drop").as_uri())
+    if settings.rpc == EMBEDDED and settings.rtgs_url in own:  # its RTGS is an object of the one process
         return
     url = urlsplit(settings.rtgs_url)
     if url.scheme not in ("http", "https") or url.hostname not in _HERE:

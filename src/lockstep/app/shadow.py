@@ -4,6 +4,7 @@ A day is scored from a run of the reconciliation with the legacy book. Scorecard
 the guards: who is killed in between judges them with the next look.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -204,6 +205,15 @@ class ShadowDesk:
         """Of the gate to the security's next stage, as of now; None where there is none."""
         course = self.course(isin)
         return paralleling.verdict_of(course, self.gates, self.cards(isin, course.since))
+
+    def scored_anew(self, isin: str) -> Mapping[date, int]:
+        """The days of the security's stage that have had more than one card, and how many: whoever decides asks why.
+        Other legacy files make another card, and may make a better one."""
+        since, told = self.course(isin).since, Counter[date]()
+        for row in self.book.journal(paralleling.subject_of(isin)):
+            if row.entry.kind == paralleling.SCORECARD:
+                told[date.fromisoformat(row.entry.facts["day"])] += 1
+        return {day: count for day, count in sorted(told.items()) if day >= since and count > 1}
 
     # --- deciding
 

@@ -75,9 +75,14 @@ def report(
 
 
 def hand_over(content: bytes, out: Path | None) -> None:
-    """To a file, of which the size is told, or to standard output."""
+    """To a file, of which the size is told, or to standard output. Raises InvalidInput for one that takes nothing."""
+    from lockstep.domain.errors import InvalidInput
+
     if out is not None:
-        out.write_bytes(content)
+        try:
+            out.write_bytes(content)
+        except OSError as error:
+            raise InvalidInput("out", out, f"a file that can be written ({error.strerror})") from error
         typer.echo(f"{out}: {len(content):,} bytes")
     else:
         sys.stdout.buffer.write(content)

@@ -131,6 +131,18 @@ def test_one_process_has_no_other_rtgs(home: AHome) -> None:
     require_simulated(home, lambda *_: pytest.fail("it was asked"))
 
 
+@pytest.mark.parametrize("url", ["file:///gateway", "http://rtgs.bank.example", "https://127.0.0.1.bank.example"])
+def test_an_embedded_chain_excuses_no_other_rtgs(home: AHome, url: str) -> None:
+    """Whoever writes into network.json that the chain is embedded gets no door to a real payment system by it."""
+    home.said = Settings(rpc=EMBEDDED, rtgs_url=EMBEDDED)
+    mark_mirror(home, by="Eva")
+    home.said = Settings(rpc=EMBEDDED, rtgs_url=url)
+    with pytest.raises(Misconfigured, match="a mirror's RTGS is simulated"):
+        processes.open_cash(home)
+    home.said = Settings(rpc=EMBEDDED, rtgs_url=(home.root / "drop").as_uri())
+    require_simulated(home, lambda *_: pytest.fail("it was asked"))
+
+
 def test_no_process_of_a_mirror_opens_another_rtgs(home: AHome) -> None:
     mark_mirror(home, by="Eva")
     processes.open_cash(home)
@@ -158,9 +170,10 @@ def test_whoever_was_stopped_while_marking_goes_on(home: AHome, monkeypatch: pyt
     def stopped(*_: object) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(mirror, "put_file", stopped)
-        mark_mirror(home, by="Eva")
+        with pytest.raises(KeyboardInterrupt):
+            mark_mirror(home, by="Eva")
     assert not is_mirror(home)
     assert (mark_mirror(home, by="Eva").by, is_mirror(home)) == ("Eva", True)
     assert len(mirror.open_book(home).journal("mirror")) == 1

@@ -324,3 +324,18 @@ def test_the_chains_reports_are_the_same_after_more_blocks(world: World, sources
 
 def test_every_kind_is_known() -> None:
     assert set(KINDS) == {*OF_JOURNAL, "holders", "reuse"}
+
+
+def test_a_file_that_takes_nothing_is_told(sources: Sources, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("lockstep.app.reconciling.of_home", lambda home: sources)
+    for out in (tmp_path / "none" / "report.csv", tmp_path):
+        with pytest.raises(InvalidInput, match="out"):
+            CliRunner().invoke(app, ["report", "audit", "--out", str(out)], catch_exceptions=False)
+
+
+@pytest.mark.parametrize("text", [f"x = {'9' * 5_000}", f"x = {'[' * 5_000}", "x = 2026-13-45", "x = \udcff"])
+def test_penalties_that_python_cannot_read_are_told(sources: Sources, tmp_path: Path, text: str) -> None:
+    path = tmp_path / "penalties.toml"
+    path.write_bytes(text.encode("utf-8", "surrogatepass"))
+    with pytest.raises(InvalidInput, match="penalties"):
+        make_report(sources, Asked(kind="efficiency", penalties=path))

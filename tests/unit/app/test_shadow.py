@@ -603,3 +603,20 @@ def test_whoever_was_killed_after_any_write_is_finished_by_the_same_again(
 def cards_told(bench: Bench, day: date) -> list[Any]:
     rows = bench.book.journal(BOND)
     return [one for one in rows if one.entry.kind == "scorecard" and one.entry.facts["day"] == day.isoformat()]
+
+
+def test_a_day_made_better_by_other_files_is_named_to_who_decides(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Monday had a break; the legacy book's files are handed in again, without it. The gate is met, and says so."""
+    monday, tuesday = days(2)
+    bench.score(monday, legacy_holds=999)
+    bench.score(monday)
+    bench.score(tuesday)
+    bench.score(tuesday)
+    assert bench.desk.scored_anew(BOND) == {monday: 2}
+    monkeypatch.setattr(shadow_of, "open_judging_desk", lambda *_: bench.desk)
+    done = CliRunner().invoke(app, ["shadow", "gate", BOND, "--home", str(tmp_path)])
+    assert (done.exit_code, f"scored more than once: {monday} (2 cards)" in done.output) == (0, True)
+    done = CliRunner().invoke(app, ["shadow", "gate", BOND, "--json", "--home", str(tmp_path)])
+    assert json.loads(done.output)["gates"][0]["scored_anew"] == [{"day": str(monday), "cards": 2}]

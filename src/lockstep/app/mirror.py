@@ -22,7 +22,7 @@ from lockstep.domain.reconciliation.breaks import person
 from lockstep.durable import put_file, sync_folder
 from lockstep.ports import Change
 
-__all__ = ["Mirror", "is_mirror", "mark_mirror", "require_mirror", "require_simulated"]
+__all__ = ["Mirror", "is_mirror", "mark_mirror", "require_mirror", "require_simulated", "was_marked"]
 
 MARK = "mirror.json"
 MIRROR = "mirror"
@@ -43,6 +43,12 @@ def is_mirror(home: Home) -> bool:
     return _path(home).exists()
 
 
+def was_marked(home: Home) -> bool:
+    """Whether it is a mirror, or its journal tells that it was marked as one: who takes the file away makes no mirror
+    real. It reads the service's records."""
+    return is_mirror(home) or bool(open_book(home).journal(MIRROR))
+
+
 def require_mirror(home: Home) -> None:
     """Raises Misconfigured for an installation that is none: what is fed there would move real money."""
     if not is_mirror(home):
@@ -61,13 +67,17 @@ def mark_mirror(home: Home, *, by: str) -> Mirror:
         return Mirror(by=known["by"], at=datetime.fromisoformat(known["at"]), is_new=False)
     require_simulated(home)
     book, now = open_book(home), home.clock().now()
-    if book.instructions() or book.trades():
-        raise Misconfigured(f"{home.root} has instructions already: a mirror is marked before its first")
-    book.commit(Change(entries=(Entry(at=now, kind=MIRROR, subject=MIRROR, facts={"by": by}),)))
+    told = next((row.entry for row in book.journal(MIRROR)), None)
+    if told is None:
+        if book.instructions() or book.trades():
+            raise Misconfigured(f"{home.root} has instructions already: a mirror is marked before its first")
+        book.commit(Change(entries=(Entry(at=now, kind=MIRROR, subject=MIRROR, facts={"by": by}),)))
+    else:  # who marked it was stopped before the file was there, or somebody took it away
+        by, now = told.facts["by"], told.at
     content = json.dumps({"by": by, "at": now.isoformat()}, indent=2)
     put_file(home.root, MARK, content.encode())
     sync_folder(home.root)
-    return Mirror(by=by, at=now, is_new=True)
+    return Mirror(by=by, at=now, is_new=told is None)
 
 
 def require_simulated(home: Home, ask: Callable[[Home, str], Any] | None = None) -> None:
@@ -77,7 +87,8 @@ def require_simulated(home: Home, ask: Callable[[Home, str], Any] | None = None)
     Raises Misconfigured where it is another, Unavailable while it does not answer.
     """
     settings = home.settings()
-    if settings.rpc == EMBEDDED:  # its RTGS is an object of the one process
+    own = (EMBEDDED, (home.root.absolute() / "drop").as_uri())
+    if settings.rpc == EMBEDDED and settings.rtgs_url in own:  # its RTGS is an object of the one process
         return
     url = urlsplit(settings.rtgs_url)
     if url.scheme not in ("http", "https") or url.hostname not in _HERE:

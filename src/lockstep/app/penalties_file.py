@@ -62,7 +62,7 @@ def _content(path: Path) -> Any:
         if path.stat().st_size > LONGEST:
             raise InvalidInput("penalties", path, f"at most {LONGEST:,} bytes")
         return tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # no number of thousands of digits, nor deepest nesting
         raise InvalidInput("penalties", path, f"a file of TOML in UTF-8 ({error})") from error
 
 

@@ -32,7 +32,7 @@ from lockstep.app.loops import (
     until_stopped,
 )
 from lockstep.app.margin import open_margin_desk, open_margining
-from lockstep.app.mirror import is_mirror, require_simulated
+from lockstep.app.mirror import is_mirror, require_simulated, was_marked
 from lockstep.app.operators import OperatorKeys
 from lockstep.app.records import open_book, open_reception
 from lockstep.app.repos import service_repoing
@@ -171,7 +171,7 @@ def _cash(home: Home, party: Bic) -> DirectoryCashSystem | HttpCashSystem:
     """The RTGS as a party sees it, through the door that `rtgs_url` names. Raises Misconfigured, and for a mirror as
     `require_simulated`: before anything is sent there."""
     settings = home.settings()
-    if is_mirror(home):
+    if was_marked(home) if party == home.market().service else is_mirror(home):
         require_simulated(home)
     drop = settings.rtgs_drop
     if drop is not None:

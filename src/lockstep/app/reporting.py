@@ -205,8 +205,11 @@ def _statements(path: Path) -> Iterator[Statement]:
 
 
 def _asked_for(sources: Sources, day: date) -> list[Statement]:
-    """Raises Unavailable where the RTGS does not answer for every account that the service may ask for."""
-    at = min(sources.clock.now(), end_of(day) - timedelta(microseconds=1))
+    """Raises InvalidInput for a day to come, Unavailable where the RTGS does not answer for every account that the
+    service may ask for."""
+    if day > (now := sources.clock.now().astimezone(UTC)).date():
+        raise InvalidInput("day", day, f"not after today, {now.date()}")
+    at = min(now, end_of(day) - timedelta(microseconds=1))
     said = read_rtgs(
         sources.cash,
         sources.market,
@@ -253,7 +256,7 @@ def _point(sources: Sources, asked: Asked) -> Point:
         raise InvalidInput(given[1], getattr(asked, given[1]), f"not beside {given[0]}")
     node, network = _node(sources), sources.market.network
     final = node.head().number - network.finality_depth
-    if asked.day is not None and end_of(asked.day) > sources.clock.now():
+    if asked.day is not None and asked.day >= sources.clock.now().astimezone(UTC).date():
         raise InvalidInput("day", asked.day, "a day that is over (UTC)")
     number = final if asked.block is None else asked.block
     if asked.as_of is not None or asked.day is not None:

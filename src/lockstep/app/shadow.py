@@ -4,9 +4,10 @@ A day is scored from a run of the reconciliation with the legacy book. Scorecard
 the guards: who is killed in between judges them with the next look.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -24,6 +25,7 @@ from lockstep.domain.parallel.scorecards import ALL, Period, Scorecard, digest_o
 from lockstep.domain.parallel.scoring import ScoredDay, keys_seen, score_day
 from lockstep.domain.parallel.stages import Course, Stage
 from lockstep.domain.reconciliation.books import Book, Key, Subject
+from lockstep.domain.target_calendar import is_business_day
 from lockstep.flow import paralleling
 from lockstep.ports import BulkBook, Change, Clock, ParallelBook
 
@@ -58,9 +60,20 @@ class Scored:
 
 
 def require_over(day: date, at: datetime) -> None:
-    """Raises InvalidInput for a moment before a day's cut-off: what has not settled by then has not failed yet."""
+    """Raises InvalidInput for a day on which TARGET is closed, as nothing happens on it and all agrees, and for a
+    moment before a day's cut-off: what has not settled by then has not failed yet."""
+    if not is_business_day(day):
+        raise InvalidInput("day", day, "a business day of TARGET")
     if at < (end := LegacyProfile().end_of(day)):
         raise InvalidInput("day", day, f"over before it is scored: from {end:%Y-%m-%d %H:%M} UTC on, not at {at:%H:%M}")
+
+
+def last_over(at: datetime) -> date:
+    """The last business day whose cut-off has passed."""
+    day = at.astimezone(UTC).date()
+    while not is_business_day(day) or LegacyProfile().end_of(day) > at:
+        day -= timedelta(days=1)
+    return day
 
 
 def load_gates(path: Path) -> Gates:
@@ -101,8 +114,8 @@ class ShadowDesk:
     ) -> Scored:
         """Scores a day from its run, stores that, and sends back what a guard no longer holds. `rows` are the legacy
         book's trades of that run, `files` the SHA-256 of each file that it came from. Raises InvalidInput for a run in
-        which a book was silent or the legacy book was not asked, as from silence follows nothing, and as
-        `require_over`.
+        which a book was silent or the legacy book was not asked, as from silence follows nothing, one whose
+        books are older than those that the day was scored of, and as `require_over`.
         """
         require_over(run.day, run.at)
         spoke = run.comparison.run.spoke
@@ -133,9 +146,12 @@ class ShadowDesk:
             settled_before={name for name, one in paired.items() if one.counted_on not in (None, run.day)},
             legacy_files=legacy_files,
         )
+        stored = self.book.scorecards_of(run.day)
+        if (last := max((one.card.at for one in stored), default=run.at)) > run.at:
+            raise InvalidInput("run", run.at.isoformat(), f"not before {last.isoformat()}, as of when it was scored")
         change = paralleling.kept(
             scored,
-            stored=self.book.scorecards_of(run.day),
+            stored=stored,
             courses=self.book.courses(),
             pairs=pairs,
             paired=paired,
@@ -190,6 +206,15 @@ class ShadowDesk:
         course = self.course(isin)
         return paralleling.verdict_of(course, self.gates, self.cards(isin, course.since))
 
+    def scored_anew(self, isin: str) -> Mapping[date, int]:
+        """The days of the security's stage that have had more than one card, and how many: whoever decides asks why.
+        Other legacy files make another card, and may make a better one."""
+        since, told = self.course(isin).since, Counter[date]()
+        for row in self.book.journal(paralleling.subject_of(isin)):
+            if row.entry.kind == paralleling.SCORECARD:
+                told[date.fromisoformat(row.entry.facts["day"])] += 1
+        return {day: count for day, count in sorted(told.items()) if day >= since and count > 1}
+
     # --- deciding
 
     def propose(self, isin: str, why: str, *, by: str) -> Course:
@@ -241,6 +266,8 @@ class ShadowDesk:
             raise Refused("LastStage", {"isin": course.isin, "stage": course.stage.value})
         if verdict is None:
             raise InvalidInput("security", course.isin, f"one with a gate from {course.stage.value} on")
+        if verdict.is_met and verdict.as_of < (last := last_over(self.clock.now())):
+            raise Refused("DaysNotScored", {"isin": course.isin, "scored": verdict.as_of, "last_over": last})
         return verdict
 
     def _store(self, before: Course, after: Course, verdict: Verdict | None = None) -> Course:

@@ -75,9 +75,14 @@ def report(
 
 
 def hand_over(content: bytes, out: Path | None) -> None:
-    """To a file, of which the size is told, or to standard output."""
+    """To a file, of which the size is told, or to standard output. Raises InvalidInput for one that takes nothing."""
+    from lockstep.domain.errors import InvalidInput
+
     if out is not None:
-        out.write_bytes(content)
+        try:
+            out.write_bytes(content)
+        except OSError as error:
+            raise InvalidInput("out", out, f"a file that can be written ({error.strerror})") from error
         typer.echo(f"{out}: {len(content):,} bytes")
     else:
         sys.stdout.buffer.write(content)
@@ -91,8 +96,8 @@ def _moment(text: str | None) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = None
-    if moment is None or moment.utcoffset() is None:
-        raise InvalidInput("as-of", text, "ISO 8601 with its offset, as 2026-11-23T18:00Z")
-    return moment.astimezone(UTC)
+        if moment.utcoffset() is not None:
+            return moment.astimezone(UTC)
+    except (ValueError, OverflowError):  # the latter at both ends of the calendar
+        pass
+    raise InvalidInput("as-of", text, "ISO 8601 with its offset, as 2026-11-23T18:00Z")

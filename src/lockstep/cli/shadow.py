@@ -161,10 +161,15 @@ def gate(
     names = [security] if security else [one.isin for one in desk.courses()]
     found = [one for name in names if (one := desk.verdict(name)) is not None]
     if as_json:
-        print_json({"gates": [verdict_json(one) for one in found]})
+        anew = {one.isin: desk.scored_anew(one.isin) for one in found}
+        days = {isin: [{"day": str(day), "cards": count} for day, count in told.items()] for isin, told in anew.items()}
+        print_json({"gates": [{**verdict_json(one), "scored_anew": days[one.isin]} for one in found]})
     else:
         for one in found:
             showing_shadow.verdict(Console(), one)
+            if anew_days := desk.scored_anew(one.isin):
+                told = ", ".join(f"{day} ({count} cards)" for day, count in anew_days.items())
+                showing_shadow.line(Console(), f"scored more than once: {told}", "yellow")
         if not found:
             typer.echo("there is no gate to judge")
     if not all(one.is_met for one in found):

@@ -10,7 +10,15 @@ from functools import lru_cache
 
 from lockstep.domain.errors import InvalidInput
 
-__all__ = ["FIRST_YEAR", "business_days_after", "closing_days", "easter", "is_business_day", "next_business_day"]
+__all__ = [
+    "FIRST_YEAR",
+    "business_days_after",
+    "closing_days",
+    "due_on",
+    "easter",
+    "is_business_day",
+    "next_business_day",
+]
 
 FIRST_YEAR = 2002
 _SATURDAY = 5
@@ -56,6 +64,12 @@ def next_business_day(day: date) -> date:
         if is_business_day(day + timedelta(days=ahead)):
             return day + timedelta(days=ahead)
     raise AssertionError("TARGET is never closed for a week")
+
+
+def due_on(agreed: date) -> date:
+    """The business day on which what is agreed for a day is due: that one, or the next where TARGET is closed on it.
+    A day before 2002 is taken as it is."""
+    return agreed if agreed.year < FIRST_YEAR or is_business_day(agreed) else next_business_day(agreed)
 
 
 def business_days_after(start: date, end: date) -> int:

@@ -109,19 +109,18 @@ def _share(tally: Tally) -> str:
 def numbered(cards: Iterable[StoredCard], rows: Iterable[JournalRow]) -> Sequence[tuple[Scorecard, int]]:
     """A security's cards, each with the number of the journal's entry that tells it. `rows` are those of its subject.
 
-    Raises Contradiction for a card that the journal does not tell: the records were changed by another hand.
+    Raises Contradiction for a card that is not the last that the journal tells of its day: the records were
+    changed by another hand.
     """
-    told = {
-        (row.entry.facts["day"], row.entry.facts["digest"]): row.number for row in rows if row.entry.kind == SCORECARD
-    }
+    told = {row.entry.facts["day"]: row for row in rows if row.entry.kind == SCORECARD}  # a day's last one counts
     found = []
     for one in cards:
-        number = told.get((one.card.day.isoformat(), one.card.digest))
-        if number is None:
+        row = told.get(one.card.day.isoformat())
+        if row is None or row.entry.facts["digest"] != one.card.digest:
             raise Contradiction(
-                f"scorecard {one.card.isin} {one.card.day}: its digest stands in no entry of the journal"
+                f"scorecard {one.card.isin} {one.card.day}: the journal's last entry of that day has another digest"
             )
-        found.append((one.card, number))
+        found.append((one.card, row.number))
     return found
 
 

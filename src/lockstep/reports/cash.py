@@ -90,6 +90,17 @@ class _Side:
     amount: int
     uetr: str
     at: datetime
+    entries: int = 1
+
+    def plus(self, other: "_Side") -> "_Side":
+        """Both entries of one settlement: a statement that has it twice is not taken for one that has it once."""
+        names = dict.fromkeys((*self.uetr.split(), *other.uetr.split()))
+        return _Side(
+            amount=self.amount + other.amount,
+            uetr=" ".join(names),
+            at=min(self.at, other.at),
+            entries=self.entries + other.entries,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,8 +120,8 @@ class _Compared:
         return [one for one in both if _said(self.stated.get(one)) != _said(self.mirrored.get(one))]
 
 
-def _said(side: _Side | None) -> tuple[int, str] | None:
-    return None if side is None else (side.amount, side.uetr)
+def _said(side: _Side | None) -> tuple[int, str, int] | None:
+    return None if side is None else (side.amount, side.uetr, side.entries)
 
 
 def cash(
@@ -128,7 +139,7 @@ def cash(
         last[one.account] = one
         compared.append(_compare(one, views, mirror))
     differing = sum(len(one.differing) for one in compared)
-    entries = sum(len(one.stated) for one in compared)
+    entries = sum(side.entries for one in compared for side in one.stated.values())
     return Report(
         kind="cash",
         title="Cash mirror against the RTGS",
@@ -159,18 +170,18 @@ def cash(
 
 
 def _compare(one: Statement, views: Mapping[SettlementId, CashView], mirror: Mirror) -> _Compared:
-    stated = {
-        str(entry.settlement_id): _Side(amount=entry.signed, uetr=str(entry.uetr), at=entry.booked_at)
-        for entry in one.entries
-        if entry.settlement_id is not None
-    }
+    stated: dict[str, _Side] = {}
+    for entry in one.entries:
+        if entry.settlement_id is not None:
+            name, side = str(entry.settlement_id), _Side(amount=entry.signed, uetr=str(entry.uetr), at=entry.booked_at)
+            stated[name] = stated[name].plus(side) if name in stated else side
     mirrored = {}
     for settlement, view in views.items():
         if not mirror.has(view) or view.payment is None or view.booked_at is None:
             continue
-        side = (view.payment.debtor == one.account, view.payment.creditor == one.account)
-        if any(side) and one.since <= view.booked_at <= one.until:
-            amount = view.payment.amount.amount * (side[1] - side[0])
+        debited_credited = (view.payment.debtor == one.account, view.payment.creditor == one.account)
+        if any(debited_credited) and one.since <= view.booked_at <= one.until:
+            amount = view.payment.amount.amount * (debited_credited[1] - debited_credited[0])
             mirrored[str(settlement)] = _Side(amount=amount, uetr=str(view.payment.uetr), at=view.booked_at)
     others = [entry for entry in one.entries if entry.settlement_id is None]
     return _Compared(statement=one, stated=stated, mirrored=mirrored, others=others)
@@ -240,7 +251,7 @@ def _differences_table(compared: Iterable[_Compared]) -> Table:
     for one in compared:
         for settlement in one.differing:
             stated, mirrored = one.stated.get(settlement), one.mirrored.get(settlement)
-            what = "other content"
+            what = "other content" if stated is None or stated.entries == 1 else "more than once on the statement"
             if stated is None or mirrored is None:
                 what = "not on the statement" if stated is None else "not in the mirror"
             rows.append(

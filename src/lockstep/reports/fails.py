@@ -12,12 +12,12 @@ from enum import Enum
 
 from lockstep.domain.anchor import end_of
 from lockstep.domain.instruction import Side
-from lockstep.domain.target_calendar import is_business_day, next_business_day
+from lockstep.domain.target_calendar import due_on, next_business_day
 from lockstep.domain.trade import TradeState
 from lockstep.reports.penalties import Penalty, PenaltyKind, PenaltyTerms, penalty
 from lockstep.reports.records import Move, Records, Story
 
-__all__ = ["NOT_TOLD", "Day", "Fate", "Following", "code_of", "due_on", "follow", "penalties_of"]
+__all__ = ["NOT_TOLD", "Day", "Fate", "Following", "code_of", "follow", "penalties_of"]
 
 NOT_TOLD = "not told"
 """Stands for a reason where none was told."""
@@ -69,11 +69,6 @@ class Following:
     def on_time(self) -> bool:
         """Settled on the day for which it was agreed."""
         return bool(self.days) and self.days[0].fate is Fate.SETTLED
-
-
-def due_on(agreed: date) -> date:
-    """The business day on which a trade is due: the agreed one, or the next where TARGET is closed on it."""
-    return agreed if is_business_day(agreed) else next_business_day(agreed)
 
 
 def follow(story: Story, records: Records) -> Following:

@@ -1,8 +1,8 @@
 """One table as CSV: RFC 4180, UTF-8, exact values, the columns' names first.
 
 A share stands three times: `NAME` rounded to nine decimals, and exactly in `NAME_numerator` and `NAME_denominator`. A
-text that a spreadsheet would take for a formula (it begins with = + - @, a tab or a carriage return) has an apostrophe
-before it; JSON and Parquet have it as it is.
+text that a spreadsheet would take for a formula (it begins with = + - @, wide ones too, a tab or a line's end) has an
+apostrophe before it; JSON and Parquet have it as it is.
 """
 
 import csv
@@ -15,7 +15,8 @@ from lockstep.reports.model import Column, ColumnKind, Table
 __all__ = ["SHARE_DECIMALS", "csv_bytes", "file_columns"]
 
 SHARE_DECIMALS = 9
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""The last four are the first four as wide characters, which some spreadsheets take for the same."""
 
 
 def file_columns(column: Column) -> tuple[str, ...]:

@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 
+from lockstep.domain.target_calendar import due_on
 from lockstep.domain.trade import TradeState
-from lockstep.reports.fails import code_of, due_on
+from lockstep.reports.fails import code_of
 from lockstep.reports.model import Chart, ChartKind, Column, ColumnKind, Figure, Report, Table, Tone
 from lockstep.reports.records import Records, Story, in_order
 from lockstep.reports.words import counted, money, span

@@ -131,12 +131,54 @@ def test_one_process_has_no_other_rtgs(home: AHome) -> None:
     require_simulated(home, lambda *_: pytest.fail("it was asked"))
 
 
+@pytest.mark.parametrize("url", ["file:///gateway", "http://rtgs.bank.example", "https://127.0.0.1.bank.example"])
+def test_an_embedded_chain_excuses_no_other_rtgs(home: AHome, url: str) -> None:
+    """Whoever writes into network.json that the chain is embedded gets no door to a real payment system by it."""
+    home.said = Settings(rpc=EMBEDDED, rtgs_url=EMBEDDED)
+    mark_mirror(home, by="Eva")
+    home.said = Settings(rpc=EMBEDDED, rtgs_url=url)
+    with pytest.raises(Misconfigured, match="a mirror's RTGS is simulated"):
+        processes.open_cash(home)
+    home.said = Settings(rpc=EMBEDDED, rtgs_url=(home.root / "drop").as_uri())
+    require_simulated(home, lambda *_: pytest.fail("it was asked"))
+
+
 def test_no_process_of_a_mirror_opens_another_rtgs(home: AHome) -> None:
     mark_mirror(home, by="Eva")
     processes.open_cash(home)
     home.said = Settings(rpc="http://127.0.0.1:8545", rtgs_url="https://rtgs.bank.example")
     with pytest.raises(Misconfigured, match="a mirror's RTGS is simulated"):
         processes.open_cash(home)
+
+
+def test_no_file_taken_away_makes_a_mirror_real(home: AHome) -> None:
+    """What was fed to it would settle with a real payment system. The journal still tells."""
+    mark_mirror(home, by="Eva")
     (home.root / "mirror.json").unlink()
+    home.said = Settings(rpc="http://127.0.0.1:8545", rtgs_url="http://rtgs.bank.example")
+    with pytest.raises(Misconfigured, match="a mirror's RTGS is simulated"):
+        processes.open_cash(home)
+    home.said = AHome.said
+    processes.open_cash(home)
+    again = mark_mirror(home, by="Tom")
+    assert (again.by, again.is_new) == ("Eva", False)
+    assert is_mirror(home)
+    assert len(mirror.open_book(home).journal("mirror")) == 1
+
+
+def test_whoever_was_stopped_while_marking_goes_on(home: AHome, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(mirror, "put_file", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            mark_mirror(home, by="Eva")
+    assert not is_mirror(home)
+    assert (mark_mirror(home, by="Eva").by, is_mirror(home)) == ("Eva", True)
+    assert len(mirror.open_book(home).journal("mirror")) == 1
+
+
+def test_an_installation_that_is_no_mirror_opens_any_rtgs(home: AHome) -> None:
     home.said = Settings(rpc="http://127.0.0.1:8545", rtgs_url="http://rtgs.bank.example")
     processes.open_cash(home)

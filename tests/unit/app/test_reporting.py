@@ -6,7 +6,7 @@ import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -29,6 +29,7 @@ from lockstep.iso20022 import write
 from lockstep.ports import Change
 from lockstep.reports.model import Report
 from lockstep.rtgs.page_views import statement_messages
+from lockstep.store import SqlBook, open_database
 
 ROOT = Path(__file__).resolve().parents[3]
 FIRST_DAY = ROOT / "examples" / "first-day"
@@ -154,6 +155,10 @@ def test_statements_are_read_from_files(sources: Sources, world: World, tmp_path
         (Asked(kind="holders", as_of=datetime(2000, 1, 1, tzinfo=UTC)), "as_of"),
         (Asked(kind="cash", day=date(2026, 11, 23), statements=(Path("x.xml"),)), "day"),
         (Asked(kind="cash", statements=(Path("none.xml"),)), "statement"),
+        (Asked(kind="cash", day=date(2026, 11, 25)), "day"),
+        (Asked(kind="cash", day=date.max), "day"),
+        (Asked(kind="holders", day=date.max), "day"),
+        (Asked(kind="holders", as_of=datetime(1, 1, 1, tzinfo=UTC)), "as_of"),
         (Asked(kind="efficiency", penalties=Path("none.toml")), "penalties"),
     ],
     ids=lambda one: f"{one.kind}" if isinstance(one, Asked) else one,
@@ -162,6 +167,29 @@ def test_what_cannot_be_asked_is_named(sources: Sources, asked: Asked, field: st
     with pytest.raises(InvalidInput) as raised:
         make_report(sources, asked)
     assert raised.value.field == field
+
+
+@pytest.mark.parametrize("kind", OF_JOURNAL)
+@pytest.mark.parametrize("moment", [None, datetime(2002, 1, 1, tzinfo=UTC), datetime(1, 1, 1, tzinfo=UTC)])
+def test_of_nothing_there_is_a_report_in_every_form(
+    sources: Sources, tmp_path: Path, kind: str, moment: datetime | None
+) -> None:
+    """An installation in which nothing happened yet, and one asked for a moment before its first entry."""
+    empty = SqlBook(open_database(f"sqlite:///{tmp_path}/service.db"))
+    for one in (replace(sources, book=empty), *([sources] if moment else [])):
+        if kind == "cash" and one is sources:
+            continue  # the RTGS of that day is asked, which had no statements then
+        asked = Asked(kind=kind, as_of=moment, day=date(2026, 11, 23) if kind == "cash" else None)
+        report = make_report(one, asked)
+        assert report.source.journal_number == 0
+        for form in FORMS:
+            assert as_form(report, form)
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00+14:00", "9999-12-31T23:59-14:00", "2026-11-23T12:00", "now", ""])
+def test_a_moment_that_is_none_is_told(moment: str) -> None:
+    with pytest.raises(InvalidInput, match="as-of"):
+        CliRunner().invoke(app, ["report", "audit", "--as-of", moment], catch_exceptions=False)
 
 
 def test_without_a_node_there_are_no_holders(sources: Sources) -> None:
@@ -265,6 +293,26 @@ def test_the_same_question_gives_the_same_bytes_everywhere_and_always(world: Wor
     assert there == here
 
 
+def test_another_database_filled_in_another_order_makes_the_same_bytes(
+    world: World, sources: Sources, fresh: Callable[[], str]
+) -> None:
+    """SQLite and PostgreSQL, their rows put in last first; PostgreSQL sorts texts by the server's locale."""
+    there = open_database(fresh())
+    copy = SqlBook(there)
+    copy.commit(Change(instructions=tuple(reversed(world.book.instructions()))))
+    copy.commit(Change(trades=tuple(replace(one, version=0) for one in reversed(world.book.trades()))))
+    rows = world.book.journal()
+    copy.commit(Change(entries=tuple(one.entry for one in rows)))
+    moved = replace(sources, book=copy)
+    for kind in OF_JOURNAL:
+        if kind == "cash":
+            continue
+        asked = Asked(kind=kind, journal=len(rows))
+        for form in FORMS:
+            assert as_form(make_report(moved, asked), form) == as_form(make_report(sources, asked), form)
+    there.dispose()
+
+
 def test_the_chains_reports_are_the_same_after_more_blocks(world: World, sources: Sources) -> None:
     final = world.chain.node.head().number - world.market.network.finality_depth
     asked = Asked(kind="holders", block=final - 3)
@@ -276,3 +324,18 @@ def test_the_chains_reports_are_the_same_after_more_blocks(world: World, sources
 
 def test_every_kind_is_known() -> None:
     assert set(KINDS) == {*OF_JOURNAL, "holders", "reuse"}
+
+
+def test_a_file_that_takes_nothing_is_told(sources: Sources, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("lockstep.app.reconciling.of_home", lambda home: sources)
+    for out in (tmp_path / "none" / "report.csv", tmp_path):
+        with pytest.raises(InvalidInput, match="out"):
+            CliRunner().invoke(app, ["report", "audit", "--out", str(out)], catch_exceptions=False)
+
+
+@pytest.mark.parametrize("text", [f"x = {'9' * 5_000}", f"x = {'[' * 5_000}", "x = 2026-13-45", "x = \udcff"])
+def test_penalties_that_python_cannot_read_are_told(sources: Sources, tmp_path: Path, text: str) -> None:
+    path = tmp_path / "penalties.toml"
+    path.write_bytes(text.encode("utf-8", "surrogatepass"))
+    with pytest.raises(InvalidInput, match="penalties"):
+        make_report(sources, Asked(kind="efficiency", penalties=path))

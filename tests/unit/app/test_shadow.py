@@ -154,7 +154,8 @@ class Bench:
     def score(self, day: date, **said: Any) -> shadow_of.Scored:
         theirs = said.setdefault("theirs", datetime.combine(MONDAY, time(9, 1), tzinfo=UTC))
         rows = {Key.trade(self.trade.trade_id): legacy_row(theirs)}
-        self.clock.advance(86_400)
+        morning_after = datetime.combine(day + timedelta(days=1), time(9), tzinfo=UTC)
+        self.clock.advance(max(1, int((morning_after - self.clock.now()).total_seconds())))
         return self.desk.score(self.run(day, **said), rows)
 
 
@@ -458,3 +459,164 @@ def test_an_entry_of_another_kind_tells_no_card(bench: Bench) -> None:
     bench.score(MONDAY)
     bench.book.commit(Change(entries=(Entry(at=MORNING, kind="reconciliation", subject=BOND),)))
     assert len(bench.desk.cards(BOND)) == 1
+
+
+# --- gates met by what was left out
+
+
+def test_no_promotion_while_a_day_that_is_over_was_not_scored(bench: Bench) -> None:
+    """Two good days, then a bad one that nobody compares: the gate's conditions hold, and nobody may use that."""
+    first, second = days(2)
+    bench.score(first)
+    bench.score(second)
+    pending = bench.desk.propose(BOND, "two days", by="Eva").pending
+    assert pending is not None
+    wednesday = datetime.combine(second + timedelta(days=1), time(18), tzinfo=UTC)
+    bench.clock.advance(int((wednesday - bench.clock.now()).total_seconds()) - 1)
+    assert bench.desk.verdict(BOND).is_met  # type: ignore[union-attr]  # there is a gate
+    bench.clock.advance(1)
+    with pytest.raises(Refused, match="DaysNotScored"):
+        bench.desk.decide(pending.proposal_id, approve=True, why="seen", by="Tom")
+    bench.desk.decide(pending.proposal_id, approve=False, why="seen", by="Tom")
+    with pytest.raises(Refused, match="DaysNotScored"):
+        bench.desk.propose(BOND, "two days", by="Eva")
+    bench.score(wednesday.date())
+    assert bench.desk.propose(BOND, "three days", by="Eva").pending is not None
+
+
+def test_a_weekend_is_over_with_its_friday() -> None:
+    """18:00 UTC is the cut-off; 25 and 26 December 2026 are a Friday and a Saturday on which TARGET is closed."""
+    assert shadow_of.last_over(datetime(2026, 11, 27, 17, 59, 59, tzinfo=UTC)) == date(2026, 11, 26)
+    assert shadow_of.last_over(datetime(2026, 11, 27, 18, tzinfo=UTC)) == date(2026, 11, 27)
+    assert shadow_of.last_over(datetime(2026, 11, 30, 17, tzinfo=UTC)) == date(2026, 11, 27)
+    assert shadow_of.last_over(datetime(2026, 12, 28, 9, tzinfo=UTC)) == date(2026, 12, 24)
+
+
+@pytest.mark.parametrize("day", [date(2026, 11, 28), date(2026, 11, 29), date(2026, 12, 25)])
+def test_a_day_on_which_nothing_settles_is_not_scored(bench: Bench, day: date) -> None:
+    with pytest.raises(InvalidInput, match="a business day of TARGET"):
+        bench.score(day)
+    assert bench.book.scorecards_of(day) == []
+
+
+def test_an_earlier_version_of_a_card_is_no_evidence(bench: Bench) -> None:
+    """A bad day scored anew is a bad day: who puts the better card back into the records is found out, though its
+    digest stands in the journal."""
+    bench.score(MONDAY)
+    with bench.engine.connect() as connection:
+        good = connection.exec_driver_sql(f"SELECT body FROM scorecard WHERE isin = '{BOND}'").scalar_one()
+    bench.score(MONDAY, legacy_holds=999)
+    assert len(bench.desk.cards(BOND)) == 1
+    with bench.engine.begin() as connection:
+        connection.exec_driver_sql(f"UPDATE scorecard SET body = ? WHERE isin = '{BOND}'", (good,))
+    with pytest.raises(Contradiction, match="scorecard"):
+        bench.desk.cards(BOND)
+
+
+@pytest.mark.parametrize(("one", "other"), [("José", "JOSE\u0301"), ("Eva Ⅳ", "eva iv"), ("Ｔｏｍ", "tom")])
+def test_a_name_written_in_another_way_is_no_second_person(bench: Bench, one: str, other: str) -> None:
+    for day in days(2):
+        bench.score(day)
+    pending = bench.desk.propose(BOND, "two days", by=one).pending
+    assert pending is not None
+    with pytest.raises(Refused, match="FourEyes"):
+        bench.desk.decide(pending.proposal_id, approve=True, why="seen", by=other)
+
+
+@pytest.mark.parametrize("why", ["\x1b[2J", "a\u202eb", "\udcff", "\x00"])
+def test_words_that_move_a_cursor_are_refused(bench: Bench, why: str) -> None:
+    bench.score(MONDAY)
+    with pytest.raises(InvalidInput, match="why"):
+        bench.desk.demote(BOND, Stage.SHADOW, why, by="Eva")
+    bench.score(days(2)[1])
+    with pytest.raises(InvalidInput, match="why"):
+        bench.desk.propose(BOND, why, by="Eva")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        GATES.replace("at_least = 2", "at_least = 1e999999999"),
+        GATES.replace("at_least = 2", "at_least = 1e-999999999"),
+        GATES.replace("at_least = 2", f"at_least = {'9' * 5_000}"),
+        GATES.replace("at_least = 2", f"at_least = {'[' * 5_000}"),
+        GATES.replace("at_least = 2", "at_least = nan"),
+        GATES.replace("into parallel", "\\u001b[2J"),
+    ],
+)
+def test_gates_that_would_keep_a_machine_busy_are_refused(text: str) -> None:
+    with pytest.raises(InvalidInput):
+        read_gates(text)
+
+
+def test_an_older_run_that_comes_last_changes_no_card(bench: Bench) -> None:
+    """Two compare at once: whoever began first and ends last does not put back what the other found."""
+    theirs = datetime.combine(MONDAY, time(9, 1), tzinfo=UTC)
+    rows = {Key.trade(bench.trade.trade_id): legacy_row(theirs)}
+    older = bench.run(MONDAY, theirs=theirs)
+    newer = replace(bench.run(MONDAY, theirs=theirs, legacy_holds=999), at=older.at + timedelta(minutes=1))
+    bench.desk.score(newer, rows)
+    before = bench.book.scorecards_of(MONDAY), bench.book.journal_size()
+    with pytest.raises(InvalidInput, match="as of when it was scored"):
+        bench.desk.score(older, rows)
+    assert (bench.book.scorecards_of(MONDAY), bench.book.journal_size()) == before
+
+
+def test_whoever_was_killed_after_any_write_is_finished_by_the_same_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A day that breaks the guard of a promoted security, killed before or after each commit: compared again, it ends
+    as without the kill: one card, one fall."""
+    for day in days(2):
+        bench.score(day)
+    pending = bench.desk.propose(BOND, "two days", by="Eva").pending
+    assert pending is not None
+    bench.desk.decide(pending.proposal_id, approve=True, why="seen", by="Tom")
+    third, commit = days(3)[2], SqlBook.commit
+    for number, is_after in ((1, False), (1, True), (2, False), (2, True)):
+        seen = []
+
+        def dying(
+            book: SqlBook, change: Change, at: int = number, after: bool = is_after, seen: list[int] = seen
+        ) -> None:
+            seen.append(1)
+            if len(seen) == at and not after:
+                raise KeyboardInterrupt
+            commit(book, change)
+            if len(seen) == at:
+                raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(SqlBook, "commit", dying)
+            try:
+                bench.score(third, legacy_holds=999)
+            except KeyboardInterrupt:
+                continue
+            finally:
+                assert len({row.entry.facts["digest"] for row in cards_told(bench, third)}) <= 1
+    bench.score(third, legacy_holds=999)
+    assert bench.desk.course(BOND).stage is Stage.SHADOW
+    assert [one.move for one in bench.desk.course(BOND).steps].count(Move.DEMOTED) == 1
+    assert len(cards_told(bench, third)) == 1
+
+
+def cards_told(bench: Bench, day: date) -> list[Any]:
+    rows = bench.book.journal(BOND)
+    return [one for one in rows if one.entry.kind == "scorecard" and one.entry.facts["day"] == day.isoformat()]
+
+
+def test_a_day_made_better_by_other_files_is_named_to_who_decides(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Monday had a break; the legacy book's files are handed in again, without it. The gate is met, and says so."""
+    monday, tuesday = days(2)
+    bench.score(monday, legacy_holds=999)
+    bench.score(monday)
+    bench.score(tuesday)
+    bench.score(tuesday)
+    assert bench.desk.scored_anew(BOND) == {monday: 2}
+    monkeypatch.setattr(shadow_of, "open_judging_desk", lambda *_: bench.desk)
+    done = CliRunner().invoke(app, ["shadow", "gate", BOND, "--home", str(tmp_path)])
+    assert (done.exit_code, f"scored more than once: {monday} (2 cards)" in done.output) == (0, True)
+    done = CliRunner().invoke(app, ["shadow", "gate", BOND, "--json", "--home", str(tmp_path)])
+    assert json.loads(done.output)["gates"][0]["scored_anew"] == [{"day": str(monday), "cards": 2}]

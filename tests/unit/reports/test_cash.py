@@ -186,3 +186,27 @@ def test_two_statements_of_one_time_are_refused() -> None:
     again = type(one)(**{name: getattr(one, name) for name in one.__dataclass_fields__} | {"statement_id": "another"})
     with pytest.raises(InvalidInput, match="the other's end"):
         reported([one, again], [], heard_of=())
+
+
+@pytest.mark.parametrize("again", [3000, 1])
+def test_a_settlement_booked_twice_is_a_difference(again: int) -> None:
+    """30.00 are debited twice, or one cent after them; the mirror has one payment of 30.00."""
+    entries = entry(1, 3000, credit=False, of=1), entry(2, again, credit=False, of=1)
+    report = reported([statement(ANNAS, 10_000, *entries)], [view(1, 3000)], heard_of=(1,))
+    (difference,) = rows(report, "differences")
+    assert (difference["what"], difference["stated"]) == ("more than once on the statement", -3000 - again)
+    (account,) = rows(report, "accounts")
+    assert (account["opening"], account["settlements"], account["closing"]) == (10_000, -3000 - again, 7_000 - again)
+    assert (account["difference"], account["verdict"]) == (-again, "differs")
+
+
+def test_a_settlement_booked_and_taken_back_is_a_difference() -> None:
+    """In sum nothing, and two entries that the mirror does not have."""
+    entries = (
+        entry(1, 3000, credit=False, of=1),
+        entry(2, 3000, credit=True, of=1),
+        entry(3, 3000, credit=False, of=1),
+    )
+    report = reported([statement(ANNAS, 10_000, *entries)], [view(1, 3000)], heard_of=(1,))
+    assert [one["what"] for one in rows(report, "differences")] == ["more than once on the statement"]
+    assert report.figures[1].value == "3"

@@ -48,7 +48,9 @@ def test_csv_is_read_back_exactly() -> None:
     assert rows[3] == ["'=HYPERLINK(1)", "", "", "0", "", "EUR", "", "", "", "", "", ""]
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
+@pytest.mark.parametrize(
+    "text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "\uff1d1", "\uff0b1", "\uff0d1", "\uff20A1"]
+)
 def test_no_text_becomes_a_spreadsheet_s_formula(text: str) -> None:
     table = Table(name="t", title="", columns=(Column(name="said", title=""),), rows=((text,),))
     data = render(replace(REPORT, tables=(table,)), "csv").decode()

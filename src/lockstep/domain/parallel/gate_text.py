@@ -19,6 +19,8 @@ Ruled = TypeVar("Ruled", Gate, Guard)
 _KEYS = frozenset({"name", "from", "to", "security", "condition"})
 _CONDITION_KEYS = frozenset({"measure", "at_least", "at_most", "days", "each_participant"})
 _MOST = 1_000
+_DIGITS = 40
+"""Of a bound, before and behind the point."""
 
 
 @quick
@@ -50,7 +52,7 @@ def read_gates(text: str) -> Gates:
     """Raises InvalidInput, which names the entry, for what is no TOML and for whatever breaks a rule."""
     try:
         content = tomllib.loads(text, parse_float=Decimal)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # Python reads no number of thousands of digits, nor deepest nesting
         raise InvalidInput("gates", str(error), "TOML") from None
     _known(content, frozenset({"gate", "guard"}), "gates")
     gates = [_gate(one, place) for place, one in _tables(content, "gate", "gates")]
@@ -122,9 +124,11 @@ def _bound(one: Mapping[str, Any], name: str, place: str) -> str:
     value = one.get(name)
     if value is None:
         return ""
-    if type(value) is int or (isinstance(value, Decimal) and value.is_finite()):
-        return str(Fraction(value))
-    raise InvalidInput(f"{place}.{name}", value, "a number, as 20 or 0.995")
+    if type(value) is int or (isinstance(value, Decimal) and value.is_finite() and abs(value.adjusted()) < _DIGITS):
+        exact = Fraction(value)
+        if max(abs(exact.numerator), exact.denominator) < 10**_DIGITS:
+            return str(exact)
+    raise InvalidInput(f"{place}.{name}", value, f"a number of at most {_DIGITS} digits, as 20 or 0.995")
 
 
 def _tables(content: Mapping[str, Any], name: str, place: str) -> list[tuple[str, Mapping[str, Any]]]:
@@ -149,6 +153,6 @@ def _stage(value: object, field: str) -> str:
 
 
 def _text(value: object, field: str) -> str:
-    if not isinstance(value, str) or (field.endswith(".name") and not value.strip()):
-        raise InvalidInput(field, value, "a text")
+    if not isinstance(value, str) or not value.isprintable() or (field.endswith(".name") and not value.strip()):
+        raise InvalidInput(field, value, "a text of printable characters")
     return value

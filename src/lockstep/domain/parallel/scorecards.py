@@ -13,7 +13,7 @@ from fractions import Fraction
 from functools import reduce
 
 from lockstep.domain.errors import InvalidInput
-from lockstep.domain.target_calendar import business_days_after
+from lockstep.domain.target_calendar import business_days_after, is_business_day
 from lockstep.domain.values import quick
 
 __all__ = [
@@ -268,7 +268,8 @@ class Period:
     def days_in_a_row(self) -> int:
         """Scored business days of TARGET without a gap, up to and with the last one."""
         count = 0
-        for later, day in zip((None, *reversed(self.days)), reversed(self.days), strict=False):
+        days = [one for one in reversed(self.days) if is_business_day(one)]
+        for later, day in zip((None, *days), days, strict=False):
             if later is not None and business_days_after(day, later) != 1:
                 break
             count += 1

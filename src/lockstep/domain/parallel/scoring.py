@@ -11,6 +11,7 @@ from lockstep.domain.parallel.scorecards import ALL, Fails, Finality, Freed, Sco
 from lockstep.domain.reconciliation.books import Book, Key, Line, LineStatus, Subject
 from lockstep.domain.reconciliation.breaks import Act, Break
 from lockstep.domain.reconciliation.differences import Cause, Found
+from lockstep.domain.target_calendar import due_on
 from lockstep.domain.values import quick
 
 __all__ = ["KeySeen", "ScoredDay", "is_unexplained", "keys_seen", "score_day", "was_open"]
@@ -32,6 +33,9 @@ class KeySeen:
     isin: str
     """`ALL` for cash."""
     participants: tuple[str, ...]
+    by_both: bool = True
+    """Whether both have a line. Where one says nothing of a balance of nothing, or of a trade that ended, that is no
+    break, and no agreement either: else rows of nothing would better a share."""
 
 
 @quick
@@ -61,14 +65,16 @@ def keys_seen(
         if Book.LEGACY in books and len(books) > 1 and line.key not in passed_over:
             told.setdefault(line.key, []).append(line)
     for key in sorted(told):
+        said = {one.book for one in told[key]}
+        by_both = Book.LEGACY in said and len(said) > 1
         if key.subject is not Subject.TRADE:
             isin = key.instrument if key.subject is Subject.POSITION else ALL
-            yield KeySeen(key=key, isin=isin, participants=(key.participant,))
+            yield KeySeen(key=key, isin=isin, participants=(key.participant,), by_both=by_both)
             continue
         named = Counter(one.instrument for one in told[key] if one.instrument)
         parties = {each for one in told[key] for each in (one.deliverer, one.receiver) if each}
         isin = min(named, key=lambda one: (-named[one], one), default=ALL)
-        yield KeySeen(key=key, isin=isin, participants=tuple(sorted(parties)))
+        yield KeySeen(key=key, isin=isin, participants=tuple(sorted(parties)), by_both=by_both)
 
 
 def was_open(one: Break, at: datetime | None = None) -> bool:
@@ -114,6 +120,8 @@ def score_day(
         if one.key in known:
             raise InvalidInput("key", one.key.text(), "each once")
         known.add(one.key)
+        if not one.by_both and one.key not in wrong:
+            continue
         for each in scores.of(one.isin, one.participants):
             each.compare(one.key.kind, one.key not in wrong)
     for finding in listed:
@@ -258,13 +266,14 @@ def _pair(scores: _Scores, pair: TradePair, day: date, at: datetime, *, counts: 
     """True if its finality counts on this day."""
     ours, theirs = pair.lockstep.as_of(at), pair.legacy.as_of(at)
     scopes = scores.of(pair.isin, (pair.deliverer, pair.receiver))
-    mine, legacy = ours.events(pair.agreed, day), theirs.events(pair.agreed, day)
+    due = due_on(pair.agreed)
+    mine, legacy = ours.events(due, day), theirs.events(due, day)
     for kind in EventKind:
         days = [one[kind] for one in (mine, legacy) if kind in one]
         if days and min(days) == day:
             for each in scopes:
                 each.compare(_EVENT, mine.get(kind) == legacy.get(kind))
-    _fails(scopes, pair, ours, theirs, day)
+    _fails(scopes, pair, ours, theirs, day, due)
     seconds = pair.seconds_earlier
     if not counts or seconds is None or ours.settled_at is None or theirs.settled_at is None:
         return False
@@ -279,11 +288,11 @@ def _pair(scores: _Scores, pair: TradePair, day: date, at: datetime, *, counts: 
     return True
 
 
-def _fails(scopes: Iterable[_Building], pair: TradePair, ours: Side, theirs: Side, day: date) -> None:
-    """On the agreed day, of a trade that both books have and that had ended without settling in neither."""
-    if pair.agreed != day or ours.status is None or theirs.status is None:
+def _fails(scopes: Iterable[_Building], pair: TradePair, ours: Side, theirs: Side, day: date, due: date) -> None:
+    """On the day on which it is due, of a trade that both books have and that had ended without settling in neither."""
+    if due != day or ours.status is None or theirs.status is None:
         return
-    failed, legacy_failed = ours.failed(pair.agreed, day), theirs.failed(pair.agreed, day)
+    failed, legacy_failed = ours.failed(due, day), theirs.failed(due, day)
     if any(one.status is LineStatus.ENDED and not fails for one, fails in ((ours, failed), (theirs, legacy_failed))):
         return
     for each in scopes:

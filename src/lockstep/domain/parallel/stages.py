@@ -17,12 +17,10 @@ from enum import Enum
 
 from lockstep.domain.errors import InvalidInput, Refused
 from lockstep.domain.parallel.gates import Verdict
-from lockstep.domain.reconciliation.breaks import SELF, person
+from lockstep.domain.reconciliation.breaks import SELF, is_same, person, said
 from lockstep.domain.values import quick, replace
 
 __all__ = ["Course", "Move", "Proposal", "Stage", "Step"]
-
-_LONGEST_TEXT = 2000
 
 
 class Stage(Enum):
@@ -125,7 +123,7 @@ class Course:
         Raises InvalidInput for a bad name or text or another security's verdict, Refused LastStage, PromotionPending,
         GateNotMet.
         """
-        by, why = person(by), _said(why)
+        by, why = person(by), said(why, field="why")
         to = self._next()
         if self.pending is not None:
             raise Refused("PromotionPending", {"isin": self.isin, "proposal": self.pending.proposal_id})
@@ -163,14 +161,14 @@ class Course:
         else than when it was proposed, EvidenceChanged where a day on which the proposal stands was scored anew since,
         with another result.
         """
-        by, why, pending = person(by), _said(why), self.pending
+        by, why, pending = person(by), said(why, field="why"), self.pending
         if pending is None or pending.proposal_id != proposal_id:
             waiting = pending.proposal_id if pending is not None else ""
             raise Refused("NoSuchProposal", {"isin": self.isin, "proposal": proposal_id, "pending": waiting})
         if not approve:
             step = Step(at=at, by=by, move=Move.REJECTED, stage=pending.to, why=why, proposal=proposal_id)
             return replace(self, pending=None, steps=(*self.steps, step))
-        if by.casefold() == pending.by.casefold():
+        if is_same(by, pending.by):
             raise Refused("FourEyes", {"isin": self.isin, "proposal": proposal_id, "proposed_by": pending.by})
         if verdict is None or digests is None or since is None:
             raise InvalidInput(
@@ -201,7 +199,7 @@ class Course:
 
         Raises InvalidInput for a bad name or text, Refused NotEarlier.
         """
-        return self._back(to, _said(why), by=person(by), at=at, since=since, verdict=verdict)
+        return self._back(to, said(why, field="why"), by=person(by), at=at, since=since, verdict=verdict)
 
     def fell(self, to: Stage, verdict: Verdict, *, at: datetime, since: date) -> "Course":
         """Back by itself, as a guard of its stage no longer holds. Raises Refused NotEarlier, GuardHolds."""
@@ -233,9 +231,3 @@ class Course:
             raise InvalidInput("verdict", shown, f"{self.isin}, {wanted}, since {self.since}")
         if not verdict.is_met:
             raise Refused("GateNotMet", {"isin": self.isin, "gate": verdict.name, "unmet": verdict.broken()})
-
-
-def _said(text: str) -> str:
-    if not text.strip() or len(text) > _LONGEST_TEXT:
-        raise InvalidInput("why", text, f"1 to {_LONGEST_TEXT} characters")
-    return text

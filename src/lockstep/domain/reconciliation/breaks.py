@@ -14,13 +14,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import Enum
+from unicodedata import normalize
 
 from lockstep.domain.errors import InvalidInput, Refused
 from lockstep.domain.reconciliation.differences import BreakClass, Found
 from lockstep.domain.target_calendar import business_days_after
 from lockstep.domain.values import quick, replace
 
-__all__ = ["BREAK_MOVES", "SELF", "Act", "Break", "BreakState", "CloseReason", "Note", "person", "said", "told"]
+__all__ = [
+    "BREAK_MOVES",
+    "SELF",
+    "Act",
+    "Break",
+    "BreakState",
+    "CloseReason",
+    "Note",
+    "is_same",
+    "person",
+    "said",
+    "told",
+]
 
 SELF = "lockstep"
 """By whom a run's own notes are; no person may have this name."""
@@ -98,9 +111,18 @@ def person(name: str, *, field: str = "by") -> str:
     """Somebody's name as it is stored. Raises InvalidInput for none, one that is too long, and the service's own."""
     if not name.isprintable() or not 0 < len(name) <= _LONGEST_NAME or name != " ".join(name.split()):
         raise InvalidInput(field, name, f"1 to {_LONGEST_NAME} printable characters, single spaces only within")
-    if name.casefold() == SELF:
+    if is_same(name, SELF):
         raise InvalidInput(field, name, f"a person, not {SELF}")
     return name
+
+
+def is_same(one: str, other: str) -> bool:
+    """Whether two names are one person's: letters' case and how they are composed make no other."""
+    return _plain(one) == _plain(other)
+
+
+def _plain(name: str) -> str:
+    return " ".join(normalize("NFKC", normalize("NFKC", name).casefold()).split())
 
 
 def said(text: str, *, field: str, least: int = 1) -> str:

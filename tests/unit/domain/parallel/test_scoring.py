@@ -12,7 +12,9 @@ from lockstep.domain.parallel.scoring import KeySeen, ScoredDay, is_unexplained,
 from lockstep.domain.reconciliation.books import Book, Key, Line, LineStatus, Subject
 from lockstep.domain.reconciliation.breaks import Act, Break, CloseReason, Note
 from lockstep.domain.reconciliation.differences import BreakClass, Cause, Difference, Found
+from lockstep.domain.reconciliation.rules import RuleBook
 from lockstep.domain.values import replace
+from lockstep.flow.comparing import Run, compare
 from parallel.cards import (
     ANNA,
     BERT,
@@ -228,7 +230,7 @@ def test_keys_of_lines_that_the_legacy_book_spoke_of() -> None:
     both = frozenset({Book.CHAIN, Book.LEGACY})
     spoke = {Subject.TRADE: both, Subject.POSITION: both, Subject.CASH: frozenset({Book.RTGS, Book.SERVICE})}
     assert list(keys_seen(lines, spoke, alone=[Key.trade("T2")])) == [
-        KeySeen(key=Key.position(ANNA, NOTE), isin=NOTE, participants=(ANNA,)),
+        KeySeen(key=Key.position(ANNA, NOTE), isin=NOTE, participants=(ANNA,), by_both=False),
         KeySeen(key=trade, isin=BOND, participants=(ANNA, BERT, CARL)),
     ]
 
@@ -289,3 +291,58 @@ def test_a_digest_is_of_every_figure() -> None:
     assert one.digest == card(MONDAY).digest
     changed = (card(TUESDAY), card(MONDAY, isin=NOTE), card(MONDAY, 11, 10), replace(one, participants={}))
     assert len({one.digest, *(each.digest for each in changed)}) == 5
+
+
+# --- figures that rows of nothing, or days of nothing, would better
+
+
+def test_rows_of_nothing_better_no_share() -> None:
+    """A legacy book of which 50 rows say a balance of nothing, and 50 a trade that was cancelled, and no other book has
+    any of them: of the one position that is there, none agrees."""
+    both = frozenset({Book.CHAIN, Book.LEGACY})
+    spoke = {Subject.TRADE: both, Subject.POSITION: both}
+    held = Key.position(ANNA, BOND)
+    lines = [
+        Line(book=Book.CHAIN, key=held, quantity=2),
+        Line(book=Book.LEGACY, key=held, quantity=1),
+        *(Line(book=Book.LEGACY, key=Key.position(f"NOBODY{one}", BOND), quantity=0) for one in range(50)),
+        *(
+            Line(book=Book.LEGACY, key=Key.trade(f"T{one}"), instrument=BOND, status=LineStatus.ENDED, day=MONDAY)
+            for one in range(50)
+        ),
+    ]
+    found = compare(lines, RuleBook(), Run(day=MONDAY, at=EVENING, spoke=spoke)).found
+    assert len(found) == 1
+    result = score_day(day=MONDAY, at=EVENING, seen=keys_seen(lines, spoke), found=found, breaks=(), pairs=())
+    assert whole(result).positions == Tally(compared=1, agreed=0)
+    assert whole(result).trades == Tally()
+
+
+def test_a_key_that_one_book_lacks_is_compared_all_the_same() -> None:
+    both = frozenset({Book.CHAIN, Book.LEGACY})
+    spoke = {Subject.TRADE: both, Subject.POSITION: both}
+    for book in (Book.CHAIN, Book.LEGACY):
+        lines = [Line(book=book, key=Key.position(ANNA, BOND), quantity=2)]
+        found = compare(lines, RuleBook(), Run(day=MONDAY, at=EVENING, spoke=spoke)).found
+        result = score_day(day=MONDAY, at=EVENING, seen=keys_seen(lines, spoke), found=found, breaks=(), pairs=())
+        assert whole(result).positions == Tally(compared=1, agreed=0)
+
+
+def test_days_on_which_target_is_closed_make_no_row() -> None:
+    """Friday, Saturday, Sunday and Monday are two business days; a Saturday and a Sunday are none."""
+    friday = MONDAY - timedelta(days=3)
+    four = [card(friday + timedelta(days=number)) for number in range(4)]
+    assert Period.of(BOND, four).days_in_a_row == 2
+    assert Period.of(BOND, four[1:3]).days_in_a_row == 0
+
+
+def test_a_trade_agreed_for_a_saturday_is_due_on_monday() -> None:
+    """Settled on Monday in both it fails in none; in the legacy book on Tuesday it fails there, on Monday."""
+    saturday = MONDAY - timedelta(days=2)
+    on_time, late = settled(at(MONDAY, 9)), settled(at(TUESDAY, 9))
+    both = whole(scored(pair(on_time, on_time, agreed=saturday)))
+    assert both.fails == Fails(due=1)
+    assert both.events == Tally(compared=1, agreed=1)
+    one = whole(scored(pair(on_time, late, agreed=saturday)))
+    assert one.fails == Fails(due=1, legacy=1, avoided=1, avoided_value={"EUR": 1_000})
+    assert one.events == Tally(compared=2, agreed=0)

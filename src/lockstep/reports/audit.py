@@ -12,6 +12,7 @@ from datetime import datetime
 from lockstep.domain.journal import Entry, JournalRow
 from lockstep.domain.market import Market
 from lockstep.domain.reconciliation.breaks import SELF
+from lockstep.domain.reconciliation.people import same_person
 from lockstep.reports.model import Chart, ChartKind, Column, ColumnKind, Figure, Report, Table, Tone
 from lockstep.reports.records import Prefix
 from lockstep.reports.words import counted, shortened
@@ -79,11 +80,11 @@ def audit(prefix: Prefix, market: Market) -> Report:
         deeds += mine
         if not mine:
             by_rule[row.entry.kind] += 1
-        proposer = row.entry.facts.get("proposed_by", "").casefold()
+        proposer = row.entry.facts.get("proposed_by", "")
         decided = [one for one in mine if one.role in _SECOND]
         if proposer and decided:
             pairs += 1
-            alone += [one for one in decided if one.actor.casefold() == proposer]
+            alone += [one for one in decided if same_person(one.actor, proposer)]
     as_of, source = prefix.finish()
     people = [one for one in deeds if one.kind_of_actor == "person"]
     members = [one for one in deeds if one.kind_of_actor == "member"]

@@ -379,3 +379,85 @@ def test_the_books_as_of_an_earlier_moment(world: World) -> None:
         assert service.as_of == f"journal {len(rows)}"
         settled_by.append(count)
     assert 0 < settled_by[0] < settled_by[1]
+
+
+def test_a_run_of_an_earlier_moment_says_nothing_of_what_came_later(fresh: World) -> None:
+    """What a later run found stays open, nothing that it settled is opened again, and the journal keeps its order."""
+    fresh.run_until_quiet()
+    for _ in range(8):
+        fresh.tick()
+    start = fresh.clock.now()
+    planted.wave(fresh, "1-opening")
+    fresh.run_until_quiet()
+    trade = settled(fresh, "FABL-D-01")
+    assert trade.settlement_id is not None
+    lossy = replace(of_world(fresh), book=planted.Records(fresh.book, lost={trade.settlement_id}))
+    later = reconcile_day(lossy, DAY)
+    assert len(later.open) == 5
+    for _ in range(2):
+        earlier = reconcile_day(lossy, DAY, at=start)
+        assert earlier.comparison.found == () and earlier.reconciled.changed == ()
+        assert {one.break_id for one in earlier.open} == {one.break_id for one in later.open}
+    moments = [row.entry.at for row in fresh.book.journal()]
+    assert moments == sorted(moments)
+    (service,) = (one for one in looked(lossy, at=start).said if one.book is Book.SERVICE)
+    assert service.as_of == f"journal {sum(at <= start for at in moments)}", "what came later is not of that moment"
+
+    assert reconcile_day(of_world(fresh), DAY).open == ()
+    before = reconcile_day(lossy, DAY, at=later.at)
+    assert len(before.comparison.found) == 5 and before.open == (), "it was put right since"
+
+
+def next_day(world: World, day: date) -> None:
+    world.rtgs.operator.close_day()
+    world.move_to(datetime.combine(day, world.file.opens, tzinfo=UTC))
+    world.rtgs.operator.open_day(day)
+    world.run_until_quiet()
+
+
+def test_what_a_silent_rtgs_kept_is_asked_again_the_next_day(fresh: World) -> None:
+    """Its day was not compared: neither its payments nor its balances may pass with it."""
+    planted.wave(fresh, "1-opening")
+    fresh.run_until_quiet()
+    trade = settled(fresh, "FABL-D-01")
+
+    def off(view: CashView) -> CashView:
+        if view.settlement_id != trade.settlement_id or view.payment is None:
+            return view
+        more = Money(currency="EUR", amount=view.payment.amount.amount + 1)
+        return changed_value(view, payment=changed_value(view.payment, amount=more))
+
+    lying = replace(of_world(fresh), book=planted.Records(fresh.book, changed=off))
+    silent = replace(lying, cash=planted.Line(fresh.service_cash(), lambda _: None), wait_seconds=0)
+    assert reconcile_day(silent, DAY).open == ()
+    tuesday = DAY + timedelta(days=1)
+    next_day(fresh, tuesday)
+    assert reconcile_day(silent, tuesday).open == ()
+    done = reconcile_day(lying, tuesday)
+    assert {(one.book, one.key, one.differences[0].by) for one in done.comparison.found} == {
+        (Book.SERVICE, Key.trade(uetr_of(fresh, trade.settlement_id)), 1),
+        (Book.SERVICE, Key.cash(trade.terms.deliverer, "EUR"), 1),
+        (Book.SERVICE, Key.cash(trade.terms.receiver, "EUR"), -1),
+    }
+    assert any(f"the trades from {DAY}" in one for one in done.told)
+
+
+def test_an_rtgs_that_opens_with_another_balance_than_it_closed_with(fresh: World) -> None:
+    planted.wave(fresh, "1-opening")
+    fresh.run_until_quiet()
+    assert reconcile_day(of_world(fresh), DAY).agrees
+    tuesday = DAY + timedelta(days=1)
+    next_day(fresh, tuesday)
+    account = next(iter(fresh.market.participants.values())).account("EUR")
+
+    def richer(one: Statement) -> Statement:
+        if one.account != account or one.until.date() < tuesday:
+            return one
+        more = {name: Money(currency="EUR", amount=getattr(one, name).amount + 100) for name in ("opening", "closing")}
+        return changed_value(one, **more)
+
+    overnight = replace(of_world(fresh), cash=planted.Line(fresh.service_cash(), richer))
+    for _ in range(2):
+        done = reconcile_day(overnight, tuesday)
+        assert account.number in done.silent[Book.RTGS][Subject.CASH] and "opens with" in str(done.silent)
+    assert reconcile_day(of_world(fresh), tuesday).agrees

@@ -353,3 +353,24 @@ def test_a_balance_is_explained_by_the_trade_that_its_book_lacks(day: int, kind:
 def test_bad_values_are_refused(make: object) -> None:
     with pytest.raises(InvalidInput):
         make()
+
+
+@pytest.mark.parametrize("wrong", [Book.LEGACY, None])
+def test_one_book_that_says_free_of_payment_does_not_excuse_the_rtgs(wrong: Book | None) -> None:
+    lines = trade(1)
+    del lines[Book.RTGS]
+    if wrong is None:
+        lines = {book: replace(line, amount=0 if book is not Book.CHAIN else None) for book, line in lines.items()}
+        assert compare(lines.values(), NONE, RUN).found == ()
+        return
+    lines[wrong] = replace(lines[wrong], amount=0)
+    found = {one.book: one.break_class for one in compare(lines.values(), NONE, RUN).found}
+    assert found == {Book.RTGS: BreakClass.MISSING, wrong: BreakClass.AMOUNT}
+
+
+def test_who_is_excused_of_a_key_does_not_lack_it() -> None:
+    lines = trade(1)
+    del lines[Book.LEGACY]
+    excused = replace(RUN, excused=frozenset({(Book.LEGACY, Key.trade("T1"))}))
+    assert compare(lines.values(), NONE, excused).found == ()
+    assert [one.book for one in compare(lines.values(), NONE, RUN).found] == [Book.LEGACY]

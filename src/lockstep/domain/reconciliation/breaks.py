@@ -17,6 +17,7 @@ from enum import Enum
 
 from lockstep.domain.errors import InvalidInput, Refused
 from lockstep.domain.reconciliation.differences import BreakClass, Found
+from lockstep.domain.reconciliation.people import reads, same_person
 from lockstep.domain.target_calendar import business_days_after
 from lockstep.domain.values import quick, replace
 
@@ -96,9 +97,11 @@ class Note:
 
 def person(name: str, *, field: str = "by") -> str:
     """Somebody's name as it is stored. Raises InvalidInput for none, one that is too long, and the service's own."""
+    if not reads(name):
+        raise InvalidInput(field, name, "a name with a letter or digit in it")
     if not name.isprintable() or not 0 < len(name) <= _LONGEST_NAME or name != " ".join(name.split()):
         raise InvalidInput(field, name, f"1 to {_LONGEST_NAME} printable characters, single spaces only within")
-    if name.casefold() == SELF:
+    if same_person(name, SELF):
         raise InvalidInput(field, name, f"a person, not {SELF}")
     return name
 

@@ -140,7 +140,9 @@ def reconcile_day(
     standing, told = list(book.standing_breaks()), list[str]()
     followed = _followed(book, day)
     if followed.trades < day:
-        told.append(f"the trades from {followed.trades} until {day} were not compared by all ledgers; they are now")
+        told.append(
+            f"the trades from {followed.trades} until {day} were not compared by both ledgers, and are looked at again"
+        )
     scope = Scope(
         day=day,
         at=moment,

@@ -166,9 +166,37 @@ def test_a_mirror_off_by_one_cent(world: World) -> None:
 
     found = looked(replace(of_world(world), book=planted.Records(world.book, changed=off))).comparison.found
     assert {(one.book, one.key, one.break_class, one.differences[0].by) for one in found} == {
-        (Book.SERVICE, Key.trade(uetr_of(world, trade.settlement_id)), BreakClass.AMOUNT, 1),
         (Book.SERVICE, Key.cash(trade.terms.deliverer, "EUR"), BreakClass.AMOUNT, 1),
         (Book.SERVICE, Key.cash(trade.terms.receiver, "EUR"), BreakClass.AMOUNT, -1),
+    }
+
+
+def test_another_amount_than_agreed_shows_though_mirror_and_rtgs_agree_in_it(world: World) -> None:
+    trade = settled(world, "FABL-D-01")
+
+    def cent_more(money: Money) -> Money:
+        return changed_value(money, amount=money.amount + 1)
+
+    def mirrored(view: CashView) -> CashView:
+        if view.settlement_id != trade.settlement_id or view.payment is None:
+            return view
+        return changed_value(view, payment=changed_value(view.payment, amount=cent_more(view.payment.amount)))
+
+    def booked(one: Statement) -> Statement:
+        entries = tuple(
+            changed_value(each, amount=cent_more(each.amount)) if each.settlement_id == trade.settlement_id else each
+            for each in one.entries
+        )
+        total = one.opening.amount + sum(each.signed for each in entries)
+        return changed_value(one, entries=entries, closing=changed_value(one.closing, amount=total))
+
+    sources = replace(
+        of_world(world),
+        book=planted.Records(world.book, changed=mirrored),
+        cash=planted.Line(world.service_cash(), booked),
+    )
+    assert {(one.book, one.key, one.differences[0].by) for one in looked(sources).comparison.found} == {
+        (Book.SERVICE, Key.trade(uetr_of(world, trade.settlement_id)), -1)
     }
 
 
@@ -436,8 +464,8 @@ def test_what_a_silent_rtgs_kept_is_asked_again_the_next_day(fresh: World) -> No
     next_day(fresh, tuesday)
     assert reconcile_day(silent, tuesday).open == ()
     done = reconcile_day(lying, tuesday)
+    assert Key.trade(uetr_of(fresh, trade.settlement_id)) in {one.key for one in done.lines if one.book is Book.RTGS}
     assert {(one.book, one.key, one.differences[0].by) for one in done.comparison.found} == {
-        (Book.SERVICE, Key.trade(uetr_of(fresh, trade.settlement_id)), 1),
         (Book.SERVICE, Key.cash(trade.terms.deliverer, "EUR"), 1),
         (Book.SERVICE, Key.cash(trade.terms.receiver, "EUR"), -1),
     }

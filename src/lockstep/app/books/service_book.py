@@ -172,7 +172,11 @@ def registers_own(book: Records, service: Service, shown: Iterable[SettlementId]
 
 
 def trade_lines(service: Service, market: Market, references: References) -> tuple[Line, ...]:
-    """A line for each trade whose state is known as of the run; what ended long before is none of its business."""
+    """A line for each trade whose state is known as of the run; what ended long before is none of its business.
+
+    The amount is what was agreed, so that a payment of another one shows though the mirror follows the RTGS in it; a
+    mirror that is off by itself shows in `cash_lines`.
+    """
     return tuple(
         _trade_line(one, service, market, references) for one in service.trades if one.trade_id in service.told
     )
@@ -182,7 +186,6 @@ def _trade_line(trade: Trade, service: Service, market: Market, references: Refe
     said, terms = service.told[trade.trade_id], trade.terms
     status = _STATUS.get(said.state, LineStatus.OPEN)
     view = None if trade.settlement_id is None else service.views.get(trade.settlement_id)
-    money = terms.cash if view is None or view.payment is None else view.payment.amount
     booked = None if view is None else view.booked_at
     at = None if status is LineStatus.OPEN else said.at or booked
     settled = booked or at if status is LineStatus.SETTLED else None

@@ -3,7 +3,7 @@
 Each book is asked once; one that gives no whole answer did not speak, which is told, and nothing is concluded from it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -18,6 +18,7 @@ from lockstep.app.breaks import judged, keep_run
 from lockstep.app.home import Home
 from lockstep.app.rules_file import read_rules
 from lockstep.domain.errors import InvalidInput
+from lockstep.domain.identifiers import SettlementId
 from lockstep.domain.journal import Entry
 from lockstep.domain.market import Market
 from lockstep.domain.reconciliation.books import Book, Key, Line, Subject
@@ -262,6 +263,7 @@ def _ask(sources: Sources, scope: Scope, legacy: LegacyBook | None) -> tuple[Sai
         randomness=sources.randomness,
         wait_seconds=sources.wait_seconds,
     )
+    service = service_book.recalled(book, service, {*rtgs.uetrs, *_recent(chain, scope.first)})
     references = service_book.References(service, rtgs.uetrs)
     own = service_book.registers_own(book, service, {*rtgs.uetrs} - {*chain.settlements})
     service_lines = (
@@ -278,6 +280,13 @@ def _ask(sources: Sources, scope: Scope, legacy: LegacyBook | None) -> tuple[Sai
         ours = [line for line in service_lines if line.key.subject is Subject.TRADE]
         answers.append(_without(legacy(scope.day, ours, scope.wanted), rtgs.unasked))
     return tuple(answers)
+
+
+def _recent(chain: chain_book.ChainSaid, first: date) -> Iterator[SettlementId]:
+    """Settlements that are open on the chain, or ended there since a day."""
+    for name, one in chain.settlements.items():
+        if one.end is None or one.end.at is None or one.end.at.date() >= first:
+            yield name
 
 
 def _of_service(number: int, lines: Sequence[Line], chain: Said, rtgs: Said, market: Market) -> Said:

@@ -12,6 +12,7 @@ from typing import Any
 import books_world as planted
 import pytest
 
+from lockstep.app.books import service_book
 from lockstep.app.books.sources import Sources
 from lockstep.app.clocks import ManualClock
 from lockstep.app.reconciling import RUNS, Reconciliation, of_world, reconcile_day
@@ -103,6 +104,14 @@ def test_three_books_agree_with_what_the_example_expects(world: World) -> None:
             assert line.day == DAY
     for book in (Book.CHAIN, Book.RTGS):
         assert {one.key.reference for one in said_of(done, book, Subject.TRADE)} == ended[book]
+
+
+def test_a_trade_that_ended_long_after_its_day_is_no_break(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after an outage of more days than the service looks back: the ledgers show it, so it is looked up."""
+    monkeypatch.setattr(service_book, "LONGEST_END", timedelta(days=-1))
+    done = looked(of_world(world))
+    assert done.comparison.found == ()
+    assert any(one.status is LineStatus.SETTLED for one in said_of(done, Book.SERVICE, Subject.TRADE))
 
 
 def test_units_issued_past_the_service_show(fresh: World) -> None:

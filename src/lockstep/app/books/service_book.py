@@ -7,8 +7,8 @@ two knows shows, and one of another amount.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -33,13 +33,14 @@ __all__ = [
     "journal_number_at",
     "position_lines",
     "read_service",
+    "recalled",
     "registers_own",
     "trade_lines",
 ]
 
 TOGETHER = 500
 LONGEST_END = timedelta(days=7)
-"""A trade that was to settle longer ago has ended before the run's moment, if it has ended."""
+"""A trade that was to settle longer ago is looked up only where a ledger shows it in the run's days."""
 _STATES = {one.value.lower(): one for one in TradeState}
 _STATUS = {
     TradeState.SETTLED: LineStatus.SETTLED,
@@ -144,6 +145,18 @@ def read_service(book: Records, scope: Scope) -> Service:
     }
     sales = frozenset(SettlementId(one.name) for one in book.register_payments() if one.order is not None)
     return Service(number=number, trades=trades, told=told, views=views, sales=sales)
+
+
+def recalled(book: Records, service: Service, shown: Collection[SettlementId]) -> Service:
+    """With the states, too, of trades that a ledger shows in the run's days, however long ago they were due."""
+    more = {
+        one.trade_id: said
+        for one in service.trades
+        if one.settlement_id in shown
+        and one.trade_id not in service.told
+        and (said := _told(book.journal(one.trade_id), service.number)) is not None
+    }
+    return replace(service, told={**service.told, **more})
 
 
 def _told(rows: Iterable[JournalRow], number: int) -> Told | None:

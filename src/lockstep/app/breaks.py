@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TypeVar
 
 from lockstep.app.home import Home
@@ -13,6 +14,7 @@ from lockstep.domain.market import Market
 from lockstep.domain.reconciliation.books import Book
 from lockstep.domain.reconciliation.breaks import Break, CloseReason
 from lockstep.domain.reconciliation.corrections import Correction
+from lockstep.domain.values import replace
 from lockstep.flow import reconciling
 from lockstep.flow.ageing import Aged, Wanted, aged
 from lockstep.flow.comparing import Comparison
@@ -37,10 +39,20 @@ class Shown:
     """What tells of it, in order."""
 
 
-def judged(book: BreakBook, comparison: Comparison, can_judge: Callable[[Break], bool] = lambda _: True) -> Reconciled:
+def judged(
+    book: BreakBook,
+    comparison: Comparison,
+    can_judge: Callable[[Break], bool] = lambda _: True,
+    *,
+    is_past: bool = False,
+) -> Reconciled:
     """What a run changes, of the breaks as they are stored. One that it did not find is gone only where the run
-    `can_judge` it: it may be about a day on which that was no business."""
+    `can_judge` it: it may be about a day on which that was no business. A run that `is_past`, of a moment before one
+    that was kept, opens what nobody knew, and says nothing of the breaks that there are: a later one has."""
     found = book.breaks_of({one.break_id for one in comparison.found})
+    if is_past:
+        fresh = tuple(one for one in comparison.found if one.break_id not in found)
+        return reconciling.reconcile((), replace(comparison, found=fresh))
     known = {one.break_id: one for one in book.standing_breaks() if can_judge(one)} | dict(found)
     return reconciling.reconcile(known.values(), comparison)
 
@@ -50,17 +62,25 @@ def keep_run(
     comparison: Comparison,
     can_judge: Callable[[Break], bool] = lambda _: True,
     besides: Callable[[Reconciled], Sequence[Entry]] = lambda _: (),
+    *,
+    is_past: Callable[[], bool] = lambda: False,
+    now: Callable[[], datetime] | None = None,
 ) -> Reconciled:
     """Stores what a run changes, with its journal entries and those `besides`. The same comparison again changes
-    nothing.
+    nothing. `is_past` is as `judged` has it. Entries bear the moment `now` where it is told, and else the run's: the
+    journal is in the order of its moments, whatever day a run is of.
 
     Where a person has acted in between, the run is judged anew by what that person left. Raises Conflict where that
     happened three times over.
     """
 
     def once() -> Reconciled:
-        done = judged(book, comparison, can_judge)
-        book.keep(done.changed, (), (*done.entries, *besides(done)))
+        done = judged(book, comparison, can_judge, is_past=is_past())
+        entries = (*done.entries, *besides(done))
+        if now is not None:
+            at = now()
+            entries = tuple(replace(one, at=at) for one in entries)
+        book.keep(done.changed, (), entries)
         return done
 
     return _again_on_conflict(once)

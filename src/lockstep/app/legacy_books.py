@@ -20,7 +20,7 @@ from typing import BinaryIO
 from lockstep.domain.errors import InvalidInput
 from lockstep.domain.identifiers import isin, lei, uetr
 from lockstep.domain.legacy import BadRow, HoldingsStatement, LegacyRow, LegacyTrade
-from lockstep.domain.legacy_csv import read_cash, read_positions, read_trades
+from lockstep.domain.legacy_csv import LONGEST_LINE, read_cash, read_positions, read_trades, whole_lines
 from lockstep.domain.legacy_lines import (
     NONE_MATCHED,
     LegacyProfile,
@@ -89,8 +89,8 @@ def days_of(folder: Path) -> dict[date, Path]:
     days = {}
     for path in sorted(folder.iterdir()):
         try:
-            if path.is_dir():
-                days[date.fromisoformat(path.name)] = path
+            if path.is_dir() and (day := date.fromisoformat(path.name)).isoformat() == path.name:
+                days[day] = path
         except ValueError:
             continue
     return dict(sorted(days.items()))
@@ -169,10 +169,15 @@ class _Reading:
     def _file(self, path: Path, subject: Subject) -> Iterator[None]:
         """A file that is refused says nothing, and its book did not speak of the subject."""
         name, before = self._name(path), len(self.told[subject])
-        with path.open("rb") as source:
-            self.digests[name] = hashlib.file_digest(source, "sha256").hexdigest()
         try:
+            as_it_was = _state_of(path)
+            with path.open("rb") as source:
+                self.digests[name] = hashlib.file_digest(source, "sha256").hexdigest()
             yield
+            if _state_of(path) != as_it_was:
+                raise InvalidInput("file", path.name, "one that nobody writes while it is read")
+        except OSError as broken:
+            raise InvalidInput("legacy", path, f"a file that can be read ({broken.strerror})") from None
         except InvalidInput as broken:
             self.refused[name] = str(broken)
             self.silent.add(subject)
@@ -209,7 +214,7 @@ class _Reading:
     def _statements(self, folder: Path, day: date) -> None:
         """Every statement of holdings, page by page; one that lacks a page is refused."""
         pages: dict[str, list[HoldingsStatement]] = {}
-        for path in sorted(folder.glob("*.xml")):
+        for path in sorted(one for one in folder.glob("*.xml") if one.is_file()):
             with self._file(path, Subject.POSITION), path.open("rb") as source:
                 page = read_holdings(source)
                 pages.setdefault(page.statement.statement_id or path.stem, []).append(page.statement)
@@ -220,6 +225,12 @@ class _Reading:
 
     def _name(self, path: Path) -> str:
         return path.relative_to(self.root).as_posix()
+
+
+def _state_of(path: Path) -> tuple[int, int, int]:
+    """What changes when somebody writes a file."""
+    told = path.stat()
+    return told.st_ino, told.st_size, told.st_mtime_ns
 
 
 def incomplete(pages: Mapping[str, Sequence[HoldingsStatement]]) -> dict[str, str]:
@@ -237,17 +248,21 @@ def keys_of(path: Path, subject: Subject, lines: set[int], profile: LegacyProfil
     """The keys that rows name which could not be read whole, where the fields of the key itself can be."""
     keys: dict[int, Key] = {}
     with path.open("rb") as source:
-        header = source.readline().decode("utf-8-sig", "replace").rstrip("\r\n").split(",")
-        for number, line in enumerate(source, 2):
-            if number not in lines:
+        told = enumerate(whole_lines(source), 1)
+        header = _cells_of(next(told, (1, b""))[1])
+        for number, line in told:
+            if number not in lines or len(line) > LONGEST_LINE:
                 continue
             try:
-                cells = next(csv.reader([line.decode("utf-8", "replace").rstrip("\r\n")]), [])
-                of = dict(zip(header, cells, strict=True))
+                of = dict(zip(header, _cells_of(line), strict=True))
                 keys[number] = _key_of(subject, of, profile)
             except (ValueError, csv.Error, InvalidInput):
                 continue
     return keys
+
+
+def _cells_of(line: bytes) -> list[str]:
+    return next(csv.reader([line.decode("utf-8-sig", "replace").rstrip("\r\n")]), [])
 
 
 def _key_of(subject: Subject, of: Mapping[str, str], profile: LegacyProfile) -> Key:

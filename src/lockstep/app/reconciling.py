@@ -3,9 +3,9 @@
 Each book is asked once; one that gives no whole answer did not speak, which is told, and nothing is concluded from it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,12 @@ from lockstep.app.breaks import judged, keep_run
 from lockstep.app.home import Home
 from lockstep.app.rules_file import read_rules
 from lockstep.domain.errors import InvalidInput
+from lockstep.domain.identifiers import SettlementId
 from lockstep.domain.journal import Entry
 from lockstep.domain.market import Market
 from lockstep.domain.reconciliation.books import Book, Key, Line, Subject
 from lockstep.domain.reconciliation.breaks import Break
 from lockstep.domain.reconciliation.rules import PRECEDENCE, RuleBook
-from lockstep.domain.target_calendar import next_business_day
 from lockstep.flow.comparing import Comparison, Run, compare
 from lockstep.flow.reconciling import Reconciled
 
@@ -138,29 +138,42 @@ def reconcile_day(
     be, or a legacy book that cannot be read; Conflict where others stored breaks meanwhile, again and again.
     """
     moment, book = _moment(day, at, sources.clock.now()), sources.book
-    if keep:
-        _require_in_order(book, moment)
     standing, told = list(book.standing_breaks()), list[str]()
+    followed = _followed(book, day)
+    if followed.trades < day:
+        told.append(
+            f"the trades from {followed.trades} until {day} were not compared by both ledgers, and are looked at again"
+        )
     scope = Scope(
         day=day,
         at=moment,
-        first=_first(book, day, standing, told),
+        first=_first(followed.balances, standing),
+        trades_since=followed.trades,
         wanted=frozenset(one.found.key for one in standing if _is_trade(one) and one.is_open),
     )
     said = tuple(_expected(one, rules) for one in _ask(sources, scope, legacy))
     spoke = {kind: frozenset(one.book for one in said if kind in one.spoke) for kind in PRECEDENCE}
     apart = {place: why for one in said for place, why in one.set_apart.items()}
     lines = scope.of(line for one in said for line in one.lines)
-    comparison = compare(lines, rules, Run(day=day, at=moment, spoke=spoke, set_apart=apart))
+    of_the_day = {one.key for one in replace(scope, trades_since=None).of(lines)}
+    excused = frozenset((Book.LEGACY, one.key) for one in lines if one.key not in of_the_day)
+    comparison = compare(lines, rules, Run(day=day, at=moment, spoke=spoke, set_apart=apart, excused=excused))
     looked_at = {*scope.wanted, *(line.key for line in lines)}
 
     def can_judge(one: Break) -> bool:
         return not _is_trade(one) or one.found.key in looked_at
 
     def entry(done: Reconciled) -> tuple[Entry]:
-        return (_entry(day, moment, intraday, said, comparison, done),)
+        return (_entry(scope, intraday, said, comparison, done, _latest(book)),)
 
-    done = keep_run(book, comparison, can_judge, entry) if keep else judged(book, comparison, can_judge)
+    def is_past() -> bool:
+        latest = _latest(book)
+        return latest is not None and moment < latest
+
+    if keep:
+        done = keep_run(book, comparison, can_judge, entry, is_past=is_past, now=sources.clock.now)
+    else:
+        done = judged(book, comparison, can_judge, is_past=is_past())
     after = {one.break_id: one for one in (*book.standing_breaks(), *done.changed)}
     still = sorted((one for one in after.values() if one.is_open), key=lambda one: (one.opened_on, one.found.key))
     return Reconciliation(
@@ -188,29 +201,50 @@ def _moment(day: date, at: datetime | None, now: datetime) -> datetime:
     return at.astimezone(UTC)
 
 
-def _require_in_order(book: service_book.Records, moment: datetime) -> None:
-    """What later books found, earlier ones neither close nor change. Raises InvalidInput."""
-    for subject in (RUNS, INTRADAY):
-        last = book.last_said(subject)
-        if last is not None and moment < last.entry.at:
-            rule = f"not before {last.entry.at.isoformat()}, of which books were compared and kept already"
-            raise InvalidInput("at", moment.isoformat(), f"{rule}; one may still look")
-
-
 def _is_trade(one: Break) -> bool:
     return one.found.key.subject is Subject.TRADE
 
 
-def _first(book: service_book.Records, day: date, standing: Sequence[Break], told: list[str]) -> date:
-    """The oldest day of an open break in a trade or in cash, or the first that no run has compared yet."""
-    days = [one.opened_on for one in standing if one.is_open and one.found.key.subject is not Subject.POSITION]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Followed:
+    """From which days on a run follows what an earlier one left."""
+
+    balances: date
+    trades: date
+
+
+def _followed(book: service_book.Records, day: date) -> _Followed:
+    """Balances from the last day that the RTGS told of, so that what it opens with is what it had closed with; trades
+    from the day after the last in which both ledgers spoke. Each run's entry bears its own, for one that follows."""
     last = book.last_said(RUNS)
-    if last is not None:
-        compared = date.fromisoformat(last.entry.facts["day"])
-        if (following := next_business_day(compared)) < day:
-            told.append(f"{compared} was compared last: the trades of the days from then until {day} were not")
-            days.append(following)
-    return min([day, *(one for one in days if one <= day)])
+    if last is None:
+        return _Followed(balances=day, trades=day)
+    facts = last.entry.facts
+    compared = date.fromisoformat(facts["day"])
+    balances = date.fromisoformat(facts.get("balances_since", facts["day"]))
+    trades = date.fromisoformat(facts.get("trades_since", facts["day"]))
+    if compared < day and not _was_silent(facts, Subject.CASH):
+        balances = compared
+    if compared < day and not _was_silent(facts, Subject.TRADE):
+        trades = compared + timedelta(days=1)
+    return _Followed(balances=min(balances, day), trades=min(trades, day))
+
+
+def _was_silent(facts: Mapping[str, str], subject: Subject) -> bool:
+    return any(f"{one.value} silent of {subject.value}" in facts for one in (Book.CHAIN, Book.RTGS))
+
+
+def _latest(book: service_book.Records) -> datetime | None:
+    """The latest moment of the books that a kept run was of."""
+    rows = [row for name in (RUNS, INTRADAY) if (row := book.last_said(name)) is not None]
+    told = [row.entry.facts.get("latest", row.entry.facts["at"]) for row in rows]
+    return max(map(datetime.fromisoformat, told), default=None)
+
+
+def _first(balances: date, standing: Sequence[Break]) -> date:
+    """The day from which balances are followed, or the oldest of an open break in a trade or in cash."""
+    days = [one.opened_on for one in standing if one.is_open and one.found.key.subject is not Subject.POSITION]
+    return min([balances, *days])
 
 
 def _ask(sources: Sources, scope: Scope, legacy: LegacyBook | None) -> tuple[Said, ...]:
@@ -229,6 +263,7 @@ def _ask(sources: Sources, scope: Scope, legacy: LegacyBook | None) -> tuple[Sai
         randomness=sources.randomness,
         wait_seconds=sources.wait_seconds,
     )
+    service = service_book.recalled(book, service, {*rtgs.uetrs, *_recent(chain, scope.first)})
     references = service_book.References(service, rtgs.uetrs)
     own = service_book.registers_own(book, service, {*rtgs.uetrs} - {*chain.settlements})
     service_lines = (
@@ -245,6 +280,13 @@ def _ask(sources: Sources, scope: Scope, legacy: LegacyBook | None) -> tuple[Sai
         ours = [line for line in service_lines if line.key.subject is Subject.TRADE]
         answers.append(_without(legacy(scope.day, ours, scope.wanted), rtgs.unasked))
     return tuple(answers)
+
+
+def _recent(chain: chain_book.ChainSaid, first: date) -> Iterator[SettlementId]:
+    """Settlements that are open on the chain, or ended there since a day."""
+    for name, one in chain.settlements.items():
+        if one.end is None or one.end.at is None or one.end.at.date() >= first:
+            yield name
 
 
 def _of_service(number: int, lines: Sequence[Line], chain: Said, rtgs: Said, market: Market) -> Said:
@@ -283,11 +325,19 @@ def _with(said: Said, lines: Sequence[Line]) -> Said:
 
 
 def _entry(
-    day: date, at: datetime, intraday: bool, said: Sequence[Said], comparison: Comparison, done: Reconciled
+    scope: Scope,
+    intraday: bool,
+    said: Sequence[Said],
+    comparison: Comparison,
+    done: Reconciled,
+    latest: datetime | None,
 ) -> Entry:
     facts = {
-        "day": day.isoformat(),
-        "at": at.isoformat(),
+        "day": scope.day.isoformat(),
+        "at": scope.at.isoformat(),
+        "latest": max(scope.at, latest or scope.at).isoformat(),
+        "balances_since": scope.first.isoformat(),
+        "trades_since": (scope.trades_since or scope.day).isoformat(),
         "keys": str(comparison.keys),
         "found": str(len(comparison.found)),
         "tolerated": str(len(comparison.tolerated)),
@@ -297,7 +347,7 @@ def _entry(
     for one in said:
         for kind, why in one.silent.items():
             facts[f"{one.book.value} silent of {kind.value}"] = why
-    return Entry(at=at, kind=RECONCILED, subject=INTRADAY if intraday else RUNS, facts=facts)
+    return Entry(at=scope.at, kind=RECONCILED, subject=INTRADAY if intraday else RUNS, facts=facts)
 
 
 def run_reconciliation(

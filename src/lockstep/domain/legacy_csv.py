@@ -25,7 +25,7 @@ from lockstep.domain.legacy import (
 )
 from lockstep.domain.money import Money, Quantity, minor_units
 
-__all__ = ["COLUMNS", "LONGEST_LINE", "read_cash", "read_instructions", "read_positions", "read_trades"]
+__all__ = ["COLUMNS", "LONGEST_LINE", "read_cash", "read_instructions", "read_positions", "read_trades", "whole_lines"]
 
 Row = TypeVar("Row")
 
@@ -85,7 +85,7 @@ def read_instructions(source: BinaryIO, *, delimiter: str = ",") -> Iterator[Leg
 def _rows(
     kind: str, source: BinaryIO, delimiter: str, make: Callable[[int, dict[str, str]], Row]
 ) -> Iterator[Row | BadRow]:
-    numbered = enumerate(_lines(source), 1)
+    numbered = enumerate(whole_lines(source), 1)
     first = next(numbered, (1, b""))[1].removeprefix(b"\xef\xbb\xbf")
     columns = _header(kind, _cells(first, delimiter))
     known = dict.fromkeys((*COLUMNS[kind][0], *COLUMNS[kind][1]), "")
@@ -101,7 +101,7 @@ def _rows(
             yield BadRow.of(number, broken)
 
 
-def _lines(source: BinaryIO) -> Iterator[bytes]:
+def whole_lines(source: BinaryIO) -> Iterator[bytes]:
     """Each line; of one that is too long, a beginning that shows it."""
     while line := source.readline(LONGEST_LINE + 1):
         rest = line

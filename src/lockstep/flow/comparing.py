@@ -39,6 +39,8 @@ class Run:
     """Whose whole book of a subject was read: what it does not have, it lacks."""
     set_apart: Mapping[tuple[Book, Key], str] = field(default_factory=dict)
     """Rows that could not be read but name their key: where they stand, and why."""
+    excused: frozenset[tuple[Book, Key]] = frozenset()
+    """What a book need not have, though it spoke: its files are of another day."""
 
 
 @quick
@@ -95,10 +97,12 @@ def _expected(books: Sequence[Book], told: Mapping[Book, Sequence[Line]], run: R
     lines = [one for book in books for one in told.get(book, ())]
     excused: set[Book] = set()
     if any(one.key.subject is Subject.TRADE for one in lines[:1]):
-        if any(one.amount == 0 for one in lines):
+        amounts = [one.amount for one in lines if one.amount is not None]
+        if amounts and max(amounts, key=amounts.count) == 0:
             excused.add(Book.RTGS)
         if all(one.status is LineStatus.OPEN and one.day is not None and one.day >= run.day for one in lines):
             excused |= {Book.CHAIN, Book.RTGS}
+        excused |= {book for book in books if (book, lines[0].key) in run.excused}
     return [one for one in books if one in told or one not in excused]
 
 

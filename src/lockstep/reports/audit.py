@@ -11,7 +11,8 @@ from datetime import datetime
 
 from lockstep.domain.journal import Entry, JournalRow
 from lockstep.domain.market import Market
-from lockstep.domain.reconciliation.breaks import SELF, is_same
+from lockstep.domain.reconciliation.breaks import SELF
+from lockstep.domain.reconciliation.people import same_person
 from lockstep.reports.model import Chart, ChartKind, Column, ColumnKind, Figure, Report, Table, Tone
 from lockstep.reports.records import Prefix
 from lockstep.reports.words import counted, shortened
@@ -83,7 +84,7 @@ def audit(prefix: Prefix, market: Market) -> Report:
         decided = [one for one in mine if one.role in _SECOND]
         if proposer and decided:
             pairs += 1
-            alone += [one for one in decided if is_same(one.actor, proposer)]
+            alone += [one for one in decided if same_person(one.actor, proposer)]
     as_of, source = prefix.finish()
     people = [one for one in deeds if one.kind_of_actor == "person"]
     members = [one for one in deeds if one.kind_of_actor == "member"]

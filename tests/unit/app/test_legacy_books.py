@@ -1,14 +1,17 @@
 """A legacy book's folder as lines, and every error planted in four books found under the class that was planted."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime, time
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
-from lockstep.app.legacy_books import LegacyBook, read_legacy_book
+from lockstep.app import legacy_books
+from lockstep.app.legacy_books import LegacyBook, days_of, read_legacy_book
 from lockstep.domain.errors import InvalidInput
+from lockstep.domain.legacy import BadRow, LegacyRow
 from lockstep.domain.legacy_lines import LegacyProfile, OurTrade
 from lockstep.domain.money import Money, Quantity
 from lockstep.domain.reconciliation.books import Book, Key, Line, LineStatus, Subject
@@ -278,3 +281,40 @@ def test_a_statement_of_holdings_speaks_only_whole(tmp_path: Path, pages: dict[s
 def test_a_profile_that_means_nothing_is_refused(make: Callable[[], object]) -> None:
     with pytest.raises(InvalidInput):
         make()
+
+
+POSITIONS = "as_of,owner,account,isin,quantity\n"
+LEI, ISIN = "529900T8BM49AURSDO55", "DE0001102580"
+SOUND = f"{DAY},{LEI},A1,{ISIN},7\n"
+
+
+def test_a_bad_row_below_a_header_in_quotation_marks_names_its_key(tmp_path: Path) -> None:
+    header = ",".join(f'"{one}"' for one in POSITIONS.strip().split(","))
+    (tmp_path / "positions.csv").write_text(f"{header}\n{DAY},{LEI},A1,{ISIN},seven\n")
+    book = read_legacy_book(tmp_path, DAY)
+    assert set(book.set_apart) == {(Book.LEGACY, Key.position(LEI, ISIN))}
+
+
+def test_a_file_that_grows_while_it_is_read_says_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "positions.csv"
+    path.write_text(POSITIONS + SOUND)
+    name, reader = legacy_books.READERS[Subject.POSITION]
+
+    def slow(source: BinaryIO) -> Iterator[LegacyRow | BadRow]:
+        yield from reader(source)
+        with path.open("a") as more:
+            more.write(SOUND)
+
+    monkeypatch.setattr(legacy_books, "READERS", {**legacy_books.READERS, Subject.POSITION: (name, slow)})
+    book = read_legacy_book(tmp_path, DAY)
+    assert book.lines == () and book.spoke == frozenset()
+    assert "while it is read" in book.refused["positions.csv"]
+
+
+def test_what_is_no_day_and_no_file_is_passed_over(tmp_path: Path) -> None:
+    """One day cannot stand there twice under two forms of its date, and a folder is no statement."""
+    for one in (f"{DAY}", f"{DAY:%Y%m%d}"):
+        (tmp_path / one / "page.xml").mkdir(parents=True)
+        (tmp_path / one / "positions.csv").write_text(POSITIONS + SOUND)
+    assert list(days_of(tmp_path)) == [DAY]
+    assert [one.quantity for one in read_legacy_book(tmp_path, DAY).lines] == [7]

@@ -159,7 +159,7 @@ def test_a_correction_takes_two() -> None:
     one, correction = proposed()
     assert (correction.state, correction.said, correction.right) == (CorrectionState.PROPOSED, "90", "100")
     assert one.notes[-1].text == correction.correction_id
-    for name in ("Ada", "ADA"):
+    for name in ("Ada", "ADA", "Аda", "Ａｄａ", "Ádà", "A d a", "Ada.", "Ada\ufe0f", "Ada\u3164"):
         with pytest.raises(Refused) as refused:
             decide(one, correction, approve=True, by=name, at=LATER)
         assert refused.value.name == "FourEyes"

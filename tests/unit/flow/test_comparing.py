@@ -391,3 +391,24 @@ def test_a_balance_that_is_not_there_yet_as_its_only_trade_is_under_way_is_a_mat
     }
     told_of = {one.key.kind: (one.book, one.break_class, one.cause) for one in only(books, position).found}
     assert told_of["position"] == told_of["trade"] == (Book.LEGACY, BreakClass.TIMING, Cause.IN_FLIGHT)
+
+
+@pytest.mark.parametrize("wrong", [Book.LEGACY, None])
+def test_one_book_that_says_free_of_payment_does_not_excuse_the_rtgs(wrong: Book | None) -> None:
+    lines = trade(1)
+    del lines[Book.RTGS]
+    if wrong is None:
+        lines = {book: replace(line, amount=0 if book is not Book.CHAIN else None) for book, line in lines.items()}
+        assert compare(lines.values(), NONE, RUN).found == ()
+        return
+    lines[wrong] = replace(lines[wrong], amount=0)
+    found = {one.book: one.break_class for one in compare(lines.values(), NONE, RUN).found}
+    assert found == {Book.RTGS: BreakClass.MISSING, wrong: BreakClass.AMOUNT}
+
+
+def test_who_is_excused_of_a_key_does_not_lack_it() -> None:
+    lines = trade(1)
+    del lines[Book.LEGACY]
+    excused = replace(RUN, excused=frozenset({(Book.LEGACY, Key.trade("T1"))}))
+    assert compare(lines.values(), NONE, excused).found == ()
+    assert [one.book for one in compare(lines.values(), NONE, RUN).found] == [Book.LEGACY]

@@ -18,14 +18,18 @@ class Scope:
     """The books' moment, UTC."""
     first: date
     """From which day on balances are followed: the oldest that an open break, or a day not yet compared, is of."""
+    trades_since: date | None = None
+    """From which day on settled trades count, where it is not `day`: no run has compared those in all books yet."""
     wanted: frozenset[Key] = frozenset()
     """Trades that are breaks of earlier days, and looked at again."""
 
     def covers(self, line: Line) -> bool:
         """Whether a trade's line brings its trade into the run; then all that the other books say of it counts."""
-        if line.key.subject is not Subject.TRADE or line.key in self.wanted or line.day == self.day:
+        if line.key.subject is not Subject.TRADE or line.key in self.wanted or line.day is None:
             return True
-        return line.day is None or (line.day < self.day and line.status is LineStatus.OPEN)
+        if line.status is LineStatus.OPEN:
+            return line.day <= self.day
+        return (self.trades_since or self.day) <= line.day <= self.day
 
     def of(self, lines: Iterable[Line]) -> list[Line]:
         """The lines of the trades that any line brings in, and all positions and balances."""

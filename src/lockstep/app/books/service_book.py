@@ -7,8 +7,8 @@ two knows shows, and one of another amount.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -33,13 +33,14 @@ __all__ = [
     "journal_number_at",
     "position_lines",
     "read_service",
+    "recalled",
     "registers_own",
     "trade_lines",
 ]
 
 TOGETHER = 500
 LONGEST_END = timedelta(days=7)
-"""A trade that was to settle longer ago has ended before the run's moment, if it has ended."""
+"""A trade that was to settle longer ago is looked up only where a ledger shows it in the run's days."""
 _STATES = {one.value.lower(): one for one in TradeState}
 _STATUS = {
     TradeState.SETTLED: LineStatus.SETTLED,
@@ -146,6 +147,18 @@ def read_service(book: Records, scope: Scope) -> Service:
     return Service(number=number, trades=trades, told=told, views=views, sales=sales)
 
 
+def recalled(book: Records, service: Service, shown: Collection[SettlementId]) -> Service:
+    """With the states, too, of trades that a ledger shows in the run's days, however long ago they were due."""
+    more = {
+        one.trade_id: said
+        for one in service.trades
+        if one.settlement_id in shown
+        and one.trade_id not in service.told
+        and (said := _told(book.journal(one.trade_id), service.number)) is not None
+    }
+    return replace(service, told={**service.told, **more})
+
+
 def _told(rows: Iterable[JournalRow], number: int) -> Told | None:
     said = None
     for row in rows:
@@ -172,7 +185,11 @@ def registers_own(book: Records, service: Service, shown: Iterable[SettlementId]
 
 
 def trade_lines(service: Service, market: Market, references: References) -> tuple[Line, ...]:
-    """A line for each trade whose state is known as of the run; what ended long before is none of its business."""
+    """A line for each trade whose state is known as of the run; what ended long before is none of its business.
+
+    The amount is what was agreed, so that a payment of another one shows though the mirror follows the RTGS in it; a
+    mirror that is off by itself shows in `cash_lines`.
+    """
     return tuple(
         _trade_line(one, service, market, references) for one in service.trades if one.trade_id in service.told
     )
@@ -182,7 +199,6 @@ def _trade_line(trade: Trade, service: Service, market: Market, references: Refe
     said, terms = service.told[trade.trade_id], trade.terms
     status = _STATUS.get(said.state, LineStatus.OPEN)
     view = None if trade.settlement_id is None else service.views.get(trade.settlement_id)
-    money = terms.cash if view is None or view.payment is None else view.payment.amount
     booked = None if view is None else view.booked_at
     at = None if status is LineStatus.OPEN else said.at or booked
     settled = booked or at if status is LineStatus.SETTLED else None
@@ -190,9 +206,9 @@ def _trade_line(trade: Trade, service: Service, market: Market, references: Refe
         book=Book.SERVICE,
         key=references.of_trade(trade),
         quantity=terms.quantity.units(market.securities[terms.isin].decimals),
-        amount=money.amount,
+        amount=terms.cash.amount,
         instrument=terms.isin,
-        currency=money.currency,
+        currency=terms.cash.currency,
         deliverer=terms.deliverer,
         receiver=terms.receiver,
         status=status,

@@ -17,7 +17,8 @@ from enum import Enum
 
 from lockstep.domain.errors import InvalidInput, Refused
 from lockstep.domain.parallel.gates import Verdict
-from lockstep.domain.reconciliation.breaks import SELF, is_same, person, said
+from lockstep.domain.reconciliation.breaks import SELF, person, said
+from lockstep.domain.reconciliation.people import same_person
 from lockstep.domain.values import quick, replace
 
 __all__ = ["Course", "Move", "Proposal", "Stage", "Step"]
@@ -168,7 +169,7 @@ class Course:
         if not approve:
             step = Step(at=at, by=by, move=Move.REJECTED, stage=pending.to, why=why, proposal=proposal_id)
             return replace(self, pending=None, steps=(*self.steps, step))
-        if is_same(by, pending.by):
+        if same_person(by, pending.by):
             raise Refused("FourEyes", {"isin": self.isin, "proposal": proposal_id, "proposed_by": pending.by})
         if verdict is None or digests is None or since is None:
             raise InvalidInput(

@@ -14,10 +14,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import Enum
-from unicodedata import normalize
 
 from lockstep.domain.errors import InvalidInput, Refused
 from lockstep.domain.reconciliation.differences import BreakClass, Found
+from lockstep.domain.reconciliation.people import reads, same_person
 from lockstep.domain.target_calendar import business_days_after
 from lockstep.domain.values import quick, replace
 
@@ -29,7 +29,6 @@ __all__ = [
     "BreakState",
     "CloseReason",
     "Note",
-    "is_same",
     "person",
     "said",
     "told",
@@ -109,20 +108,13 @@ class Note:
 
 def person(name: str, *, field: str = "by") -> str:
     """Somebody's name as it is stored. Raises InvalidInput for none, one that is too long, and the service's own."""
+    if not reads(name):
+        raise InvalidInput(field, name, "a name with a letter or digit in it")
     if not name.isprintable() or not 0 < len(name) <= _LONGEST_NAME or name != " ".join(name.split()):
         raise InvalidInput(field, name, f"1 to {_LONGEST_NAME} printable characters, single spaces only within")
-    if is_same(name, SELF):
+    if same_person(name, SELF):
         raise InvalidInput(field, name, f"a person, not {SELF}")
     return name
-
-
-def is_same(one: str, other: str) -> bool:
-    """Whether two names are one person's: letters' case and how they are composed make no other."""
-    return _plain(one) == _plain(other)
-
-
-def _plain(name: str) -> str:
-    return " ".join(normalize("NFKC", normalize("NFKC", name).casefold()).split())
 
 
 def said(text: str, *, field: str, least: int = 1) -> str:

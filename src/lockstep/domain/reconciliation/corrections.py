@@ -12,7 +12,8 @@ from enum import Enum
 
 from lockstep.domain.errors import InvalidInput, Refused
 from lockstep.domain.reconciliation.books import Book, Key
-from lockstep.domain.reconciliation.breaks import Act, Break, Note, is_same, person, said
+from lockstep.domain.reconciliation.breaks import Act, Break, Note, person, said
+from lockstep.domain.reconciliation.people import same_person
 from lockstep.domain.values import quick, replace
 
 __all__ = ["Correction", "CorrectionState", "decide", "propose"]
@@ -116,7 +117,7 @@ def decide(
     if correction.state is not CorrectionState.PROPOSED:
         raise Refused("CorrectionDecided", {**named, "state": correction.state.value})
     if approve:
-        if is_same(by, correction.proposed_by):
+        if same_person(by, correction.proposed_by):
             raise Refused("FourEyes", {**named, "proposed_by": correction.proposed_by})
         if not one.is_open:
             raise Refused("BreakClosed", {**named, "state": one.state.value})

@@ -12,6 +12,7 @@ from typing import Any
 import books_world as planted
 import pytest
 
+from lockstep.app.books import service_book
 from lockstep.app.books.sources import Sources
 from lockstep.app.clocks import ManualClock
 from lockstep.app.reconciling import RUNS, Reconciliation, of_world, reconcile_day
@@ -105,6 +106,14 @@ def test_three_books_agree_with_what_the_example_expects(world: World) -> None:
         assert {one.key.reference for one in said_of(done, book, Subject.TRADE)} == ended[book]
 
 
+def test_a_trade_that_ended_long_after_its_day_is_no_break(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after an outage of more days than the service looks back: the ledgers show it, so it is looked up."""
+    monkeypatch.setattr(service_book, "LONGEST_END", timedelta(days=-1))
+    done = looked(of_world(world))
+    assert done.comparison.found == ()
+    assert any(one.status is LineStatus.SETTLED for one in said_of(done, Book.SERVICE, Subject.TRADE))
+
+
 def test_units_issued_past_the_service_show(fresh: World) -> None:
     """The issuer mints, by a transaction of its own."""
     planted.wave(fresh, "1-opening")
@@ -166,9 +175,37 @@ def test_a_mirror_off_by_one_cent(world: World) -> None:
 
     found = looked(replace(of_world(world), book=planted.Records(world.book, changed=off))).comparison.found
     assert {(one.book, one.key, one.break_class, one.differences[0].by) for one in found} == {
-        (Book.SERVICE, Key.trade(uetr_of(world, trade.settlement_id)), BreakClass.AMOUNT, 1),
         (Book.SERVICE, Key.cash(trade.terms.deliverer, "EUR"), BreakClass.AMOUNT, 1),
         (Book.SERVICE, Key.cash(trade.terms.receiver, "EUR"), BreakClass.AMOUNT, -1),
+    }
+
+
+def test_another_amount_than_agreed_shows_though_mirror_and_rtgs_agree_in_it(world: World) -> None:
+    trade = settled(world, "FABL-D-01")
+
+    def cent_more(money: Money) -> Money:
+        return changed_value(money, amount=money.amount + 1)
+
+    def mirrored(view: CashView) -> CashView:
+        if view.settlement_id != trade.settlement_id or view.payment is None:
+            return view
+        return changed_value(view, payment=changed_value(view.payment, amount=cent_more(view.payment.amount)))
+
+    def booked(one: Statement) -> Statement:
+        entries = tuple(
+            changed_value(each, amount=cent_more(each.amount)) if each.settlement_id == trade.settlement_id else each
+            for each in one.entries
+        )
+        total = one.opening.amount + sum(each.signed for each in entries)
+        return changed_value(one, entries=entries, closing=changed_value(one.closing, amount=total))
+
+    sources = replace(
+        of_world(world),
+        book=planted.Records(world.book, changed=mirrored),
+        cash=planted.Line(world.service_cash(), booked),
+    )
+    assert {(one.book, one.key, one.differences[0].by) for one in looked(sources).comparison.found} == {
+        (Book.SERVICE, Key.trade(uetr_of(world, trade.settlement_id)), -1)
     }
 
 
@@ -336,8 +373,8 @@ def test_a_break_is_looked_at_again_on_the_days_that_follow(fresh: World) -> Non
         assert {one.opened_on for one in done.open} == {DAY} and {one.age(day) for one in done.open} == {days}
         fresh.rtgs.operator.close_day()
     assert {one.found.cause for one in done.open if one.found.key.subject is not Subject.TRADE} == {Cause.TRADE_BREAKS}
-    with pytest.raises(InvalidInput, match="one may still look"):
-        reconcile_day(lossy, DAY)
+    past = reconcile_day(lossy, DAY)
+    assert past.reconciled.changed == (), "of what a later run has spoken, one of an earlier day does not"
     assert len(looked(lossy).comparison.found) == len(kinds), "looking back is free"
     assert reconcile_day(of_world(fresh), day).open == ()
 
@@ -382,3 +419,87 @@ def test_the_books_as_of_an_earlier_moment(world: World) -> None:
         assert service.as_of == f"journal {len(rows)}"
         settled_by.append(count)
     assert 0 < settled_by[0] < settled_by[1]
+
+
+def test_a_run_of_an_earlier_moment_says_nothing_of_what_came_later(fresh: World) -> None:
+    """What a later run found stays open, nothing that it settled is opened again, and the journal keeps its order."""
+    fresh.run_until_quiet()
+    for _ in range(8):
+        fresh.tick()
+    start = fresh.clock.now()
+    planted.wave(fresh, "1-opening")
+    fresh.run_until_quiet()
+    trade = settled(fresh, "FABL-D-01")
+    assert trade.settlement_id is not None
+    lossy = replace(of_world(fresh), book=planted.Records(fresh.book, lost={trade.settlement_id}))
+    later = reconcile_day(lossy, DAY)
+    assert len(later.open) == 5
+    for _ in range(2):
+        earlier = reconcile_day(lossy, DAY, at=start)
+        assert earlier.comparison.found == () and earlier.reconciled.changed == ()
+        assert {one.break_id for one in earlier.open} == {one.break_id for one in later.open}
+    moments = [row.entry.at for row in fresh.book.journal()]
+    assert moments == sorted(moments)
+    (service,) = (one for one in looked(lossy, at=start).said if one.book is Book.SERVICE)
+    assert service.as_of == f"journal {sum(at <= start for at in moments)}", "what came later is not of that moment"
+
+    fresh.tick()
+    mended = reconcile_day(of_world(fresh), DAY)
+    assert mended.open == () and mended.at > later.at
+    before = reconcile_day(lossy, DAY, at=later.at)
+    assert len(before.comparison.found) == 5 and before.open == (), "it was put right since"
+
+
+def next_day(world: World, day: date) -> None:
+    world.rtgs.operator.close_day()
+    world.move_to(datetime.combine(day, world.file.opens, tzinfo=UTC))
+    world.rtgs.operator.open_day(day)
+    world.run_until_quiet()
+
+
+def test_what_a_silent_rtgs_kept_is_asked_again_the_next_day(fresh: World) -> None:
+    """Its day was not compared: neither its payments nor its balances may pass with it."""
+    planted.wave(fresh, "1-opening")
+    fresh.run_until_quiet()
+    trade = settled(fresh, "FABL-D-01")
+
+    def off(view: CashView) -> CashView:
+        if view.settlement_id != trade.settlement_id or view.payment is None:
+            return view
+        more = Money(currency="EUR", amount=view.payment.amount.amount + 1)
+        return changed_value(view, payment=changed_value(view.payment, amount=more))
+
+    lying = replace(of_world(fresh), book=planted.Records(fresh.book, changed=off))
+    silent = replace(lying, cash=planted.Line(fresh.service_cash(), lambda _: None), wait_seconds=0)
+    assert reconcile_day(silent, DAY).open == ()
+    tuesday = DAY + timedelta(days=1)
+    next_day(fresh, tuesday)
+    assert reconcile_day(silent, tuesday).open == ()
+    done = reconcile_day(lying, tuesday)
+    assert Key.trade(uetr_of(fresh, trade.settlement_id)) in {one.key for one in done.lines if one.book is Book.RTGS}
+    assert {(one.book, one.key, one.differences[0].by) for one in done.comparison.found} == {
+        (Book.SERVICE, Key.cash(trade.terms.deliverer, "EUR"), 1),
+        (Book.SERVICE, Key.cash(trade.terms.receiver, "EUR"), -1),
+    }
+    assert any(f"the trades from {DAY}" in one for one in done.told)
+
+
+def test_an_rtgs_that_opens_with_another_balance_than_it_closed_with(fresh: World) -> None:
+    planted.wave(fresh, "1-opening")
+    fresh.run_until_quiet()
+    assert reconcile_day(of_world(fresh), DAY).agrees
+    tuesday = DAY + timedelta(days=1)
+    next_day(fresh, tuesday)
+    account = next(iter(fresh.market.participants.values())).account("EUR")
+
+    def richer(one: Statement) -> Statement:
+        if one.account != account or one.until.date() < tuesday:
+            return one
+        more = {name: Money(currency="EUR", amount=getattr(one, name).amount + 100) for name in ("opening", "closing")}
+        return changed_value(one, **more)
+
+    overnight = replace(of_world(fresh), cash=planted.Line(fresh.service_cash(), richer))
+    for _ in range(2):
+        done = reconcile_day(overnight, tuesday)
+        assert account.number in done.silent[Book.RTGS][Subject.CASH] and "opens with" in str(done.silent)
+    assert reconcile_day(of_world(fresh), tuesday).agrees

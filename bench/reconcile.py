@@ -4,7 +4,8 @@
     python bench/reconcile.py --small      a hundredth of the rows, to try it
 
 * `positions`, `trades`: three books of a million and of ten million rows, compared once loaded; `times` is how much
-  longer ten million take. Goals: a million in 1 second, ten million in 11 times that, within 2,048 MiB.
+  longer ten million take. Goals: a million in 1 second, ten million in 11 and within 2,048 MiB (`met`), and in no more
+  than 11 times what the million took (`times_met`).
 * `probe`: one hash join of a million positions alone took 0.18 seconds when the goals were set.
 * `duckdb`: the same books and question in DuckDB, where it is installed; `line_by_line` as the comparison of a small
   installation does it, rows a second.
@@ -51,10 +52,16 @@ def compared(subject: str, scale: int) -> dict[str, Any]:
         "million": million,
         "ten_million": ten,
         "times": round(ten["seconds"] / million["seconds"], 2),
-        "goal": {"seconds": GOAL_SECONDS, "times": GOAL_TIMES, "peak_mib": GOAL_MIB},
+        "goal": {
+            "seconds": GOAL_SECONDS,
+            "ten_million_seconds": GOAL_TIMES * GOAL_SECONDS,
+            "times": GOAL_TIMES,
+            "peak_mib": GOAL_MIB,
+        },
         "met": million["seconds"] <= GOAL_SECONDS
-        and ten["seconds"] <= GOAL_TIMES * million["seconds"]
+        and ten["seconds"] <= GOAL_TIMES * GOAL_SECONDS
         and ten["peak_mib"] <= GOAL_MIB,
+        "times_met": ten["seconds"] <= GOAL_TIMES * million["seconds"],
     }
     if find_spec("duckdb"):
         found["duckdb"] = run(part, "duckdb", "--subject", subject, "--rows", 1_000_000 // scale, "--runs", 3)

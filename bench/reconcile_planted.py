@@ -33,7 +33,8 @@ from lockstep.domain.legacy_lines import LegacyProfile
 from lockstep.domain.reconciliation.books import Book, Key, Line, LineStatus, Subject
 from lockstep.domain.reconciliation.rules import Rule, RuleBook
 from lockstep.flow.comparing import Comparison, Run
-from lockstep.testing.planted_breaks import CLASSES, SIDES, PlantedBook, Row, SoundBook, business_day, isin, lei, plant
+from lockstep.testing.planted_breaks import CLASSES, SIDES, PlantedBook, plant
+from lockstep.testing.sound_books import Row, SoundBook, business_day, isin, lei
 
 SUBJECTS = {"trades": Subject.TRADE, "positions": Subject.POSITION, "cash": Subject.CASH}
 OTHERS = {"trades": ("chain", "rtgs", "service"), "positions": ("chain", "service"), "cash": ("rtgs", "service")}

@@ -134,10 +134,15 @@ def test_what_a_person_sees_where_something_is_not_found_or_was_not_planted(tmp_
     answers[0] = {**answers[0], "found": {"2026-11-23": "status"}}
     answers[2] = {**answers[2], "name": "CSD-1123-07"}
     (folder / "planted.json").write_text(json.dumps(answers))
+    with (folder / "2026-11-23" / "instructions.csv").open("a") as instructions:
+        terms = "ZZ00LOREM014,1,42.30,EUR,2026-11-23,2026-11-23,2026-11-23T09:00:00Z"
+        instructions.write(f"CSD-8,,ZZZZ00FABLEBANK00171,ZZZZ00CHIMERABRO0638,{terms}\nCSD-9\n")
     done = demo(str(folder), COLUMNS="160")
     assert done.returncode == 1
     for line in (
         r"^Monday 23 November +10 trades mirrored; 35 keys compared, 10 breaks found",
+        r"^ +CSD-8 refused: receiver: 'ZZZZ00CHIMERABRO0638' breaks the rule: a participant of the market",
+        r"^ +set apart: 2026-11-23/instructions.csv: line 13: line: '1 fields' breaks the rule: 11 fields",
         r"^ +4 +amount +legacy +Utopia Trust LOREM +\+90 +unknown +✓",
         r"no\. 1, legacy trade CSD-1123-02: found as amount, planted as status",
         r"no\. 3, legacy trade CSD-1123-07: planted as duplicate, not found",

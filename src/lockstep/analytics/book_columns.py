@@ -1,7 +1,7 @@
 """What a book says of millions of keys, in columns: as exact as its lines, in a tenth of their room.
 
-Names are codes of one table that all books of a comparison share. Rows lie in `PARTS` parts by their key, so that
-books are joined part by part and what a join needs stays small. A line that columns cannot hold (a trade's reference
+Names are codes of one table that all books of a comparison share. Rows lie in `PARTS` parts by their key. Books are
+joined part by part, in as many as keep what a join needs small. A line that columns cannot hold (a trade's reference
 that is no UUID, a figure beyond 64 bits) is kept as it is.
 """
 
@@ -16,9 +16,9 @@ import polars as pl
 
 from lockstep.domain.reconciliation.books import Book, Key, Line, LineStatus, Subject
 
-__all__ = ["FIELDS", "PARTS", "SCHEMA", "BookColumns", "Names", "moment"]
+__all__ = ["FIELDS", "PARTS", "SCHEMA", "BookColumns", "Names", "moment", "parts_of"]
 
-PARTS = 32
+PARTS = 256
 SCHEMA: Mapping[str, Any] = {
     "key": pl.UInt64,
     "rest": pl.UInt64,
@@ -45,7 +45,8 @@ FIELDS: Mapping[Subject, Sequence[str]] = {
     ),
 }  # fmt: skip
 _HALF, _SPREAD, _BITS = 1 << 32, 0x9E3779B97F4A7C15, 64 - (PARTS - 1).bit_length()
-_BATCH = 100_000
+_BATCH = 1_000_000
+_AT_ONCE = 1 << 15
 _MOST = (1 << 63) - 1
 _LAST_DAY = (1 << 15) - 1
 _MICROSECONDS = 1_000_000
@@ -53,6 +54,12 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_DAY = _EPOCH.date().toordinal()
 _STATUSES = tuple(LineStatus)
 _CODES = {one: code for code, one in enumerate(_STATUSES)}
+
+
+def parts_of(books: Iterable["BookColumns"]) -> int:
+    """In how many parts books are best joined."""
+    most = max((one.rows for one in books), default=0)
+    return min(PARTS, 1 << (most // _AT_ONCE).bit_length())
 
 
 def moment(at: datetime) -> int:
@@ -103,6 +110,7 @@ class BookColumns:
         """Lines that no column can hold."""
         self.rows = 0
         self._parts: list[list[pl.DataFrame]] = [[] for _ in range(PARTS)]
+        self._waiting: list[pl.DataFrame] = []
         self._firsts: list[int] = []
         self._origins: list[Callable[[int], str]] = []
         self._next = 0
@@ -115,12 +123,20 @@ class BookColumns:
         if not len(rows):
             return
         self.rows += len(rows)
-        number = pl.col("row") + pl.lit(self._firsts[-1], dtype=pl.UInt32)
-        spread = (pl.col("key") * pl.lit(_SPREAD, dtype=pl.UInt64)) // pl.lit(1 << _BITS, dtype=pl.UInt64)
-        placed = rows.with_columns(number, spread.cast(pl.UInt8).alias("part"))
+        placed = rows.with_columns(pl.col("row") + pl.lit(self._firsts[-1], dtype=pl.UInt32))
         self._next = max(self._next, int(placed["row"].max()) + 1)  # type: ignore[arg-type]  # of whole numbers
-        for (part,), piece in placed.partition_by("part", as_dict=True, include_key=False).items():
-            self._parts[int(part)].append(piece)
+        self._waiting.append(placed)
+        if sum(map(len, self._waiting)) >= _BATCH:
+            self._spread()
+
+    def _spread(self) -> None:
+        """What waits, to its parts."""
+        if self._waiting:
+            spread = (pl.col("key") * pl.lit(_SPREAD, dtype=pl.UInt64)) // pl.lit(1 << _BITS, dtype=pl.UInt64)
+            rows = pl.concat(self._waiting).with_columns(spread.cast(pl.UInt16).alias("part"))
+            self._waiting.clear()
+            for (part,), piece in rows.partition_by("part", as_dict=True, include_key=False).items():
+                self._parts[int(part)].append(piece)
 
     def add_lines(self, lines: Iterable[Line]) -> None:
         """Lines of this book and subject, as they come."""
@@ -142,14 +158,29 @@ class BookColumns:
         """A column's type in this book."""
         return pl.UInt32 if name == "at" and self.whole_seconds else SCHEMA[name]
 
-    def part(self, number: int) -> pl.DataFrame | None:
-        """The rows of one part; None where it has none."""
-        pieces = self._parts[number]
-        return pl.concat(pieces, how="vertical", rechunk=False) if pieces else None
+    def part(self, number: int, of: int = 1) -> pl.DataFrame | None:
+        """The rows of one part of so many, a power of two and at most PARTS; None where it has none."""
+        self._spread()
+        wide = PARTS // of
+        pieces = [one for pieces in self._parts[number * wide : (number + 1) * wide] for one in pieces]
+        return pl.concat(pieces, how="vertical", rechunk=True) if pieces else None
 
-    def put(self, number: int, rows: pl.DataFrame) -> None:
+    def put(self, number: int, of: int, rows: pl.DataFrame) -> None:
         """Other rows in the place of a part's."""
-        self._parts[number] = [rows]
+        wide = PARTS // of
+        self._spread()
+        for part in range(number * wide, (number + 1) * wide):
+            self.rows -= sum(map(len, self._parts[part]))
+            self._parts[part] = []
+        self.rows += len(rows)
+        self._waiting.append(rows)
+        self._spread()
+
+    def drop(self, name: str) -> None:
+        """Does without a column."""
+        self._spread()
+        for pieces in self._parts:
+            pieces[:] = [one.drop(name, strict=False) for one in pieces]
 
     def lines(self, rows: pl.DataFrame) -> Iterator[Line]:
         """Some of the rows as lines."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import polars as pl
 
-from lockstep.analytics.book_columns import PARTS, SCHEMA, BookColumns, moment
+from lockstep.analytics.book_columns import SCHEMA, BookColumns, moment, parts_of
 from lockstep.analytics.book_files import pieces
 from lockstep.domain.errors import InvalidInput
 from lockstep.domain.legacy import BadRow, LegacyCash, LegacyPosition, LegacyRow, LegacyTrade
@@ -157,23 +157,23 @@ def _odd(rows: Sequence[LegacyRow], file: File, profile: LegacyProfile, told_lat
 def _sum_accounts(book: BookColumns) -> None:
     """One row a key, the sum of its accounts; a row more for each time that an account tells it again."""
     figure = _figure(book)
-    for number in range(PARTS):
-        rows = book.part(number)
-        if rows is None:
-            continue
-        several = rows.filter(pl.col("key").is_duplicated()).sort("row")
-        if not len(several):
-            book.put(number, rows.drop("account"))
+    parts = parts_of([book])
+    for number in range(parts):
+        rows = book.part(number, parts)
+        several = None if rows is None else rows.filter(pl.col("key").is_duplicated()).sort("row")
+        if rows is None or several is None or not len(several):
             continue
         first = several.filter(pl.struct("key", "account").is_first_distinct())
-        again = several.filter(~pl.struct("key", "account").is_first_distinct()).drop("account")
+        again = several.filter(~pl.struct("key", "account").is_first_distinct())
         total = pl.col(figure).cast(pl.Int128).sum()
         sums = first.group_by("key", maintain_order=True).agg(total, pl.max("at"), pl.first("row"))
         if len(sums.filter(pl.col(figure).abs() > _MOST)):
             raise InvalidInput(figure, "the sum of an owner's accounts", _ROOM)
         sums = sums.with_columns(pl.col(figure).cast(pl.Int64))
-        single = rows.filter(~pl.col("key").is_duplicated()).drop("account")
-        book.put(number, pl.concat([single, sums.select(single.columns), again.select(single.columns)]))
+        single = rows.filter(~pl.col("key").is_duplicated())
+        sums = sums.with_columns(pl.lit(0, dtype=pl.UInt32).alias("account")).select(single.columns)
+        book.put(number, parts, pl.concat([single, sums, again]))
+    book.drop("account")
 
 
 def load_trades(
@@ -306,8 +306,9 @@ def _match(
 def _free(book: BookColumns, ours: BookColumns | None) -> pl.DataFrame:
     """Trades of ours that no row's UETR names."""
     free = [pl.DataFrame(schema={"key": pl.UInt64, "rest": pl.UInt64, **{one: SCHEMA[one] for one in _OF_OURS}})]
-    for number in range(PARTS):
-        rows, named = (None if ours is None else ours.part(number)), book.part(number)
+    parts = parts_of([book, *([] if ours is None else [ours])])
+    for number in range(parts):
+        rows, named = (None if ours is None else ours.part(number, parts)), book.part(number, parts)
         if rows is not None:
             rows = rows.select(pl.col(name).cast(kind) for name, kind in free[0].schema.items())
             free.append(rows if named is None else rows.join(named.select("key"), on="key", how="anti"))

@@ -10,7 +10,7 @@ from itertools import combinations
 
 import polars as pl
 
-from lockstep.analytics.book_columns import FIELDS, PARTS, BookColumns, moment
+from lockstep.analytics.book_columns import FIELDS, BookColumns, moment, parts_of
 from lockstep.domain.errors import InvalidInput
 from lockstep.domain.reconciliation.books import Line, Subject
 from lockstep.domain.reconciliation.rules import RuleBook
@@ -64,9 +64,9 @@ def disagreeing(books: Sequence[BookColumns], *, as_of: int, moments: bool = Fal
     if len(books) < 2:
         return sum(one.rows for one in books), iter(())
     bad: list[pl.DataFrame] = []
-    agreed = 0
-    for number in range(PARTS):
-        frames = [one.part(number) for one in books]
+    agreed, parts = 0, parts_of(books)
+    for number in range(parts):
+        frames = [one.part(number, parts) for one in books]
         keys = _differing(books, frames, as_of, moments=moments)
         bad.append(keys)
         first = frames[0]
@@ -79,7 +79,7 @@ def _lines(books: Sequence[BookColumns], bad: Sequence[pl.DataFrame]) -> Iterato
     for one in books:
         yield from one.odd
         for number, keys in enumerate(bad):
-            rows = one.part(number)
+            rows = one.part(number, len(bad))
             if len(keys) and rows is not None:
                 yield from one.lines(rows.join(keys, on="key", how="semi"))
 

@@ -17,10 +17,10 @@ from lockstep.app.parallel_week.judging import Judged, judge_day
 from lockstep.app.parallel_week.people import HAPPENINGS, Done, People, kind_of
 from lockstep.app.reconciling import Reconciliation, of_world, reconcile_day
 from lockstep.app.shadow import Scored, ShadowDesk
-from lockstep.app.shadow_feed import Fed, feed, instructions_of
+from lockstep.app.shadow_feed import INSTRUCTIONS, Fed, feed, instructions_of
 from lockstep.app.world import World
-from lockstep.domain.errors import LockstepError
-from lockstep.domain.legacy import LegacyInstruction
+from lockstep.domain.errors import InvalidInput, LockstepError
+from lockstep.domain.legacy import BadRow, LegacyInstruction
 from lockstep.domain.parallel.gates import Verdict
 from lockstep.domain.reconciliation.breaks import Break
 from lockstep.domain.reconciliation.differences import Found
@@ -111,10 +111,11 @@ def run_parallel_week(
     for node in week.outside:
         node.chosen("do", HAPPENINGS)
         instant(node, week.days)
+    given = {day: _instructed(week, day) for day in week.days}
     with tempfile.TemporaryDirectory(prefix="lockstep-") as temporary:
         world = World(week.market, root or Path(temporary), told=told)
         try:
-            desk = _Desk(week, world)
+            desk = _Desk(week, world, given)
             days = []
             for day in week.days:
                 begun(f"{day:%A}")
@@ -139,11 +140,27 @@ def run_parallel_week(
             world.close()
 
 
+Instructed = tuple[list[LegacyInstruction], list[BadRow]]
+
+
+def _instructed(week: Week, day: date) -> Instructed:
+    """A day's instructions, and rows that are none. Raises InvalidInput for one that did not come on the day while the
+    RTGS is open."""
+    found, apart = instructions_of(week.folder / str(day))
+    file = week.market
+    opens, closes = (datetime.combine(day, time_, tzinfo=UTC) for time_ in (file.opens, file.closes))
+    for one in found:
+        if not opens <= one.instructed_at < closes:
+            where = f"{day}/{INSTRUCTIONS}, line {one.line}: instructed_at"
+            raise InvalidInput(where, one.instructed_at.isoformat(), f"on the day, from {file.opens} to {file.closes}")
+    return found, apart
+
+
 class _Desk:
     """One week's hands: the feed, the runs, the people."""
 
-    def __init__(self, week: Week, world: World) -> None:
-        self.week, self.world = week, world
+    def __init__(self, week: Week, world: World, given: Mapping[date, Instructed]) -> None:
+        self.week, self.world, self.given = week, world, given
         self.legacy = MirroredBook(week.folder, world.market, world.book)
         self.shadow = ShadowDesk(book=world.book, market=world.market, clock=world.clock, gates=week.gates)
         self.verdicts: Sequence[Verdict] = ()
@@ -173,7 +190,10 @@ class _Desk:
             fed=fed,
             happened=happened,
             run=run,
-            set_apart=[line for said in run.said for line in said.told if line.startswith(f"set apart: {day}/")],
+            set_apart=[
+                *(f"set apart: {day}/{INSTRUCTIONS}: {row}" for row in self.given[day][1]),
+                *(line for said in run.said for line in said.told if line.startswith(f"set apart: {day}/")),
+            ],
             silent=[
                 f"{one.book.value} did not speak of {subject.value}: {why}"
                 for one in run.said
@@ -201,9 +221,8 @@ class _Desk:
         if self.world.rtgs.operator.business_day() is None:
             self.world.move_to(datetime.combine(day, file.opens, tzinfo=UTC))
             self.world.rtgs.operator.open_day(day)
-        given, _ = instructions_of(self.week.folder / str(day))
         waves: dict[datetime, list[LegacyInstruction]] = {}
-        for one in given:
+        for one in self.given[day][0]:
             waves.setdefault(one.instructed_at, []).append(one)
         outside = [(instant(node, self.week.days), node) for node in self.week.outside]
         moments = sorted({*waves, *(at for at, _ in outside if at.date() == day)})

@@ -138,6 +138,8 @@ def reconcile_day(
     be, or a legacy book that cannot be read; Conflict where others stored breaks meanwhile, again and again.
     """
     moment, book = _moment(day, at, sources.clock.now()), sources.book
+    if keep:
+        _require_in_order(book, moment)
     standing, told = list(book.standing_breaks()), list[str]()
     scope = Scope(
         day=day,
@@ -184,6 +186,15 @@ def _moment(day: date, at: datetime | None, now: datetime) -> datetime:
     if at > now or at.astimezone(UTC).date() < day:
         raise InvalidInput("at", at.isoformat(), f"from {day} on, and not after now, {now.isoformat()}")
     return at.astimezone(UTC)
+
+
+def _require_in_order(book: service_book.Records, moment: datetime) -> None:
+    """What later books found, earlier ones neither close nor change. Raises InvalidInput."""
+    for subject in (RUNS, INTRADAY):
+        last = book.last_said(subject)
+        if last is not None and moment < last.entry.at:
+            rule = f"not before {last.entry.at.isoformat()}, of which books were compared and kept already"
+            raise InvalidInput("at", moment.isoformat(), f"{rule}; one may still look")
 
 
 def _is_trade(one: Break) -> bool:

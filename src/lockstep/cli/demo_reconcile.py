@@ -112,6 +112,11 @@ def _show_day(console: Console, one: "DayTold", names: _Names) -> None:
         f"[bold]{one.day:%A %d %B}[/]  {instructed} trades mirrored; {one.run.comparison.keys} keys compared, "
         f"{of_late} breaks found"
     )
+    for fed in one.fed:
+        if fed.error is not None:
+            console.print(
+                Padding(f"[red]{fed.instruction.reference} {fed.outcome}: {escape(str(fed.error))}[/]", (0, 0, 0, 2))
+            )
     for line in one.happened:
         console.print(Padding(f"[yellow]past the service, {escape(line)}[/]", (0, 0, 0, 2)))
     if one.findings:

@@ -220,7 +220,7 @@ def _direction(one: Found) -> int:
 
 
 def _lines_of(told: Mapping[Book, Sequence[Line]]) -> list[Line]:
-    return [one for lines in told.values() for one in lines]
+    return [one for book in Book for one in told.get(book, ())]
 
 
 def _whole(lines: Sequence[Line]) -> Line:

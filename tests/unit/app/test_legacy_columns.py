@@ -12,18 +12,19 @@ from lockstep.domain.errors import InvalidInput
 from lockstep.domain.legacy_lines import LegacyProfile, OurTrade
 from lockstep.domain.reconciliation.books import Book, Line, Subject
 from lockstep.domain.values import replace
-from lockstep.testing.planted_breaks import SoundBook, isin, lei, plant
+from lockstep.testing.planted_breaks import plant
+from lockstep.testing.sound_books import SoundBook, isin, lei
 
 pytest.importorskip("polars")
 
 from lockstep.analytics import book_files
-from lockstep.analytics.book_columns import PARTS, BookColumns, Names
+from lockstep.analytics.book_columns import BookColumns, Names
 from lockstep.app.legacy_columns import LegacyColumns, read_legacy_columns
 
 
 def lines_of(book: BookColumns) -> list[Line]:
-    parts = [part for number in range(PARTS) if (part := book.part(number)) is not None]
-    return [*book.odd, *(line for part in parts for line in book.lines(part))]
+    rows = book.part(0)
+    return [*book.odd, *(() if rows is None else book.lines(rows))]
 
 
 def both(folder: Path, ours: list[OurTrade], profile: LegacyProfile = PROFILE) -> tuple[LegacyBook, LegacyColumns]:

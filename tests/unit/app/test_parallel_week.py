@@ -119,6 +119,19 @@ def test_a_folder_that_cannot_be_played_is_refused_before_anything_is_founded(
     assert not (tmp_path / "root").exists()
 
 
+@pytest.mark.parametrize("moment", ["2026-11-24T08:00:00Z", "2026-11-23T06:59:59Z", "2026-11-23T17:30:00Z"])
+def test_an_instruction_of_another_day_or_hour_is_refused_before_anything_is_founded(
+    tmp_path: Path, moment: str
+) -> None:
+    folder = copied(tmp_path / "week")
+    path = folder / "2026-11-23" / "instructions.csv"
+    path.write_text(path.read_text().replace("2026-11-23T10:00:00Z", moment, 1))
+    with pytest.raises(InvalidInput) as broken:
+        run_parallel_week(folder, tmp_path / "root")
+    assert broken.value.field == "2026-11-23/instructions.csv, line 6: instructed_at"
+    assert not (tmp_path / "root").exists()
+
+
 def test_without_answers_nothing_is_judged(tmp_path: Path) -> None:
     folder = copied(tmp_path / "week")
     for name in ("planted.json", "expected.toml"):

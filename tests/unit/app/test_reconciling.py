@@ -336,6 +336,9 @@ def test_a_break_is_looked_at_again_on_the_days_that_follow(fresh: World) -> Non
         assert {one.opened_on for one in done.open} == {DAY} and {one.age(day) for one in done.open} == {days}
         fresh.rtgs.operator.close_day()
     assert {one.found.cause for one in done.open if one.found.key.subject is not Subject.TRADE} == {Cause.TRADE_BREAKS}
+    with pytest.raises(InvalidInput, match="one may still look"):
+        reconcile_day(lossy, DAY)
+    assert len(looked(lossy).comparison.found) == len(kinds), "looking back is free"
     assert reconcile_day(of_world(fresh), day).open == ()
 
 

@@ -10,7 +10,8 @@ import pytest
 from lockstep.domain.legacy import LegacyStatus, LegacyTrade
 from lockstep.domain.legacy_matching import ENOUGH, LEAD, WEIGHTS, Rule, match_trades
 from lockstep.domain.money import Money, Quantity
-from lockstep.testing.planted_breaks import SoundBook, isin, lei, plant
+from lockstep.testing.planted_breaks import plant
+from lockstep.testing.sound_books import SoundBook, isin, lei
 
 UETR, OTHER_UETR = "d74d1753-a260-467a-9f5c-40b82dec13e0", "d74d1753-a260-467a-9f5c-40b82dec13e1"
 OURS = LegacyTrade(

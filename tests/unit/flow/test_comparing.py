@@ -353,3 +353,41 @@ def test_a_balance_is_explained_by_the_trade_that_its_book_lacks(day: int, kind:
 def test_bad_values_are_refused(make: object) -> None:
     with pytest.raises(InvalidInput):
         make()
+
+
+def test_a_balance_that_a_book_lacks_is_missing_at_once_as_it_is_told_anew_every_day() -> None:
+    today = {book: replace(line, at=AT) for book, line in balance(Subject.POSITION, 1, 50).items()}
+    del today[Book.LEGACY]
+    (found,) = only(today).found
+    assert (found.book, found.break_class, found.differences[0].by) == (Book.LEGACY, BreakClass.MISSING, -50)
+    alone = {Book.LEGACY: Line(book=Book.LEGACY, key=Key.cash("P1", "EUR"), amount=7, at=AT)}
+    (found,) = only(alone).found
+    assert (found.break_class, found.differences[0].by) == (BreakClass.EXTRA, 7)
+
+
+def test_a_trade_whose_row_came_and_could_not_be_read_is_no_matter_of_time() -> None:
+    books = trade(1, at=AT)
+    del books[Book.LEGACY]
+    (waits,) = only(books).found
+    (came,) = only(books, run=replace(RUN, set_apart={(Book.LEGACY, Key.trade("T1")): "trades.csv:2"})).found
+    assert (waits.break_class, came.break_class) == (BreakClass.TIMING, BreakClass.MISSING)
+    assert came.cause is Cause.ROW_SET_APART
+
+
+def test_a_balance_told_late_is_so_also_where_no_other_book_bears_a_moment() -> None:
+    books = balance(Subject.POSITION, 1, 50)
+    books[Book.LEGACY] = replace(books[Book.LEGACY], at=AT)
+    assert not only(books).found
+    books[Book.LEGACY] = replace(books[Book.LEGACY], at=AT + timedelta(days=1))
+    (found,) = only(books).found
+    assert (found.book, found.break_class) == (Book.LEGACY, BreakClass.LATE)
+
+
+def test_a_balance_that_is_not_there_yet_as_its_only_trade_is_under_way_is_a_matter_of_time() -> None:
+    books = trade(1, at=AT)
+    del books[Book.LEGACY]
+    position = {
+        book: Line(book=book, key=Key.position("P2", "XS1"), quantity=1_137) for book in (Book.CHAIN, Book.SERVICE)
+    }
+    told_of = {one.key.kind: (one.book, one.break_class, one.cause) for one in only(books, position).found}
+    assert told_of["position"] == told_of["trade"] == (Book.LEGACY, BreakClass.TIMING, Cause.IN_FLIGHT)

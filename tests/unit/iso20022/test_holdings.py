@@ -16,7 +16,7 @@ from lockstep.domain.instruction import QuantityType
 from lockstep.domain.legacy import BadRow, LegacyPosition, SubBalance
 from lockstep.domain.money import Quantity
 from lockstep.iso20022.holdings import HOLDINGS_TYPES, _Reader, read_holdings
-from lockstep.testing.planted_breaks import isin, lei
+from lockstep.testing.sound_books import isin, lei
 
 CUSTODY, ACCOUNTING = HOLDINGS_TYPES
 ISO = "urn:iso:std:iso:20022:tech:xsd:"

@@ -1,5 +1,5 @@
-"""Each book read into the lines that reconciliation compares: the chain, the RTGS, the service's own records.
+"""Each book read into the lines that reconciliation compares: the chain, the RTGS, the service's records, a legacy one.
 
-Read in this order: said (what a book answers with), service_book, rtgs_book, chain_book. None of them compares, and
-none asks another book what it should say. Which settlements a run is about is told by `scope`.
+Read in this order: said (what a book answers with), scope (which trades a run is about), chain_book, rtgs_book,
+service_book (whose cash rests on the RTGS's opening balance, and says so), legacy_book, sources. None of them compares.
 """

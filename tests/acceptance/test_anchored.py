@@ -15,7 +15,7 @@ from lockstep.domain.anchor import day_number
 
 from .running import EVERYBODY, Installation, wait_until
 from .story import Writer, reference
-from .test_evidence import judged
+from .test_evidence import judged_quickly
 
 DAY = timedelta(days=1)
 VIEW = [
@@ -104,10 +104,10 @@ def test_a_pack_proves_that_its_journal_was_anchored(anchored: Anchored, tmp_pat
     assert own["roots"] == [{"root": root.root, "size": root.size}]
     said, size, _ = anchored.stands(root.journal, today)
     trust.write_text(json.dumps({**own, "roots": [{"root": said, "size": size}]}))
-    code, verdict = judged(pack, trust, tmp_path)
+    code, verdict = judged_quickly(day.forks, pack, trust, tmp_path)
     assert code == 0 and "journal-root" in {one["link"] for one in json.loads(verdict)["proven"]}
     trust.write_text(json.dumps({**own, "roots": [{"root": "ee" * 32, "size": size}]}))
-    code, verdict = judged(pack, trust, tmp_path)
+    code, verdict = judged_quickly(day.forks, pack, trust, tmp_path)
     assert (code, json.loads(verdict)["link"]) == (1, "journal-root")
     assert set(day.stop().values()) == {0}
 

@@ -45,6 +45,7 @@ from lockstep.signing import (
     valuers_epoch,
     valuers_hash,
 )
+from lockstep.simulation.chain import SimulatedChain
 from lockstep.testing.fakes import key
 
 from .story import market_of
@@ -66,7 +67,7 @@ class Day:
         path.write_text(
             f'collateral = true\ncollateral_lei = "{LEI}"\n' + market_of((FABLE, UTOPIA, ATLANTIS), (BOND,))
         )
-        self.world = world = World(read_market(path), root / "world")
+        self.world = world = World(read_market(path), root / "world", chain=SimulatedChain)
         assert world.collateral is not None and world.margining is not None
         self.ledger = ledger = world.collateral
         self.members = {one.bic: one for one in world.market.participants.values()}

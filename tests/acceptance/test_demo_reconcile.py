@@ -5,13 +5,17 @@ import os
 import re
 import subprocess
 import tomllib
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
+from lockstep.app import demo_reconcile
+from lockstep.app.world import World
 from lockstep.cli.commands import app
+from lockstep.simulation.chain import SimulatedChain
 
 from .running import COMMAND
 
@@ -40,8 +44,13 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def week(page: Path) -> dict[str, Any]:
-    done = demo("reconcile", "--json", "--page", str(page))
-    assert done.returncode == 0, done.stderr + done.stdout
+    """The command in this process, its market on the simulated chain, a third of the time; the test of what a person
+    sees below is a process of its own, with the chain that everybody has."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.chdir(REPOSITORY)
+        patched.setattr(demo_reconcile, "World", partial(World, chain=SimulatedChain))
+        done = CliRunner().invoke(app, ["demo", "reconcile", "--json", "--page", str(page)])
+    assert done.exit_code == 0, done.output
     content: dict[str, Any] = json.loads(done.stdout)
     return content
 

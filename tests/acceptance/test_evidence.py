@@ -2,12 +2,13 @@
 
 import json
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from .running import COMMAND, EVERYBODY, Installation
+from .running import COMMAND, EVERYBODY, Forks, Installation, wait_until
 from .story import Writer, reference
 
 REFERENCE = reference(Writer.SELLER.body, 1)
@@ -26,16 +27,27 @@ def judged(pack: Path, trust: Path, place: Path) -> tuple[int, str]:
     return done.returncode, done.stdout or done.stderr
 
 
+def judged_quickly(forks: Forks, pack: Path, trust: Path, place: Path) -> tuple[int, str]:
+    """The same by a process that need not begin with its imports: exit code, and all that it wrote."""
+    output = place / f"verify-{time.monotonic_ns()}.log"
+    child = forks.start(["verify", str(pack), "--trust", str(trust), "--json"], output, {})
+    wait_until(lambda: child.poll() is not None, 60, "lockstep verify ends")
+    code = child.poll()
+    assert code is not None
+    return code, output.read_text()
+
+
 @pytest.fixture(scope="module")
 def settled(
     installed: Callable[[Path], Installation], small_market: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Installation, Path]:
-    """An installation that settled one trade, its RTGS and agents still up, and the folder of the instructions."""
+    """An installation that settled one trade, its RTGS still up, and the folder of the instructions."""
     files = tmp_path_factory.mktemp("instructions")
     installation = installed(small_market)
     installation.submit(*Writer(files).trade(1, "1000.00"))
     installation.start(*EVERYBODY)
     installation.attend(lambda: installation.shows({REFERENCE: "SETTLED"}), {}, 60, "the trade settles")
+    installation.stop(*(one for one in EVERYBODY if one != "rtgs"))
     return installation, files
 
 
@@ -61,7 +73,7 @@ def test_a_trades_evidence_by_the_commands(settled: tuple[Installation, Path], t
     forged = content["journal"]["entries"][1]["facts"]
     name, value = next((name, value) for name, value in forged.items() if value.isalnum())
     pack.write_bytes(data.replace(f'"{name}":"{value}"'.encode(), f'"{name}":"{value}0"'.encode(), 1))
-    code, told = judged(pack, trust, tmp_path)
+    code, told = judged_quickly(installation.forks, pack, trust, tmp_path)
     assert (code, json.loads(told)["link"]) == (1, "journal-path"), told
 
 
@@ -71,8 +83,8 @@ def test_a_pack_and_a_trust_file_that_cannot_be_read(settled: tuple[Installation
     code, output = installation.run("evidence", REFERENCE, "--out", str(pack), "--trust-out", str(trust))
     assert code == 0, output
     assert "open" in output and "instruction" in output
-    assert judged(tmp_path / "none.json", trust, tmp_path)[0] == 2
-    code, told = judged(pack, pack, tmp_path)
+    assert judged_quickly(installation.forks, tmp_path / "none.json", trust, tmp_path)[0] == 2
+    code, told = judged_quickly(installation.forks, pack, pack, tmp_path)
     assert code == 2 and "trust" in told
     code, output = installation.run("evidence", "NOBODY", "--out", str(pack))
     assert code == 1 and "one trade" in output

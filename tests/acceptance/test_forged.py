@@ -26,6 +26,7 @@ from lockstep.domain.trade import Trade, TradeState
 from lockstep.flow import stepping
 from lockstep.ports import CashSystem
 from lockstep.signing import Key, build_proof, outcome_digest, terms_hash
+from lockstep.simulation.chain import SimulatedChain
 
 from .story import Writer
 
@@ -34,7 +35,7 @@ PAID, NEVER = OutcomeResult.PAID, OutcomeResult.NEVER
 
 @pytest.fixture
 def world(small_market: Path, tmp_path: Path) -> Iterator[World]:
-    made = World(read_market(small_market), tmp_path / "world")
+    made = World(read_market(small_market), tmp_path / "world", chain=SimulatedChain)
     yield made
     made.close()
 

@@ -22,6 +22,7 @@ def day(installed: Callable[[Path], Installation], small_market: Path, tmp_path_
     made.start(*EVERYBODY)
     assert made.submit(*writer.trade(1, "100000.00"), *writer.trade(2, "9000000.00"))[0] == 0
     made.attend(lambda: made.shows({seller_reference(1): "SETTLED", seller_reference(2): "LOCKED"}), {}, 30, "settled")
+    made.stop(*(one for one in EVERYBODY if one.startswith("agent")))
     return made
 
 

@@ -29,6 +29,7 @@ from lockstep.domain.repo.moves import repriced, substituted, topped_up
 from lockstep.domain.repo.terms import Lot, RepoTerms, repo_id
 from lockstep.flow.register_paying import RegisterPaying
 from lockstep.signing import agreement_id, build_quorum_proof, income_digest, valuers_epoch, valuers_hash
+from lockstep.simulation.chain import SimulatedChain
 from lockstep.testing.fakes import key
 
 from .story import market_of
@@ -48,7 +49,7 @@ class Days:
     def __init__(self, root: Path) -> None:
         path = root / "market.toml"
         path.write_text("collateral = true\n" + market_of((FABLE, MIRAGE, TATOE), (BOND, SHARES)))
-        self.world = World(read_market(path), root / "world")
+        self.world = World(read_market(path), root / "world", chain=SimulatedChain)
         assert self.world.collateral is not None and self.world.repoing is not None
         assert self.world.margining is not None
         self.ledger, self.repoing = self.world.collateral, self.world.repoing

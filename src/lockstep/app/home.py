@@ -356,7 +356,7 @@ class Home:
             return path.read_text()
         except OSError as error:
             raise Misconfigured(
-                f"{path}: {error.strerror}; is {self.root} an installation? (scripts/deploy.py)"
+                f"{path}: {error.strerror}; is {self.root} an installation? `lockstep up` founds one"
             ) from error
 
 

@@ -1,18 +1,17 @@
-"""Breaks with their ages, as lists and reports show them: from the records now, or from the journal as of any entry."""
+"""Breaks with their ages, as the desk lists them, from the records now. Of the journal as of any entry they are told by
+`reports.breaks.told_breaks`."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
 from lockstep.domain.errors import InvalidInput
-from lockstep.domain.journal import JournalRow
-from lockstep.domain.reconciliation.books import Book, Key, Subject
+from lockstep.domain.reconciliation.books import Book, Key
 from lockstep.domain.reconciliation.breaks import Break, BreakState, CloseReason, told
 from lockstep.domain.reconciliation.differences import BreakClass, Cause
-from lockstep.domain.target_calendar import business_days_after
 from lockstep.domain.values import quick
 
-__all__ = ["Aged", "Wanted", "aged", "aged_as_told"]
+__all__ = ["Aged", "Wanted", "aged"]
 
 
 @quick
@@ -87,17 +86,6 @@ def aged(breaks: Iterable[Break], today: date, wanted: Wanted = Wanted(open_only
     return sorted((one for one in found if wanted.fits(one)), key=lambda one: one.order)
 
 
-def aged_as_told(rows: Iterable[JournalRow], today: date, wanted: Wanted = Wanted(open_only=False)) -> list[Aged]:
-    """As `aged`, of the breaks as the last of these entries left them: the same entries, the same list.
-
-    An entry is written where something happens to a break. What a later run found otherwise in its evidence alone
-    (a cause, a rule's name) is not told, and not known here.
-    """
-    last = {row.entry.facts["break"]: row for row in rows if row.entry.kind == "reconciliation"}
-    found = (_as_told(row, today) for row in last.values())
-    return sorted((one for one in found if wanted.fits(one)), key=lambda one: one.order)
-
-
 def _aged(one: Break, today: date) -> Aged:
     found = one.found
     return Aged(
@@ -117,34 +105,3 @@ def _aged(one: Break, today: date) -> Aged:
         reopened=one.reopened,
         told=told(found),
     )
-
-
-def _as_told(row: JournalRow, today: date) -> Aged:
-    facts = row.entry.facts
-    opened_on = date.fromisoformat(facts["opened_on"])
-    return Aged(
-        break_id=facts["break"],
-        book=Book(facts["book"]),
-        key=_key(facts["key"]),
-        break_class=BreakClass(facts["class"]),
-        cause=Cause(facts["cause"]),
-        rule=facts["rule"],
-        state=BreakState(facts["state"]),
-        reason=CloseReason(facts["reason"]) if facts["reason"] else None,
-        opened_on=opened_on,
-        days=business_days_after(opened_on, today),
-        participants=tuple(facts["participants"].split("|")) if facts["participants"] else (),
-        instrument=facts["instrument"],
-        assignee=facts["assignee"],
-        reopened=int(facts["reopened"]),
-        told=facts["found"],
-    )
-
-
-def _key(text: str) -> Key:
-    """What `Key.text` wrote."""
-    kind, *parts = text.split("|")
-    if Subject(kind) is Subject.TRADE:
-        return Key.trade(*parts)
-    participant, instrument = parts
-    return Key(kind=kind, participant=participant, instrument=instrument)

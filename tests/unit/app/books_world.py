@@ -16,6 +16,7 @@ from lockstep.domain.statement import Statement
 from lockstep.domain.trade import Trade
 from lockstep.domain.values import replace
 from lockstep.ports import CashBody, Unreadable
+from lockstep.simulation.chain import SimulatedChain
 from lockstep.store import SqlBook
 
 FIRST_DAY = Path(__file__).parents[3] / "examples" / "first-day"
@@ -23,7 +24,7 @@ WAVES = ("1-opening", "2-midday", "3-afternoon")
 
 
 def founded(root: Path) -> World:
-    return World(read_market(FIRST_DAY / "market.toml"), root)
+    return World(read_market(FIRST_DAY / "market.toml"), root, chain=SimulatedChain)
 
 
 def wave(world: World, name: str) -> None:

@@ -133,9 +133,7 @@ def test_units_issued_past_the_service_show(fresh: World) -> None:
 def test_units_moved_past_the_service_show_at_both_holders(fresh: World) -> None:
     giver, taker = list(fresh.market.participants.values())[:2]
     security = next(iter(fresh.market.securities.values()))
-    fresh.chain.node.web3.eth.send_transaction(
-        {"from": fresh.chain.faucet, "to": giver.wallet, "value": 10**18}  # type: ignore[typeddict-item]
-    )
+    fresh.chain.node.web3.eth.send_transaction({"from": fresh.chain.faucet, "to": giver.wallet, "value": 10**18})
     wallet = Deployer(fresh.chain.node, fresh.roles.wallets[giver.bic], poll=fresh.chain.mine)
     wallet.call("SecurityToken", security.token, "transfer", taker.wallet, 5)
     wallet.flush()
@@ -381,7 +379,7 @@ def test_a_break_is_looked_at_again_on_the_days_that_follow(fresh: World) -> Non
 
 def test_an_account_without_a_mandate_is_not_compared_and_told(world: World) -> None:
     member = next(iter(world.market.participants.values()))
-    named = world.market.participants | {  # type: ignore[operator]  # a dict, as founded
+    named = world.market.participants | {
         member.lei: changed_value(member, accounts={**member.accounts, "USD": "NOBODYS"})
     }
     done = looked(replace(of_world(world), market=changed_value(world.market, participants=named)))

@@ -29,6 +29,7 @@ from lockstep.iso20022 import write
 from lockstep.ports import Change
 from lockstep.reports.model import Report
 from lockstep.rtgs.page_views import statement_messages
+from lockstep.simulation.chain import SimulatedChain
 from lockstep.store import SqlBook, open_database
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -40,7 +41,7 @@ FORMS = ("terminal", "csv", "json", "html")
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     file = read_market(FIRST_DAY / "market.toml")
-    made = World(file, tmp_path_factory.mktemp("world"))
+    made = World(file, tmp_path_factory.mktemp("world"), chain=SimulatedChain)
     waves = sorted(path for path in FIRST_DAY.iterdir() if path.is_dir())
     for place, wave in enumerate(waves):
         made.move_to(file.opening + place * (file.pay_by_instant - file.opening) / len(waves))

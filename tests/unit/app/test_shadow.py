@@ -310,7 +310,7 @@ def test_a_broken_guard_sends_back_at_once(bench: Bench) -> None:
     assert (stored.stage, stored.since) == (Stage.SHADOW, MONDAY + timedelta(days=3))
     step = stored.steps[-1]
     assert (step.move, step.by, step.why) == (Move.DEMOTED, "lockstep", "position_agreement at least 1: 0")
-    assert bench.book.last_said(BOND).entry.facts["conditions"] == "position_agreement at least 1: 0 (not met)"  # type: ignore[union-attr]  # it was said
+    assert bench.book.last_said(BOND).entry.facts["conditions"] == "position_agreement at least 1: 0 (not met)"
     assert bench.score(days(3)[2], legacy_holds=999).fallen == ()
 
 
@@ -473,7 +473,7 @@ def test_no_promotion_while_a_day_that_is_over_was_not_scored(bench: Bench) -> N
     assert pending is not None
     wednesday = datetime.combine(second + timedelta(days=1), time(18), tzinfo=UTC)
     bench.clock.advance(int((wednesday - bench.clock.now()).total_seconds()) - 1)
-    assert bench.desk.verdict(BOND).is_met  # type: ignore[union-attr]  # there is a gate
+    assert bench.desk.verdict(BOND).is_met
     bench.clock.advance(1)
     with pytest.raises(Refused, match="DaysNotScored"):
         bench.desk.decide(pending.proposal_id, approve=True, why="seen", by="Tom")

@@ -154,7 +154,7 @@ def test_every_entry_in_the_log_names_its_hash() -> None:
     made = desk()
     hashes = {row.number: row.hash for row in made.journal.rows}
     for one in rows(audit(Prefix(made.journal.rows), market()), "log"):
-        assert one["hash"] == hashes[one["number"]]  # type: ignore[index]
+        assert one["hash"] == hashes[one["number"]]
         assert isinstance(one["at"], datetime)
         assert one["at"].tzinfo is UTC
 

@@ -137,7 +137,7 @@ def test_figures_are_those_of_another_computation(seed: int) -> None:
     journal = written(lives)
     report = efficiency(fold(Prefix(journal.rows, as_of=LAST), journal.known, replace(market(), pay_by=CUT_OFF)), TERMS)
     counted, owed = expected(lives)
-    assert len(owed) > 50 and {kind for _, _, kind, _ in owed} == {"SEFP", "LMFP"}  # type: ignore[misc]  # as it is made
+    assert len(owed) > 50 and {kind for _, _, kind, _ in owed} == {"SEFP", "LMFP"}
     names = ("settled", "settled_value", "failed", "failed_value")
     found = {(one["day"], one["currency"], name): one[name] for one in rows(report, "days") for name in names}
     assert {key: value for key, value in found.items() if value} == dict(counted)
@@ -147,5 +147,5 @@ def test_figures_are_those_of_another_computation(seed: int) -> None:
     assert penalties == dict(owed)
     net: Counter[object] = Counter()
     for one in rows(report, "penalty_totals"):
-        net[one["month"], one["currency"]] += one["net"]  # type: ignore[assignment, operator]  # a whole number
+        net[one["month"], one["currency"]] += one["net"]
     assert not any(net.values()), "what is paid is what is received"

@@ -37,9 +37,9 @@ def pair(lockstep: Side, legacy: Side, reference: str = "T1", agreed: date = MON
         "currency": "EUR",
         **other,
     }
-    return TradePair(reference=reference, agreed=agreed, lockstep=lockstep, legacy=legacy, **facts)  # type: ignore[arg-type]  # by name
+    return TradePair(reference=reference, agreed=agreed, lockstep=lockstep, legacy=legacy, **facts)
 
 
 def card(day: date, compared: int = 10, agreed: int = 10, isin: str = BOND, **figures: object) -> Scorecard:
-    score = Score(trades=Tally(compared=compared, agreed=agreed), **figures)  # type: ignore[arg-type]  # by name
+    score = Score(trades=Tally(compared=compared, agreed=agreed), **figures)
     return Scorecard(day=day, at=at(day, 18), isin=isin, whole=score, participants={ANNA: score})

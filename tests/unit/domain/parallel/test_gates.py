@@ -163,7 +163,7 @@ def test_a_gate_of_another_security_is_refused() -> None:
 )
 def test_conditions_that_cannot_be(facts: dict[str, object]) -> None:
     with pytest.raises(InvalidInput):
-        Condition(**facts)  # type: ignore[arg-type]  # by name
+        Condition(**facts)
 
 
 # --- the file

@@ -48,7 +48,7 @@ def whole(result: ScoredDay, isin: str = BOND) -> Score:
 def finding(key: Key, kind: BreakClass = BreakClass.AMOUNT, cause: Cause = Cause.UNKNOWN, **more: object) -> Found:
     difference = Difference(break_class=kind, field="amount", said="1", agreed="2", by=-1)
     facts = {"participants": (ANNA, BERT), "instrument": BOND, **more}
-    return Found(book=Book.LEGACY, key=key, differences=(difference,), rule="r", cause=cause, **facts)  # type: ignore[arg-type]  # by name
+    return Found(book=Book.LEGACY, key=key, differences=(difference,), rule="r", cause=cause, **facts)
 
 
 # --- finality and what it frees

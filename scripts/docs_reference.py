@@ -37,7 +37,7 @@ TAIL = """\
 | `demo reconcile` | `{"days": [{"day", "mirrored": {reference: outcome}, "past_the_service", "found": [{"planted": \
 [n…], "book", "subject", "name", "class", "cause", "differs"}…], "set_apart", "silent", \
 "closed": {break: reason}, "acts", "wrong"}…], "scorecard": {scope: {figure: text}}, "wrong_figures", "stages", \
-"gates", "never_found", "breaks", "open", "invariants", "violations", "seconds"}` |
+"gates", "never_found", "breaks", "open", "anchored": {day: root}, "invariants", "violations", "seconds"}` |
 | `simulate` | `{"seeds": n, "steps": n, "faults": {…}, "ended": {state: n}, "violations": [failed…], "hashes": {…}}` |
 | `up` | one object a line: `{"event", "detail"}` |
 | `submit` | `{"files": [file…]}` |

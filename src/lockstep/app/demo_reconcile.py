@@ -19,11 +19,13 @@ from lockstep.app.reconciling import Reconciliation, of_world, reconcile_day
 from lockstep.app.shadow import Scored, ShadowDesk
 from lockstep.app.shadow_feed import INSTRUCTIONS, Fed, feed, instructions_of
 from lockstep.app.world import World
+from lockstep.domain.anchor import DayRoot
 from lockstep.domain.errors import InvalidInput, LockstepError
 from lockstep.domain.legacy import BadRow, LegacyInstruction
 from lockstep.domain.parallel.gates import Verdict
 from lockstep.domain.reconciliation.breaks import Break
 from lockstep.domain.reconciliation.differences import Found
+from lockstep.ports import AnchorBook
 from lockstep.reports.model import Report, Source
 from lockstep.reports.parallel import parallel_report
 from lockstep.reports.parallel_run import ParallelRun
@@ -33,6 +35,7 @@ __all__ = ["DayTold", "Finding", "WeekReport", "run_parallel_week"]
 MORNING = time_of_day(6)
 """UTC: what came late is there, and the day before is reconciled."""
 BETWEEN_ACTS = timedelta(minutes=5)
+_MOST_DAYS = 366
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +85,8 @@ class WeekReport:
     """Planted discrepancies that no day found as what they are."""
     invariants: Mapping[str, Sequence[str]]
     """Each violation by name; an empty list means that it holds."""
+    anchored: Sequence[DayRoot]
+    """The journal's days whose root stands on the chain, where the market has it so."""
     seconds: float
 
     @property
@@ -122,6 +127,7 @@ def run_parallel_week(
                 one = desk.day(day)
                 days.append(one)
                 done(one)
+            world.run_until_quiet()  # the last day's root goes to the chain
             parallel = desk.parallel()
             figures = figures_of({isin: parallel.period(isin) for isin in ("", *parallel.isins)}, world.market)
             right = {planted.number for one in days for planted in one.judged.right}
@@ -134,6 +140,7 @@ def run_parallel_week(
                 wrong_figures=wrong_figures(figures, week.expected),
                 never_found=[f"no. {one.number}, {one.place}" for one in week.planted if one.number not in right],
                 invariants=audit_world(world),
+                anchored=_anchored(world.book),
                 seconds=time.monotonic() - started,
             )
         finally:
@@ -154,6 +161,11 @@ def _instructed(week: Week, day: date) -> Instructed:
             where = f"{day}/{INSTRUCTIONS}, line {one.line}: instructed_at"
             raise InvalidInput(where, one.instructed_at.isoformat(), f"on the day, from {file.opens} to {file.closes}")
     return found, apart
+
+
+def _anchored(book: AnchorBook) -> Sequence[DayRoot]:
+    waits = {one.day for one in book.days_to_anchor(_MOST_DAYS)}
+    return [one for one in book.day_roots() if one.day not in waits]
 
 
 class _Desk:

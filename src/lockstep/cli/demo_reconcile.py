@@ -172,6 +172,9 @@ def _show_report(console: Console, report: "WeekReport", names: _Names) -> None:
     console.print(_gates(report, names))
     console.print(_left(report.parallel.breaks))
     console.print(showing.invariants(report.invariants))
+    if report.anchored:
+        days = ", ".join(f"{one.day:%a}" for one in report.anchored)
+        console.print(f"the journal's root of {days} stands on the chain, over {report.anchored[-1].size} entries")
     for scope, name, found, expected in report.wrong_figures:
         console.print(f"[red]✗ {escape(names.of(scope))}, {name}: {found or 'nothing'}, expected {expected}[/]")
     figures, off = sum(len(one) for one in report.week.expected.values()), len(report.wrong_figures)
@@ -297,6 +300,7 @@ def _as_json(report: "WeekReport") -> Mapping[str, object]:
         "never_found": list(report.never_found),
         "breaks": len(report.parallel.breaks),
         "open": sum(one.is_open for one in report.parallel.breaks),
+        "anchored": {str(one.day): one.root for one in report.anchored},
         "invariants": {name: not violations for name, violations in report.invariants.items()},
         "violations": {name: list(found) for name, found in report.invariants.items() if found},
         "seconds": round(report.seconds, 3),

@@ -50,6 +50,7 @@ closes = 17:30:00
 
 service = "LSTPZZ2A"
 rtgs = "CBNKZZ2AXXX"
+anchor = true              # each day of the journal has its root on the chain
 """
 _MEMBER = """
 [[participants]]

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
+from typing import Protocol
 
 from lockstep.domain.cash import CashView
 from lockstep.domain.collateral.register import AgreementId
@@ -25,6 +26,11 @@ from lockstep.domain.trade import Trade
 from lockstep.ports import Change, PartyBody, StoredInstruction, Unclaimed
 
 __all__ = ["FakeBook"]
+
+
+class _Versioned(Protocol):
+    @property
+    def version(self) -> int: ...
 
 
 class FakeBook:
@@ -99,47 +105,24 @@ class FakeBook:
                 or (there.late is not None and stored.late is None)
             ):
                 raise Conflict("instruction", "/".join(stored.key))
-        for trade in change.trades:
-            known = self._trades.get(trade.trade_id)
-            if trade.version != (known.version if known else 0):
-                raise Conflict("trade version", f"{trade.trade_id}/{trade.version}")
-        for case in change.margin:
-            stored_case = self._margin.get(case.key)
-            if case.version != (stored_case.version if stored_case else 0):
-                raise Conflict("margin call version", f"{'/'.join(case.key)}/{case.version}")
-        for payment in change.payments:
-            stored_payment = self._payments.get(payment.name)
-            if payment.version != (stored_payment.version if stored_payment else 0):
-                raise Conflict("register payment version", f"{payment.name}/{payment.version}")
-        for repo in change.repos:
-            stored_repo = self._repos.get(repo.terms.repo_id)
-            if repo.version != (stored_repo.version if stored_repo else 0):
-                raise Conflict("repo version", f"{repo.terms.repo_id}/{repo.version}")
-        for one in change.enforcements:
-            stored_one = self._enforcements.get(one.key)
-            if one.version != (stored_one.version if stored_one else 0):
-                raise Conflict("enforcement version", f"{'/'.join(one.key)}/{one.version}")
-        for found in change.breaks:
-            stored_break = self._breaks.get(found.break_id)
-            if found.version != (stored_break.version if stored_break else 0):
-                raise Conflict("break version", f"{found.break_id}/{found.version}")
-        for correction in change.corrections:
-            stored_correction = self._corrections.get(correction.correction_id)
-            if correction.version != (stored_correction.version if stored_correction else 0):
-                name = f"{correction.break_id}/{correction.correction_id}"
-                raise Conflict("correction version", f"{name}/{correction.version}")
-        for course in change.courses:
-            stored_course = self._courses.get(course.isin)
-            if course.version != (stored_course.version if stored_course else 0):
-                raise Conflict("course version", f"{course.isin}/{course.version}")
-        for card in change.scorecards:
-            stored_card = self._cards.get(card.key)
-            if card.version != (stored_card.version if stored_card else 0):
-                raise Conflict("scorecard version", f"{'/'.join(card.key)}/{card.version}")
-        for pair in change.pairs:
-            stored_pair = self._pairs.get(pair.pair.reference)
-            if pair.version != (stored_pair.version if stored_pair else 0):
-                raise Conflict("trade pair version", f"{pair.pair.reference}/{pair.version}")
+        checked: list[tuple[str, str, _Versioned, _Versioned | None]] = [
+            *(("trade", one.trade_id, one, self._trades.get(one.trade_id)) for one in change.trades),
+            *(("margin call", "/".join(one.key), one, self._margin.get(one.key)) for one in change.margin),
+            *(("register payment", one.name, one, self._payments.get(one.name)) for one in change.payments),
+            *(("repo", one.terms.repo_id, one, self._repos.get(one.terms.repo_id)) for one in change.repos),
+            *(("enforcement", "/".join(one.key), one, self._enforcements.get(one.key)) for one in change.enforcements),
+            *(("break", one.break_id, one, self._breaks.get(one.break_id)) for one in change.breaks),
+            *(
+                ("correction", f"{one.break_id}/{one.correction_id}", one, self._corrections.get(one.correction_id))
+                for one in change.corrections
+            ),
+            *(("course", one.isin, one, self._courses.get(one.isin)) for one in change.courses),
+            *(("scorecard", "/".join(one.key), one, self._cards.get(one.key)) for one in change.scorecards),
+            *(("trade pair", one.pair.reference, one, self._pairs.get(one.pair.reference)) for one in change.pairs),
+        ]
+        for kind, name, new, known in checked:
+            if new.version != (known.version if known else 0):
+                raise Conflict(f"{kind} version", f"{name}/{new.version}")
 
     def instruction(self, owner: Lei, reference: Reference) -> StoredInstruction | None:
         return self._instructions.get((owner, reference))
